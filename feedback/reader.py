@@ -1,0 +1,188 @@
+"""Everything that is asked of the log. Changes nothing; every question names the owner."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlite_utils import Database
+
+from feedback import audit
+from feedback.errors import NotFoundError
+from feedback.portability import feedback_to_json, interaction_to_json
+from feedback.records import Feedback, FeedbackCounts, Interaction
+from feedback.rows import feedback_from_row, interaction_from_row
+from feedback.tables import (
+    find_feedback,
+    find_interaction,
+    select_feedback,
+    select_interactions,
+    select_page,
+)
+
+# The plus keeps SQLite from reading all of a user's turns where the ids name a few of them.
+IS_LEARNABLE_TURN = (
+    "+interactions.user_id = :user"
+    " AND interactions.kind = 'chat' AND interactions.status = 'complete'"
+)
+
+
+class FeedbackReader:
+    """Reads interactions and judgements; a foreign id is answered as an unknown one is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def interaction(self, user_id: str, interaction_id: str) -> Interaction:
+        """One of the user's interactions.
+
+        Raises:
+            NotFoundError: the user has no such interaction.
+        """
+        found = find_interaction(self._database, interaction_id)
+        if found is None or found.user_id != user_id:
+            raise NotFoundError(f"There is no completion {interaction_id!r}.")
+        return found
+
+    def listed(
+        self,
+        user_id: str,
+        *,
+        after: str | None,
+        limit: int,
+        order: str,
+        model: str | None,
+        metadata: Mapping[str, str],
+    ) -> tuple[list[Interaction], bool]:
+        """A page of the interactions stored with `store: true`, and whether more follow.
+
+        `order` is `asc` or `desc` by age; attempts that a retry superseded are left out.
+
+        Raises:
+            NotFoundError: `after` names none of the user's listed interactions.
+            ValueError: `order` or `limit` has no meaning.
+        """
+        if order not in ("asc", "desc"):
+            raise ValueError("The order is asc or desc.")
+        conditions, values = ["user_id = ?", "listed = 1", "status != 'superseded'"], [user_id]
+        if model is not None:
+            conditions.append("model = ?")
+            values.append(model)
+        for pair in metadata.items():
+            conditions.append(
+                "EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND value = ?)"
+            )
+            values.extend(pair)
+        rows, has_more = select_page(
+            self._database,
+            "interactions",
+            conditions,
+            values,
+            after=None if after is None else self._listed_cursor(user_id, after),
+            limit=limit,
+            is_descending=order == "desc",
+        )
+        return [interaction_from_row(row) for row in rows], has_more
+
+    def feedback(self, user_id: str, feedback_id: str) -> Feedback:
+        """One of the user's judgements.
+
+        Raises:
+            NotFoundError: the user has no such judgement.
+        """
+        found = find_feedback(self._database, user_id, feedback_id)
+        if found is None:
+            raise NotFoundError(f"There is no feedback {feedback_id!r}.")
+        return found
+
+    def list_feedback(
+        self, user_id: str, *, target: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Feedback], bool]:
+        """A page of the user's judgements, oldest first, and whether more follow.
+
+        Raises:
+            NotFoundError: `after` names none of the user's judgements.
+            ValueError: `limit` is not positive.
+        """
+        conditions, values = ["user_id = ?"], [user_id]
+        if target is not None:
+            conditions.append("target = ?")
+            values.append(target)
+        cursor = None
+        if after is not None:
+            last = self.feedback(user_id, after)
+            cursor = (last.created_at, last.id)
+        rows, has_more = select_page(
+            self._database, "feedback", conditions, values, after=cursor, limit=limit
+        )
+        return [feedback_from_row(row) for row in rows], has_more
+
+    def judgements_since(self, user_id: str, since: float) -> int:
+        """How many judgements that training learns from came, changed or went after `since`."""
+        return audit.changed_since(self._database, user_id, since)
+
+    def judged_users(self) -> list[str]:
+        """The users who ever judged something to learn from, even if they deleted it since."""
+        return audit.users(self._database)
+
+    def judged(self, user_id: str) -> tuple[list[Interaction], list[Feedback]]:
+        """What can be learned from: applied judgements of finished chat turns, and those turns.
+
+        The turns include the ones that lost a comparison. Both lists are oldest first.
+        """
+        with self._database.atomic():  # one moment for both reads
+            feedback = select_feedback(
+                self._database,
+                "user_id = :user AND status = 'applied' AND EXISTS (SELECT 1 FROM interactions"
+                f" WHERE id = feedback.target AND {IS_LEARNABLE_TURN})",
+                {"user": user_id},
+            )
+            interactions = select_interactions(
+                self._database,
+                f"{IS_LEARNABLE_TURN} AND id IN ("
+                " SELECT target FROM feedback WHERE user_id = :user AND feedback.status = 'applied'"
+                " UNION SELECT preferred_over FROM feedback"
+                " WHERE user_id = :user AND feedback.status = 'applied')",
+                {"user": user_id},
+            )
+        return interactions, feedback
+
+    def count_pending(self) -> int:
+        """How many judgements of all users wait for their completion."""
+        (row,) = self._database.query(
+            "SELECT count(*) AS n FROM feedback WHERE status = 'pending'"
+        )
+        return int(row["n"])
+
+    def counts(self, user_id: str) -> FeedbackCounts:
+        """How much the user said and judged."""
+        (row,) = self._database.query(
+            """
+            SELECT
+                (SELECT count(*) FROM interactions WHERE user_id = :user
+                 AND kind = 'chat' AND status != 'superseded') AS interactions,
+                count(*) FILTER (WHERE status = 'applied') AS judgements,
+                count(correction) FILTER (WHERE status = 'applied') AS corrections,
+                count(*) FILTER (WHERE status = 'applied' AND value = 1) AS liked,
+                count(*) FILTER (WHERE status = 'applied' AND value = -1) AS disliked,
+                count(preferred_over) FILTER (WHERE status = 'applied') AS pairs,
+                count(*) FILTER (WHERE status = 'pending') AS pending
+            FROM feedback WHERE user_id = :user
+            """,
+            {"user": user_id},
+        )
+        return FeedbackCounts(**row)
+
+    def export(self, user_id: str) -> Iterator[dict[str, Any]]:
+        """Everything the user said and judged, as of now, as JSON-ready rows, oldest first."""
+        with self._database.atomic():  # one moment for both reads
+            interactions = select_interactions(self._database, "user_id = ?", [user_id])
+            feedback = select_feedback(self._database, "user_id = ?", [user_id])
+        return iter(
+            [interaction_to_json(each) for each in interactions]
+            + [feedback_to_json(each) for each in feedback]
+        )
+
+    def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:
+        last = self.interaction(user_id, interaction_id)
+        if not last.listed:
+            raise NotFoundError(f"There is no stored completion {interaction_id!r}.", "after")
+        return last.created_at, last.id

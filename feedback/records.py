@@ -1,0 +1,159 @@
+"""The vocabulary of feedback: what was said, how it was judged, what is learned from it.
+
+Times are UTC seconds since the epoch as `float`. Ids are made by the server unless said otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class InteractionKind(StrEnum):
+    """Why a client asked: only `CHAT` is ever learned from."""
+
+    CHAT = "chat"
+    BACKGROUND = "background"
+
+
+class InteractionStatus(StrEnum):
+    """How an exchange ended: only `COMPLETE` is ever learned from."""
+
+    COMPLETE = "complete"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+
+
+class FeedbackStatus(StrEnum):
+    """`PENDING` feedback names a completion that has not been stored (yet)."""
+
+    APPLIED = "applied"
+    PENDING = "pending"
+
+
+class ExampleKind(StrEnum):
+    """How an example trains: towards one reply, or towards one and away from another."""
+
+    SFT = "sft"
+    DPO = "dpo"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; `role` is `system`, `user`, `assistant` or `tool`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One exchange: the messages a user sent, the replies, and the adapter that wrote them.
+
+    `adapter` is `"base"` or a version label such as `"v3"`. `replies` has one text per choice;
+    judgements are about the first. `listed` is OpenAI's `store: true`.
+    """
+
+    id: str
+    user_id: str
+    conversation_id: str
+    created_at: float
+    model: str
+    adapter: str
+    messages: tuple[Message, ...]
+    replies: tuple[str, ...]
+    finish_reasons: tuple[str, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    kind: InteractionKind = InteractionKind.CHAT
+    status: InteractionStatus = InteractionStatus.COMPLETE
+    listed: bool = False
+    request_hash: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reply(self) -> str:
+        """The reply that judgements are about: the first choice."""
+        return self.replies[0] if self.replies else ""
+
+    @property
+    def is_learnable(self) -> bool:
+        """Whether judgements of it may train: a finished chat turn."""
+        return self.kind is InteractionKind.CHAT and self.status is InteractionStatus.COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One person's judgement of one completion: any of value, correction, preference, comment.
+
+    `value` is +1, -1 or None. `preferred_over` is the id of the completion that lost to `target`.
+    `id` is chosen by the client or made by the server, and is unique per user.
+    """
+
+    id: str
+    user_id: str
+    target: str
+    created_at: float
+    updated_at: float
+    value: int | None = None
+    correction: str | None = None
+    preferred_over: str | None = None
+    comment: str | None = None
+    reason: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    status: FeedbackStatus = FeedbackStatus.APPLIED
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingExample:
+    """One instruction pair with the ids of the rows that it was made from.
+
+    `id` is the SHA-256 of the content, so equal examples have equal ids. `rejected` is set for
+    `DPO` only. `source` says which judgement made it: `correction`, `liked`, `pair` or
+    `regenerated`.
+    """
+
+    id: str
+    user_id: str
+    kind: ExampleKind
+    prompt: tuple[Message, ...]
+    chosen: str
+    rejected: str | None
+    weight: float
+    source: str
+    conversation_id: str
+    interaction_ids: tuple[str, ...]
+    feedback_ids: tuple[str, ...]
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A user's examples, frozen: split by conversation, in a fixed order, under a content hash."""
+
+    user_id: str
+    train: tuple[TrainingExample, ...]
+    held_out: tuple[TrainingExample, ...]
+    content_hash: str
+
+    @property
+    def examples(self) -> tuple[TrainingExample, ...]:
+        """All examples, in the order that the final refit trains on."""
+        return self.train + self.held_out
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackCounts:
+    """How much one user said and judged.
+
+    `interactions` are chat turns, without background requests and superseded attempts.
+    `judgements` are applied rows; `corrections`, `liked`, `disliked` and `pairs` say what they
+    hold, and one row can hold several. `pending` rows wait for their completion.
+    """
+
+    interactions: int
+    judgements: int
+    corrections: int
+    liked: int
+    disliked: int
+    pairs: int
+    pending: int

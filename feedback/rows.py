@@ -1,0 +1,99 @@
+"""Turns records into table rows and back. Knows the columns, not the database."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from feedback.records import (
+    Feedback,
+    FeedbackStatus,
+    Interaction,
+    InteractionKind,
+    InteractionStatus,
+    Message,
+)
+
+
+def interaction_to_row(interaction: Interaction) -> dict[str, Any]:
+    """The row of `interactions` that holds `interaction`; lists and mappings become JSON text."""
+    return {
+        "id": interaction.id,
+        "user_id": interaction.user_id,
+        "conversation_id": interaction.conversation_id,
+        "created_at": interaction.created_at,
+        "model": interaction.model,
+        "adapter": interaction.adapter,
+        "messages": json.dumps([[turn.role, turn.content] for turn in interaction.messages]),
+        "replies": json.dumps(interaction.replies),
+        "finish_reasons": json.dumps(interaction.finish_reasons),
+        "prompt_tokens": interaction.prompt_tokens,
+        "completion_tokens": interaction.completion_tokens,
+        "kind": interaction.kind.value,
+        "status": interaction.status.value,
+        "listed": int(interaction.listed),
+        "request_hash": interaction.request_hash,
+        "metadata": metadata_to_text(interaction.metadata),
+    }
+
+
+def interaction_from_row(row: Mapping[str, Any]) -> Interaction:
+    """The interaction that `interaction_to_row` made `row` from."""
+    return Interaction(
+        id=row["id"],
+        user_id=row["user_id"],
+        conversation_id=row["conversation_id"],
+        created_at=row["created_at"],
+        model=row["model"],
+        adapter=row["adapter"],
+        messages=tuple(Message(role, content) for role, content in json.loads(row["messages"])),
+        replies=tuple(json.loads(row["replies"])),
+        finish_reasons=tuple(json.loads(row["finish_reasons"])),
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        kind=InteractionKind(row["kind"]),
+        status=InteractionStatus(row["status"]),
+        listed=bool(row["listed"]),
+        request_hash=row["request_hash"],
+        metadata=json.loads(row["metadata"]),
+    )
+
+
+def feedback_to_row(feedback: Feedback) -> dict[str, Any]:
+    """The row of `feedback` that holds `feedback`."""
+    return {
+        "user_id": feedback.user_id,
+        "id": feedback.id,
+        "target": feedback.target,
+        "created_at": feedback.created_at,
+        "updated_at": feedback.updated_at,
+        "value": feedback.value,
+        "correction": feedback.correction,
+        "preferred_over": feedback.preferred_over,
+        "comment": feedback.comment,
+        "reason": feedback.reason,
+        "metadata": metadata_to_text(feedback.metadata),
+        "status": feedback.status.value,
+    }
+
+
+def feedback_from_row(row: Mapping[str, Any]) -> Feedback:
+    """The judgement that `feedback_to_row` made `row` from."""
+    return Feedback(
+        id=row["id"],
+        user_id=row["user_id"],
+        target=row["target"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        value=row["value"],
+        correction=row["correction"],
+        preferred_over=row["preferred_over"],
+        comment=row["comment"],
+        reason=row["reason"],
+        metadata=json.loads(row["metadata"]),
+        status=FeedbackStatus(row["status"]),
+    )
+
+
+def metadata_to_text(metadata: Mapping[str, str]) -> str:
+    """The column text of a `metadata` mapping."""
+    return json.dumps(dict(metadata))

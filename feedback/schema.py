@@ -1,0 +1,85 @@
+"""The tables of this package, as named, append-only migrations."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("feedback")
+
+
+def migrate(database: Database) -> None:
+    """Bring the tables up to date; does nothing when they are."""
+    with database.atomic():
+        migrations.apply(database)
+
+
+@migrations()
+def create_interactions(database: Database) -> None:
+    """What was said. A deleted interaction leaves its id alone in `deleted_interactions`."""
+    database.execute("""
+        CREATE TABLE interactions (
+            id TEXT PRIMARY KEY,
+            user_id TEXT NOT NULL,
+            conversation_id TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            model TEXT NOT NULL,
+            adapter TEXT NOT NULL,
+            messages TEXT NOT NULL CHECK (json_valid(messages)),
+            replies TEXT NOT NULL CHECK (json_valid(replies)),
+            finish_reasons TEXT NOT NULL CHECK (json_valid(finish_reasons)),
+            prompt_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('chat', 'background')),
+            status TEXT NOT NULL CHECK (status IN ('complete', 'aborted', 'superseded')),
+            listed INTEGER NOT NULL CHECK (listed IN (0, 1)),
+            request_hash TEXT NOT NULL,
+            metadata TEXT NOT NULL CHECK (json_valid(metadata))
+        ) STRICT""")
+    database.execute("CREATE INDEX interactions_by_user ON interactions (user_id, created_at, id)")
+    database.execute(
+        "CREATE TABLE deleted_interactions (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID"
+    )
+
+
+@migrations()
+def create_feedback(database: Database) -> None:
+    """What people thought of it. `target` has no foreign key: feedback may arrive first."""
+    database.execute("""
+        CREATE TABLE feedback (
+            user_id TEXT NOT NULL,
+            id TEXT NOT NULL,
+            target TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            value INTEGER CHECK (value IN (-1, 1)),
+            correction TEXT,
+            preferred_over TEXT,
+            comment TEXT,
+            reason TEXT,
+            metadata TEXT NOT NULL CHECK (json_valid(metadata)),
+            status TEXT NOT NULL CHECK (status IN ('applied', 'pending')),
+            PRIMARY KEY (user_id, id)
+        ) STRICT""")
+    database.execute("CREATE INDEX feedback_by_user ON feedback (user_id, created_at, id)")
+    database.execute(
+        "CREATE INDEX feedback_by_target ON feedback (user_id, target, created_at, id)"
+    )
+    database.execute("""
+        CREATE INDEX feedback_by_loser ON feedback (user_id, preferred_over, created_at, id)
+        WHERE preferred_over IS NOT NULL""")
+    database.execute("""
+        CREATE INDEX pending_feedback_by_age ON feedback (updated_at)
+        WHERE status = 'pending'""")
+
+
+@migrations()
+def create_feedback_audit(database: Database) -> None:
+    """Every change of a judgement, without its text; `trains` says whether learning is affected."""
+    database.execute("""
+        CREATE TABLE feedback_audit (
+            sequence INTEGER PRIMARY KEY,
+            feedback_id TEXT NOT NULL,
+            user_id TEXT NOT NULL,
+            action TEXT NOT NULL,
+            at REAL NOT NULL,
+            trains INTEGER NOT NULL CHECK (trains IN (0, 1))
+        ) STRICT""")
+    database.execute("CREATE INDEX feedback_audit_by_user ON feedback_audit (user_id, trains, at)")

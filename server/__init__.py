@@ -1,0 +1,1 @@
+"""Answers: HTTP, the engine, the pages, the command line. The composition root."""

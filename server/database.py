@@ -1,0 +1,53 @@
+"""The one connection to the database, safe to share between threads."""
+
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+from sqlite_utils.utils import sqlite3
+
+
+class SharedDatabase(Database):
+    """A `sqlite_utils.Database` that several threads may use at once.
+
+    All reading and writing goes through this one connection, one caller at a time, so no second
+    connection can race a checkpoint (https://sqlite.org/wal.html#walresetbug). Stores write inside
+    `atomic()` and read with `query()`; both hold the lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        connection = sqlite3.connect(
+            str(path), check_same_thread=False, isolation_level=None, timeout=10
+        )
+        super().__init__(connection)
+        self._lock = threading.RLock()
+        # FULL: an acknowledged judgement survives a power cut, not only a crash.
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @contextmanager
+    def atomic(self) -> Generator[Database, None, None]:
+        """Run the block as one transaction, alone."""
+        with self._lock, super().atomic():
+            yield self
+
+    def query(
+        self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None
+    ) -> Generator[dict[str, Any], None, None]:
+        """Execute `sql` and return its rows, all fetched before anybody else may execute."""
+        with self._lock:
+            rows = list(super().query(sql, params))
+        return (row for row in rows)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database file and empty it."""
+        with self._lock:
+            self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,246 @@
+from collections.abc import Sequence
+
+import pytest
+
+from feedback.curate import example_id, examples
+from feedback.records import (
+    ExampleKind,
+    Feedback,
+    FeedbackStatus,
+    Interaction,
+    InteractionKind,
+    InteractionStatus,
+    Message,
+    TrainingExample,
+)
+from tests.feedback.make import PROMPT, make_feedback, make_interaction
+
+Learned = tuple[str, str | None, str]
+
+
+def turn(number: int, reply: str, **fields: object) -> Interaction:
+    """The `number`-th answer to the same prompt."""
+    return make_interaction(
+        f"c{number}",
+        replies=(reply,),
+        created_at=100.0 + number,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def learned(*rows: Interaction | Feedback) -> set[Learned]:
+    """What was learned: (chosen, rejected, source)."""
+    return {(each.chosen, each.rejected, each.source) for each in curated(rows)}
+
+
+def curated(rows: Sequence[Interaction | Feedback]) -> tuple[TrainingExample, ...]:
+    return examples(
+        [each for each in rows if isinstance(each, Interaction)],
+        [each for each in rows if isinstance(each, Feedback)],
+    )
+
+
+def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
+    rows = (turn(1, "A long reply."), make_feedback(target="c1", correction="short"))
+    sft, dpo = sorted(curated(rows), key=lambda each: each.kind, reverse=True)
+    assert (sft.kind, sft.prompt, sft.chosen, sft.rejected) == (
+        ExampleKind.SFT,
+        PROMPT,
+        "short",
+        None,
+    )
+    assert (dpo.kind, dpo.chosen, dpo.rejected) == (ExampleKind.DPO, "short", "A long reply.")
+    for each in (sft, dpo):
+        assert each.source == "correction"
+        assert each.weight == 1.0
+        assert (each.interaction_ids, each.feedback_ids) == (("c1",), ("feedback-1",))
+        assert (each.conversation_id, each.created_at) == ("conversation-1", 101.0)
+
+
+def test_a_correction_close_to_the_original_makes_no_pair() -> None:
+    reply = "The capital of France is Paris, of course."
+    rows = (turn(1, reply), make_feedback(target="c1", correction=reply.lower()))
+    assert learned(*rows) == {(reply.lower(), None, "correction")}
+
+
+def test_a_liked_reply_is_learned() -> None:
+    rows = (turn(1, "Paris."), make_feedback(target="c1", value=1))
+    assert learned(*rows) == {("Paris.", None, "liked")}
+
+
+def test_an_empty_reply_is_not_learned_even_if_liked() -> None:
+    assert learned(turn(1, " \n"), make_feedback(target="c1", value=1)) == set()
+
+
+def test_a_dislike_or_a_comment_alone_teaches_nothing() -> None:
+    disliked = make_feedback("a", target="c1", value=-1)
+    commented = make_feedback("b", target="c1", comment="meh")
+    assert learned(turn(1, "Paris."), disliked, commented) == set()
+
+
+def test_a_correction_replaces_a_like_even_a_newer_one() -> None:
+    corrected = make_feedback("a", target="c1", correction="paris", at=200.0)
+    liked = make_feedback("b", target="c1", value=1, at=300.0)
+    assert learned(turn(1, "I think it is Paris."), corrected, liked) == {
+        ("paris", None, "correction"),
+        ("paris", "I think it is Paris.", "correction"),
+    }
+
+
+def test_the_newest_value_of_a_completion_wins() -> None:
+    liked = make_feedback("a", target="c1", value=1, at=200.0)
+    disliked = make_feedback("b", target="c1", value=-1, at=300.0)
+    assert learned(turn(1, "Paris."), liked, disliked) == set()
+
+
+def test_a_later_comment_does_not_take_a_like_back() -> None:
+    liked = make_feedback("a", target="c1", value=1, at=200.0)
+    commented = make_feedback("b", target="c1", comment="nice", at=300.0)
+    assert learned(turn(1, "Paris."), liked, commented) == {("Paris.", None, "liked")}
+
+
+def test_the_newest_correction_of_a_prompt_overrules_what_is_older() -> None:
+    rows = (
+        turn(1, "Answer number one"),
+        turn(2, "The second answer"),
+        turn(3, "Something third"),
+        turn(4, "Fourth"),
+        make_feedback("old-correction", target="c1", correction="UPPER", at=200.0),
+        make_feedback("old-like", target="c2", value=1, at=210.0),
+        make_feedback("correction", target="c3", correction="lower", at=220.0),
+        make_feedback("new-like", target="c4", value=1, at=230.0),
+    )
+    assert learned(*rows) == {
+        ("lower", None, "correction"),
+        ("lower", "Something third", "correction"),
+        ("Fourth", None, "liked"),
+    }
+
+
+def test_a_correction_does_not_overrule_answers_to_other_prompts() -> None:
+    other = (*PROMPT, Message("assistant", "Paris."), Message("user", "Sure?"))
+    rows = (
+        turn(1, "Yes.", messages=other),
+        turn(2, "It is the city of Paris."),
+        make_feedback("a", target="c1", value=1, at=200.0),
+        make_feedback("b", target="c2", correction="paris", at=300.0),
+    )
+    assert ("Yes.", None, "liked") in learned(*rows)
+
+
+def test_a_chosen_reply_is_preferred_to_the_one_that_lost() -> None:
+    rows = (turn(1, "Paris."), turn(2, "Lyon."), make_feedback(target="c2", preferred_over="c1"))
+    (pair,) = curated(rows)
+    assert (pair.kind, pair.chosen, pair.rejected) == (ExampleKind.DPO, "Lyon.", "Paris.")
+    assert (pair.source, pair.interaction_ids) == ("pair", ("c1", "c2"))
+
+
+def test_of_two_opposite_choices_the_newest_counts() -> None:
+    first = make_feedback("a", target="c1", preferred_over="c2", at=200.0)
+    second = make_feedback("b", target="c2", preferred_over="c1", at=300.0)
+    assert learned(turn(1, "Paris."), turn(2, "Lyon."), second, first) == {
+        ("Lyon.", "Paris.", "pair")
+    }
+
+
+def test_a_choice_between_equal_replies_teaches_nothing() -> None:
+    choice = make_feedback(target="c2", preferred_over="c1")
+    assert learned(turn(1, "Paris."), turn(2, "Paris.\n"), choice) == set()
+
+
+def test_a_reply_liked_after_a_disliked_one_is_preferred_to_it() -> None:
+    rows = (
+        turn(1, "No idea."),
+        turn(2, "Paris."),
+        make_feedback("a", target="c1", value=-1),
+        make_feedback("b", target="c2", value=1),
+    )
+    regenerated = next(each for each in curated(rows) if each.kind is ExampleKind.DPO)
+    assert (regenerated.chosen, regenerated.rejected) == ("Paris.", "No idea.")
+    assert regenerated.source == "regenerated"
+    assert regenerated.interaction_ids == ("c1", "c2")
+    assert regenerated.feedback_ids == ("a", "b")
+
+
+def test_a_correction_after_a_disliked_reply_is_preferred_to_it() -> None:
+    rows = (
+        turn(1, "No idea."),
+        turn(2, "It might be Paris?"),
+        make_feedback("a", target="c1", value=-1),
+        make_feedback("b", target="c2", correction="Paris."),
+    )
+    assert ("Paris.", "No idea.", "regenerated") in learned(*rows)
+
+
+def test_a_reply_liked_before_a_disliked_one_makes_no_pair() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "No idea."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=-1),
+    )
+    assert learned(*rows) == {("Paris.", None, "liked")}
+
+
+def test_two_users_never_share_an_example() -> None:
+    rows = (
+        turn(1, "No idea."),
+        turn(2, "Paris.", user_id="bob"),
+        make_feedback("a", "ann", "c1", value=-1),
+        make_feedback("b", "bob", "c2", value=1, preferred_over="c1"),
+        make_feedback("c", "ann", "c2", correction="Lyon."),
+    )
+    (only,) = curated(rows)
+    assert (only.user_id, only.chosen, only.source) == ("bob", "Paris.", "liked")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": InteractionKind.BACKGROUND},
+        {"status": InteractionStatus.ABORTED},
+        {"status": InteractionStatus.SUPERSEDED},
+    ],
+)
+def test_only_finished_chat_turns_teach(fields: dict[str, object]) -> None:
+    rows = (
+        turn(1, "Paris.", **fields),
+        turn(2, "Lyon."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", preferred_over="c1"),
+    )
+    assert learned(*rows) == set()
+
+
+def test_pending_feedback_and_unknown_targets_teach_nothing() -> None:
+    pending = make_feedback("a", target="c1", value=1, status=FeedbackStatus.PENDING)
+    lost = make_feedback("b", target="c9", value=1)
+    assert learned(turn(1, "Paris."), pending, lost) == set()
+
+
+def test_equal_examples_are_merged_and_name_all_their_sources() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "Paris."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=1),
+    )
+    (only,) = curated(rows)
+    assert (only.interaction_ids, only.feedback_ids) == (("c1", "c2"), ("a", "b"))
+    assert only.created_at == 101.0
+
+
+def test_the_id_of_an_example_is_a_hash_of_what_trains() -> None:
+    base = example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0)
+    assert base == example_id(ExampleKind.DPO, PROMPT, "a", "b", 1)
+    assert len({base, *other_ids()}) == 6
+
+
+def other_ids() -> list[str]:
+    return [
+        example_id(ExampleKind.SFT, PROMPT, "a", "b", 1.0),
+        example_id(ExampleKind.DPO, PROMPT[:0], "a", "b", 1.0),
+        example_id(ExampleKind.DPO, PROMPT, "b", "a", 1.0),
+        example_id(ExampleKind.DPO, PROMPT, "a", None, 1.0),
+        example_id(ExampleKind.DPO, PROMPT, "a", "b", 0.5),
+    ]

@@ -1,0 +1,74 @@
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.curate import example_id, examples
+from feedback.records import ExampleKind, Feedback, Interaction
+from tests.feedback.strategies import interactions, judgements
+
+HISTORIES = (interactions(), judgements())
+
+
+@given(*HISTORIES, st.integers())
+def test_the_order_of_the_rows_does_not_matter(
+    turns: list[Interaction], feedback: list[Feedback], seed: int
+) -> None:
+    expected = examples(turns, feedback)
+    random.Random(seed).shuffle(turns)
+    random.Random(seed).shuffle(feedback)
+    assert examples(turns, feedback) == expected
+
+
+@given(*HISTORIES)
+def test_examples_are_ordered_and_distinct(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    made = examples(turns, feedback)
+    keys = [(each.created_at, each.id) for each in made]
+    assert keys == sorted(keys)
+    assert len({(each.user_id, each.id) for each in made}) == len(made)
+
+
+@given(*HISTORIES)
+def test_every_example_names_learnable_sources_of_its_own_user(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    learnable = {each.id: each for each in turns if each.is_learnable}
+    for each in examples(turns, feedback):
+        sources = [learnable[name] for name in each.interaction_ids]
+        assert {source.user_id for source in sources} == {each.user_id}
+        assert {source.messages for source in sources} == {each.prompt}
+        assert {(each.user_id, name) for name in each.feedback_ids} <= {
+            (row.user_id, row.id) for row in feedback
+        }
+
+
+@given(*HISTORIES)
+def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feedback]) -> None:
+    for each in examples(turns, feedback):
+        assert (each.rejected is None) == (each.kind is ExampleKind.SFT)
+        assert each.chosen != each.rejected
+        content = (each.kind, each.prompt, each.chosen, each.rejected, each.weight)
+        assert each.id == example_id(*content)
+
+
+@given(*HISTORIES)
+def test_a_user_learns_the_same_whatever_others_do(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    alone = examples(
+        [each for each in turns if each.user_id == "ann"],
+        [each for each in feedback if each.user_id == "ann"],
+    )
+    together = examples(turns, feedback)
+    assert alone == tuple(each for each in together if each.user_id == "ann")
+
+
+@given(*HISTORIES)
+def test_without_an_interaction_nothing_of_it_is_learned(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    gone = {each.id for each in turns[:1]}
+    left = examples(turns[1:], feedback)
+    assert not any(gone & set(each.interaction_ids) for each in left)
