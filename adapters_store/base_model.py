@@ -1,0 +1,164 @@
+"""The base model: its weights, its tokenizer, and the one renderer from messages to token ids.
+
+Serving and training both render here, so a prompt's ids are a prefix of its example's ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import transformers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+
+class ChatMessage(Protocol):
+    """Anything with a role and a text."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def content(self) -> str: ...
+
+
+class PromptError(ValueError):
+    """The model's chat template refuses these messages."""
+
+
+class Renderer:
+    """Turns messages into token ids with the base model's own chat template."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> None:
+        """Raises `ValueError` where the tokenizer has no chat template or no end-of-turn token."""
+        if not tokenizer.chat_template:
+            raise ValueError("the model has no chat template: choose an instruct model")
+        self.tokenizer = tokenizer
+        self.eos_token_ids = eos_token_ids
+        self._end_of_turn = _end_of_turn(tokenizer, eos_token_ids)
+
+    def prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
+        """Render a conversation and open the assistant's turn.
+
+        Raises `PromptError` where the template refuses, for instance a role it does not know.
+        """
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            text = self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:  # jinja2 raises whatever the template's author chose
+            raise PromptError(f"the chat template refused the messages: {error}") from error
+        return self._encode(str(text))
+
+    def example_ids(
+        self, messages: Sequence[ChatMessage], reply: str
+    ) -> tuple[list[int], list[bool]]:
+        """Render a conversation with its reply: ids, and which of them are the reply's.
+
+        The reply's part ends with the end-of-turn token, which is learned too.
+        """
+        prompt = self.prompt_ids(messages)
+        completion = [*self._encode(reply), self._end_of_turn]
+        return prompt + completion, [False] * len(prompt) + [True] * len(completion)
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """The loaded base: frozen weights in evaluation mode, and what renders for them.
+
+    `context_length` is in tokens. `revision` names the exact weights.
+    """
+
+    name: str
+    revision: str
+    model: PreTrainedModel
+    renderer: Renderer
+    context_length: int
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the bare base model has."""
+        return sum(p.numel() for n, p in self.model.named_parameters() if not _is_slot(n))
+
+
+def load_base_model(
+    path: str | Path, *, name: str, revision: str, device: torch.device, dtype: torch.dtype
+) -> BaseModel:
+    """Load a folder of safetensors weights with its tokenizer and chat template.
+
+    Raises `ValueError` where it is no instruct model, `OSError` where files are missing. Never
+    runs code from the folder and never reads pickled weights.
+    """
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        path, dtype=dtype, trust_remote_code=False, use_safetensors=True
+    )
+    model.requires_grad_(False)
+    model.eval()
+    model.to(device)
+    return BaseModel(
+        name=name,
+        revision=revision,
+        model=model,
+        renderer=Renderer(tokenizer, _eos_token_ids(model, tokenizer)),
+        context_length=_context_length(model.config),
+        device=device,
+        dtype=dtype,
+    )
+
+
+def choose_device(setting: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU."""
+    if setting == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(setting)
+
+
+def choose_dtype(setting: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 where the device multiplies it natively, else float32."""
+    if setting != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[setting]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+
+
+def _is_slot(parameter_name: str) -> bool:
+    return parameter_name.endswith((".A", ".B"))
+
+
+def _eos_token_ids(model: Any, tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    configured = model.generation_config.eos_token_id
+    ids = configured if isinstance(configured, list) else [configured]
+    return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
+
+
+def _end_of_turn(tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> int:
+    """The token that the template itself writes after a reply."""
+    reply = "loralei"
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": reply}]
+    text = str(tokenizer.apply_chat_template(turns, tokenize=False))
+    after = tokenizer.encode(text.rpartition(reply)[2], add_special_tokens=False)
+    for token in after:
+        if token in eos_token_ids:
+            return int(token)
+    raise ValueError("the chat template does not end a reply with an end-of-sequence token")
+
+
+def _context_length(config: Any) -> int:
+    """The longest sequence that full attention over all past tokens is right for."""
+    length = int(config.max_position_embeddings)
+    window = getattr(config, "sliding_window", None)
+    return min(length, int(window)) if window else length

@@ -1,0 +1,25 @@
+"""What can go wrong with adapters and base models."""
+
+
+class AdapterNotFoundError(LookupError):
+    """This user has no such adapter version, or its folder is gone."""
+
+
+class AdapterConflictError(RuntimeError):
+    """Somebody else moved first: the state was not the one the caller expected.
+
+    `expected` and `actual` are version numbers; `None` stands for the base model.
+    """
+
+    def __init__(self, message: str, *, expected: int | None, actual: int | None) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.actual = actual
+
+
+class AdapterInvalidError(ValueError):
+    """An adapter folder is refused: wrong files, shape, configuration, numbers or checksum."""
+
+
+class ModelFetchError(RuntimeError):
+    """A base model could not be found, fetched or read; the message says what to do about it."""

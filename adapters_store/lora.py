@@ -1,0 +1,208 @@
+"""The one LoRA layer: every adapted linear holds a pool of slots, for serving and for training.
+
+Slot 0 is "no adapter". Each forward pass names a slot per row, so rows of different users share one
+batch; gradients flow only to the slots in the batch. Knows nothing of files, users or versions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from adapters_store.records import LoraConfig
+
+NO_ADAPTER = 0
+PEFT_PREFIX = "base_model.model."
+
+
+@dataclass(slots=True)
+class _Selection:
+    """Which slots the current forward pass reads; shared by all layers of one pool."""
+
+    uniform: int = NO_ADAPTER
+    rows: Tensor | None = None  # [batch], int64; set when rows differ
+
+
+class SlotLinear(nn.Module):
+    """A frozen linear plus a low-rank product chosen per row (Hu et al. 2021, equation 3).
+
+    y = x W' + x A[s] B[s], with `A` [slots, in, rank] and `B` [slots, rank, out]; alpha / rank is
+    folded into `B`. `x` is [batch, tokens, in].
+    """
+
+    def __init__(
+        self, base: nn.Linear, rank: int, num_slots: int, dtype: torch.dtype, selection: _Selection
+    ) -> None:
+        super().__init__()
+        self.base = base
+        device = base.weight.device
+        shape_a = (num_slots, base.in_features, rank)
+        shape_b = (num_slots, rank, base.out_features)
+        self.A = nn.Parameter(torch.zeros(shape_a, dtype=dtype, device=device), requires_grad=False)
+        self.B = nn.Parameter(torch.zeros(shape_b, dtype=dtype, device=device), requires_grad=False)
+        self._selection = selection
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.base(x)
+        rows = self._selection.rows
+        if rows is not None:
+            low_rank = torch.bmm(torch.bmm(x.to(self.A.dtype), self.A[rows]), self.B[rows])
+        elif self._selection.uniform != NO_ADAPTER:
+            slot = self._selection.uniform
+            low_rank = (x.to(self.A.dtype) @ self.A[slot]) @ self.B[slot]
+        else:
+            return y
+        return y + low_rank.to(y.dtype)
+
+
+class AdapterPool:
+    """All adapter slots of one model, attached to its linear layers in place.
+
+    A model can carry one pool. `layers` maps a module path such as
+    `model.layers.0.self_attn.q_proj` to its layer.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: LoraConfig,
+        num_slots: int,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Attach `num_slots` empty slots, slot 0 included.
+
+        `dtype` is that of the adapter weights; the base weights' when None. Raises `ValueError`
+        where a target names no linear layer or the model has a pool already.
+        """
+        if any(isinstance(module, SlotLinear) for module in model.modules()):
+            raise ValueError("the model has an adapter pool already")
+        self.config = config
+        self.num_slots = num_slots
+        self._selection = _Selection()
+        self.layers: dict[str, SlotLinear] = {}
+        for path, linear in _target_linears(model, config.targets).items():
+            layer = SlotLinear(
+                linear, config.rank, num_slots, dtype or linear.weight.dtype, self._selection
+            )
+            parent, _, name = path.rpartition(".")
+            setattr(model.get_submodule(parent), name, layer)
+            self.layers[path] = layer
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """(out_features, in_features) of every adapted linear, by module path."""
+        return {p: (y.base.out_features, y.base.in_features) for p, y in self.layers.items()}
+
+    @property
+    def target_modules(self) -> list[str]:
+        """The adapted layers' names as PEFT's `target_modules` spells them, sorted."""
+        return sorted({path.rpartition(".")[2] for path in self.layers})
+
+    @property
+    def slot_parameters(self) -> int:
+        """How many numbers one adapter has."""
+        return sum(self.config.rank * sum(shape) for shape in self.shapes.values())
+
+    @contextmanager
+    def use(self, slots: int | Sequence[int]) -> Iterator[None]:
+        """Run forward passes in the block with these slots: one for all rows, or one per row."""
+        previous = self._selection.uniform, self._selection.rows
+        distinct = {slots} if isinstance(slots, int) else set(slots)
+        if len(distinct) == 1:
+            self._selection.uniform, self._selection.rows = distinct.pop(), None
+        else:
+            device = next(iter(self.layers.values())).A.device
+            self._selection.rows = torch.tensor(slots, device=device)
+        try:
+            yield
+        finally:
+            self._selection.uniform, self._selection.rows = previous
+
+    @torch.no_grad()
+    def load(self, slot: int, tensors: Mapping[str, Tensor]) -> None:
+        """Copy an adapter, named and shaped as PEFT writes it, into a slot.
+
+        Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape; nothing is
+        copied then.
+        """
+        _refuse_slot_zero(slot)
+        for path, layer in self.layers.items():
+            for name, pooled in (("lora_A", layer.A), ("lora_B", layer.B)):
+                shape = tensors[_peft_name(path, name)].shape
+                if shape != pooled.shape[:0:-1]:
+                    raise ValueError(f"{path}.{name} has shape {tuple(shape)}")
+        for path, layer in self.layers.items():
+            layer.A[slot].copy_(tensors[_peft_name(path, "lora_A")].T)
+            # Folded in float32: rounding happens once.
+            b = tensors[_peft_name(path, "lora_B")].float().T * self.config.scaling
+            layer.B[slot].copy_(b)
+
+    @torch.no_grad()
+    def read(self, slot: int, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return a slot's adapter on the CPU, named and shaped as PEFT writes it."""
+        tensors = {}
+        for path, layer in self.layers.items():
+            a, b = layer.A[slot].T, layer.B[slot].float().T / self.config.scaling
+            tensors[_peft_name(path, "lora_A")] = a.to("cpu", dtype).contiguous()
+            tensors[_peft_name(path, "lora_B")] = b.to("cpu", dtype).contiguous()
+        return tensors
+
+    @torch.no_grad()
+    def clear(self, slot: int) -> None:
+        """Make a slot equal to "no adapter"."""
+        for layer in self.layers.values():
+            layer.A[slot].zero_()
+            layer.B[slot].zero_()
+
+    @torch.no_grad()
+    def initialise(self, slot: int, seed: int) -> None:
+        """Make a slot ready to train: A uniform as in `nn.Linear`, B zero, so that it starts as
+        "no adapter" (Hu et al. 2021, section 4.1; kaiming_uniform with a = sqrt(5) as in PEFT).
+        """
+        _refuse_slot_zero(slot)
+        generator = torch.Generator().manual_seed(seed)
+        for layer in self.layers.values():
+            bound = 1 / sqrt(layer.base.in_features)
+            values = torch.empty(layer.A.shape[1:]).uniform_(-bound, bound, generator=generator)
+            layer.A[slot].copy_(values)
+            layer.B[slot].zero_()
+
+    def requires_grad(self, enabled: bool) -> None:
+        """Let gradients flow into the slots of the batch, or stop them."""
+        for parameter in (*self.a_parameters(), *self.b_parameters()):
+            parameter.requires_grad_(enabled)
+
+    def a_parameters(self) -> list[nn.Parameter]:
+        """Every layer's A, [slots, in, rank], in layer order."""
+        return [layer.A for layer in self.layers.values()]
+
+    def b_parameters(self) -> list[nn.Parameter]:
+        """Every layer's B, [slots, rank, out], in layer order."""
+        return [layer.B for layer in self.layers.values()]
+
+
+def _peft_name(path: str, matrix: str) -> str:
+    return f"{PEFT_PREFIX}{path}.{matrix}.weight"
+
+
+def _refuse_slot_zero(slot: int) -> None:
+    if slot == NO_ADAPTER:
+        raise ValueError("slot 0 is the base model and stays empty")
+
+
+def _target_linears(model: nn.Module, targets: Sequence[str]) -> dict[str, nn.Linear]:
+    """The linear layers to adapt, by path, in model order. The output head never is one."""
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    linears = {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module is not head
+    }
+    names = {path.rpartition(".")[2] for path in linears}
+    if unknown := set(targets) - names:
+        raise ValueError(f"no linear layer is called {sorted(unknown)}; there are {sorted(names)}")
+    chosen = set(targets) or names
+    return {path: linear for path, linear in linears.items() if path.rpartition(".")[2] in chosen}

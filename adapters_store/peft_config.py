@@ -1,0 +1,153 @@
+"""The two text files of a PEFT adapter folder, and which configurations mean what Loralei does.
+
+Knows nothing of tensors.
+"""
+
+import importlib.metadata
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from adapters_store.errors import AdapterInvalidError
+from adapters_store.records import LoraConfig
+
+CONFIG_FILE = "adapter_config.json"
+CARD_FILE = "README.md"
+
+# Settings that say where an adapter comes from or how it was trained, not what it computes.
+_INERT = frozenset(
+    {
+        "auto_mapping",
+        "base_model_name_or_path",
+        "inference_mode",
+        "lora_dropout",
+        "megatron_core",
+        "peft_version",
+        "qalora_group_size",
+        "revision",
+    }
+)
+_COMPARED = frozenset({"peft_type", "r", "lora_alpha", "target_modules"})
+_HARMLESS: dict[str, tuple[object, ...]] = {
+    "task_type": (None, "CAUSAL_LM"),
+    "bias": (None, "none"),
+    # Others, such as PiSSA, change the base weights too.
+    "init_lora_weights": (None, True, False, "gaussian"),
+}
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_CARD = """\
+---
+library_name: peft
+base_model: {base_model}
+tags:
+- lora
+---
+
+# A LoRA adapter for {base_model}
+
+Made by Loralei from one person's judgements. It fits revision `{base_revision}` of the base model.
+Rank {rank}, alpha {alpha:g}, on {targets}. Load it with PEFT:
+
+```python
+from peft import PeftModel
+
+model = PeftModel.from_pretrained(base_model, "path/to/this/folder")
+```
+"""
+
+
+def write_peft_config(
+    folder: Path, *, lora: LoraConfig, base_model: str, base_revision: str, targets: Sequence[str]
+) -> None:
+    """Write `adapter_config.json`, which PEFT loads, and a `README.md` card.
+
+    `targets` are the adapted layers' names as PEFT's `target_modules` spells them.
+    """
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_model,
+        "revision": base_revision,
+        "inference_mode": True,
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "init_lora_weights": True,
+        "target_modules": sorted(targets),
+        "peft_version": importlib.metadata.version("peft"),
+    }
+    card = _CARD.format(
+        base_model=base_model,
+        base_revision=base_revision,
+        rank=lora.rank,
+        alpha=lora.alpha,
+        targets=", ".join(f"`{target}`" for target in sorted(targets)),
+    )
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+
+
+def check_peft_config(
+    text: bytes, *, lora: LoraConfig, base_model: str, base_revision: str | None, targets: set[str]
+) -> None:
+    """Refuse a configuration under which PEFT would compute anything else than Loralei.
+
+    `base_revision` is compared where both sides name an exact revision. Unknown settings are
+    allowed only when they are off. Raises `AdapterInvalidError`.
+    """
+    config = _parse(text)
+    _expect(config, "peft_type", "LORA")
+    _expect(config, "r", lora.rank)
+    _expect(config, "lora_alpha", lora.alpha)
+    _expect(config, "base_model_name_or_path", base_model)
+    revision = config.get("revision")
+    if base_revision is not None and isinstance(revision, str) and _HASH.fullmatch(revision):
+        _expect(config, "revision", base_revision)
+    modules = config.get("target_modules")
+    if not isinstance(modules, list) or not all(isinstance(name, str) for name in modules):
+        raise AdapterInvalidError(f"{CONFIG_FILE}: target_modules is not a list of names")
+    if set(modules) != targets:
+        raise AdapterInvalidError(
+            f"{CONFIG_FILE}: target_modules are {_short(sorted(modules))}, "
+            f"this deployment adapts {sorted(targets)}"
+        )
+    _refuse_variants(config)
+
+
+def _refuse_variants(config: Mapping[str, Any]) -> None:
+    for name, value in config.items():
+        if name in _COMPARED or name in _INERT:
+            continue
+        is_harmless = value in _HARMLESS[name] if name in _HARMLESS else not value
+        if not is_harmless:
+            raise AdapterInvalidError(
+                f"{CONFIG_FILE}: {_short(name)} = {_short(value)} is not supported"
+            )
+
+
+def _expect(config: Mapping[str, Any], name: str, expected: str | float) -> None:
+    value = config.get(name)
+    # True == 1 in Python.
+    if isinstance(value, bool) or value != expected:
+        raise AdapterInvalidError(
+            f"{CONFIG_FILE}: {name} is {_short(value)}, this deployment has {expected!r}"
+        )
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AdapterInvalidError(f"{CONFIG_FILE} is not JSON") from error
+    if not isinstance(config, dict):
+        raise AdapterInvalidError(f"{CONFIG_FILE} is not a JSON object")
+    return config
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,201 @@
+"""Which adapter versions each user has, which one answers, and every move of that pointer.
+
+Knows nothing of files and tensors. The only writer of its tables.
+"""
+
+from sqlite_utils import Database
+
+from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
+from adapters_store.records import BASE, AdapterVersion, Promotion
+from adapters_store.rows import row_to_promotion, row_to_version, version_to_row
+from adapters_store.schema import migrate
+
+
+class Registry:
+    """Versions never change; promotion moves a pointer, by compare-and-set.
+
+    Every writing method is one transaction, or part of the caller's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        migrate(database)
+
+    def next_number(self, user_id: str) -> int:
+        """The number that the user's next version must have; the first is 1."""
+        rows = self._database.query(
+            "SELECT coalesce(max(number), 0) + 1 AS number FROM adapter_versions WHERE user_id = ?",
+            [user_id],
+        )
+        return int(next(rows)["number"])
+
+    def register(self, version: AdapterVersion) -> None:
+        """Remember a published version, without putting it to use.
+
+        Raises `AdapterConflictError` where its number is not the user's next.
+        """
+        with self._database.atomic():
+            number = self.next_number(version.user_id)
+            if version.number != number:
+                raise AdapterConflictError(
+                    f"the next version is v{number}, not {version.label}",
+                    expected=version.number,
+                    actual=number,
+                )
+            self._database.table("adapter_versions").insert(version_to_row(version))
+
+    def version(self, user_id: str, number: int) -> AdapterVersion:
+        """One version of this user; raises `AdapterNotFoundError`."""
+        rows = self._database.query(
+            "SELECT * FROM adapter_versions WHERE user_id = ? AND number = ?", [user_id, number]
+        )
+        for row in rows:
+            return row_to_version(row)
+        raise AdapterNotFoundError(f"there is no adapter version v{number}")
+
+    def versions(self, user_id: str) -> list[AdapterVersion]:
+        """All versions of this user, newest first."""
+        rows = self._database.query(
+            "SELECT * FROM adapter_versions WHERE user_id = ? ORDER BY number DESC", [user_id]
+        )
+        return [row_to_version(row) for row in rows]
+
+    def active(self, user_id: str) -> AdapterVersion | None:
+        """The version that answers this user, None for the base model."""
+        rows = self._database.query(
+            "SELECT v.* FROM adapter_pointers AS p"
+            " JOIN adapter_versions AS v ON v.user_id = p.user_id AND v.number = p.number"
+            " WHERE p.user_id = ?",
+            [user_id],
+        )
+        return next((row_to_version(row) for row in rows), None)
+
+    def promote(
+        self,
+        user_id: str,
+        number: int | None,
+        *,
+        expected: int | None,
+        by: str,
+        at: float,
+        reason: str,
+    ) -> Promotion:
+        """Put a version to use, or the base (None), if `expected` still is what is in use.
+
+        Raises `AdapterConflictError` where it is not, or where `number` is in use already, and
+        `AdapterNotFoundError` for an unknown version.
+        """
+        with self._database.atomic():
+            actual = self._pointer(user_id)
+            if actual != expected:
+                raise AdapterConflictError(
+                    f"{_label(actual)} is in use, not {_label(expected)}",
+                    expected=expected,
+                    actual=actual,
+                )
+            if number is not None:
+                self.version(user_id, number)
+            if number == actual:
+                raise AdapterConflictError(
+                    f"{_label(number)} is in use already", expected=expected, actual=actual
+                )
+            promotion = Promotion(user_id, actual, number, by, at, reason)
+            self._move(promotion, undoes=None)
+        return promotion
+
+    def roll_back(self, user_id: str, *, by: str, at: float, reason: str) -> Promotion:
+        """Undo the newest promotion that is not undone yet; again and again ends at the base.
+
+        Raises `AdapterNotFoundError` where nothing is left to undo.
+        """
+        with self._database.atomic():
+            rows = self._database.query(
+                "SELECT id, from_number FROM adapter_promotions AS p"
+                " WHERE user_id = ? AND undoes IS NULL"
+                " AND NOT EXISTS (SELECT 1 FROM adapter_promotions WHERE undoes = p.id)"
+                " ORDER BY id DESC LIMIT 1",
+                [user_id],
+            )
+            undone = next(rows, None)
+            if undone is None:
+                raise AdapterNotFoundError("there is no promotion to roll back")
+            pointer = self._pointer(user_id)
+            promotion = Promotion(user_id, pointer, undone["from_number"], by, at, reason)
+            self._move(promotion, undoes=undone["id"])
+        return promotion
+
+    def promotions(self, user_id: str) -> list[Promotion]:
+        """Every move of this user's pointer, rollbacks too, newest first."""
+        rows = self._database.query(
+            "SELECT * FROM adapter_promotions WHERE user_id = ? ORDER BY id DESC", [user_id]
+        )
+        return [row_to_promotion(row) for row in rows]
+
+    def is_frozen(self, user_id: str) -> bool:
+        """Whether this user's adapter must not be trained."""
+        rows = self._database.query(
+            "SELECT is_frozen FROM adapter_freezes WHERE user_id = ? ORDER BY id DESC LIMIT 1",
+            [user_id],
+        )
+        return any(row["is_frozen"] for row in rows)
+
+    def set_frozen(self, user_id: str, frozen: bool, *, by: str, at: float) -> None:
+        """Stop or allow training; what answers stays the same."""
+        with self._database.atomic():
+            if self.is_frozen(user_id) != frozen:
+                self._database.table("adapter_freezes").insert(
+                    {"user_id": user_id, "is_frozen": int(frozen), "by": by, "at": at}
+                )
+
+    def users(self) -> list[str]:
+        """Everybody with a version, a pointer or a freeze, past or present; sorted."""
+        rows = self._database.query(
+            "SELECT user_id FROM adapter_versions UNION SELECT user_id FROM adapter_pointers"
+            " UNION SELECT user_id FROM adapter_freezes ORDER BY user_id"
+        )
+        return [row["user_id"] for row in rows]
+
+    def folders(self) -> set[str]:
+        """The folder names of all versions."""
+        rows = self._database.query("SELECT folder FROM adapter_versions")
+        return {row["folder"] for row in rows}
+
+    def erase(self, user_id: str) -> list[AdapterVersion]:
+        """Forget everything about this user; returns the versions, so their files can go too."""
+        with self._database.atomic():
+            versions = self.versions(user_id)
+            # A rollback refers to the promotion that it undid, and all refer to versions.
+            self._database.execute(
+                "UPDATE adapter_promotions SET undoes = NULL WHERE user_id = ?", [user_id]
+            )
+            for table in ("pointers", "promotions", "freezes", "versions"):
+                self._database.execute(f"DELETE FROM adapter_{table} WHERE user_id = ?", [user_id])
+        return versions
+
+    def _pointer(self, user_id: str) -> int | None:
+        rows = self._database.query(
+            "SELECT number FROM adapter_pointers WHERE user_id = ?", [user_id]
+        )
+        return next((row["number"] for row in rows), None)
+
+    def _move(self, promotion: Promotion, *, undoes: int | None) -> None:
+        self._database.table("adapter_promotions").insert(
+            {
+                "user_id": promotion.user_id,
+                "from_number": promotion.from_number,
+                "to_number": promotion.to_number,
+                "by": promotion.by,
+                "at": promotion.at,
+                "reason": promotion.reason,
+                "undoes": undoes,
+            }
+        )
+        self._database.execute(
+            "INSERT INTO adapter_pointers (user_id, number) VALUES (?, ?)"
+            " ON CONFLICT (user_id) DO UPDATE SET number = excluded.number",
+            [promotion.user_id, promotion.to_number],
+        )
+
+
+def _label(number: int | None) -> str:
+    return BASE if number is None else f"v{number}"

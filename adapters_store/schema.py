@@ -1,0 +1,78 @@
+"""The tables of this package, as named, append-only migrations."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("adapters_store")
+
+
+def migrate(database: Database) -> None:
+    """Bring the tables up to date; does nothing when they are."""
+    with database.atomic():
+        migrations.apply(database)
+
+
+@migrations()
+def create_versions(database: Database) -> None:
+    """What each user's adapters are. Rows never change."""
+    database.execute("""
+        CREATE TABLE adapter_versions (
+            user_id TEXT NOT NULL,
+            number INTEGER NOT NULL CHECK (number >= 1),
+            parent INTEGER,
+            folder TEXT NOT NULL UNIQUE,
+            checksum TEXT NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            base_model TEXT NOT NULL,
+            base_revision TEXT NOT NULL,
+            lora TEXT NOT NULL CHECK (json_valid(lora)),
+            created_at REAL NOT NULL,
+            created_by TEXT NOT NULL,
+            run_id TEXT,
+            dataset_hash TEXT,
+            seed INTEGER,
+            example_ids TEXT NOT NULL CHECK (json_valid(example_ids)),
+            report TEXT NOT NULL CHECK (json_valid(report)),
+            PRIMARY KEY (user_id, number)
+        ) STRICT""")
+
+
+@migrations()
+def create_promotions(database: Database) -> None:
+    """Every move of a pointer, and where each pointer is; a NULL number is the base model.
+
+    A rollback names in `undoes` the promotion that it takes back.
+    """
+    database.execute("""
+        CREATE TABLE adapter_promotions (
+            id INTEGER PRIMARY KEY,
+            user_id TEXT NOT NULL,
+            from_number INTEGER,
+            to_number INTEGER,
+            by TEXT NOT NULL,
+            at REAL NOT NULL,
+            reason TEXT NOT NULL,
+            undoes INTEGER UNIQUE REFERENCES adapter_promotions (id),
+            FOREIGN KEY (user_id, from_number) REFERENCES adapter_versions (user_id, number),
+            FOREIGN KEY (user_id, to_number) REFERENCES adapter_versions (user_id, number)
+        ) STRICT""")
+    database.execute("CREATE INDEX adapter_promotions_by_user ON adapter_promotions (user_id, id)")
+    database.execute("""
+        CREATE TABLE adapter_pointers (
+            user_id TEXT PRIMARY KEY,
+            number INTEGER,
+            FOREIGN KEY (user_id, number) REFERENCES adapter_versions (user_id, number)
+        ) STRICT, WITHOUT ROWID""")
+
+
+@migrations()
+def create_freezes(database: Database) -> None:
+    """Who froze and unfroze whom, and when; a user's newest row counts."""
+    database.execute("""
+        CREATE TABLE adapter_freezes (
+            id INTEGER PRIMARY KEY,
+            user_id TEXT NOT NULL,
+            is_frozen INTEGER NOT NULL CHECK (is_frozen IN (0, 1)),
+            by TEXT NOT NULL,
+            at REAL NOT NULL
+        ) STRICT""")
+    database.execute("CREATE INDEX adapter_freezes_by_user ON adapter_freezes (user_id, id)")

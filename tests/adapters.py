@@ -1,0 +1,54 @@
+"""Random adapters for tests."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from adapters_store.files import AdapterFiles
+from adapters_store.lora import PEFT_PREFIX
+from adapters_store.records import AdapterVersion, LoraConfig
+
+LORA = LoraConfig(rank=4, alpha=8.0)
+
+
+def random_adapter(
+    shapes: Mapping[str, tuple[int, int]], seed: int, scale: float = 0.3, rank: int = LORA.rank
+) -> dict[str, Tensor]:
+    """Tensors named and shaped as PEFT writes them, large enough to change replies."""
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for path, (out_features, in_features) in shapes.items():
+        for name, shape in (("lora_A", (rank, in_features)), ("lora_B", (out_features, rank))):
+            values = scale * torch.randn(shape, generator=generator)
+            tensors[f"{PEFT_PREFIX}{path}.{name}.weight"] = values
+    return tensors
+
+
+def publish_random_adapter(
+    files: AdapterFiles, shapes: Mapping[str, tuple[int, int]], seed: int
+) -> AdapterVersion:
+    """Put a random adapter on disk and return the version that names it."""
+    staged = files.stage()
+    save_file(random_adapter(shapes, seed), staged / "adapter_model.safetensors")
+    published = files.publish(staged)
+    return AdapterVersion(
+        user_id=f"u{seed}",
+        number=1,
+        parent=None,
+        folder=published.folder,
+        checksum=published.checksum,
+        size_bytes=published.size_bytes,
+        base_model="tiny",
+        base_revision="r0",
+        lora=LORA,
+        created_at=0.0,
+        created_by="test",
+    )
+
+
+def save_adapter(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write adapter weights into a folder."""
+    save_file(dict(tensors), folder / "adapter_model.safetensors")

@@ -1,0 +1,47 @@
+"""The one renderer, and the choice of device and precision."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters_store.base_model import BaseModel, PromptError, choose_device, choose_dtype
+from feedback.records import Message
+
+roles = st.sampled_from(["system", "user", "assistant"])
+messages = st.lists(st.builds(Message, role=roles, content=st.text(max_size=40)), min_size=1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(conversation=messages, reply=st.text(max_size=40))
+def test_a_prompts_ids_are_a_prefix_of_its_examples_ids(
+    tiny_base: BaseModel, conversation: list[Message], reply: str
+) -> None:
+    prompt = tiny_base.renderer.prompt_ids(conversation)
+    ids, is_reply = tiny_base.renderer.example_ids(conversation, reply)
+    assert ids[: len(prompt)] == prompt
+    assert is_reply == [False] * len(prompt) + [True] * (len(ids) - len(prompt))
+
+
+def test_an_example_equals_the_templates_own_rendering(tiny_base: BaseModel) -> None:
+    renderer = tiny_base.renderer
+    ids, _ = renderer.example_ids([Message("user", "hi")], "hello")
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    text = renderer.tokenizer.apply_chat_template(turns, tokenize=False)
+    assert f"{renderer.tokenizer.decode(ids)}\n" == text
+
+
+def test_an_example_ends_with_the_end_of_turn_token(tiny_base: BaseModel) -> None:
+    ids, _ = tiny_base.renderer.example_ids([Message("user", "hi")], "hello")
+    assert ids[-1] in tiny_base.renderer.eos_token_ids
+
+
+def test_a_role_that_the_template_refuses_is_a_prompt_error(tiny_base: BaseModel) -> None:
+    with pytest.raises(PromptError, match="unknown role"):
+        tiny_base.renderer.prompt_ids([Message("wizard", "hi")])
+
+
+def test_a_named_device_and_precision_are_taken_as_they_are() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_dtype("float32", torch.device("cpu")) is torch.float32
+    assert choose_dtype("bfloat16", torch.device("cpu")) is torch.bfloat16

@@ -1,0 +1,147 @@
+"""The LoRA layer against the bare model and against PEFT."""
+
+from pathlib import Path
+
+import peft
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from adapters_store.records import LoraConfig
+from tests.adapters import LORA, random_adapter
+from tests.conftest import load_tiny
+
+IDS = torch.arange(3, 43).reshape(2, 20)
+
+
+def logits(base: BaseModel) -> Tensor:
+    with torch.inference_mode():
+        output: Tensor = base.model(input_ids=IDS).logits
+    return output
+
+
+def peft_config() -> peft.LoraConfig:
+    return peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        init_lora_weights=False,
+        r=LORA.rank,
+        lora_alpha=int(LORA.alpha),
+        target_modules="all-linear",
+    )
+
+
+def test_slot_0_gives_the_bare_models_logits(tiny_base: BaseModel) -> None:
+    bare = logits(tiny_base)
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=3)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    assert torch.equal(logits(tiny_base), bare)
+
+
+def test_slot_0_rows_of_a_mixed_batch_stay_bare(tiny_base: BaseModel) -> None:
+    bare = logits(tiny_base)
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=3)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    with pool.use([0, 1]):
+        mixed = logits(tiny_base)
+    assert torch.equal(mixed[0], bare[0])
+    assert not torch.allclose(mixed[1], bare[1], atol=0.1)
+
+
+def test_an_adapter_of_the_pool_gives_the_same_logits_in_peft(
+    tiny_base: BaseModel, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    with pool.use(1):
+        ours = logits(tiny_base)
+    save_file(pool.read(1, torch.float32), tmp_path / "adapter_model.safetensors")
+    peft_config().save_pretrained(str(tmp_path))
+    fresh = load_tiny(tiny_model_folder)
+    theirs = peft.PeftModel.from_pretrained(fresh.model, str(tmp_path)).eval()
+    torch.testing.assert_close(ours, theirs(input_ids=IDS).logits, atol=1e-4, rtol=0)
+
+
+def test_an_adapter_made_with_peft_gives_the_same_logits_in_the_pool(
+    tiny_base: BaseModel, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    made = peft.get_peft_model(load_tiny(tiny_model_folder).model, peft_config()).eval()
+    made.save_pretrained(str(tmp_path))
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    pool.load(1, load_file(tmp_path / "adapter_model.safetensors"))
+    with pool.use(1):
+        ours = logits(tiny_base)
+    torch.testing.assert_close(ours, made(input_ids=IDS).logits, atol=1e-4, rtol=0)
+    assert not torch.allclose(ours, logits(tiny_base), atol=0.1)
+
+
+def test_a_mixed_batch_equals_single_rows(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=3)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    pool.load(2, random_adapter(pool.shapes, seed=2))
+    with pool.use([1, 2]):
+        mixed = logits(tiny_base)
+    for row, slot in enumerate([1, 2]):
+        with pool.use(slot):
+            torch.testing.assert_close(mixed[row], logits(tiny_base)[row], atol=1e-4, rtol=0)
+
+
+def test_reading_a_slot_returns_what_was_loaded(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    tensors = random_adapter(pool.shapes, seed=1)
+    pool.load(1, tensors)
+    for name, tensor in pool.read(1, torch.float32).items():
+        torch.testing.assert_close(tensor, tensors[name])
+
+
+def test_a_fresh_slot_starts_as_no_adapter(tiny_base: BaseModel) -> None:
+    bare = logits(tiny_base)
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    pool.initialise(1, seed=0)
+    with pool.use(1):
+        assert torch.equal(logits(tiny_base), bare)
+
+
+def test_gradients_flow_only_into_the_slots_of_the_batch(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=3)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    pool.load(2, random_adapter(pool.shapes, seed=2))
+    pool.requires_grad(True)
+    with pool.use([0, 2]):
+        tiny_base.model(input_ids=IDS).logits.sum().backward()
+    for parameter in (*pool.a_parameters(), *pool.b_parameters()):
+        assert parameter.grad is not None
+        assert not parameter.grad[1].any()
+        assert parameter.grad[2].any()
+    assert all(p.grad is None for p in tiny_base.model.parameters() if p.ndim == 2)
+
+
+def test_slot_0_refuses_an_adapter(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    with pytest.raises(ValueError, match="slot 0"):
+        pool.load(0, random_adapter(pool.shapes, seed=1))
+
+
+def test_a_misshapen_adapter_is_refused_and_the_slot_is_unchanged(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    with pytest.raises(ValueError, match="shape"):
+        pool.load(1, random_adapter(pool.shapes, seed=1, rank=LORA.rank + 1))
+    assert not any(layer.A[1].any() for layer in pool.layers.values())
+
+
+def test_targets_choose_the_layers(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LoraConfig(targets=("q_proj", "v_proj")), num_slots=2)
+    assert pool.target_modules == ["q_proj", "v_proj"]
+    assert len(pool.layers) == 4
+
+
+def test_an_unknown_target_is_refused(tiny_base: BaseModel) -> None:
+    with pytest.raises(ValueError, match="w_proj"):
+        AdapterPool(tiny_base.model, LoraConfig(targets=("w_proj",)), num_slots=2)
+
+
+def test_the_output_head_is_never_adapted(tiny_base: BaseModel) -> None:
+    assert "lm_head" not in AdapterPool(tiny_base.model, LORA, num_slots=2).layers
