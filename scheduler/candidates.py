@@ -1,0 +1,41 @@
+"""Gathers what the policy must know of each user, from the three stores."""
+
+from adapters_store.registry import Registry
+from feedback.log import FeedbackLog
+from scheduler.policy import Candidate
+from scheduler.runs import RunStore
+
+_DAY = 86400.0
+
+
+class Candidates:
+    """Answers who could be trained and what speaks for it."""
+
+    def __init__(self, log: FeedbackLog, registry: Registry, runs: RunStore) -> None:
+        self._log = log
+        self._registry = registry
+        self._runs = runs
+
+    def of(self, user_id: str, now: float) -> Candidate:
+        """Return one user's case, also for a user who never judged anything."""
+        last = self._runs.last_run(user_id)
+        verdict = self._runs.last_verdict(user_id)
+        # A run reads the judgements when it starts; later ones, also during the run, are new.
+        seen_until = 0.0 if verdict is None else verdict.started_at or verdict.created_at
+        return Candidate(
+            user_id=user_id,
+            new_judgements=self._log.judgements_since(user_id, seen_until),
+            last_run_at=None if last is None else last.finished_at,
+            last_run_status=None if last is None else last.status,
+            runs_today=self._runs.runs_since(user_id, now - _DAY),
+            is_frozen=self._registry.is_frozen(user_id),
+            has_open_run=self._runs.open_run(user_id) is not None,
+        )
+
+    def all(self, now: float) -> list[Candidate]:
+        """Return the case of every user who judged something or has an adapter.
+
+        The latter may have withdrawn every judgement, which is a reason to train, too.
+        """
+        users = {*self._log.judged_users(), *self._registry.users()}
+        return [self.of(user_id, now) for user_id in sorted(users)]

@@ -1,0 +1,142 @@
+"""One child process and its pipes: lines out of it, pause and resume into it, and its end.
+
+Knows nothing of what the child computes.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+NICENESS = 10
+
+_STDERR_KEPT = 4096
+_LINE_LIMIT = 1 << 20
+_READ_SIZE = 1 << 16
+
+
+class ChildProcess:
+    """A process in a session of its own, less urgent than this one, that dies with this object.
+
+    Its standard input is a pipe that ends when this process ends, however it ends. Use it as a
+    context manager; it is killed on leaving. One thread may use it.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            # A Ctrl-C in the terminal must not reach the child before the server decides.
+            start_new_session=True,
+        )
+        self._lower_priority()
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self._stdin = self._process.stdin
+        self._selector.register(self._process.stdout, selectors.EVENT_READ, self._keep_output)
+        self._selector.register(self._process.stderr, selectors.EVENT_READ, self._keep_error)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            os.set_blocking(pipe.fileno(), False)
+        self._output = b""
+        self._errors = b""
+        self.is_paused = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+        self._selector.close()
+        assert self._process.stdout and self._process.stderr
+        for pipe in (self._stdin, self._process.stdout, self._process.stderr):
+            pipe.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone; what it wrote may still be unread."""
+        return self._process.poll() is not None
+
+    def messages(self, wait: float) -> list[dict[str, Any]]:
+        """Return the JSON objects that it wrote, after waiting up to `wait` seconds for some.
+
+        Lines that are not JSON objects are dropped: libraries print what they like.
+        """
+        for key, _ in self._selector.select(wait):
+            self._read(key)
+        *lines, self._output = self._output.split(b"\n")
+        self._output = self._output[-_LINE_LIMIT:]
+        return [message for line in lines if (message := _message(line)) is not None]
+
+    def tell_to_pause(self, is_paused: bool) -> None:
+        """Tell it to pause or to go on; does nothing when it was already told."""
+        if is_paused == self.is_paused:
+            return
+        # A full pipe means that it does not listen yet: the next call tries again.
+        with suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._stdin.fileno(), b"pause\n" if is_paused else b"resume\n")
+            self.is_paused = is_paused
+
+    def wait(self, timeout: float) -> None:
+        """Close its input and wait up to `timeout` seconds for its end."""
+        self._stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+
+    def kill(self) -> None:
+        """Kill it and everything in its session that it started, if it still runs."""
+        if self._process.poll() is None:
+            # Not reaped yet, so the id of the group cannot belong to anybody else.
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def obituary(self) -> str:
+        """Say why it ended, for a person."""
+        code = self._process.poll()
+        assert code is not None
+        if code == -signal.SIGKILL:
+            return "the training process was killed: it ran out of memory, or somebody ended it"
+        if code < 0:
+            return f"the training process was ended by signal {-code} ({signal.strsignal(-code)})"
+        lines = self._errors.decode("utf-8", "replace").strip().splitlines()
+        last = f": {lines[-1].strip()[:300]}" if lines else ""
+        if code == 0:
+            return f"the training process ended without a result{last}"
+        return f"the training process failed with exit code {code}{last}"
+
+    def _lower_priority(self) -> None:
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, min(19, own + NICENESS))
+
+    def _read(self, key: selectors.SelectorKey) -> None:
+        data = os.read(key.fd, _READ_SIZE)
+        if not data:
+            self._selector.unregister(key.fileobj)
+        key.data(data)
+
+    def _keep_output(self, data: bytes) -> None:
+        self._output += data
+
+    def _keep_error(self, data: bytes) -> None:
+        self._errors = (self._errors + data)[-_STDERR_KEPT:]
+
+
+def _message(line: bytes) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None

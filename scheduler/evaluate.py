@@ -1,0 +1,82 @@
+"""Measures adapters: loss on judgements, drift from the base, loops. Decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from feedback.records import TrainingExample
+from scheduler.anchors import ANCHOR_REPLY_TOKENS, Anchor
+from scheduler.generation import greedy_replies
+from scheduler.repetition import repetitive_share
+from scheduler.trainers.batches import collate, micro_batches, tokenise
+from scheduler.trainers.losses import mean_per_token, reply_log_probs
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorReport:
+    """How an adapter behaves on prompts it was not taught about.
+
+    `kl` is the mean KL(adapter || base) in nats per token of the base's replies.
+    """
+
+    kl: float
+    repetition_base: float
+    repetition_adapter: float
+
+
+@torch.no_grad()
+def example_losses(
+    base: BaseModel,
+    pool: AdapterPool,
+    slot: int,
+    examples: Sequence[TrainingExample],
+    max_tokens: int,
+) -> list[float | None]:
+    """Mean nats per token of each example's chosen reply; None where it does not fit."""
+    tokenised = [tokenise(base.renderer, e.prompt, e.chosen, max_tokens) for e in examples]
+    losses: list[float | None] = [None] * len(examples)
+    fitting = [(i, row) for i, row in enumerate(tokenised) if row]
+    for group in micro_batches([len(row.ids) for _, row in fitting]):
+        batch = collate([fitting[g][1] for g in group], base.device)
+        with pool.use(slot):
+            means = mean_per_token(reply_log_probs(base, batch), batch)
+        for g, value in zip(group, means.tolist(), strict=True):
+            losses[fitting[g][0]] = -value
+    return losses
+
+
+def anchor_report(
+    base: BaseModel, pool: AdapterPool, slot: int, anchors: Sequence[Anchor]
+) -> AnchorReport:
+    """Compare an adapter with the base on the anchors."""
+    prompts = [anchor.messages for anchor in anchors]
+    replies = greedy_replies(base, pool, slot, prompts, ANCHOR_REPLY_TOKENS)
+    return AnchorReport(
+        kl=_mean_kl(base, pool, slot, anchors),
+        repetition_base=repetitive_share([anchor.reply for anchor in anchors]),
+        repetition_adapter=repetitive_share(replies),
+    )
+
+
+@torch.no_grad()
+def _mean_kl(base: BaseModel, pool: AdapterPool, slot: int, anchors: Sequence[Anchor]) -> float:
+    """KL(adapter || base) per reply token, teacher-forced on the base's replies."""
+    rows = [tokenise(base.renderer, a.messages, a.reply, 2 * ANCHOR_REPLY_TOKENS) for a in anchors]
+    fitting = [row for row in rows if row]
+    total, tokens = 0.0, 0
+    for group in micro_batches([len(row.ids) for row in fitting]):
+        batch = collate([fitting[i] for i in group], base.device)
+        mask = batch.is_reply[:, 1:]
+        log_probs = []
+        for used in (slot, NO_ADAPTER):
+            with pool.use(used):
+                output = base.model(input_ids=batch.ids, attention_mask=batch.attention)
+            log_probs.append(F.log_softmax(output.logits[:, :-1][mask].float(), dim=-1))
+        adapter, reference = log_probs
+        total += F.kl_div(reference, adapter, reduction="sum", log_target=True).item()
+        tokens += int(mask.sum())
+    return total / max(tokens, 1)

@@ -1,0 +1,161 @@
+"""Whether a trained adapter may answer, and the sentences that say why.
+
+Pure. A candidate must stay close to the base on unrelated prompts, must not loop, and must predict
+judgements it never saw better than the base does. It counts as proven only when an exact one-sided
+sign test over those judgements is significant; not worse, but not significant, is provisional.
+"""
+
+from dataclasses import fields
+from math import comb, isfinite
+
+from scheduler.records import Evaluation, GateConfig, Outcome, Verdict
+
+ALPHA = 0.1
+"""Significance level of the sign tests: 7 wins of 8, or 8 of 10, are proof."""
+
+_ROUNDING = 1e-9
+
+
+def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
+    """Decide whether a candidate may answer, with reasons that hold the numbers."""
+    unusable = _unusable(evaluation)
+    if unusable is not None:
+        return Verdict(Outcome.REFUSED, (unusable,))
+    objections = (
+        *_training_objections(evaluation),
+        *_drift_objections(evaluation, config),
+        *_held_out_objections(evaluation),
+        *_incumbent_objections(evaluation, config),
+    )
+    if objections:
+        return Verdict(Outcome.REFUSED, objections)
+    outcome, proof = _proof(evaluation, config)
+    return Verdict(outcome, (proof, *_findings(evaluation, config)))
+
+
+def chance_of_wins(wins: int, rows: int) -> float:
+    """Return how likely at least `wins` of `rows` fair coin tosses are."""
+    ways = total = comb(rows, wins)
+    for heads in range(wins, rows):
+        ways = ways * (rows - heads) // (heads + 1)
+        total += ways
+    return total / (1 << rows)
+
+
+def _unusable(evaluation: Evaluation) -> str | None:
+    for field in fields(evaluation):
+        value = getattr(evaluation, field.name)
+        if value is not None and not isfinite(value):
+            name = field.name.replace("_", " ")
+            return f"Training diverged: the {name} is not a finite number."
+    rows = evaluation.held_out_rows
+    losses = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
+    if not 0 <= evaluation.held_out_wins <= rows or (rows and None in losses):
+        return "The evaluation is incomplete: not every held-out judgement was measured."
+    losses = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
+    if not 0 <= evaluation.incumbent_rows <= rows or (evaluation.incumbent_rows and None in losses):
+        return "The evaluation is incomplete: the comparison with the version in use is missing."
+    return None
+
+
+def _training_objections(evaluation: Evaluation) -> tuple[str, ...]:
+    if evaluation.train_loss_after < evaluation.train_loss_before:
+        return ()
+    return (
+        f"Training did not lower the loss on the judged replies:"
+        f" {evaluation.train_loss_before:.3f} before,"
+        f" {evaluation.train_loss_after:.3f} after {_count(evaluation.steps, 'step')}.",
+    )
+
+
+def _drift_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
+    objections = []
+    if evaluation.anchor_kl > config.max_anchor_kl + _ROUNDING:
+        objections.append(
+            f"It drifts too far from the base model on unrelated prompts:"
+            f" KL {evaluation.anchor_kl:.3f} nats per token, allowed {config.max_anchor_kl:.3f}."
+        )
+    increase = evaluation.repetition_candidate - evaluation.repetition_base
+    if increase > config.max_repetition_increase + _ROUNDING:
+        objections.append(
+            f"It repeats itself: {evaluation.repetition_candidate:.0%} of its replies loop,"
+            f" {evaluation.repetition_base:.0%} of the base model's do;"
+            f" at most {config.max_repetition_increase:.0%} more are allowed."
+        )
+    return tuple(objections)
+
+
+def _held_out_objections(evaluation: Evaluation) -> tuple[str, ...]:
+    rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
+    base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
+    objections = []
+    if base is not None and proof is not None and proof >= base:
+        objections.append(
+            f"It is no better than the base model on {_count(rows, 'judgement')} that it was not"
+            f" trained on: loss {proof:.3f}, base {base:.3f}."
+        )
+    if rows and chance_of_wins(rows - wins, rows) <= ALPHA:
+        objections.append(
+            f"It is worse than the base model on most judgements that it was not trained on:"
+            f" better on {wins} of {rows} only."
+        )
+    return tuple(objections)
+
+
+def _incumbent_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
+    incumbent, proof = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
+    if incumbent is None or proof is None:
+        return ()
+    if proof <= incumbent + config.max_incumbent_loss_increase + _ROUNDING:
+        return ()
+    return (
+        f"It is worse than the version in use on {_count(evaluation.incumbent_rows, 'judgement')}"
+        f" that neither was trained on: loss {proof:.3f}, in use {incumbent:.3f}.",
+    )
+
+
+def _proof(evaluation: Evaluation, config: GateConfig) -> tuple[Outcome, str]:
+    rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
+    if rows == 0:
+        return Outcome.PROVISIONAL, "No judgement was held out, so a gain is not proven."
+    score = (
+        f"It beats the base model on {wins} of {_count(rows, 'judgement')} it was not trained on"
+    )
+    if rows < config.min_held_out_for_proof:
+        return (
+            Outcome.PROVISIONAL,
+            f"{score}; proof needs at least {config.min_held_out_for_proof}.",
+        )
+    chance = chance_of_wins(wins, rows)
+    if chance > ALPHA:
+        return (
+            Outcome.PROVISIONAL,
+            f"{score}, which chance alone does {chance:.0%} of the time: not proof.",
+        )
+    return Outcome.PROVEN, f"{score}, which chance alone does {chance:.1%} of the time."
+
+
+def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
+    base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
+    incumbent, rematch = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
+    findings = []
+    if base is not None and proof is not None:
+        findings.append(f"There the loss fell from {base:.3f} to {proof:.3f}.")
+    if incumbent is not None and rematch is not None:
+        findings.append(
+            f"On {_count(evaluation.incumbent_rows, 'judgement')} that the version in use has not"
+            f" seen either, the loss is {rematch:.3f}; in use {incumbent:.3f}."
+        )
+    findings.append(
+        f"On unrelated prompts it stays close to the base model:"
+        f" KL {evaluation.anchor_kl:.3f} nats per token, allowed {config.max_anchor_kl:.3f}."
+    )
+    findings.append(
+        f"{evaluation.repetition_candidate:.0%} of its replies loop,"
+        f" {evaluation.repetition_base:.0%} of the base model's do."
+    )
+    return tuple(findings)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,108 @@
+"""What the training child is asked and what it answers, as files in one folder.
+
+`job.json` and `dataset.jsonl` go in; `adapter/` and `result.json` come out. Needs no torch.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters_store.records import LoraConfig
+from scheduler.records import Evaluation, TrainingConfig
+
+JOB_FILE = "job.json"
+DATASET_FILE = "dataset.jsonl"
+RESULT_FILE = "result.json"
+ADAPTER_FOLDER = "adapter"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One fit: the base, the adapter's shape, how to train, and what to compare with.
+
+    `base_path` is the local folder of the weights; `base_model` is the name that the adapter's
+    config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
+    `incumbent` is the folder of the version in use, None for the base; its training examples are
+    `incumbent_example_ids`. `anchors_cache` is a folder that outlives the job.
+    """
+
+    base_path: str
+    base_model: str
+    base_revision: str
+    device: str
+    dtype: str
+    threads: int
+    lora: LoraConfig
+    training: TrainingConfig
+    incumbent: str | None
+    incumbent_example_ids: tuple[str, ...]
+    anchors_cache: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a fit made: the folder that holds the adapter, what was measured, what it used.
+
+    `lora_targets` are the module paths that carry the adapter. `evaluation` may hold NaN when the
+    fit diverged; the gate refuses that.
+    """
+
+    adapter: Path
+    evaluation: Evaluation
+    usage: Mapping[str, Any]
+    lora_targets: tuple[str, ...]
+
+
+def write_job(folder: Path, job: Job) -> None:
+    """Write `job.json` into `folder`."""
+    (folder / JOB_FILE).write_text(json.dumps(asdict(job)), encoding="utf-8")
+
+
+def read_job(folder: Path) -> Job:
+    """Read `job.json` from `folder`.
+
+    Raises `ValueError` when it is not a job.
+    """
+    try:
+        row = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
+        lora = row.pop("lora")
+        targets, ids = tuple(lora.pop("targets")), tuple(row.pop("incumbent_example_ids"))
+        return Job(
+            lora=LoraConfig(**lora, targets=targets),
+            training=TrainingConfig(**row.pop("training")),
+            incumbent_example_ids=ids,
+            **row,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{JOB_FILE} is not a job: {error}") from error
+
+
+def write_result(
+    folder: Path, evaluation: Evaluation, usage: Mapping[str, Any], lora_targets: tuple[str, ...]
+) -> None:
+    """Write `result.json` into `folder`; the adapter lies beside it."""
+    row = {
+        "evaluation": asdict(evaluation),
+        "usage": dict(usage),
+        "lora_targets": list(lora_targets),
+    }
+    (folder / RESULT_FILE).write_text(json.dumps(row), encoding="utf-8")
+
+
+def read_result(folder: Path, adapter: Path) -> JobResult:
+    """Read `result.json` from `folder`, for an adapter that lies in `adapter`.
+
+    Raises `ValueError` when it is not a result.
+    """
+    try:
+        row = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        return JobResult(
+            adapter=adapter,
+            evaluation=Evaluation(**row["evaluation"]),
+            usage=dict(row["usage"]),
+            lora_targets=tuple(row["lora_targets"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{RESULT_FILE} is not a result: {error}") from error

@@ -1,0 +1,186 @@
+"""From a verdict to the pointer: publishes a fit, registers it, puts it to use, ends the run.
+
+The database agrees with itself after any crash: version, pointer and run change in one
+transaction. Knows nothing of how the fit was made.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from adapters_store.errors import AdapterConflictError
+from adapters_store.files import AdapterFiles, PublishedAdapter
+from adapters_store.records import BASE, AdapterVersion
+from adapters_store.registry import Registry
+from feedback.records import Dataset
+from scheduler.errors import TrainingCancelledError
+from scheduler.job import JobResult
+from scheduler.records import Outcome, PipelineConfig, RunStatus, TrainingRun, Verdict
+from scheduler.runs import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What one run trained, on what, with which verdict; `active` was in use when it began."""
+
+    run: TrainingRun
+    dataset: Dataset
+    result: JobResult
+    verdict: Verdict
+    active: AdapterVersion | None
+
+    @property
+    def reasons(self) -> str:
+        """The verdict's sentences in one line."""
+        return " ".join(self.verdict.reasons)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What was measured and what the gate said, JSON-ready."""
+        return {
+            "evaluation": _json_ready(asdict(self.result.evaluation)),
+            "verdict": {
+                "outcome": str(self.verdict.outcome),
+                "reasons": list(self.verdict.reasons),
+            },
+        }
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """What the fit used, JSON-ready."""
+        return _json_ready(self.result.usage)
+
+
+class Publisher:
+    """Ends runs that have a verdict, and moves pointers for them."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        registry: Registry,
+        files: AdapterFiles,
+        runs: RunStore,
+        config: PipelineConfig,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._files = files
+        self._runs = runs
+        self._config = config
+        self._clock = clock
+
+    def refuse(self, fit: Fit) -> None:
+        """End the run without a version."""
+        self._finish(fit, RunStatus.REFUSED, fit.reasons, None)
+
+    def publish(self, fit: Fit) -> None:
+        """Make a version of the fit and put it to use.
+
+        The version is kept but not used when the pointer has moved since the run began, or when
+        the adapter was frozen. Raises `TrainingCancelledError` when the run was told to end or
+        was erased; then nothing of the fit stays.
+        """
+        published = self._files.publish(fit.result.adapter)
+        with self._database.atomic():
+            version = self._version(fit, published)
+            try:
+                self._put_to_use(fit, version)
+            except BaseException:
+                self._files.remove(version)
+                raise
+
+    def return_to_base(self, run: TrainingRun, dataset: Dataset, active: AdapterVersion) -> None:
+        """Put the base to use, because everything that `active` learned from was withdrawn."""
+        because = f"everything that {active.label} learned from was withdrawn"
+        with self._database.atomic():
+            obstacle = self._move(run, active, None, because)
+            status = RunStatus.REFUSED if obstacle else RunStatus.PROMOTED
+            reason = obstacle or f"{because}; the base model answers again"
+            self._runs.finish(
+                run.id, status, reason, at=self._clock(), dataset_hash=dataset.content_hash
+            )
+
+    def _put_to_use(self, fit: Fit, version: AdapterVersion) -> None:
+        if self._runs.is_cancel_requested(fit.run.id):
+            raise TrainingCancelledError("the run was told to end")
+        self._registry.register(version)
+        obstacle = self._move(fit.run, fit.active, version.number, fit.reasons)
+        if obstacle:
+            reason = f"{version.label} is kept but not in use: {obstacle}"
+            self._finish(fit, RunStatus.REFUSED, reason, version)
+        else:
+            manner = "as proven" if fit.verdict.outcome is Outcome.PROVEN else "provisionally"
+            reason = f"{version.label} is in use, {manner}. {fit.reasons}"
+            self._finish(fit, RunStatus.PROMOTED, reason, version)
+
+    def _move(
+        self, run: TrainingRun, active: AdapterVersion | None, to: int | None, because: str
+    ) -> str | None:
+        """Move the pointer from `active` to `to`, or return why it was left."""
+        if self._registry.is_frozen(run.user_id):
+            return "the adapter was frozen during the run"
+        try:
+            self._registry.promote(
+                run.user_id,
+                to,
+                expected=None if active is None else active.number,
+                by=run.requested_by,
+                at=self._clock(),
+                reason=because,
+            )
+        except AdapterConflictError:
+            began, now = _label(active), _label(self._registry.active(run.user_id))
+            return f"{began} was in use when the run began, and {now} is in use now"
+        return None
+
+    def _version(self, fit: Fit, published: PublishedAdapter) -> AdapterVersion:
+        config = self._config
+        return AdapterVersion(
+            user_id=fit.run.user_id,
+            number=self._registry.next_number(fit.run.user_id),
+            parent=None if fit.active is None else fit.active.number,
+            folder=published.folder,
+            checksum=published.checksum,
+            size_bytes=published.size_bytes,
+            base_model=config.base_model,
+            base_revision=config.base_revision,
+            lora=config.lora,
+            created_at=self._clock(),
+            created_by=fit.run.requested_by,
+            run_id=fit.run.id,
+            dataset_hash=fit.dataset.content_hash,
+            seed=config.training.seed,
+            example_ids=tuple(example.id for example in fit.dataset.examples),
+            report=fit.report | {"usage": fit.usage},
+        )
+
+    def _finish(
+        self, fit: Fit, status: RunStatus, reason: str, version: AdapterVersion | None
+    ) -> None:
+        self._runs.finish(
+            fit.run.id,
+            status,
+            reason,
+            at=self._clock(),
+            version=None if version is None else version.number,
+            dataset_hash=fit.dataset.content_hash,
+            report=fit.report,
+            usage=fit.usage,
+        )
+
+
+def _label(version: AdapterVersion | None) -> str:
+    return BASE if version is None else version.label
+
+
+def _json_ready(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace NaN and infinity, which JSON does not have, by None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }

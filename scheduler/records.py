@@ -1,0 +1,181 @@
+"""The vocabulary of retraining. Times are UTC seconds since the epoch as `float`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from adapters_store.records import LoraConfig
+
+
+class RunStatus(StrEnum):
+    """Where a run is: waiting, working, or ended in one of four ways."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run has ended."""
+        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: a phase's name, a fraction of the whole run in 0..1, the latest loss."""
+
+    phase: str = "queued"
+    fraction: float = 0.0
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """One attempt to improve one user's adapter, with what came of it and why.
+
+    `version` is the number of the version it made. `usage` has `device_seconds`,
+    `peak_memory_bytes`, `trainable_share` and `device`.
+    """
+
+    id: str
+    user_id: str
+    status: RunStatus
+    trigger: str
+    requested_by: str
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    progress: Progress = Progress()
+    reason: str = ""
+    version: int | None = None
+    dataset_hash: str | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How an adapter is fitted. Defaults are for small bases; see docs/learning.md.
+
+    Lengths are in tokens, batches in examples; `max_steps` bounds each of the two phases,
+    supervised and preference. `sft_stop_loss` ends the supervised one early (nats per token).
+    """
+
+    seed: int = 0
+    batch_size: int = 8
+    max_tokens: int = 1024
+    learning_rate: float = 5e-4
+    max_steps: int = 40
+    warmup_steps: int = 3
+    sft_stop_loss: float = 0.1
+    dpo_learning_rate: float = 5e-5
+    dpo_beta: float = 0.1
+    dpo_sft_weight: float = 0.5
+    gradient_clip: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyConfig:
+    """Who is due for training.
+
+    Times in seconds; `daily_runs` bounds the scheduled runs of one user in 24 hours.
+    """
+
+    min_new_judgements: int = 5
+    cooldown: float = 600.0
+    daily_runs: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """Bounds that a candidate must keep. See `scheduler.gate` for what each one guards.
+
+    `max_incumbent_loss_increase` (nats per token) is wide because the rows that neither version
+    has seen are few, and their loss varies by about this much between two fits of the same rows.
+    """
+
+    max_anchor_kl: float = 0.5
+    max_repetition_increase: float = 0.1
+    max_incumbent_loss_increase: float = 0.1
+    min_held_out_for_proof: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleConfig:
+    """When to ask who is due: every `interval` seconds, and at the times of a cron line.
+
+    At the nightly times one new judgement is enough. An interval of 0 and an empty `nightly` turn
+    that kind off. `nightly` has five fields in the server's time zone; name days of the week
+    (`sun`), because 0 means Monday here.
+    """
+
+    interval: float = 60.0
+    nightly: str = "0 3 * * *"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """The base, the adapter's shape, how to fit and when to refuse.
+
+    `base_path` is the local folder of the weights, `base_model` the name that adapters carry.
+    `device` is `cpu` or `cuda`, `dtype` a torch dtype's name; `anchors_cache` is a folder.
+    """
+
+    base_path: str
+    base_model: str
+    base_revision: str
+    device: str
+    dtype: str
+    threads: int
+    anchors_cache: str
+    lora: LoraConfig
+    training: TrainingConfig
+    gate: GateConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured of a candidate. Losses are mean nats per reply token, lower is better.
+
+    The candidate is the adapter fitted on the whole dataset; `proof` numbers come from a twin
+    fitted on the training split only, so its held-out rows are truly unseen. `incumbent` numbers
+    cover only held-out rows that the version in use has not been trained on either.
+    `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition
+    is the share of generated replies that loop.
+    """
+
+    held_out_rows: int
+    held_out_wins: int
+    held_out_loss_base: float | None
+    held_out_loss_proof: float | None
+    incumbent_rows: int
+    incumbent_loss: float | None
+    incumbent_rows_loss_proof: float | None
+    anchor_kl: float
+    repetition_base: float
+    repetition_candidate: float
+    train_loss_before: float
+    train_loss_after: float
+    steps: int
+
+
+class Outcome(StrEnum):
+    """What the gate says: proven better, allowed without proof, or not allowed."""
+
+    PROVEN = "proven"
+    PROVISIONAL = "provisional"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The gate's decision and the sentences that explain it to a person."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]

@@ -1,0 +1,218 @@
+"""The history of training runs and the queue: the only reader and writer of the table `runs`.
+
+Knows nothing of how a run is worked or of who is due.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import uuid4
+
+from sqlite_utils import Database
+
+from scheduler.errors import RunNotFoundError
+from scheduler.records import Progress, RunStatus, TrainingRun
+from scheduler.schema import migrate
+
+SCHEDULED = "schedule"
+REQUESTED = "request"
+
+_OPEN = "status IN ('queued', 'running')"
+_NEWEST_FIRST = "ORDER BY created_at DESC, rowid DESC"
+
+
+class RunStore:
+    """Runs, at most one open per user; a queued run waits in the order of creation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        migrate(database)
+
+    def create(self, user_id: str, *, trigger: str, requested_by: str, at: float) -> TrainingRun:
+        """Queue a run for a user, or return the user's open run when there is one.
+
+        `trigger` is `SCHEDULED` or `REQUESTED`.
+        """
+        with self._database.atomic():
+            open_run = self.open_run(user_id)
+            if open_run is not None:
+                return open_run
+            run = TrainingRun(
+                id=f"run-{uuid4().hex}",
+                user_id=user_id,
+                status=RunStatus.QUEUED,
+                trigger=trigger,
+                requested_by=requested_by,
+                created_at=at,
+            )
+            self._database.table("runs").insert(_to_row(run))
+            return run
+
+    def start(self, run_id: str, at: float) -> bool:
+        """Take a run from the queue; False when it is no longer there."""
+        return self._update(
+            run_id, RunStatus.QUEUED, status=RunStatus.RUNNING, started_at=at, reason=""
+        )
+
+    def progress(self, run_id: str, progress: Progress) -> bool:
+        """Record how far a running run is; False when it is not running."""
+        return self._update(run_id, RunStatus.RUNNING, progress=json.dumps(asdict(progress)))
+
+    def requeue(self, run_id: str, reason: str) -> bool:
+        """Put a running run back into the queue; False when it is not running."""
+        return self._update(
+            run_id,
+            RunStatus.RUNNING,
+            status=RunStatus.QUEUED,
+            started_at=None,
+            progress=json.dumps(asdict(Progress())),
+            reason=reason,
+        )
+
+    def finish(
+        self,
+        run_id: str,
+        status: RunStatus,
+        reason: str,
+        *,
+        at: float,
+        version: int | None = None,
+        dataset_hash: str | None = None,
+        report: Mapping[str, Any] | None = None,
+        usage: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """End a running run with its outcome; False when it is not running.
+
+        `report` and `usage` must be JSON-ready, without NaN. Raises `ValueError` when not.
+        """
+        assert status.is_final
+        return self._update(
+            run_id,
+            RunStatus.RUNNING,
+            status=status,
+            reason=reason,
+            finished_at=at,
+            version=version,
+            dataset_hash=dataset_hash,
+            report=json.dumps(dict(report or {}), allow_nan=False),
+            usage=json.dumps(dict(usage or {}), allow_nan=False),
+        )
+
+    def request_cancel(self, run_id: str, at: float) -> TrainingRun:
+        """Cancel a queued run at once, ask a running one to end, and leave an ended one.
+
+        Raises `RunNotFoundError`.
+        """
+        with self._database.atomic():
+            self._update(
+                run_id,
+                RunStatus.QUEUED,
+                status=RunStatus.CANCELLED,
+                reason="cancelled before it began",
+                finished_at=at,
+            )
+            self._update(run_id, RunStatus.RUNNING, is_cancel_requested=1)
+            return self.run(run_id)
+
+    def is_cancel_requested(self, run_id: str) -> bool:
+        """Whether a running run should end; true also when it was erased."""
+        rows = self._database.query("SELECT is_cancel_requested FROM runs WHERE id = ?", [run_id])
+        row = next(rows, None)
+        return row is None or bool(row["is_cancel_requested"])
+
+    def fail_interrupted(self, at: float) -> int:
+        """Fail the runs that a crash cut short, for the start of the server; return how many."""
+        with self._database.atomic():
+            cursor = self._database.execute(
+                "UPDATE runs SET status = 'failed', finished_at = ?, reason = ?"
+                " WHERE status = 'running'",
+                [at, "the server stopped during this run"],
+            )
+            return int(cursor.rowcount)
+
+    def erase(self, user_id: str) -> int:
+        """Remove every run of a user, open ones too; return how many."""
+        with self._database.atomic():
+            cursor = self._database.execute("DELETE FROM runs WHERE user_id = ?", [user_id])
+            return int(cursor.rowcount)
+
+    def run(self, run_id: str) -> TrainingRun:
+        """Return a run. Raises `RunNotFoundError`."""
+        run = self._first("id = ?", [run_id])
+        if run is None:
+            raise RunNotFoundError(f"there is no run {run_id!r}")
+        return run
+
+    def runs(
+        self, user_id: str | None = None, *, limit: int = 100, status: RunStatus | None = None
+    ) -> list[TrainingRun]:
+        """Return the newest runs first, of one user or of all, in one status or in any."""
+        rows = self._database.query(
+            "SELECT * FROM runs WHERE (:user IS NULL OR user_id = :user)"
+            f" AND (:status IS NULL OR status = :status) {_NEWEST_FIRST} LIMIT :limit",
+            {"user": user_id, "status": status, "limit": limit},
+        )
+        return [_from_row(row) for row in rows]
+
+    def next_queued(self) -> TrainingRun | None:
+        """Return the run that has waited longest."""
+        return self._first("status = 'queued'", [], "ORDER BY created_at, rowid")
+
+    def open_run(self, user_id: str) -> TrainingRun | None:
+        """Return the user's queued or running run."""
+        return self._first(f"user_id = ? AND {_OPEN}", [user_id])
+
+    def last_run(self, user_id: str) -> TrainingRun | None:
+        """Return the user's newest run that has ended."""
+        return self._first(f"user_id = ? AND NOT {_OPEN}", [user_id])
+
+    def last_verdict(self, user_id: str) -> TrainingRun | None:
+        """Return the user's newest run that looked at the data and was promoted or refused."""
+        where = "user_id = ? AND status IN ('promoted', 'refused') AND dataset_hash IS NOT NULL"
+        return self._first(where, [user_id])
+
+    def runs_since(self, user_id: str, since: float, trigger: str = SCHEDULED) -> int:
+        """Count the user's runs with this trigger, created at or after `since`."""
+        rows = self._database.query(
+            "SELECT count(*) AS n FROM runs WHERE user_id = ? AND created_at >= ? AND trigger = ?",
+            [user_id, since, trigger],
+        )
+        return int(next(rows)["n"])
+
+    def count_by_status(self) -> dict[str, int]:
+        """Count all runs, by status; a status that no run has is left out."""
+        rows = self._database.query("SELECT status, count(*) AS n FROM runs GROUP BY status")
+        return {row["status"]: row["n"] for row in rows}
+
+    def _first(
+        self, where: str, params: list[Any], order: str = _NEWEST_FIRST
+    ) -> TrainingRun | None:
+        rows = self._database.query(f"SELECT * FROM runs WHERE {where} {order} LIMIT 1", params)
+        row = next(rows, None)
+        return None if row is None else _from_row(row)
+
+    def _update(self, run_id: str, expected: RunStatus, **changes: Any) -> bool:
+        assignments = ", ".join(f"{column} = ?" for column in changes)
+        with self._database.atomic():
+            cursor = self._database.execute(
+                f"UPDATE runs SET {assignments} WHERE id = ? AND status = ?",
+                [*changes.values(), run_id, expected],
+            )
+            return int(cursor.rowcount) == 1
+
+
+def _to_row(run: TrainingRun) -> dict[str, Any]:
+    row = asdict(run)
+    for column in ("progress", "report", "usage"):
+        row[column] = json.dumps(row[column])
+    return row
+
+
+def _from_row(row: Mapping[str, Any]) -> TrainingRun:
+    values = {column: row[column] for column in row if column != "is_cancel_requested"}
+    values["status"] = RunStatus(row["status"])
+    values["progress"] = Progress(**json.loads(row["progress"]))
+    values["report"] = json.loads(row["report"])
+    values["usage"] = json.loads(row["usage"])
+    return TrainingRun(**values)

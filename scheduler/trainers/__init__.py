@@ -1,0 +1,1 @@
+"""Fits one user's adapter: the losses and the optimisation loop."""

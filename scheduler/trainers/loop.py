@@ -1,0 +1,198 @@
+"""Fits one adapter slot: supervised on chosen replies, then on preference pairs.
+
+From a zero adapter each time, in an order drawn from the seed: the same rows and seed give the same
+bytes, and a deleted row leaves no trace.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from feedback.records import ExampleKind, TrainingExample
+from scheduler.records import TrainingConfig
+from scheduler.trainers.batches import Batch, TokenisedReply, collate, micro_batches, tokenise
+from scheduler.trainers.losses import dpo_norm_loss, mean_per_token, reply_log_probs
+
+
+class Control(Protocol):
+    """What a long fit tells and asks its surroundings."""
+
+    def wait_while_paused(self) -> None: ...
+
+    def report(self, step: int, steps: int, loss: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """Mean loss over the first and the last pass through the rows, and the steps taken."""
+
+    loss_before: float
+    loss_after: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    chosen: TokenisedReply
+    rejected: TokenisedReply
+
+
+def fit(
+    base: BaseModel,
+    pool: AdapterPool,
+    slot: int,
+    examples: Sequence[TrainingExample],
+    config: TrainingConfig,
+    control: Control,
+) -> FitReport:
+    """Fit a slot on the examples, starting from "no adapter".
+
+    Raises `ValueError` where no example fits into `config.max_tokens`.
+    """
+    replies, pairs = _tokenise_all(base, examples, config.max_tokens)
+    pool.initialise(slot, config.seed)
+    reports = []
+    with pool.use(slot):
+        if replies:
+
+            def supervised(chosen: Sequence[int]) -> float:
+                return _supervised_backward(base, [replies[i] for i in chosen], control)
+
+            schedule = _Schedule(len(replies), config.learning_rate, config.sft_stop_loss)
+            reports.append(_optimise(pool, schedule, supervised, config, control))
+        if pairs:
+
+            def preference(chosen: Sequence[int]) -> float:
+                return _preference_backward(base, pool, [pairs[i] for i in chosen], config, control)
+
+            schedule = _Schedule(len(pairs), config.dpo_learning_rate, stop_loss=0.0)
+            reports.append(_optimise(pool, schedule, preference, config, control))
+    pool.requires_grad(False)
+    if not reports:
+        raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
+    return FitReport(
+        loss_before=reports[0].loss_before,
+        loss_after=reports[0].loss_after,
+        steps=sum(report.steps for report in reports),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    rows: int
+    learning_rate: float
+    stop_loss: float
+
+
+def _optimise(
+    pool: AdapterPool,
+    schedule: _Schedule,
+    backward: Callable[[Sequence[int]], float],
+    config: TrainingConfig,
+    control: Control,
+) -> FitReport:
+    """AdamW with warm-up, over shuffled passes, until the last pass's loss is low enough."""
+    pool.requires_grad(True)
+    a, b = pool.a_parameters(), pool.b_parameters()
+    # alpha / rank is folded into B, and Adam's steps do not scale with the parameter: B's rate
+    # carries the factor, so training equals that of PEFT's unfolded B.
+    rates = (schedule.learning_rate, schedule.learning_rate * pool.config.scaling)
+    optimiser = torch.optim.AdamW(
+        [{"params": p, "lr": rate} for p, rate in zip((a, b), rates, strict=True)],
+        betas=(0.9, 0.999),
+        weight_decay=0.0,
+    )
+    random = Random(config.seed)
+    order: list[int] = []
+    losses: list[float] = []
+    per_pass = -(-schedule.rows // config.batch_size)
+    for step in range(1, config.max_steps + 1):
+        if not order:
+            order = random.sample(range(schedule.rows), schedule.rows)
+        chosen, order = order[: config.batch_size], order[config.batch_size :]
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * min(1.0, step / config.warmup_steps)
+        losses.append(backward(chosen))
+        torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
+        optimiser.step()
+        optimiser.zero_grad()
+        control.report(step, config.max_steps, losses[-1])
+        if step >= per_pass and _mean(losses[-per_pass:]) <= schedule.stop_loss:
+            break
+    return FitReport(_mean(losses[:per_pass]), _mean(losses[-per_pass:]), len(losses))
+
+
+def _supervised_backward(
+    base: BaseModel, rows: Sequence[TokenisedReply], control: Control
+) -> float:
+    """Gradients of the weighted mean negative log-likelihood per reply token; returns it."""
+    total = sum(row.weight * row.reply_tokens for row in rows)
+    loss = 0.0
+    for group in micro_batches([len(row.ids) for row in rows]):
+        control.wait_while_paused()
+        batch = collate([rows[i] for i in group], base.device)
+        part = -(batch.weights @ reply_log_probs(base, batch).sum(dim=1)) / total
+        part.backward()  # type: ignore[no-untyped-call]
+        loss += part.item()
+    return loss
+
+
+def _preference_backward(
+    base: BaseModel,
+    pool: AdapterPool,
+    pairs: Sequence[_Pair],
+    config: TrainingConfig,
+    control: Control,
+) -> float:
+    """Gradients of DPO on the pairs plus supervision on their chosen replies; returns the loss.
+
+    The supervised part holds the chosen reply's likelihood up, which DPO alone may lower
+    (Razin et al. 2024, "likelihood displacement").
+    """
+    loss = 0.0
+    lengths = [2 * max(len(p.chosen.ids), len(p.rejected.ids)) for p in pairs]
+    for group in micro_batches(lengths):
+        control.wait_while_paused()
+        rows = [*(pairs[i].chosen for i in group), *(pairs[i].rejected for i in group)]
+        batch = collate(rows, base.device)
+        with torch.no_grad(), pool.use(0):
+            base_chosen, base_rejected = _halves(base, batch)
+        chosen, rejected = _halves(base, batch)
+        preference = dpo_norm_loss(chosen, rejected, base_chosen, base_rejected, config.dpo_beta)
+        part = (preference - config.dpo_sft_weight * chosen.mean()) * len(group) / len(pairs)
+        part.backward()  # type: ignore[no-untyped-call]
+        loss += part.item()
+    return loss
+
+
+def _halves(base: BaseModel, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Mean log-probabilities of a batch that holds chosen replies, then their rejected ones."""
+    first, second = mean_per_token(reply_log_probs(base, batch), batch).chunk(2)
+    return first, second
+
+
+def _tokenise_all(
+    base: BaseModel, examples: Sequence[TrainingExample], max_tokens: int
+) -> tuple[list[TokenisedReply], list[_Pair]]:
+    replies, pairs = [], []
+    for example in examples:
+        chosen = tokenise(base.renderer, example.prompt, example.chosen, max_tokens, example.weight)
+        if chosen is None:
+            continue
+        if example.kind is ExampleKind.SFT:
+            replies.append(chosen)
+        elif example.rejected is not None:
+            rejected = tokenise(base.renderer, example.prompt, example.rejected, max_tokens)
+            if rejected is not None:
+                pairs.append(_Pair(chosen, rejected))
+    return replies, pairs
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

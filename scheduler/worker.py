@@ -1,0 +1,159 @@
+"""Runs one training job in a child process, paused while people chat, and fetches its result.
+
+Knows the job's files and the child's protocol; knows nothing of users, runs or promotion.
+"""
+
+import math
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from feedback.dataset import write as write_dataset
+from feedback.records import Dataset
+from scheduler.child import ChildProcess
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, JobResult, read_result, write_job
+from scheduler.records import Progress
+
+_POLL = 0.05
+_EXIT_GRACE = 1.0
+
+
+class Worker:
+    """Trains in a child process of its own per job, one job at a time.
+
+    The child is `python -m module folder`. It pauses while `is_busy()`, and paused time does not
+    count towards `timeout` (seconds). `jobs` is a folder that only this object uses: the user's
+    text lies in it while a job runs.
+    """
+
+    def __init__(
+        self,
+        jobs: Path,
+        is_busy: Callable[[], bool],
+        timeout: float,
+        *,
+        module: str = "scheduler.trainer_process",
+    ) -> None:
+        self._jobs = jobs
+        self._is_busy = is_busy
+        self._timeout = timeout
+        self._module = module
+
+    def run(
+        self,
+        job: Job,
+        dataset: Dataset,
+        *,
+        destination: Path,
+        on_progress: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+    ) -> JobResult:
+        """Fit an adapter and put its files into the empty folder `destination`.
+
+        The child is gone and the job's files are removed when this returns or raises. Raises
+        `TrainingFailedError` with a reason for a person, and `TrainingCancelledError`.
+        """
+        folder = self._jobs / secrets.token_hex(16)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            write_job(folder, job)
+            write_dataset(dataset, folder / DATASET_FILE)
+            with self._spawn(folder, job) as child:
+                self._watch(child, on_progress, is_cancelled)
+                child.wait(_EXIT_GRACE)
+            return _fetch(folder, destination)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Remove the job folders that a crash left behind; return how many. No job may run."""
+        leftovers = list(self._jobs.iterdir()) if self._jobs.is_dir() else []
+        for leftover in leftovers:
+            shutil.rmtree(leftover, ignore_errors=True)
+        return len(leftovers)
+
+    def _spawn(self, folder: Path, job: Job) -> ChildProcess:
+        # -P: a package in the working directory must not hide ours.
+        command = [sys.executable, "-P", "-m", self._module, str(folder.resolve())]
+        try:
+            return ChildProcess(command, _environment(job.threads))
+        except OSError as error:
+            raise TrainingFailedError(f"the training process did not start: {error}") from error
+
+    def _watch(
+        self,
+        child: ChildProcess,
+        on_progress: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+    ) -> None:
+        worked, last = 0.0, time.monotonic()
+        while True:
+            has_ended = child.has_ended
+            messages = child.messages(0.0 if has_ended else _POLL)
+            for message in messages:
+                if message.get("done") is True:
+                    return
+                if isinstance(message.get("progress"), dict):
+                    on_progress(_progress(message["progress"]))
+            if is_cancelled():
+                raise TrainingCancelledError("the run was told to end")
+            if has_ended and not messages:
+                raise TrainingFailedError(child.obituary())
+            now = time.monotonic()
+            worked += 0.0 if child.is_paused else now - last
+            last = now
+            if worked > self._timeout:
+                raise TrainingFailedError(f"training took longer than {self._timeout:g} seconds")
+            child.tell_to_pause(self._is_busy())
+
+
+def _environment(threads: int) -> dict[str, str]:
+    # The server's settings hold its admin key; the job's file says all that the child needs.
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("LORALEI_")
+    }
+    return inherited | {
+        "OMP_NUM_THREADS": str(threads),
+        # Idle threads must sleep: spinning ones slow the chat tenfold on few cores.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "KMP_BLOCKTIME": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _progress(row: Mapping[str, Any]) -> Progress:
+    return Progress(
+        phase=str(row.get("phase", "training"))[:40],
+        fraction=min(1.0, max(0.0, _number(row.get("fraction")) or 0.0)),
+        step=int(_number(row.get("step")) or 0),
+        steps=int(_number(row.get("steps")) or 0),
+        loss=_number(row.get("loss")),
+    )
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def _fetch(folder: Path, destination: Path) -> JobResult:
+    adapter = folder / ADAPTER_FOLDER
+    try:
+        result = read_result(folder, destination)
+        files = list(adapter.iterdir())
+        if not files:
+            raise ValueError("no adapter")
+        for file in files:
+            if file.is_symlink() or not file.is_file():
+                raise ValueError(f"{file.name} is not a regular file")
+            shutil.move(file, destination / file.name)
+    except (OSError, ValueError) as error:
+        raise TrainingFailedError(f"the training process left no usable result: {error}") from error
+    return result

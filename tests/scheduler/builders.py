@@ -1,0 +1,63 @@
+"""Jobs, datasets and configurations for tests, as small as they come."""
+
+from pathlib import Path
+
+from adapters_store.records import LoraConfig
+from feedback.curate import example_id
+from feedback.dataset import freeze
+from feedback.records import Dataset, ExampleKind, Message, TrainingExample
+from scheduler.job import Job
+from scheduler.records import GateConfig, PipelineConfig, TrainingConfig
+
+
+def make_config(base_model: str = "tiny", folder: Path = Path("anchors")) -> PipelineConfig:
+    """Return a configuration; the fake training process does what `base_model` says."""
+    return PipelineConfig(
+        base_path="base",
+        base_model=base_model,
+        base_revision="revision",
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        anchors_cache=str(folder),
+        lora=LoraConfig(rank=2, alpha=4.0),
+        training=TrainingConfig(),
+        gate=GateConfig(),
+    )
+
+
+def make_job(base_model: str, folder: Path) -> Job:
+    """Return a job in which the fake training process does what `base_model` says."""
+    return Job(
+        base_path="base",
+        base_model=base_model,
+        base_revision="revision",
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        lora=LoraConfig(rank=2, alpha=4.0, targets=("q_proj",)),
+        training=TrainingConfig(seed=7),
+        incumbent=None,
+        incumbent_example_ids=("a", "b"),
+        anchors_cache=str(folder),
+    )
+
+
+def make_dataset(user_id: str = "ann") -> Dataset:
+    """Return a dataset of one correction."""
+    prompt = (Message("user", "Hello"),)
+    example = TrainingExample(
+        id=example_id(ExampleKind.SFT, prompt, "hi there", None, 1.0),
+        user_id=user_id,
+        kind=ExampleKind.SFT,
+        prompt=prompt,
+        chosen="hi there",
+        rejected=None,
+        weight=1.0,
+        source="correction",
+        conversation_id="conversation",
+        interaction_ids=("one",),
+        feedback_ids=("first",),
+        created_at=1.0,
+    )
+    return freeze(user_id, [example])

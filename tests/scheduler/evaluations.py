@@ -1,0 +1,41 @@
+"""Evaluations for tests: a good one to spoil."""
+
+from dataclasses import replace
+from typing import Any
+
+from scheduler.records import Evaluation
+
+GOOD = Evaluation(
+    held_out_rows=8,
+    held_out_wins=7,
+    held_out_loss_base=2.0,
+    held_out_loss_proof=1.5,
+    incumbent_rows=2,
+    incumbent_loss=1.6,
+    incumbent_rows_loss_proof=1.5,
+    anchor_kl=0.1,
+    repetition_base=0.0,
+    repetition_candidate=0.0,
+    train_loss_before=2.1,
+    train_loss_after=0.4,
+    steps=12,
+)
+
+
+def good(**changes: Any) -> Evaluation:
+    """Return a good evaluation with some numbers changed."""
+    return replace(GOOD, **changes)
+
+
+def without_held_out(**changes: Any) -> Evaluation:
+    """Return a good evaluation of a dataset that is too small to hold rows out."""
+    return good(
+        held_out_rows=0,
+        held_out_wins=0,
+        held_out_loss_base=None,
+        held_out_loss_proof=None,
+        incumbent_rows=0,
+        incumbent_loss=None,
+        incumbent_rows_loss_proof=None,
+        **changes,
+    )

@@ -1,0 +1,122 @@
+"""Stands in for the training process: does what `base_model` of its job says, without a model.
+
+Files in `anchors_cache` tell a test that something has happened.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from feedback.dataset import read
+from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, read_job, write_result
+from tests.scheduler.evaluations import GOOD
+
+
+def say(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def finish(folder: Path) -> None:
+    adapter = folder / ADAPTER_FOLDER
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    usage = {
+        "examples": len(read(folder / DATASET_FILE).examples),
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+        "threads": os.environ["OMP_NUM_THREADS"],
+        "has_secret": "LORALEI_ADMIN_KEY" in os.environ,
+    }
+    write_result(folder, GOOD, usage, ("model.layers.0.mlp",))
+    say({"done": True})
+
+
+def succeed(folder: Path, signs: Path) -> None:
+    sys.stdout.write("a library says hello\n[1, 2]\n")
+    say({"progress": {"phase": "training", "fraction": 0.5, "step": 1, "steps": 2, "loss": 1.5}})
+    say({"progress": {"phase": "training", "fraction": 7, "loss": float("nan")}})
+    finish(folder)
+
+
+def crash(folder: Path, signs: Path) -> None:
+    sys.stderr.write("x" * 100_000 + "\nTraceback\nValueError: no such layer\n")
+    raise SystemExit(3)
+
+
+def vanish(folder: Path, signs: Path) -> None:
+    raise SystemExit(0)
+
+
+def be_killed(folder: Path, signs: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_without_adapter(folder: Path, signs: Path) -> None:
+    write_result(folder, GOOD, {}, ())
+    say({"done": True})
+
+
+def link_elsewhere(folder: Path, signs: Path) -> None:
+    (folder / ADAPTER_FOLDER).mkdir()
+    (folder / ADAPTER_FOLDER / "adapter_model.safetensors").symlink_to("/etc/hostname")
+    write_result(folder, GOOD, {}, ())
+    say({"done": True})
+
+
+def write_nonsense(folder: Path, signs: Path) -> None:
+    (folder / "result.json").write_text('{"evaluation": {"held_out_rows": 1}}')
+    say({"done": True})
+
+
+def wait_for_the_end(folder: Path, signs: Path) -> None:
+    (signs / "pid").write_text(str(os.getpid()))
+    say({"progress": {"phase": "waiting", "fraction": 0.1}})
+    sys.stdin.read()
+    (signs / "end of input").touch()
+
+
+def hear_nothing(folder: Path, signs: Path) -> None:
+    (signs / "pid").write_text(str(os.getpid()))
+    say({"progress": {"phase": "waiting", "fraction": 0.1}})
+    while True:
+        signal.pause()
+
+
+def obey(folder: Path, signs: Path) -> None:
+    for line in sys.stdin:
+        say({"progress": {"phase": f"told to {line.strip()}"}})
+        if line == "resume\n":
+            break
+    finish(folder)
+
+
+def linger(folder: Path, signs: Path) -> None:
+    finish(folder)
+    hear_nothing(folder, signs)
+
+
+BEHAVIOURS: dict[str, Callable[[Path, Path], None]] = {
+    behaviour.__name__: behaviour
+    for behaviour in (
+        succeed,
+        crash,
+        vanish,
+        be_killed,
+        end_without_adapter,
+        link_elsewhere,
+        write_nonsense,
+        wait_for_the_end,
+        hear_nothing,
+        obey,
+        linger,
+    )
+}
+
+if __name__ == "__main__":
+    job_folder = Path(sys.argv[1])
+    job = read_job(job_folder)
+    BEHAVIOURS[job.base_model](job_folder, Path(job.anchors_cache))

@@ -1,0 +1,179 @@
+"""Whether a trained adapter may answer, and the sentences that say why."""
+
+import math
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.gate import ALPHA, chance_of_wins, judge
+from scheduler.records import Evaluation, GateConfig, Outcome
+from tests.scheduler.evaluations import GOOD, good, without_held_out
+
+CONFIG = GateConfig()
+
+
+@st.composite
+def evaluations(draw: st.DrawFn) -> Evaluation:
+    rows = draw(st.integers(0, 30))
+    rematch = draw(st.integers(0, rows))
+    loss = st.floats(0, 5)
+    return Evaluation(
+        held_out_rows=rows,
+        held_out_wins=draw(st.integers(0, rows)),
+        held_out_loss_base=draw(loss) if rows else None,
+        held_out_loss_proof=draw(loss) if rows else None,
+        incumbent_rows=rematch,
+        incumbent_loss=draw(loss) if rematch else None,
+        incumbent_rows_loss_proof=draw(loss) if rematch else None,
+        anchor_kl=draw(st.floats(0, 1)),
+        repetition_base=draw(st.floats(0, 1)),
+        repetition_candidate=draw(st.floats(0, 1)),
+        train_loss_before=draw(loss),
+        train_loss_after=draw(loss),
+        steps=draw(st.integers(0, 40)),
+    )
+
+
+def refusal(evaluation: Evaluation) -> str:
+    verdict = judge(evaluation, CONFIG)
+    assert verdict.outcome is Outcome.REFUSED
+    return " ".join(verdict.reasons)
+
+
+def test_a_significant_gain_on_unseen_judgements_is_proven() -> None:
+    verdict = judge(GOOD, CONFIG)
+    assert verdict.outcome is Outcome.PROVEN
+    assert verdict.reasons[0] == (
+        "It beats the base model on 7 of 8 judgements it was not trained on,"
+        " which chance alone does 3.5% of the time."
+    )
+
+
+def test_a_gain_that_chance_explains_is_provisional() -> None:
+    verdict = judge(good(held_out_wins=5), CONFIG)
+    assert verdict.outcome is Outcome.PROVISIONAL
+    assert verdict.reasons[0].endswith("which chance alone does 36% of the time: not proof.")
+
+
+def test_too_few_held_out_rows_are_provisional_at_best() -> None:
+    verdict = judge(good(held_out_rows=4, held_out_wins=4), CONFIG)
+    assert verdict.outcome is Outcome.PROVISIONAL
+    assert verdict.reasons[0].endswith(
+        "4 of 4 judgements it was not trained on; proof needs at least 5."
+    )
+
+
+def test_without_held_out_rows_a_gain_is_provisional() -> None:
+    verdict = judge(without_held_out(), CONFIG)
+    assert verdict.outcome is Outcome.PROVISIONAL
+    assert verdict.reasons[0] == "No judgement was held out, so a gain is not proven."
+
+
+def test_losing_most_unseen_judgements_is_refused_even_with_a_lower_mean_loss() -> None:
+    assert "better on 1 of 8 only" in refusal(good(held_out_wins=1))
+
+
+def test_no_lower_loss_on_unseen_judgements_is_refused() -> None:
+    assert "loss 2.000, base 2.000" in refusal(good(held_out_loss_proof=2.0))
+
+
+def test_worse_than_the_version_in_use_is_refused() -> None:
+    assert "worse than the version in use" in refusal(good(incumbent_rows_loss_proof=1.71))
+
+
+def test_a_little_worse_than_the_version_in_use_is_within_noise() -> None:
+    assert judge(good(incumbent_rows_loss_proof=1.7), CONFIG).outcome is Outcome.PROVEN
+
+
+def test_drift_on_unrelated_prompts_is_refused() -> None:
+    assert "KL 0.600 nats per token, allowed 0.500" in refusal(good(anchor_kl=0.6))
+
+
+def test_replies_that_loop_are_refused() -> None:
+    assert "30% of its replies loop" in refusal(good(repetition_candidate=0.3))
+
+
+def test_a_base_that_loops_itself_is_no_reason_to_refuse() -> None:
+    looping = good(repetition_base=0.5, repetition_candidate=0.6)
+    assert judge(looping, CONFIG).outcome is Outcome.PROVEN
+
+
+def test_training_that_did_not_learn_is_refused() -> None:
+    assert "did not lower the loss" in refusal(good(train_loss_after=2.1))
+
+
+def test_every_objection_is_named() -> None:
+    reasons = refusal(good(train_loss_after=3.0, anchor_kl=2.0, repetition_candidate=1.0))
+    assert "did not lower" in reasons
+    assert "drifts" in reasons
+    assert "repeats itself" in reasons
+
+
+@pytest.mark.parametrize("losses", ["held_out_loss_base", "incumbent_loss"])
+def test_a_missing_measurement_is_refused(losses: str) -> None:
+    assert "incomplete" in refusal(good(**{losses: None}))
+
+
+@given(
+    evaluations(),
+    st.sampled_from([field.name for field in fields(Evaluation)]),
+    st.sampled_from([math.nan, math.inf, -math.inf]),
+)
+def test_a_number_that_is_not_finite_is_always_refused(
+    evaluation: Evaluation, name: str, value: float
+) -> None:
+    spoilt: dict[str, Any] = {name: value}
+    reasons = refusal(replace(evaluation, **spoilt))
+    assert name.replace("_", " ") in reasons
+
+
+@given(evaluations())
+def test_what_is_allowed_keeps_every_bound(evaluation: Evaluation) -> None:
+    verdict = judge(evaluation, CONFIG)
+    assert verdict.reasons
+    assert all(reason[0].isupper() or reason[0].isdigit() for reason in verdict.reasons)
+    if verdict.outcome is Outcome.REFUSED:
+        return
+    increase = evaluation.repetition_candidate - evaluation.repetition_base
+    assert evaluation.train_loss_after < evaluation.train_loss_before
+    assert evaluation.anchor_kl <= CONFIG.max_anchor_kl + 1e-6
+    assert increase <= CONFIG.max_repetition_increase + 1e-6
+    if evaluation.held_out_rows:
+        assert evaluation.held_out_loss_base is not None
+        assert evaluation.held_out_loss_proof is not None
+        assert evaluation.held_out_loss_proof < evaluation.held_out_loss_base
+
+
+@given(evaluations())
+def test_what_is_proven_could_hardly_be_chance(evaluation: Evaluation) -> None:
+    rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
+    if judge(evaluation, CONFIG).outcome is Outcome.PROVEN:
+        assert rows >= CONFIG.min_held_out_for_proof
+        assert chance_of_wins(wins, rows) <= ALPHA
+
+
+@given(evaluations(), st.floats(0, 1))
+def test_a_stricter_gate_allows_nothing_more(evaluation: Evaluation, share: float) -> None:
+    strict = replace(
+        CONFIG,
+        max_anchor_kl=CONFIG.max_anchor_kl * share,
+        max_repetition_increase=CONFIG.max_repetition_increase * share,
+        max_incumbent_loss_increase=CONFIG.max_incumbent_loss_increase * share,
+    )
+    if judge(evaluation, CONFIG).outcome is Outcome.REFUSED:
+        assert judge(evaluation, strict).outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(("rows", "needed"), [(5, 5), (8, 7), (10, 8), (12, 9), (20, 14), (40, 25)])
+def test_the_sign_test_needs_the_published_number_of_wins(rows: int, needed: int) -> None:
+    assert chance_of_wins(needed, rows) <= ALPHA < chance_of_wins(needed - 1, rows)
+
+
+@given(st.integers(0, 200).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
+def test_winning_and_losing_are_symmetric(game: tuple[int, int]) -> None:
+    wins, rows = game
+    at_most = 1.0 - (chance_of_wins(wins + 1, rows) if wins < rows else 0.0)
+    assert math.isclose(chance_of_wins(rows - wins, rows), at_most, abs_tol=1e-12)

@@ -1,0 +1,116 @@
+"""Fitting an adapter to the tiny model."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from adapters_store.records import LoraConfig
+from feedback.records import TrainingExample
+from scheduler.evaluate import example_losses
+from scheduler.records import TrainingConfig
+from scheduler.trainers.loop import FitReport, fit
+from tests.scheduler.training import Silent, make_example
+
+LORA = LoraConfig(rank=8, alpha=16.0)
+CONFIG = TrainingConfig(learning_rate=1e-2, dpo_learning_rate=3e-3, max_steps=15, batch_size=4)
+SUPERVISED = [make_example(f"question {i}", "the answer") for i in range(6)]
+PAIRS = [make_example(f"question {i}", "soft words", "HARD WORDS") for i in range(6)]
+
+
+@pytest.fixture
+def pool(tiny_base: BaseModel) -> AdapterPool:
+    return AdapterPool(tiny_base.model, LORA, num_slots=2)
+
+
+def fit_slot_1(
+    base: BaseModel,
+    pool: AdapterPool,
+    examples: list[TrainingExample],
+    config: TrainingConfig = CONFIG,
+) -> FitReport:
+    return fit(base, pool, 1, examples, config, Silent())
+
+
+def weights(pool: AdapterPool) -> list[bytes]:
+    return [tensor.numpy().tobytes() for tensor in pool.read(1, torch.float32).values()]
+
+
+def test_supervised_training_lowers_the_loss_of_its_replies(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    report = fit_slot_1(tiny_base, pool, SUPERVISED)
+    [before] = set(example_losses(tiny_base, pool, 0, SUPERVISED[:1], 200))
+    [after] = set(example_losses(tiny_base, pool, 1, SUPERVISED[:1], 200))
+    assert before is not None and after is not None
+    assert after < before - 1
+    assert report.loss_after < report.loss_before - 1
+
+
+def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    fit_slot_1(tiny_base, pool, PAIRS)
+    swapped = [make_example(e.prompt[0].content, e.rejected or "", e.chosen) for e in PAIRS]
+
+    def margin(slot: int) -> float:
+        chosen = example_losses(tiny_base, pool, slot, PAIRS, 200)
+        rejected = example_losses(tiny_base, pool, slot, swapped, 200)
+        return sum((r or 0) - (c or 0) for c, r in zip(chosen, rejected, strict=True)) / 6
+
+    assert margin(1) > margin(0) + 0.5
+
+
+def test_the_same_seed_gives_the_same_bytes(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    fit_slot_1(tiny_base, pool, [*SUPERVISED, *PAIRS])
+    first = weights(pool)
+    fit(tiny_base, pool, 1, [*SUPERVISED, *PAIRS], CONFIG, Silent())
+    assert weights(pool) == first
+
+
+def test_what_was_in_the_slot_before_leaves_no_trace(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    fit_slot_1(tiny_base, pool, SUPERVISED[:3])
+    first = weights(pool)
+    fit(tiny_base, pool, 1, PAIRS, CONFIG, Silent())
+    fit(tiny_base, pool, 1, SUPERVISED[:3], CONFIG, Silent())
+    assert weights(pool) == first
+
+
+def test_training_stops_at_the_wanted_loss(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    whole = fit_slot_1(tiny_base, pool, SUPERVISED)
+    wanted = (whole.loss_before + whole.loss_after) / 2
+    report = fit_slot_1(tiny_base, pool, SUPERVISED, replace(CONFIG, sft_stop_loss=wanted))
+    assert report.steps < whole.steps
+    assert report.loss_after <= wanted
+
+
+def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    slots = {id(p) for p in (*pool.a_parameters(), *pool.b_parameters())}
+    frozen = [p for p in tiny_base.model.parameters() if id(p) not in slots]
+    before = [parameter.clone() for parameter in frozen]
+    fit_slot_1(tiny_base, pool, SUPERVISED)
+    assert all(torch.equal(a, b) for a, b in zip(before, frozen, strict=True))
+
+
+def test_there_is_a_pause_point_in_every_step(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    control = Silent()
+    fit(tiny_base, pool, 1, SUPERVISED, CONFIG, control)
+    assert control.pause_points >= len(control.losses) > 0
+
+
+def test_examples_that_are_all_too_long_are_refused(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    with pytest.raises(ValueError, match="shorter than 40 tokens"):
+        fit_slot_1(tiny_base, pool, [make_example("x" * 90, "y")], TrainingConfig(max_tokens=40))
+
+
+def test_a_heavier_example_counts_for_more(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    light = [make_example("a", "one"), make_example("b", "two", weight=0.01)]
+    fit_slot_1(tiny_base, pool, light, TrainingConfig(learning_rate=1e-2, max_steps=6))
+    before = example_losses(tiny_base, pool, 0, light, 200)
+    after = example_losses(tiny_base, pool, 1, light, 200)
+    gains = [(b or 0) - (a or 0) for b, a in zip(before, after, strict=True)]
+    assert gains[0] > gains[1]

@@ -1,0 +1,265 @@
+"""One user's story, with real stores and a trainer that trains nothing."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from adapters_store.errors import AdapterInvalidError
+from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
+from scheduler.records import RunStatus, TrainingConfig, TrainingRun
+from tests.scheduler.evaluations import good
+from tests.scheduler.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, Database(memory=True))
+
+
+def fail_with(error: Exception) -> None:
+    raise error
+
+
+def cancel(world: World, run: TrainingRun) -> None:
+    world.runs.request_cancel(run.id, world.now)
+
+
+def test_a_user_without_judgements_has_nothing_to_learn_from(world: World) -> None:
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "nothing to learn from yet")
+    assert world.trainer.jobs == []
+
+
+def test_a_good_adapter_is_put_to_use(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    version = world.active("ann")
+    assert run.status is RunStatus.PROMOTED
+    assert run.reason.startswith("v1 is in use, as proven. It beats the base model on 7 of 8")
+    assert run.version == version.number == 1
+    assert world.files.open(version).is_dir()
+    assert world.folders() == {version.folder}
+
+
+def test_a_version_says_where_it_comes_from(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    version, dataset = world.active("ann"), world.trainer.datasets[0]
+    assert version.run_id == run.id
+    assert version.created_by == "admin"
+    assert version.parent is None
+    assert version.dataset_hash == run.dataset_hash == dataset.content_hash
+    assert version.example_ids == tuple(example.id for example in dataset.examples)
+    assert (version.base_model, version.base_revision) == ("tiny", "revision")
+    assert (version.lora, version.seed) == (world.config.lora, world.config.training.seed)
+
+
+def test_run_and_version_keep_the_evidence(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    assert run.report["evaluation"]["held_out_wins"] == 7
+    assert run.report["verdict"]["outcome"] == "proven"
+    assert run.usage == {"device": "cpu", "device_seconds": 1.5}
+    assert world.active("ann").report == {**run.report, "usage": run.usage}
+    assert run.progress.loss == 1.0
+
+
+def test_the_second_version_is_compared_with_the_first(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    first = world.active("ann")
+    world.correct("ann", "two")
+    run = world.train("ann")
+    assert run.version == 2
+    assert world.active("ann").parent == 1
+    job = world.trainer.jobs[1]
+    assert job.incumbent == str(world.files.open(first).resolve())
+    assert job.incumbent_example_ids == first.example_ids
+
+
+def test_the_same_judgements_are_not_trained_twice(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "nothing new since v1")
+    assert len(world.trainer.jobs) == 1
+
+
+def test_another_seed_trains_the_same_judgements_again(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.config = replace(world.config, training=TrainingConfig(seed=1))
+    world.pipeline = world.build_pipeline(world.trainer)
+    assert world.train("ann").version == 2
+
+
+def test_a_version_for_another_base_is_not_compared_with(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.config = replace(world.config, base_revision="another")
+    world.pipeline = world.build_pipeline(world.trainer)
+    assert world.train("ann").version == 2
+    assert world.trainer.jobs[1].incumbent is None
+    assert world.trainer.jobs[1].incumbent_example_ids == ()
+
+
+def test_a_damaged_version_in_use_is_replaced(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    damaged = world.adapters / world.active("ann").folder / "adapter_model.safetensors"
+    damaged.unlink()
+    run = world.train("ann")
+    assert (run.status, run.version) == (RunStatus.PROMOTED, 2)
+    assert world.trainer.jobs[1].incumbent is None
+
+
+def test_what_the_gate_refuses_leaves_no_version(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.evaluation = good(anchor_kl=9.0)
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "drifts too far" in run.reason
+    assert run.report["evaluation"]["anchor_kl"] == 9.0
+    assert world.registry.versions("ann") == []
+    assert world.folders() == set()
+
+
+def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.evaluation = good(train_loss_after=math.nan)
+    world.trainer.usage = {"device_seconds": math.inf}
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert run.report["evaluation"]["train_loss_after"] is None
+    assert run.usage == {"device_seconds": None}
+
+
+def test_a_failed_training_says_why_and_keeps_the_version_in_use(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    in_use = world.active("ann")
+    world.correct("ann", "two")
+    world.trainer.meanwhile = lambda: fail_with(TrainingFailedError("out of memory"))
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.FAILED, "out of memory")
+    assert run.dataset_hash is not None
+    assert world.active("ann") == in_use
+    assert world.folders() == {in_use.folder}
+
+
+def test_an_adapter_that_fails_verification_is_a_failure(world: World) -> None:
+    world.correct("ann", "one")
+    world.verify = lambda folder: fail_with(AdapterInvalidError("a tensor has a wrong shape"))
+    run = world.train("ann")
+    assert run.status is RunStatus.FAILED
+    assert run.reason == "the trained adapter is unusable: a tensor has a wrong shape"
+    assert world.folders() == set()
+
+
+def test_a_frozen_adapter_is_not_trained(world: World) -> None:
+    world.correct("ann", "one")
+    world.registry.set_frozen("ann", True, by="admin", at=world.now)
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "the adapter is frozen")
+    assert world.trainer.jobs == []
+
+
+def test_an_adapter_frozen_during_training_is_kept_but_not_used(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.meanwhile = lambda: world.registry.set_frozen(
+        "ann", True, by="admin", at=world.now
+    )
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert run.reason == "v1 is kept but not in use: the adapter was frozen during the run"
+    assert world.registry.active("ann") is None
+
+
+def test_a_rollback_during_training_wins(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.correct("ann", "two")
+
+    def roll_back() -> None:
+        world.registry.roll_back("ann", by="admin", at=world.now, reason="worse")
+
+    world.trainer.meanwhile = roll_back
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert run.reason == (
+        "v2 is kept but not in use: v1 was in use when the run began, and base is in use now"
+    )
+    assert world.registry.active("ann") is None
+    assert run.version == world.registry.versions("ann")[0].number == 2
+
+
+def test_a_run_cancelled_at_the_last_moment_leaves_nothing(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.begin("ann")
+    world.trainer.meanwhile = lambda: cancel(world, run)
+    with pytest.raises(TrainingCancelledError):
+        world.pipeline.run(run, lambda: False)
+    assert world.runs.run(run.id).status is RunStatus.RUNNING
+    assert world.registry.versions("ann") == []
+    assert world.folders() == set()
+
+
+def test_a_user_erased_during_training_does_not_come_back(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.begin("ann")
+
+    def erase() -> None:
+        world.log.erase("ann")
+        world.runs.erase("ann")
+        world.registry.erase("ann")
+
+    world.trainer.meanwhile = erase
+    with pytest.raises(TrainingCancelledError):
+        world.pipeline.run(run, lambda: False)
+    assert world.registry.versions("ann") == []
+    assert world.folders() == set()
+    with pytest.raises(RunNotFoundError):
+        world.runs.run(run.id)
+
+
+def test_when_everything_was_withdrawn_the_base_answers(world: World) -> None:
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    run = world.train("ann")
+    assert run.status is RunStatus.PROMOTED
+    assert run.version is None
+    assert run.reason == (
+        "everything that v1 learned from was withdrawn; the base model answers again"
+    )
+    assert world.registry.active("ann") is None
+
+
+def test_a_withdrawn_judgement_is_not_trained_on(world: World) -> None:
+    world.correct("ann", "one")
+    feedback_id = world.correct("ann", "two")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    world.train("ann")
+    texts = {example.chosen for example in world.trainer.datasets[1].examples}
+    assert texts == {"short one"}
+
+
+def test_users_do_not_share_judgements(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("bob", "two")
+    world.train("bob")
+    assert {example.user_id for example in world.trainer.datasets[0].examples} == {"bob"}
+    assert world.registry.active("ann") is None
+
+
+def test_sweeping_keeps_versions_and_removes_the_rest(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.files.stage()
+    world.pipeline.sweep()
+    assert world.folders() == {world.active("ann").folder}
+    assert world.trainer.sweeps == 1

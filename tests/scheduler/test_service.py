@@ -1,0 +1,292 @@
+"""When training happens, on real threads, a real database file and a real child process."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scheduler.errors import RunNotFoundError
+from scheduler.records import PolicyConfig, RunStatus, ScheduleConfig, TrainingRun
+from scheduler.runs import REQUESTED, SCHEDULED
+from scheduler.service import SchedulerService
+from scheduler.worker import Worker
+from server.database import SharedDatabase
+from tests.scheduler.world import World
+
+ROOT = Path(__file__).parents[2]
+NEVER = ScheduleConfig(interval=0, nightly="")
+POLICY = PolicyConfig(min_new_judgements=2, cooldown=600.0, daily_runs=24)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return as soon as `condition()` holds; fail after 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+class Server:
+    """A world whose service can be stopped and started again on the same files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = SharedDatabase(folder / "loralei.sqlite")
+        self.world = World(folder, self.database)
+        self.service = self.build()
+
+    def build(self, schedule: ScheduleConfig = NEVER) -> SchedulerService:
+        self.service = SchedulerService(
+            candidates=self.world.candidates,
+            runs=self.world.runs,
+            pipeline=self.world.pipeline,
+            policy_config=POLICY,
+            schedule=schedule,
+            clock=self.world.clock,
+        )
+        return self.service
+
+    def train_in_a_child(self, behaviour: str) -> None:
+        """Train in the fake training process instead of in this one."""
+        worker = Worker(
+            self.folder / "jobs", lambda: False, 60.0, module="tests.scheduler.fake_trainer"
+        )
+        self.world.use(worker, behaviour)
+        self.build()
+
+    def status(self, run: TrainingRun) -> RunStatus:
+        return self.world.runs.run(run.id).status
+
+    def end_of(self, run: TrainingRun) -> TrainingRun:
+        eventually(lambda: self.status(run).is_final)
+        return self.world.runs.run(run.id)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    server = Server(tmp_path)
+    yield server
+    server.service.stop()
+    server.database.close()
+
+
+def test_a_requested_run_is_worked(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.service.start()
+    run = server.service.request("ann", by="admin")
+    assert (run.status, run.trigger) == (RunStatus.QUEUED, REQUESTED)
+    assert server.end_of(run).status is RunStatus.PROMOTED
+
+
+def test_a_second_request_returns_the_open_run(server: Server) -> None:
+    first = server.service.request("ann", by="ann")
+    assert server.service.request("ann", by="admin").id == first.id
+
+
+def test_a_tick_queues_whoever_is_due_the_longest_waiting_first(server: Server) -> None:
+    world = server.world
+    for user, judgements in (("ann", 2), ("bob", 1), ("cleo", 2)):
+        for number in range(judgements):
+            world.correct(user, str(number))
+    world.train("ann")
+    for number in range(2, 4):
+        world.correct("ann", str(number))
+    world.now += POLICY.cooldown
+    runs = server.service.tick()
+    assert [run.user_id for run in runs] == ["cleo", "ann"]
+    assert {run.trigger for run in runs} == {SCHEDULED}
+
+
+def test_a_second_tick_queues_nobody_twice(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.world.correct("ann", "two")
+    assert len(server.service.tick()) == 1
+    assert server.service.tick() == []
+
+
+def test_at_night_one_judgement_is_enough(server: Server) -> None:
+    server.world.correct("ann", "one")
+    assert server.service.tick() == []
+    assert [run.user_id for run in server.service.nightly_tick()] == ["ann"]
+
+
+def test_judgements_that_a_run_has_seen_are_not_new(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.world.train("ann")
+    assert server.service.candidate("ann").new_judgements == 0
+    server.world.correct("ann", "two")
+    assert server.service.candidate("ann").new_judgements == 1
+
+
+def test_judgements_made_during_a_run_are_new(server: Server) -> None:
+    server.world.correct("ann", "one")
+
+    def correct_another() -> None:
+        server.world.correct("ann", "two")
+
+    server.world.trainer.meanwhile = correct_another
+    server.world.train("ann")
+    assert server.service.candidate("ann").new_judgements == 1
+
+
+def test_a_withdrawn_judgement_is_news_for_a_user_who_has_no_other(server: Server) -> None:
+    world = server.world
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.now += POLICY.cooldown
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    assert [run.user_id for run in server.service.nightly_tick()] == ["ann"]
+
+
+def test_why_a_user_is_not_due_is_told(server: Server) -> None:
+    server.world.correct("ann", "one")
+    decision = server.service.due("ann")
+    assert not decision.due
+    assert decision.reason == "1 new judgement; training starts at 2"
+
+
+def test_the_interval_asks_by_itself(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.world.correct("ann", "two")
+    server.build(ScheduleConfig(interval=0.05, nightly="")).start()
+    eventually(lambda: server.world.registry.active("ann") is not None)
+
+
+def test_a_cron_line_that_is_none_is_refused(server: Server) -> None:
+    with pytest.raises(ValueError):
+        server.build(ScheduleConfig(interval=0, nightly="at three"))
+
+
+def test_runs_are_worked_one_at_a_time(server: Server) -> None:
+    at_work: list[str] = []
+    most: list[int] = []
+
+    def watch() -> None:
+        at_work.append(threading.current_thread().name)
+        most.append(len(server.world.runs.runs(status=RunStatus.RUNNING)))
+
+    server.world.trainer.meanwhile = watch
+    for user in ("ann", "bob", "cleo"):
+        server.world.correct(user, "one")
+    runs = [server.service.request(user, by="admin") for user in ("ann", "bob", "cleo")]
+    server.service.start()
+    assert {server.end_of(run).status for run in runs} == {RunStatus.PROMOTED}
+    assert most == [1, 1, 1]
+    assert set(at_work) == {"training"}
+
+
+def test_an_unexpected_error_fails_its_run_only(server: Server) -> None:
+    def break_once() -> None:
+        server.world.trainer.meanwhile = lambda: None
+        raise KeyError("lost")
+
+    server.world.trainer.meanwhile = break_once
+    for user in ("ann", "bob"):
+        server.world.correct(user, "one")
+    runs = [server.service.request(user, by="admin") for user in ("ann", "bob")]
+    server.service.start()
+    first, second = (server.end_of(run) for run in runs)
+    assert (first.status, first.reason) == (RunStatus.FAILED, "unexpected error: KeyError: 'lost'")
+    assert second.status is RunStatus.PROMOTED
+
+
+def test_a_crashed_child_fails_its_run_and_the_version_in_use_stays(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.world.train("ann")
+    server.world.correct("ann", "two")
+    server.train_in_a_child("be_killed")
+    server.service.start()
+    run = server.end_of(server.service.request("ann", by="admin"))
+    assert run.status is RunStatus.FAILED
+    assert "ran out of memory" in run.reason
+    assert server.world.active("ann").number == 1
+
+
+def test_a_run_in_a_child_ends_with_a_version(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.train_in_a_child("succeed")
+    server.service.start()
+    run = server.end_of(server.service.request("ann", by="admin"))
+    assert (run.status, run.version) == (RunStatus.PROMOTED, 1)
+    assert run.usage["examples"] == len(server.world.active("ann").example_ids)
+
+
+def test_a_cancelled_run_ends_within_moments(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.train_in_a_child("hear_nothing")
+    server.service.start()
+    run = server.service.request("ann", by="admin")
+    eventually((server.folder / "anchors" / "pid").exists)
+    server.service.cancel(run.id)
+    ended = server.end_of(run)
+    assert (ended.status, ended.reason) == (RunStatus.CANCELLED, "cancelled during the run")
+
+
+def test_an_unknown_run_cannot_be_cancelled(server: Server) -> None:
+    with pytest.raises(RunNotFoundError):
+        server.service.cancel("run-unknown")
+
+
+def test_stopping_ends_the_child_and_the_run_starts_again_with_the_server(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.world.correct("bob", "one")
+    server.train_in_a_child("hear_nothing")
+    server.service.start()
+    run = server.service.request("ann", by="admin")
+    waiting = server.service.request("bob", by="admin")
+    eventually((server.folder / "anchors" / "pid").exists)
+    begun = time.monotonic()
+    server.service.stop()
+    assert time.monotonic() - begun < 2.0
+    stopped = server.world.runs.run(run.id)
+    assert stopped.status is RunStatus.QUEUED
+    assert stopped.reason == "the server stopped; this run starts again with it"
+    assert server.status(waiting) is RunStatus.QUEUED
+    assert list((server.folder / "jobs").iterdir()) == []
+
+    server.train_in_a_child("succeed")
+    server.service.start()
+    assert server.end_of(run).status is RunStatus.PROMOTED
+    assert server.end_of(waiting).status is RunStatus.PROMOTED
+
+
+def test_after_a_crash_the_running_run_has_failed_and_the_queue_is_worked(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.world.correct("bob", "one")
+    cut_short = server.world.begin("ann")
+    waiting = server.service.request("bob", by="admin")
+    server.world.files.stage()
+    server.service.start()
+    ended = server.world.runs.run(cut_short.id)
+    assert ended.status is RunStatus.FAILED
+    assert ended.reason == "the server stopped during this run"
+    assert server.end_of(waiting).status is RunStatus.PROMOTED
+    assert server.world.folders() == {server.world.active("bob").folder}
+
+
+def test_erasing_a_user_ends_the_training_and_leaves_no_file(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.train_in_a_child("hear_nothing")
+    server.service.start()
+    server.service.request("ann", by="admin")
+    eventually((server.folder / "anchors" / "pid").exists)
+    server.world.log.erase("ann")
+    server.service.erase("ann")
+    assert server.world.runs.runs("ann") == []
+    assert list((server.folder / "jobs").iterdir()) == []
+    assert server.world.folders() == set()
+
+
+def test_stopping_an_idle_service_is_quick(server: Server) -> None:
+    server.service.start()
+    begun = time.monotonic()
+    server.service.stop()
+    assert time.monotonic() - begun < 2.0
+
+
+def test_a_service_that_never_started_can_stop(server: Server) -> None:
+    server.service.stop()
+    assert server.world.runs.runs() == []

@@ -1,0 +1,109 @@
+"""The real training child on the tiny model, run by the real worker."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from adapters_store.records import LoraConfig
+from adapters_store.validate import validate_adapter
+from feedback.dataset import freeze
+from feedback.records import Dataset
+from scheduler.errors import TrainingFailedError
+from scheduler.job import Job, JobResult
+from scheduler.records import Progress, TrainingConfig
+from scheduler.worker import Worker
+from tests.scheduler.training import make_example
+
+EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
+
+
+@pytest.fixture
+def job(tiny_model_folder: Path, tmp_path: Path) -> Job:
+    return Job(
+        base_path=str(tiny_model_folder),
+        base_model="tiny",
+        base_revision="r0",
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        lora=LoraConfig(rank=4, alpha=8.0),
+        training=TrainingConfig(learning_rate=1e-2, max_steps=5),
+        incumbent=None,
+        incumbent_example_ids=(),
+        anchors_cache=str(tmp_path / "anchors"),
+    )
+
+
+def run(job: Job, dataset: Dataset, folder: Path) -> tuple[JobResult, list[Progress]]:
+    folder.mkdir()
+    progress: list[Progress] = []
+    result = Worker(folder / "jobs", lambda: False, timeout=120).run(
+        job,
+        dataset,
+        destination=_made(folder / "adapter"),
+        on_progress=progress.append,
+        is_cancelled=lambda: False,
+    )
+    return result, progress
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_a_job_leaves_a_valid_adapter_and_a_full_report(
+    job: Job, tiny_base: BaseModel, tmp_path: Path
+) -> None:
+    result, progress = run(job, freeze("ann", EXAMPLES), tmp_path / "run")
+    pool = AdapterPool(tiny_base.model, job.lora, num_slots=2)
+    validate_adapter(result.adapter, lora=job.lora, base_model="tiny", shapes=pool.shapes)
+    evaluation = result.evaluation
+    assert evaluation.held_out_rows == 1
+    assert evaluation.train_loss_after < evaluation.train_loss_before
+    assert evaluation.anchor_kl > 0
+    assert result.usage["trainable_share"] == pool.slot_parameters / tiny_base.num_parameters
+    assert result.usage["peak_memory_bytes"] > 0
+    assert result.usage["device_seconds"] > 0
+    fractions = [p.fraction for p in progress]
+    assert fractions == sorted(fractions)
+    assert {"proving on held-out rows", "fitting"} <= {p.phase for p in progress}
+
+
+def test_the_same_job_twice_gives_the_same_bytes(job: Job, tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        result, _ = run(job, freeze("ann", EXAMPLES), tmp_path / name)
+        files.append((result.adapter / "adapter_model.safetensors").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_the_version_in_use_is_measured_on_rows_that_it_never_saw(job: Job, tmp_path: Path) -> None:
+    dataset = freeze("ann", EXAMPLES)
+    first, _ = run(job, dataset, tmp_path / "first")
+    [held_out] = dataset.held_out
+    others = tuple(e.id for e in EXAMPLES if e.id != held_out.id)
+    challenger = replace(job, incumbent=str(first.adapter), incumbent_example_ids=others)
+    result, _ = run(challenger, dataset, tmp_path / "second")
+    assert result.evaluation.incumbent_rows == 1
+    assert result.evaluation.incumbent_loss is not None
+    knows_all = replace(challenger, incumbent_example_ids=tuple(e.id for e in EXAMPLES))
+    result, _ = run(knows_all, dataset, tmp_path / "third")
+    assert result.evaluation.incumbent_rows == 0
+
+
+def test_too_few_rows_are_fitted_without_a_proof(job: Job, tmp_path: Path) -> None:
+    result, progress = run(job, freeze("ann", EXAMPLES[:2]), tmp_path / "run")
+    assert result.evaluation.held_out_rows == 0
+    assert "proving on held-out rows" not in {p.phase for p in progress}
+    assert load_file(result.adapter / "adapter_model.safetensors")
+
+
+def test_a_base_model_that_is_not_there_fails_with_the_reason(job: Job, tmp_path: Path) -> None:
+    lost = replace(job, base_path=str(tmp_path / "nowhere"))
+    with pytest.raises(TrainingFailedError, match="nowhere"):
+        run(lost, freeze("ann", EXAMPLES), tmp_path / "run")

@@ -1,0 +1,220 @@
+"""The parent's side of training, with a real child process that trains nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.job import JobResult
+from scheduler.records import Progress
+from scheduler.worker import Worker
+from tests.scheduler.builders import make_dataset, make_job
+from tests.scheduler.evaluations import GOOD
+
+ROOT = Path(__file__).parents[2]
+FAKE = "tests.scheduler.fake_trainer"
+
+ORPHANED = """
+import sys
+from pathlib import Path
+from scheduler.worker import Worker
+from tests.scheduler.builders import make_dataset, make_job
+root = Path(sys.argv[1])
+Worker(root / "jobs", lambda: False, 60.0, module="tests.scheduler.fake_trainer").run(
+    make_job("wait_for_the_end", root),
+    make_dataset(),
+    destination=root,
+    on_progress=lambda progress: None,
+    is_cancelled=lambda: False,
+)
+"""
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return as soon as `condition()` holds; fail after 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@dataclass
+class Bench:
+    """A worker, and what its caller heard."""
+
+    root: Path
+    timeout: float = 60.0
+    is_busy: Callable[[], bool] = lambda: False
+    is_cancelled: Callable[[], bool] = lambda: False
+    heard: list[Progress] = field(default_factory=list)
+
+    @property
+    def destination(self) -> Path:
+        return self.root / "staged"
+
+    def run(self, behaviour: str) -> JobResult:
+        self.destination.mkdir()
+        worker = Worker(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
+        try:
+            return worker.run(
+                make_job(behaviour, self.root),
+                make_dataset(),
+                destination=self.destination,
+                on_progress=self.heard.append,
+                is_cancelled=self.is_cancelled,
+            )
+        finally:
+            assert list((self.root / "jobs").iterdir()) == [], "the user's text was left behind"
+
+    def fail(self, behaviour: str) -> str:
+        with pytest.raises(TrainingFailedError) as failure:
+            self.run(behaviour)
+        assert list(self.destination.iterdir()) == []
+        return str(failure.value)
+
+    def child_pid(self) -> int:
+        return int((self.root / "pid").read_text())
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return Bench(tmp_path)
+
+
+def test_the_adapter_arrives_where_it_was_wanted(bench: Bench) -> None:
+    result = bench.run("succeed")
+    assert result.adapter == bench.destination
+    names = sorted(file.name for file in bench.destination.iterdir())
+    assert names == ["adapter_config.json", "adapter_model.safetensors"]
+    assert (bench.destination / "adapter_model.safetensors").read_bytes() == b"weights"
+    assert result.evaluation == GOOD
+    assert result.lora_targets == ("model.layers.0.mlp",)
+    assert result.usage["examples"] == 1
+
+
+def test_progress_is_heard_and_noise_is_not(bench: Bench) -> None:
+    bench.run("succeed")
+    assert bench.heard == [
+        Progress(phase="training", fraction=0.5, step=1, steps=2, loss=1.5),
+        Progress(phase="training", fraction=1.0, step=0, steps=0, loss=None),
+    ]
+
+
+def test_the_child_is_less_urgent_and_knows_no_secrets(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORALEI_ADMIN_KEY", "secret")
+    usage = bench.run("succeed").usage
+    assert usage["niceness"] > os.getpriority(os.PRIO_PROCESS, 0)
+    assert usage["threads"] == "1"
+    assert not usage["has_secret"]
+
+
+def test_a_crash_gives_the_last_line_of_its_errors(bench: Bench) -> None:
+    assert bench.fail("crash") == (
+        "the training process failed with exit code 3: ValueError: no such layer"
+    )
+
+
+def test_an_end_without_a_result_is_a_failure(bench: Bench) -> None:
+    assert bench.fail("vanish") == "the training process ended without a result"
+
+
+def test_a_killed_child_is_a_failure_that_names_memory(bench: Bench) -> None:
+    assert "killed: it ran out of memory" in bench.fail("be_killed")
+
+
+def test_a_child_killed_from_outside_is_a_failure(bench: Bench) -> None:
+    def kill_once_it_waits() -> bool:
+        if bench.heard:
+            os.kill(bench.child_pid(), signal.SIGTERM)
+        return False
+
+    bench.is_busy = kill_once_it_waits
+    assert "ended by signal 15" in bench.fail("wait_for_the_end")
+
+
+def test_an_unknown_module_is_a_failure(bench: Bench) -> None:
+    assert "KeyError" in bench.fail("no such behaviour")
+
+
+@pytest.mark.parametrize("behaviour", ["end_without_adapter", "link_elsewhere", "write_nonsense"])
+def test_an_unusable_result_is_a_failure(bench: Bench, behaviour: str) -> None:
+    assert bench.fail(behaviour).startswith("the training process left no usable result")
+
+
+def test_training_that_takes_too_long_is_killed(bench: Bench) -> None:
+    bench.timeout = 3.0
+    assert bench.fail("hear_nothing") == "training took longer than 3 seconds"
+    assert not is_alive(bench.child_pid())
+
+
+def test_a_cancelled_run_kills_the_child(bench: Bench) -> None:
+    bench.is_cancelled = lambda: bool(bench.heard)
+    with pytest.raises(TrainingCancelledError):
+        bench.run("hear_nothing")
+    assert not is_alive(bench.child_pid())
+
+
+def test_the_child_pauses_and_resumes_as_chat_comes_and_goes(bench: Bench) -> None:
+    bench.is_busy = lambda: not bench.heard
+    bench.run("obey")
+    assert [progress.phase for progress in bench.heard] == ["told to pause", "told to resume"]
+
+
+def test_time_spent_paused_does_not_count(bench: Bench) -> None:
+    chat_ends: list[float] = []
+
+    def chat_for_a_while_after_the_pause() -> bool:
+        if bench.heard and not chat_ends:
+            chat_ends.append(time.monotonic() + 1.5)
+        return not chat_ends or time.monotonic() < chat_ends[0]
+
+    bench.timeout = 1.0
+    bench.is_busy = chat_for_a_while_after_the_pause
+    assert bench.run("obey").evaluation == GOOD
+
+
+def test_a_child_that_lingers_after_its_result_is_killed(bench: Bench) -> None:
+    assert bench.run("linger").evaluation == GOOD
+    assert not is_alive(bench.child_pid())
+
+
+def test_the_child_hears_when_the_parent_is_killed(bench: Bench) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", ORPHANED, str(bench.root)])
+    try:
+        eventually((bench.root / "pid").exists)
+    finally:
+        parent.kill()
+        parent.wait()
+    eventually((bench.root / "end of input").exists)
+
+
+def test_sweeping_removes_what_a_crash_left(bench: Bench) -> None:
+    leftover = bench.root / "jobs" / "0123"
+    leftover.mkdir(parents=True)
+    (leftover / "dataset.jsonl").write_text("private")
+    worker = Worker(bench.root / "jobs", bench.is_busy, 1.0)
+    assert worker.sweep() == 1
+    assert worker.sweep() == 0
+    assert not leftover.exists()
+
+
+def test_sweeping_before_the_first_job_finds_nothing(tmp_path: Path) -> None:
+    assert Worker(tmp_path / "jobs", lambda: False, 1.0).sweep() == 0

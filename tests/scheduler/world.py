@@ -1,0 +1,160 @@
+"""Every store that retraining touches, real, with a trainer that stages an adapter at once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+from sqlite_utils import Database
+
+from adapters_store.files import AdapterFiles
+from adapters_store.records import AdapterVersion
+from adapters_store.registry import Registry
+from feedback.log import FeedbackLog
+from feedback.records import Dataset, Feedback, Interaction, Message
+from scheduler.candidates import Candidates
+from scheduler.job import Job, JobResult
+from scheduler.pipeline import Pipeline, Trainer
+from scheduler.publication import Publisher
+from scheduler.records import Progress, TrainingRun
+from scheduler.runs import REQUESTED, RunStore
+from tests.scheduler.builders import make_config
+from tests.scheduler.evaluations import GOOD
+
+
+class FakeTrainer:
+    """Stages a small adapter with the evaluation it was given, after `meanwhile()`."""
+
+    def __init__(self) -> None:
+        self.evaluation = GOOD
+        self.usage: dict[str, Any] = {"device": "cpu", "device_seconds": 1.5}
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.jobs: list[Job] = []
+        self.datasets: list[Dataset] = []
+        self.sweeps = 0
+
+    def run(
+        self,
+        job: Job,
+        dataset: Dataset,
+        *,
+        destination: Path,
+        on_progress: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+    ) -> JobResult:
+        self.jobs.append(job)
+        self.datasets.append(dataset)
+        on_progress(Progress(phase="training", fraction=0.5, step=1, steps=2, loss=1.0))
+        name = "base_model.model.layers.0.lora_A.weight"
+        weights = np.full((2, 4), len(self.jobs), dtype=np.float32)
+        save_file({name: weights}, destination / "adapter_model.safetensors")
+        (destination / "adapter_config.json").write_text("{}")
+        self.meanwhile()
+        return JobResult(destination, self.evaluation, self.usage, ("layers.0",))
+
+    def sweep(self) -> int:
+        self.sweeps += 1
+        return 0
+
+
+class World:
+    """The stores on one database and one folder, and a clock that a test moves by hand."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.now = 1_000_000.0
+        self.database = database
+        self.adapters = folder / "adapters"
+        self.log = FeedbackLog(database)
+        self.registry = Registry(database)
+        self.files = AdapterFiles(self.adapters)
+        self.runs = RunStore(database)
+        self.candidates = Candidates(self.log, self.registry, self.runs)
+        self.trainer = FakeTrainer()
+        self.config = make_config(folder=folder / "anchors")
+        self.verify: Callable[[Path], None] = lambda folder: None
+        self.pipeline = self.build_pipeline(self.trainer)
+
+    def use(self, trainer: Trainer, base_model: str) -> None:
+        """Train with another trainer, under another name of the base."""
+        Path(self.config.anchors_cache).mkdir(exist_ok=True)
+        self.config = replace(self.config, base_model=base_model)
+        self.pipeline = self.build_pipeline(trainer)
+
+    def build_pipeline(self, trainer: Trainer) -> Pipeline:
+        publisher = Publisher(
+            self.database,
+            registry=self.registry,
+            files=self.files,
+            runs=self.runs,
+            config=self.config,
+            clock=self.clock,
+        )
+        return Pipeline(
+            log=self.log,
+            registry=self.registry,
+            files=self.files,
+            runs=self.runs,
+            trainer=trainer,
+            publisher=publisher,
+            verify=lambda folder: self.verify(folder),
+            config=self.config,
+            clock=self.clock,
+        )
+
+    def clock(self) -> float:
+        return self.now
+
+    def correct(self, user_id: str, name: str) -> str:
+        """Have a user correct one reply; returns the feedback's id."""
+        self.now += 1.0
+        self.log.store(
+            Interaction(
+                id=f"chatcmpl-{user_id}-{name}",
+                user_id=user_id,
+                conversation_id=f"{user_id}-{name}",
+                created_at=self.now,
+                model="tiny",
+                adapter="base",
+                messages=(Message("user", f"Question {name}?"),),
+                replies=("A long and formal reply.",),
+                finish_reasons=("stop",),
+                prompt_tokens=3,
+                completion_tokens=6,
+            )
+        )
+        feedback = Feedback(
+            id=f"{user_id}-{name}",
+            user_id=user_id,
+            target=f"chatcmpl-{user_id}-{name}",
+            created_at=self.now,
+            updated_at=self.now,
+            correction=f"short {name}",
+        )
+        self.log.judge(feedback)
+        return feedback.id
+
+    def begin(self, user_id: str) -> TrainingRun:
+        """Start a run that an admin requested."""
+        self.now += 1.0
+        run = self.runs.create(user_id, trigger=REQUESTED, requested_by="admin", at=self.now)
+        assert self.runs.start(run.id, self.now)
+        return self.runs.run(run.id)
+
+    def train(self, user_id: str) -> TrainingRun:
+        """Work one run to its end."""
+        run = self.begin(user_id)
+        self.pipeline.run(run, lambda: False)
+        return self.runs.run(run.id)
+
+    def active(self, user_id: str) -> AdapterVersion:
+        version = self.registry.active(user_id)
+        assert version is not None
+        return version
+
+    def folders(self) -> set[str]:
+        """Return the names of all adapter folders on disk, staged ones too."""
+        staging = self.adapters / ".staging"
+        found = {*self.adapters.iterdir(), *(staging.iterdir() if staging.is_dir() else ())}
+        return {path.name for path in found if path != staging}
