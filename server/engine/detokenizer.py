@@ -1,0 +1,49 @@
+"""Turns one reply's tokens into text as they come, and ends it at a stop string."""
+
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+
+class TextStream:
+    """Text of a growing reply.
+
+    Bytes that do not make up a character yet, and text that may be the beginning of a stop
+    string, are held back. The stop string itself is never part of the text.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        self._decoder = DecodeStream(skip_special_tokens=True)
+        self._stop = tuple(stop)
+        self._held = ""
+        self.is_stopped = False
+
+    def push(self, token: int) -> str:
+        """Add a token and return the text that is certain now."""
+        self._held += self._decoder.step(self._tokenizer, token) or ""
+        found = [at for at in map(self._held.find, self._stop) if at >= 0]
+        if found:
+            self.is_stopped = True
+            self._held = self._held[: min(found)]
+            return self.flush()
+        return self._release(keep=longest_partial_stop(self._held, self._stop))
+
+    def flush(self) -> str:
+        """Return the text held back. Call once, at the reply's end."""
+        return self._release(keep=0)
+
+    def _release(self, keep: int) -> str:
+        end = len(self._held) - keep
+        text, self._held = self._held[:end], self._held[end:]
+        return text
+
+
+def longest_partial_stop(text: str, stop: Sequence[str]) -> int:
+    """Length of the longest end of `text` that is the beginning of a stop string."""
+    longest = max(map(len, stop), default=0) - 1
+    for length in range(min(longest, len(text)), 0, -1):
+        if any(s.startswith(text[-length:]) for s in stop):
+            return length
+    return 0

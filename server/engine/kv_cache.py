@@ -1,0 +1,92 @@
+"""Keys and values of the replies being written: one row per reply, rows packed from 0.
+
+The runner says before each forward pass which rows and positions it writes; the model's attention
+layers then call `update`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Cache
+
+BLOCK = 256
+
+
+class RowCache(Cache):
+    """A batch-major key/value cache whose rows have lengths of their own.
+
+    Per layer it holds keys and values of shape [rows, kv heads, positions, head dim]. Buffers grow
+    by rows and by blocks of positions, and are dropped by `release`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(layers=[])
+        self._keys: list[Tensor] = []
+        self._values: list[Tensor] = []
+        self._rows = slice(0, 0)
+        self._positions: Tensor | None = None  # [rows] while decoding
+        self._start = 0
+        self._end = 0
+
+    def begin_prefill(self, row: int, start: int, tokens: int) -> None:
+        """The next forward pass writes positions start..start + tokens of one row."""
+        self._rows = slice(row, row + 1)
+        self._positions = None
+        self._start, self._end = start, start + tokens
+
+    def begin_decode(self, positions: Tensor) -> None:
+        """The next forward pass writes one position of each of the first rows: [rows], int64."""
+        self._rows = slice(0, len(positions))
+        self._positions = positions
+        self._end = int(positions.max()) + 1
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Store one layer's new keys and values; return all that its queries may look at."""
+        if layer_idx == len(self._keys):
+            self._keys.append(_empty_like(key_states))
+            self._values.append(_empty_like(value_states))
+        keys = self._keys[layer_idx] = self._grown(self._keys[layer_idx])
+        values = self._values[layer_idx] = self._grown(self._values[layer_idx])
+        self._write(keys, key_states)
+        self._write(values, value_states)
+        return keys[self._rows, :, : self._end], values[self._rows, :, : self._end]
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy a row's first `length` positions over another row."""
+        for buffer in (*self._keys, *self._values):
+            buffer[target, :, :length] = buffer[source, :, :length]
+
+    def release(self) -> None:
+        """Drop all buffers."""
+        self._keys.clear()
+        self._values.clear()
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Positions already written before this pass; masks are made by the runner instead."""
+        return self._start if self._positions is None else self._end - 1
+
+    def _write(self, buffer: Tensor, states: Tensor) -> None:
+        if self._positions is None:
+            buffer[self._rows, :, self._start : self._end] = states
+        else:
+            rows = torch.arange(len(self._positions), device=buffer.device)
+            buffer[rows, :, self._positions] = states[:, :, 0]
+
+    def _grown(self, buffer: Tensor) -> Tensor:
+        rows, heads, length, dim = buffer.shape
+        if self._rows.stop <= rows and self._end <= length:
+            return buffer
+        blocks = -(-self._end // BLOCK)
+        # Zeros, not empty: what the mask hides is still multiplied by a zero weight.
+        grown = buffer.new_zeros(
+            max(self._rows.stop, rows), heads, max(blocks * BLOCK, length), dim
+        )
+        grown[:rows, :, :length] = buffer
+        return grown
+
+
+def _empty_like(states: Tensor) -> Tensor:
+    return states.new_zeros(0, states.shape[1], 0, states.shape[3])

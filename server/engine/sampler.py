@@ -1,0 +1,43 @@
+"""Draws the next token of each row. Rows are independent: who shares a batch changes nothing."""
+
+from collections.abc import Sequence as Rows
+
+import torch
+from torch import Tensor
+
+from server.engine.sequence import Sequence
+
+
+def sample(logits: Tensor, sequences: Rows[Sequence]) -> list[int]:
+    """Return one token id per row of `logits` [rows, vocabulary], any float dtype."""
+    logits = logits.float()
+    if all(s.params.temperature == 0 and not s.params.has_penalties for s in sequences):
+        tokens: list[int] = logits.argmax(dim=-1).tolist()
+        return tokens
+    return [_sample_row(row, s) for row, s in zip(logits.cpu(), sequences, strict=True)]
+
+
+def _sample_row(logits: Tensor, sequence: Sequence) -> int:
+    params = sequence.params
+    if params.has_penalties and sequence.output_counts:
+        tokens = torch.tensor(list(sequence.output_counts))
+        counts = torch.tensor(list(sequence.output_counts.values()), dtype=torch.float32)
+        logits = logits.index_add(
+            0, tokens, -(params.frequency_penalty * counts + params.presence_penalty)
+        )
+    if params.temperature == 0:
+        return int(logits.argmax())
+    return _draw(logits / params.temperature, params.top_k, params.top_p, sequence.random.random())
+
+
+def _draw(logits: Tensor, top_k: int, top_p: float, uniform: float) -> int:
+    """Invert the cumulative distribution at `uniform`, over the `top_k` most likely tokens and
+    the smallest set of them that holds `top_p` of the mass (Holtzman et al. 2019)."""
+    limit = min(top_k, logits.numel()) if top_k else logits.numel()
+    values, tokens = torch.topk(logits, limit)
+    # float64: with float32 the sum over a large vocabulary can stay below `uniform`.
+    cumulative = torch.softmax(values.double(), dim=0).cumsum(0)
+    nucleus = 1 + int((cumulative < top_p).sum().clamp(max=limit - 1))
+    target = uniform * cumulative[nucleus - 1]
+    chosen = int((cumulative[:nucleus] <= target).sum().clamp(max=nucleus - 1))
+    return int(tokens[chosen])

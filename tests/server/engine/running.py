@@ -1,0 +1,45 @@
+"""A real engine on the tiny model, and replies from it."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapters_store.files import AdapterFiles
+from adapters_store.records import AdapterVersion
+from feedback.records import Message
+from server.engine.engine import Engine, EngineConfig
+from server.engine.sequence import SamplingParams, TextDelta
+from tests.adapters import LORA
+from tests.conftest import load_tiny
+
+Request = tuple[str, SamplingParams, AdapterVersion | None]
+
+
+@contextmanager
+def running_engine(
+    model: Path, files: AdapterFiles, config: EngineConfig | None = None
+) -> Iterator[Engine]:
+    """Start an engine and stop it at the end."""
+    engine = Engine(load_tiny(model), LORA, files, config or EngineConfig(max_batch_size=8))
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+async def reply(engine: Engine, request: Request) -> list[TextDelta]:
+    """All deltas of one reply."""
+    text, params, adapter = request
+    prompt = engine.render([Message("user", text)])
+    return [delta async for delta in engine.submit(prompt, params, adapter)]
+
+
+def replies(engine: Engine, requests: Sequence[Request]) -> list[str]:
+    """The texts of replies that are written at the same time."""
+
+    async def gather() -> list[list[TextDelta]]:
+        return await asyncio.gather(*(reply(engine, request) for request in requests))
+
+    return ["".join(delta.text for delta in deltas) for deltas in asyncio.run(gather())]

@@ -1,0 +1,216 @@
+"""The engine against the bare model, mixed batches against single runs, and its lifecycle."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters_store.files import AdapterFiles
+from adapters_store.lora import AdapterPool
+from adapters_store.records import AdapterVersion
+from feedback.records import Message
+from scheduler.generation import greedy_replies
+from server.engine.engine import (
+    ContextOverflowError,
+    Engine,
+    EngineConfig,
+    EngineOverloadedError,
+    GenerationError,
+)
+from server.engine.sequence import SamplingParams
+from tests.adapters import LORA, publish_random_adapter
+from tests.conftest import load_tiny
+from tests.server.engine.running import replies, reply, running_engine
+
+GREEDY = SamplingParams(temperature=0, max_tokens=24)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> AdapterFiles:
+    return AdapterFiles(tmp_path_factory.mktemp("adapters"))
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model_folder: Path, files: AdapterFiles) -> Iterator[Engine]:
+    with running_engine(tiny_model_folder, files) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def versions(engine: Engine, files: AdapterFiles) -> list[AdapterVersion]:
+    return [publish_random_adapter(files, engine.pool.shapes, seed) for seed in range(8)]
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()
+
+
+def test_a_greedy_reply_equals_that_of_the_bare_model(
+    engine: Engine, tiny_model_folder: Path
+) -> None:
+    bare = load_tiny(tiny_model_folder)
+    pool = AdapterPool(bare.model, LORA, num_slots=1)
+    [expected] = greedy_replies(bare, pool, 0, [[Message("user", "tell me")]], max_tokens=24)
+    [text] = replies(engine, [("tell me", GREEDY, None)])
+    assert expected.startswith(text) and len(expected) - len(text) <= 1
+
+
+def test_a_mixed_batch_of_8_users_equals_8_single_runs(
+    engine: Engine, versions: list[AdapterVersion]
+) -> None:
+    requests = [("x" * i, GREEDY, version) for i, version in enumerate(versions)]
+    single = [replies(engine, [request])[0] for request in requests]
+    assert replies(engine, requests) == single
+    assert len(set(single)) == 8
+
+
+def test_users_with_and_without_an_adapter_share_a_batch(
+    engine: Engine, versions: list[AdapterVersion]
+) -> None:
+    requests = [("same", GREEDY, version) for version in (None, versions[0], None, versions[1])]
+    texts = replies(engine, requests)
+    assert texts == [replies(engine, [request])[0] for request in requests]
+    assert texts[0] == texts[2] and len(set(texts)) == 3
+
+
+def test_replies_that_leave_early_do_not_disturb_the_others(
+    engine: Engine, versions: list[AdapterVersion]
+) -> None:
+    requests = [
+        ("abc", SamplingParams(temperature=0, max_tokens=3 * (i % 3) + 2), version)
+        for i, version in enumerate(versions)
+    ]
+    assert replies(engine, requests) == [replies(engine, [request])[0] for request in requests]
+
+
+def test_more_requests_than_rows_all_get_their_replies(
+    engine: Engine, versions: list[AdapterVersion]
+) -> None:
+    requests = [("y" * i, GREEDY, versions[i % 8]) for i in range(20)]
+    assert replies(engine, requests) == [replies(engine, [request])[0] for request in requests]
+
+
+def test_the_same_seed_gives_the_same_text_alone_and_in_company(engine: Engine) -> None:
+    seeded = ("hello", SamplingParams(temperature=1.5, seed=11, max_tokens=24), None)
+    other = ("hello", SamplingParams(temperature=1.5, seed=12, max_tokens=24), None)
+    [alone] = replies(engine, [seeded])
+    assert replies(engine, [other, seeded, other])[1] == alone
+    assert replies(engine, [other])[0] != alone
+
+
+def test_more_adapters_than_slots_are_served_in_turn(
+    tiny_model_folder: Path, files: AdapterFiles, versions: list[AdapterVersion]
+) -> None:
+    requests = [("z", GREEDY, version) for version in versions]
+    config = EngineConfig(max_batch_size=2)
+    with running_engine(tiny_model_folder, files, config) as small:
+        crowded = replies(small, requests)
+        assert small.slots.num_resident == 2
+        assert crowded == [replies(small, [request])[0] for request in requests]
+
+
+def test_a_stop_string_ends_the_reply(engine: Engine) -> None:
+    [whole] = replies(engine, [("stop", GREEDY, None)])
+    stop = whole[5:7]
+    params = SamplingParams(temperature=0, max_tokens=24, stop=(stop,))
+    assert replies(engine, [("stop", params, None)]) == [whole[: whole.index(stop)]]
+
+
+def test_the_last_delta_says_why_and_after_how_many_tokens(engine: Engine) -> None:
+    deltas = asyncio.run(reply(engine, ("hi", GREEDY, None)))
+    assert (deltas[-1].finish_reason, deltas[-1].tokens) == ("length", 24)
+    assert all(delta.finish_reason is None for delta in deltas[:-1])
+
+
+def test_a_reply_ends_where_the_context_does(engine: Engine) -> None:
+    async def long_reply() -> int:
+        prompt = engine.render([Message("user", "a" * 440)])
+        params = SamplingParams(temperature=0, max_tokens=10_000, ignore_eos=True)
+        deltas = [delta async for delta in engine.submit(prompt, params, None)]
+        return len(prompt) + deltas[-1].tokens
+
+    assert asyncio.run(long_reply()) == engine.context_length
+
+
+def test_a_prompt_without_room_for_a_reply_is_refused_with_the_numbers(engine: Engine) -> None:
+    async def too_long() -> None:
+        engine.submit([5] * 512, GREEDY, None)
+
+    with pytest.raises(ContextOverflowError, match="512 tokens, but the messages have 512"):
+        asyncio.run(too_long())
+
+
+def test_a_cancelled_reply_frees_its_row(engine: Engine) -> None:
+    async def cancel_after_the_first_token() -> None:
+        params = SamplingParams(temperature=0, max_tokens=400, ignore_eos=True)
+        generation = engine.submit(engine.render([Message("user", "go")]), params, None)
+        async for _ in generation:
+            break
+        generation.cancel()
+
+    asyncio.run(cancel_after_the_first_token())
+    assert eventually(lambda: not engine.is_busy)
+
+
+def test_a_full_queue_refuses_at_once(tiny_model_folder: Path, files: AdapterFiles) -> None:
+    config = EngineConfig(max_batch_size=1, queue_limit=2)
+    idle = Engine(load_tiny(tiny_model_folder), LORA, files, config)
+
+    async def fill() -> None:
+        for _ in range(3):
+            idle.submit([5, 6], GREEDY, None)
+
+    with pytest.raises(EngineOverloadedError):
+        asyncio.run(fill())
+
+
+def test_a_missing_adapter_fails_its_own_request_only(
+    engine: Engine, files: AdapterFiles, versions: list[AdapterVersion]
+) -> None:
+    lost = publish_random_adapter(files, engine.pool.shapes, seed=99)
+    files.remove(lost)
+
+    async def both() -> tuple[object, object]:
+        failed, fine = await asyncio.gather(
+            reply(engine, ("a", GREEDY, lost)),
+            reply(engine, ("a", GREEDY, versions[0])),
+            return_exceptions=True,
+        )
+        return failed, fine
+
+    failed, fine = asyncio.run(both())
+    assert isinstance(failed, GenerationError)
+    assert isinstance(fine, list) and fine[-1].finish_reason
+
+
+def test_a_failing_step_fails_its_replies_and_the_engine_goes_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+
+        def out_of_memory(**_: object) -> None:
+            raise RuntimeError("out of memory")
+
+        patch.setattr(engine._runner, "decode", out_of_memory)
+        with pytest.raises(GenerationError):
+            asyncio.run(reply(engine, ("a", GREEDY, None)))
+    assert asyncio.run(reply(engine, ("a", GREEDY, None)))[-1].finish_reason
+
+
+def test_stopping_ends_the_replies_with_an_error(
+    tiny_model_folder: Path, files: AdapterFiles
+) -> None:
+    async def stop_in_the_middle() -> None:
+        with running_engine(tiny_model_folder, files) as stopping:
+            params = SamplingParams(temperature=0, max_tokens=400, ignore_eos=True)
+            generation = stopping.submit([5, 6], params, None)
+            async for _ in generation:
+                await asyncio.to_thread(stopping.stop)
+
+    with pytest.raises(GenerationError, match="shutting down"):
+        asyncio.run(stop_in_the_middle())
