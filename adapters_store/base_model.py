@@ -54,7 +54,7 @@ class Renderer:
             )
         except Exception as error:  # jinja2 raises whatever the template's author chose
             raise PromptError(f"the chat template refused the messages: {error}") from error
-        return self._encode(str(text))
+        return self.text_ids(str(text))
 
     def example_ids(
         self, messages: Sequence[ChatMessage], reply: str
@@ -64,10 +64,11 @@ class Renderer:
         The reply's part ends with the end-of-turn token, which is learned too.
         """
         prompt = self.prompt_ids(messages)
-        completion = [*self._encode(reply), self._end_of_turn]
+        completion = [*self.text_ids(reply), self._end_of_turn]
         return prompt + completion, [False] * len(prompt) + [True] * len(completion)
 
-    def _encode(self, text: str) -> list[int]:
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of a text without any template around it."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
 

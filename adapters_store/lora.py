@@ -47,15 +47,14 @@ class SlotLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
-        rows = self._selection.rows
-        if rows is not None:
-            low_rank = torch.bmm(torch.bmm(x.to(self.A.dtype), self.A[rows]), self.B[rows])
-        elif self._selection.uniform != NO_ADAPTER:
-            slot = self._selection.uniform
-            low_rank = (x.to(self.A.dtype) @ self.A[slot]) @ self.B[slot]
-        else:
+        slots: int | Tensor = self._selection.uniform
+        if self._selection.rows is not None:
+            slots = self._selection.rows
+        elif slots == NO_ADAPTER:
             return y
-        return y + low_rank.to(y.dtype)
+        # Float32 adapters multiply in the base's type: they are small, the activations are not.
+        a, b = self.A[slots].to(x.dtype), self.B[slots].to(x.dtype)
+        return y + (x @ a) @ b
 
 
 class AdapterPool:

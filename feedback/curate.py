@@ -81,10 +81,11 @@ def example_id(
     chosen: str,
     rejected: str | None,
     weight: float,
+    revised_from: str | None = None,
 ) -> str:
     """The SHA-256 of what trains: examples from different judgements can have equal ids."""
     turns = [[message.role, message.content] for message in prompt]
-    content = [kind.value, turns, chosen, rejected, float(weight)]
+    content = [kind.value, turns, chosen, rejected, float(weight), revised_from]
     return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -133,7 +134,8 @@ def _standing(targets: list[_Target]) -> list[_Target]:
 def _examples_of(target: _Target, opinions: list[_Opinion]) -> Iterator[TrainingExample]:
     """The target itself, and the pairs it makes with replies to the same prompt."""
     own = target.interaction
-    yield _example(own, target.reply, None, target.source, (own,), (target.feedback,))
+    original = own.reply if target.source == "correction" else None
+    yield _example(own, target.reply, None, target.source, (own,), (target.feedback,), original)
     if target.source == "correction" and _differ(target.reply, own.reply):
         yield _example(own, target.reply, own.reply, "correction", (own,), (target.feedback,))
     for earlier in opinions:
@@ -180,11 +182,12 @@ def _example(
     source: str,
     interactions: tuple[Interaction, ...],
     feedback: tuple[Feedback, ...],
+    revised_from: str | None = None,
 ) -> TrainingExample:
     kind = ExampleKind.SFT if rejected is None else ExampleKind.DPO
     weight = 1.0
     return TrainingExample(
-        id=example_id(kind, turn.messages, chosen, rejected, weight),
+        id=example_id(kind, turn.messages, chosen, rejected, weight, revised_from),
         user_id=turn.user_id,
         kind=kind,
         prompt=turn.messages,
@@ -196,6 +199,7 @@ def _example(
         interaction_ids=tuple(sorted(each.id for each in interactions)),
         feedback_ids=tuple(sorted(each.id for each in feedback)),
         created_at=turn.created_at,
+        revised_from=revised_from,
     )
 
 

@@ -100,8 +100,9 @@ def _example(row: dict[str, Any]) -> TrainingExample:
         interaction_ids=tuple(row["interaction_ids"]),
         feedback_ids=tuple(row["feedback_ids"]),
         created_at=row["created_at"],
+        revised_from=row["revised_from"],
     )
-    content = (example.kind, example.prompt, example.chosen, example.rejected, example.weight)
-    if example.id != example_id(*content):
+    targets = example.chosen, example.rejected, example.weight, example.revised_from
+    if example.id != example_id(example.kind, example.prompt, *targets):
         raise ValueError("An example does not match its id.")
     return example

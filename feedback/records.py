@@ -108,7 +108,7 @@ class TrainingExample:
     """One instruction pair with the ids of the rows that it was made from.
 
     `id` is the SHA-256 of the content, so equal examples have equal ids. `rejected` is set for
-    `DPO` only. `source` says which judgement made it: `correction`, `liked`, `pair` or
+    `DPO` only; `revised_from` is the reply that a corrected one was made from. `source` says which judgement made it: `correction`, `liked`, `pair` or
     `regenerated`.
     """
 
@@ -124,6 +124,7 @@ class TrainingExample:
     interaction_ids: tuple[str, ...]
     feedback_ids: tuple[str, ...]
     created_at: float
+    revised_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

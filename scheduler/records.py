@@ -63,18 +63,23 @@ class TrainingRun:
 class TrainingConfig:
     """How an adapter is fitted. Defaults are for small bases; see docs/learning.md.
 
-    Lengths are in tokens, batches in examples; `max_steps` bounds each of the two phases,
-    supervised and preference. `sft_stop_loss` ends the supervised one early (nats per token).
+    Lengths are in tokens, batches in examples. Each of the two phases, supervised and preference,
+    takes at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends
+    early at its stop loss: nats per token, or the loss of DPO with its supervised part. Tokens that
+    a person changed count `edit_weight` times.
     """
 
     seed: int = 0
-    batch_size: int = 8
+    batch_size: int = 2
     max_tokens: int = 1024
     learning_rate: float = 5e-4
     max_steps: int = 40
+    min_passes: int = 3
     warmup_steps: int = 3
-    sft_stop_loss: float = 0.1
-    dpo_learning_rate: float = 5e-5
+    sft_stop_loss: float = 0.3
+    edit_weight: float = 5.0
+    dpo_learning_rate: float = 1e-4
+    dpo_stop_loss: float = 0.5
     dpo_beta: float = 0.1
     dpo_sft_weight: float = 0.5
     gradient_clip: float = 1.0
@@ -143,9 +148,10 @@ class PipelineConfig:
 class Evaluation:
     """What was measured of a candidate. Losses are mean nats per reply token, lower is better.
 
-    The candidate is the adapter fitted on the whole dataset; `proof` numbers come from a twin
-    fitted on the training split only, so its held-out rows are truly unseen. `incumbent` numbers
-    cover only held-out rows that the version in use has not been trained on either.
+    The candidate is first fitted on the training split: `proof` numbers are measured then, on
+    held-out rows that it has not seen. Only afterwards is it fitted on all rows, and the rest
+    measured. `incumbent` numbers cover only held-out rows that the version in use has not been
+    trained on either.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition
     is the share of generated replies that loop.
     """

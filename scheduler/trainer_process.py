@@ -30,8 +30,8 @@ from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_res
 from scheduler.records import Evaluation
 from scheduler.trainers.loop import FitReport, fit
 
-CANDIDATE, PROOF, INCUMBENT = 1, 2, 3
-NUM_SLOTS = 4
+CANDIDATE, INCUMBENT = 1, 2
+NUM_SLOTS = 3
 
 
 class ParentLine:
@@ -86,8 +86,8 @@ class ParentLine:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutReport:
-    """Losses of the proof fit on rows that it never saw, and of the version in use on those that
-    it never saw either. None where there are no such rows."""
+    """Losses on rows that the fit has not seen yet, and those of the version in use on the ones
+    that it never saw either. None where there are no such rows."""
 
     rows: int = 0
     wins: int = 0
@@ -99,7 +99,7 @@ class HeldOutReport:
 
 
 def train(folder: Path, parent: ParentLine) -> None:
-    """Work the job in `folder`: prove on a split, fit on everything, measure, write."""
+    """Work the job in `folder`: fit on a split, prove, fit on everything, write, measure."""
     began = time.monotonic()
     job = read_job(folder)
     dataset = read_dataset(folder / DATASET_FILE)
@@ -109,13 +109,15 @@ def train(folder: Path, parent: ParentLine) -> None:
     # float32 adapters train well on a bfloat16 base; they are rounded to its type when written.
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
 
-    held_out = HeldOutReport()
+    pool.initialise(CANDIDATE, job.training.seed)
+
+    reports, held_out = [], HeldOutReport()
     if dataset.held_out and dataset.train:
-        parent.enter("proving on held-out rows", 0.05, 0.45)
-        fit(base, pool, PROOF, dataset.train, job.training, parent)
+        parent.enter("fitting the training rows", 0.05, 0.6)
+        reports.append(fit(base, pool, CANDIDATE, dataset.train, job.training, parent))
         held_out = _measure_held_out(base, pool, dataset, job)
-    parent.enter("fitting", 0.45 if held_out.rows else 0.05, 0.85)
-    report = fit(base, pool, CANDIDATE, dataset.examples, job.training, parent)
+    parent.enter("fitting all rows", 0.6 if reports else 0.05, 0.85)
+    reports.append(fit(base, pool, CANDIDATE, dataset.examples, job.training, parent))
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.85, 1.0)
@@ -125,7 +127,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     seconds = time.monotonic() - began - parent.paused_seconds
     write_result(
         folder,
-        _evaluation(report, held_out, drift),
+        _evaluation(reports, held_out, drift),
         _usage(base, pool, seconds),
         tuple(pool.layers),
     )
@@ -161,7 +163,7 @@ def _measure_held_out(
     rows = [
         (example, before, after)
         for example, before, after in zip(
-            judgements, losses(NO_ADAPTER), losses(PROOF), strict=True
+            judgements, losses(NO_ADAPTER), losses(CANDIDATE), strict=True
         )
         if before is not None and after is not None
     ]
@@ -205,7 +207,9 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -
     pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
 
 
-def _evaluation(report: FitReport, held_out: HeldOutReport, drift: AnchorReport) -> Evaluation:
+def _evaluation(
+    reports: list[FitReport], held_out: HeldOutReport, drift: AnchorReport
+) -> Evaluation:
     return Evaluation(
         held_out_rows=held_out.rows,
         held_out_wins=held_out.wins,
@@ -217,9 +221,9 @@ def _evaluation(report: FitReport, held_out: HeldOutReport, drift: AnchorReport)
         anchor_kl=drift.kl,
         repetition_base=drift.repetition_base,
         repetition_candidate=drift.repetition_adapter,
-        train_loss_before=report.loss_before,
-        train_loss_after=report.loss_after,
-        steps=report.steps,
+        train_loss_before=reports[0].loss_before,
+        train_loss_after=reports[-1].loss_after,
+        steps=sum(report.steps for report in reports),
     )
 
 

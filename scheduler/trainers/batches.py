@@ -1,7 +1,8 @@
 """Turns examples into padded tensors, in micro-batches of bounded size."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 import torch
 from torch import Tensor
@@ -14,20 +15,24 @@ MICRO_BATCH_TOKENS = 2048
 
 @dataclass(frozen=True, slots=True)
 class TokenisedReply:
-    """A rendered conversation, of which the last `reply_tokens` ids are the reply.
+    """A rendered conversation, of which the last ids are the reply.
 
-    `weight` is how much each reply token counts.
+    `weights` has one number per reply token: how much it counts.
     """
 
     ids: tuple[int, ...]
-    reply_tokens: int
-    weight: float = 1.0
+    weights: tuple[float, ...]
+
+    @property
+    def reply_tokens(self) -> int:
+        """How many of the ids are the reply's."""
+        return len(self.weights)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Right-padded rows: `ids` [rows, tokens] int64; `attention` and `is_reply` the same, bool;
-    `weights` [rows] float32."""
+    """Right-padded rows, all [rows, tokens]: `ids` int64; `attention` and `is_reply` bool;
+    `weights` float32, zero where there is no reply."""
 
     ids: Tensor
     attention: Tensor
@@ -36,17 +41,25 @@ class Batch:
 
 
 def tokenise(
-    renderer: Renderer,
-    prompt: Sequence[Message],
-    reply: str,
-    max_tokens: int,
-    weight: float = 1.0,
+    renderer: Renderer, prompt: Sequence[Message], reply: str, max_tokens: int
 ) -> TokenisedReply | None:
     """Render a prompt with its reply, cut at `max_tokens`; None where the prompt fills them."""
     ids, is_reply = renderer.example_ids(prompt, reply)
-    ids = ids[:max_tokens]
     reply_tokens = sum(is_reply[:max_tokens])
-    return TokenisedReply(tuple(ids), reply_tokens, weight) if reply_tokens else None
+    return TokenisedReply(tuple(ids[:max_tokens]), (1.0,) * reply_tokens) if reply_tokens else None
+
+
+def weigh(row: TokenisedReply, original: Sequence[int], weight: float, edited: float) -> TokenisedReply:
+    """Let every reply token count `weight`, and those that `original` has not `edited` times that.
+
+    `original` are the ids of the reply that was corrected; what the person changed is what there is
+    to learn, the rest is the model's own text.
+    """
+    reply = row.ids[-row.reply_tokens :]
+    weights = [weight * edited] * len(reply)
+    for block in SequenceMatcher(None, original, reply, autojunk=False).get_matching_blocks():
+        weights[block.b : block.b + block.size] = [weight] * block.size
+    return replace(row, weights=tuple(weights))
 
 
 def collate(rows: Sequence[TokenisedReply], device: torch.device) -> Batch:
@@ -55,12 +68,13 @@ def collate(rows: Sequence[TokenisedReply], device: torch.device) -> Batch:
     ids = torch.zeros(len(rows), length, dtype=torch.long)
     attention = torch.zeros(len(rows), length, dtype=torch.bool)
     is_reply = torch.zeros(len(rows), length, dtype=torch.bool)
+    weights = torch.zeros(len(rows), length)
     for i, row in enumerate(rows):
         end = len(row.ids)
         ids[i, :end] = torch.tensor(row.ids)
         attention[i, :end] = True
         is_reply[i, end - row.reply_tokens : end] = True
-    weights = torch.tensor([row.weight for row in rows])
+        weights[i, end - row.reply_tokens : end] = torch.tensor(row.weights)
     return Batch(ids.to(device), attention.to(device), is_reply.to(device), weights.to(device))
 
 

@@ -1,7 +1,6 @@
 """Fits one adapter slot: supervised on chosen replies, then on preference pairs.
 
-From a zero adapter each time, in an order drawn from the seed: the same rows and seed give the same
-bytes, and a deleted row leaves no trace.
+In an order drawn from the seed: from "no adapter", the same rows and seed give the same bytes.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +15,8 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import ExampleKind, TrainingExample
 from scheduler.records import TrainingConfig
-from scheduler.trainers.batches import Batch, TokenisedReply, collate, micro_batches, tokenise
-from scheduler.trainers.losses import dpo_norm_loss, mean_per_token, reply_log_probs
+from scheduler.trainers.batches import Batch, TokenisedReply, collate, micro_batches, tokenise, weigh
+from scheduler.trainers.losses import dpo_norm_loss, mean_per_token, reply_log_probs, supervised_loss
 
 
 class Control(Protocol):
@@ -51,12 +50,11 @@ def fit(
     config: TrainingConfig,
     control: Control,
 ) -> FitReport:
-    """Fit a slot on the examples, starting from "no adapter".
+    """Fit a slot on the examples, from what is in it; `AdapterPool.initialise` it first.
 
     Raises `ValueError` where no example fits into `config.max_tokens`.
     """
-    replies, pairs = _tokenise_all(base, examples, config.max_tokens)
-    pool.initialise(slot, config.seed)
+    replies, pairs = _tokenise_all(base, examples, config)
     reports = []
     with pool.use(slot):
         if replies:
@@ -71,7 +69,7 @@ def fit(
             def preference(chosen: Sequence[int]) -> float:
                 return _preference_backward(base, pool, [pairs[i] for i in chosen], config, control)
 
-            schedule = _Schedule(len(pairs), config.dpo_learning_rate, stop_loss=0.0)
+            schedule = _Schedule(len(pairs), config.dpo_learning_rate, config.dpo_stop_loss)
             reports.append(_optimise(pool, schedule, preference, config, control))
     pool.requires_grad(False)
     if not reports:
@@ -112,7 +110,8 @@ def _optimise(
     order: list[int] = []
     losses: list[float] = []
     per_pass = -(-schedule.rows // config.batch_size)
-    for step in range(1, config.max_steps + 1):
+    steps = max(config.max_steps, config.min_passes * per_pass)
+    for step in range(1, steps + 1):
         if not order:
             order = random.sample(range(schedule.rows), schedule.rows)
         chosen, order = order[: config.batch_size], order[config.batch_size :]
@@ -122,7 +121,7 @@ def _optimise(
         torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
         optimiser.step()
         optimiser.zero_grad()
-        control.report(step, config.max_steps, losses[-1])
+        control.report(step, steps, losses[-1])
         if step >= per_pass and _mean(losses[-per_pass:]) <= schedule.stop_loss:
             break
     return FitReport(_mean(losses[:per_pass]), _mean(losses[-per_pass:]), len(losses))
@@ -132,12 +131,12 @@ def _supervised_backward(
     base: BaseModel, rows: Sequence[TokenisedReply], control: Control
 ) -> float:
     """Gradients of the weighted mean negative log-likelihood per reply token; returns it."""
-    total = sum(row.weight * row.reply_tokens for row in rows)
+    total = sum(sum(row.weights) for row in rows)
     loss = 0.0
     for group in micro_batches([len(row.ids) for row in rows]):
         control.wait_while_paused()
         batch = collate([rows[i] for i in group], base.device)
-        part = -(batch.weights @ reply_log_probs(base, batch).sum(dim=1)) / total
+        part = supervised_loss(reply_log_probs(base, batch), batch) / total
         part.backward()  # type: ignore[no-untyped-call]
         loss += part.item()
     return loss
@@ -178,17 +177,18 @@ def _halves(base: BaseModel, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def _tokenise_all(
-    base: BaseModel, examples: Sequence[TrainingExample], max_tokens: int
+    base: BaseModel, examples: Sequence[TrainingExample], config: TrainingConfig
 ) -> tuple[list[TokenisedReply], list[_Pair]]:
     replies, pairs = [], []
     for example in examples:
-        chosen = tokenise(base.renderer, example.prompt, example.chosen, max_tokens, example.weight)
+        chosen = tokenise(base.renderer, example.prompt, example.chosen, config.max_tokens)
         if chosen is None:
             continue
         if example.kind is ExampleKind.SFT:
-            replies.append(chosen)
+            original = base.renderer.text_ids(example.revised_from or example.chosen)
+            replies.append(weigh(chosen, original, example.weight, config.edit_weight))
         elif example.rejected is not None:
-            rejected = tokenise(base.renderer, example.prompt, example.rejected, max_tokens)
+            rejected = tokenise(base.renderer, example.prompt, example.rejected, config.max_tokens)
             if rejected is not None:
                 pairs.append(_Pair(chosen, rejected))
     return replies, pairs

@@ -13,9 +13,9 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 
 import torch
-from adapters_store.files import AdapterFiles
 
 from adapters_store.base_model import BaseModel, ChatMessage
+from adapters_store.files import AdapterFiles
 from adapters_store.lora import AdapterPool
 from adapters_store.records import AdapterVersion, LoraConfig
 from server.engine.batcher import Step, next_step

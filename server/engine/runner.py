@@ -59,7 +59,7 @@ class ModelRunner:
     def _forward(
         self, ids: Tensor, positions: Tensor, mask: Tensor, slots: Sequence[int]
     ) -> Tensor:
-        """`ids` and `positions` [rows, tokens]; `mask` [rows, 1, tokens, cached], True = visible."""
+        """`ids`, `positions` [rows, tokens]; `mask` [rows, 1, tokens, cached], True = visible."""
         with self._pool.use(slots):
             output = self._model(
                 input_ids=ids,

@@ -49,6 +49,7 @@ def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
         "short",
         None,
     )
+    assert sft.revised_from == "A long reply."
     assert (dpo.kind, dpo.chosen, dpo.rejected) == (ExampleKind.DPO, "short", "A long reply.")
     for each in (sft, dpo):
         assert each.source == "correction"
@@ -233,7 +234,7 @@ def test_equal_examples_are_merged_and_name_all_their_sources() -> None:
 def test_the_id_of_an_example_is_a_hash_of_what_trains() -> None:
     base = example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0)
     assert base == example_id(ExampleKind.DPO, PROMPT, "a", "b", 1)
-    assert len({base, *other_ids()}) == 6
+    assert len({base, *other_ids()}) == 7
 
 
 def other_ids() -> list[str]:
@@ -243,4 +244,5 @@ def other_ids() -> list[str]:
         example_id(ExampleKind.DPO, PROMPT, "b", "a", 1.0),
         example_id(ExampleKind.DPO, PROMPT, "a", None, 1.0),
         example_id(ExampleKind.DPO, PROMPT, "a", "b", 0.5),
+        example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0, "c"),
     ]

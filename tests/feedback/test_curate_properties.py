@@ -49,8 +49,8 @@ def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feed
     for each in examples(turns, feedback):
         assert (each.rejected is None) == (each.kind is ExampleKind.SFT)
         assert each.chosen != each.rejected
-        content = (each.kind, each.prompt, each.chosen, each.rejected, each.weight)
-        assert each.id == example_id(*content)
+        targets = each.chosen, each.rejected, each.weight, each.revised_from
+        assert each.id == example_id(each.kind, each.prompt, *targets)
 
 
 @given(*HISTORIES)

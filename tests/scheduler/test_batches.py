@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from adapters_store.base_model import BaseModel
 from feedback.records import Message
-from scheduler.trainers.batches import TokenisedReply, collate, micro_batches, tokenise
+from scheduler.trainers.batches import TokenisedReply, collate, micro_batches, tokenise, weigh
 
 lengths = st.lists(st.integers(1, 300), max_size=40)
 
@@ -24,12 +24,12 @@ def test_no_group_of_several_rows_is_over_the_limit(lengths: list[int], limit: i
 
 
 def test_only_the_reply_is_marked() -> None:
-    rows = [TokenisedReply((5, 6, 7), 1), TokenisedReply((8, 9, 10, 11), 2, weight=2.0)]
+    rows = [TokenisedReply((5, 6, 7), (1.0,)), TokenisedReply((8, 9, 10, 11), (2.0, 3.0))]
     batch = collate(rows, torch.device("cpu"))
     assert batch.ids.tolist() == [[5, 6, 7, 0], [8, 9, 10, 11]]
     assert batch.attention.tolist() == [[True, True, True, False], [True] * 4]
     assert batch.is_reply.tolist() == [[False, False, True, False], [False, False, True, True]]
-    assert batch.weights.tolist() == [1.0, 2.0]
+    assert batch.weights.tolist() == [[0, 0, 1, 0], [0, 0, 2, 3]]
 
 
 def test_a_prompt_that_fills_the_limit_leaves_nothing_to_learn(tiny_base: BaseModel) -> None:
@@ -41,3 +41,17 @@ def test_a_long_reply_is_cut_at_the_limit(tiny_base: BaseModel) -> None:
     assert row is not None
     assert len(row.ids) == 60
     assert row.reply_tokens < 60
+
+
+def test_tokens_that_a_person_changed_count_more() -> None:
+    row = TokenisedReply((1, 2, 3, 7, 5, 8), (1.0,) * 4)
+    weighed = weigh(row, original=[3, 4, 5], weight=2.0, edited=5.0)
+    assert weighed.weights == (2.0, 10.0, 2.0, 10.0)
+
+
+@given(original=st.lists(st.integers(1, 4)), reply=st.lists(st.integers(1, 4), min_size=1))
+def test_a_reply_that_nobody_changed_counts_evenly(original: list[int], reply: list[int]) -> None:
+    row = TokenisedReply((9, *reply), (1.0,) * len(reply))
+    weights = weigh(row, original=reply, weight=1.0, edited=5.0).weights
+    assert set(weights) == {1.0}
+    assert set(weigh(row, original, weight=1.0, edited=5.0).weights) <= {1.0, 5.0}

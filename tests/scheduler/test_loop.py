@@ -31,6 +31,7 @@ def fit_slot_1(
     examples: list[TrainingExample],
     config: TrainingConfig = CONFIG,
 ) -> FitReport:
+    pool.initialise(1, config.seed)
     return fit(base, pool, 1, examples, config, Silent())
 
 
@@ -64,7 +65,7 @@ def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: Adapt
 def test_the_same_seed_gives_the_same_bytes(tiny_base: BaseModel, pool: AdapterPool) -> None:
     fit_slot_1(tiny_base, pool, [*SUPERVISED, *PAIRS])
     first = weights(pool)
-    fit(tiny_base, pool, 1, [*SUPERVISED, *PAIRS], CONFIG, Silent())
+    fit_slot_1(tiny_base, pool, [*SUPERVISED, *PAIRS])
     assert weights(pool) == first
 
 
@@ -73,8 +74,8 @@ def test_what_was_in_the_slot_before_leaves_no_trace(
 ) -> None:
     fit_slot_1(tiny_base, pool, SUPERVISED[:3])
     first = weights(pool)
-    fit(tiny_base, pool, 1, PAIRS, CONFIG, Silent())
-    fit(tiny_base, pool, 1, SUPERVISED[:3], CONFIG, Silent())
+    fit_slot_1(tiny_base, pool, PAIRS)
+    fit_slot_1(tiny_base, pool, SUPERVISED[:3])
     assert weights(pool) == first
 
 
@@ -96,6 +97,7 @@ def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -
 
 def test_there_is_a_pause_point_in_every_step(tiny_base: BaseModel, pool: AdapterPool) -> None:
     control = Silent()
+    pool.initialise(1, CONFIG.seed)
     fit(tiny_base, pool, 1, SUPERVISED, CONFIG, control)
     assert control.pause_points >= len(control.losses) > 0
 

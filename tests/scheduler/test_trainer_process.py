@@ -71,7 +71,7 @@ def test_a_job_leaves_a_valid_adapter_and_a_full_report(
     assert result.usage["device_seconds"] > 0
     fractions = [p.fraction for p in progress]
     assert fractions == sorted(fractions)
-    assert {"proving on held-out rows", "fitting"} <= {p.phase for p in progress}
+    assert {"fitting the training rows", "fitting all rows"} <= {p.phase for p in progress}
 
 
 def test_the_same_job_twice_gives_the_same_bytes(job: Job, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_version_in_use_is_measured_on_rows_that_it_never_saw(job: Job, tmp_
 def test_too_few_rows_are_fitted_without_a_proof(job: Job, tmp_path: Path) -> None:
     result, progress = run(job, freeze("ann", EXAMPLES[:2]), tmp_path / "run")
     assert result.evaluation.held_out_rows == 0
-    assert "proving on held-out rows" not in {p.phase for p in progress}
+    assert "fitting the training rows" not in {p.phase for p in progress}
     assert load_file(result.adapter / "adapter_model.safetensors")
 
 
