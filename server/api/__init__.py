@@ -1,0 +1,1 @@
+"""HTTP routes, one file per resource, and the shapes they speak."""

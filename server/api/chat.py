@@ -1,0 +1,114 @@
+"""`POST /v1/chat/completions`: plan the turn, queue the replies, answer streamed or whole."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from server.api import streaming
+from server.api.recording import Recorder
+from server.api.replies import Replies
+from server.api.shapes import choice_json, usage_json
+from server.api.streaming import EventStream, event
+from server.api.turn import Turn, plan_turn
+from server.api.wire import ChatRequest
+from server.auth import App, Caller
+from server.bodies import StrictRoute
+from server.errors import RequestError
+
+DISCONNECT_POLL = 0.2
+CLIENT_CLOSED_REQUEST = 499
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["chat"])
+_log = logging.getLogger(__name__)
+
+
+@router.post("/chat/completions", response_model=None)
+async def create_chat_completion(
+    request: Request, body: ChatRequest, caller: Caller, services: App
+) -> Response:
+    """Answer a conversation with the user's own adapter, and remember the exchange."""
+    raw = await request.body()
+    turn = await run_in_threadpool(plan_turn, request, body, raw, caller, services)
+    replies = Replies(services.runtime.engine, turn)  # refused here, before the first byte
+    recorder = Recorder(services, turn, replies)
+    headers = {"x-loralei-adapter": turn.adapter_label}
+    if body.stream:
+        wants_usage = bool(body.stream_options and body.stream_options.include_usage)
+        events = _stream(turn, replies, recorder, wants_usage)
+        return EventStream(events, on_end=recorder.close, headers=headers)
+    try:
+        if not await _finish(request, replies):
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        await recorder.complete()
+    finally:
+        await recorder.close()
+    return JSONResponse(_whole(turn, replies), headers=headers)
+
+
+@router.post("/responses", response_model=None)
+async def refuse_responses() -> Response:
+    """Say which route to use: some SDKs call this one by default."""
+    raise RequestError(404, "/v1/responses is not available here. Use POST /v1/chat/completions.")
+
+
+async def _stream(
+    turn: Turn, replies: Replies, recorder: Recorder, wants_usage: bool
+) -> AsyncGenerator[str, None]:
+    yield event(streaming.opening_chunk(turn))
+    for index in range(turn.num_choices):
+        yield event(streaming.role_chunk(turn, index))
+    try:
+        async for delta in replies.deltas(streaming.PING_SECONDS):
+            if delta is None:
+                yield streaming.PING
+            else:
+                yield event(streaming.text_chunk(turn, delta.index, delta.text))
+        # Before the client can know that the reply is whole: a judgement must find it.
+        await recorder.complete()
+    except Exception as error:  # the status is sent already, so the stream has to say it
+        _log.exception("a streamed reply failed")
+        yield streaming.error_event(error)
+        return
+    for index, reason in enumerate(replies.finish_reasons):
+        assert reason is not None
+        yield event(streaming.finish_chunk(turn, index, reason))
+    if wants_usage:
+        yield event(streaming.usage_chunk(turn, replies.completion_tokens))
+    yield streaming.DONE
+
+
+async def _finish(request: Request, replies: Replies) -> bool:
+    """Wait for every choice; False where the client went away first."""
+    reading = asyncio.create_task(_drain(replies))
+    try:
+        while True:
+            await asyncio.wait([reading], timeout=DISCONNECT_POLL)
+            if reading.done():
+                reading.result()
+                return True
+            if await request.is_disconnected():
+                return False
+    finally:
+        reading.cancel()
+
+
+async def _drain(replies: Replies) -> None:
+    async for _ in replies.deltas(streaming.PING_SECONDS):
+        pass
+
+
+def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
+    texts = enumerate(zip(replies.texts, replies.finish_reasons, strict=True))
+    return {
+        "id": turn.id,
+        "object": "chat.completion",
+        "created": turn.created,
+        "model": turn.model,
+        "choices": [choice_json(index, text, reason or "") for index, (text, reason) in texts],
+        "usage": usage_json(len(turn.prompt), replies.completion_tokens),
+        "loralei": streaming.loralei_json(turn),
+    }

@@ -1,0 +1,51 @@
+"""`/v1/me`: one user's own model and data, to look at, to take away, to erase."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from server import erasure, export
+from server.api.shapes import Json, run_json
+from server.auth import App, User
+
+router = APIRouter(prefix="/v1/me", tags=["me"])
+
+
+@router.get("")
+def read_me(user: User, services: App) -> Json:
+    """Which adapter answers me, what it learned from, and how its training is going."""
+    stores = services.stores
+    counts = stores.log.counts(user.id)
+    active = stores.registry.active(user.id)
+    run = stores.runs.open_run(user.id) or stores.runs.last_run(user.id)
+    return {
+        "user": {"id": user.id, "name": user.name},
+        "adapter": active.label if active else "base",
+        "learned": {
+            "corrections": counts.corrections,
+            "liked": counts.liked,
+            "disliked": counts.disliked,
+            "pairs": counts.pairs,
+        },
+        "counts": asdict(counts),
+        "training": run_json(run) if run else None,
+        "frozen": stores.registry.is_frozen(user.id),
+        "is_admin": user.is_admin,
+    }
+
+
+@router.get("/export", response_class=StreamingResponse)
+def export_me(user: User, services: App) -> StreamingResponse:
+    """Everything that is kept of me: a ZIP with JSON lines and my adapter."""
+    return export.zip_response(export.export_archive(services, user), f"loralei-{user.id}.zip")
+
+
+@router.delete("")
+def erase_me(user: User, services: App) -> Json:
+    """Forget me: everything I said and judged, every adapter, my account and key.
+
+    An admin's account and key stay.
+    """
+    erase = erasure.erase_data if user.is_admin else erasure.erase_account
+    return {"object": "user.erased", "id": user.id, "erased": erase(services, user)}

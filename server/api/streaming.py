@@ -1,0 +1,104 @@
+"""Server-sent events: how chunks look, and a response that always cleans up after itself."""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any
+
+import anyio
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from server.api.shapes import Json, usage_json
+from server.api.turn import Turn
+from server.errors import error_body
+
+PING = ": ping\n\n"
+PING_SECONDS = 15.0
+DONE = "data: [DONE]\n\n"
+_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class EventStream(StreamingResponse):
+    """A stream of events that calls `on_end` however it ends, also when it never began."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        events: AsyncGenerator[str, None],
+        on_end: Callable[[], Awaitable[None]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(events, headers={**_HEADERS, **(headers or {})})
+        self._events = events
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events; a client that goes away ends it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._events.aclose()
+                if self._on_end is not None:
+                    await self._on_end()
+
+
+def event(data: Json) -> str:
+    """One event."""
+    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def error_event(error: Exception) -> str:
+    """The one way to fail in the middle of a stream that every client understands."""
+    return event(error_body(error)[0])
+
+
+def opening_chunk(turn: Turn) -> Json:
+    """The first chunk: which adapter answers.
+
+    Open WebUI keeps `selected_model_id` with a later rating.
+    """
+    selected = turn.model
+    if turn.adapter is not None and turn.user is not None:
+        selected = f"{turn.model}@{turn.user.id}-{turn.adapter.label}"
+    return _chunk(turn, []) | {"selected_model_id": selected, "loralei": loralei_json(turn)}
+
+
+def role_chunk(turn: Turn, index: int) -> Json:
+    """The first delta of a choice."""
+    return _chunk(turn, [_choice(index, {"role": "assistant", "content": ""}, None)])
+
+
+def text_chunk(turn: Turn, index: int, text: str) -> Json:
+    """New text of a choice."""
+    return _chunk(turn, [_choice(index, {"content": text}, None)])
+
+
+def finish_chunk(turn: Turn, index: int, reason: str) -> Json:
+    """The last delta of a choice."""
+    return _chunk(turn, [_choice(index, {}, reason)])
+
+
+def usage_chunk(turn: Turn, completion_tokens: int) -> Json:
+    """What the whole request used."""
+    return _chunk(turn, []) | {"usage": usage_json(len(turn.prompt), completion_tokens)}
+
+
+def loralei_json(turn: Turn) -> Json:
+    """Our part of a response: the adapter that answers, and whether memory was in the prompt."""
+    return {"adapter": turn.adapter_label, "memory": False}
+
+
+def _chunk(turn: Turn, choices: list[Json]) -> Json:
+    return {
+        "id": turn.id,
+        "object": "chat.completion.chunk",
+        "created": turn.created,
+        "model": turn.model,
+        "choices": choices,
+    }
+
+
+def _choice(index: int, delta: dict[str, Any], finish_reason: str | None) -> Json:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}

@@ -1,0 +1,84 @@
+"""The HTTP application: which routes there are, and which key each needs.
+
+Everything under `/v1` needs a key, everything under `/v1/admin` an admin's: routes are added to a
+router that demands it, so that a new one cannot forget to ask.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from server.api import (
+    adapters,
+    chat,
+    completions,
+    health,
+    me,
+    models,
+    ratings,
+    runs,
+    users,
+)
+from server.api.pages import pages_router
+from server.auth import authenticate, require_admin
+from server.errors import ErrorEnvelope, install_error_handlers
+from server.middleware import RequestFrame
+from server.services import Services
+
+HOUSEKEEPING_SECONDS = 3600.0
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application around these services, which it starts and stops."""
+    app = FastAPI(
+        title="Loralei",
+        description="A chat server that becomes a different model for each of its users.",
+        lifespan=_lifespan,
+        # Errors are documented as what they are: OpenAI's envelope, and never a 422.
+        responses={"4XX": {"model": ErrorEnvelope}, "5XX": {"model": ErrorEnvelope}},
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = services
+    install_error_handlers(app)
+    app.add_middleware(RequestFrame, metrics=services.metrics)
+    app.include_router(health.router)
+    app.include_router(pages_router())
+    app.include_router(_behind_a_key())
+    app.include_router(_behind_an_admins_key())
+    return app
+
+
+def _behind_a_key() -> APIRouter:
+    router = APIRouter(dependencies=[Depends(authenticate)])
+    for each in (chat, completions, models, ratings, me):
+        router.include_router(each.router)
+    return router
+
+
+def _behind_an_admins_key() -> APIRouter:
+    router = APIRouter(dependencies=[Depends(require_admin)])
+    for each in (users, adapters, runs):
+        router.include_router(each.router)
+    return router
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    await run_in_threadpool(services.start)
+    housekeeping = asyncio.create_task(_housekeep(services))
+    try:
+        yield
+    finally:
+        housekeeping.cancel()
+        await run_in_threadpool(services.stop)
+
+
+async def _housekeep(services: Services) -> None:
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+        await run_in_threadpool(services.housekeep)

@@ -1,0 +1,135 @@
+"""Reading request bodies: bounded in bytes, and only JSON that every part of the server can hold.
+
+Python's parser also takes NaN, infinities, lone surrogates and any depth; storage does not.
+"""
+
+import json
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from server.errors import RequestError
+
+MAX_DEPTH = 64
+_DRAINED_BYTES = 64 << 20
+
+
+class StrictRequest(Request):
+    """A request whose body has a limit and whose JSON is strict."""
+
+    async def body(self) -> bytes:
+        """The whole body. Raises `RequestError` (413) where it is larger than the limit."""
+        if not hasattr(self, "_body"):
+            limit = self.app.state.services.settings.max_body_bytes
+            self._body = await read_bounded(self, limit)
+        return self._body
+
+    async def json(self) -> Any:
+        """The parsed body. Raises `RequestError` (400) where it is not strict JSON."""
+        if not hasattr(self, "_json"):
+            self._json = parse_json(await self.body())
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """A route that reads its body as a `StrictRequest`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the request before anything reads it."""
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return handle_strictly
+
+
+async def read_bounded(request: Request, limit: int) -> bytes:
+    """Read at most `limit` bytes. Raises `RequestError` (413) where there are more."""
+    return b"".join([chunk async for chunk in bounded_stream(request, limit)])
+
+
+async def bounded_stream(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """Yield the body in pieces. Raises `RequestError` (413) once it is larger than `limit`."""
+    too_large = RequestError(413, f"The body is larger than {limit} bytes.")
+    size = 0
+    body = request.stream()
+    if _declared_length(request) <= limit:
+        async for chunk in body:
+            size += len(chunk)
+            if size > limit:
+                break
+            yield chunk
+        else:
+            return
+    # A client that is still sending does not read the answer: take the rest and drop it.
+    async for chunk in body:
+        size += len(chunk)
+        if size > limit + _DRAINED_BYTES:
+            break
+    raise too_large
+
+
+def _declared_length(request: Request) -> int:
+    value = request.headers.get("content-length", "")
+    return int(value) if value.isdecimal() and len(value) < 20 else 0
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse strict JSON. Raises `RequestError` (400) with what is wrong."""
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise RequestError(
+            400, f"The body is not JSON: {error.msg} at character {error.pos}."
+        ) from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:  # bytes that are no UTF-8, numbers with thousands of digits
+        raise RequestError(400, "The body is not JSON that can be used here.") from error
+    _check(value)
+    return value
+
+
+def _refuse(constant: str) -> Any:
+    raise RequestError(400, f"The body is not JSON: {constant} is not a JSON number.")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise RequestError(400, "The body holds a number that is too large.")
+    return number
+
+
+def _check(root: Any) -> None:
+    """Refuse nesting beyond `MAX_DEPTH` and text that is not Unicode, without recursion."""
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                _check_text(value)
+            elif isinstance(value, list):
+                below.extend(value)
+            elif isinstance(value, dict):
+                below.extend(value)
+                below.extend(value.values())
+        if not below:
+            return
+        level = below
+    raise _too_deep()
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError as error:
+        raise RequestError(400, "The body holds a lone surrogate, which is not text.") from error
+
+
+def _too_deep() -> RequestError:
+    return RequestError(400, f"The body is nested more than {MAX_DEPTH} levels deep.")

@@ -1,0 +1,238 @@
+"""What the command line shows: the admin API's JSON as tables, bars and sentences."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+Json = dict[str, Any]
+
+POLL_SECONDS = 0.3
+FINAL = frozenset({"promoted", "refused", "failed", "cancelled"})
+_STYLES = {
+    "promoted": "green",
+    "proven": "green",
+    "provisional": "cyan",
+    "running": "cyan",
+    "refused": "yellow",
+    "cancelled": "yellow",
+    "failed": "red",
+}
+
+
+def users_table(users: Sequence[Json]) -> Table:
+    """Every account: who answers it, and what it said and judged."""
+    table = _table("Name", "Kind", "Answers with", "Chats", "Judgements", "Last seen")
+    for user in users:
+        counts = user["counts"]
+        table.add_row(
+            escape(user["name"]),
+            user["kind"],
+            _adapter(user["adapter"], user["frozen"]),
+            str(counts["interactions"]),
+            str(counts["judgements"]),
+            _when(user["last_seen_at"]),
+        )
+    return table
+
+
+def adapters_table(adapters: Sequence[Json]) -> Table:
+    """One line per user: the version in use, and what it rests on."""
+    headings = ("User", "Answers with", "Learned from", "New", "Versions", "Size", "Last training")
+    table = _table(*headings)
+    for adapter in adapters:
+        run = adapter["last_run"]
+        table.add_row(
+            escape(adapter["name"]),
+            _adapter(adapter["active"], adapter["frozen"]),
+            _count(adapter["learned"], "row"),
+            str(adapter["new_judgements"]),
+            str(adapter["versions"]),
+            size(adapter["size_bytes"]),
+            Text.assemble(_state(run["status"]), f" {_when(run['finished_at'])}") if run else "–",
+        )
+    return table
+
+
+def versions_table(versions: Sequence[Json]) -> Table:
+    """A user's versions, newest first."""
+    headings = ("Version", "Parent", "Rows", "Loss, own rows", "Loss, unseen rows", "Verdict")
+    table = _table(*headings, "Size", "Made")
+    for version in versions:
+        evaluation = version["report"].get("evaluation", {})
+        verdict = version["report"].get("verdict")
+        active = " in use" if version["active"] else ""
+        table.add_row(
+            Text.assemble((version["label"], "bold"), (active, "green")),
+            version["parent"] or "–",
+            str(version["rows"]),
+            _change(evaluation, "train_loss_before", "train_loss_after"),
+            _change(evaluation, "held_out_loss_base", "held_out_loss_proof"),
+            _state(verdict["outcome"]) if verdict else "–",
+            size(version["size_bytes"]),
+            f"{_when(version['created_at'])} by {escape(version['created_by'])}",
+        )
+    return table
+
+
+def adapter_view(adapter: Json) -> RenderableType:
+    """One user's page: state, versions with their reasons, and who answered when."""
+    title = Text.assemble(
+        (adapter["name"], "bold"),
+        f" is answered by {_named(adapter['active'])}",
+        " (frozen)" if adapter["frozen"] else "",
+        f"; {adapter['due']['reason']}",
+    )
+    if not adapter["versions"]:
+        return title
+    moves = _table("When", "From", "To", "By", "Why")
+    for move in adapter["promotions"]:
+        why = escape(move["reason"])
+        moves.add_row(_when(move["at"]), move["from"], move["to"], escape(move["by"]), why)
+    reasons = [
+        _reasons(version["label"], version["report"]["verdict"]["reasons"])
+        for version in adapter["versions"]
+        if version["report"].get("verdict")
+    ]
+    return Group(title, versions_table(adapter["versions"]), *reasons, moves)
+
+
+def version_view(version: Json) -> RenderableType:
+    """Everything about one version."""
+    facts = Table.grid(padding=(0, 2))
+    usage, evaluation = version["report"].get("usage", {}), version["report"].get("evaluation", {})
+    rows = {
+        "Parent": version["parent"] or "none",
+        "Made": f"{_when(version['created_at'])} by {version['created_by']}",
+        "Run": version["run_id"],
+        "Learned from": _count(version["rows"], "row"),
+        "Dataset": version["dataset_hash"],
+        "Seed": version["seed"],
+        "LoRA": f"rank {version['lora']['rank']}, alpha {version['lora']['alpha']}",
+        "Base": f"{version['base_model']} {version['base_revision']}",
+        "Checksum": version["checksum"],
+        "Size": size(version["size_bytes"]),
+        **{name.replace("_", " "): value for name, value in (evaluation | usage).items()},
+    }
+    for name, value in rows.items():
+        if value is not None:
+            facts.add_row(Text(name, "dim"), Text(_plain(value), overflow="fold"))
+    verdict = version["report"].get("verdict")
+    parts = [versions_table([version]), facts]
+    return (
+        Group(*parts, _reasons(version["label"], verdict["reasons"])) if verdict else Group(*parts)
+    )
+
+
+def run_outcome(run: Json) -> RenderableType:
+    """How a training ended, and why."""
+    title = Text.assemble("Training ", _state(run["status"]))
+    lines = [run["reason"]] if run["reason"] else []
+    verdict = run["report"].get("verdict", {})
+    lines += [reason for reason in verdict.get("reasons", ()) if reason not in lines]
+    if run["version"] and run["status"] == "promoted":
+        lines.append(f"{run['version']} answers from now on.")
+    body = Text("\n".join(lines) or "No reason was given.")
+    return Panel(body, title=title, title_align="left", border_style=_STYLES.get(run["status"], ""))
+
+
+def follow_run(console: Console, run: Json, latest: Callable[[], Json]) -> Json:
+    """Show a training's progress until it ends, and return the run as it ended."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("queued", total=1.0)
+        while True:
+            progress = run["progress"]
+            loss = "" if progress["loss"] is None else f", loss {progress['loss']:.2f}"
+            bar.update(task, completed=progress["fraction"], description=progress["phase"] + loss)
+            if run["status"] in FINAL:
+                return run
+            time.sleep(POLL_SECONDS)
+            run = latest()
+
+
+@contextmanager
+def model_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Show how the base model is fetched: yields what to call with phase, bytes done, bytes."""
+    columns = (
+        TextColumn("{task.description:24}"),
+        BarColumn(),
+        TextColumn("{task.fields[amount]}"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                for earlier in tasks.values():
+                    bar.update(earlier, total=1, completed=1)
+                tasks[phase] = bar.add_task(f"Base model: {phase}", total=None, amount="")
+            amount = f"{size(done)} of {size(total)}" if total > 1 else ""
+            bar.update(tasks[phase], completed=done, total=total or None, amount=amount)
+
+        yield show
+
+
+def size(size_bytes: int) -> str:
+    """Bytes as people read them: 1.9 MB."""
+    value = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _reasons(label: str, reasons: Sequence[str]) -> RenderableType:
+    return Panel(Text("\n".join(reasons)), title=f"Why {label}", title_align="left", expand=False)
+
+
+def _state(state: str) -> Text:
+    return Text(state, _STYLES.get(state, ""))
+
+
+def _adapter(adapter: str, frozen: bool) -> Text:
+    return Text.assemble(_named(adapter), (" frozen" if frozen else "", "yellow"))
+
+
+def _named(adapter: str) -> str:
+    return "the base model" if adapter == "base" else adapter
+
+
+def _change(evaluation: Json, before: str, after: str) -> str:
+    values = evaluation.get(before), evaluation.get(after)
+    return "–" if None in values else f"{values[0]:.2f} → {values[1]:.2f}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _when(seconds: float | None) -> str:
+    return "–" if seconds is None else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

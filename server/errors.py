@@ -1,0 +1,175 @@
+"""From exceptions to OpenAI's error envelope, in one table.
+
+Clients tell errors apart by status, `code` and `param`; nothing here reveals a traceback.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from adapters_store.base_model import PromptError
+from adapters_store.errors import AdapterConflictError, AdapterInvalidError, AdapterNotFoundError
+from feedback.errors import InvalidFeedbackError, NotFoundError
+from scheduler.errors import RunNotFoundError
+from server.accounts import (
+    ErasedIdentityError,
+    InvalidNameError,
+    LastAdminError,
+    NameTakenError,
+    UnknownAccountError,
+)
+from server.engine.engine import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.identity import AmbiguousIdentityError, UnverifiedIdentityError
+
+
+class ErrorBody(BaseModel):
+    """What went wrong; `param` names the field that is to blame."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorEnvelope(BaseModel):
+    """OpenAI's shape of every error."""
+
+    error: ErrorBody
+
+
+class AuthenticationError(PermissionError):
+    """No key was sent, or it is nobody's."""
+
+
+class ForbiddenError(PermissionError):
+    """The key is known, and may not do this."""
+
+
+class NotReadyError(RuntimeError):
+    """The model is not loaded (yet), or the server is stopping."""
+
+
+class ModelNotFoundError(LookupError):
+    """The request names a model that is not served here."""
+
+
+class RequestError(HTTPException):
+    """A request that cannot be read: status, message, and the field that is to blame."""
+
+    def __init__(self, status: int, message: str, *, param: str | None = None) -> None:
+        super().__init__(status, message)
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """How one exception is answered. `param` is the default where the exception names none."""
+
+    status: int
+    code: str
+    type: str = "invalid_request_error"
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_NO_RETRY = {"x-should-retry": "false"}
+_OVERLOADED = {"retry-after": "1"}
+_STARTING = {"retry-after": "5"}
+
+ERRORS: dict[type[Exception], ErrorSpec] = {
+    AuthenticationError: ErrorSpec(401, "invalid_api_key", headers={"www-authenticate": "Bearer"}),
+    UnverifiedIdentityError: ErrorSpec(401, "invalid_identity"),
+    ForbiddenError: ErrorSpec(403, "insufficient_permissions"),
+    AmbiguousIdentityError: ErrorSpec(400, "ambiguous_user", param="user"),
+    InvalidNameError: ErrorSpec(400, "invalid_name", param="name"),
+    InvalidFeedbackError: ErrorSpec(400, "invalid_feedback"),
+    PromptError: ErrorSpec(400, "invalid_messages", param="messages"),
+    ContextOverflowError: ErrorSpec(400, "context_length_exceeded", param="messages"),
+    AdapterInvalidError: ErrorSpec(400, "invalid_adapter"),
+    ModelNotFoundError: ErrorSpec(404, "model_not_found", param="model"),
+    NotFoundError: ErrorSpec(404, "not_found"),
+    UnknownAccountError: ErrorSpec(404, "user_not_found"),
+    AdapterNotFoundError: ErrorSpec(404, "adapter_not_found"),
+    RunNotFoundError: ErrorSpec(404, "run_not_found"),
+    ErasedIdentityError: ErrorSpec(410, "user_erased"),
+    NameTakenError: ErrorSpec(409, "name_taken", param="name", headers=_NO_RETRY),
+    LastAdminError: ErrorSpec(409, "last_admin", headers=_NO_RETRY),
+    AdapterConflictError: ErrorSpec(409, "adapter_conflict", headers=_NO_RETRY),
+    EngineOverloadedError: ErrorSpec(
+        503, "server_is_overloaded", type="server_error", headers=_OVERLOADED
+    ),
+    NotReadyError: ErrorSpec(503, "server_is_not_ready", type="server_error", headers=_STARTING),
+    GenerationError: ErrorSpec(500, "generation_failed", type="server_error"),
+}
+INTERNAL_ERROR = ErrorSpec(500, "internal_error", type="server_error")
+
+
+def error_body(error: Exception) -> tuple[dict[str, Any], ErrorSpec]:
+    """The envelope of an exception, and how it is answered; unknown ones reveal nothing."""
+    spec = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), INTERNAL_ERROR)
+    message = str(error.args[0]) if error.args and spec is not INTERNAL_ERROR else ""
+    param = getattr(error, "param", None) or spec.param
+    return envelope(message or "The server failed. Try again.", spec, param), spec
+
+
+def envelope(message: str, spec: ErrorSpec, param: str | None = None) -> dict[str, Any]:
+    """OpenAI's error object."""
+    return {
+        "error": {"message": message, "type": spec.type, "param": param, "code": spec.code},
+    }
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error of the table, of the framework and of validation with the envelope."""
+    for kind in ERRORS:
+        app.add_exception_handler(kind, _answer_known)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+
+
+def error_response(error: Exception) -> JSONResponse:
+    """The whole answer to an exception."""
+    body, spec = error_body(error)
+    return JSONResponse(body, spec.status, headers=dict(spec.headers))
+
+
+async def _answer_known(_request: Request, error: Exception) -> JSONResponse:
+    return error_response(error)
+
+
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    message = str(error.detail)
+    if status is HTTPStatus.NOT_FOUND and not isinstance(error, RequestError):
+        message = f"Unknown route: {request.method} {request.url.path}"
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    spec = ErrorSpec(status, status.phrase.lower().replace(" ", "_"), type=kind)
+    body = envelope(message, spec, getattr(error, "param", None))
+    return JSONResponse(body, status, headers=error.headers)
+
+
+async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    spec = ErrorSpec(400, "invalid_value")
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return JSONResponse(envelope(message, spec, param_name(first["loc"])), 400)
+
+
+def param_name(location: tuple[str | int, ...]) -> str | None:
+    """How OpenAI names a field: `messages[0].content`."""
+    name = ""
+    for part in location[1:]:
+        if isinstance(part, int):
+            name += f"[{part}]"
+        else:
+            name += f".{part}" if name else part
+    return name or None

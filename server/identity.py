@@ -1,0 +1,133 @@
+"""Which user a request from a frontend is for (pure: headers, body and the time come in).
+
+A `user` or `admin` key is always its owner; nothing here is asked about those.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+MAX_IDENTITY_LENGTH = 256
+MAX_JWT_LENGTH = 4096
+CLOCK_SKEW = 30.0
+JWT_HEADER = "x-openwebui-user-jwt"
+USER_HEADERS = ("x-loralei-user-id", "x-openwebui-user-id")
+_ISSUER = "open-webui"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRules:
+    """What the operator trusts: a shared secret for signed identities, or plain headers."""
+
+    jwt_secret: str | None = None
+    trust_headers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BodyIdentity:
+    """The body's fields that may name a user; `user` may be a string or an object with an id."""
+
+    safety_identifier: Any = None
+    user: Any = None
+    metadata_user_id: Any = None
+
+
+class UnverifiedIdentityError(PermissionError):
+    """A signed identity is required, and is missing, forged or expired."""
+
+
+class AmbiguousIdentityError(ValueError):
+    """The request names its user in a way that could mean several, or none."""
+
+    def __init__(self, message: str, param: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+def named_user(
+    headers: Mapping[str, Sequence[str]], body: BodyIdentity, rules: IdentityRules, now: float
+) -> str | None:
+    """The id by which the frontend names its user, None where it names nobody.
+
+    `headers` has lower-case names and every value sent. Raises `UnverifiedIdentityError`,
+    `AmbiguousIdentityError`.
+    """
+    if rules.jwt_secret is not None:
+        return _signed_user(headers.get(JWT_HEADER, ()), rules.jwt_secret, now)
+    if rules.trust_headers:
+        for header in USER_HEADERS:
+            values = headers.get(header, ())
+            if len(set(values)) > 1:
+                raise AmbiguousIdentityError(f"{header} was sent with different values", header)
+            if values and values[0].strip():
+                return _checked(values[0].strip(), header)
+    return _body_user(body)
+
+
+def _body_user(body: BodyIdentity) -> str | None:
+    user = body.user
+    if isinstance(user, Mapping):
+        if "id" not in user:
+            raise AmbiguousIdentityError("user is an object without an id", "user")
+        user = user["id"]
+    candidates = (
+        ("safety_identifier", body.safety_identifier),
+        ("user", user),
+        ("metadata.user_id", body.metadata_user_id),
+    )
+    for param, value in candidates:
+        if value is None or value == "":
+            continue
+        if not isinstance(value, str):
+            raise AmbiguousIdentityError(f"{param} must be a string", param)
+        return _checked(value, param)
+    return None
+
+
+def _checked(value: str, param: str) -> str:
+    if len(value) > MAX_IDENTITY_LENGTH or not value.isprintable() or not value.strip():
+        raise AmbiguousIdentityError(
+            f"{param} must be printable and at most {MAX_IDENTITY_LENGTH} characters", param
+        )
+    if "{{" in value:
+        # A placeholder that the frontend did not fill in would make everybody one user.
+        raise AmbiguousIdentityError(f"{param} holds an unfilled placeholder", param)
+    return value
+
+
+def _signed_user(tokens: Sequence[str], secret: str, now: float) -> str:
+    if len(tokens) != 1 or len(tokens[0]) > MAX_JWT_LENGTH:
+        raise UnverifiedIdentityError(f"{JWT_HEADER} is required, once")
+    try:
+        if "crit" in jwt.get_unverified_header(tokens[0]):
+            raise UnverifiedIdentityError(f"{JWT_HEADER} has critical extensions")
+        claims = jwt.decode(
+            tokens[0],
+            secret,
+            algorithms=["HS256"],
+            issuer=_ISSUER,
+            options={
+                "require": ["sub", "iss", "iat", "exp"],
+                # The clock is an argument here, so times are compared below.
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_aud": False,
+            },
+        )
+    except jwt.InvalidTokenError as error:
+        raise UnverifiedIdentityError(f"{JWT_HEADER} is not valid: {error}") from error
+    if not _is_current(claims, now):
+        raise UnverifiedIdentityError(f"{JWT_HEADER} is expired or not yet valid")
+    try:
+        return _checked(str(claims["sub"]), "sub")
+    except AmbiguousIdentityError as error:
+        raise UnverifiedIdentityError(str(error)) from error
+
+
+def _is_current(claims: Mapping[str, Any], now: float) -> bool:
+    issued, expires = claims["iat"], claims["exp"]
+    if not all(isinstance(at, int | float) and abs(at) < 1e15 for at in (issued, expires)):
+        return False
+    return bool(issued - CLOCK_SKEW <= now <= expires + CLOCK_SKEW)

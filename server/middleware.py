@@ -1,0 +1,59 @@
+"""Around every request: an id, a count, and an envelope for what nobody else caught."""
+
+import logging
+import time
+import uuid
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.errors import error_response
+from server.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+
+
+class RequestFrame:
+    """Gives every response an `x-request-id`, logs and counts it, and answers crashes."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = f"req-{uuid.uuid4().hex}"
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            _log.exception("request %s crashed", request_id)
+            if status:
+                raise  # the client already has a part: the connection must break
+            await error_response(error)(scope, receive, send_with_id)
+        finally:
+            self._note(scope, request_id, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        route = _route(scope)
+        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+        # The route, not the path: paths hold names of people.
+        _log.info("%s %s %d in %.3f s, %s", scope["method"], route, status, seconds, request_id)
+
+
+def _route(scope: Scope) -> str:
+    route: Any = scope.get("route")
+    return getattr(route, "path", "unmatched")

@@ -1,0 +1,153 @@
+"""What exists once the base model is loaded: the engine that answers, the scheduler that trains."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from adapters_store.base_model import choose_device, choose_dtype, load_base_model
+from adapters_store.embedded import ResolvedModel
+from adapters_store.files import AdapterFiles
+from adapters_store.records import AdapterVersion, LoraConfig
+from adapters_store.registry import Registry
+from adapters_store.validate import validate_adapter
+from feedback.log import FeedbackLog
+from scheduler.candidates import Candidates
+from scheduler.pipeline import Pipeline
+from scheduler.publication import Publisher
+from scheduler.records import PipelineConfig
+from scheduler.runs import RunStore
+from scheduler.service import SchedulerService
+from scheduler.worker import Worker
+from server.data_folder import DataFolder
+from server.database import SharedDatabase
+from server.engine.engine import Engine, EngineConfig
+from server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that is kept: the database and what reads and writes it, and the files."""
+
+    folder: DataFolder
+    database: SharedDatabase
+    log: FeedbackLog
+    registry: Registry
+    files: AdapterFiles
+    runs: RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The loaded base model at work."""
+
+    model: ResolvedModel
+    lora: LoraConfig
+    engine: Engine
+    scheduler: SchedulerService
+
+    def fits(self, version: AdapterVersion) -> bool:
+        """Whether a version was made for this base model and this adapter shape."""
+        ours = self.model.revision, self.lora
+        return (version.base_revision, version.lora) == ours
+
+    def verify(self, folder: Path) -> None:
+        """Check an adapter before it is kept. Raises `AdapterInvalidError`."""
+        verify_adapter(folder, model=self.model, lora=self.lora, engine=self.engine)
+
+    def start(self) -> None:
+        """Begin to answer, then to train."""
+        self.engine.start()
+        self.scheduler.start()
+
+    def stop(self) -> None:
+        """Stop training, then answering."""
+        self.scheduler.stop()
+        self.engine.stop()
+
+
+def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Runtime:
+    """Load the base model and build what needs it; nothing is started.
+
+    Raises `ValueError` or `OSError` where the model cannot be used.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    base = load_base_model(
+        model.path, name=model.name, revision=model.revision, device=device, dtype=dtype
+    )
+    config = EngineConfig(
+        max_batch_size=settings.max_batch_size,
+        queue_limit=settings.queue_limit,
+        context_length=settings.context_length,
+    )
+    engine = Engine(base, settings.lora, stores.files, config)
+    pipeline_config = PipelineConfig(
+        base_path=str(model.path),
+        base_model=model.name,
+        base_revision=model.revision,
+        device=str(device),
+        dtype=str(dtype).removeprefix("torch."),
+        threads=settings.threads or os.cpu_count() or 1,
+        anchors_cache=str(stores.folder.anchors),
+        lora=settings.lora,
+        training=settings.training,
+        gate=settings.gate,
+    )
+
+    verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)
+    scheduler = _scheduler(settings, stores, pipeline_config, verify, lambda: engine.is_busy)
+    return Runtime(model, settings.lora, engine, scheduler)
+
+
+def verify_adapter(folder: Path, *, model: ResolvedModel, lora: LoraConfig, engine: Engine) -> None:
+    """Check that a folder holds an adapter of this deployment. Raises `AdapterInvalidError`."""
+    validate_adapter(
+        folder,
+        lora=lora,
+        base_model=model.name,
+        base_revision=model.revision,
+        shapes=engine.pool.shapes,
+    )
+
+
+def _scheduler(
+    settings: Settings,
+    stores: Stores,
+    config: PipelineConfig,
+    verify: Callable[[Path], None],
+    is_busy: Callable[[], bool],
+) -> SchedulerService:
+    publisher = Publisher(
+        stores.database,
+        registry=stores.registry,
+        files=stores.files,
+        runs=stores.runs,
+        config=config,
+        clock=time.time,
+    )
+    pipeline = Pipeline(
+        log=stores.log,
+        registry=stores.registry,
+        files=stores.files,
+        runs=stores.runs,
+        trainer=Worker(stores.folder.jobs, is_busy, settings.run_timeout),
+        publisher=publisher,
+        verify=verify,
+        config=config,
+        clock=time.time,
+    )
+    return SchedulerService(
+        candidates=Candidates(stores.log, stores.registry, stores.runs),
+        runs=stores.runs,
+        pipeline=pipeline,
+        policy_config=settings.policy,
+        schedule=settings.schedule,
+        clock=time.time,
+    )

@@ -1,0 +1,49 @@
+"""The tables of accounts and keys, as append-only migrations."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("server")
+
+
+def migrate(database: Database) -> None:
+    """Bring the tables of this package up to date."""
+    migrations.apply(database)
+
+
+@migrations()
+def create_accounts(database: Database) -> None:
+    database.execute(
+        """
+        create table users (
+            id text primary key,
+            name text not null unique,
+            kind text not null check (kind in ('admin', 'user', 'frontend')),
+            frontend_id text references users(id),
+            external_id text,
+            created_at real not null,
+            last_seen_at real,
+            unique (frontend_id, external_id)
+        ) strict
+        """
+    )
+    database.execute(
+        """
+        create table api_keys (
+            public_id text primary key,
+            user_id text not null references users(id) on delete cascade,
+            hash text not null,
+            created_at real not null
+        ) strict
+        """
+    )
+    # Hashes only: it must not be possible to read back who was erased.
+    database.execute(
+        """
+        create table erased_identities (
+            frontend_id text not null,
+            external_hash text not null,
+            at real not null,
+            primary key (frontend_id, external_hash)
+        ) strict
+        """
+    )

@@ -1,0 +1,160 @@
+"""The composition root: everything that the routes use, built once from the settings.
+
+Life: build (stores, first admin), start (load the model in the background), drain, stop.
+"""
+
+import logging
+import secrets
+import threading
+import time
+
+from adapters_store.embedded import resolve_model
+from adapters_store.files import AdapterFiles
+from adapters_store.registry import Registry
+from feedback.log import FeedbackLog
+from scheduler.candidates import Candidates
+from scheduler.runs import RunStore
+from server.accounts import Accounts
+from server.data_folder import DataFolder
+from server.database import SharedDatabase
+from server.errors import NotReadyError
+from server.identity import IdentityRules
+from server.metrics import Metrics
+from server.runtime import Runtime, Stores, load_runtime
+from server.settings import Settings
+
+_DAY = 86400.0
+
+_log = logging.getLogger(__name__)
+
+
+class Services:
+    """What the routes share. Everything but the runtime is there from the start.
+
+    `new_admin_key` is the first admin's key if this start made it: show it once. `cli_token`
+    acts as that admin until the server stops.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the data folder, open and migrate the database, make the first admin.
+
+        Raises `DataFolderInUseError`, and `ValueError` for an impossible preset admin key.
+        """
+        self.settings = settings
+        folder = DataFolder(settings.data_dir)
+        try:
+            self.stores = _open_stores(folder)
+            self.accounts = Accounts(self.stores.database)
+            preset = settings.admin_key.get_secret_value() if settings.admin_key else None
+            self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
+        except BaseException:
+            folder.release()
+            raise
+        self.candidates = Candidates(self.stores.log, self.stores.registry, self.stores.runs)
+        self.metrics = Metrics()
+        self.identity_rules = _identity_rules(settings)
+        self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"
+        self.started_at = time.time()
+        self.is_draining = False
+        self.failure: str | None = None
+        self._runtime: Runtime | None = None
+        self._is_stopped = False
+        self._installing = threading.Lock()
+        self._is_settled = threading.Event()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether chat is answered."""
+        return self._runtime is not None and not self.is_draining
+
+    @property
+    def runtime(self) -> Runtime:
+        """The loaded model at work. Raises `NotReadyError` before that, or where loading failed."""
+        if self._runtime is None:
+            raise NotReadyError(self.failure or "The model is still being loaded. Try again soon.")
+        return self._runtime
+
+    def start(self) -> None:
+        """Begin to load the model, in the background: health is answered meanwhile."""
+        self.housekeep()
+        threading.Thread(target=self._load, name="loader", daemon=True).start()
+
+    def wait_until_loaded(self, timeout: float) -> bool:
+        """Wait until the model answers or has failed to load; whether it answers."""
+        self._is_settled.wait(timeout)
+        return self.is_ready
+
+    def housekeep(self) -> None:
+        """Drop feedback whose completion never came, and shorten the write-ahead log."""
+        waited = self.settings.pending_feedback_days * _DAY
+        self.stores.log.expire_pending(time.time() - waited)
+        self.stores.database.checkpoint()
+
+    def end_training_of(self, user_id: str) -> None:
+        """Wait until no process and no file of the user's training is left, and forget its runs.
+
+        Raises `TimeoutError` where a training does not end.
+        """
+        if self._runtime is not None:
+            self._runtime.scheduler.erase(user_id)
+
+    def announce(self, url: str) -> None:
+        """Let the command line find this server."""
+        self.stores.folder.announce(url, self.cli_token)
+
+    def begin_drain(self) -> None:
+        """Say that no more requests should be sent here; those that come are still answered."""
+        self.is_draining = True
+
+    def stop(self) -> None:
+        """Stop training and answering, and let go of the data. Harmless when done twice."""
+        self.begin_drain()
+        with self._installing:
+            is_first = not self._is_stopped
+            self._is_stopped = True
+        if not is_first:
+            return
+        if self._runtime is not None:
+            self._runtime.stop()
+        self.stores.database.checkpoint()
+        self.stores.database.close()
+        self.stores.folder.release()
+
+    def _load(self) -> None:
+        try:
+            model = resolve_model(self.settings.model, self.settings.model_cache, _log_progress)
+            runtime = load_runtime(self.settings, model, self.stores)
+            with self._installing:
+                if not self._is_stopped:
+                    runtime.start()
+                    self._runtime = runtime
+        except Exception as error:
+            # Whatever is wrong with the model, the operator must find it at /ready.
+            _log.exception("the model could not be loaded")
+            self.failure = f"The model could not be loaded: {error}"
+        finally:
+            self._is_settled.set()
+
+
+def _open_stores(folder: DataFolder) -> Stores:
+    database = SharedDatabase(folder.database)
+    return Stores(
+        folder=folder,
+        database=database,
+        log=FeedbackLog(database),
+        registry=Registry(database),
+        files=AdapterFiles(folder.adapters),
+        runs=RunStore(database),
+    )
+
+
+def _identity_rules(settings: Settings) -> IdentityRules:
+    secret = settings.openwebui_jwt_secret
+    return IdentityRules(
+        jwt_secret=secret.get_secret_value() if secret else None,
+        trust_headers=settings.trust_identity_headers,
+    )
+
+
+def _log_progress(phase: str, done: int, total: int) -> None:
+    _log.debug("preparing the model: %s, %d of %d", phase, done, total)

@@ -1,0 +1,187 @@
+"""The operator's settings: `loralei.toml` in the working directory, then `LORALEI_*`, on top.
+
+Nested options are tables in the file and `LORALEI_TRAINING__MAX_STEPS` in the environment. Unknown
+options are errors. Read once, by the command line; everything else is given what it needs.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from adapters_store.records import LoraConfig
+from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
+
+PREFIX = "LORALEI_"
+SETTINGS_FILE = Path("loralei.toml")
+MAX_RANK = 256
+
+
+def _split_targets(value: Any) -> Any:
+    """Let the environment name targets with commas: `LORALEI_LORA__TARGETS=q_proj,v_proj`."""
+    if isinstance(value, dict) and isinstance(value.get("targets"), str):
+        return {**value, "targets": [t.strip() for t in value["targets"].split(",") if t.strip()]}
+    return value
+
+
+def default_model_cache() -> Path:
+    """The user's cache folder, by the XDG base directory specification."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "loralei" / "models"
+
+
+class Settings(BaseSettings):
+    """Everything an operator may choose. Times are in seconds, lengths in tokens."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        toml_file=SETTINGS_FILE,
+        extra="forbid",
+        frozen=True,
+        # A wrong value is named by its option; it may be a secret, so it is not shown.
+        hide_input_in_errors=True,
+    )
+
+    model: str = Field(
+        default="smollm2-135m",
+        min_length=1,
+        description="Base model: a built-in name, a local folder, or a Hugging Face id.",
+    )
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Folder of the database and the adapters; one server at a time.",
+    )
+    model_cache: Path = Field(
+        default_factory=default_model_cache,
+        description="Folder that prepared base models are kept in.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="Where the model runs: auto, cpu, cuda, or cuda:N.",
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="Number format of the base model's weights."
+    )
+    threads: int = Field(
+        default=0, ge=0, le=1024, description="CPU threads of the model; 0 takes one per core."
+    )
+    admin_key: SecretStr | None = Field(
+        default=None, description="Key of the first admin; without it one is made and shown once."
+    )
+    lora: Annotated[LoraConfig, BeforeValidator(_split_targets)] = Field(
+        default=LoraConfig(), description="The one adapter shape: rank, alpha, targets."
+    )
+    training: TrainingConfig = Field(
+        default=TrainingConfig(),
+        description="How an adapter is fitted: steps, rates, weights of losses.",
+    )
+    policy: PolicyConfig = Field(
+        default=PolicyConfig(),
+        description="Who is due for training: judgements, cool-down, daily runs.",
+    )
+    gate: GateConfig = Field(
+        default=GateConfig(), description="Bounds that a new version must keep to be promoted."
+    )
+    schedule: ScheduleConfig = Field(
+        default=ScheduleConfig(),
+        description="When to ask who is due: an interval, and a nightly cron line.",
+    )
+    run_timeout: float = Field(
+        default=3600.0, gt=0, description="How long one training run may work before it is stopped."
+    )
+    max_batch_size: int = Field(
+        default=16,
+        ge=1,
+        le=1024,
+        description="Replies written at the same time; more wait in the queue.",
+    )
+    context_length: int = Field(
+        default=0,
+        ge=0,
+        description="Longest prompt and reply together; 0 is the model's own limit.",
+    )
+    max_new_tokens: int = Field(
+        default=512, ge=1, description="Length of a reply where the request does not say."
+    )
+    queue_limit: int = Field(
+        default=256,
+        ge=1,
+        le=100_000,
+        description="Requests that may wait; beyond it the answer is 503.",
+    )
+    max_body_bytes: int = Field(
+        default=1 << 20, ge=1024, le=1 << 30, description="Largest JSON body accepted."
+    )
+    max_import_bytes: int = Field(
+        default=1 << 28,
+        ge=1024,
+        le=1 << 34,
+        description="Largest adapter or feedback file accepted.",
+    )
+    retry_window: float = Field(
+        default=600.0,
+        ge=0,
+        description="How long a repeated request counts as a retry of the same turn.",
+    )
+    pending_feedback_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="How long feedback waits for a completion that is not known yet.",
+    )
+    drain_timeout: int = Field(
+        default=30,
+        ge=0,
+        description="How long replies may take to finish when the server is stopped.",
+    )
+    trust_identity_headers: bool = Field(
+        default=False, description="Let frontends name their user with plain headers."
+    )
+    openwebui_jwt_secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Shared secret of Open WebUI's signed user header; if set, it is required.",
+    )
+
+    @field_validator("lora")
+    @classmethod
+    def _lora_is_possible(cls, lora: LoraConfig) -> LoraConfig:
+        if not 1 <= lora.rank <= MAX_RANK:
+            raise ValueError(f"rank must be between 1 and {MAX_RANK}")
+        if lora.alpha <= 0:
+            raise ValueError("alpha must be positive")
+        return lora
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """First wins: arguments, the environment, the file."""
+        _refuse_unknown_variables(set(cls.model_fields))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def _refuse_unknown_variables(known: set[str]) -> None:
+    """pydantic-settings reads only the variables that it knows, so a typo would go unnoticed."""
+    for variable in os.environ:
+        if variable.upper().startswith(PREFIX):
+            option = variable[len(PREFIX) :].lower().partition("__")[0]
+            if option not in known:
+                raise ValueError(f"{variable} is not a setting of Loralei")

@@ -1,0 +1,58 @@
+// Small drawings where people would rather look than read. Figures stand beside every mark.
+
+import { h, svg } from "./dom.js";
+
+const WIDTH = 340;
+const LABEL = 88;
+const VALUE = 58;
+const ROW = 30;
+
+function framed(title, note, drawing) {
+  return h("figure", { class: "card chart" }, h("figcaption", {}, h("h3", {}, title), note ? h("p", { class: "muted small" }, note) : null), drawing);
+}
+
+/** Horizontal bars: `rows` are {label, value, text, isAfter}; values start at zero. */
+export function bars(title, note, rows) {
+  const most = Math.max(...rows.map((row) => row.value), Number.MIN_VALUE);
+  const room = WIDTH - LABEL - VALUE;
+  const marks = rows.flatMap(({ label, value, text, isAfter }, index) => {
+    const top = index * ROW;
+    const length = Math.max(2, (value / most) * room);
+    return [
+      svg("text", { class: "soft", x: 0, y: top + 19 }, label),
+      svg("rect", { class: "track", x: LABEL, y: top + 6, width: room, height: 18, rx: 5 }),
+      svg("rect", { class: isAfter ? "after" : "before", x: LABEL, y: top + 6, width: length, height: 18, rx: 5 }),
+      svg("text", { x: WIDTH - VALUE + 10, y: top + 19 }, text),
+    ];
+  });
+  const spoken = rows.map((row) => `${row.label} ${row.text}`).join(", ");
+  return framed(title, note, svg("svg", { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, role: "img", "aria-label": `${title}: ${spoken}` }, marks));
+}
+
+/** A line through `points`, {x, y}, with its first and last value written out. */
+export function line(title, note, points) {
+  const height = 120;
+  const [left, right, top, bottom] = [8, WIDTH - 56, 18, height - 10];
+  const xs = points.map((point) => point.x);
+  const ys = points.map((point) => point.y);
+  const place = (value, values, from, to) => {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return high === low ? (from + to) / 2 : from + ((value - low) / (high - low)) * (to - from);
+  };
+  const at = points.map((point) => [place(point.x, xs, left, right), place(point.y, ys, bottom, top)]);
+  const path = at.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+  const [endX, endY] = at.at(-1);
+  return framed(
+    title,
+    note,
+    svg(
+      "svg",
+      { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: from ${ys[0].toFixed(2)} to ${ys.at(-1).toFixed(2)}` },
+      svg("line", { class: "axis", x1: left, x2: right, y1: bottom + 6, y2: bottom + 6 }),
+      svg("path", { class: "line", d: path }),
+      svg("circle", { class: "after", cx: endX, cy: endY, r: 4 }),
+      svg("text", { class: "soft", x: left, y: at[0][1] - 8 }, ys[0].toFixed(2)),
+      svg("text", { x: endX + 10, y: endY + 5 }, ys.at(-1).toFixed(2)),
+    ),
+  );
+}

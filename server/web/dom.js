@@ -1,0 +1,95 @@
+// Builds elements. Text always becomes a text node, so data can never turn into markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function isGiven(value) {
+  return value !== null && value !== undefined && value !== false;
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (!isGiven(value)) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat(Infinity).filter(isGiven));
+  return element;
+}
+
+/** An HTML element; attributes named `on…` are listeners, empty children are left out. */
+export function h(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** An SVG element, with the same rules as `h`. */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** Replaces what is in an element; empty children are left out, and the focus stays by id. */
+export function put(element, ...children) {
+  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  element.replaceChildren(...children.flat(Infinity).filter(isGiven));
+  if (focused) byId(focused)?.focus();
+}
+
+/** The element with this id. */
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/** Lets a textarea grow with its text. */
+export function autosize(textarea) {
+  const fit = () => {
+    textarea.style.height = "auto";
+    textarea.style.height = `${textarea.scrollHeight + 2}px`;
+  };
+  textarea.addEventListener("input", fit);
+  requestAnimationFrame(fit);
+  return fit;
+}
+
+const ICONS = {
+  up: "M7.5 11v9H4v-9zM7.5 11l4-7.5c1.6 0 2.5 1.2 2.2 2.7L13 9.5h5.6a2 2 0 0 1 2 2.4l-1.3 6.4a2 2 0 0 1-2 1.7H7.5",
+  down: "M16.5 13V4H20v9zM16.5 13l-4 7.5c-1.6 0-2.5-1.2-2.2-2.7l.7-3.3H5.4a2 2 0 0 1-2-2.4l1.3-6.4a2 2 0 0 1 2-1.7h9.8",
+  edit: "M4 20l1-4.5L16.2 4.3a1.6 1.6 0 0 1 2.3 0l1.2 1.2a1.6 1.6 0 0 1 0 2.3L8.5 19zM14 6.5l3.5 3.5",
+  again: "M19.5 12a7.5 7.5 0 1 1-2.2-5.3L19.5 9M19.5 4v5h-5",
+  copy: "M9 9h10.5v11H9zM15 9V4.5H4.5V16H9",
+  compare: "M12 4v16M4 7h5v10H4zM15 7h5v10h-5z",
+  comment: "M4 5h16v11h-8l-4.5 4v-4H4z",
+  send: "M12 20V5M5.5 11.5L12 5l6.5 6.5",
+  stop: "M7 7h10v10H7z",
+  plus: "M12 5v14M5 12h14",
+  menu: "M4 7h16M4 12h16M4 17h16",
+  close: "M6 6l12 12M18 6L6 18",
+  left: "M14.5 6l-6 6 6 6",
+  right: "M9.5 6l6 6-6 6",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+};
+
+/** A line drawing that takes the colour of the text around it. */
+export function icon(name) {
+  return svg(
+    "svg",
+    {
+      class: "icon",
+      viewBox: "0 0 24 24",
+      fill: name === "stop" ? "currentColor" : "none",
+      stroke: "currentColor",
+      "stroke-width": 1.7,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+      "aria-hidden": "true",
+    },
+    svg("path", { d: ICONS[name] }),
+  );
+}
+
+/** A square button with a drawing; `label` is what people hear and see on hover. */
+export function iconButton(name, label, onclick, attributes = {}) {
+  return h(
+    "button",
+    { type: "button", class: "quiet round", "aria-label": label, title: label, onclick, ...attributes },
+    icon(name),
+  );
+}

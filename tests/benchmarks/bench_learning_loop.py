@@ -1,0 +1,151 @@
+"""Five corrections over HTTP: do unseen answers change, and nobody else's?
+
+    python -m tests.benchmarks.bench_learning_loop
+
+Starts a server on the real model and a data folder that is thrown away, and writes its table to
+docs/benchmarks.md. Keep the machine quiet meanwhile.
+"""
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from adapters_store.embedded import resolve_model
+from scheduler.repetition import is_repetitive
+from server.cli_views import follow_run, model_progress
+from server.demo_server import Api, Json, demo_server
+from server.settings import Settings
+from tests.benchmarks.report import machine, markdown_table, write_section
+
+TAUGHT = (
+    "How can I make my mornings less stressful?",
+    "Explain what a database index does.",
+    "Write a short thank-you note to a neighbour.",
+    "What are the main causes of the French Revolution?",
+    "Suggest a title for a talk about urban gardening.",
+)
+UNSEEN = (
+    "What is the best way to learn a new language?",
+    "Describe the water cycle.",
+    "Give me advice for a first job interview.",
+    "Why do cats purr?",
+    "Write two sentences about the city of Lisbon.",
+    "How does a microwave oven heat food?",
+    "What should I consider before adopting a dog?",
+    "Explain inflation to a teenager.",
+    "Recommend a simple dinner with rice.",
+    "What is the purpose of a lighthouse?",
+)
+FIXED = (
+    "Name three uses for a paper clip.",
+    "Who wrote Romeo and Juliet?",
+    "How far away is the Moon?",
+    "Give me a riddle.",
+    "What makes bread rise?",
+)
+MAX_TOKENS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run of the loop showed."""
+
+    before: list[str]
+    after: list[str]
+    other_before: list[str]
+    other_after: list[str]
+    seconds: float
+    run: Json
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    console = Console()
+    settings = Settings()
+    with model_progress(console) as show:
+        resolve_model(settings.model, settings.model_cache, show)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        demo_server(Path(folder), console) as server,
+    ):
+        measured = measure(console, server.url, server.token)
+    text = report(measured)
+    print(text)
+    for reply in measured.after:
+        print(repr(reply))
+    if "--no-write" not in sys.argv:
+        write_section("learning loop", text)
+
+
+def measure(console: Console, url: str, token: str) -> Measured:
+    """Ask, correct, retrain, ask again."""
+    admin = Api(url, token)
+    learner, other = (
+        Api(url, admin.post("/v1/admin/users", {"name": name})["key"])
+        for name in ("learner", "other")
+    )
+    model = admin.get("/v1/models")["data"][0]["id"]
+
+    def ask(user: Api, questions: tuple[str, ...]) -> list[Json]:
+        return [
+            user.post(
+                "/v1/chat/completions",
+                {
+                    "model": model,
+                    "messages": [{"role": "user", "content": question}],
+                    "temperature": 0,
+                    "max_tokens": MAX_TOKENS,
+                },
+            )
+            for question in questions
+        ]
+
+    with console.status("Asking …"):
+        before, other_before = texts(ask(learner, UNSEEN)), texts(ask(other, FIXED))
+        for reply in ask(learner, TAUGHT):
+            [correction] = [text.lower() for text in texts([reply])]
+            learner.post("/v1/feedback", {"target": reply["id"], "correction": correction})
+    began = time.monotonic()
+    run = admin.post("/v1/admin/adapters/learner/train", {})
+    path = f"/v1/admin/runs/{run['id']}"
+    run = follow_run(console, run, lambda: admin.get(path))
+    seconds = time.monotonic() - began
+    with console.status("Asking again …"):
+        after, other_after = texts(ask(learner, UNSEEN)), texts(ask(other, FIXED))
+    return Measured(before, after, other_before, other_after, seconds, run)
+
+
+def texts(replies: list[Json]) -> list[str]:
+    """The replies' texts."""
+    return [reply["choices"][0]["message"]["content"] for reply in replies]
+
+
+def report(m: Measured) -> str:
+    """The table, with the machine above it."""
+    evaluation = m.run["report"].get("evaluation", {})
+    usage = m.run["usage"]
+    lower = [sum(text == text.lower() for text in replies) for replies in (m.before, m.after)]
+    loops = [sum(map(is_repetitive, replies)) for replies in (m.before, m.after)]
+    same = sum(a == b for a, b in zip(m.other_before, m.other_after, strict=True))
+    rows = [
+        ("unseen questions answered in lower case, before", f"{lower[0]} of 10", ""),
+        ("the same, after", f"{lower[1]} of 10", "at least 8"),
+        ("of these replies, stuck in a loop, before / after", f"{loops[0]} / {loops[1]}", "– / 0"),
+        ("another user's replies at temperature 0, unchanged", f"{same} of 5", "5"),
+        ("last feedback → promoted", f"{m.seconds:.0f} s", "under 60 s"),
+        ("the run's outcome", m.run["status"], "promoted"),
+        ("optimiser steps of the fit", str(evaluation.get("steps")), ""),
+        ("KL from the base on anchors, nats/token", f"{evaluation.get('anchor_kl', 0):.2f}", ""),
+        ("trainable share of parameters", f"{usage.get('trainable_share', 0):.2%}", "0.1–2 %"),
+        ("device seconds of the run", f"{usage.get('device_seconds', 0):.0f} s", ""),
+        ("peak memory of the run", f"{usage.get('peak_memory_bytes', 0) / 2**20:.0f} MiB", ""),
+    ]
+    return f"Measured on {machine()}.\n\n" + markdown_table(["figure", "measured", "wanted"], rows)
+
+
+if __name__ == "__main__":
+    main()

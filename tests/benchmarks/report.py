@@ -1,0 +1,48 @@
+"""Writes a benchmark's table into docs/benchmarks.md, between its own two marks."""
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu()
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft"))
+    today = datetime.now(UTC).date().isoformat()
+    return f"{today}, {device}, Python {platform.python_version()}, {libraries}"
+
+
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; cells may hold anything but line breaks and bars."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def write_section(name: str, text: str) -> None:
+    """Replace the section `name` of the page."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    page = PAGE.read_text(encoding="utf-8")
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    replaced, count = pattern.subn(lambda _: f"{begin}\n{text}\n{end}", page)
+    if count != 1:
+        raise ValueError(f"{PAGE.name} has no section {name!r}")
+    PAGE.write_text(replaced, encoding="utf-8")
+
+
+def _cpu() -> str:
+    cores = os.cpu_count()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return f"{platform.machine()}, {cores} cores"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {cores} cores"

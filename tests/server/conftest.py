@@ -1,0 +1,36 @@
+"""One tiny model and one shared server; each test makes users of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.live import LiveServer, Person, running
+from tests.tiny_model import build_tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder called `tiny`, so that is the model's name."""
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def live(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A running server. It never looks for due users by itself."""
+    data = tmp_path_factory.mktemp("shared") / "data"
+    schedule = {"interval": 0, "nightly": ""}
+    with running(tiny_model, data, schedule=schedule, threads=1, max_batch_size=4) as server:
+        yield server
+
+
+@pytest.fixture
+def person(live: LiveServer) -> Person:
+    """A user whom no other test knows."""
+    return live.new_person()
+
+
+@pytest.fixture
+def frontend(live: LiveServer) -> Person:
+    """A frontend that no other test knows."""
+    return live.new_person("frontend")

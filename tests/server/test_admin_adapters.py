@@ -1,0 +1,191 @@
+import io
+import re
+import zipfile
+
+import pytest
+
+from tests.server.live import LiveServer, Person, chat_body
+from tests.server.peft_folder import config, import_version, random_weights
+from tests.server.sse import chunks
+from tests.server.test_bad_input import assert_refused
+
+
+def text(live: LiveServer, person: Person, **body: object) -> str:
+    reply = live.chat(person.key, "the same question", max_tokens=24, **body)
+    return str(reply["choices"][0]["message"]["content"])
+
+
+def test_an_imported_version_is_kept_and_not_used(live: LiveServer, person: Person) -> None:
+    before = text(live, person)
+    version = import_version(live, person)
+    assert (version["label"], version["active"]) == ("v1", False)
+    assert version["created_by"] == "admin"
+    assert text(live, person) == before
+
+
+def test_a_promoted_version_answers_its_user_and_nobody_else(
+    live: LiveServer, person: Person
+) -> None:
+    other = live.new_person()
+    before = text(live, person)
+    import_version(live, person)
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.name}/promote"
+        move = admin.post(path, json={"version": 1})
+    assert move.status_code == 200
+    assert (move.json()["from"], move.json()["to"]) == ("base", "v1")
+    assert text(live, person) != before
+    assert text(live, other) == before
+
+
+def test_a_reply_says_which_version_wrote_it(live: LiveServer, person: Person) -> None:
+    import_version(live, person)
+    with live.admin() as admin:
+        admin.post(f"/v1/admin/adapters/{person.id}/promote", json={"version": "v1"})
+    with live.client(person.key) as client:
+        whole = client.post("/v1/chat/completions", json=chat_body())
+        streamed = client.post("/v1/chat/completions", json=chat_body(stream=True))
+    assert whole.json()["loralei"]["adapter"] == "v1"
+    assert whole.headers["x-loralei-adapter"] == streamed.headers["x-loralei-adapter"] == "v1"
+    first = chunks(streamed)[0]
+    assert first["selected_model_id"] == f"tiny@{person.id}-v1"
+    assert live.services.stores.log.interaction(person.id, first["id"]).adapter == "v1"
+
+
+def test_a_request_may_ask_for_another_version_to_compare(live: LiveServer, person: Person) -> None:
+    base = text(live, person)
+    import_version(live, person)
+    changed = text(live, person, loralei={"adapter": "v1"})
+    assert changed != base
+    with live.admin() as admin:
+        admin.post(f"/v1/admin/adapters/{person.id}/promote", json={"version": 1})
+    assert text(live, person) == changed
+    assert text(live, person, loralei={"adapter": "base"}) == base
+
+
+def test_a_background_request_is_answered_by_the_base(live: LiveServer, person: Person) -> None:
+    import_version(live, person)
+    with live.admin() as admin:
+        admin.post(f"/v1/admin/adapters/{person.id}/promote", json={"version": 1})
+    with live.client(person.key, **{"X-Loralei-Task": "tags_generation"}) as client:
+        response = client.post("/v1/chat/completions", json=chat_body())
+    assert response.headers["x-loralei-adapter"] == "base"
+
+
+def test_a_rollback_restores_what_was(live: LiveServer, person: Person) -> None:
+    before = text(live, person)
+    import_version(live, person)
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}"
+        admin.post(f"{path}/promote", json={"version": 1})
+        move = admin.post(f"{path}/rollback").json()
+        assert (move["from"], move["to"]) == ("v1", "base")
+        assert_refused(admin.post(f"{path}/rollback"), 404)
+        assert len(admin.get(path).json()["promotions"]) == 2
+    assert text(live, person) == before
+
+
+def test_a_promotion_on_a_wrong_belief_is_a_409_that_is_not_retried(
+    live: LiveServer, person: Person
+) -> None:
+    import_version(live, person)
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}/promote"
+        stale = admin.post(path, json={"version": 1, "expected": "v4"})
+        assert_refused(stale, 409)
+        assert stale.headers["x-should-retry"] == "false"
+        assert admin.get(f"/v1/admin/users/{person.id}").json()["adapter"] == "base"
+        assert_refused(admin.post(path, json={"version": 9}), 404)
+        assert_refused(admin.post(path, json={"version": "newest"}), 400, "version")
+
+
+def test_a_damaged_version_does_not_keep_its_user_from_an_answer(
+    live: LiveServer, person: Person
+) -> None:
+    base = text(live, person)
+    import_version(live, person)
+    registry, files = live.services.stores.registry, live.services.stores.files
+    with live.admin() as admin:
+        admin.post(f"/v1/admin/adapters/{person.id}/promote", json={"version": 1})
+    files.remove(registry.version(person.id, 1))
+    assert text(live, person) == base
+
+
+def test_a_version_can_be_taken_away_as_a_peft_folder(live: LiveServer, person: Person) -> None:
+    import_version(live, person, seed=3)
+    with live.admin() as admin:
+        response = admin.get(f"/v1/admin/adapters/{person.id}/versions/1/download")
+    assert response.headers["content-type"] == "application/zip"
+    bundle = zipfile.ZipFile(io.BytesIO(response.content))
+    assert bundle.read("adapter-v1/adapter_model.safetensors") == random_weights(live, 3)
+    assert "adapter-v1/adapter_config.json" in bundle.namelist()
+
+
+def test_every_version_is_explained(live: LiveServer, person: Person) -> None:
+    made = import_version(live, person)
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}"
+        assert admin.get(f"{path}/versions/1").json() == made
+        overview = admin.get(path).json()
+        assert overview["versions"] == [made]
+        assert overview["due"]["due"] is False and overview["due"]["reason"]
+        (line,) = [
+            row
+            for row in admin.get("/v1/admin/adapters").json()["data"]
+            if row["user"] == person.id
+        ]
+    assert (line["versions"], line["active"]) == (1, "base")
+    assert line["size_bytes"] == made["size_bytes"]
+
+
+def test_freezing_is_undone_by_unfreezing(live: LiveServer, person: Person) -> None:
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}"
+        for action, expected in (("freeze", True), ("unfreeze", False)):
+            assert admin.post(f"{path}/{action}").json()["frozen"] is expected
+            assert admin.get(path).json()["frozen"] is expected
+
+
+@pytest.mark.parametrize("changes", [{"r": 99}, {"base_model_name_or_path": "other"}], ids=str)
+def test_an_adapter_of_another_deployment_is_refused(
+    live: LiveServer, person: Person, changes: dict[str, object]
+) -> None:
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}/versions"
+        body, headers = random_weights(live, 1), config(live, **changes)
+        assert_refused(admin.post(path, content=body, headers=headers), 400)
+        assert admin.get(f"/v1/admin/adapters/{person.id}").json()["versions"] == []
+
+
+@pytest.mark.parametrize("header", ["", "not base64!", "e30=", "W10=", "AAAA"])
+def test_a_bad_import_leaves_nothing_behind(live: LiveServer, person: Person, header: str) -> None:
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}/versions"
+        headers = {"x-loralei-adapter-config": header}
+        response = admin.post(path, content=b"\x80\x04pickle", headers=headers)
+    assert response.status_code == 400
+    assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+    staging = live.services.settings.data_dir / "adapters" / ".staging"
+    assert list(staging.iterdir()) == []
+
+
+def test_an_unknown_user_or_version_is_a_404(live: LiveServer, person: Person) -> None:
+    with live.admin() as admin:
+        for path in ("nobody", f"{person.id}/versions/1", f"{person.id}/versions/1/download"):
+            assert_refused(admin.get(f"/v1/admin/adapters/{path}"), 404)
+        for number in ("x", "0", str(10**30)):
+            response = admin.get(f"/v1/admin/adapters/{person.id}/versions/{number}")
+            assert_refused(response, 400, "number")
+
+
+def test_a_frontend_has_no_adapter_to_train(live: LiveServer, frontend: Person) -> None:
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{frontend.id}"
+        assert_refused(admin.post(f"{path}/train"), 400, "user")
+        assert_refused(admin.post(f"{path}/freeze"), 400, "user")
+
+
+def test_completion_ids_sort_by_time(live: LiveServer, person: Person) -> None:
+    ids = [live.chat(person.key, max_tokens=1)["id"] for _ in range(2)]
+    assert ids == sorted(ids)
+    assert all(re.fullmatch(r"chatcmpl-[0-9a-f]{32}", each) for each in ids)

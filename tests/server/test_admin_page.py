@@ -1,0 +1,187 @@
+"""The admin page, in a real browser against a real server."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
+from tests.server.live import LiveServer, Person
+from tests.server.peft_folder import import_version
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
+]
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all."""
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
+    """The list of users, as an admin sees it."""
+    with new_page(browser, live.url) as opened:
+        opened.goto(f"/admin#key={live.admin_key}")
+        expect(opened.get_by_role("heading", name="Users", exact=True)).to_be_visible()
+        yield opened
+
+
+def open_user(page: Page, person: Person) -> None:
+    """Go to one user's page by a click on the name."""
+    page.get_by_role("link", name=person.name, exact=True).click()
+    expect(page.get_by_role("heading", name=person.name, exact=True)).to_be_visible()
+
+
+def agree(page: Page, action: str) -> None:
+    """Answer the question that an act asks first."""
+    page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
+
+
+def active(live: LiveServer, person: Person) -> str:
+    """The version that answers somebody."""
+    with live.admin() as admin:
+        return str(admin.get(f"/v1/admin/adapters/{person.id}").json()["active"])
+
+
+def test_a_users_key_does_not_open_the_page(
+    browser: Browser, live: LiveServer, person: Person
+) -> None:
+    with new_page(browser, live.url) as page:
+        page.goto(f"/admin#key={person.key}")
+        expect(page.get_by_role("alert")).to_contain_text("not an admin")
+        expect(page.get_by_role("heading", name="Users")).to_have_count(0)
+
+
+def test_a_new_user_gets_a_key_that_is_shown_once(page: Page, live: LiveServer) -> None:
+    page.get_by_role("button", name="New user").click()
+    page.get_by_label("Name", exact=True).fill("made on the page")
+    page.get_by_role("button", name="Make the key").click()
+    key = page.locator("#new-key").inner_text()
+    with live.client(key) as client:
+        assert client.get("/v1/me").json()["user"]["name"] == "made on the page"
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("link", name="made on the page")).to_be_visible()
+
+
+def test_a_name_that_is_taken_is_refused_with_the_reason(page: Page, person: Person) -> None:
+    page.get_by_role("button", name="New user").click()
+    page.get_by_label("Name", exact=True).fill(person.name)
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("alert")).to_contain_text("taken")
+
+
+def test_markup_in_a_name_is_shown_as_it_is(page: Page, live: LiveServer) -> None:
+    name = "<img src=x onerror=document.body.remove()>"
+    with live.admin() as admin:
+        admin.post("/v1/admin/users", json={"name": name})
+    page.reload()
+    expect(page.get_by_text(name)).to_be_visible()
+    assert page.locator("main img").count() == 0
+
+
+def test_a_lost_key_is_replaced(page: Page, live: LiveServer, person: Person) -> None:
+    page.reload()
+    open_user(page, person)
+    page.get_by_role("button", name="New key").click()
+    agree(page, "Make a new key")
+    key = page.locator("#new-key").inner_text()
+    with live.client(person.key) as old, live.client(key) as new:
+        assert old.get("/v1/me").status_code == 401
+        assert new.get("/v1/me").status_code == 200
+
+
+def test_a_version_is_promoted_and_rolled_back(
+    page: Page, live: LiveServer, person: Person
+) -> None:
+    import_version(live, person)
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("v1", exact=True).first.click()
+    page.get_by_role("button", name="Let v1 answer").click()
+    agree(page, "Promote")
+    expect(page.get_by_text("answers now", exact=True)).to_be_visible()
+    assert active(live, person) == "v1"
+    page.get_by_role("button", name="Roll back").click()
+    agree(page, "Roll back")
+    expect(page.get_by_text("answers now", exact=True)).to_have_count(0)
+    assert active(live, person) == "base"
+
+
+def test_nothing_happens_when_the_question_is_answered_with_no(
+    page: Page, live: LiveServer, person: Person
+) -> None:
+    import_version(live, person)
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("v1", exact=True).first.click()
+    page.get_by_role("button", name="Let v1 answer").click()
+    agree(page, "Cancel")
+    assert active(live, person) == "base"
+
+
+def test_a_frozen_user_cannot_be_trained(page: Page, person: Person) -> None:
+    page.reload()
+    open_user(page, person)
+    page.get_by_role("button", name="Freeze").click()
+    agree(page, "Freeze")
+    expect(page.get_by_role("button", name="Train now")).to_be_disabled()
+    page.get_by_role("button", name="Unfreeze").click()
+    expect(page.get_by_role("button", name="Train now")).to_be_enabled()
+
+
+def test_a_training_shows_how_it_ended(page: Page, person: Person) -> None:
+    page.reload()
+    open_user(page, person)
+    page.get_by_role("button", name="Train now").click()
+    expect(page.get_by_role("table")).to_contain_text("nothing to learn from")
+    page.get_by_role("link", name="Trainings").click()
+    expect(page.get_by_role("link", name=person.name, exact=True).first).to_be_visible()
+
+
+def test_a_version_is_downloaded_as_an_archive(
+    page: Page, live: LiveServer, person: Person, tmp_path: Path
+) -> None:
+    import_version(live, person)
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("v1", exact=True).first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("Download")).click()
+    archive = tmp_path / "v1.zip"
+    download.value.save_as(archive)
+    assert archive.read_bytes().startswith(b"PK")
+
+
+def test_an_erased_user_is_gone(page: Page, live: LiveServer, person: Person) -> None:
+    page.reload()
+    open_user(page, person)
+    page.get_by_role("button", name="Erase user").click()
+    page.get_by_label(re.compile("to go on")).fill(person.name)
+    agree(page, "Erase")
+    expect(page.get_by_role("heading", name="Users", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name=person.name, exact=True)).to_have_count(0)
+    with live.client(person.key) as client:
+        assert client.get("/v1/me").status_code == 401
+
+
+@pytest.mark.parametrize("view", ["", "#/trainings", "#/users/"])
+def test_a_phone_shows_everything_without_sideways_scrolling(
+    browser: Browser, live: LiveServer, person: Person, view: str
+) -> None:
+    import_version(live, person)
+    view += person.id if view.endswith("users/") else ""
+    with new_page(browser, live.url, PHONE) as page:
+        page.goto(f"/admin#key={live.admin_key}")
+        expect(page.get_by_role("heading", name="Users", exact=True)).to_be_visible()
+        page.goto(f"/admin{view}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]

@@ -1,0 +1,101 @@
+import io
+import json
+import zipfile
+
+from tests.server.live import LiveServer, Person, chat_body
+from tests.server.test_bad_input import assert_refused
+
+
+def test_a_new_user_can_chat_with_the_key_that_is_shown_once(live: LiveServer) -> None:
+    with live.admin() as admin:
+        made = admin.post("/v1/admin/users", json={"name": "zoe"})
+        assert made.status_code == 201
+        account = made.json()
+        assert account["kind"] == "user"
+        listed = admin.get("/v1/admin/users").json()["data"]
+    assert live.chat(account["key"])["choices"]
+    (row,) = [row for row in listed if row["id"] == account["id"]]
+    assert (row["name"], row["adapter"], row["frozen"]) == ("zoe", "base", False)
+    assert account["key"] not in json.dumps(listed)
+
+
+def test_a_name_can_be_taken_once(live: LiveServer, person: Person) -> None:
+    with live.admin() as admin:
+        again = admin.post("/v1/admin/users", json={"name": person.name})
+        assert_refused(again, 409, "name")
+        assert again.headers["x-should-retry"] == "false"
+        assert_refused(admin.post("/v1/admin/users", json={"name": "a/b"}), 400, "name")
+        assert_refused(admin.post("/v1/admin/users", json={}), 400, "name")
+        bad_kind = admin.post("/v1/admin/users", json={"name": "x", "kind": "god"})
+        assert_refused(bad_kind, 400, "kind")
+
+
+def test_a_replaced_key_stops_working_at_once(live: LiveServer, person: Person) -> None:
+    with live.admin() as admin:
+        new = admin.post(f"/v1/admin/users/{person.name}/key").json()["key"]
+    with live.client(person.key) as old, live.client(new) as fresh:
+        assert_refused(old.get("/v1/me"), 401)
+        assert fresh.get("/v1/me").json()["user"]["id"] == person.id
+
+
+def test_an_erased_users_key_stops_working_at_once(live: LiveServer, person: Person) -> None:
+    live.chat(person.key)
+    with live.admin() as admin:
+        erased = admin.delete(f"/v1/admin/users/{person.id}")
+        assert erased.json()["erased"] == 1
+        assert_refused(admin.get(f"/v1/admin/users/{person.id}"), 404)
+    with live.client(person.key) as client:
+        assert_refused(client.post("/v1/chat/completions", json=chat_body()), 401)
+
+
+def test_erasing_a_frontend_erases_its_users(live: LiveServer, frontend: Person) -> None:
+    live.chat(frontend.key, user="ann")
+    (user,) = live.services.accounts.users_of(frontend.id)
+    with live.admin() as admin:
+        assert admin.delete(f"/v1/admin/users/{frontend.id}").json()["erased"] == 1
+        assert_refused(admin.get(f"/v1/admin/users/{user.id}"), 404)
+
+
+def test_feedback_on_an_erased_frontend_user_is_gone_for_good(
+    live: LiveServer, frontend: Person
+) -> None:
+    completion = live.chat(frontend.key, user="ann")["id"]
+    (user,) = live.services.accounts.users_of(frontend.id)
+    judgement = {"target": completion, "value": "up", "user": "ann"}
+    with live.admin() as admin, live.client(frontend.key) as client:
+        admin.delete(f"/v1/admin/users/{user.id}")
+        assert_refused(client.post("/v1/feedback", json=judgement), 410)
+        assert live.services.accounts.users_of(frontend.id) == []
+        live.chat(frontend.key, user="ann")
+        assert_refused(client.post("/v1/feedback", json=judgement), 404, "target")
+
+
+def test_the_last_admin_cannot_be_erased(live: LiveServer) -> None:
+    admin_id = live.services.accounts.first_admin().id
+    with live.admin() as admin:
+        assert_refused(admin.delete(f"/v1/admin/users/{admin_id}"), 409)
+        assert admin.get("/v1/me").status_code == 200
+
+
+def test_what_is_exported_of_one_user_can_be_imported_for_another(
+    live: LiveServer, person: Person
+) -> None:
+    completion = live.chat(person.key)["id"]
+    with live.client(person.key) as client:
+        client.post("/v1/feedback", json={"target": completion, "correction": "a better one"})
+    other = live.new_person()
+    with live.admin() as admin:
+        archive = admin.get(f"/v1/admin/users/{person.id}/export").content
+        lines = zipfile.ZipFile(io.BytesIO(archive)).read("feedback.jsonl")
+        made = admin.post(f"/v1/admin/users/{other.id}/feedback", content=lines)
+        assert (made.status_code, made.json()["rows"]) == (201, 2)
+    with live.client(other.key) as client:
+        assert client.get("/v1/me").json()["learned"]["corrections"] == 1
+
+
+def test_an_import_that_is_not_json_lines_stores_nothing(live: LiveServer, person: Person) -> None:
+    with live.admin() as admin:
+        path = f"/v1/admin/users/{person.id}/feedback"
+        for body in (b"{", b"[]", b'{"type": "feedback"}', b'{"type": NaN}', b"\xff"):
+            assert admin.post(path, content=body).status_code == 400, body
+    assert list(live.services.stores.log.export(person.id)) == []

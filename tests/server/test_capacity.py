@@ -1,0 +1,92 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import openai
+import pytest
+
+from tests.server.live import LiveServer, Person, chat_body, running
+from tests.server.test_bad_input import assert_refused
+
+
+@pytest.fixture
+def small(tiny_model: Path, tmp_path: Path) -> Iterator[LiveServer]:
+    """A server that lets one request wait."""
+    with running(
+        tiny_model, tmp_path / "data", threads=1, max_batch_size=1, queue_limit=1
+    ) as server:
+        yield server
+
+
+@contextmanager
+def held(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the engine from doing anything: what is asked, waits."""
+    engine, released = server.services.runtime.engine, threading.Event()
+    step = engine.step
+
+    def step_when_released() -> None:
+        released.wait(30)
+        step()
+
+    monkeypatch.setattr(engine, "step", step_when_released)
+    try:
+        yield
+    finally:
+        released.set()
+
+
+def eventually(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_full_queue_is_a_503_before_the_first_byte(
+    small: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = chat_body(stream=True)
+    with (
+        small.admin() as admin,
+        held(small, monkeypatch),
+        admin.stream("POST", "/v1/chat/completions", json=body),
+    ):
+        refused = admin.post("/v1/chat/completions", json=body)
+    assert_refused(refused, 503)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["error"]["code"] == "server_is_overloaded"
+
+
+def test_choices_that_do_not_all_fit_are_refused_together(
+    small: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small.admin() as admin:
+        with held(small, monkeypatch):
+            assert_refused(admin.post("/v1/chat/completions", json=chat_body(n=2)), 503)
+        eventually(lambda: not small.services.runtime.engine.is_busy)
+        assert small.chat(small.admin_key)["choices"]
+
+
+def test_the_sdk_retries_an_overload_and_it_is_one_turn(
+    small: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = small.new_person()
+    thread = threading.Thread(target=ask, args=(small, person))
+    with (
+        small.admin() as admin,
+        held(small, monkeypatch),
+        admin.stream("POST", "/v1/chat/completions", json=chat_body(stream=True)),
+    ):
+        thread.start()
+        eventually(lambda: 'status="503"' in small.services.metrics.text().decode())
+    thread.join(30)
+    assert small.services.stores.log.counts(person.id).interactions == 1
+
+
+def ask(server: LiveServer, person: Person) -> None:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key=person.key) as sdk:
+        sdk.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": "hello"}], max_tokens=4
+        )

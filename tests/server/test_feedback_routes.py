@@ -1,0 +1,92 @@
+from tests.server.live import LiveServer, Person
+
+
+def test_a_judgement_is_readable_at_once(live: LiveServer, person: Person) -> None:
+    completion = live.chat(person.key)["id"]
+    with live.client(person.key) as client:
+        body = {"target": completion, "value": "down", "comment": "too long", "reason": "length"}
+        made = client.post("/v1/feedback", json=body)
+        assert made.status_code == 201
+        feedback = made.json()
+        assert client.get("/v1/feedback").json()["data"] == [feedback]
+        assert client.get(f"/v1/feedback/{feedback['id']}").json() == feedback
+    assert (feedback["value"], feedback["status"]) == (-1, "applied")
+    assert feedback["comment"] == "too long"
+
+
+def test_the_same_id_again_replaces_the_judgement(live: LiveServer, person: Person) -> None:
+    completion = live.chat(person.key)["id"]
+    with live.client(person.key) as client:
+        for value, status in (("up", 201), ("down", 200)):
+            body = {"id": "mine", "target": completion, "value": value}
+            assert client.post("/v1/feedback", json=body).status_code == status
+        (row,) = client.get("/v1/feedback", params={"target": completion}).json()["data"]
+    assert row["value"] == -1
+
+
+def test_two_people_may_choose_the_same_id(live: LiveServer, person: Person) -> None:
+    for each in (person, live.new_person()):
+        completion = live.chat(each.key)["id"]
+        with live.client(each.key) as client:
+            body = {"id": "mine", "target": completion, "value": "up"}
+            assert client.post("/v1/feedback", json=body).status_code == 201
+
+
+def test_a_correction_and_a_choice_are_taken(live: LiveServer, person: Person) -> None:
+    winner, loser = (live.chat(person.key, temperature=1, seed=seed)["id"] for seed in (1, 2))
+    with live.client(person.key) as client:
+        correction = {"target": winner, "correction": "a better reply"}
+        assert client.post("/v1/feedback", json=correction).status_code == 201
+        choice = {"target": winner, "preferred_over": loser}
+        assert client.post("/v1/feedback", json=choice).status_code == 201
+        counts = client.get("/v1/me").json()["learned"]
+    assert (counts["corrections"], counts["pairs"]) == (1, 1)
+
+
+def test_feedback_that_comes_first_waits_for_its_completion(
+    live: LiveServer, person: Person
+) -> None:
+    with live.client(person.key) as client:
+        body = {"target": "chatcmpl-later", "value": "up"}
+        early = client.post("/v1/feedback", json=body)
+        assert (early.status_code, early.json()["status"]) == (202, "pending")
+        assert client.get("/v1/me").json()["counts"]["pending"] == 1
+
+
+def test_a_withdrawn_judgement_is_gone(live: LiveServer, person: Person) -> None:
+    completion = live.chat(person.key)["id"]
+    with live.client(person.key) as client:
+        made = client.post("/v1/feedback", json={"target": completion, "value": "up"}).json()
+        path = f"/v1/feedback/{made['id']}"
+        assert client.delete(path).json()["deleted"] is True
+        assert client.delete(path).status_code == 404
+
+
+def test_judgements_are_paged(live: LiveServer, person: Person) -> None:
+    completion = live.chat(person.key)["id"]
+    with live.client(person.key) as client:
+        for number in range(3):
+            body = {"id": f"f{number}", "target": completion, "value": "up"}
+            client.post("/v1/feedback", json=body)
+        first = client.get("/v1/feedback", params={"limit": 2}).json()
+        rest = client.get("/v1/feedback", params={"after": first["last_id"]}).json()
+    assert first["has_more"] and not rest["has_more"]
+    assert [row["id"] for row in first["data"] + rest["data"]] == ["f0", "f1", "f2"]
+
+
+def test_a_frontend_judges_for_the_user_that_it_names(live: LiveServer, frontend: Person) -> None:
+    completion = live.chat(frontend.key, user="ann")["id"]
+    with live.client(frontend.key) as client:
+        body = {"target": completion, "value": "up"}
+        assert client.post("/v1/feedback", json=body).status_code == 400
+        assert client.post("/v1/feedback", json=body | {"user": "bob"}).status_code == 404
+        assert client.post("/v1/feedback", json=body | {"user": "ann"}).status_code == 201
+        assert len(client.get("/v1/feedback", params={"user": "ann"}).json()["data"]) == 1
+
+
+def test_a_frontends_user_may_judge_before_the_first_reply_is_known(
+    live: LiveServer, frontend: Person
+) -> None:
+    with live.client(frontend.key) as client:
+        body = {"target": "chatcmpl-later-too", "value": "up", "user": "new"}
+        assert client.post("/v1/feedback", json=body).status_code == 202

@@ -1,0 +1,319 @@
+"""The chat page, in a real browser against a real server."""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
+from tests.server.live import LiveServer, Person, running
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
+]
+
+expect.set_options(timeout=PATIENCE_MS)
+REPLY = "article.reply:not(.writing)"
+
+
+@pytest.fixture(scope="module")
+def site(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server whose replies are short."""
+    schedule = {"interval": 0, "nightly": ""}
+    data = tmp_path_factory.mktemp("site") / "data"
+    with running(tiny_model, data, schedule=schedule, threads=1, max_new_tokens=12) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all."""
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def user(site: LiveServer) -> Person:
+    """A user whom no other test knows."""
+    return site.new_person()
+
+
+@pytest.fixture
+def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
+    """The chat page, signed in."""
+    with new_page(browser, site.url) as opened:
+        sign_in(opened, user.key)
+        yield opened
+
+
+def sign_in(page: Page, key: str, path: str = "/") -> None:
+    """Open a page with the key in its address."""
+    page.goto(f"{path}#key={key}")
+    expect(page.locator("#who")).to_be_attached()
+
+
+def say(page: Page, text: str = "hello") -> None:
+    """Send a message and wait for the reply to end."""
+    replies = page.locator(REPLY).count()
+    page.get_by_label("Message", exact=True).fill(text)
+    page.keyboard.press("Enter")
+    expect(page.locator(REPLY)).to_have_count(replies + 1)
+
+
+def said(site: LiveServer, user: Person) -> list[dict[str, Any]]:
+    """What the server knows of this user's judgements."""
+    with site.client(user.key) as client:
+        rows: list[dict[str, Any]] = client.get("/v1/feedback").json()["data"]
+    return rows
+
+
+def correct(page: Page, text: str) -> None:
+    """Edit the last reply and save it."""
+    page.get_by_label("Correct this reply").last.click()
+    page.get_by_label("The reply as it should have been").fill(text)
+    page.get_by_role("button", name="Save correction").click()
+
+
+def test_a_key_is_asked_for_and_a_wrong_one_is_refused(
+    browser: Browser, site: LiveServer, user: Person
+) -> None:
+    with new_page(browser, site.url) as page:
+        page.goto("/")
+        page.get_by_label("Key", exact=True).fill("lk-wrong")
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_role("alert")).to_contain_text("does not know this key")
+        page.get_by_label("Key", exact=True).fill(user.key)
+        page.get_by_role("button", name="Open").click()
+        expect(page.locator("#who")).to_have_text(user.name)
+
+
+def test_a_key_in_the_address_signs_in_and_leaves_the_address(page: Page, user: Person) -> None:
+    expect(page.locator("#who")).to_have_text(user.name)
+    assert user.key not in page.url
+
+
+def test_the_key_is_kept_for_the_next_visit(page: Page, user: Person) -> None:
+    page.goto("/")
+    expect(page.locator("#who")).to_have_text(user.name)
+
+
+def test_signing_out_forgets_the_key(page: Page) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    assert page.evaluate("localStorage.getItem('loralei.key')") is None
+
+
+def test_a_reply_is_streamed_and_says_who_wrote_it(page: Page) -> None:
+    say(page)
+    expect(page.locator(REPLY)).to_contain_text("base model")
+    assert page.locator(f"{REPLY} .text").inner_text() != ""
+
+
+def test_every_chat_has_an_id_of_its_own(page: Page) -> None:
+    ids = []
+    page.on("request", lambda request: ids.append(request.headers.get("x-loralei-chat-id")))
+    say(page, "one")
+    say(page, "two")
+    page.get_by_role("button", name="New chat").click()
+    say(page, "three")
+    first, second, third = (each for each in ids if each is not None)
+    assert first == second != third
+
+
+def test_chats_are_there_again_after_a_reload(page: Page) -> None:
+    say(page, "remember this")
+    page.reload()
+    expect(page.locator("article.user")).to_have_text("remember this")
+    expect(page.get_by_role("button", name="remember this", exact=True)).to_be_visible()
+
+
+def test_another_user_of_the_browser_sees_no_foreign_chats(page: Page, site: LiveServer) -> None:
+    say(page, "a secret")
+    page.get_by_role("button", name="Sign out").click()
+    other = site.new_person()
+    page.get_by_label("Key", exact=True).fill(other.key)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("#who")).to_have_text(other.name)
+    expect(page.get_by_text("a secret")).to_have_count(0)
+
+
+def test_a_deleted_chat_is_gone_on_the_server_too(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    say(page, "forget this")
+    page.get_by_label("Good reply").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.get_by_label("Delete the chat forget this").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("None yet.")).to_be_visible()
+    assert said(site, user) == []
+
+
+def test_a_thumb_up_is_stored_and_taken_back(page: Page, site: LiveServer, user: Person) -> None:
+    say(page)
+    thumb = page.get_by_label("Good reply")
+    thumb.click()
+    expect(thumb).to_have_attribute("aria-pressed", "true")
+    assert [row["value"] for row in said(site, user)] == [1]
+    thumb.click()
+    expect(thumb).to_have_attribute("aria-pressed", "false")
+    assert said(site, user) == []
+
+
+def test_a_thumb_down_asks_what_was_wrong(page: Page, site: LiveServer, user: Person) -> None:
+    say(page)
+    page.get_by_label("Bad reply").click()
+    page.get_by_role("button", name="Not true").click()
+    page.get_by_label("Comment").fill("It was the other way round.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Thank you, saved.")).to_be_visible()
+    [row] = said(site, user)
+    assert (row["value"], row["reason"]) == (-1, "inaccurate")
+    assert row["comment"] == "It was the other way round."
+
+
+def test_an_edited_reply_is_stored_as_its_correction(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    say(page)
+    correct(page, "as I would say it")
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    assert [row["correction"] for row in said(site, user)] == ["as I would say it"]
+    expect(page.locator("#learned")).to_contain_text("1 correction")
+
+
+def test_the_corrected_reply_is_what_the_model_is_told_next(page: Page) -> None:
+    say(page, "one")
+    correct(page, "as I would say it")
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    with page.expect_request("**/v1/chat/completions") as request:
+        say(page, "two")
+    body = request.value.post_data_json
+    assert body is not None
+    assert body["messages"][1] == {"role": "assistant", "content": "as I would say it"}
+
+
+def test_an_unchanged_reply_is_no_correction(page: Page, site: LiveServer, user: Person) -> None:
+    say(page)
+    page.get_by_label("Correct this reply").click()
+    page.get_by_role("button", name="Save correction").click()
+    expect(page.get_by_role("alert")).to_contain_text("change something")
+    assert said(site, user) == []
+
+
+def test_escape_leaves_the_editor(page: Page) -> None:
+    say(page)
+    page.get_by_label("Correct this reply").click()
+    page.get_by_label("The reply as it should have been").press("Escape")
+    expect(page.get_by_label("Correct this reply")).to_be_visible()
+
+
+def test_the_better_of_two_replies_is_stored(page: Page, site: LiveServer, user: Person) -> None:
+    say(page)
+    page.get_by_label("Write another reply").click()
+    page.get_by_role("button", name="This one is better").first.click()
+    expect(page.get_by_text("your pick", exact=True)).to_be_visible()
+    [row] = said(site, user)
+    assert row["preferred_over"].startswith("chatcmpl-")
+    assert row["preferred_over"] != row["target"]
+
+
+def test_both_replies_can_be_looked_at_again(page: Page) -> None:
+    say(page)
+    page.get_by_label("Write another reply").click()
+    page.get_by_role("button", name=re.compile("keep the new one")).click()
+    expect(page.get_by_text("2 of 2")).to_be_visible()
+    page.get_by_label("Earlier reply").click()
+    expect(page.get_by_text("1 of 2")).to_be_visible()
+
+
+def test_markup_is_shown_as_it_was_typed(page: Page) -> None:
+    attack = "<img src=x onerror=document.body.remove()>"
+    say(page, attack)
+    correct(page, f"{attack} [x](javascript:alert(1)) **bold**")
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    expect(page.locator("article.user")).to_have_text(attack)
+    assert page.locator("main img").count() == 0
+    assert page.locator("main a").count() == 0
+    expect(page.locator(f"{REPLY} strong")).to_have_text("bold")
+
+
+def test_a_message_that_is_too_long_gets_the_servers_reason(page: Page) -> None:
+    say(page, "much too long " * 2000)
+    expect(page.get_by_role("alert")).to_contain_text("tokens")
+
+
+def test_a_reply_can_be_stopped(browser: Browser, site: LiveServer, user: Person) -> None:
+    with new_page(browser, site.url) as page:
+        sign_in(page, user.key)
+        # The request never ends, as from a server that is very busy.
+        page.route("**/v1/chat/completions", lambda route: None)
+        page.get_by_label("Message", exact=True).fill("hello")
+        page.keyboard.press("Enter")
+        page.get_by_label("Stop writing").click()
+        expect(page.get_by_text("You stopped this reply")).to_be_visible()
+        expect(page.get_by_label("Good reply")).to_have_count(0)
+        page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_server_that_is_gone_is_named_as_the_reason(page: Page) -> None:
+    page.route("**/v1/chat/completions", lambda route: route.abort())
+    say(page)
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.unroute_all(behavior="ignoreErrors")
+    page.get_by_label("Write another reply").click()
+    expect(page.get_by_label("Good reply")).to_be_visible()
+
+
+def test_an_admin_can_learn_at_once(browser: Browser, site: LiveServer) -> None:
+    admin = site.new_person("admin")
+    with new_page(browser, site.url) as page:
+        sign_in(page, admin.key)
+        page.get_by_role("button", name="Learn now").click()
+        expect(page.locator("#model")).to_contain_text("nothing to learn from")
+
+
+def test_only_admins_can_learn_at_once(page: Page) -> None:
+    expect(page.get_by_role("button", name="Learn now")).to_have_count(0)
+
+
+def test_my_data_is_exported_as_an_archive(page: Page, tmp_path: Path) -> None:
+    say(page, "take this with me")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export my data").click()
+    archive = tmp_path / "mine.zip"
+    download.value.save_as(archive)
+    assert b"take this with me" in zipfile.ZipFile(archive).read("feedback.jsonl")
+
+
+def test_my_data_is_erased_once_i_typed_it(page: Page, site: LiveServer, user: Person) -> None:
+    say(page, "a secret")
+    page.get_by_role("button", name="Erase my data").click()
+    agree = page.get_by_role("button", name="Erase everything")
+    expect(agree).to_be_disabled()
+    page.get_by_label(re.compile("to go on")).fill("erase")
+    agree.click()
+    expect(page.get_by_text("Everything of yours is erased.")).to_be_visible()
+    with site.client(user.key) as client:
+        assert client.get("/v1/me").status_code == 401
+    assert "a secret" not in page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_a_phone_shows_everything_without_sideways_scrolling(
+    browser: Browser, site: LiveServer, user: Person
+) -> None:
+    with new_page(browser, site.url, PHONE) as page:
+        sign_in(page, user.key)
+        say(page, "a-very-long-word" * 20)
+        page.get_by_label("Write another reply").click()
+        expect(page.get_by_text("Which is better?")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        page.get_by_role("button", name="Chats and your model").click()
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="New chat")).to_be_hidden()

@@ -1,0 +1,98 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from scheduler.records import TrainingConfig
+from server.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No settings but a test's own: an empty working directory, no variables."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("LORALEI_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    yield
+
+
+def test_without_any_settings_the_embedded_model_is_served_to_this_machine_only() -> None:
+    settings = Settings()
+    assert (settings.model, settings.host, settings.port) == ("smollm2-135m", "127.0.0.1", 8000)
+
+
+def test_defaults_of_the_packages_are_written_once() -> None:
+    assert Settings().training == TrainingConfig()
+
+
+def test_the_file_in_the_working_directory_is_read() -> None:
+    Path("loralei.toml").write_text("port = 9000\n[training]\nmax_steps = 7\n[lora]\nrank = 4\n")
+    settings = Settings()
+    assert (settings.port, settings.training.max_steps, settings.lora.rank) == (9000, 7, 4)
+    assert settings.training.learning_rate == TrainingConfig().learning_rate
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("loralei.toml").write_text("port = 9000\n")
+    monkeypatch.setenv("LORALEI_PORT", "9001")
+    monkeypatch.setenv("LORALEI_GATE__MAX_ANCHOR_KL", "0.25")
+    assert (Settings().port, Settings().gate.max_anchor_kl) == (9001, 0.25)
+
+
+def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORALEI_PORT", "9001")
+    assert Settings(port=9002).port == 9002
+
+
+def test_targets_can_be_named_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORALEI_LORA__TARGETS", "q_proj, v_proj")
+    assert Settings().lora.targets == ("q_proj", "v_proj")
+
+
+@pytest.mark.parametrize("text", ["prot = 1", "[training]\nmax_step = 3", "[lora]\nr = 4"])
+def test_an_unknown_option_in_the_file_is_an_error(text: str) -> None:
+    Path("loralei.toml").write_text(text)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+@pytest.mark.parametrize("variable", ["LORALEI_PROT", "LORALEI_TRAINING__MAX_STEP"])
+def test_an_unknown_variable_is_an_error(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "3")
+    with pytest.raises(ValueError, match=r"(?i)prot|max_step"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("port", 70000),
+        ("device", "gpu"),
+        ("dtype", "float16"),
+        ("max_batch_size", 0),
+        ("lora", {"rank": 0}),
+        ("lora", {"rank": 1000}),
+        ("openwebui_jwt_secret", "short"),
+    ],
+)
+def test_an_impossible_value_is_an_error(option: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({option: value})
+
+
+def test_secrets_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORALEI_ADMIN_KEY", "lk-very-secret-0123")
+    assert "very-secret" not in repr(Settings())
+    monkeypatch.setenv("LORALEI_OPENWEBUI_JWT_SECRET", "too-short-secret")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "too-short-secret" not in str(refused.value)
+
+
+def test_every_setting_is_described() -> None:
+    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert undescribed == []
