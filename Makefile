@@ -1,0 +1,57 @@
+# Everything a person runs. Each target sets up what it needs; a second run is quick and offline.
+#
+#   make serve                     start the server (PORT=8000, DATA=./data, LORALEI_*=...)
+#   make test                      run every check
+#   TORCH_INDEX, PYTHON            see .ci/setup
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve demo doctor test test-setup bench format clean
+
+RUN := .venv/bin
+PYTEST_ARGS ?=
+
+ifdef PORT
+export LORALEI_PORT := $(PORT)
+endif
+ifdef DATA
+export LORALEI_DATA_DIR := $(DATA)
+endif
+
+help:  ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup:  ## Make .venv with PyTorch and Loralei
+	@.ci/setup
+
+test-setup:
+	@.ci/setup dev
+	@.ci/chromium
+
+serve: setup  ## Start the server (PORT=8000 DATA=./data)
+	@exec $(RUN)/loralei serve
+
+demo: setup  ## Show the whole story on the real model
+	@exec $(RUN)/loralei demo
+
+doctor: setup  ## Check what this machine has
+	@exec $(RUN)/loralei doctor
+
+test: test-setup  ## Run every check
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	env -u LORALEI_PORT -u LORALEI_DATA_DIR $(RUN)/python -m pytest $(PYTEST_ARGS)
+
+bench: test-setup  ## Run the benchmarks on the real model
+	@for script in tests/benchmarks/bench_*.py; do \
+	  $(RUN)/python -m "tests.benchmarks.$$(basename "$$script" .py)" || exit 1; \
+	done
+
+format: test-setup  ## Format the code
+	$(RUN)/ruff check --fix
+	$(RUN)/ruff format
+
+clean:  ## Remove what was made here, data excepted
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
