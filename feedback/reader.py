@@ -147,9 +147,7 @@ class FeedbackReader:
 
     def count_pending(self) -> int:
         """How many judgements of all users wait for their completion."""
-        (row,) = self._database.query(
-            "SELECT count(*) AS n FROM feedback WHERE status = 'pending'"
-        )
+        (row,) = self._database.query("SELECT count(*) AS n FROM feedback WHERE status = 'pending'")
         return int(row["n"])
 
     def counts(self, user_id: str) -> FeedbackCounts:

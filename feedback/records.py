@@ -108,8 +108,8 @@ class TrainingExample:
     """One instruction pair with the ids of the rows that it was made from.
 
     `id` is the SHA-256 of the content, so equal examples have equal ids. `rejected` is set for
-    `DPO` only; `revised_from` is the reply that a corrected one was made from. `source` says which judgement made it: `correction`, `liked`, `pair` or
-    `regenerated`.
+    `DPO` only; `revised_from` is the reply that a corrected one was made from. `source` says which
+    judgement made it: `correction`, `liked`, `pair` or `regenerated`.
     """
 
     id: str

@@ -70,13 +70,13 @@ class TrainingConfig:
     """
 
     seed: int = 0
-    batch_size: int = 2
+    batch_size: int = 1
     max_tokens: int = 1024
-    learning_rate: float = 5e-4
+    learning_rate: float = 8e-4
     max_steps: int = 40
     min_passes: int = 3
     warmup_steps: int = 3
-    sft_stop_loss: float = 0.3
+    sft_stop_loss: float = 0.5
     edit_weight: float = 5.0
     dpo_learning_rate: float = 1e-4
     dpo_stop_loss: float = 0.5
@@ -105,7 +105,7 @@ class GateConfig:
     has seen are few, and their loss varies by about this much between two fits of the same rows.
     """
 
-    max_anchor_kl: float = 0.5
+    max_anchor_kl: float = 1.0
     max_repetition_increase: float = 0.1
     max_incumbent_loss_increase: float = 0.1
     min_held_out_for_proof: int = 5

@@ -9,11 +9,19 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from adapters_store.base_model import BaseModel, load_base_model
+from adapters_store.embedded import ensure_embedded
+from server.settings import default_model_cache
 from tests.tiny_model import build_tiny_model
 
 # How long one example takes says more about a busy machine than about the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The tiny model gains nothing from two, and idle ones of another test's child cost much."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +34,12 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_base(tiny_model_folder: Path) -> BaseModel:
     """The tiny model, freshly loaded: attaching adapters changes a model in place."""
     return load_tiny(tiny_model_folder)
+
+
+@pytest.fixture(scope="session")
+def embedded_model_folder() -> Path:
+    """The embedded base model, fetched once per machine into the cache that `serve` uses too."""
+    return ensure_embedded(default_model_cache(), lambda phase, done, total: None)
 
 
 def load_tiny(folder: Path) -> BaseModel:

@@ -1,13 +1,10 @@
 """The story on the embedded base model, over HTTP: corrections change one user's model only."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from adapters_store.embedded import EMBEDDED_MODEL, ensure_embedded
-from server.settings import default_model_cache
 from tests.loop import Loop
 from tests.server.live import running
 
@@ -27,14 +24,10 @@ UNSEEN = (
 
 
 @pytest.fixture
-def loop(tmp_path: Path) -> Iterator[Loop]:
-    cache = Path(os.environ.get("TEST_MODELS", default_model_cache()))
-    ensure_embedded(cache, lambda phase, done, total: None)
+def loop(tmp_path: Path, embedded_model_folder: Path) -> Iterator[Loop]:
     schedule = {"interval": 0, "nightly": ""}
-    with running(
-        Path(EMBEDDED_MODEL), tmp_path / "data", model_cache=cache, schedule=schedule
-    ) as server:
-        yield Loop(server, EMBEDDED_MODEL, max_tokens=32)
+    with running(embedded_model_folder, tmp_path / "data", schedule=schedule, threads=2) as server:
+        yield Loop(server, embedded_model_folder.name, max_tokens=32)
 
 
 @pytest.mark.real_model

@@ -49,7 +49,9 @@ def tokenise(
     return TokenisedReply(tuple(ids[:max_tokens]), (1.0,) * reply_tokens) if reply_tokens else None
 
 
-def weigh(row: TokenisedReply, original: Sequence[int], weight: float, edited: float) -> TokenisedReply:
+def weigh(
+    row: TokenisedReply, original: Sequence[int], weight: float, edited: float
+) -> TokenisedReply:
     """Let every reply token count `weight`, and those that `original` has not `edited` times that.
 
     `original` are the ids of the reply that was corrected; what the person changed is what there is

@@ -15,8 +15,20 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import ExampleKind, TrainingExample
 from scheduler.records import TrainingConfig
-from scheduler.trainers.batches import Batch, TokenisedReply, collate, micro_batches, tokenise, weigh
-from scheduler.trainers.losses import dpo_norm_loss, mean_per_token, reply_log_probs, supervised_loss
+from scheduler.trainers.batches import (
+    Batch,
+    TokenisedReply,
+    collate,
+    micro_batches,
+    tokenise,
+    weigh,
+)
+from scheduler.trainers.losses import (
+    dpo_norm_loss,
+    mean_per_token,
+    reply_log_probs,
+    supervised_loss,
+)
 
 
 class Control(Protocol):

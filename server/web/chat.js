@@ -12,7 +12,7 @@ let chats = null;
 let chat = null;
 let me = null;
 
-const card = new ModelCard(byId("model"), { onChange: meChanged, onError: failed });
+const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
 const thread = new Thread(byId("thread"), { keep, failed, judged: () => card.refresh(), isWriting: showWriting });
 const field = byId("message");
 const fit = autosize(field);
@@ -40,6 +40,15 @@ function meChanged(now, before) {
   byId("version").className = now.adapter === "base" ? "badge" : "badge accent";
   byId("admin-link").hidden = !now.is_admin;
   if (isTraining(before) && !isTraining(now) && now.training) toast(outcome(now.training));
+}
+
+function meFailed(error) {
+  if (error.status === 0) {
+    byId("version").textContent = "server unreachable";
+    byId("version").className = "badge bad";
+  } else {
+    failed(error);
+  }
 }
 
 function showWriting(isWriting) {

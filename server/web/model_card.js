@@ -1,6 +1,6 @@
 // What the user's model has learned, and how a training of it is going.
 
-import { ApiError, call, download } from "./api.js";
+import { call, download } from "./api.js";
 import { h, put } from "./dom.js";
 import { plural } from "./format.js";
 
@@ -8,7 +8,10 @@ const OPEN = ["queued", "running"];
 const IDLE_MS = 20000;
 const TRAINING_MS = 1000;
 
-/** Keeps a card up to date with `/v1/me`; `onChange(me, before)` hears of every answer. */
+/**
+ * Keeps a card up to date with `/v1/me`. `onChange(me, before)` hears of every answer,
+ * `onError(error)` of what went wrong, again and again while it lasts.
+ */
 export class ModelCard {
   constructor(element, { onChange, onError }) {
     this.element = element;
@@ -16,6 +19,7 @@ export class ModelCard {
     this.onError = onError;
     this.me = null;
     this.timer = null;
+    this.round = 0;
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.me) this.refresh();
     });
@@ -24,23 +28,28 @@ export class ModelCard {
   /** Asks the server now, and again later: often while a training is open. */
   async refresh() {
     clearTimeout(this.timer);
+    this.round += 1;
+    const { round } = this;
     try {
       const before = this.me;
-      this.me = await call("GET", "/v1/me");
+      const me = await call("GET", "/v1/me");
+      if (round !== this.round) return; // asked again, or signed out, meanwhile
+      this.me = me;
       this.#show();
       this.onChange(this.me, before);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) {
-        this.onError(error);
-        return;
-      }
+      if (round !== this.round) return;
+      this.onError(error);
+      if (error.status === 401) return;
     }
     const wait = isTraining(this.me) ? TRAINING_MS : IDLE_MS;
     if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
   }
 
+  /** Asks no more until `refresh` is called. */
   stop() {
     clearTimeout(this.timer);
+    this.round += 1;
     this.me = null;
   }
 
@@ -66,6 +75,7 @@ export class ModelCard {
     try {
       await call("POST", `/v1/admin/adapters/${encodeURIComponent(this.me.user.id)}/train`);
     } catch (error) {
+      if (round !== this.round) return;
       this.onError(error);
     }
     await this.refresh();

@@ -1,7 +1,6 @@
 """The embedded model is made once, from verified files, and failures are explained."""
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -269,18 +268,10 @@ def test_the_embedded_models_revision_is_its_weights_checksum(index: Index, cach
     assert resolved.revision == sha256(b"weights").hexdigest()
 
 
-@pytest.fixture
-def embedded_folder(pytestconfig: pytest.Config) -> Path:
-    """The real one, fetched once; `TEST_MODELS` names a folder that has it already."""
-    assert pytestconfig.cache is not None
-    cache = os.environ.get("TEST_MODELS") or pytestconfig.cache.mkdir("models")
-    return ensure_embedded(Path(cache), ignore)
-
-
 @pytest.mark.real_model
-def test_the_embedded_model_answers_and_ends_its_reply(embedded_folder: Path) -> None:
+def test_the_embedded_model_answers_and_ends_its_reply(embedded_model_folder: Path) -> None:
     base = load_base_model(
-        embedded_folder,
+        embedded_model_folder,
         name=EMBEDDED_MODEL,
         revision="r",
         device=torch.device("cpu"),

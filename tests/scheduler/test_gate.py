@@ -12,7 +12,7 @@ from scheduler.gate import ALPHA, chance_of_wins, judge
 from scheduler.records import Evaluation, GateConfig, Outcome
 from tests.scheduler.evaluations import GOOD, good, without_held_out
 
-CONFIG = GateConfig()
+CONFIG = GateConfig(max_anchor_kl=0.5)
 
 
 @st.composite

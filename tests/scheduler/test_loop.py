@@ -111,7 +111,9 @@ def test_examples_that_are_all_too_long_are_refused(
 
 def test_a_heavier_example_counts_for_more(tiny_base: BaseModel, pool: AdapterPool) -> None:
     light = [make_example("a", "one"), make_example("b", "two", weight=0.01)]
-    fit_slot_1(tiny_base, pool, light, TrainingConfig(learning_rate=1e-2, max_steps=6))
+    fit_slot_1(
+        tiny_base, pool, light, TrainingConfig(batch_size=2, learning_rate=1e-2, max_steps=6)
+    )
     before = example_losses(tiny_base, pool, 0, light, 200)
     after = example_losses(tiny_base, pool, 1, light, 200)
     gains = [(b or 0) - (a or 0) for b, a in zip(before, after, strict=True)]
