@@ -9,6 +9,7 @@ docs/benchmarks.md. Keep the machine quiet meanwhile.
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,32 +91,37 @@ def measure(console: Console, url: str, token: str) -> Measured:
     )
     model = admin.get("/v1/models")["data"][0]["id"]
 
-    def ask(user: Api, questions: tuple[str, ...]) -> list[Json]:
-        return [
-            user.post(
-                "/v1/chat/completions",
-                {
-                    "model": model,
-                    "messages": [{"role": "user", "content": question}],
-                    "temperature": 0,
-                    "max_tokens": MAX_TOKENS,
-                },
-            )
-            for question in questions
-        ]
+    def ask(user: Api, question: str) -> Json:
+        return user.post(
+            "/v1/chat/completions",
+            {
+                "model": model,
+                "messages": [{"role": "user", "content": question}],
+                "temperature": 0,
+                "max_tokens": MAX_TOKENS,
+            },
+        )
+
+    def ask_learner(questions: tuple[str, ...]) -> list[Json]:
+        with ThreadPoolExecutor(len(questions)) as pool:
+            return list(pool.map(lambda question: ask(learner, question), questions))
+
+    def ask_other() -> list[Json]:
+        # One after the other: who else is in the batch can change the last bits of bfloat16.
+        return [ask(other, question) for question in FIXED]
 
     with console.status("Asking …"):
-        before, other_before = texts(ask(learner, UNSEEN)), texts(ask(other, FIXED))
-        for reply in ask(learner, TAUGHT):
-            [correction] = [text.lower() for text in texts([reply])]
-            learner.post("/v1/feedback", {"target": reply["id"], "correction": correction})
+        before, other_before = texts(ask_learner(UNSEEN)), texts(ask_other())
+        for reply in ask_learner(TAUGHT):
+            [text] = texts([reply])
+            learner.post("/v1/feedback", {"target": reply["id"], "correction": text.lower()})
     began = time.monotonic()
     run = admin.post("/v1/admin/adapters/learner/train", {})
     path = f"/v1/admin/runs/{run['id']}"
     run = follow_run(console, run, lambda: admin.get(path))
     seconds = time.monotonic() - began
     with console.status("Asking again …"):
-        after, other_after = texts(ask(learner, UNSEEN)), texts(ask(other, FIXED))
+        after, other_after = texts(ask_learner(UNSEEN)), texts(ask_other())
     return Measured(before, after, other_before, other_after, seconds, run)
 
 
