@@ -37,7 +37,7 @@ doctor: setup  ## Check what this machine has
 	@exec $(RUN)/loralei doctor
 
 test: test-setup  ## Run every check
-	$(RUN)/ruff check
+	$(RUN)/ruff check --no-cache
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/lint-imports

@@ -2,9 +2,9 @@
 
 from collections import Counter, OrderedDict
 
-from adapters_store.files import AdapterFiles
 from safetensors.torch import load_file
 
+from adapters_store.files import AdapterFiles
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import AdapterVersion
 
