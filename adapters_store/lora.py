@@ -23,7 +23,7 @@ class _Selection:
     """Which slots the current forward pass reads; shared by all layers of one pool."""
 
     uniform: int = NO_ADAPTER
-    rows: Tensor | None = None  # [batch], int64; set when rows differ
+    rows: Tensor | slice | None = None  # [batch], int64; set when rows differ
 
 
 class SlotLinear(nn.Module):
@@ -47,7 +47,7 @@ class SlotLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
-        slots: int | Tensor = self._selection.uniform
+        slots: int | Tensor | slice = self._selection.uniform
         if self._selection.rows is not None:
             slots = self._selection.rows
         elif slots == NO_ADAPTER:
@@ -112,6 +112,8 @@ class AdapterPool:
         distinct = {slots} if isinstance(slots, int) else set(slots)
         if len(distinct) == 1:
             self._selection.uniform, self._selection.rows = distinct.pop(), None
+        elif (neighbours := _neighbours(slots)) is not None:
+            self._selection.rows = neighbours  # read in place; anything else is gathered
         else:
             device = next(iter(self.layers.values())).A.device
             self._selection.rows = torch.tensor(slots, device=device)
@@ -119,6 +121,14 @@ class AdapterPool:
             yield
         finally:
             self._selection.uniform, self._selection.rows = previous
+
+    def check(self, tensors: Mapping[str, Tensor]) -> None:
+        """Raise `KeyError` for a missing tensor of an adapter, `ValueError` for a wrong shape."""
+        for path, layer in self.layers.items():
+            for name, pooled in (("lora_A", layer.A), ("lora_B", layer.B)):
+                shape = tensors[_peft_name(path, name)].shape
+                if shape != pooled.shape[:0:-1]:
+                    raise ValueError(f"{path}.{name} has shape {tuple(shape)}")
 
     @torch.no_grad()
     def load(self, slot: int, tensors: Mapping[str, Tensor]) -> None:
@@ -128,11 +138,7 @@ class AdapterPool:
         copied then.
         """
         _refuse_slot_zero(slot)
-        for path, layer in self.layers.items():
-            for name, pooled in (("lora_A", layer.A), ("lora_B", layer.B)):
-                shape = tensors[_peft_name(path, name)].shape
-                if shape != pooled.shape[:0:-1]:
-                    raise ValueError(f"{path}.{name} has shape {tuple(shape)}")
+        self.check(tensors)
         for path, layer in self.layers.items():
             layer.A[slot].copy_(tensors[_peft_name(path, "lora_A")].T)
             # Folded in float32: rounding happens once.
@@ -183,8 +189,24 @@ class AdapterPool:
         return [layer.B for layer in self.layers.values()]
 
 
+def linear_shapes(model: nn.Module, targets: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """(out_features, in_features) of the linears that adapters change, by module path.
+
+    Raises `ValueError` where a target names no linear layer.
+    """
+    linears = _target_linears(model, targets)
+    return {path: (each.out_features, each.in_features) for path, each in linears.items()}
+
+
 def _peft_name(path: str, matrix: str) -> str:
     return f"{PEFT_PREFIX}{path}.{matrix}.weight"
+
+
+def _neighbours(slots: int | Sequence[int]) -> slice | None:
+    """The slots as a slice, where they are consecutive."""
+    if isinstance(slots, int) or list(slots) != list(range(slots[0], slots[0] + len(slots))):
+        return None
+    return slice(slots[0], slots[0] + len(slots))
 
 
 def _refuse_slot_zero(slot: int) -> None:

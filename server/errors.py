@@ -25,7 +25,7 @@ from server.accounts import (
     NameTakenError,
     UnknownAccountError,
 )
-from server.engine.engine import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
 from server.identity import AmbiguousIdentityError, UnverifiedIdentityError
 
 

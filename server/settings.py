@@ -122,6 +122,18 @@ class Settings(BaseSettings):
         le=100_000,
         description="Requests that may wait; beyond it the answer is 503.",
     )
+    prefill_chunk: int = Field(
+        default=256,
+        ge=16,
+        le=65_536,
+        description="Prompt tokens read per step while replies are being written.",
+    )
+    adapter_cache_mb: int = Field(
+        default=512, ge=0, description="Memory for adapters that nobody uses at the moment."
+    )
+    prefix_cache_mb: int = Field(
+        default=512, ge=0, description="Memory for finished chats, whose next turn starts sooner."
+    )
     max_body_bytes: int = Field(
         default=1 << 20, ge=1024, le=1 << 30, description="Largest JSON body accepted."
     )

@@ -41,8 +41,8 @@ def _observe(services: Services) -> None:
         engine = services.runtime.engine
         gauges.running.set(engine.num_running)
         gauges.waiting.set(engine.num_waiting)
-        gauges.adapters_resident.set(engine.slots.num_resident)
-        gauges.adapter_loads.set(engine.slots.loads)
+        gauges.adapters_resident.set(engine.adapters.num_resident)
+        gauges.adapter_loads.set(engine.adapters.loads)
     by_status = stores.runs.count_by_status()
     for status in RunStatus:
         gauges.runs.labels(status.value).set(by_status.get(status.value, 0))

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from server.api.turn import Turn
-from server.engine.engine import Engine, Generation
-from server.engine.sequence import SamplingParams, TextDelta
+from server.engine.engine import Engine
+from server.engine.generation import Generation
+from server.engine.records import SamplingParams, TextDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,11 @@ class Replies:
         try:
             for index in range(turn.num_choices):
                 params = _for_choice(turn.params, index)
-                self._generations.append(engine.submit(turn.prompt, params, turn.adapter))
+                self._generations.append(
+                    engine.submit(
+                        turn.prompt, params, turn.adapter, user=turn.user.id if turn.user else ""
+                    )
+                )
         except BaseException:
             self.cancel()
             raise

@@ -1,21 +1,20 @@
-"""Decides what the next step does. Pure: no tensors, no clock."""
+"""Decides how much of which prompt the next step reads. Pure: no tensors, no clock."""
 
-from enum import StrEnum
-
-
-class Step(StrEnum):
-    """What one step of the engine does."""
-
-    PREFILL = "prefill"
-    DECODE = "decode"
-    WAIT = "wait"
+from collections.abc import Sequence
 
 
-def next_step(*, waiting: int, running: int, max_rows: int, previous: Step) -> Step:
-    """Admit a waiting prompt while rows are free, else decode; never two prefills in a row while
-    replies are running, so that arrivals slow their tokens but cannot stop them.
+def prompt_shares(remaining: Sequence[int], *, decoding: int, budget: int) -> list[int]:
+    """How many tokens of each unfinished prompt to prefill in the next step, in order.
+
+    `remaining` are the tokens left of each prompt, the first of them served first, and all within
+    `budget` tokens together. While replies are `decoding` they wait for every prefilled token, so
+    then the budget is theirs to bound; with nobody waiting it is four times as large, because long
+    products are quicker per token.
     """
-    can_admit = waiting > 0 and running < max_rows
-    if can_admit and (running == 0 or previous is not Step.PREFILL):
-        return Step.PREFILL
-    return Step.DECODE if running else Step.WAIT
+    left = budget if decoding else 4 * budget
+    shares = []
+    for tokens in remaining:
+        share = min(tokens, left)
+        shares.append(share)
+        left -= share
+    return shares

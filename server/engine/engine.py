@@ -7,80 +7,53 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
 from adapters_store.base_model import BaseModel, ChatMessage
 from adapters_store.files import AdapterFiles
-from adapters_store.lora import AdapterPool
+from adapters_store.lora import linear_shapes
 from adapters_store.records import AdapterVersion, LoraConfig
-from server.engine.batcher import Step, next_step
+from server.engine.adapter_cache import AdapterCache
+from server.engine.batcher import prompt_shares
 from server.engine.detokenizer import TextStream
-from server.engine.runner import ModelRunner
+from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.fair_share import FairShare
+from server.engine.fused_llama import is_fusible
+from server.engine.fused_runner import FusedRunner
+from server.engine.general_runner import GeneralRunner
+from server.engine.generation import Generation
+from server.engine.prefix_cache import PrefixCache
+from server.engine.prompt_chunk import Chunk
+from server.engine.records import Event, SamplingParams
+from server.engine.runner import Runner
+from server.engine.running_rows import RunningRows
 from server.engine.sampler import sample
-from server.engine.sequence import Event, SamplingParams, Sequence, TextDelta
-from server.engine.slots import AdapterSlots
+from server.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
 
-
-class EngineOverloadedError(RuntimeError):
-    """The queue is full or the engine is stopping; try again later."""
-
-
-class ContextOverflowError(ValueError):
-    """The prompt leaves no room for a reply."""
-
-    def __init__(self, prompt_tokens: int, context_length: int) -> None:
-        super().__init__(
-            f"This model's maximum context length is {context_length} tokens, but the messages"
-            f" have {prompt_tokens} tokens, which leaves no room for a reply. Shorten them."
-        )
-        self.prompt_tokens = prompt_tokens
-        self.context_length = context_length
-
-
-class GenerationError(RuntimeError):
-    """The engine failed while writing this reply."""
+# A written token takes a step of its own, a prompt's token a small part of one.
+OUTPUT_WEIGHT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Sizes of the engine. `context_length` 0 means the model's own; lengths are in tokens."""
+    """Sizes of the engine. `context_length` 0 means the model's own; lengths are in tokens.
+
+    A step reads at most `prefill_chunk` tokens of prompts while replies are being written.
+    """
 
     max_batch_size: int = 16
     queue_limit: int = 256
     context_length: int = 0
-
-
-class Generation:
-    """One reply being written, for the event loop that asked for it: iterate over its text."""
-
-    def __init__(self, sequence: Sequence, engine: "Engine", events: asyncio.Queue[Event]) -> None:
-        self._sequence = sequence
-        self._engine = engine
-        self._events = events
-
-    async def __aiter__(self) -> AsyncIterator[TextDelta]:
-        """Yield text as it comes; the last delta has a finish reason.
-
-        Raises `GenerationError` where the engine or the adapter's files failed.
-        """
-        while True:
-            event = await self._events.get()
-            if isinstance(event, Exception):
-                raise event
-            yield event
-            if event.finish_reason:
-                return
-
-    def cancel(self) -> None:
-        """Stop writing; the row is free within one step. Harmless after the end."""
-        self._engine.cancel(self._sequence)
+    prefill_chunk: int = 256
+    adapter_cache_bytes: int = 512 << 20
+    prefix_cache_bytes: int = 512 << 20
 
 
 class Engine:
@@ -94,13 +67,15 @@ class Engine:
     ) -> None:
         self.base = base
         self.config = config
-        # One slot per row and the empty one: admission never waits for a slot.
-        self.pool = AdapterPool(base.model, lora, num_slots=config.max_batch_size + 1)
-        self.slots = AdapterSlots(self.pool, files)
-        self._runner = ModelRunner(base, self.pool)
-        self._running: list[Sequence] = []  # index = row of the cache
-        self._waiting: deque[Sequence] = deque()
-        self._previous = Step.WAIT
+        self.shapes: Mapping[str, tuple[int, int]] = linear_shapes(base.model, lora.targets)
+        self._runner = _runner_for(base, lora, config.max_batch_size, self.context_length)
+        self.adapters = AdapterCache(
+            files, self._runner.pack, config.adapter_cache_bytes, self._notify
+        )
+        self.prefixes = PrefixCache(config.prefix_cache_bytes)
+        self._shares = FairShare()
+        self._rows = RunningRows(self._runner)
+        self._waiting: list[Sequence] = []
         self._wake = threading.Condition()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._main_loop, name="engine", daemon=True)
@@ -118,7 +93,7 @@ class Engine:
     @property
     def num_running(self) -> int:
         """Replies being written now."""
-        return len(self._running)
+        return len(self._rows)
 
     @property
     def num_waiting(self) -> int:
@@ -128,18 +103,24 @@ class Engine:
     @property
     def is_busy(self) -> bool:
         """Whether any reply is waited for."""
-        return bool(self._running or self._waiting)
+        return bool(self._rows or self._waiting)
 
     def render(self, messages: Items[ChatMessage]) -> list[int]:
         """Token ids of a conversation. Raises `PromptError` where the template refuses it."""
         return self.base.renderer.prompt_ids(messages)
 
     def submit(
-        self, prompt: Items[int], params: SamplingParams, adapter: AdapterVersion | None
+        self,
+        prompt: Items[int],
+        params: SamplingParams,
+        adapter: AdapterVersion | None,
+        *,
+        user: str,
     ) -> Generation:
         """Queue a reply, pinned to this adapter version; the event loop must be running.
 
-        Raises `ContextOverflowError` and `EngineOverloadedError`.
+        Rows are shared fairly between users. Raises `ContextOverflowError` and
+        `EngineOverloadedError`.
         """
         room = self.context_length - len(prompt)
         if room < 1:
@@ -153,13 +134,16 @@ class Engine:
 
         params = replace(params, max_tokens=min(params.max_tokens, room))
         text = TextStream(self.base.renderer.tokenizer.backend_tokenizer, params.stop)
-        sequence = Sequence(tuple(prompt), params, adapter, text, send)
+        sequence = Sequence(tuple(prompt), params, user, adapter, text, send)
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
+            if adapter:
+                sequence.loading = self.adapters.lease(adapter)
+            self._shares.join(user, self._active_users())
             self._waiting.append(sequence)
             self._wake.notify()
-        return Generation(sequence, self, events)
+        return Generation(partial(self.cancel, sequence), events)
 
     def cancel(self, sequence: Sequence) -> None:
         """Drop a reply at the next step."""
@@ -178,12 +162,18 @@ class Engine:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
+        self.adapters.close()
+
+    def _notify(self) -> None:
+        with self._wake:
+            self._wake.notify()
 
     def _main_loop(self) -> None:
         while True:
             with self._wake:
-                while not (self.is_busy or self._is_stopping):
-                    self._runner.release()
+                while not (self._has_work() or self._is_stopping):
+                    if not self.is_busy:
+                        self._runner.release()
                     self._wake.wait()
                 if self._is_stopping:
                     break
@@ -193,48 +183,82 @@ class Engine:
                 # Only torch can fail here, out of memory for one: the replies of this step are
                 # lost, the server is not.
                 log.exception("engine step failed")
-                self._fail_running(f"The model failed: {type(error).__name__}.")
-        self._fail_running("The server is shutting down.")
-        for sequence in self._waiting:
-            sequence.send(GenerationError("The server is shutting down."))
+                self._fail(self._rows.clear(), f"The model failed: {type(error).__name__}.")
+        self._fail(self._rows.clear(), "The server is shutting down.")
+        self._fail(self._take_waiting(), "The server is shutting down.")
 
     def step(self) -> None:
-        """Advance by one forward pass."""
+        """Schedule, run, postprocess: one forward pass for all rows."""
         self._drop_cancelled()
-        step = next_step(
-            waiting=len(self._waiting),
-            running=len(self._running),
-            max_rows=self.config.max_batch_size,
-            previous=self._previous,
-        )
-        self._previous = step
-        if step is Step.PREFILL:
-            self._prefill()
-        elif step is Step.DECODE:
-            self._decode()
-
-    def _prefill(self) -> None:
-        with self._wake:
-            sequence = self._waiting.popleft()
-        try:
-            sequence.slot = self.slots.acquire(sequence.adapter)
-        except (LookupError, ValueError, OSError, RuntimeError) as error:
-            log.error("an adapter could not be loaded: %s", error)
-            sequence.send(GenerationError("This user's adapter could not be loaded."))
+        self._admit()
+        decoding, chunks = self._rows.decoding, self._next_chunks()
+        if not decoding and not chunks:
             return
-        self._running.append(sequence)
-        row = len(self._running) - 1
-        logits = self._runner.prefill(sequence.prompt, row, sequence.slot)
-        self._postprocess(logits, [sequence])
-
-    def _decode(self) -> None:
-        rows = list(self._running)
-        logits = self._runner.decode(
-            tokens=[s.output[-1] for s in rows],
-            lengths=[s.num_cached for s in rows],
-            slots=[s.slot for s in rows],
+        logits = self._runner.run(
+            tokens=[s.output[-1] for s in decoding],
+            lengths=[s.num_cached for s in decoding],
+            chunks=chunks,
         )
-        self._postprocess(logits, rows)
+        self._note_cached(decoding, chunks)
+        if self._rows.num_decoding:
+            self._postprocess(logits, self._rows.decoding)
+
+    def _has_work(self) -> bool:
+        return bool(self._rows) or any(s.is_ready or s.is_cancelled for s in self._waiting)
+
+    def _active_users(self) -> set[str]:
+        return {sequence.user for sequence in (*self._rows, *self._waiting)}
+
+    def _admit(self) -> None:
+        """Fill free rows with ready requests, those of the least served users first."""
+        while len(self._rows) < self.config.max_batch_size:
+            with self._wake:
+                ready = [s for s in self._waiting if s.is_ready]
+                index = self._shares.first(s.user for s in ready)
+                if index is None:
+                    return
+                sequence = ready[index]
+                self._waiting.remove(sequence)
+            try:
+                adapter = sequence.packed_adapter
+            except Exception as error:
+                log.error("an adapter could not be loaded: %s", error)
+                self._fail([sequence], "This user's adapter could not be loaded.")
+                continue
+            row = self._rows.add(sequence, adapter)
+            if found := self.prefixes.longest(_namespace(sequence), sequence.prompt):
+                saved, sequence.num_cached = found
+                self._runner.restore(row, saved, sequence.num_cached)
+
+    def _next_chunks(self) -> list[Chunk]:
+        reading = self._rows.reading
+        shares = prompt_shares(
+            [s.num_unread for s in reading],
+            decoding=self._rows.num_decoding,
+            budget=self.config.prefill_chunk,
+        )
+        return [
+            Chunk(
+                row=row,
+                start=s.num_cached,
+                tokens=s.prompt[s.num_cached : s.num_cached + share],
+                is_last=share == s.num_unread,
+            )
+            for row, (s, share) in enumerate(
+                zip(reading, shares, strict=True), start=self._rows.num_decoding
+            )
+            if share
+        ]
+
+    def _note_cached(self, decoding: Items[Sequence], chunks: Items[Chunk]) -> None:
+        for sequence in decoding:
+            sequence.num_cached += 1
+            self._shares.charge(sequence.user, OUTPUT_WEIGHT)
+        for chunk in chunks:
+            sequence = self._rows[chunk.row]
+            sequence.num_cached = chunk.end
+            self._shares.charge(sequence.user, len(chunk.tokens))
+        self._rows.num_decoding += sum(chunk.is_last for chunk in chunks)
 
     def _postprocess(self, logits: torch.Tensor, sequences: Items[Sequence]) -> None:
         for sequence, token in zip(sequences, sample(logits, sequences), strict=True):
@@ -247,22 +271,44 @@ class Engine:
 
     def _drop_cancelled(self) -> None:
         with self._wake:
-            self._waiting = deque(s for s in self._waiting if not s.is_cancelled)
-        for sequence in [s for s in self._running if s.is_cancelled]:
+            cancelled = [s for s in self._waiting if s.is_cancelled]
+            self._waiting = [s for s in self._waiting if not s.is_cancelled]
+        for sequence in cancelled:
+            self._release(sequence)
+        for sequence in [s for s in self._rows if s.is_cancelled]:
             self._remove(sequence)
 
     def _remove(self, sequence: Sequence) -> None:
-        """Free the row and the slot; the last row moves into the gap, so rows stay packed."""
-        row = self._running.index(sequence)
-        last = self._running.pop()
-        if last is not sequence:
-            self._runner.move_row(len(self._running), row, last.num_cached)
-            self._running[row] = last
-        self.slots.release(sequence.slot)
+        """Free a row; what it cached is kept for the next turn."""
+        if sequence.num_cached:
+            saved = self._runner.save(self._rows.index(sequence), sequence.num_cached)
+            self.prefixes.add(_namespace(sequence), sequence.cached_tokens, saved)
+        self._rows.remove(sequence)
+        self._release(sequence)
 
-    def _fail_running(self, reason: str) -> None:
-        for sequence in self._running:
+    def _release(self, sequence: Sequence) -> None:
+        with self._wake:
+            if sequence.adapter:
+                self.adapters.release(sequence.adapter)
+            self._shares.forget_all_but(self._active_users())
+
+    def _take_waiting(self) -> list[Sequence]:
+        with self._wake:
+            waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _fail(self, sequences: Items[Sequence], reason: str) -> None:
+        for sequence in sequences:
             sequence.send(GenerationError(reason))
-            self.slots.release(sequence.slot)
-        self._running.clear()
-        self._runner.release()
+            self._release(sequence)
+
+
+def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> Runner:
+    if is_fusible(base.model):
+        return FusedRunner(base, lora, rows, context_length)
+    return GeneralRunner(base, lora, rows)
+
+
+def _namespace(sequence: Sequence) -> str | None:
+    """Whose keys and values a sequence may read: those of the same immutable version."""
+    return sequence.adapter.folder if sequence.adapter else None

@@ -54,6 +54,22 @@ class RowCache(Cache):
         self._write(values, value_states)
         return keys[self._rows, :, : self._end], values[self._rows, :, : self._end]
 
+    def save(self, row: int, length: int) -> tuple[Tensor, ...]:
+        """Copy a row's first positions: keys and values of every layer, [kv heads, length, dim]."""
+        return tuple(buffer[row, :, :length].clone() for buffer in (*self._keys, *self._values))
+
+    def restore(self, row: int, saved: tuple[Tensor, ...], length: int) -> None:
+        """Let a row begin with the first `length` positions of what was saved."""
+        layers = len(saved) // 2
+        if not self._keys:
+            self._keys = [_empty_like(states[None]) for states in saved[:layers]]
+            self._values = [_empty_like(states[None]) for states in saved[layers:]]
+        self.begin_prefill(row, 0, length)
+        for buffers, parts in ((self._keys, saved[:layers]), (self._values, saved[layers:])):
+            for i, states in enumerate(parts):
+                buffers[i] = self._grown(buffers[i])
+                buffers[i][row, :, :length] = states[:, :length]
+
     def move(self, source: int, target: int, length: int) -> None:
         """Copy a row's first `length` positions over another row."""
         for buffer in (*self._keys, *self._values):

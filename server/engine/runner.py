@@ -1,73 +1,63 @@
-"""Runs the model: token ids in, logits out. Tensors without policy."""
+"""What runs the model: token ids in, logits out. Tensors without policy.
 
-from collections.abc import Sequence
+There are two: the fused pass for Llama and its like, and transformers' modules for the rest.
+"""
 
-import torch
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
 from torch import Tensor
 
-from adapters_store.base_model import BaseModel
-from adapters_store.lora import AdapterPool
-from server.engine.kv_cache import RowCache
+from server.engine.prompt_chunk import Chunk
+
+PackedAdapter = Any
+"""One adapter in memory, as its runner wants it: a mapping or a sequence of tensors."""
+SavedPrefix = Any
+"""Keys and values of a row's first positions: a tensor or a sequence of tensors."""
 
 
-class ModelRunner:
-    """The forward passes of one base model with its adapter slots and its cache.
+class Runner(Protocol):
+    """Rows are those of the cache. The rows that decode come first."""
 
-    Rows are those of the cache. Both passes return float logits [rows, vocabulary] for the next
-    token and use the slots named per row.
-    """
+    def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
+        """Check one adapter, named and shaped as PEFT writes it, and lay it out; on any thread.
 
-    def __init__(self, base: BaseModel, pool: AdapterPool) -> None:
-        self._model = base.model
-        self._device = base.device
-        self._pool = pool
-        self._cache = RowCache()
+        Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape.
+        """
+        ...
 
-    @torch.inference_mode()
-    def prefill(self, tokens: Sequence[int], row: int, slot: int) -> Tensor:
-        """Write a whole prompt into one row."""
-        count = len(tokens)
-        self._cache.begin_prefill(row, 0, count)
-        positions = torch.arange(count, device=self._device)
-        causal = positions[:, None] >= positions[None, :]
-        return self._forward(
-            torch.tensor([tokens], device=self._device), positions[None], causal[None, None], [slot]
-        )
+    def bind(self, row: int, adapter: PackedAdapter | None) -> None:
+        """Let a row write with this adapter from the next step on; None is the base."""
+        ...
 
-    @torch.inference_mode()
-    def decode(self, tokens: Sequence[int], lengths: Sequence[int], slots: Sequence[int]) -> Tensor:
-        """Extend the first rows by one token each; `lengths` are their cached positions."""
-        positions = torch.tensor(lengths, device=self._device)
-        self._cache.begin_decode(positions)
-        visible = torch.arange(max(lengths) + 1, device=self._device) <= positions[:, None]
-        return self._forward(
-            torch.tensor(tokens, device=self._device)[:, None],
-            positions[:, None],
-            visible[:, None, None],
-            slots,
-        )
+    def run(self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]) -> Tensor:
+        """Extend the first rows by one token each, and other rows by chunks of their prompts.
 
-    @torch.inference_mode()
+        `lengths` are the cached positions of the decoding rows. Returns logits [decoding rows +
+        last chunks, vocabulary] for the next tokens, in that order and in the model's dtype.
+        """
+        ...
+
+    def save(self, row: int, length: int) -> SavedPrefix:
+        """Copy a row's keys and values of the first positions."""
+        ...
+
+    def restore(self, row: int, saved: SavedPrefix, length: int) -> None:
+        """Let a row begin with the first positions of what was saved."""
+        ...
+
     def move_row(self, source: int, target: int, length: int) -> None:
-        """Let the row `source` continue as the row `target`."""
-        self._cache.move(source, target, length)
+        """Let the keys and values of a row continue in another row; its adapter is bound anew."""
+        ...
 
     def release(self) -> None:
         """Give the cache's memory back; call only while no row is in use."""
-        self._cache.release()
+        ...
 
-    def _forward(
-        self, ids: Tensor, positions: Tensor, mask: Tensor, slots: Sequence[int]
-    ) -> Tensor:
-        """`ids`, `positions` [rows, tokens]; `mask` [rows, 1, tokens, cached], True = visible."""
-        with self._pool.use(slots):
-            output = self._model(
-                input_ids=ids,
-                position_ids=positions,
-                attention_mask=mask,
-                past_key_values=self._cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-        logits: Tensor = output.logits[:, -1]
-        return logits
+
+def size_bytes(held: PackedAdapter | SavedPrefix) -> int:
+    """How much memory packed adapters and saved prefixes take."""
+    if isinstance(held, Tensor):
+        return held.nbytes
+    parts = held.values() if isinstance(held, Mapping) else held
+    return sum(part.nbytes for part in parts)

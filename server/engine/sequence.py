@@ -2,79 +2,63 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
 from random import Random
 
 from adapters_store.records import AdapterVersion
 from server.engine.detokenizer import TextStream
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingParams:
-    """How a reply is drawn. Zero `temperature` is greedy; zero `top_k` means no limit.
-
-    Penalties are OpenAI's: subtracted from the logits of tokens already in the reply, `frequency`
-    once per occurrence and `presence` once.
-    """
-
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    seed: int | None = None
-    max_tokens: int = 512
-    stop: tuple[str, ...] = ()
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    ignore_eos: bool = False
-
-    @property
-    def has_penalties(self) -> bool:
-        """Whether earlier tokens of the reply change the logits."""
-        return bool(self.frequency_penalty or self.presence_penalty)
-
-
-@dataclass(frozen=True, slots=True)
-class TextDelta:
-    """New text of a reply. The last one has a `finish_reason`: `stop` or `length`.
-
-    `tokens` counts the reply's tokens so far, the end-of-turn token included.
-    """
-
-    text: str
-    tokens: int
-    finish_reason: str | None = None
-
-
-Event = TextDelta | Exception
+from server.engine.records import Event, SamplingParams, TextDelta
+from server.engine.runner import PackedAdapter
 
 
 class Sequence:
-    """One prompt and the reply growing behind it, pinned to the adapter version it began with."""
+    """One prompt and the reply growing behind it, pinned to the adapter version it began with.
+
+    `num_cached` counts the tokens whose keys and values are in the cache.
+    """
 
     def __init__(
         self,
         prompt: tuple[int, ...],
         params: SamplingParams,
+        user: str,
         adapter: AdapterVersion | None,
         text: TextStream,
         send: Callable[[Event], None],
     ) -> None:
         self.prompt = prompt
         self.params = params
+        self.user = user
         self.adapter = adapter
+        self.loading: Future[PackedAdapter] | None = None
         self.text = text
         self.send = send
         self.output: list[int] = []
         self.output_counts: Counter[int] = Counter()
         self.random = Random(params.seed)
-        self.slot = 0
+        self.num_cached = 0
         self.is_cancelled = False
         self.finish_reason: str | None = None
 
     @property
-    def num_cached(self) -> int:
-        """Tokens whose keys and values are in the cache: all but the newest."""
-        return len(self.prompt) + len(self.output) - 1
+    def is_ready(self) -> bool:
+        """Whether its adapter is in memory, or will never be."""
+        return self.loading is None or self.loading.done()
+
+    @property
+    def packed_adapter(self) -> PackedAdapter | None:
+        """What to bind to its row. Raises what loading the adapter raised."""
+        return self.loading.result() if self.loading else None
+
+    @property
+    def num_unread(self) -> int:
+        """Tokens of the prompt that are still to prefill."""
+        return max(0, len(self.prompt) - self.num_cached)
+
+    @property
+    def cached_tokens(self) -> tuple[int, ...]:
+        """The tokens whose keys and values are in the cache."""
+        return (*self.prompt, *self.output)[: self.num_cached]
 
     def append(self, token: int, eos_token_ids: frozenset[int]) -> TextDelta | None:
         """Add a sampled token; return what there is to tell the client, if anything."""

@@ -15,7 +15,7 @@ def random_weights(live: LiveServer, seed: int, scale: float = 0.5) -> bytes:
     runtime = live.services.runtime
     generator = torch.Generator().manual_seed(seed)
     tensors = {}
-    for path, (outputs, inputs) in runtime.engine.pool.shapes.items():
+    for path, (outputs, inputs) in runtime.engine.shapes.items():
         name = f"base_model.model.{path}"
         rank = runtime.lora.rank
         tensors[f"{name}.lora_A.weight"] = scale * torch.randn(rank, inputs, generator=generator)
@@ -33,7 +33,7 @@ def config(live: LiveServer, **changes: Any) -> dict[str, str]:
         "revision": runtime.model.revision,
         "r": runtime.lora.rank,
         "lora_alpha": runtime.lora.alpha,
-        "target_modules": runtime.engine.pool.target_modules,
+        "target_modules": sorted({path.rpartition(".")[2] for path in runtime.engine.shapes}),
         "bias": "none",
     }
     text = json.dumps(values | changes).encode()

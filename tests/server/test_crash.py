@@ -2,8 +2,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from server.engine.engine import Generation, GenerationError
-from server.engine.sequence import TextDelta
+from server.engine.errors import GenerationError
+from server.engine.generation import Generation
+from server.engine.records import TextDelta
 from tests.server.live import LiveServer, Person, chat_body
 from tests.server.sse import raw_events
 from tests.server.test_bad_input import assert_refused

@@ -1,7 +1,7 @@
 import pytest
 
 from adapters_store.errors import AdapterConflictError
-from server.engine.engine import ContextOverflowError, EngineOverloadedError
+from server.engine.errors import ContextOverflowError, EngineOverloadedError
 from server.errors import ERRORS, ErrorSpec, error_body, error_response, param_name
 
 

@@ -9,7 +9,7 @@ from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
 from server.engine.engine import Engine, EngineConfig
-from server.engine.sequence import SamplingParams, TextDelta
+from server.engine.records import SamplingParams, TextDelta
 from tests.adapters import LORA
 from tests.conftest import load_tiny
 
@@ -33,7 +33,8 @@ async def reply(engine: Engine, request: Request) -> list[TextDelta]:
     """All deltas of one reply."""
     text, params, adapter = request
     prompt = engine.render([Message("user", text)])
-    return [delta async for delta in engine.submit(prompt, params, adapter)]
+    user = adapter.user_id if adapter else "somebody"
+    return [delta async for delta in engine.submit(prompt, params, adapter, user=user)]
 
 
 def replies(engine: Engine, requests: Sequence[Request]) -> list[str]:

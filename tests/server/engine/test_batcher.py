@@ -1,35 +1,31 @@
-"""The decision of one step."""
+"""How much of which prompt the next step reads."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.engine.batcher import Step, next_step
+from server.engine.batcher import prompt_shares
 
-counts = st.integers(0, 40)
-sizes = st.integers(1, 32)
-steps = st.sampled_from(list(Step))
+prompts = st.lists(st.integers(1, 5000), max_size=20)
+budgets = st.integers(1, 1024)
 
 
-@given(waiting=counts, running=counts, max_rows=sizes, previous=steps)
-def test_a_full_batch_admits_nobody(
-    waiting: int, running: int, max_rows: int, previous: Step
+@given(remaining=prompts, decoding=st.integers(1, 64), budget=budgets)
+def test_replies_being_written_never_wait_for_more_than_the_budget(
+    remaining: list[int], decoding: int, budget: int
 ) -> None:
-    step = next_step(waiting=waiting, running=running, max_rows=max_rows, previous=previous)
-    if step is Step.PREFILL:
-        assert waiting > 0 and running < max_rows
+    assert sum(prompt_shares(remaining, decoding=decoding, budget=budget)) <= budget
 
 
-@given(waiting=counts, running=counts, max_rows=sizes, previous=steps)
-def test_it_waits_only_when_there_is_nothing_to_do(
-    waiting: int, running: int, max_rows: int, previous: Step
+@given(remaining=prompts.filter(bool), decoding=st.integers(0, 64), budget=budgets)
+def test_the_first_prompt_always_gets_on(remaining: list[int], decoding: int, budget: int) -> None:
+    assert prompt_shares(remaining, decoding=decoding, budget=budget)[0] > 0
+
+
+@given(remaining=prompts, decoding=st.integers(0, 64), budget=budgets)
+def test_no_prompt_is_read_before_an_earlier_one_is_done(
+    remaining: list[int], decoding: int, budget: int
 ) -> None:
-    step = next_step(waiting=waiting, running=running, max_rows=max_rows, previous=previous)
-    assert (step is Step.WAIT) == (waiting == 0 and running == 0)
-
-
-@given(waiting=counts, running=st.integers(1, 40), max_rows=sizes)
-def test_running_replies_get_a_token_between_two_arrivals(
-    waiting: int, running: int, max_rows: int
-) -> None:
-    step = next_step(waiting=waiting, running=running, max_rows=max_rows, previous=Step.PREFILL)
-    assert step is Step.DECODE
+    shares = prompt_shares(remaining, decoding=decoding, budget=budget)
+    assert all(0 <= share <= left for share, left in zip(shares, remaining, strict=True))
+    for earlier, left, later in zip(shares, remaining, shares[1:], strict=False):
+        assert later == 0 or earlier == left

@@ -12,17 +12,12 @@ from adapters_store.lora import AdapterPool
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
 from scheduler.generation import greedy_replies
-from server.engine.engine import (
-    ContextOverflowError,
-    Engine,
-    EngineConfig,
-    EngineOverloadedError,
-    GenerationError,
-)
-from server.engine.sequence import SamplingParams
+from server.engine.engine import Engine, EngineConfig
+from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.records import SamplingParams
 from tests.adapters import LORA, publish_random_adapter
 from tests.conftest import load_tiny
-from tests.server.engine.running import replies, reply, running_engine
+from tests.server.engine.running import Request, replies, reply, running_engine
 
 GREEDY = SamplingParams(temperature=0, max_tokens=24)
 
@@ -32,15 +27,22 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> AdapterFiles:
     return AdapterFiles(tmp_path_factory.mktemp("adapters"))
 
 
-@pytest.fixture(scope="module")
-def engine(tiny_model_folder: Path, files: AdapterFiles) -> Iterator[Engine]:
-    with running_engine(tiny_model_folder, files) as engine:
-        yield engine
+@pytest.fixture(scope="module", params=["fused", "general"])
+def engine(
+    request: pytest.FixtureRequest, tiny_model_folder: Path, files: AdapterFiles
+) -> Iterator[Engine]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "general":
+            patch.setattr("server.engine.engine.is_fusible", lambda model: False)
+        # Small chunks: most prompts take several steps to read.
+        config = EngineConfig(max_batch_size=8, prefill_chunk=7)
+        with running_engine(tiny_model_folder, files, config) as engine:
+            yield engine
 
 
 @pytest.fixture(scope="module")
 def versions(engine: Engine, files: AdapterFiles) -> list[AdapterVersion]:
-    return [publish_random_adapter(files, engine.pool.shapes, seed) for seed in range(8)]
+    return [publish_random_adapter(files, engine.shapes, seed) for seed in range(8)]
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -107,11 +109,96 @@ def test_more_adapters_than_slots_are_served_in_turn(
     tiny_model_folder: Path, files: AdapterFiles, versions: list[AdapterVersion]
 ) -> None:
     requests = [("z", GREEDY, version) for version in versions]
-    config = EngineConfig(max_batch_size=2)
+    config = EngineConfig(max_batch_size=2, adapter_cache_bytes=1)
     with running_engine(tiny_model_folder, files, config) as small:
         crowded = replies(small, requests)
-        assert small.slots.num_resident == 2
+        assert eventually(lambda: small.adapters.num_resident == 0)
         assert crowded == [replies(small, [request])[0] for request in requests]
+
+
+def test_the_next_turn_reads_only_what_is_new_and_says_the_same(
+    engine: Engine, tiny_model_folder: Path, files: AdapterFiles, versions: list[AdapterVersion]
+) -> None:
+    first = engine.render([Message("user", "a long first question")])
+
+    async def write(where: Engine, prompt: list[int]) -> str:
+        deltas = [d async for d in where.submit(prompt, GREEDY, versions[3], user="u")]
+        return "".join(delta.text for delta in deltas)
+
+    asyncio.run(write(engine, first))
+    assert eventually(lambda: not engine.is_busy)
+    second = [*first, *engine.base.renderer.text_ids(" and more")]
+    found = engine.prefixes.longest(versions[3].folder, second)
+    assert found is not None and found[1] >= len(first)
+    with running_engine(tiny_model_folder, files) as cold:
+        assert asyncio.run(write(engine, second)) == asyncio.run(write(cold, second))
+
+
+@pytest.mark.parametrize(("first", "then"), [(0, 1), (None, 0), (0, None)])
+def test_what_one_version_cached_is_never_read_by_another(
+    first: int | None,
+    then: int | None,
+    engine: Engine,
+    tiny_model_folder: Path,
+    files: AdapterFiles,
+    versions: list[AdapterVersion],
+) -> None:
+    def request(index: int | None) -> Request:
+        version = None if index is None else versions[index]
+        return ("the same prompt for both", GREEDY, version)
+
+    replies(engine, [request(first)])
+    with running_engine(tiny_model_folder, files) as cold:
+        assert replies(engine, [request(then)]) == replies(cold, [request(then)])
+
+
+def test_a_user_with_many_requests_does_not_keep_another_waiting(
+    tiny_model_folder: Path, files: AdapterFiles
+) -> None:
+    config = EngineConfig(max_batch_size=1)
+
+    async def order_of_ends(engine: Engine) -> list[str]:
+        ends: list[str] = []
+
+        async def ask(user: str) -> None:
+            prompt = engine.render([Message("user", user)])
+            params = SamplingParams(temperature=0, max_tokens=8, ignore_eos=True)
+            async for _ in engine.submit(prompt, params, None, user=user):
+                pass
+            ends.append(user)
+
+        crowd = [asyncio.create_task(ask("many")) for _ in range(6)]
+        await asyncio.sleep(0)
+        await asyncio.gather(*crowd, asyncio.create_task(ask("one")))
+        return ends
+
+    with running_engine(tiny_model_folder, files, config) as engine:
+        assert asyncio.run(order_of_ends(engine)).index("one") <= 1
+
+
+def test_a_long_prompt_lets_the_others_go_on(engine: Engine) -> None:
+    async def steps_in_between() -> int:
+        params = SamplingParams(temperature=0, max_tokens=120, ignore_eos=True)
+        short = engine.submit(engine.render([Message("user", "a")]), params, None, user="short")
+        long = engine.submit([7] * 300, GREEDY, None, user="long")
+        seen = 0
+
+        async def count() -> None:
+            nonlocal seen
+            async for _ in short:
+                seen += 1
+
+        counting = asyncio.create_task(count())
+        async for _ in long:
+            break
+        between = seen
+        counting.cancel()
+        short.cancel()
+        long.cancel()
+        return between
+
+    # 300 tokens in chunks of 7 are 43 steps; some of them write no visible text.
+    assert asyncio.run(steps_in_between()) > 15
 
 
 def test_a_stop_string_ends_the_reply(engine: Engine) -> None:
@@ -131,7 +218,7 @@ def test_a_reply_ends_where_the_context_does(engine: Engine) -> None:
     async def long_reply() -> int:
         prompt = engine.render([Message("user", "a" * 440)])
         params = SamplingParams(temperature=0, max_tokens=10_000, ignore_eos=True)
-        deltas = [delta async for delta in engine.submit(prompt, params, None)]
+        deltas = [delta async for delta in engine.submit(prompt, params, None, user="u")]
         return len(prompt) + deltas[-1].tokens
 
     assert asyncio.run(long_reply()) == engine.context_length
@@ -139,7 +226,7 @@ def test_a_reply_ends_where_the_context_does(engine: Engine) -> None:
 
 def test_a_prompt_without_room_for_a_reply_is_refused_with_the_numbers(engine: Engine) -> None:
     async def too_long() -> None:
-        engine.submit([5] * 512, GREEDY, None)
+        engine.submit([5] * 512, GREEDY, None, user="u")
 
     with pytest.raises(ContextOverflowError, match="512 tokens, but the messages have 512"):
         asyncio.run(too_long())
@@ -148,7 +235,7 @@ def test_a_prompt_without_room_for_a_reply_is_refused_with_the_numbers(engine: E
 def test_a_cancelled_reply_frees_its_row(engine: Engine) -> None:
     async def cancel_after_the_first_token() -> None:
         params = SamplingParams(temperature=0, max_tokens=400, ignore_eos=True)
-        generation = engine.submit(engine.render([Message("user", "go")]), params, None)
+        generation = engine.submit(engine.render([Message("user", "go")]), params, None, user="u")
         async for _ in generation:
             break
         generation.cancel()
@@ -163,7 +250,7 @@ def test_a_full_queue_refuses_at_once(tiny_model_folder: Path, files: AdapterFil
 
     async def fill() -> None:
         for _ in range(3):
-            idle.submit([5, 6], GREEDY, None)
+            idle.submit([5, 6], GREEDY, None, user="u")
 
     with pytest.raises(EngineOverloadedError):
         asyncio.run(fill())
@@ -172,7 +259,7 @@ def test_a_full_queue_refuses_at_once(tiny_model_folder: Path, files: AdapterFil
 def test_a_missing_adapter_fails_its_own_request_only(
     engine: Engine, files: AdapterFiles, versions: list[AdapterVersion]
 ) -> None:
-    lost = publish_random_adapter(files, engine.pool.shapes, seed=99)
+    lost = publish_random_adapter(files, engine.shapes, seed=99)
     files.remove(lost)
 
     async def both() -> tuple[object, object]:
@@ -196,7 +283,7 @@ def test_a_failing_step_fails_its_replies_and_the_engine_goes_on(
         def out_of_memory(**_: object) -> None:
             raise RuntimeError("out of memory")
 
-        patch.setattr(engine._runner, "decode", out_of_memory)
+        patch.setattr(engine._runner, "run", out_of_memory)
         with pytest.raises(GenerationError):
             asyncio.run(reply(engine, ("a", GREEDY, None)))
     assert asyncio.run(reply(engine, ("a", GREEDY, None)))[-1].finish_reason
@@ -208,7 +295,7 @@ def test_stopping_ends_the_replies_with_an_error(
     async def stop_in_the_middle() -> None:
         with running_engine(tiny_model_folder, files) as stopping:
             params = SamplingParams(temperature=0, max_tokens=400, ignore_eos=True)
-            generation = stopping.submit([5, 6], params, None)
+            generation = stopping.submit([5, 6], params, None, user="u")
             async for _ in generation:
                 await asyncio.to_thread(stopping.stop)
 

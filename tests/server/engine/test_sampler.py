@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
 from server.engine.detokenizer import TextStream
+from server.engine.records import SamplingParams
 from server.engine.sampler import sample
-from server.engine.sequence import SamplingParams, Sequence
+from server.engine.sequence import Sequence
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
 
 
 def sequence(params: SamplingParams, output: tuple[int, ...] = ()) -> Sequence:
     text = TextStream(Tokenizer(models.BPE()), ())
-    result = Sequence((1,), params, None, text, send=lambda event: None)
+    result = Sequence((1,), params, "", None, text, send=lambda event: None)
     result.output.extend(output)
     result.output_counts.update(output)
     return result

@@ -1,0 +1,94 @@
+"""Adapter versions in memory: loaded off the engine's thread, least recently used leave first."""
+
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from adapters_store.files import WEIGHTS_FILE, AdapterFiles
+from adapters_store.records import AdapterVersion
+from server.engine.runner import PackedAdapter, size_bytes
+
+log = logging.getLogger(__name__)
+
+
+class AdapterCache:
+    """Packed adapters within a budget of bytes. Used by one thread at a time, loads apart.
+
+    A leased version stays, also beyond the budget: it is what a waiting or running reply needs.
+    Versions never change, so one that is in memory is always right. `on_loaded` is called on the
+    loading thread, which is one, so that loads never crowd out the replies.
+    """
+
+    def __init__(
+        self,
+        files: AdapterFiles,
+        pack: Callable[[Mapping[str, Tensor]], PackedAdapter],
+        budget_bytes: int,
+        on_loaded: Callable[[], None],
+    ) -> None:
+        self._files = files
+        self._pack = pack
+        self._budget = budget_bytes
+        self._on_loaded = on_loaded
+        self._entries: OrderedDict[str, Future[PackedAdapter]] = OrderedDict()  # by folder
+        self._leases: Counter[str] = Counter()
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="adapter-loader")
+        self.loads = 0
+
+    @property
+    def num_resident(self) -> int:
+        """How many adapters are in memory."""
+        return sum(_is_loaded(entry) for entry in self._entries.values())
+
+    @property
+    def resident_bytes(self) -> int:
+        """The memory of all adapters."""
+        return sum(size_bytes(e.result()) for e in self._entries.values() if _is_loaded(e))
+
+    def lease(self, version: AdapterVersion) -> Future[PackedAdapter]:
+        """Keep a version until `release`, and load it where it is not in memory.
+
+        The future fails with what `AdapterFiles.open` raises, or with `KeyError` or `ValueError`
+        where the file does not fit.
+        """
+        entry = self._entries.get(version.folder)
+        if entry is None or (entry.done() and entry.exception()):
+            entry = self._entries[version.folder] = self._loader.submit(self._load, version)
+            entry.add_done_callback(lambda _: self._on_loaded())
+            self.loads += 1
+        self._entries.move_to_end(version.folder)
+        self._leases[version.folder] += 1
+        return entry
+
+    def release(self, version: AdapterVersion) -> None:
+        """End a lease; make room where the budget is exceeded."""
+        self._leases[version.folder] -= 1
+        if not self._leases[version.folder]:
+            del self._leases[version.folder]
+        self._evict()
+
+    def close(self) -> None:
+        """End the loading thread."""
+        self._loader.shutdown(cancel_futures=True)
+
+    def _load(self, version: AdapterVersion) -> PackedAdapter:
+        return self._pack(load_file(self._files.open(version) / WEIGHTS_FILE))
+
+    def _evict(self) -> None:
+        used = self.resident_bytes
+        for folder, entry in list(self._entries.items()):
+            if self._leases[folder] or not entry.done():
+                continue
+            if entry.exception():
+                del self._entries[folder]
+            elif used > self._budget:
+                used -= size_bytes(entry.result())
+                del self._entries[folder]
+
+
+def _is_loaded(entry: Future[PackedAdapter]) -> bool:
+    return entry.done() and not entry.cancelled() and entry.exception() is None

@@ -1,0 +1,281 @@
+"""The forward pass of Llama and its like for serving: fused projections over packed tokens.
+
+The same mathematics as transformers' modules, whose weights it shares: q, k and v are one product,
+gate and up another; rows that decode and prompts that prefill share every product. Tests hold it
+against transformers and PEFT.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from server.engine.adapter_rows import AdapterRows, ProjectionRows, ProjectionShape
+from server.engine.kv_rows import KeyValueRows
+from server.engine.prompt_chunk import Chunk
+
+MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
+STATIC_ROPE = frozenset({"default", "linear", "llama3"})
+PROJECTIONS = (
+    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    ("self_attn.o_proj",),
+    ("mlp.gate_proj", "mlp.up_proj"),
+    ("mlp.down_proj",),
+)
+# Below this many tokens a product is bound by reading weights, and a packed layout pays.
+PACKED_TOKENS = 64
+
+
+def is_fusible(model: PreTrainedModel) -> bool:
+    """Whether this model's forward pass is the one written here."""
+    config: Any = model.config
+    rope = getattr(config, "rope_parameters", None) or {}
+    return (
+        config.model_type in MODEL_TYPES
+        and config.hidden_act == "silu"
+        and not (getattr(config, "sliding_window", None) and _slides(config))
+        and rope.get("rope_type", "default") in STATIC_ROPE
+    )
+
+
+def projection_shapes(
+    model: PreTrainedModel, adapted: Sequence[str]
+) -> tuple[ProjectionShape, ...]:
+    """The four fused projections; `adapted` are the paths of the linears that carry adapters."""
+    layers = range(model.config.num_hidden_layers)
+    return tuple(
+        ProjectionShape(
+            paths=tuple(tuple(f"model.layers.{i}.{name}" for name in names) for i in layers),
+            in_features=_linear(model, 0, names[0]).in_features,
+            out_features=tuple(_linear(model, 0, name).out_features for name in names),
+            is_adapted=tuple(f"model.layers.0.{name}" in adapted for name in names),
+        )
+        for names in PROJECTIONS
+    )
+
+
+class FusedLinear:
+    """Linears that share an input as one product; their modules keep views of its weight."""
+
+    def __init__(self, linears: Sequence[Any]) -> None:
+        if len(linears) > 1:
+            fused = torch.cat([linear.weight.data for linear in linears])
+            parts = torch.split(fused, [linear.out_features for linear in linears])
+            for linear, part in zip(linears, parts, strict=True):
+                linear.weight.data = part
+        else:
+            fused = linears[0].weight.data
+        biases = [linear.bias.data for linear in linears if linear.bias is not None]
+        self._weight = fused
+        self._bias = torch.cat(biases) if biases else None
+        # oneDNN reads a plain bfloat16 weight through a conversion at every call.
+        self._packed = (
+            torch.ops.mkldnn._reorder_linear_weight(fused, 16)
+            if fused.device.type == "cpu"
+            and fused.dtype == torch.bfloat16
+            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+            else None
+        )
+
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """[tokens, in] to [tokens, out], plus `added` where given."""
+        if self._packed is None or x.shape[0] > PACKED_TOKENS:
+            y = F.linear(x, self._weight, self._bias)
+            return y if added is None else y.add_(added)
+        product = torch.ops.mkldnn._linear_pointwise
+        if added is None:
+            packed: Tensor = product(x, self._packed, self._bias, "none", [], "")
+        else:
+            packed = product.binary(x, added, self._packed, self._bias, "add")
+        return packed
+
+
+class FusedLlama:
+    """A Llama-like model with its cache and its rows' adapters."""
+
+    def __init__(
+        self, model: PreTrainedModel, adapters: AdapterRows, rows: int, context_length: int
+    ) -> None:
+        config: Any = model.config
+        inner: Any = model.model
+        self._heads = config.num_attention_heads
+        self._kv_heads = config.num_key_value_heads
+        self._head_dim = getattr(config, "head_dim", None) or config.hidden_size // self._heads
+        self._epsilon = config.rms_norm_eps
+        self._embed = inner.embed_tokens.weight.data
+        self._norm = inner.norm.weight.data
+        self._head = FusedLinear([model.get_submodule("lm_head")])
+        self._layers = [
+            (
+                layer.input_layernorm.weight.data,
+                layer.post_attention_layernorm.weight.data,
+                *(
+                    FusedLinear([_linear(model, i, name) for name in names])
+                    for names in PROJECTIONS
+                ),
+            )
+            for i, layer in enumerate(inner.layers)
+        ]
+        self._adapters = adapters
+        self._cos, self._sin = _rope_tables(inner.rotary_emb, context_length, self._embed)
+        self.cache = KeyValueRows(
+            config.num_hidden_layers,
+            rows,
+            self._kv_heads,
+            self._head_dim,
+            self._embed.dtype,
+            self._embed.device,
+        )
+
+    def forward(
+        self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]
+    ) -> Tensor:
+        """Extend the first rows by one token each, and other rows by chunks of their prompts.
+
+        `lengths` are the cached positions of the decoding rows. Returns logits [decoding rows +
+        last chunks, vocabulary] for the next tokens, in the model's dtype.
+        """
+        step = _Step(tokens, lengths, chunks, self._embed, self._heads // self._kv_heads)
+        step.has_adapters = self._adapters.any_bound(
+            [*range(len(tokens)), *(c.row for c in chunks)]
+        )
+        self.cache.reserve(step.longest)
+        cos, sin = self._cos[step.positions][:, None], self._sin[step.positions][:, None]
+        x = F.embedding(step.ids, self._embed)
+        qkv, o, gate_up, down = self._adapters.projections
+        for index, layer in enumerate(self._layers):
+            attention_norm, mlp_norm, qkv_linear, o_linear, gate_up_linear, down_linear = layer
+            h = self._rms_norm(x, attention_norm)
+            h = qkv_linear(h, self._adapter_part(qkv, index, h, step))
+            h = self._attention(h, cos, sin, self.cache.layer(index), step)
+            x = o_linear(h, _plus(x, self._adapter_part(o, index, h, step)))
+            h = self._rms_norm(x, mlp_norm)
+            h = gate_up_linear(h, self._adapter_part(gate_up, index, h, step))
+            gate, up = h.chunk(2, dim=-1)
+            h = F.silu(gate) * up
+            x = down_linear(h, _plus(x, self._adapter_part(down, index, h, step)))
+        return self._head(self._rms_norm(x[step.predicting], self._norm))
+
+    def _rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.rms_norm(x, weight.shape, weight, self._epsilon)
+
+    def _adapter_part(
+        self, rows: ProjectionRows | None, layer: int, x: Tensor, step: "_Step"
+    ) -> Tensor | None:
+        """What the rows' adapters add to a projection of `x`, [tokens, out]; None for nothing."""
+        if rows is None or not step.has_adapters:
+            return None
+        count = step.decoding
+        parts = [rows.of_rows(layer, x[:count])] if count else []
+        for chunk, segment in step.segments:
+            parts.append(rows.of_segment(layer, x[segment], chunk.row))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _attention(
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: Tensor, step: "_Step"
+    ) -> Tensor:
+        """Rotate, store keys and values, attend: [tokens, q + k + v] to [tokens, heads * dim]."""
+        heads, kv_heads, dim = self._heads, self._kv_heads, self._head_dim
+        qkv = qkv.view(len(qkv), heads + 2 * kv_heads, dim)
+        rotated = _rotate(qkv[:, : heads + kv_heads], cos, sin)
+        queries = rotated[:, :heads]
+        states = torch.stack((rotated[:, heads:], qkv[:, heads + kv_heads :]), dim=1)
+        outputs = []
+        if count := step.decoding:
+            cache[:, step.rows, :, step.lengths] = states[:count]
+            keys, values = cache[:, :count, :, : step.end]
+            # The query heads of one key head are like tokens that see the same past.
+            grouped = queries[:count].view(count, kv_heads, -1, dim)
+            mixed = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=step.visible)
+            outputs.append(mixed.reshape(count, heads * dim))
+        for (chunk, segment), mask in zip(step.segments, step.causal, strict=True):
+            cache[:, chunk.row, :, chunk.start : chunk.end] = states[segment].permute(1, 2, 0, 3)
+            keys, values = cache[:, chunk.row, None, :, : chunk.end]
+            size = len(chunk.tokens)
+            grouped = queries[segment].view(size, kv_heads, -1, dim).permute(1, 2, 0, 3)
+            mixed = F.scaled_dot_product_attention(
+                grouped.reshape(1, kv_heads, -1, dim), keys, values, attn_mask=mask
+            )
+            mixed = mixed.view(kv_heads, -1, size, dim).permute(2, 0, 1, 3)
+            outputs.append(mixed.reshape(size, heads * dim))
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+
+class _Step:
+    """What all layers of one forward pass share: ids, positions, masks."""
+
+    def __init__(
+        self,
+        tokens: Sequence[int],
+        lengths: Sequence[int],
+        chunks: Sequence[Chunk],
+        like: Tensor,
+        group: int,
+    ) -> None:
+        device = like.device
+        self.decoding = len(tokens)
+        self.has_adapters = False
+        ids, positions = list(tokens), list(lengths)
+        self.segments: list[tuple[Chunk, slice]] = []
+        predicting = list(range(len(tokens)))
+        for chunk in chunks:
+            self.segments.append((chunk, slice(len(ids), len(ids) + len(chunk.tokens))))
+            ids.extend(chunk.tokens)
+            positions.extend(range(chunk.start, chunk.end))
+            if chunk.is_last:
+                predicting.append(len(ids) - 1)
+        self.ids = torch.tensor(ids, device=device)
+        self.positions = torch.tensor(positions, device=device)
+        self.predicting = torch.tensor(predicting, dtype=torch.long, device=device)
+        self.longest = max(positions) + 1
+        if tokens:
+            self.end = max(lengths) + 1
+            self.rows = torch.arange(self.decoding, device=device)
+            self.lengths = self.positions[: self.decoding]
+            past = torch.arange(self.end, device=device)
+            hidden = past > self.lengths[:, None]
+            self.visible = _additive(hidden, like)[:, None, None]
+        self.causal = [_additive(_future(c, device), like).repeat(group, 1) for c in chunks]
+
+
+def _future(chunk: Chunk, device: torch.device) -> Tensor:
+    """True where a token must not look, [tokens, positions up to the chunk's end]."""
+    own = torch.arange(chunk.start, chunk.end, device=device)
+    return torch.arange(chunk.end, device=device) > own[:, None]
+
+
+def _additive(hidden: Tensor, like: Tensor) -> Tensor:
+    mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
+    return mask.masked_fill_(hidden, float("-inf"))
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding (Su et al. 2021); `sin` carries the sign of the first half."""
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
+
+
+def _plus(x: Tensor, part: Tensor | None) -> Tensor:
+    return x if part is None else x + part
+
+
+def _rope_tables(rotary: Any, length: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines of every position, [positions, head dim]."""
+    positions = torch.arange(length, device=like.device)[None]
+    cos, sin = rotary(like[:1, None], positions)
+    half = sin.shape[-1] // 2
+    signed = torch.cat((-sin[0, :, :half], sin[0, :, half:]), dim=-1)
+    return cos[0].contiguous(), signed
+
+
+def _linear(model: PreTrainedModel, layer: int, name: str) -> nn.Linear:
+    linear = model.get_submodule(f"model.layers.{layer}.{name}")
+    assert isinstance(linear, nn.Linear)
+    return linear
+
+
+def _slides(config: Any) -> bool:
+    """Qwen2 names a window that it does not use."""
+    return bool(getattr(config, "use_sliding_window", True))

@@ -1,0 +1,56 @@
+"""Runs Llama and its like through the fused forward pass."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import linear_shapes
+from adapters_store.records import LoraConfig
+from server.engine.adapter_rows import AdapterRows
+from server.engine.fused_llama import FusedLlama, projection_shapes
+from server.engine.prompt_chunk import Chunk
+from server.engine.runner import PackedAdapter, SavedPrefix
+
+
+class FusedRunner:
+    """One forward pass for everything in a step."""
+
+    def __init__(self, base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> None:
+        shapes = projection_shapes(base.model, list(linear_shapes(base.model, lora.targets)))
+        self._adapters = AdapterRows(shapes, lora, rows, base.dtype, base.device)
+        self._model = FusedLlama(base.model, self._adapters, rows, context_length)
+
+    def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
+        """See `Runner.pack`."""
+        return self._adapters.pack(tensors)
+
+    @torch.inference_mode()
+    def bind(self, row: int, adapter: PackedAdapter | None) -> None:
+        """See `Runner.bind`."""
+        self._adapters.bind(row, adapter)
+
+    @torch.inference_mode()
+    def run(self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]) -> Tensor:
+        """See `Runner.run`."""
+        return self._model.forward(tokens, lengths, chunks)
+
+    @torch.inference_mode()
+    def save(self, row: int, length: int) -> SavedPrefix:
+        """See `Runner.save`."""
+        return self._model.cache.save(row, length)
+
+    @torch.inference_mode()
+    def restore(self, row: int, saved: SavedPrefix, length: int) -> None:
+        """See `Runner.restore`."""
+        self._model.cache.restore(row, saved, length)
+
+    @torch.inference_mode()
+    def move_row(self, source: int, target: int, length: int) -> None:
+        """See `Runner.move_row`."""
+        self._model.cache.move(source, target, length)
+
+    def release(self) -> None:
+        """See `Runner.release`."""
+        self._model.cache.release()
