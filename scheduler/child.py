@@ -1,4 +1,4 @@
-"""One child process and its pipes: lines out of it, pause and resume into it, and its end.
+"""One child process: lines out of it, stopping and continuing it, and its end.
 
 Knows nothing of what the child computes.
 """
@@ -44,10 +44,11 @@ class ChildProcess:
         self._stdin = self._process.stdin
         self._selector.register(self._process.stdout, selectors.EVENT_READ, self._keep_output)
         self._selector.register(self._process.stderr, selectors.EVENT_READ, self._keep_error)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self._process.stdout, self._process.stderr):
             os.set_blocking(pipe.fileno(), False)
         self._output = b""
         self._errors = b""
+        self._has_spoken = False
         self.is_paused = False
 
     def __enter__(self) -> Self:
@@ -79,29 +80,31 @@ class ChildProcess:
             self._read(key)
         *lines, self._output = self._output.split(b"\n")
         self._output = self._output[-_LINE_LIMIT:]
-        return [message for line in lines if (message := _message(line)) is not None]
+        messages = [message for line in lines if (message := _message(line)) is not None]
+        self._has_spoken = self._has_spoken or bool(messages)
+        return messages
 
-    def tell_to_pause(self, is_paused: bool) -> None:
-        """Tell it to pause or to go on; does nothing when it was already told."""
-        if is_paused == self.is_paused:
-            return
-        # A full pipe means that it does not listen yet: the next call tries again.
-        with suppress(BlockingIOError, BrokenPipeError):
-            os.write(self._stdin.fileno(), b"pause\n" if is_paused else b"resume\n")
+    def set_paused(self, is_paused: bool) -> None:
+        """Stop it wherever it is, or let it go on.
+
+        Before its first message it is not stopped: that says that it cannot outlive this process
+        any more, which it otherwise learns from its input, and a stopped process reads none.
+        """
+        if is_paused != self.is_paused and self._has_spoken:
+            self._signal(signal.SIGSTOP if is_paused else signal.SIGCONT)
             self.is_paused = is_paused
 
     def wait(self, timeout: float) -> None:
-        """Close its input and wait up to `timeout` seconds for its end."""
+        """Close its input, let it go on, and wait up to `timeout` seconds for its end."""
         self._stdin.close()
+        self.set_paused(False)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout)
 
     def kill(self) -> None:
         """Kill it and everything in its session that it started, if it still runs."""
-        if self._process.poll() is None:
-            # Not reaped yet, so the id of the group cannot belong to anybody else.
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._signal(signal.SIGKILL)
+        self._process.wait()
 
     def obituary(self) -> str:
         """Say why it ended, for a person."""
@@ -116,6 +119,11 @@ class ChildProcess:
         if code == 0:
             return f"the training process ended without a result{last}"
         return f"the training process failed with exit code {code}{last}"
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            # Not reaped yet, so the id of the group cannot belong to anybody else.
+            os.killpg(self._process.pid, number)
 
     def _lower_priority(self) -> None:
         own = os.getpriority(os.PRIO_PROCESS, 0)

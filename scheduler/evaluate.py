@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -9,11 +10,10 @@ import torch.nn.functional as F
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import TrainingExample
-from scheduler.anchors import ANCHOR_REPLY_TOKENS, Anchor
-from scheduler.generation import greedy_replies
+from scheduler.anchors import ANCHORS, anchor_replies
 from scheduler.repetition import repetitive_share
 from scheduler.trainers.batches import collate, micro_batches, tokenise
-from scheduler.trainers.losses import mean_per_token, reply_log_probs
+from scheduler.trainers.losses import mean_per_token, reply_log_probs, reply_logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +49,33 @@ def example_losses(
     return losses
 
 
-def anchor_report(
-    base: BaseModel, pool: AdapterPool, slot: int, anchors: Sequence[Anchor]
-) -> AnchorReport:
-    """Compare an adapter with the base on the anchors."""
-    prompts = [anchor.messages for anchor in anchors]
-    replies = greedy_replies(base, pool, slot, prompts, ANCHOR_REPLY_TOKENS)
+def anchor_report(base: BaseModel, pool: AdapterPool, slot: int, cache: Path) -> AnchorReport:
+    """Compare an adapter with the base on the anchors; `cache` keeps the base's replies."""
+    base_replies, replies = anchor_replies(base, pool, slot, cache)
     return AnchorReport(
-        kl=_mean_kl(base, pool, slot, anchors),
-        repetition_base=repetitive_share([anchor.reply for anchor in anchors]),
+        kl=_mean_kl(base, pool, slot, base_replies),
+        repetition_base=repetitive_share(base_replies),
         repetition_adapter=repetitive_share(replies),
     )
 
 
 @torch.no_grad()
-def _mean_kl(base: BaseModel, pool: AdapterPool, slot: int, anchors: Sequence[Anchor]) -> float:
-    """KL(adapter || base) per reply token, teacher-forced on the base's replies."""
-    rows = [tokenise(base.renderer, a.messages, a.reply, 2 * ANCHOR_REPLY_TOKENS) for a in anchors]
+def _mean_kl(base: BaseModel, pool: AdapterPool, slot: int, replies: Sequence[str]) -> float:
+    """KL(adapter || base) per reply token, teacher-forced on the base's replies to the anchors."""
+    rows = [
+        tokenise(base.renderer, prompt, reply, base.context_length)
+        for prompt, reply in zip(ANCHORS, replies, strict=True)
+    ]
     fitting = [row for row in rows if row]
     total, tokens = 0.0, 0
     for group in micro_batches([len(row.ids) for row in fitting]):
         batch = collate([fitting[i] for i in group], base.device)
-        mask = batch.is_reply[:, 1:]
         log_probs = []
         for used in (slot, NO_ADAPTER):
             with pool.use(used):
-                output = base.model(input_ids=batch.ids, attention_mask=batch.attention)
-            log_probs.append(F.log_softmax(output.logits[:, :-1][mask].float(), dim=-1))
+                logits = reply_logits(base, batch)
+            mask = batch.is_reply[:, -logits.shape[1] :]
+            log_probs.append(F.log_softmax(logits[mask].float(), dim=-1))
         adapter, reference = log_probs
         total += F.kl_div(reference, adapter, reduction="sum", log_target=True).item()
         tokens += int(mask.sum())

@@ -13,11 +13,11 @@ from feedback.records import Message
 def greedy_replies(
     base: BaseModel,
     pool: AdapterPool,
-    slot: int,
+    slots: int | Sequence[int],
     prompts: Sequence[Sequence[Message]],
     max_tokens: int,
 ) -> list[str]:
-    """Reply to every prompt with one slot's adapter, at most `max_tokens` tokens each."""
+    """Reply to every prompt with at most `max_tokens` tokens; slots as in `AdapterPool.use`."""
     rows = [base.renderer.prompt_ids(prompt) for prompt in prompts]
     length = max(map(len, rows))
     pad = base.renderer.tokenizer.pad_token_id or 0
@@ -25,7 +25,7 @@ def greedy_replies(
     mask = torch.tensor(
         [[0] * (length - len(row)) + [1] * len(row) for row in rows], device=base.device
     )
-    with pool.use(slot):
+    with pool.use(slots):
         output = base.model.generate(  # type: ignore[operator]
             input_ids=ids,
             attention_mask=mask,

@@ -65,22 +65,23 @@ class TrainingConfig:
 
     Lengths are in tokens, batches in examples. Each of the two phases, supervised and preference,
     takes at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends
-    early at its stop loss: nats per token, or the loss of DPO with its supervised part. Tokens that
-    a person changed count `edit_weight` times.
+    early at its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
+    `edit_weight` times. `dpo_beta` multiplies log-ratios per token, so it is larger than that of
+    plain DPO, which multiplies sums (Lambert et al. 2024, "Tulu 3", use 5).
     """
 
     seed: int = 0
     batch_size: int = 1
     max_tokens: int = 1024
-    learning_rate: float = 8e-4
+    learning_rate: float = 1.2e-3
     max_steps: int = 40
     min_passes: int = 3
     warmup_steps: int = 3
-    sft_stop_loss: float = 0.5
+    sft_stop_loss: float = 0.7
     edit_weight: float = 5.0
     dpo_learning_rate: float = 1e-4
-    dpo_stop_loss: float = 0.5
-    dpo_beta: float = 0.1
+    dpo_stop_loss: float = 0.4
+    dpo_beta: float = 5.0
     dpo_sft_weight: float = 0.5
     gradient_clip: float = 1.0
 

@@ -6,7 +6,6 @@ In an order drawn from the seed: from "no adapter", the same rows and seed give 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -30,13 +29,8 @@ from scheduler.trainers.losses import (
     supervised_loss,
 )
 
-
-class Control(Protocol):
-    """What a long fit tells and asks its surroundings."""
-
-    def wait_while_paused(self) -> None: ...
-
-    def report(self, step: int, steps: int, loss: float) -> None: ...
+Report = Callable[[int, int, float], None]
+"""Hears of every step: its number, how many there are at most, its loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ def fit(
     slot: int,
     examples: Sequence[TrainingExample],
     config: TrainingConfig,
-    control: Control,
+    report: Report,
 ) -> FitReport:
     """Fit a slot on the examples, from what is in it; `AdapterPool.initialise` it first.
 
@@ -72,24 +66,24 @@ def fit(
         if replies:
 
             def supervised(chosen: Sequence[int]) -> float:
-                return _supervised_backward(base, [replies[i] for i in chosen], control)
+                return _supervised_backward(base, [replies[i] for i in chosen])
 
             schedule = _Schedule(len(replies), config.learning_rate, config.sft_stop_loss)
-            reports.append(_optimise(pool, schedule, supervised, config, control))
+            reports.append(_optimise(pool, schedule, supervised, config, report))
         if pairs:
 
             def preference(chosen: Sequence[int]) -> float:
-                return _preference_backward(base, pool, [pairs[i] for i in chosen], config, control)
+                return _preference_backward(base, pool, [pairs[i] for i in chosen], config)
 
             schedule = _Schedule(len(pairs), config.dpo_learning_rate, config.dpo_stop_loss)
-            reports.append(_optimise(pool, schedule, preference, config, control))
+            reports.append(_optimise(pool, schedule, preference, config, report))
     pool.requires_grad(False)
     if not reports:
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
     return FitReport(
         loss_before=reports[0].loss_before,
         loss_after=reports[0].loss_after,
-        steps=sum(report.steps for report in reports),
+        steps=sum(phase.steps for phase in reports),
     )
 
 
@@ -105,7 +99,7 @@ def _optimise(
     schedule: _Schedule,
     backward: Callable[[Sequence[int]], float],
     config: TrainingConfig,
-    control: Control,
+    report: Report,
 ) -> FitReport:
     """AdamW with warm-up, over shuffled passes, until the last pass's loss is low enough."""
     pool.requires_grad(True)
@@ -117,6 +111,7 @@ def _optimise(
         [{"params": p, "lr": rate} for p, rate in zip((a, b), rates, strict=True)],
         betas=(0.9, 0.999),
         weight_decay=0.0,
+        fused=True,
     )
     random = Random(config.seed)
     order: list[int] = []
@@ -133,20 +128,17 @@ def _optimise(
         torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
         optimiser.step()
         optimiser.zero_grad()
-        control.report(step, steps, losses[-1])
+        report(step, steps, losses[-1])
         if step >= per_pass and _mean(losses[-per_pass:]) <= schedule.stop_loss:
             break
     return FitReport(_mean(losses[:per_pass]), _mean(losses[-per_pass:]), len(losses))
 
 
-def _supervised_backward(
-    base: BaseModel, rows: Sequence[TokenisedReply], control: Control
-) -> float:
+def _supervised_backward(base: BaseModel, rows: Sequence[TokenisedReply]) -> float:
     """Gradients of the weighted mean negative log-likelihood per reply token; returns it."""
     total = sum(sum(row.weights) for row in rows)
     loss = 0.0
     for group in micro_batches([len(row.ids) for row in rows]):
-        control.wait_while_paused()
         batch = collate([rows[i] for i in group], base.device)
         part = supervised_loss(reply_log_probs(base, batch), batch) / total
         part.backward()  # type: ignore[no-untyped-call]
@@ -159,9 +151,8 @@ def _preference_backward(
     pool: AdapterPool,
     pairs: Sequence[_Pair],
     config: TrainingConfig,
-    control: Control,
 ) -> float:
-    """Gradients of DPO on the pairs plus supervision on their chosen replies; returns the loss.
+    """Gradients of DPO on the pairs plus supervision on their chosen replies; returns DPO's loss.
 
     The supervised part holds the chosen reply's likelihood up, which DPO alone may lower
     (Razin et al. 2024, "likelihood displacement").
@@ -169,16 +160,16 @@ def _preference_backward(
     loss = 0.0
     lengths = [2 * max(len(p.chosen.ids), len(p.rejected.ids)) for p in pairs]
     for group in micro_batches(lengths):
-        control.wait_while_paused()
         rows = [*(pairs[i].chosen for i in group), *(pairs[i].rejected for i in group)]
         batch = collate(rows, base.device)
         with torch.no_grad(), pool.use(0):
             base_chosen, base_rejected = _halves(base, batch)
         chosen, rejected = _halves(base, batch)
         preference = dpo_norm_loss(chosen, rejected, base_chosen, base_rejected, config.dpo_beta)
-        part = (preference - config.dpo_sft_weight * chosen.mean()) * len(group) / len(pairs)
-        part.backward()  # type: ignore[no-untyped-call]
-        loss += part.item()
+        share = len(group) / len(pairs)
+        total = (preference - config.dpo_sft_weight * chosen.mean()) * share
+        total.backward()  # type: ignore[no-untyped-call]
+        loss += preference.item() * share
     return loss
 
 

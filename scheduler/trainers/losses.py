@@ -8,20 +8,35 @@ from adapters_store.base_model import BaseModel
 from scheduler.trainers.batches import Batch
 
 
+def reply_logits(base: BaseModel, batch: Batch) -> Tensor:
+    """Logits of every token from the first reply on, [rows, tokens of the longest reply part,
+    vocabulary], in the model's dtype.
+
+    Runs the model with whatever slots its pool has in use.
+    """
+    # Logits are a sixth of the work for a small model: only those that predict replies are made.
+    predicting = torch.arange(_first_reply(batch) - 1, batch.ids.shape[1] - 1)
+    logits: Tensor = base.model(
+        input_ids=batch.ids,
+        attention_mask=batch.attention,
+        logits_to_keep=predicting.to(batch.ids.device),
+    ).logits
+    return logits
+
+
 def reply_log_probs(base: BaseModel, batch: Batch) -> Tensor:
     """Log-probability of every reply token, float32 [rows, tokens of the longest reply part].
 
-    0 where a row has no reply token. Runs the model with whatever slots its pool has in use.
+    0 where a row has no reply token.
     """
-    # Logits are a sixth of the work for a small model: only those that predict replies are made.
-    first_reply = int(batch.is_reply.any(dim=0).int().argmax())
-    kept = batch.ids.shape[1] - first_reply + 1
-    logits = base.model(
-        input_ids=batch.ids, attention_mask=batch.attention, logits_to_keep=kept
-    ).logits[:, :-1]
-    mask, targets = batch.is_reply[:, first_reply:], batch.ids[:, first_reply:]
-    chosen = -F.cross_entropy(logits[mask].float(), targets[mask], reduction="none")
-    return torch.zeros_like(targets, dtype=torch.float32).masked_scatter(mask, chosen)
+    targets = batch.ids[:, _first_reply(batch) :]
+    logits = reply_logits(base, batch).float()
+    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    return -losses.view_as(targets) * batch.is_reply[:, -targets.shape[1] :]
+
+
+def _first_reply(batch: Batch) -> int:
+    return int(batch.is_reply.any(dim=0).int().argmax())
 
 
 def dpo_norm_loss(

@@ -7,12 +7,16 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from feedback.dataset import read
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, read_job, write_result
+from scheduler.parent_line import ParentLine
 from tests.scheduler.evaluations import GOOD
+
+MANY_STEPS = 40
 
 
 def say(message: object) -> None:
@@ -86,11 +90,18 @@ def hear_nothing(folder: Path, signs: Path) -> None:
         signal.pause()
 
 
-def obey(folder: Path, signs: Path) -> None:
-    for line in sys.stdin:
-        say({"progress": {"phase": f"told to {line.strip()}"}})
-        if line == "resume\n":
-            break
+def live_with_the_parent(folder: Path, signs: Path) -> None:
+    parent = ParentLine()
+    (signs / "pid").write_text(str(os.getpid()))
+    parent.enter("waiting", 0.1, 1.0)
+    while True:
+        signal.pause()
+
+
+def take_many_steps(folder: Path, signs: Path) -> None:
+    for step in range(1, MANY_STEPS + 1):
+        say({"progress": {"phase": "training", "step": step, "steps": MANY_STEPS}})
+        time.sleep(0.01)
     finish(folder)
 
 
@@ -111,7 +122,8 @@ BEHAVIOURS: dict[str, Callable[[Path, Path], None]] = {
         write_nonsense,
         wait_for_the_end,
         hear_nothing,
-        obey,
+        live_with_the_parent,
+        take_many_steps,
         linger,
     )
 }

@@ -12,7 +12,7 @@ from feedback.records import TrainingExample
 from scheduler.evaluate import example_losses
 from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import FitReport, fit
-from tests.scheduler.training import Silent, make_example
+from tests.scheduler.training import make_example
 
 LORA = LoraConfig(rank=8, alpha=16.0)
 CONFIG = TrainingConfig(learning_rate=1e-2, dpo_learning_rate=3e-3, max_steps=15, batch_size=4)
@@ -32,7 +32,7 @@ def fit_slot_1(
     config: TrainingConfig = CONFIG,
 ) -> FitReport:
     pool.initialise(1, config.seed)
-    return fit(base, pool, 1, examples, config, Silent())
+    return fit(base, pool, 1, examples, config, lambda step, steps, loss: None)
 
 
 def weights(pool: AdapterPool) -> list[bytes]:
@@ -51,7 +51,7 @@ def test_supervised_training_lowers_the_loss_of_its_replies(
 
 
 def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    fit_slot_1(tiny_base, pool, PAIRS)
+    fit_slot_1(tiny_base, pool, PAIRS, replace(CONFIG, dpo_stop_loss=0.1))
     swapped = [make_example(e.prompt[0].content, e.rejected or "", e.chosen) for e in PAIRS]
 
     def margin(slot: int) -> float:
@@ -95,11 +95,11 @@ def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -
     assert all(torch.equal(a, b) for a, b in zip(before, frozen, strict=True))
 
 
-def test_there_is_a_pause_point_in_every_step(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    control = Silent()
+def test_every_step_is_reported(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    steps: list[int] = []
     pool.initialise(1, CONFIG.seed)
-    fit(tiny_base, pool, 1, SUPERVISED, CONFIG, control)
-    assert control.pause_points >= len(control.losses) > 0
+    report = fit(tiny_base, pool, 1, SUPERVISED, CONFIG, lambda step, *_: steps.append(step))
+    assert steps == list(range(1, report.steps + 1))
 
 
 def test_examples_that_are_all_too_long_are_refused(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from adapters_store.base_model import BaseModel
@@ -101,6 +102,14 @@ def test_too_few_rows_are_fitted_without_a_proof(job: Job, tmp_path: Path) -> No
     assert result.evaluation.held_out_rows == 0
     assert "fitting the training rows" not in {p.phase for p in progress}
     assert load_file(result.adapter / "adapter_model.safetensors")
+
+
+def test_a_bfloat16_base_is_measured_and_gets_a_bfloat16_adapter(job: Job, tmp_path: Path) -> None:
+    quick = replace(job, dtype="bfloat16", training=TrainingConfig(max_steps=1, min_passes=1))
+    result, _ = run(quick, freeze("ann", EXAMPLES[:2]), tmp_path / "run")
+    tensors = load_file(result.adapter / "adapter_model.safetensors").values()
+    assert {tensor.dtype for tensor in tensors} == {torch.bfloat16}
+    assert result.evaluation.anchor_kl >= 0
 
 
 def test_a_base_model_that_is_not_there_fails_with_the_reason(job: Job, tmp_path: Path) -> None:

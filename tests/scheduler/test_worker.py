@@ -17,6 +17,7 @@ from scheduler.records import Progress
 from scheduler.worker import Worker
 from tests.scheduler.builders import make_dataset, make_job
 from tests.scheduler.evaluations import GOOD
+from tests.scheduler.fake_trainer import MANY_STEPS
 
 ROOT = Path(__file__).parents[2]
 FAKE = "tests.scheduler.fake_trainer"
@@ -26,9 +27,9 @@ import sys
 from pathlib import Path
 from scheduler.worker import Worker
 from tests.scheduler.builders import make_dataset, make_job
-root = Path(sys.argv[1])
-Worker(root / "jobs", lambda: False, 60.0, module="tests.scheduler.fake_trainer").run(
-    make_job("wait_for_the_end", root),
+root, behaviour, is_busy = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "busy"
+Worker(root / "jobs", lambda: is_busy, 60.0, module="tests.scheduler.fake_trainer").run(
+    make_job(behaviour, root),
     make_dataset(),
     destination=root,
     on_progress=lambda progress: None,
@@ -51,6 +52,14 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def linux_state(pid: int) -> str:
+    """The kernel's letter for what a process does: T is stopped, Z ended; none when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @dataclass
@@ -89,6 +98,22 @@ class Bench:
 
     def child_pid(self) -> int:
         return int((self.root / "pid").read_text())
+
+    def chat(self, polls: int) -> list[int]:
+        """Be busy for so many polls once the child was heard; return how much was heard at each."""
+        heard: list[int] = []
+
+        def is_busy() -> bool:
+            if self.heard:
+                heard.append(len(self.heard))
+            return 0 < len(heard) <= polls
+
+        self.is_busy = is_busy
+        return heard
+
+    def parent(self, behaviour: str, chat: str) -> subprocess.Popen[bytes]:
+        """Start another process that runs the worker, busy or idle."""
+        return subprocess.Popen([sys.executable, "-c", ORPHANED, str(self.root), behaviour, chat])
 
 
 @pytest.fixture
@@ -172,23 +197,35 @@ def test_a_cancelled_run_kills_the_child(bench: Bench) -> None:
     assert not is_alive(bench.child_pid())
 
 
-def test_the_child_pauses_and_resumes_as_chat_comes_and_goes(bench: Bench) -> None:
-    bench.is_busy = lambda: not bench.heard
-    bench.run("obey")
-    assert [progress.phase for progress in bench.heard] == ["told to pause", "told to resume"]
+def test_the_child_stands_still_while_people_chat(bench: Bench) -> None:
+    heard = bench.chat(polls=50)
+    bench.run("take_many_steps")
+    assert heard[5] == heard[50] < MANY_STEPS
+    assert [progress.step for progress in bench.heard] == list(range(1, MANY_STEPS + 1))
 
 
-def test_time_spent_paused_does_not_count(bench: Bench) -> None:
-    chat_ends: list[float] = []
+def test_time_spent_paused_does_not_count_towards_the_timeout(bench: Bench) -> None:
+    bench.timeout = 3.0
+    heard = bench.chat(polls=160)
+    begun = time.monotonic()
+    bench.run("take_many_steps")
+    assert len(heard) > 160
+    assert time.monotonic() - begun > bench.timeout
 
-    def chat_for_a_while_after_the_pause() -> bool:
-        if bench.heard and not chat_ends:
-            chat_ends.append(time.monotonic() + 1.5)
-        return not chat_ends or time.monotonic() < chat_ends[0]
 
-    bench.timeout = 1.0
-    bench.is_busy = chat_for_a_while_after_the_pause
-    assert bench.run("obey").evaluation == GOOD
+def test_device_seconds_leave_pauses_out(bench: Bench) -> None:
+    bench.chat(polls=50)
+    begun = time.monotonic()
+    result = bench.run("take_many_steps")
+    assert 0.3 < result.usage["device_seconds"] < time.monotonic() - begun - 0.8
+
+
+def test_a_stopped_child_is_killed_when_its_run_is_cancelled(bench: Bench) -> None:
+    heard = bench.chat(polls=1000)
+    bench.is_cancelled = lambda: len(heard) > 5
+    with pytest.raises(TrainingCancelledError):
+        bench.run("hear_nothing")
+    assert not is_alive(bench.child_pid())
 
 
 def test_a_child_that_lingers_after_its_result_is_killed(bench: Bench) -> None:
@@ -197,13 +234,29 @@ def test_a_child_that_lingers_after_its_result_is_killed(bench: Bench) -> None:
 
 
 def test_the_child_hears_when_the_parent_is_killed(bench: Bench) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", ORPHANED, str(bench.root)])
+    parent = bench.parent("wait_for_the_end", "idle")
     try:
         eventually((bench.root / "pid").exists)
     finally:
         parent.kill()
         parent.wait()
     eventually((bench.root / "end of input").exists)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a stopped child stays stopped")
+def test_a_stopped_child_ends_with_its_parent(bench: Bench) -> None:
+    def is_stopped() -> bool:
+        text = pid_file.read_text() if pid_file.exists() else ""
+        return bool(text) and linux_state(int(text)) == "T"
+
+    pid_file = bench.root / "pid"
+    parent = bench.parent("live_with_the_parent", "busy")
+    try:
+        eventually(is_stopped)
+    finally:
+        parent.kill()
+        parent.wait()
+    eventually(lambda: linux_state(bench.child_pid()) in ("", "Z"))
 
 
 def test_sweeping_removes_what_a_crash_left(bench: Bench) -> None:

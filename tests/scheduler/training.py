@@ -1,21 +1,7 @@
-"""Examples and a silent control for tests that train the tiny model."""
+"""Examples for tests that train the tiny model."""
 
 from feedback.curate import example_id
 from feedback.records import ExampleKind, Message, TrainingExample
-
-
-class Silent:
-    """Counts steps and pauses, and never waits."""
-
-    def __init__(self) -> None:
-        self.losses: list[float] = []
-        self.pause_points = 0
-
-    def wait_while_paused(self) -> None:
-        self.pause_points += 1
-
-    def report(self, step: int, steps: int, loss: float) -> None:
-        self.losses.append(loss)
 
 
 def make_example(

@@ -1,0 +1,194 @@
+"""One training job from its files to an adapter and a report: fit, prove, fit on all, measure.
+
+Runs in the training child, which has one job and the whole process. Opens no database.
+"""
+
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from adapters_store.base_model import BaseModel, load_base_model
+from adapters_store.files import WEIGHTS_FILE
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from adapters_store.peft_config import write_peft_config
+from feedback.dataset import read as read_dataset
+from feedback.records import Dataset, TrainingExample
+from scheduler.evaluate import AnchorReport, anchor_report, example_losses
+from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
+from scheduler.parent_line import ParentLine
+from scheduler.records import Evaluation
+from scheduler.trainers.attention import use_grouped_attention
+from scheduler.trainers.loop import FitReport, fit
+
+CANDIDATE, INCUMBENT = 1, 2
+NUM_SLOTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutReport:
+    """Losses on rows that the fit has not seen yet, and those of the version in use on the ones
+    that it never saw either. None where there are no such rows."""
+
+    rows: int = 0
+    wins: int = 0
+    base: float | None = None
+    proof: float | None = None
+    incumbent_rows: int = 0
+    incumbent: float | None = None
+    proof_on_incumbent_rows: float | None = None
+
+
+def train(folder: Path, parent: ParentLine) -> None:
+    """Work the job in `folder`: fit on a split, prove, fit on everything, write, measure."""
+    job = read_job(folder)
+    dataset = read_dataset(folder / DATASET_FILE)
+    _make_deterministic(job)
+    base = _load_base(job)
+    use_grouped_attention(base.model)
+    # float32 adapters train well on a bfloat16 base; they are rounded to its type when written.
+    pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
+    pool.initialise(CANDIDATE, job.training.seed)
+
+    reports, held_out = [], HeldOutReport()
+    if dataset.held_out and dataset.train:
+        parent.enter("fitting the training rows", 0.05, 0.6)
+        reports.append(fit(base, pool, CANDIDATE, dataset.train, job.training, parent.report))
+        held_out = _measure_held_out(base, pool, dataset, job)
+    parent.enter("fitting all rows", 0.6 if reports else 0.05, 0.85)
+    reports.append(fit(base, pool, CANDIDATE, dataset.examples, job.training, parent.report))
+    _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
+
+    parent.enter("measuring drift", 0.85, 1.0)
+    drift = anchor_report(base, pool, CANDIDATE, Path(job.anchors_cache))
+    write_result(
+        folder,
+        _evaluation(reports, held_out, drift),
+        _usage(base, pool),
+        tuple(pool.layers),
+    )
+
+
+def _load_base(job: Job) -> BaseModel:
+    return load_base_model(
+        job.base_path,
+        name=job.base_model,
+        revision=job.base_revision,
+        device=torch.device(job.device),
+        dtype=getattr(torch, job.dtype),
+    )
+
+
+def _make_deterministic(job: Job) -> None:
+    # Read by cuBLAS when it starts; without it torch refuses determinism on CUDA.
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(job.training.seed)
+    torch.use_deterministic_algorithms(True)
+    # Nothing here reads memory before writing it; filling it first costs a pass over every tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _measure_held_out(
+    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: Job
+) -> HeldOutReport:
+    # A correction can make a supervised row and a pair: it is one judgement all the same.
+    judgements = list({(e.prompt, e.chosen): e for e in dataset.held_out}.values())
+
+    def losses(slot: int) -> list[float | None]:
+        return example_losses(base, pool, slot, judgements, job.training.max_tokens)
+
+    rows = [
+        (example, before, after)
+        for example, before, after in zip(
+            judgements, losses(NO_ADAPTER), losses(CANDIDATE), strict=True
+        )
+        if before is not None and after is not None
+    ]
+    if not rows:
+        return HeldOutReport()
+    unseen, incumbent = _measure_incumbent(base, pool, [row[0] for row in rows], job)
+    return HeldOutReport(
+        rows=len(rows),
+        wins=sum(after < before for _, before, after in rows),
+        base=_mean([before for _, before, _ in rows]),
+        proof=_mean([after for _, _, after in rows]),
+        incumbent_rows=len(unseen),
+        incumbent=incumbent,
+        proof_on_incumbent_rows=_mean([after for e, _, after in rows if e.id in unseen]),
+    )
+
+
+def _measure_incumbent(
+    base: BaseModel, pool: AdapterPool, examples: list[TrainingExample], job: Job
+) -> tuple[set[str], float | None]:
+    """The rows that the version in use was not trained on, and its mean loss there."""
+    unseen = [e for e in examples if e.id not in job.incumbent_example_ids]
+    if job.incumbent is None or not unseen:
+        return set(), None
+    pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
+    losses = example_losses(base, pool, INCUMBENT, unseen, job.training.max_tokens)
+    return {e.id for e in unseen}, _mean([loss for loss in losses if loss is not None])
+
+
+def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -> None:
+    """Write the candidate, then read it back: what is measured is what will be served."""
+    folder.mkdir()
+    save_file(pool.read(CANDIDATE, base.dtype), folder / WEIGHTS_FILE)
+    write_peft_config(
+        folder,
+        lora=job.lora,
+        base_model=job.base_model,
+        base_revision=job.base_revision,
+        targets=pool.target_modules,
+    )
+    _hold_as_served(pool, base)
+    pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
+
+
+def _hold_as_served(pool: AdapterPool, base: BaseModel) -> None:
+    """Hold the slots in the base's format; replies would cast float32 ones again at every token."""
+    for parameter in (*pool.a_parameters(), *pool.b_parameters()):
+        parameter.data = parameter.data.to(base.dtype)
+
+
+def _evaluation(
+    reports: list[FitReport], held_out: HeldOutReport, drift: AnchorReport
+) -> Evaluation:
+    return Evaluation(
+        held_out_rows=held_out.rows,
+        held_out_wins=held_out.wins,
+        held_out_loss_base=held_out.base,
+        held_out_loss_proof=held_out.proof,
+        incumbent_rows=held_out.incumbent_rows,
+        incumbent_loss=held_out.incumbent,
+        incumbent_rows_loss_proof=held_out.proof_on_incumbent_rows,
+        anchor_kl=drift.kl,
+        repetition_base=drift.repetition_base,
+        repetition_candidate=drift.repetition_adapter,
+        train_loss_before=reports[0].loss_before,
+        train_loss_after=reports[-1].loss_after,
+        steps=sum(report.steps for report in reports),
+    )
+
+
+def _usage(base: BaseModel, pool: AdapterPool) -> dict[str, Any]:
+    """What the run took; memory is that of the device which trained."""
+    if base.device.type == "cuda":
+        peak, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
+    else:
+        peak, name = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "cpu"
+    return {
+        "device": name,
+        "peak_memory_bytes": peak,
+        "trainable_parameters": pool.slot_parameters,
+        "trainable_share": pool.slot_parameters / base.num_parameters,
+    }
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
