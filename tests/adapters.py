@@ -28,11 +28,19 @@ def random_adapter(
 
 
 def publish_random_adapter(
-    files: AdapterFiles, shapes: Mapping[str, tuple[int, int]], seed: int
+    files: AdapterFiles,
+    shapes: Mapping[str, tuple[int, int]],
+    seed: int,
+    *,
+    lora: LoraConfig = LORA,
+    scale: float = 0.3,
+    dtype: torch.dtype = torch.float32,
 ) -> AdapterVersion:
     """Put a random adapter on disk and return the version that names it."""
     staged = files.stage()
-    save_file(random_adapter(shapes, seed), staged / "adapter_model.safetensors")
+    tensors = random_adapter(shapes, seed, scale, lora.rank)
+    rounded = {name: tensor.to(dtype) for name, tensor in tensors.items()}
+    save_file(rounded, staged / "adapter_model.safetensors")
     published = files.publish(staged)
     return AdapterVersion(
         user_id=f"u{seed}",
@@ -43,7 +51,7 @@ def publish_random_adapter(
         size_bytes=published.size_bytes,
         base_model="tiny",
         base_revision="r0",
-        lora=LORA,
+        lora=lora,
         created_at=0.0,
         created_by="test",
     )

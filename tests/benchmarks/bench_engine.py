@@ -1,0 +1,215 @@
+"""The engine on the real model: mixed adapters against none, and both against PEFT.
+
+    python -m tests.benchmarks.bench_engine
+
+Greedy, 16 requests at once, in process. All variants take turns within one run and medians are
+compared, because machines are noisy. Keep the machine quiet meanwhile.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+import torch
+from rich.console import Console
+
+from adapters_store.base_model import BaseModel, choose_device, choose_dtype, load_base_model
+from adapters_store.embedded import ResolvedModel, resolve_model
+from adapters_store.files import AdapterFiles
+from adapters_store.lora import linear_shapes
+from adapters_store.records import AdapterVersion, LoraConfig
+from server.cli_views import model_progress
+from server.engine.engine import Engine, EngineConfig
+from server.engine.records import SamplingParams
+from server.settings import Settings
+from tests.adapters import publish_random_adapter
+from tests.benchmarks.peft_mixed import peft_tokens_per_second
+from tests.benchmarks.report import machine, markdown_table, write_section
+
+REQUESTS = 16
+NEW_TOKENS = 64
+ROUNDS = 5
+LOADS = 100
+HISTORY_TOKENS = 2000
+QUESTION = "Tell me about the sea, its colours and the people who live by it."
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table."""
+
+    name: str
+    measured: str
+    wanted: str = ""
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    settings = Settings()
+    with model_progress(Console()) as show:
+        model = resolve_model(settings.model, settings.model_cache, show)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(model, settings.lora, Path(folder))
+    rows = [(figure.name, figure.measured, figure.wanted) for figure in figures]
+    text = f"Measured on {machine()}.\n\n" + markdown_table(("figure", "measured", "wanted"), rows)
+    print(text)
+    if "--no-write" not in sys.argv:
+        write_section("engine", text)
+
+
+def measure(model: ResolvedModel, lora: LoraConfig, folder: Path) -> list[Figure]:
+    """Every figure, one after the other."""
+    files = AdapterFiles(folder)
+    base = load(model)
+    shapes = linear_shapes(base.model, lora.targets)
+    adapters = [publish(files, shapes, lora, seed) for seed in range(LOADS)]
+    paths = [folder / version.folder for version in adapters[:REQUESTS]]
+    engine = Engine(base, lora, files, EngineConfig(max_batch_size=REQUESTS))
+    engine.start()
+    try:
+        figures = [
+            *measure_throughput(engine, adapters),
+            *measure_prefix_reuse(engine),
+            *measure_loading(engine, adapters),
+        ]
+        ours = tokens_per_second(engine, adapters[:REQUESTS])
+    finally:
+        engine.stop()
+    peft = peft_tokens_per_second(load(model), lora, paths, QUESTION, NEW_TOKENS)
+    figures.append(
+        Figure("tokens/s of PEFT's mixed batch (`adapter_names`), 16 adapters", f"{peft:.0f}")
+    )
+    figures.append(Figure("ours ÷ PEFT's, 16 adapters", f"{ours / peft:.1f}", "at least 5"))
+    return figures
+
+
+def load(model: ResolvedModel) -> BaseModel:
+    """The base model as the server loads it."""
+    device = choose_device("auto")
+    return load_base_model(
+        model.path,
+        name=model.name,
+        revision=model.revision,
+        device=device,
+        dtype=choose_dtype("auto", device),
+    )
+
+
+def publish(
+    files: AdapterFiles, shapes: dict[str, tuple[int, int]], lora: LoraConfig, seed: int
+) -> AdapterVersion:
+    """A random adapter of this deployment's shape."""
+    return publish_random_adapter(files, shapes, seed, lora=lora, scale=0.02, dtype=torch.bfloat16)
+
+
+def measure_throughput(engine: Engine, adapters: Sequence[AdapterVersion]) -> list[Figure]:
+    """Tokens per second with and without adapters, and the two prefills."""
+    bare: list[None] = [None] * REQUESTS
+    mixed = list(adapters[:REQUESTS])
+    rates: dict[str, list[float]] = {"bare": [], "mixed": []}
+    prefills: dict[str, list[float]] = {"bare": [], "mixed": []}
+    for versions in (bare, mixed):
+        tokens_per_second(engine, versions)  # warm
+    for _ in range(ROUNDS):
+        for name, versions in (("bare", bare), ("mixed", mixed)):
+            rates[name].append(tokens_per_second(engine, versions))
+            prefills[name].append(prefill_seconds(engine, versions))
+    base, ours = median(rates["bare"]), median(rates["mixed"])
+    slower = median(prefills["mixed"]) / median(prefills["bare"])
+    return [
+        Figure(f"tokens/s, {REQUESTS} requests without adapters", f"{base:.0f}"),
+        Figure(f"tokens/s, {REQUESTS} requests with {REQUESTS} adapters", f"{ours:.0f}"),
+        Figure("the second ÷ the first", f"{ours / base:.2f}", "at least 0.90"),
+        Figure("prefill with adapters ÷ without, time", f"{slower:.2f}", "at most 1.15"),
+    ]
+
+
+def measure_prefix_reuse(engine: Engine) -> list[Figure]:
+    """First token of a turn behind a long history, with and without what was cached."""
+    history = [7 + i % 4000 for i in range(HISTORY_TOKENS)]
+    new = engine.base.renderer.text_ids("And what then?")
+    cold, warm = [], []
+    for round_ in range(3):
+        prompt = [round_ + 10, *history]
+        cold.append(seconds_to_first_token(engine, [*prompt, *new]))
+        warm.append(seconds_to_first_token(engine, [*prompt, *new, *new]))
+    ratio = median(warm) / median(cold)
+    return [
+        Figure(f"first token behind {HISTORY_TOKENS} tokens of history", f"{median(cold):.2f} s"),
+        Figure("the same with prefix reuse ÷ without", f"{ratio:.3f}", "at most 0.15"),
+    ]
+
+
+def measure_loading(engine: Engine, adapters: Sequence[AdapterVersion]) -> list[Figure]:
+    """From the page cache of the disk to memory, ready to be bound to a row."""
+    seconds = []
+    for version in adapters:
+        began = time.perf_counter()
+        engine.adapters.lease(version).result()
+        seconds.append(time.perf_counter() - began)
+    share = engine.adapters.resident_bytes / sum(version.size_bytes for version in adapters)
+    for version in adapters:
+        engine.adapters.release(version)
+    return [
+        Figure(
+            f"cold adapter to memory, {LOADS} loads: median, 99th percentile",
+            f"{1e3 * median(seconds):.1f} ms, {1e3 * quantiles(seconds, n=100)[-1]:.1f} ms",
+            "99th at most 20 ms",
+        ),
+        Figure("memory per adapter ÷ its files' size", f"{share:.2f}", "0.90–1.10"),
+    ]
+
+
+def tokens_per_second(engine: Engine, versions: Sequence[AdapterVersion | None]) -> float:
+    """All requests at once, from submission to the last token."""
+    seconds = timed(lambda: ask_all(engine, versions, NEW_TOKENS))
+    return len(versions) * NEW_TOKENS / seconds
+
+
+def prefill_seconds(engine: Engine, versions: Sequence[AdapterVersion | None]) -> float:
+    """One token each behind a prompt that nothing is cached of."""
+    return timed(lambda: ask_all(engine, versions, 1))
+
+
+def seconds_to_first_token(engine: Engine, prompt: Sequence[int]) -> float:
+    """One request alone."""
+    params = SamplingParams(temperature=0, max_tokens=1, ignore_eos=True)
+
+    async def ask() -> None:
+        async for _ in engine.submit(prompt, params, None, user="one"):
+            pass
+
+    return timed(lambda: asyncio.run(ask()))
+
+
+def ask_all(engine: Engine, versions: Sequence[AdapterVersion | None], tokens: int) -> None:
+    """Submit one request per version and read all replies."""
+    params = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True)
+    renderer = engine.base.renderer
+
+    async def ask(index: int, version: AdapterVersion | None) -> None:
+        # The time in front keeps prompts apart: nothing of them is cached.
+        text = renderer.text_ids(f"{time.monotonic_ns() + index} {QUESTION}")
+        async for _ in engine.submit(text, params, version, user=str(index)):
+            pass
+
+    async def gather() -> None:
+        await asyncio.gather(*(ask(i, version) for i, version in enumerate(versions)))
+
+    asyncio.run(gather())
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Seconds of wall-clock time."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
