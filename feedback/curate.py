@@ -6,7 +6,7 @@ from. A dislike alone trains nothing: it says what is wrong, not what would be r
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -60,10 +60,7 @@ def examples(
     Judgements of anything but finished chat turns are left out. `created_at` is the time of the
     turn; examples of equal content are merged into one that names all its sources.
     """
-    known = {each.id: each for each in interactions if each.is_learnable}
-    applied = sorted(
-        (each for each in feedback if _is_usable(each, known)), key=lambda each: _age(each)
-    )
+    known, applied = _usable(interactions, feedback)
     by_prompt: dict[Prompt, list[_Opinion]] = defaultdict(list)
     for opinion in _opinions(known, applied):
         by_prompt[_prompt(opinion.interaction)].append(opinion)
@@ -73,6 +70,23 @@ def examples(
             made.extend(_examples_of(target, opinions))
     made.extend(_chosen_pairs(known, applied))
     return _merged(made)
+
+
+def judgements_behind(
+    example_ids: Container[str], interactions: Iterable[Interaction], feedback: Iterable[Feedback]
+) -> tuple[Feedback, ...]:
+    """The judgements that made the examples with these ids and still stand, by age.
+
+    A dislike is never among them: alone it trains nothing. Unlike `examples` this compares no
+    texts, so it is quick.
+    """
+    known, applied = _usable(interactions, feedback)
+    targets = (_target(opinion) for opinion in _opinions(known, applied))
+    made = [_target_example(each) for each in targets if each is not None]
+    made.extend(_chosen_pairs(known, applied))
+    wanted = [each for each in made if each.id in example_ids]
+    named = {(each.user_id, name) for each in wanted for name in each.feedback_ids}
+    return tuple(each for each in applied if (each.user_id, each.id) in named)
 
 
 def example_id(
@@ -87,6 +101,17 @@ def example_id(
     turns = [[message.role, message.content] for message in prompt]
     content = [kind.value, turns, chosen, rejected, float(weight), revised_from]
     return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+def _usable(
+    interactions: Iterable[Interaction], feedback: Iterable[Feedback]
+) -> tuple[dict[str, Interaction], list[Feedback]]:
+    """The turns that may teach by their ids, and the judgements of those by age."""
+    known = {each.id: each for each in interactions if each.is_learnable}
+    applied = sorted(
+        (each for each in feedback if _is_usable(each, known)), key=lambda each: _age(each)
+    )
+    return known, applied
 
 
 def _is_usable(feedback: Feedback, known: dict[str, Interaction]) -> bool:
@@ -134,8 +159,7 @@ def _standing(targets: list[_Target]) -> list[_Target]:
 def _examples_of(target: _Target, opinions: list[_Opinion]) -> Iterator[TrainingExample]:
     """The target itself, and the pairs it makes with replies to the same prompt."""
     own = target.interaction
-    original = own.reply if target.source == "correction" else None
-    yield _example(own, target.reply, None, target.source, (own,), (target.feedback,), original)
+    yield _target_example(target)
     if target.source == "correction" and _differ(target.reply, own.reply):
         yield _example(own, target.reply, own.reply, "correction", (own,), (target.feedback,))
     for earlier in opinions:
@@ -154,6 +178,12 @@ def _examples_of(target: _Target, opinions: list[_Opinion]) -> Iterator[Training
                 (own, other),
                 (target.feedback, earlier.rated),
             )
+
+
+def _target_example(target: _Target) -> TrainingExample:
+    own = target.interaction
+    original = own.reply if target.source == "correction" else None
+    return _example(own, target.reply, None, target.source, (own,), (target.feedback,), original)
 
 
 def _chosen_pairs(

@@ -1,4 +1,7 @@
-"""What exists once the base model is loaded: the engine that answers, the scheduler that trains."""
+"""What exists once the base model is loaded: the engine that answers, the scheduler that trains.
+
+Importing it takes seconds, because it brings PyTorch.
+"""
 
 import os
 import time
@@ -11,34 +14,17 @@ import torch
 
 from adapters_store.base_model import choose_device, choose_dtype, load_base_model
 from adapters_store.embedded import ResolvedModel
-from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion, LoraConfig
-from adapters_store.registry import Registry
 from adapters_store.validate import validate_adapter
-from feedback.log import FeedbackLog
 from scheduler.candidates import Candidates
 from scheduler.pipeline import Pipeline
 from scheduler.publication import Publisher
 from scheduler.records import PipelineConfig
-from scheduler.runs import RunStore
 from scheduler.service import SchedulerService
 from scheduler.worker import Worker
-from server.data_folder import DataFolder
-from server.database import SharedDatabase
 from server.engine.engine import Engine, EngineConfig
 from server.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything that is kept: the database and what reads and writes it, and the files."""
-
-    folder: DataFolder
-    database: SharedDatabase
-    log: FeedbackLog
-    registry: Registry
-    files: AdapterFiles
-    runs: RunStore
+from server.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +72,9 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
         max_batch_size=settings.max_batch_size,
         queue_limit=settings.queue_limit,
         context_length=settings.context_length,
+        prefill_chunk=settings.prefill_chunk,
+        adapter_cache_bytes=settings.adapter_cache_mb << 20,
+        prefix_cache_bytes=settings.prefix_cache_mb << 20,
     )
     engine = Engine(base, settings.lora, stores.files, config)
     pipeline_config = PipelineConfig(
@@ -113,7 +102,7 @@ def verify_adapter(folder: Path, *, model: ResolvedModel, lora: LoraConfig, engi
         lora=lora,
         base_model=model.name,
         base_revision=model.revision,
-        shapes=engine.pool.shapes,
+        shapes=engine.shapes,
     )
 
 

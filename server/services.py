@@ -7,21 +7,20 @@ import logging
 import secrets
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from adapters_store.embedded import resolve_model
-from adapters_store.files import AdapterFiles
-from adapters_store.registry import Registry
-from feedback.log import FeedbackLog
 from scheduler.candidates import Candidates
-from scheduler.runs import RunStore
 from server.accounts import Accounts
 from server.data_folder import DataFolder
-from server.database import SharedDatabase
 from server.errors import NotReadyError
 from server.identity import IdentityRules
 from server.metrics import Metrics
-from server.runtime import Runtime, Stores, load_runtime
 from server.settings import Settings
+from server.stores import open_stores
+
+if TYPE_CHECKING:
+    from server.runtime import Runtime
 
 _DAY = 86400.0
 
@@ -43,7 +42,7 @@ class Services:
         self.settings = settings
         folder = DataFolder(settings.data_dir)
         try:
-            self.stores = _open_stores(folder)
+            self.stores = open_stores(folder)
             self.accounts = Accounts(self.stores.database)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
@@ -68,7 +67,7 @@ class Services:
         return self._runtime is not None and not self.is_draining
 
     @property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> "Runtime":
         """The loaded model at work. Raises `NotReadyError` before that, or where loading failed."""
         if self._runtime is None:
             raise NotReadyError(self.failure or "The model is still being loaded. Try again soon.")
@@ -123,6 +122,9 @@ class Services:
     def _load(self) -> None:
         try:
             model = resolve_model(self.settings.model, self.settings.model_cache, _log_progress)
+            # Imported here: it brings PyTorch, and pages and accounts need not wait for that.
+            from server.runtime import load_runtime
+
             runtime = load_runtime(self.settings, model, self.stores)
             with self._installing:
                 if not self._is_stopped:
@@ -134,18 +136,6 @@ class Services:
             self.failure = f"The model could not be loaded: {error}"
         finally:
             self._is_settled.set()
-
-
-def _open_stores(folder: DataFolder) -> Stores:
-    database = SharedDatabase(folder.database)
-    return Stores(
-        folder=folder,
-        database=database,
-        log=FeedbackLog(database),
-        registry=Registry(database),
-        files=AdapterFiles(folder.adapters),
-        runs=RunStore(database),
-    )
 
 
 def _identity_rules(settings: Settings) -> IdentityRules:

@@ -57,7 +57,7 @@ def why_port_is_taken(host: str, port: int) -> str | None:
 
 
 def _serve(settings: Settings, console: Console) -> int:
-    # Imported here: they bring PyTorch, which takes seconds.
+    # Imported here: they take a second or two, and a port that is taken is said at once.
     with console.status("Starting …"):
         from server.serve import HttpServer
         from server.services import Services
@@ -67,6 +67,7 @@ def _serve(settings: Settings, console: Console) -> int:
     def on_listening(url: str) -> None:
         # Not wrapped: a link in two lines cannot be clicked.
         console.print(welcome(url, services.new_admin_key), soft_wrap=True)
+        console.print("Loading the model …", style="dim")
         threading.Thread(target=await_model, name="await-model", daemon=True).start()
 
     def await_model() -> None:

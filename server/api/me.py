@@ -5,9 +5,12 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
+from adapters_store.records import AdapterVersion
+from feedback.curate import judgements_behind
 from server import erasure, export
 from server.api.shapes import Json, run_json
 from server.auth import App, User
+from server.stores import Stores
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
 
@@ -16,19 +19,13 @@ router = APIRouter(prefix="/v1/me", tags=["me"])
 def read_me(user: User, services: App) -> Json:
     """Which adapter answers me, what it learned from, and how its training is going."""
     stores = services.stores
-    counts = stores.log.counts(user.id)
     active = stores.registry.active(user.id)
     run = stores.runs.open_run(user.id) or stores.runs.last_run(user.id)
     return {
         "user": {"id": user.id, "name": user.name},
         "adapter": active.label if active else "base",
-        "learned": {
-            "corrections": counts.corrections,
-            "liked": counts.liked,
-            "disliked": counts.disliked,
-            "pairs": counts.pairs,
-        },
-        "counts": asdict(counts),
+        "learned": _learned(stores, user.id, active),
+        "counts": asdict(stores.log.counts(user.id)),
         "training": run_json(run) if run else None,
         "frozen": stores.registry.is_frozen(user.id),
         "is_admin": user.is_admin,
@@ -49,3 +46,14 @@ def erase_me(user: User, services: App) -> Json:
     """
     erase = erasure.erase_data if user.is_admin else erasure.erase_account
     return {"object": "user.erased", "id": user.id, "erased": erase(services, user)}
+
+
+def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
+    """What the version in use learned from: its rows, and the judgements behind them."""
+    rows = frozenset(active.example_ids) if active else frozenset()
+    judgements = judgements_behind(rows, *stores.log.judged(user_id)) if rows else ()
+    return {
+        "rows": len(rows),
+        "judgements": len(judgements),
+        "corrections": sum(each.correction is not None for each in judgements),
+    }

@@ -14,7 +14,6 @@ from server.api.wire import MAX_ID_LENGTH, FeedbackRequest
 from server.auth import App, Caller, User, named_by_frontend
 from server.bodies import StrictRoute
 from server.errors import RequestError
-from server.identity import BodyIdentity
 from server.services import Services
 
 MAX_PAGE = 1000
@@ -90,12 +89,7 @@ def _judging_user(
     """Whose judgement it is; a frontend's user may judge before the first reply is stored."""
     if not caller.is_frontend:
         return caller
-    named = BodyIdentity(
-        safety_identifier=body.safety_identifier,
-        user=body.user,
-        metadata_user_id=(body.metadata or {}).get("user_id"),
-    )
-    external_id = named_by_frontend(request, services, named)
+    external_id = named_by_frontend(request, services, body.identity)
     if external_id is None:
         raise RequestError(400, "Say whose judgement this is.", param="user")
     try:

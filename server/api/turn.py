@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
@@ -19,11 +20,12 @@ from feedback.records import InteractionKind, Message
 from server.accounts import Account
 from server.api.wire import ChatRequest, version_number
 from server.auth import named_by_frontend
-from server.engine.sequence import SamplingParams
+from server.engine.records import SamplingParams
 from server.errors import ModelNotFoundError, RequestError
-from server.identity import BodyIdentity
-from server.runtime import Runtime
 from server.services import Services
+
+if TYPE_CHECKING:
+    from server.runtime import Runtime
 
 MAX_LABEL_LENGTH = 256
 _CHAT_ID_HEADERS = ("x-loralei-chat-id", "x-openwebui-chat-id", "chatui-conversation-id")
@@ -176,12 +178,7 @@ def _user(
 ) -> Account | None:
     if not caller.is_frontend:
         return caller
-    named = BodyIdentity(
-        safety_identifier=body.safety_identifier,
-        user=body.user,
-        metadata_user_id=(body.metadata or {}).get("user_id"),
-    )
-    external_id = named_by_frontend(request, services, named)
+    external_id = named_by_frontend(request, services, body.identity)
     if external_id is None:
         return None
     return services.accounts.acting_user(caller, external_id, now)
@@ -189,7 +186,7 @@ def _user(
 
 def _adapter(
     services: Services,
-    runtime: Runtime,
+    runtime: "Runtime",
     user: Account | None,
     kind: InteractionKind,
     body: ChatRequest,
@@ -211,7 +208,7 @@ def _adapter(
     return _serving(services, runtime, user)
 
 
-def _serving(services: Services, runtime: Runtime, user: Account) -> AdapterVersion | None:
+def _serving(services: Services, runtime: "Runtime", user: Account) -> AdapterVersion | None:
     """The user's version in use; where its files are damaged, the newest sound ancestor."""
     registry, files = services.stores.registry, services.stores.files
     version = registry.active(user.id)

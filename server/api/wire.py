@@ -16,6 +16,7 @@ from pydantic import (
 
 from adapters_store.records import BASE
 from feedback.records import Message
+from server.identity import BodyIdentity
 
 MAX_MESSAGES = 1000
 MAX_CHOICES = 8
@@ -100,6 +101,23 @@ UserField = Annotated[
 ]
 
 
+class IdentifiedRequest(WireModel):
+    """A body that may name the user whom it is about."""
+
+    metadata: Metadata | None = None
+    safety_identifier: Annotated[str, StringConstraints(max_length=64)] | None = None
+    user: UserField = None
+
+    @property
+    def identity(self) -> BodyIdentity:
+        """The fields that may name the user, unchecked."""
+        return BodyIdentity(
+            safety_identifier=self.safety_identifier,
+            user=self.user,
+            metadata_user_id=(self.metadata or {}).get("user_id"),
+        )
+
+
 class WireMessage(WireModel):
     """One turn of the conversation."""
 
@@ -124,7 +142,7 @@ class ChatExtension(WireModel):
     memory: bool | None = None
 
 
-class ChatRequest(WireModel):
+class ChatRequest(IdentifiedRequest):
     """The body of `POST /v1/chat/completions`."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -143,9 +161,6 @@ class ChatRequest(WireModel):
     presence_penalty: Penalty | None = None
     ignore_eos: bool | None = None
     store: bool | None = None
-    metadata: Metadata | None = None
-    safety_identifier: Annotated[str, StringConstraints(max_length=64)] | None = None
-    user: UserField = None
     loralei: ChatExtension | None = None
 
 
@@ -186,7 +201,7 @@ Correction = Annotated[
 ]
 
 
-class FeedbackRequest(WireModel):
+class FeedbackRequest(IdentifiedRequest):
     """The body of `POST /v1/feedback`: at least one of value, correction, preference, comment."""
 
     target: ClientId
@@ -196,9 +211,6 @@ class FeedbackRequest(WireModel):
     preferred_over: ClientId | None = None
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
     reason: Annotated[str, StringConstraints(max_length=512)] | None = None
-    metadata: Metadata | None = None
-    safety_identifier: Annotated[str, StringConstraints(max_length=64)] | None = None
-    user: UserField = None
 
 
 class NewUser(WireModel):

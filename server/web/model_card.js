@@ -87,12 +87,17 @@ export function isTraining(me) {
 }
 
 function learnedText(me) {
-  const { corrections, liked, pairs } = me.learned;
-  const others = liked + pairs;
-  if (corrections + others === 0) return "Nothing learned yet. Judge a few replies and it will be.";
+  const { rows, judgements, corrections } = me.learned;
+  if (judgements > 0) return `Learned from ${judged(corrections, judgements - corrections)}.`;
+  if (rows > 0) return "What it learned from was changed or withdrawn since.";
+  if (me.adapter !== "base") return "Made elsewhere: it learned nothing from you.";
+  const told = judged(me.counts.corrections, me.counts.liked + me.counts.pairs);
+  return told ? `${told} so far, not learned from yet.` : "Nothing learned yet. Judge a few replies and it will be.";
+}
+
+function judged(corrections, others) {
   const parts = [corrections > 0 && plural(corrections, "correction"), others > 0 && plural(others, "other judgement")];
-  const judged = parts.filter(Boolean).join(" and ");
-  return me.adapter === "base" ? `${judged} so far, not learned from yet.` : `Learned from ${judged}.`;
+  return parts.filter(Boolean).join(" and ");
 }
 
 function runLines(run) {

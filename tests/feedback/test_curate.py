@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from feedback.curate import example_id, examples
+from feedback.curate import example_id, examples, judgements_behind
 from feedback.records import (
     ExampleKind,
     Feedback,
@@ -229,6 +229,34 @@ def test_equal_examples_are_merged_and_name_all_their_sources() -> None:
     (only,) = curated(rows)
     assert (only.interaction_ids, only.feedback_ids) == (("c1", "c2"), ("a", "b"))
     assert only.created_at == 101.0
+
+
+def behind(known: Sequence[TrainingExample], *rows: Interaction | Feedback) -> list[str]:
+    """Which judgements made the examples, by id."""
+    ids = {each.id for each in known}
+    turns = [each for each in rows if isinstance(each, Interaction)]
+    judged = [each for each in rows if isinstance(each, Feedback)]
+    return [each.id for each in judgements_behind(ids, turns, judged)]
+
+
+def test_judgements_are_found_by_the_examples_that_they_made() -> None:
+    turns = (turn(1, "Paris."), turn(2, "Lyon.", messages=PROMPT * 2), turn(3, "No idea."))
+    corrected = make_feedback("a", target="c1", correction="paris")
+    liked = make_feedback("b", target="c2", value=1)
+    chosen = make_feedback("c", target="c1", preferred_over="c3")
+    disliked = make_feedback("d", target="c3", value=-1)
+    rows = (*turns, corrected, liked, chosen, disliked)
+    assert behind(curated(rows), *rows) == ["a", "b", "c"]
+    assert behind(curated((*turns, corrected)), *rows) == ["a"]
+    assert behind((), *rows) == []
+
+
+def test_a_judgement_that_was_overruled_since_no_longer_counts() -> None:
+    liked = make_feedback("a", target="c1", value=1)
+    corrected = make_feedback("b", target="c1", correction="paris", at=300.0)
+    then = (turn(1, "Paris."), liked)
+    assert behind(curated(then), *then) == ["a"]
+    assert behind(curated(then), *then, corrected) == []
 
 
 def test_the_id_of_an_example_is_a_hash_of_what_trains() -> None:

@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.curate import example_id, examples
+from feedback.curate import example_id, examples, judgements_behind
 from feedback.records import ExampleKind, Feedback, Interaction
 from tests.feedback.strategies import interactions, judgements
 
@@ -72,3 +72,13 @@ def test_without_an_interaction_nothing_of_it_is_learned(
     gone = {each.id for each in turns[:1]}
     left = examples(turns[1:], feedback)
     assert not any(gone & set(each.interaction_ids) for each in left)
+
+
+@given(*HISTORIES)
+def test_the_judgements_behind_all_examples_include_all_that_they_name(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    made = [each for each in examples(turns, feedback) if each.source != "regenerated"]
+    named = {(each.user_id, name) for each in made for name in each.feedback_ids}
+    behind = judgements_behind({each.id for each in made}, turns, feedback)
+    assert named <= {(each.user_id, each.id) for each in behind}

@@ -72,6 +72,14 @@ def chat_body(text: str = "hello", **body: Any) -> dict[str, Any]:
 @contextmanager
 def running(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServer]:
     """Start a server on this model and data, with these settings, and stop it at the end."""
+    with listening(model, data_dir, **options) as server:
+        assert server.services.wait_until_loaded(START_SECONDS), server.services.failure
+        yield server
+
+
+@contextmanager
+def listening(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServer]:
+    """The same, without waiting for the model."""
     settings = Settings(model=str(model), data_dir=data_dir, port=0, **options)
     services = Services(settings)
     urls: queue.Queue[str] = queue.Queue()
@@ -80,7 +88,6 @@ def running(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServer]
     thread.start()
     try:
         url = urls.get(timeout=START_SECONDS)
-        assert services.wait_until_loaded(START_SECONDS), services.failure
         yield LiveServer(services, url, services.new_admin_key or services.cli_token)
     finally:
         server.should_exit = True

@@ -90,7 +90,7 @@ def test_what_is_exported_of_one_user_can_be_imported_for_another(
         made = admin.post(f"/v1/admin/users/{other.id}/feedback", content=lines)
         assert (made.status_code, made.json()["rows"]) == (201, 2)
     with live.client(other.key) as client:
-        assert client.get("/v1/me").json()["learned"]["corrections"] == 1
+        assert client.get("/v1/me").json()["counts"]["corrections"] == 1
 
 
 def test_an_import_that_is_not_json_lines_stores_nothing(live: LiveServer, person: Person) -> None:

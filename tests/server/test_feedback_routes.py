@@ -39,7 +39,7 @@ def test_a_correction_and_a_choice_are_taken(live: LiveServer, person: Person) -
         assert client.post("/v1/feedback", json=correction).status_code == 201
         choice = {"target": winner, "preferred_over": loser}
         assert client.post("/v1/feedback", json=choice).status_code == 201
-        counts = client.get("/v1/me").json()["learned"]
+        counts = client.get("/v1/me").json()["counts"]
     assert (counts["corrections"], counts["pairs"]) == (1, 1)
 
 

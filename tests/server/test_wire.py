@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from server.api.turn import sampling_params
 from server.api.wire import ChatRequest, FeedbackRequest, PromoteRequest, version_number
 from server.errors import param_name
+from server.identity import BodyIdentity
 
 KNOWN_FIELDS: dict[str, Any] = {
     "audio": None,
@@ -63,6 +64,13 @@ def blamed(error: ValidationError) -> str | None:
 
 def test_every_field_of_openai_is_accepted() -> None:
     assert chat(**KNOWN_FIELDS).n == 2
+
+
+def test_a_chat_and_a_judgement_name_their_user_in_the_same_fields() -> None:
+    fields = {"safety_identifier": "hash", "user": "ann", "metadata": {"user_id": "7"}}
+    judgement = FeedbackRequest.model_validate({"target": "c1", **fields})
+    assert chat(**fields).identity == judgement.identity == BodyIdentity("hash", "ann", "7")
+    assert chat().identity == BodyIdentity()
 
 
 def test_null_is_the_same_as_nothing() -> None:

@@ -1,0 +1,35 @@
+"""What is kept: the database with all that reads and writes it, and the files."""
+
+from dataclasses import dataclass
+
+from adapters_store.files import AdapterFiles
+from adapters_store.registry import Registry
+from feedback.log import FeedbackLog
+from scheduler.runs import RunStore
+from server.data_folder import DataFolder
+from server.database import SharedDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that outlives the process, in one data folder."""
+
+    folder: DataFolder
+    database: SharedDatabase
+    log: FeedbackLog
+    registry: Registry
+    files: AdapterFiles
+    runs: RunStore
+
+
+def open_stores(folder: DataFolder) -> Stores:
+    """Open and migrate the database, and what lies beside it."""
+    database = SharedDatabase(folder.database)
+    return Stores(
+        folder=folder,
+        database=database,
+        log=FeedbackLog(database),
+        registry=Registry(database),
+        files=AdapterFiles(folder.adapters),
+        runs=RunStore(database),
+    )
