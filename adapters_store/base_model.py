@@ -17,6 +17,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from adapters_store.errors import PromptError
+
 
 class ChatMessage(Protocol):
     """Anything with a role and a text."""
@@ -25,10 +27,6 @@ class ChatMessage(Protocol):
     def role(self) -> str: ...
     @property
     def content(self) -> str: ...
-
-
-class PromptError(ValueError):
-    """The model's chat template refuses these messages."""
 
 
 class Renderer:

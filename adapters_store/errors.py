@@ -23,3 +23,7 @@ class AdapterInvalidError(ValueError):
 
 class ModelFetchError(RuntimeError):
     """A base model could not be found, fetched or read; the message says what to do about it."""
+
+
+class PromptError(ValueError):
+    """The model's chat template refuses these messages."""

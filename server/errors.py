@@ -14,8 +14,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from adapters_store.base_model import PromptError
-from adapters_store.errors import AdapterConflictError, AdapterInvalidError, AdapterNotFoundError
+from adapters_store.errors import (
+    AdapterConflictError,
+    AdapterInvalidError,
+    AdapterNotFoundError,
+    PromptError,
+)
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from scheduler.errors import RunNotFoundError
 from server.accounts import (

@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from server.api.turn import Turn
-from server.engine.engine import Engine
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams, TextDelta
+
+if TYPE_CHECKING:
+    from server.engine.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Replies:
     Made on the event loop. Whoever makes one must `cancel` it, also after the end.
     """
 
-    def __init__(self, engine: Engine, turn: Turn) -> None:
+    def __init__(self, engine: "Engine", turn: Turn) -> None:
         """Queue every choice, or none.
 
         Raises `EngineOverloadedError`, `ContextOverflowError`.

@@ -45,7 +45,8 @@ OUTPUT_WEIGHT = 2
 class EngineConfig:
     """Sizes of the engine. `context_length` 0 means the model's own; lengths are in tokens.
 
-    A step reads at most `prefill_chunk` tokens of prompts while replies are being written.
+    A step reads at most `prefill_chunk` tokens of prompts while replies are being written. What a
+    prompt has in common with an earlier one is reused in blocks of `prefix_block`.
     """
 
     max_batch_size: int = 16
@@ -54,6 +55,7 @@ class EngineConfig:
     prefill_chunk: int = 256
     adapter_cache_bytes: int = 512 << 20
     prefix_cache_bytes: int = 512 << 20
+    prefix_block: int = 128
 
 
 class Engine:
@@ -72,7 +74,7 @@ class Engine:
         self.adapters = AdapterCache(
             files, self._runner.pack, config.adapter_cache_bytes, self._notify
         )
-        self.prefixes = PrefixCache(config.prefix_cache_bytes)
+        self.prefixes = PrefixCache(config.prefix_cache_bytes, config.prefix_block)
         self._shares = FairShare()
         self._rows = RunningRows(self._runner)
         self._waiting: list[Sequence] = []

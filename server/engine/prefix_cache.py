@@ -22,10 +22,16 @@ class Prefix:
 
 
 class PrefixCache:
-    """The most recently used prefixes, within a budget of bytes. `adapter` None is the base."""
+    """The most recently used prefixes, within a budget of bytes. `adapter` None is the base.
 
-    def __init__(self, budget_bytes: int) -> None:
+    Whole blocks of `block` tokens are reused. In bfloat16 a token's numbers differ in the last bits
+    with the number of tokens it is computed among, so a short prompt is always read in one piece:
+    asked again, it is answered in the same words.
+    """
+
+    def __init__(self, budget_bytes: int, block: int) -> None:
         self._budget = budget_bytes
+        self._block = block
         self._prefixes: OrderedDict[int, Prefix] = OrderedDict()  # oldest use first
         self._next_key = 0
         self.size_bytes = 0
@@ -34,7 +40,7 @@ class PrefixCache:
         return len(self._prefixes)
 
     def longest(self, adapter: str | None, prompt: Sequence[int]) -> tuple[SavedPrefix, int] | None:
-        """What was saved for the longest common beginning, and its length in tokens.
+        """What was saved for the longest common beginning, and how many tokens of it to reuse.
 
         One token of the prompt is always left over, for its logits.
         """
@@ -42,6 +48,7 @@ class PrefixCache:
         for key, prefix in self._prefixes.items():
             if prefix.adapter == adapter:
                 length = common_length(prefix.tokens, prompt[:-1])
+                length -= length % self._block
                 if length > best:
                     best_key, best = key, length
         if not best:

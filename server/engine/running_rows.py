@@ -67,5 +67,6 @@ class RunningRows:
         if source == target:
             return
         sequence = self._sequences[target] = self._sequences[source]
-        self._runner.move_row(source, target, sequence.num_cached)
+        if sequence.num_cached:
+            self._runner.move_row(source, target, sequence.num_cached)
         self._runner.bind(target, sequence.packed_adapter)

@@ -75,7 +75,6 @@ export class ModelCard {
     try {
       await call("POST", `/v1/admin/adapters/${encodeURIComponent(this.me.user.id)}/train`);
     } catch (error) {
-      if (round !== this.round) return;
       this.onError(error);
     }
     await this.refresh();

@@ -5,7 +5,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters_store.base_model import BaseModel, PromptError, choose_device, choose_dtype
+from adapters_store.base_model import BaseModel, choose_device, choose_dtype
+from adapters_store.errors import PromptError
 from feedback.records import Message
 
 roles = st.sampled_from(["system", "user", "assistant"])

@@ -33,8 +33,8 @@ from tests.benchmarks.report import machine, markdown_table, write_section
 
 REQUESTS = 16
 NEW_TOKENS = 64
-ROUNDS = 5
-LOADS = 100
+ROUNDS = 3
+LOADS = 50
 HISTORY_TOKENS = 2000
 QUESTION = "Tell me about the sea, its colours and the people who live by it."
 

@@ -1,5 +1,7 @@
 """What a server does before its model answers."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -41,3 +43,8 @@ def assert_only_the_model_is_missing(server: LiveServer) -> None:
         ):
             assert_refused(refused, 503)
             assert refused.headers["retry-after"]
+
+
+def test_a_server_is_there_before_pytorch_is_imported() -> None:
+    code = "import sys, server.serve; assert not {'torch', 'transformers'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)

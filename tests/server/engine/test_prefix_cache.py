@@ -23,7 +23,7 @@ def test_the_common_beginning_is_common_and_cannot_be_longer(a: list[int], b: li
 
 
 def test_the_longest_common_beginning_is_found() -> None:
-    cache = PrefixCache(100)
+    cache = PrefixCache(100, block=1)
     short, long = states(2), states(3)
     cache.add(None, [1, 2], short)
     cache.add(None, [1, 9, 9], long)
@@ -33,21 +33,21 @@ def test_the_longest_common_beginning_is_found() -> None:
 
 
 def test_another_version_never_reads_it() -> None:
-    cache = PrefixCache(100)
+    cache = PrefixCache(100, block=1)
     cache.add("version-1", [1, 2, 3], states(3))
     assert cache.longest("version-2", [1, 2, 3, 4]) is None
     assert cache.longest(None, [1, 2, 3, 4]) is None
 
 
 def test_one_token_is_left_for_its_logits() -> None:
-    cache = PrefixCache(100)
+    cache = PrefixCache(100, block=1)
     cache.add(None, [1, 2, 3], states(3))
     found = cache.longest(None, [1, 2, 3])
     assert found is not None and found[1] == 2
 
 
 def test_a_longer_prefix_replaces_those_that_it_extends() -> None:
-    cache = PrefixCache(100)
+    cache = PrefixCache(100, block=1)
     cache.add(None, [1, 2], states(2))
     cache.add("other", [1], states(1))
     cache.add(None, [1, 2, 3], states(3))
@@ -55,8 +55,16 @@ def test_a_longer_prefix_replaces_those_that_it_extends() -> None:
     assert cache.size_bytes == 4
 
 
+def test_only_whole_blocks_are_reused() -> None:
+    cache = PrefixCache(100, block=4)
+    cache.add(None, list(range(10)), states(10))
+    found = cache.longest(None, list(range(10)))
+    assert found is not None and found[1] == 8
+    assert cache.longest(None, [0, 1, 2, 9]) is None
+
+
 def test_the_least_recently_used_makes_room() -> None:
-    cache = PrefixCache(5)
+    cache = PrefixCache(5, block=1)
     cache.add(None, [1, 1], states(2))
     cache.add(None, [2, 2], states(2))
     assert cache.longest(None, [1, 1, 5]) is not None
@@ -67,7 +75,7 @@ def test_the_least_recently_used_makes_room() -> None:
 
 @given(lengths=st.lists(st.integers(1, 9), max_size=20), budget=st.integers(0, 30))
 def test_memory_stays_within_the_budget(lengths: list[int], budget: int) -> None:
-    cache = PrefixCache(budget)
+    cache = PrefixCache(budget, block=1)
     for i, length in enumerate(lengths):
         cache.add(None, [100 + i, *range(length)], states(length))
         assert cache.size_bytes <= budget
