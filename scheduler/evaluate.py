@@ -12,8 +12,14 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import TrainingExample
 from scheduler.anchors import ANCHORS, anchor_replies
 from scheduler.repetition import repetitive_share
-from scheduler.trainers.batches import collate, micro_batches, tokenise
-from scheduler.trainers.losses import mean_per_token, reply_log_probs, reply_logits
+from scheduler.trainers.batches import (
+    TokenisedReply,
+    collate,
+    micro_batches,
+    tokenise,
+    weigh,
+)
+from scheduler.trainers.losses import reply_log_probs, reply_logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +41,32 @@ def example_losses(
     slot: int,
     examples: Sequence[TrainingExample],
     max_tokens: int,
+    edit_weight: float = 1.0,
 ) -> list[float | None]:
-    """Mean nats per token of each example's chosen reply; None where it does not fit."""
-    tokenised = [tokenise(base.renderer, e.prompt, e.chosen, max_tokens) for e in examples]
+    """Mean nats per token of each example's chosen reply; None where it does not fit.
+
+    Tokens that a person changed count `edit_weight` times.
+    """
+    tokenised = [_weighed(base, example, max_tokens, edit_weight) for example in examples]
     losses: list[float | None] = [None] * len(examples)
     fitting = [(i, row) for i, row in enumerate(tokenised) if row]
     for group in micro_batches([len(row.ids) for _, row in fitting]):
         batch = collate([fitting[g][1] for g in group], base.device)
         with pool.use(slot):
-            means = mean_per_token(reply_log_probs(base, batch), batch)
+            log_probs = reply_log_probs(base, batch)
+        weights = batch.weights[:, -log_probs.shape[1] :]
+        means = (weights * log_probs).sum(dim=1) / weights.sum(dim=1)
         for g, value in zip(group, means.tolist(), strict=True):
             losses[fitting[g][0]] = -value
     return losses
+
+
+def _weighed(
+    base: BaseModel, example: TrainingExample, max_tokens: int, edit_weight: float
+) -> TokenisedReply | None:
+    row = tokenise(base.renderer, example.prompt, example.chosen, max_tokens)
+    original = base.renderer.text_ids(example.revised_from or example.chosen)
+    return weigh(row, original, 1.0, edit_weight) if row else None
 
 
 def anchor_report(base: BaseModel, pool: AdapterPool, slot: int, cache: Path) -> AnchorReport:

@@ -100,7 +100,9 @@ def _measure_held_out(
     judgements = list({(e.prompt, e.chosen): e for e in dataset.held_out}.values())
 
     def losses(slot: int) -> list[float | None]:
-        return example_losses(base, pool, slot, judgements, job.training.max_tokens)
+        return example_losses(
+            base, pool, slot, judgements, job.training.max_tokens, job.training.edit_weight
+        )
 
     rows = [
         (example, before, after)
@@ -131,7 +133,9 @@ def _measure_incumbent(
     if job.incumbent is None or not unseen:
         return set(), None
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
-    losses = example_losses(base, pool, INCUMBENT, unseen, job.training.max_tokens)
+    losses = example_losses(
+        base, pool, INCUMBENT, unseen, job.training.max_tokens, job.training.edit_weight
+    )
     return {e.id for e in unseen}, _mean([loss for loss in losses if loss is not None])
 
 
