@@ -101,7 +101,10 @@ def _optimise(
     config: TrainingConfig,
     report: Report,
 ) -> FitReport:
-    """AdamW with warm-up, over shuffled passes, until the last pass's loss is low enough."""
+    """AdamW with warm-up, over shuffled passes, until every step of the last pass is low enough.
+
+    Every step and not their mean: with few rows a mean ends a fit while one row is unlearned.
+    """
     pool.requires_grad(True)
     a, b = pool.a_parameters(), pool.b_parameters()
     # alpha / rank is folded into B, and Adam's steps do not scale with the parameter: B's rate
@@ -129,7 +132,7 @@ def _optimise(
         optimiser.step()
         optimiser.zero_grad()
         report(step, steps, losses[-1])
-        if step >= per_pass and _mean(losses[-per_pass:]) <= schedule.stop_loss:
+        if step >= per_pass and max(losses[-per_pass:]) <= schedule.stop_loss:
             break
     return FitReport(_mean(losses[:per_pass]), _mean(losses[-per_pass:]), len(losses))
 
