@@ -1,0 +1,57 @@
+"""All properties, in the order in which rules are applied.
+
+What is left out comes first, then words, then structure and length, then what is added, then case,
+then the wrapping: so no rule undoes an earlier one. Where two rules explain a change equally well,
+the one that is applied first is taken: it says more.
+"""
+
+from feedback.edits import (
+    affixes,
+    casing,
+    contractions,
+    emoji,
+    hedging,
+    layout,
+    length,
+    lists,
+    markup,
+    numerals,
+    punctuation,
+    questions,
+    removals,
+    spelling,
+    words,
+    wrapping,
+)
+from feedback.edits.property import Property
+
+_ALL: tuple[Property, ...] = (
+    removals.BEGINNING,
+    removals.ENDING,
+    questions.FINAL_QUESTION,
+    hedging.HEDGING,
+    spelling.SPELLING,
+    contractions.CONTRACTIONS,
+    numerals.NUMBERS,
+    words.WORDS,
+    emoji.USE,
+    *punctuation.LEFT_OUT,
+    markup.HEADINGS,
+    markup.EMPHASIS,
+    lists.MARKER,
+    lists.COUNT,
+    length.SENTENCES,
+    length.MOST_WORDS,
+    length.LEAST_WORDS,
+    punctuation.EMPHATIC,
+    layout.PARAGRAPHS,
+    layout.OWN_LINES,
+    punctuation.FINAL_STOP,
+    affixes.OPENING,
+    affixes.CLOSING,
+    casing.CASE,
+    wrapping.WRAPPING,
+)
+
+PROPERTIES = {each.name: each for each in _ALL}
+ORDER = {each.name: place for place, each in enumerate(_ALL)}

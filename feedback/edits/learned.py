@@ -1,0 +1,101 @@
+"""What a person's corrections agree on. Pure: the same edits give the same rules in any order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from feedback.edits.catalogue import PROPERTIES
+from feedback.edits.explanation import candidates, explain, is_made
+from feedback.edits.property import Change
+from feedback.edits.rule import Rule
+from feedback.edits.tokens import words
+
+LONGEST = 8_000
+"""Characters of a reply; a longer one is a document, and says little about replies."""
+NEWEST = 50
+"""Edits that are looked at; older ones say the same, or no longer count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One correction. `at` is its time: of two values of one property the newest wins."""
+
+    prompt: str
+    original: str
+    corrected: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedRule:
+    """A rule that stands: how many edits made it, how many speak against it.
+
+    `edits` are the places, in the sequence that was learned from, of those that made it.
+    """
+
+    rule: Rule
+    support: int
+    against: int
+    edits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An edit with its place, and the rules that it shows by itself."""
+
+    place: int
+    change: Change
+    rules: tuple[Rule, ...]
+
+
+def rules_of(edit: Edit) -> tuple[Rule, ...]:
+    """What this edit changed, in order of application; nothing where no property explains it."""
+    changes = [Change(edit.original, edit.corrected)]
+    return explain(changes, candidates(changes)) if _is_usable(edit) else ()
+
+
+def learned_rules(edits: Sequence[Edit]) -> tuple[LearnedRule, ...]:
+    """What the edits agree on, in order of application.
+
+    A rule stands when more edits made it than left their text without it; an edit whose original
+    followed it already says nothing. When an edit shows another value that its text and the rule
+    cannot both have, the older of the two no longer counts: the person changed their mind.
+    """
+    usable = [(_age(edit), place) for place, edit in enumerate(edits) if _is_usable(edit)]
+    seen = [
+        _Seen(place, Change(edits[place].original, edits[place].corrected), rules_of(edits[place]))
+        for _, place in sorted(usable)[-NEWEST:]
+    ]
+    changes = [each.change for each in seen]
+    votes = (_vote(rule, seen) for rule in candidates(changes))
+    standing = {vote.rule: vote for vote in votes if vote.support > vote.against}
+    return tuple(standing[rule] for rule in explain(changes, list(standing)))
+
+
+def _is_usable(edit: Edit) -> bool:
+    texts = edit.original, edit.corrected
+    return all(words(text) and len(text) <= LONGEST for text in texts)
+
+
+def _age(edit: Edit) -> tuple[float, str, str]:
+    """Edits of one time are sorted by content, so that the order of arrival never matters."""
+    return edit.at, edit.corrected, edit.original
+
+
+def _vote(rule: Rule, seen: Sequence[_Seen]) -> LearnedRule:
+    """Who made the rule and who speaks against it, among edits from the oldest to the newest."""
+    made = [index for index, each in enumerate(seen) if is_made(rule, each.change)]
+    newest = seen[made[-1]].change.corrected
+    against = 0
+    for index, each in enumerate(seen):
+        if rule.holds(each.change.corrected):
+            continue
+        rivals = [other for other in each.rules if _is_rival(other, rule)]
+        if index > made[-1] and rivals:
+            made = []
+            break
+        against += all(other.holds(newest) for other in rivals)
+    return LearnedRule(rule, len(made), against, tuple(seen[index].place for index in made))
+
+
+def _is_rival(other: Rule, rule: Rule) -> bool:
+    return other.property == rule.property and PROPERTIES[rule.property].is_exclusive
