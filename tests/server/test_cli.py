@@ -13,8 +13,6 @@ from server.data_folder import DataFolder
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import config, import_version, random_weights
 
-HELP_SECONDS = 0.5
-
 
 def run(*arguments: str, typed: str | None = None) -> Result:
     """Run one command as a person would."""
@@ -45,23 +43,18 @@ def no_server(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return tmp_path / "data"
 
 
-def processor_seconds(*arguments: str) -> float:
-    """How long a fresh `loralei` computes, which does not depend on who else is busy."""
+@pytest.mark.parametrize("arguments", [("--help",), ("adapters", "--help")])
+def test_help_answers_without_importing_pytorch_or_the_web_framework(
+    arguments: tuple[str, ...],
+) -> None:
     code = (
-        "import sys, time, server.cli\n"
+        "import sys, server.cli\n"
         "try: server.cli.main()\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'transformers', 'fastapi'} & set(sys.modules)\n"
-        "print(time.process_time(), file=sys.stderr)\n"
     )
     command = [sys.executable, "-P", "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stderr)
-
-
-@pytest.mark.parametrize("arguments", [("--help",), ("adapters", "--help")])
-def test_help_answers_quickly_and_without_pytorch(arguments: tuple[str, ...]) -> None:
-    assert min(processor_seconds(*arguments) for _ in range(5)) < HELP_SECONDS
+    subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 def test_a_wrong_setting_ends_the_command_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
