@@ -25,7 +25,7 @@ setup:  ## Make .venv with PyTorch and Loralei
 
 test-setup:
 	@.ci/setup dev
-	@.ci/chromium
+	@.ci/test-tools
 
 serve: setup  ## Start the server (PORT=8000 DATA=./data)
 	@exec $(RUN)/loralei serve

@@ -3,10 +3,11 @@
 Serving and training both render here, so a prompt's ids are a prefix of its example's ids.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import transformers
@@ -29,8 +30,23 @@ class ChatMessage(Protocol):
     def content(self) -> str: ...
 
 
+@runtime_checkable
+class ToolTurn(ChatMessage, Protocol):
+    """A turn in which tools are used; `fields` is all that a template with tools reads of it."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+
+
+Tool = Mapping[str, Any]
+"""A tool that the model may call, as OpenAI's API describes it."""
+
+
 class Renderer:
-    """Turns messages into token ids with the base model's own chat template."""
+    """Turns messages into token ids with the base model's own chat template.
+
+    `tool_template` is that template, where it shows tools to the model, and else None.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> None:
         """Raises `ValueError` where the tokenizer has no chat template or no end-of-turn token."""
@@ -38,17 +54,21 @@ class Renderer:
             raise ValueError("the model has no chat template: choose an instruct model")
         self.tokenizer = tokenizer
         self.eos_token_ids = eos_token_ids
+        self.tool_template = _tool_template(tokenizer)
         self._end_of_turn = _end_of_turn(tokenizer, eos_token_ids)
+        self._turn_overhead = _turn_overhead(tokenizer)
 
-    def prompt_ids(self, messages: Sequence[ChatMessage]) -> list[int]:
+    def prompt_ids(self, messages: Sequence[ChatMessage], tools: Sequence[Tool] = ()) -> list[int]:
         """Render a conversation and open the assistant's turn.
 
         Raises `PromptError` where the template refuses, for instance a role it does not know.
         """
-        turns = [{"role": message.role, "content": message.content} for message in messages]
         try:
             text = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
+                [self._turn(message) for message in messages],
+                tools=[dict(tool) for tool in tools] or None,
+                tokenize=False,
+                add_generation_prompt=True,
             )
         except Exception as error:  # jinja2 raises whatever the template's author chose
             raise PromptError(f"the chat template refused the messages: {error}") from error
@@ -65,9 +85,18 @@ class Renderer:
         completion = [*self.text_ids(reply), self._end_of_turn]
         return prompt + completion, [False] * len(prompt) + [True] * len(completion)
 
+    def turn_tokens(self, text: str) -> int:
+        """Tokens that a text takes as one more turn, with what the template puts around it."""
+        return len(self.text_ids(text)) + self._turn_overhead
+
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a text without any template around it."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def _turn(self, message: ChatMessage) -> dict[str, Any]:
+        if self.tool_template is not None and isinstance(message, ToolTurn):
+            return {"role": message.role, **message.fields}
+        return {"role": message.role, "content": message.content}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +173,11 @@ def _eos_token_ids(model: Any, tokenizer: PreTrainedTokenizerFast) -> frozenset[
     return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
 
 
+def _tool_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
+    template = str(tokenizer.get_chat_template(tools=[{}]))
+    return template if re.search(r"\btools\b", template) else None
+
+
 def _end_of_turn(tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> int:
     """The token that the template itself writes after a reply."""
     reply = "loralei"
@@ -154,6 +188,17 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[in
         if token in eos_token_ids:
             return int(token)
     raise ValueError("the chat template does not end a reply with an end-of-sequence token")
+
+
+def _turn_overhead(tokenizer: PreTrainedTokenizerFast) -> int:
+    """Tokens that the template puts around a turn: the mean of a user's and a reply's."""
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hi"}]
+    lengths = [
+        len(tokenizer.encode(str(tokenizer.apply_chat_template(each, tokenize=False))))
+        for each in (turns, turns * 2)
+    ]
+    text = len(tokenizer.encode("hi", add_special_tokens=False))
+    return (lengths[1] - lengths[0] + 1) // 2 - text
 
 
 def _context_length(config: Any) -> int:

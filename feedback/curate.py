@@ -61,15 +61,23 @@ def examples(
     turn; examples of equal content are merged into one that names all its sources.
     """
     known, applied = _usable(interactions, feedback)
-    by_prompt: dict[Prompt, list[_Opinion]] = defaultdict(list)
-    for opinion in _opinions(known, applied):
-        by_prompt[_prompt(opinion.interaction)].append(opinion)
     made: list[TrainingExample] = []
-    for opinions in by_prompt.values():
-        for target in _standing([t for t in map(_target, opinions) if t is not None]):
+    for opinions in _by_prompt(_opinions(known, applied)):
+        for target in _targets(opinions):
             made.extend(_examples_of(target, opinions))
     made.extend(_chosen_pairs(known, applied))
     return _merged(made)
+
+
+def single_replies(
+    interactions: Iterable[Interaction], feedback: Iterable[Feedback]
+) -> tuple[TrainingExample, ...]:
+    """The corrected and liked replies among `examples`, in the same order, without the pairs.
+
+    Compares no texts, so it is quick.
+    """
+    opinions = _by_prompt(_opinions(*_usable(interactions, feedback)))
+    return _merged([_target_example(each) for group in opinions for each in _targets(group)])
 
 
 def judgements_behind(
@@ -136,6 +144,18 @@ def _opinions(known: dict[str, Interaction], applied: list[Feedback]) -> list[_O
     corrected = {each.target: each for each in applied if each.correction is not None}
     judged = sorted({each.target for each in applied})
     return [_Opinion(known[each], rated.get(each), corrected.get(each)) for each in judged]
+
+
+def _by_prompt(opinions: Iterable[_Opinion]) -> Iterable[list[_Opinion]]:
+    groups: dict[Prompt, list[_Opinion]] = defaultdict(list)
+    for opinion in opinions:
+        groups[_prompt(opinion.interaction)].append(opinion)
+    return groups.values()
+
+
+def _targets(opinions: Iterable[_Opinion]) -> list[_Target]:
+    """The replies to one prompt that are to be learned."""
+    return _standing([target for target in map(_target, opinions) if target is not None])
 
 
 def _target(opinion: _Opinion) -> _Target | None:

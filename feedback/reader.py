@@ -1,5 +1,6 @@
 """Everything that is asked of the log. Changes nothing; every question names the owner."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,10 @@ from feedback.tables import (
 IS_LEARNABLE_TURN = (
     "+interactions.user_id = :user"
     " AND interactions.kind = 'chat' AND interactions.status = 'complete'"
+    " AND NOT EXISTS (SELECT 1 FROM json_each(interactions.finish_reasons)"
+    " WHERE json_each.value = 'tool_calls')"
+    " AND NOT EXISTS (SELECT 1 FROM json_each(interactions.messages)"
+    " WHERE json_each.value ->> 0 = 'tool')"
 )
 
 
@@ -123,25 +128,33 @@ class FeedbackReader:
         """The users who ever judged something to learn from, even if they deleted it since."""
         return audit.users(self._database)
 
-    def judged(self, user_id: str) -> tuple[list[Interaction], list[Feedback]]:
+    def judged(
+        self, user_id: str, newest: int | None = None
+    ) -> tuple[list[Interaction], list[Feedback]]:
         """What can be learned from: applied judgements of finished chat turns, and those turns.
 
-        The turns include the ones that lost a comparison. Both lists are oldest first.
+        The turns include the ones that lost a comparison. Both lists are oldest first. With
+        `newest`, only what is about that many turns, the last judged.
         """
+        values = {"user": user_id, "limit": -1 if newest is None else newest}
+        chosen = (
+            "SELECT target FROM feedback WHERE user_id = :user AND feedback.status = 'applied'"
+            " AND EXISTS (SELECT 1 FROM interactions"
+            f" WHERE id = feedback.target AND {IS_LEARNABLE_TURN})"
+            " GROUP BY target ORDER BY max(updated_at) DESC, target LIMIT :limit"
+        )
         with self._database.atomic():  # one moment for both reads
             feedback = select_feedback(
                 self._database,
-                "user_id = :user AND status = 'applied' AND EXISTS (SELECT 1 FROM interactions"
-                f" WHERE id = feedback.target AND {IS_LEARNABLE_TURN})",
-                {"user": user_id},
+                f"user_id = :user AND status = 'applied' AND target IN ({chosen})",
+                values,
             )
+            named = {each.target for each in feedback}
+            named |= {each.preferred_over for each in feedback if each.preferred_over}
             interactions = select_interactions(
                 self._database,
-                f"{IS_LEARNABLE_TURN} AND id IN ("
-                " SELECT target FROM feedback WHERE user_id = :user AND feedback.status = 'applied'"
-                " UNION SELECT preferred_over FROM feedback"
-                " WHERE user_id = :user AND feedback.status = 'applied')",
-                {"user": user_id},
+                f"{IS_LEARNABLE_TURN} AND id IN (SELECT value FROM json_each(:ids))",
+                {"user": user_id, "ids": json.dumps(sorted(named))},
             )
         return interactions, feedback
 

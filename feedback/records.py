@@ -76,9 +76,18 @@ class Interaction:
         return self.replies[0] if self.replies else ""
 
     @property
+    def uses_tools(self) -> bool:
+        """Whether a tool was called or answered: training would render that differently."""
+        has_answers = any(message.role == "tool" for message in self.messages)
+        return has_answers or "tool_calls" in self.finish_reasons
+
+    @property
     def is_learnable(self) -> bool:
-        """Whether judgements of it may train: a finished chat turn."""
-        return self.kind is InteractionKind.CHAT and self.status is InteractionStatus.COMPLETE
+        """Whether judgements of it may train: a finished chat turn without tools."""
+        is_finished_chat = (
+            self.kind is InteractionKind.CHAT and self.status is InteractionStatus.COMPLETE
+        )
+        return is_finished_chat and not self.uses_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,8 @@ class TrainingExample:
 
     `id` is the SHA-256 of the content, so equal examples have equal ids. `rejected` is set for
     `DPO` only; `revised_from` is the reply that a corrected one was made from. `source` says which
-    judgement made it: `correction`, `liked`, `pair` or `regenerated`.
+    judgement made it: `correction`, `liked`, `pair` or `regenerated`; `practice` was made from the
+    rules behind the corrections.
     """
 
     id: str
@@ -125,6 +135,28 @@ class TrainingExample:
     feedback_ids: tuple[str, ...]
     created_at: float
     revised_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """One earlier question and the reply to it that the user wrote or liked.
+
+    `example_id` is the id of the training example that the same judgement makes.
+    """
+
+    example_id: str
+    question: str
+    reply: str
+    is_corrected: bool
+    judged_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Demonstrations and notes: all that a user's judgements hold, or what was chosen of it."""
+
+    demonstrations: tuple[Demonstration, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,14 @@ class DataFolder:
         return self._path / "jobs"
 
     @property
-    def anchors(self) -> Path:
-        """The folder of the base model's own answers, which drift is measured from."""
-        return self._path / "anchors"
+    def base_replies(self) -> Path:
+        """The folder of the base model's own replies to fixed prompts."""
+        return self._path / "base-replies"
+
+    @property
+    def probes(self) -> Path:
+        """The folder of what was found out about base models."""
+        return self._path / "probes"
 
     def announce(self, url: str, token: str) -> None:
         """Let the command line of the same operating system user find this server."""

@@ -29,7 +29,12 @@ from server.accounts import (
     NameTakenError,
     UnknownAccountError,
 )
-from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.errors import (
+    ContextOverflowError,
+    EngineOverloadedError,
+    GenerationError,
+    UserQueueFullError,
+)
 from server.identity import AmbiguousIdentityError, UnverifiedIdentityError
 
 
@@ -84,7 +89,7 @@ class ErrorSpec:
 
 
 _NO_RETRY = {"x-should-retry": "false"}
-_OVERLOADED = {"retry-after": "1"}
+_SOON = {"retry-after": "1"}
 _STARTING = {"retry-after": "5"}
 
 ERRORS: dict[type[Exception], ErrorSpec] = {
@@ -106,8 +111,9 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     NameTakenError: ErrorSpec(409, "name_taken", param="name", headers=_NO_RETRY),
     LastAdminError: ErrorSpec(409, "last_admin", headers=_NO_RETRY),
     AdapterConflictError: ErrorSpec(409, "adapter_conflict", headers=_NO_RETRY),
+    UserQueueFullError: ErrorSpec(429, "rate_limit_exceeded", type="requests", headers=_SOON),
     EngineOverloadedError: ErrorSpec(
-        503, "server_is_overloaded", type="server_error", headers=_OVERLOADED
+        503, "server_is_overloaded", type="server_error", headers=_SOON
     ),
     NotReadyError: ErrorSpec(503, "server_is_not_ready", type="server_error", headers=_STARTING),
     GenerationError: ErrorSpec(500, "generation_failed", type="server_error"),

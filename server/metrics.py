@@ -17,6 +17,10 @@ class Metrics:
             "replies", "Chat requests by kind and by how they ended.", "kind", "status"
         )
         self.prompt_tokens = self._counter("prompt_tokens", "Tokens read.")
+        self.memory_tokens = self._counter("memory_tokens", "Tokens of prompts that memory added.")
+        self.memory_saved_tokens = self._counter(
+            "memory_saved_tokens", "Tokens that memory did not add, since an adapter learned them."
+        )
         self.reply_tokens = self._counter("reply_tokens", "Tokens written.")
         self.feedback = self._counter(
             "feedback", "Judgements received, by what became of them.", "result"

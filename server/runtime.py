@@ -23,8 +23,10 @@ from scheduler.records import PipelineConfig
 from scheduler.service import SchedulerService
 from scheduler.worker import Worker
 from server.engine.engine import Engine, EngineConfig
+from server.notes_probe import NotesProbe
 from server.settings import Settings
 from server.stores import Stores
+from server.trial import EngineReplier
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Runtime:
     lora: LoraConfig
     engine: Engine
     scheduler: SchedulerService
+    notes: NotesProbe
 
     def fits(self, version: AdapterVersion) -> bool:
         """Whether a version was made for this base model and this adapter shape."""
@@ -71,6 +74,7 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     config = EngineConfig(
         max_batch_size=settings.max_batch_size,
         queue_limit=settings.queue_limit,
+        user_queue_limit=settings.user_queue_limit,
         context_length=settings.context_length,
         prefill_chunk=settings.prefill_chunk,
         adapter_cache_bytes=settings.adapter_cache_mb << 20,
@@ -84,15 +88,16 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
         device=str(device),
         dtype=str(dtype).removeprefix("torch."),
         threads=settings.threads or os.cpu_count() or 1,
-        anchors_cache=str(stores.folder.anchors),
+        replies_cache=str(stores.folder.base_replies),
         lora=settings.lora,
         training=settings.training,
         gate=settings.gate,
     )
 
     verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)
-    scheduler = _scheduler(settings, stores, pipeline_config, verify, lambda: engine.is_busy)
-    return Runtime(model, settings.lora, engine, scheduler)
+    scheduler = _scheduler(settings, stores, pipeline_config, verify, engine)
+    notes = NotesProbe(engine, stores.folder.probes)
+    return Runtime(model, settings.lora, engine, scheduler, notes)
 
 
 def verify_adapter(folder: Path, *, model: ResolvedModel, lora: LoraConfig, engine: Engine) -> None:
@@ -111,7 +116,7 @@ def _scheduler(
     stores: Stores,
     config: PipelineConfig,
     verify: Callable[[Path], None],
-    is_busy: Callable[[], bool],
+    engine: Engine,
 ) -> SchedulerService:
     publisher = Publisher(
         stores.database,
@@ -126,7 +131,8 @@ def _scheduler(
         registry=stores.registry,
         files=stores.files,
         runs=stores.runs,
-        trainer=Worker(stores.folder.jobs, is_busy, settings.run_timeout),
+        trainer=Worker(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
+        reply=EngineReplier(engine, stores.files),
         publisher=publisher,
         verify=verify,
         config=config,

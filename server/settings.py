@@ -116,11 +116,25 @@ class Settings(BaseSettings):
     max_new_tokens: int = Field(
         default=512, ge=1, description="Length of a reply where the request does not say."
     )
+    memory_tokens: int = Field(
+        default=512,
+        ge=0,
+        description="Tokens of a prompt that earlier judgements may take; 0 turns memory off.",
+    )
+    memory_demonstrations: int = Field(
+        default=3, ge=0, le=16, description="Earlier exchanges shown in a prompt, at most."
+    )
     queue_limit: int = Field(
         default=256,
         ge=1,
         le=100_000,
         description="Requests that may wait; beyond it the answer is 503.",
+    )
+    user_queue_limit: int = Field(
+        default=32,
+        ge=8,
+        le=100_000,
+        description="Replies that one user may have waiting; beyond it the answer is 429.",
     )
     prefill_chunk: int = Field(
         default=256,

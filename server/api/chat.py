@@ -11,7 +11,13 @@ from fastapi.responses import JSONResponse
 from server.api import streaming
 from server.api.recording import Recorder
 from server.api.replies import Replies
-from server.api.shapes import choice_json, usage_json
+from server.api.shapes import (
+    choice_json,
+    logprobs_json,
+    message_json,
+    tool_calls_json,
+    usage_json,
+)
 from server.api.streaming import EventStream, event
 from server.api.turn import Turn, plan_turn
 from server.api.wire import ChatRequest
@@ -66,16 +72,18 @@ async def _stream(
             if delta is None:
                 yield streaming.PING
             else:
-                yield event(streaming.text_chunk(turn, delta.index, delta.text))
+                yield event(streaming.content_chunk(turn, delta))
         # Before the client can know that the reply is whole: a judgement must find it.
         await recorder.complete()
     except Exception as error:  # the status is sent already, so the stream has to say it
         _log.exception("a streamed reply failed")
         yield streaming.error_event(error)
         return
-    for index, reason in enumerate(replies.finish_reasons):
-        assert reason is not None
-        yield event(streaming.finish_chunk(turn, index, reason))
+    for index, choice in enumerate(replies.choices):
+        assert choice.finish_reason is not None
+        if choice.tool_calls:
+            yield event(streaming.tool_calls_chunk(turn, index, choice.tool_calls))
+        yield event(streaming.finish_chunk(turn, index, choice.finish_reason))
     if wants_usage:
         yield event(streaming.usage_chunk(turn, replies.completion_tokens))
     yield streaming.DONE
@@ -102,13 +110,20 @@ async def _drain(replies: Replies) -> None:
 
 
 def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
-    texts = enumerate(zip(replies.texts, replies.finish_reasons, strict=True))
     return {
         "id": turn.id,
         "object": "chat.completion",
         "created": turn.created,
         "model": turn.model,
-        "choices": [choice_json(index, text, reason or "") for index, (text, reason) in texts],
+        "choices": [
+            choice_json(
+                index,
+                message_json(choice.content, tool_calls_json(turn.id, index, choice.tool_calls)),
+                choice.finish_reason or "",
+                logprobs_json(choice.logprobs),
+            )
+            for index, choice in enumerate(replies.choices)
+        ],
         "usage": usage_json(len(turn.prompt), replies.completion_tokens),
         "loralei": streaming.loralei_json(turn),
     }

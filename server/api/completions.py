@@ -3,18 +3,18 @@
 Only completions asked for with `store: true` are listed; by id, all of one's own can be reached.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from feedback.records import Interaction
-from server.api.shapes import Json, completion_json, page
-from server.api.wire import MAX_ID_LENGTH, MetadataUpdate
+from server.api.paging import IdFilter, Order, PageLimit
+from server.api.shapes import Json, completion_json, page, stored_message_json
+from server.api.wire import MetadataUpdate
 from server.auth import App, User
 from server.bodies import StrictRoute
 from server.errors import RequestError
 
-MAX_PAGE = 100
 _MAX_METADATA_FILTERS = 16
 
 router = APIRouter(
@@ -27,9 +27,9 @@ def list_completions(
     request: Request,
     user: User,
     services: App,
-    after: Annotated[str | None, Query(max_length=MAX_ID_LENGTH)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
-    order: Literal["asc", "desc"] = "asc",
+    after: IdFilter = None,
+    limit: PageLimit = 20,
+    order: Order = "asc",
     model: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Json:
     """The user's completions that were asked for with `store: true`, page by page."""
@@ -55,14 +55,14 @@ def list_messages(
     completion_id: str,
     user: User,
     services: App,
-    after: Annotated[str | None, Query(max_length=MAX_ID_LENGTH)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
-    order: Literal["asc", "desc"] = "asc",
+    after: IdFilter = None,
+    limit: PageLimit = 20,
+    order: Order = "asc",
 ) -> Json:
     """The messages that a completion answered."""
     interaction = _own(services, user, completion_id)
-    rows: list[Json] = [
-        {"id": f"{interaction.id}-{i}", "role": message.role, "content": message.content}
+    rows = [
+        stored_message_json(interaction.id, i, message)
         for i, message in enumerate(interaction.messages)
     ]
     if order == "desc":

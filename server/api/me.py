@@ -7,9 +7,12 @@ from fastapi.responses import StreamingResponse
 
 from adapters_store.records import AdapterVersion
 from feedback.curate import judgements_behind
+from feedback.memory import not_known_yet
 from server import erasure, export
+from server.api.memory import remembered
 from server.api.shapes import Json, run_json
 from server.auth import App, User
+from server.services import Services
 from server.stores import Stores
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
@@ -25,6 +28,7 @@ def read_me(user: User, services: App) -> Json:
         "user": {"id": user.id, "name": user.name},
         "adapter": active.label if active else "base",
         "learned": _learned(stores, user.id, active),
+        "memory": _memory(services, user.id, active),
         "counts": asdict(stores.log.counts(user.id)),
         "training": run_json(run) if run else None,
         "frozen": stores.registry.is_frozen(user.id),
@@ -48,12 +52,20 @@ def erase_me(user: User, services: App) -> Json:
     return {"object": "user.erased", "id": user.id, "erased": erase(services, user)}
 
 
+def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> Json:
+    """What memory may show from now on: what the version in use does not know yet."""
+    held = remembered(services, user_id)
+    left = not_known_yet(held, frozenset(active.example_ids if active else ()))
+    return {"demonstrations": len(left.demonstrations), "notes": len(left.notes)}
+
+
 def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
-    """What the version in use learned from: its rows, and the judgements behind them."""
+    """What the version in use learned from: its rows, the judgements and the rules behind them."""
     rows = frozenset(active.example_ids) if active else frozenset()
     judgements = judgements_behind(rows, *stores.log.judged(user_id)) if rows else ()
     return {
         "rows": len(rows),
         "judgements": len(judgements),
         "corrections": sum(each.correction is not None for each in judgements),
+        "rules": active.report.get("rules", []) if active else [],
     }

@@ -2,21 +2,19 @@
 
 import time
 import uuid
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from feedback.records import Feedback, FeedbackStatus
 from server.accounts import Account, UnknownAccountError
+from server.api.paging import IdFilter, PageLimit
 from server.api.shapes import Json, feedback_json, page
-from server.api.wire import MAX_ID_LENGTH, FeedbackRequest
+from server.api.wire import FeedbackRequest
 from server.auth import App, Caller, User, named_by_frontend
 from server.bodies import StrictRoute
 from server.errors import RequestError
 from server.services import Services
-
-MAX_PAGE = 1000
 
 router = APIRouter(prefix="/v1/feedback", route_class=StrictRoute, tags=["feedback"])
 
@@ -57,9 +55,9 @@ def judge(request: Request, body: FeedbackRequest, caller: Caller, services: App
 def list_feedback(
     user: User,
     services: App,
-    target: Annotated[str | None, Query(max_length=MAX_ID_LENGTH)] = None,
-    after: Annotated[str | None, Query(max_length=MAX_ID_LENGTH)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+    target: IdFilter = None,
+    after: IdFilter = None,
+    limit: PageLimit = 100,
 ) -> Json:
     """The user's judgements, oldest first."""
     found, has_more = services.stores.log.list_feedback(

@@ -52,6 +52,8 @@ class Recorder:
         metrics, replies = self._services.metrics, self._replies
         metrics.replies.labels(self._turn.kind.value, status.value).inc()
         metrics.prompt_tokens.inc(len(self._turn.prompt))
+        metrics.memory_tokens.inc(self._turn.memory.tokens)
+        metrics.memory_saved_tokens.inc(self._turn.memory.saved_tokens)
         metrics.reply_tokens.inc(replies.completion_tokens)
         if replies.first_text_at is not None:
             waited = max(0.0, replies.first_text_at - self._turn.created_at)
@@ -70,8 +72,8 @@ def interaction(
         model=turn.model,
         adapter=turn.adapter_label,
         messages=turn.messages,
-        replies=tuple(replies.texts),
-        finish_reasons=tuple(reason or "aborted" for reason in replies.finish_reasons),
+        replies=tuple(choice.text for choice in replies.choices),
+        finish_reasons=tuple(choice.finish_reason or "aborted" for choice in replies.choices),
         prompt_tokens=len(turn.prompt),
         completion_tokens=replies.completion_tokens,
         kind=turn.kind,

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from server.api.shapes import Json, logprob_json
+from server.api.tool_calls import ToolCall, ToolCallReader
 from server.api.turn import Turn
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams, TextDelta
@@ -16,10 +18,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceDelta:
-    """New text of one choice."""
+    """New content of one choice, and the log-probabilities of its tokens where they are wanted."""
 
     index: int
-    text: str
+    content: str
+    logprobs: list[Json] | None = None
+
+
+@dataclass(slots=True)
+class Choice:
+    """One reply as far as it is written: `text` is all of it, `content` is it without calls."""
+
+    text: str = ""
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: list[Json] | None = None
+    tokens: int = 0
+    finish_reason: str | None = None
 
 
 class Replies:
@@ -33,10 +48,12 @@ class Replies:
 
         Raises `EngineOverloadedError`, `ContextOverflowError`.
         """
-        self.texts = [""] * turn.num_choices
-        self.finish_reasons: list[str | None] = [None] * turn.num_choices
+        self._token_bytes = turn.token_bytes
+        self.choices = [
+            Choice(logprobs=[] if self._token_bytes else None) for _ in range(turn.num_choices)
+        ]
         self.first_text_at: float | None = None
-        self._tokens = [0] * turn.num_choices
+        self._readers = [ToolCallReader() for _ in self.choices] if turn.has_tools else None
         self._tasks: list[asyncio.Task[None]] = []
         self._generations: list[Generation] = []
         try:
@@ -54,15 +71,15 @@ class Replies:
     @property
     def completion_tokens(self) -> int:
         """Tokens written so far, over all choices."""
-        return sum(self._tokens)
+        return sum(choice.tokens for choice in self.choices)
 
     @property
     def is_complete(self) -> bool:
         """Whether every choice has ended by itself."""
-        return all(self.finish_reasons)
+        return all(choice.finish_reason for choice in self.choices)
 
     async def deltas(self, heartbeat: float) -> AsyncIterator[ChoiceDelta | None]:
-        """Yield new text as it comes, and None after every `heartbeat` seconds without any.
+        """Yield content as it comes, and None after every `heartbeat` seconds without any.
 
         Raises `GenerationError` where a choice failed.
         """
@@ -80,10 +97,9 @@ class Replies:
                 continue
             if isinstance(item, Exception):
                 raise item
-            index, delta = item
-            self._note(index, delta)
-            if delta.text:
-                yield ChoiceDelta(index, delta.text)
+            told = self._note(*item)
+            if told.content or told.logprobs:
+                yield told
 
     def cancel(self) -> None:
         """Stop writing; the rows are free within one step. Harmless after the end."""
@@ -92,12 +108,26 @@ class Replies:
         for task in self._tasks:
             task.cancel()
 
-    def _note(self, index: int, delta: TextDelta) -> None:
+    def _note(self, index: int, delta: TextDelta) -> ChoiceDelta:
+        choice = self.choices[index]
         if delta.text and self.first_text_at is None:
             self.first_text_at = time.time()
-        self.texts[index] += delta.text
-        self._tokens[index] = delta.tokens
-        self.finish_reasons[index] = delta.finish_reason
+        content, finish_reason = delta.text, delta.finish_reason
+        if self._readers is not None:
+            content = self._readers[index].push(delta.text)
+            if finish_reason:
+                rest, choice.tool_calls = self._readers[index].finish()
+                content += rest
+                finish_reason = "tool_calls" if choice.tool_calls else finish_reason
+        choice.text += delta.text
+        choice.content += content
+        choice.tokens = delta.tokens
+        choice.finish_reason = finish_reason
+        if choice.logprobs is None or self._token_bytes is None:
+            return ChoiceDelta(index, content)
+        logprobs = [logprob_json(each, self._token_bytes) for each in delta.logprobs]
+        choice.logprobs += logprobs
+        return ChoiceDelta(index, content, logprobs)
 
 
 async def _forward(

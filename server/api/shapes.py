@@ -1,13 +1,15 @@
 """What we send: the JSON shapes of the records, one function each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from adapters_store.records import BASE, AdapterVersion, Promotion
-from feedback.records import Feedback, Interaction
+from feedback.records import Feedback, Interaction, Message
 from scheduler.records import TrainingRun
 from server.accounts import Account
+from server.api.tool_calls import OPENING, ToolCall, parse
+from server.engine.records import TokenLogprob
 
 Json = dict[str, Any]
 
@@ -49,32 +51,79 @@ def feedback_json(feedback: Feedback) -> Json:
 
 def completion_json(interaction: Interaction) -> Json:
     """A stored completion in OpenAI's shape."""
-    choices = zip(interaction.replies, interaction.finish_reasons, strict=True)
+    choices = enumerate(zip(interaction.replies, interaction.finish_reasons, strict=True))
     return {
         "id": interaction.id,
         "object": "chat.completion",
         "created": int(interaction.created_at),
         "model": interaction.model,
-        "choices": [choice_json(i, text, reason) for i, (text, reason) in enumerate(choices)],
+        "choices": [
+            choice_json(i, _stored_reply(interaction.id, i, text, reason), reason)
+            for i, (text, reason) in choices
+        ],
         "usage": usage_json(interaction.prompt_tokens, interaction.completion_tokens),
         "metadata": dict(interaction.metadata),
         "loralei": {
             "adapter": interaction.adapter,
-            "memory": False,
             "kind": interaction.kind.value,
             "status": interaction.status.value,
         },
     }
 
 
-def choice_json(index: int, text: str, finish_reason: str) -> Json:
+def stored_message_json(completion_id: str, index: int, message: Message) -> Json:
+    """A message that a stored completion answered; calls were stored in its text."""
+    row: Json = {"id": f"{completion_id}-{index}", "role": message.role, "content": message.content}
+    if message.role == "assistant" and OPENING in message.content:
+        content, calls = parse(message.content)
+        row |= message_json(content, tool_calls_json(row["id"], 0, calls))
+    return row
+
+
+def choice_json(
+    index: int, message: Json, finish_reason: str, logprobs: Json | None = None
+) -> Json:
     """One reply of an unstreamed completion."""
     return {
         "index": index,
-        "message": {"role": "assistant", "content": text, "refusal": None},
-        "logprobs": None,
+        "message": message,
+        "logprobs": logprobs,
         "finish_reason": finish_reason,
     }
+
+
+def message_json(content: str, tool_calls: Sequence[Json]) -> Json:
+    """What the assistant said; a message of calls alone has no content."""
+    message: Json = {"role": "assistant", "content": content, "refusal": None}
+    if tool_calls:
+        message |= {"content": content or None, "tool_calls": list(tool_calls)}
+    return message
+
+
+def tool_calls_json(completion_id: str, index: int, calls: Sequence[ToolCall]) -> list[Json]:
+    """The calls of one choice. Their ids are made of the completion's, so they stay the same."""
+    unique = completion_id.removeprefix("chatcmpl-")
+    return [
+        {
+            "id": f"call_{unique}_{index}_{number}",
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for number, call in enumerate(calls)
+    ]
+
+
+def logprob_json(logprob: TokenLogprob, token_bytes: Callable[[int], bytes]) -> Json:
+    """One written token, how likely it was, and the likeliest ones at its place."""
+    return {
+        **_token_json(logprob.token, logprob.logprob, token_bytes),
+        "top_logprobs": [_token_json(token, value, token_bytes) for token, value in logprob.top],
+    }
+
+
+def logprobs_json(content: Sequence[Json] | None) -> Json | None:
+    """The log-probabilities of a choice, None where nobody asked."""
+    return None if content is None else {"content": list(content), "refusal": None}
 
 
 def usage_json(prompt_tokens: int, completion_tokens: int) -> Json:
@@ -141,4 +190,21 @@ def promotion_json(promotion: Promotion) -> Json:
         "by": promotion.by,
         "at": promotion.at,
         "reason": promotion.reason,
+    }
+
+
+def _stored_reply(completion_id: str, index: int, text: str, finish_reason: str) -> Json:
+    """A reply as it was sent: what was stored is the model's own text, with calls in it."""
+    if finish_reason != "tool_calls":
+        return message_json(text, ())
+    content, calls = parse(text)
+    return message_json(content, tool_calls_json(completion_id, index, calls))
+
+
+def _token_json(token: int, logprob: float, token_bytes: Callable[[int], bytes]) -> Json:
+    said = token_bytes(token)
+    return {
+        "token": said.decode(errors="replace"),
+        "logprob": logprob,
+        "bytes": list(said),
     }

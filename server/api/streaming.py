@@ -1,14 +1,16 @@
 """Server-sent events: how chunks look, and a response that always cleans up after itself."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 
 import anyio
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from server.api.shapes import Json, usage_json
+from server.api.replies import ChoiceDelta
+from server.api.shapes import Json, logprobs_json, tool_calls_json, usage_json
+from server.api.tool_calls import ToolCall
 from server.api.turn import Turn
 from server.errors import error_body
 
@@ -70,9 +72,19 @@ def role_chunk(turn: Turn, index: int) -> Json:
     return _chunk(turn, [_choice(index, {"role": "assistant", "content": ""}, None)])
 
 
-def text_chunk(turn: Turn, index: int, text: str) -> Json:
-    """New text of a choice."""
-    return _chunk(turn, [_choice(index, {"content": text}, None)])
+def content_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
+    """New content of a choice."""
+    logprobs = logprobs_json(delta.logprobs)
+    return _chunk(turn, [_choice(delta.index, {"content": delta.content}, None, logprobs)])
+
+
+def tool_calls_chunk(turn: Turn, index: int, calls: Sequence[ToolCall]) -> Json:
+    """All calls of a choice, whole."""
+    written = [
+        {"index": number, **call}
+        for number, call in enumerate(tool_calls_json(turn.id, index, calls))
+    ]
+    return _chunk(turn, [_choice(index, {"tool_calls": written}, None)])
 
 
 def finish_chunk(turn: Turn, index: int, reason: str) -> Json:
@@ -86,8 +98,8 @@ def usage_chunk(turn: Turn, completion_tokens: int) -> Json:
 
 
 def loralei_json(turn: Turn) -> Json:
-    """Our part of a response: the adapter that answers, and whether memory was in the prompt."""
-    return {"adapter": turn.adapter_label, "memory": False}
+    """Our part of a response: the adapter that answers, and what of memory is in the prompt."""
+    return {"adapter": turn.adapter_label, "memory": asdict(turn.memory)}
 
 
 def _chunk(turn: Turn, choices: list[Json]) -> Json:
@@ -100,5 +112,7 @@ def _chunk(turn: Turn, choices: list[Json]) -> Json:
     }
 
 
-def _choice(index: int, delta: dict[str, Any], finish_reason: str | None) -> Json:
-    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+def _choice(
+    index: int, delta: Json, finish_reason: str | None, logprobs: Json | None = None
+) -> Json:
+    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}

@@ -7,8 +7,9 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -18,6 +19,8 @@ from adapters_store.records import BASE, AdapterVersion
 from feedback.conversation import classify, conversation_id, is_temporary
 from feedback.records import InteractionKind, Message
 from server.accounts import Account
+from server.api.memory import MemoryUse, add_memory
+from server.api.reply_form import reply_form
 from server.api.wire import ChatRequest, version_number
 from server.auth import named_by_frontend
 from server.engine.records import SamplingParams
@@ -25,6 +28,7 @@ from server.errors import ModelNotFoundError, RequestError
 from server.services import Services
 
 if TYPE_CHECKING:
+    from server.engine.vocabulary import Grammar
     from server.runtime import Runtime
 
 MAX_LABEL_LENGTH = 256
@@ -35,7 +39,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One chat request, understood. `user` is None where a frontend named nobody."""
+    """One chat request, understood. `user` is None where a frontend named nobody.
+
+    `messages` are the client's own; `prompt` has memory in it, too, as `memory` says. Calls are
+    looked for in the reply where it `has_tools` in its prompt. `token_bytes` says what a token is,
+    where log-probabilities are wanted.
+    """
 
     id: str
     created_at: float
@@ -46,7 +55,10 @@ class Turn:
     adapter: AdapterVersion | None
     messages: tuple[Message, ...]
     prompt: tuple[int, ...]
+    memory: MemoryUse
     params: SamplingParams
+    has_tools: bool
+    token_bytes: Callable[[int], bytes] | None
     num_choices: int
     is_stored: bool
     is_listed: bool
@@ -77,10 +89,26 @@ def plan_turn(
     now = time.time()
     labels = _Labels.of(request)
     messages = tuple(message.message() for message in body.messages)
-    prompt = tuple(runtime.engine.render(messages))
+    form = reply_form(body, runtime.engine)
+    render = partial(runtime.engine.render, tools=form.tools)
+    prompt = tuple(render(messages))
     user = _user(request, body, caller, services, now)
     kind = labels.kind_of(messages, is_streamed=bool(body.stream))
     is_kept = user is not None and body.store is not False and not is_temporary(labels.chat_id)
+    adapter = _adapter(services, runtime, user, kind, body)
+    params = sampling_params(body, services.settings.max_new_tokens, form.grammar)
+    _check_biases(params, runtime.engine.vocabulary_size)
+    memory = MemoryUse()
+    if user is not None and _wants_memory(body, kind, labels):
+        prompt, memory = add_memory(
+            services,
+            user.id,
+            messages,
+            prompt,
+            learned=frozenset(adapter.example_ids if adapter else ()),
+            reply_tokens=min(params.max_tokens, services.settings.max_new_tokens),
+            render=render,
+        )
     return Turn(
         id=new_completion_id(now),
         created_at=now,
@@ -88,10 +116,13 @@ def plan_turn(
         conversation_id=conversation_id(user.id if user else "", labels.chat_id, messages),
         kind=kind,
         model=body.model,
-        adapter=_adapter(services, runtime, user, kind, body),
+        adapter=adapter,
         messages=messages,
         prompt=prompt,
-        params=sampling_params(body, services.settings.max_new_tokens),
+        memory=memory,
+        params=params,
+        has_tools=bool(form.tools),
+        token_bytes=runtime.engine.vocabulary.token_bytes if body.logprobs else None,
         num_choices=body.n or 1,
         is_stored=is_kept,
         is_listed=is_kept and body.store is True,
@@ -101,7 +132,9 @@ def plan_turn(
     )
 
 
-def sampling_params(body: ChatRequest, default_length: int) -> SamplingParams:
+def sampling_params(
+    body: ChatRequest, default_length: int, grammar: "Grammar | None" = None
+) -> SamplingParams:
     """How the reply is drawn; what the request leaves out has OpenAI's defaults."""
     default = SamplingParams()
     return SamplingParams(
@@ -113,6 +146,9 @@ def sampling_params(body: ChatRequest, default_length: int) -> SamplingParams:
         stop=tuple(body.stop or ()),
         frequency_penalty=body.frequency_penalty or 0.0,
         presence_penalty=body.presence_penalty or 0.0,
+        logit_bias=body.logit_bias or {},
+        grammar=grammar,
+        logprobs=(body.top_logprobs or 0) if body.logprobs else None,
         ignore_eos=bool(body.ignore_eos),
     )
 
@@ -159,6 +195,12 @@ def _check_model(asked: str, served: str) -> None:
         raise ModelNotFoundError(f"The model {asked!r} does not exist; this server has {served!r}.")
 
 
+def _check_biases(params: SamplingParams, vocabulary_size: int) -> None:
+    if any(token >= vocabulary_size for token in params.logit_bias):
+        message = f"logit_bias names a token beyond the vocabulary of {vocabulary_size}."
+        raise RequestError(400, message, param="logit_bias")
+
+
 def _header(request: Request, name: str) -> str | None:
     value = request.headers.get(name)
     if value is not None and len(value) > MAX_LABEL_LENGTH:
@@ -182,6 +224,12 @@ def _user(
     if external_id is None:
         return None
     return services.accounts.acting_user(caller, external_id, now)
+
+
+def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> bool:
+    """Whether judgements may show in this reply: never in errands and temporary chats."""
+    is_refused = body.loralei is not None and body.loralei.memory is False
+    return kind is InteractionKind.CHAT and not is_temporary(labels.chat_id) and not is_refused
 
 
 def _adapter(

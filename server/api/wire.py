@@ -7,31 +7,39 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
 )
 
 from adapters_store.records import BASE
 from feedback.records import Message
+from server.api.response_format import ResponseFormat
+from server.api.tools import (
+    MAX_CALLS,
+    MAX_TOOLS,
+    CallId,
+    Tool,
+    ToolChoice,
+    WireToolCall,
+    answering_message,
+    calling_message,
+)
+from server.api.wire_model import WireModel
 from server.identity import BodyIdentity
 
 MAX_MESSAGES = 1000
 MAX_CHOICES = 8
 MAX_REPLY_TOKENS = 1_000_000
 MAX_SEED = 2**63 - 1
+MAX_BIASES = 1024
+MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
 MAX_CORRECTION_LENGTH = 200_000
 _ROLES = {"developer": "system", "function": "tool"}
-
-
-class WireModel(BaseModel):
-    """A body, or a part of one, as a client sends it."""
-
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, protected_namespaces=())
 
 
 class TextPart(WireModel):
@@ -123,10 +131,18 @@ class WireMessage(WireModel):
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Content = ""
+    name: Annotated[str, StringConstraints(max_length=MAX_ID_LENGTH)] | None = None
+    tool_calls: Annotated[list[WireToolCall], Field(max_length=MAX_CALLS)] | None = None
+    tool_call_id: CallId | None = None
 
     def message(self) -> Message:
         """The turn as the rest of the server knows it."""
-        return Message(_ROLES.get(self.role, self.role), self.content)
+        role = _ROLES.get(self.role, self.role)
+        if role == "assistant" and self.tool_calls:
+            return calling_message(self.content, self.tool_calls)
+        if role == "tool":
+            return answering_message(self.content, self.name, self.tool_call_id)
+        return Message(role, self.content)
 
 
 class StreamOptions(WireModel):
@@ -140,6 +156,28 @@ class ChatExtension(WireModel):
 
     adapter: AdapterName | None = None
     memory: bool | None = None
+
+
+def _refuse_template(value: Any) -> None:
+    if value is not None:
+        raise ValueError("the chat template is the base model's own")
+
+
+def _read_biases(value: Any) -> Any:
+    """Take OpenAI's mapping from token ids, which JSON writes as text."""
+    if not isinstance(value, dict):
+        return value
+    if not all(token.isdecimal() and len(token) < 10 for token in value):
+        raise ValueError("logit_bias maps token ids to numbers")
+    return {int(token): bias for token, bias in value.items()}
+
+
+NoTemplate = Annotated[None, BeforeValidator(_refuse_template, json_schema_input_type=None)]
+LogitBias = Annotated[
+    dict[int, Annotated[float, Field(ge=-100, le=100)]],
+    BeforeValidator(_read_biases, json_schema_input_type=dict[str, float]),
+    Field(max_length=MAX_BIASES),
+]
 
 
 class ChatRequest(IdentifiedRequest):
@@ -159,9 +197,24 @@ class ChatRequest(IdentifiedRequest):
     stop: Stop | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
+    logit_bias: LogitBias | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
+    tool_choice: ToolChoice = None
+    chat_template: NoTemplate = None
+    chat_template_kwargs: NoTemplate = None
     ignore_eos: bool | None = None
     store: bool | None = None
     loralei: ChatExtension | None = None
+
+    @field_validator("top_logprobs")
+    @classmethod
+    def _logprobs_are_asked_for(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value and not info.data.get("logprobs"):
+            raise ValueError("top_logprobs needs logprobs to be true")
+        return value
 
 
 class MetadataUpdate(WireModel):

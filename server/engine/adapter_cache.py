@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
-from adapters_store.records import AdapterVersion
+from adapters_store.records import ServableAdapter
 from server.engine.runner import PackedAdapter, size_bytes
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class AdapterCache:
         """The memory of all adapters."""
         return sum(size_bytes(e.result()) for e in self._entries.values() if _is_loaded(e))
 
-    def lease(self, version: AdapterVersion) -> Future[PackedAdapter]:
+    def lease(self, version: ServableAdapter) -> Future[PackedAdapter]:
         """Keep a version until `release`, and load it where it is not in memory.
 
         The future fails with what `AdapterFiles.open` raises, or with `KeyError` or `ValueError`
@@ -64,7 +64,7 @@ class AdapterCache:
         self._leases[version.folder] += 1
         return entry
 
-    def release(self, version: AdapterVersion) -> None:
+    def release(self, version: ServableAdapter) -> None:
         """End a lease; make room where the budget is exceeded."""
         self._leases[version.folder] -= 1
         if not self._leases[version.folder]:
@@ -75,7 +75,7 @@ class AdapterCache:
         """End the loading thread."""
         self._loader.shutdown(cancel_futures=True)
 
-    def _load(self, version: AdapterVersion) -> PackedAdapter:
+    def _load(self, version: ServableAdapter) -> PackedAdapter:
         return self._pack(load_file(self._files.open(version) / WEIGHTS_FILE))
 
     def _evict(self) -> None:

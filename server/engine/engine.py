@@ -10,23 +10,29 @@ import threading
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 
-from adapters_store.base_model import BaseModel, ChatMessage
+from adapters_store.base_model import BaseModel, ChatMessage, Tool
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
-from adapters_store.records import AdapterVersion, LoraConfig
+from adapters_store.records import LoraConfig, ServableAdapter
 from server.engine.adapter_cache import AdapterCache
 from server.engine.batcher import prompt_shares
 from server.engine.detokenizer import TextStream
-from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.errors import (
+    ContextOverflowError,
+    EngineOverloadedError,
+    GenerationError,
+    UserQueueFullError,
+)
 from server.engine.fair_share import FairShare
 from server.engine.fused_llama import is_fusible
 from server.engine.fused_runner import FusedRunner
 from server.engine.general_runner import GeneralRunner
 from server.engine.generation import Generation
+from server.engine.logprobs import token_logprobs
 from server.engine.prefix_cache import PrefixCache
 from server.engine.prompt_chunk import Chunk
 from server.engine.records import Event, SamplingParams
@@ -34,6 +40,7 @@ from server.engine.runner import Runner
 from server.engine.running_rows import RunningRows
 from server.engine.sampler import sample
 from server.engine.sequence import Sequence
+from server.engine.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +58,7 @@ class EngineConfig:
 
     max_batch_size: int = 16
     queue_limit: int = 256
+    user_queue_limit: int = 32
     context_length: int = 0
     prefill_chunk: int = 256
     adapter_cache_bytes: int = 512 << 20
@@ -93,6 +101,17 @@ class Engine:
         return min(self.config.context_length or self.base.context_length, self.base.context_length)
 
     @property
+    def vocabulary_size(self) -> int:
+        """How many tokens the model knows."""
+        return int(self.base.model.config.vocab_size)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What the tokens say. Made at first use, which takes about a second: not on a loop."""
+        renderer = self.base.renderer
+        return Vocabulary(renderer.tokenizer, renderer.eos_token_ids, self.vocabulary_size)
+
+    @property
     def num_running(self) -> int:
         """Replies being written now."""
         return len(self._rows)
@@ -107,22 +126,23 @@ class Engine:
         """Whether any reply is waited for."""
         return bool(self._rows or self._waiting)
 
-    def render(self, messages: Items[ChatMessage]) -> list[int]:
+    def render(self, messages: Items[ChatMessage], tools: Items[Tool] = ()) -> list[int]:
         """Token ids of a conversation. Raises `PromptError` where the template refuses it."""
-        return self.base.renderer.prompt_ids(messages)
+        return self.base.renderer.prompt_ids(messages, tools)
 
     def submit(
         self,
         prompt: Items[int],
         params: SamplingParams,
-        adapter: AdapterVersion | None,
+        adapter: ServableAdapter | None,
         *,
         user: str,
     ) -> Generation:
         """Queue a reply, pinned to this adapter version; the event loop must be running.
 
-        Rows are shared fairly between users. Raises `ContextOverflowError` and
-        `EngineOverloadedError`.
+        Rows are shared fairly between users; nobody in particular is the empty name, which has no
+        limit of its own. Raises `ContextOverflowError`, `EngineOverloadedError`, and
+        `UserQueueFullError` where too many requests of this user wait already.
         """
         room = self.context_length - len(prompt)
         if room < 1:
@@ -140,6 +160,10 @@ class Engine:
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
+            if user and self._num_waiting_of(user) >= self.config.user_queue_limit:
+                raise UserQueueFullError(
+                    "Too many of your requests are waiting. Try again shortly."
+                )
             if adapter:
                 sequence.loading = self.adapters.lease(adapter)
             self._shares.join(user, self._active_users())
@@ -208,6 +232,9 @@ class Engine:
     def _has_work(self) -> bool:
         return bool(self._rows) or any(s.is_ready or s.is_cancelled for s in self._waiting)
 
+    def _num_waiting_of(self, user: str) -> int:
+        return sum(sequence.user == user for sequence in self._waiting)
+
     def _active_users(self) -> set[str]:
         return {sequence.user for sequence in (*self._rows, *self._waiting)}
 
@@ -263,10 +290,12 @@ class Engine:
         self._rows.num_decoding += sum(chunk.is_last for chunk in chunks)
 
     def _postprocess(self, logits: torch.Tensor, sequences: Items[Sequence]) -> None:
-        for sequence, token in zip(sequences, sample(logits, sequences), strict=True):
-            delta = sequence.append(token, self.base.renderer.eos_token_ids)
-            if delta:
-                sequence.send(delta)
+        tokens = sample(logits, sequences)
+        logprobs = token_logprobs(logits, tokens, [s.params.logprobs for s in sequences])
+        for sequence, token, logprob in zip(sequences, tokens, logprobs, strict=True):
+            event = sequence.append(token, self.base.renderer.eos_token_ids, logprob)
+            if event:
+                sequence.send(event)
         for sequence in sequences:
             if sequence.finish_reason:
                 self._remove(sequence)
@@ -282,9 +311,9 @@ class Engine:
 
     def _remove(self, sequence: Sequence) -> None:
         """Free a row; what it cached is kept for the next turn."""
-        if sequence.num_cached:
-            saved = self._runner.save(self._rows.index(sequence), sequence.num_cached)
-            self.prefixes.add(_namespace(sequence), sequence.cached_tokens, saved)
+        if length := self.prefixes.reusable(sequence.num_cached):
+            saved = self._runner.save(self._rows.index(sequence), length)
+            self.prefixes.add(_namespace(sequence), sequence.cached_tokens[:length], saved)
         self._rows.remove(sequence)
         self._release(sequence)
 

@@ -5,6 +5,10 @@ class EngineOverloadedError(RuntimeError):
     """The queue is full or the engine is stopping; try again later."""
 
 
+class UserQueueFullError(EngineOverloadedError):
+    """This user has as many requests waiting as one user may have; try again later."""
+
+
 class ContextOverflowError(ValueError):
     """The prompt leaves no room for a reply."""
 
@@ -19,3 +23,7 @@ class ContextOverflowError(ValueError):
 
 class GenerationError(RuntimeError):
     """The engine failed while writing this reply."""
+
+
+class GrammarError(ValueError):
+    """A grammar cannot be followed: it uses what is not supported, or it is too large."""

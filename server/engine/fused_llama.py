@@ -2,7 +2,7 @@
 
 The same mathematics as transformers' modules, whose weights it shares: q, k and v are one product,
 gate and up another; rows that decode and prompts that prefill share every product. Tests hold it
-against transformers and PEFT.
+against transformers with an `AdapterPool`, which they hold against PEFT.
 """
 
 from collections.abc import Sequence
@@ -138,9 +138,14 @@ class FusedLlama:
         `lengths` are the cached positions of the decoding rows. Returns logits [decoding rows +
         last chunks, vocabulary] for the next tokens, in the model's dtype.
         """
-        step = _Step(tokens, lengths, chunks, self._embed, self._heads // self._kv_heads)
-        step.has_adapters = self._adapters.any_bound(
-            [*range(len(tokens)), *(c.row for c in chunks)]
+        rows = [*range(len(tokens)), *(chunk.row for chunk in chunks)]
+        step = _Step(
+            tokens,
+            lengths,
+            chunks,
+            has_adapters=self._adapters.any_bound(rows),
+            like=self._embed,
+            group=self._heads // self._kv_heads,
         )
         self.cache.reserve(step.longest)
         cos, sin = self._cos[step.positions][:, None], self._sin[step.positions][:, None]
@@ -212,12 +217,14 @@ class _Step:
         tokens: Sequence[int],
         lengths: Sequence[int],
         chunks: Sequence[Chunk],
+        *,
+        has_adapters: bool,
         like: Tensor,
         group: int,
     ) -> None:
         device = like.device
         self.decoding = len(tokens)
-        self.has_adapters = False
+        self.has_adapters = has_adapters
         ids, positions = list(tokens), list(lengths)
         self.segments: list[tuple[Chunk, slice]] = []
         predicting = list(range(len(tokens)))

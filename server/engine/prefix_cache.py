@@ -39,6 +39,10 @@ class PrefixCache:
     def __len__(self) -> int:
         return len(self._prefixes)
 
+    def reusable(self, length: int) -> int:
+        """How many of a text's first `length` tokens a later prompt could reuse: whole blocks."""
+        return length - length % self._block
+
     def longest(self, adapter: str | None, prompt: Sequence[int]) -> tuple[SavedPrefix, int] | None:
         """What was saved for the longest common beginning, and how many tokens of it to reuse.
 
@@ -47,8 +51,7 @@ class PrefixCache:
         best_key, best = -1, 0
         for key, prefix in self._prefixes.items():
             if prefix.adapter == adapter:
-                length = common_length(prefix.tokens, prompt[:-1])
-                length -= length % self._block
+                length = self.reusable(common_length(prefix.tokens, prompt[:-1]))
                 if length > best:
                     best_key, best = key, length
         if not best:
@@ -60,8 +63,7 @@ class PrefixCache:
         """Keep a prefix, instead of those that it extends; the least recently used make room."""
         prefix = Prefix(adapter, tuple(tokens), saved, size_bytes(saved))
         for key, other in list(self._prefixes.items()):
-            shared = common_length(other.tokens, prefix.tokens)
-            if other.adapter == adapter and shared == len(other.tokens):
+            if other.adapter == adapter and _begins_with(prefix.tokens, other.tokens):
                 self._remove(key)
         self._prefixes[self._next_key] = prefix
         self._next_key += 1
@@ -71,6 +73,10 @@ class PrefixCache:
 
     def _remove(self, key: int) -> None:
         self.size_bytes -= self._prefixes.pop(key).size_bytes
+
+
+def _begins_with(tokens: tuple[int, ...], beginning: tuple[int, ...]) -> bool:
+    return tokens[: len(beginning)] == beginning
 
 
 def common_length(a: Sequence[int], b: Sequence[int]) -> int:

@@ -1,6 +1,11 @@
 """What the engine is asked and what it tells. Needs no torch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.engine.vocabulary import Grammar
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,7 +13,9 @@ class SamplingParams:
     """How a reply is drawn. Zero `temperature` is greedy; zero `top_k` means no limit.
 
     Penalties are OpenAI's: subtracted from the logits of tokens already in the reply, `frequency`
-    once per occurrence and `presence` once.
+    once per occurrence and `presence` once. `logit_bias` is added to the logits of its tokens. Of
+    what is left the `grammar` allows some. `logprobs` is how many of the likeliest tokens to
+    tell at each place; with None nothing of log-probabilities is told.
     """
 
     temperature: float = 1.0
@@ -19,6 +26,9 @@ class SamplingParams:
     stop: tuple[str, ...] = ()
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    grammar: "Grammar | None" = None
+    logprobs: int | None = None
     ignore_eos: bool = False
 
     @property
@@ -26,17 +36,34 @@ class SamplingParams:
         """Whether earlier tokens of the reply change the logits."""
         return bool(self.frequency_penalty or self.presence_penalty)
 
+    @property
+    def takes_likeliest(self) -> bool:
+        """Whether every token is the one with the highest of the model's own logits."""
+        is_changed = self.has_penalties or self.logit_bias or self.grammar is not None
+        return self.temperature == 0 and not is_changed
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """How likely a written token was, and the likeliest ones at its place: (token id, logprob)."""
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """New text of a reply. The last one has a `finish_reason`: `stop` or `length`.
 
-    `tokens` counts the reply's tokens so far, the end-of-turn token included.
+    `tokens` counts the reply's tokens so far, the end-of-turn token included. `logprobs` is of the
+    tokens since the delta before, without the end-of-turn token.
     """
 
     text: str
     tokens: int
     finish_reason: str | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 Event = TextDelta | Exception

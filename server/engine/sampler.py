@@ -11,7 +11,7 @@ from server.engine.sequence import Sequence
 def sample(logits: Tensor, sequences: Rows[Sequence]) -> list[int]:
     """Return one token id per row of `logits` [rows, vocabulary], any float dtype."""
     logits = logits.float()
-    if all(s.params.temperature == 0 and not s.params.has_penalties for s in sequences):
+    if all(s.params.takes_likeliest for s in sequences):
         tokens: list[int] = logits.argmax(dim=-1).tolist()
         return tokens
     return [_sample_row(row, s) for row, s in zip(logits.cpu(), sequences, strict=True)]
@@ -25,6 +25,12 @@ def _sample_row(logits: Tensor, sequence: Sequence) -> int:
         logits = logits.index_add(
             0, tokens, -(params.frequency_penalty * counts + params.presence_penalty)
         )
+    if params.logit_bias:
+        tokens = torch.tensor(list(params.logit_bias))
+        biases = torch.tensor(list(params.logit_bias.values()), dtype=torch.float32)
+        logits = logits.index_add(0, tokens, biases)
+    if sequence.grammar is not None:
+        logits = logits.masked_fill(~sequence.grammar.allowed()[: len(logits)], -torch.inf)
     if params.temperature == 0:
         return int(logits.argmax())
     return _draw(logits / params.temperature, params.top_k, params.top_p, sequence.random.random())

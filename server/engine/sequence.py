@@ -5,9 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from random import Random
 
-from adapters_store.records import AdapterVersion
+from adapters_store.records import ServableAdapter
 from server.engine.detokenizer import TextStream
-from server.engine.records import Event, SamplingParams, TextDelta
+from server.engine.errors import GenerationError
+from server.engine.records import Event, SamplingParams, TextDelta, TokenLogprob
 from server.engine.runner import PackedAdapter
 
 
@@ -22,7 +23,7 @@ class Sequence:
         prompt: tuple[int, ...],
         params: SamplingParams,
         user: str,
-        adapter: AdapterVersion | None,
+        adapter: ServableAdapter | None,
         text: TextStream,
         send: Callable[[Event], None],
     ) -> None:
@@ -36,6 +37,8 @@ class Sequence:
         self.output: list[int] = []
         self.output_counts: Counter[int] = Counter()
         self.random = Random(params.seed)
+        self.grammar = params.grammar.start() if params.grammar else None
+        self.untold_logprobs: list[TokenLogprob] = []
         self.num_cached = 0
         self.is_cancelled = False
         self.finish_reason: str | None = None
@@ -60,18 +63,31 @@ class Sequence:
         """The tokens whose keys and values are in the cache."""
         return (*self.prompt, *self.output)[: self.num_cached]
 
-    def append(self, token: int, eos_token_ids: frozenset[int]) -> TextDelta | None:
-        """Add a sampled token; return what there is to tell the client, if anything."""
+    def append(
+        self, token: int, eos_token_ids: frozenset[int], logprob: TokenLogprob | None = None
+    ) -> Event | None:
+        """Add a sampled token; return what there is to tell the client, if anything.
+
+        A reply that its grammar cannot take further ends with a `GenerationError`.
+        """
         self.output.append(token)
         self.output_counts[token] += 1
-        is_end = token in eos_token_ids and not self.params.ignore_eos
+        is_end = token in eos_token_ids and not (self.params.ignore_eos and self.grammar is None)
+        if self.grammar is not None and not self.grammar.push(token):
+            self.finish_reason = "error"
+            return GenerationError("The reply could not be kept to the format that was asked for.")
         text = "" if is_end else self.text.push(token)
-        if is_end or self.text.is_stopped:
+        if logprob is not None and not is_end:
+            self.untold_logprobs.append(logprob)
+        if is_end or self.text.is_stopped or (self.grammar and self.grammar.is_complete):
             self.finish_reason = "stop"
         elif len(self.output) >= self.params.max_tokens:
             self.finish_reason = "length"
         if self.finish_reason:
             text += self.text.flush()
+        if self.text.is_stopped and not text:  # what is untold is the stop string
+            self.untold_logprobs.clear()
         if text or self.finish_reason:
-            return TextDelta(text, len(self.output), self.finish_reason)
+            logprobs, self.untold_logprobs = tuple(self.untold_logprobs), []
+            return TextDelta(text, len(self.output), self.finish_reason, logprobs)
         return None

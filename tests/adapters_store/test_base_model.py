@@ -37,6 +37,15 @@ def test_an_example_ends_with_the_end_of_turn_token(tiny_base: BaseModel) -> Non
     assert ids[-1] in tiny_base.renderer.eos_token_ids
 
 
+def test_more_turns_take_as_many_tokens_as_they_are_counted_for(tiny_base: BaseModel) -> None:
+    renderer = tiny_base.renderer
+    question = Message("user", "hi")
+    shorter = renderer.prompt_ids([question])
+    longer = renderer.prompt_ids([Message("user", "one"), Message("assistant", "two"), question])
+    counted = renderer.turn_tokens("one") + renderer.turn_tokens("two")
+    assert counted - 1 <= len(longer) - len(shorter) <= counted
+
+
 def test_a_role_that_the_template_refuses_is_a_prompt_error(tiny_base: BaseModel) -> None:
     with pytest.raises(PromptError, match="unknown role"):
         tiny_base.renderer.prompt_ids([Message("wizard", "hi")])

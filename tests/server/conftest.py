@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.live import LiveServer, Person, running
-from tests.tiny_model import build_tiny_model
+from tests.server.live import LiveServer, Person, running, running_with_tools
+from tests.tiny_model import TOOL_TEMPLATE, build_tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,14 @@ def live(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     data = tmp_path_factory.mktemp("shared") / "data"
     schedule = {"interval": 0, "nightly": ""}
     with running(tiny_model, data, schedule=schedule, threads=1, max_batch_size=4) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def knowing_tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A running server whose base model knows tools; its model is called `tiny`, too."""
+    folder = tmp_path_factory.mktemp("knowing-tools")
+    with running_with_tools(folder, TOOL_TEMPLATE) as server:
         yield server
 
 

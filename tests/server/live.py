@@ -14,6 +14,7 @@ import httpx
 from server.serve import HttpServer
 from server.services import Services
 from server.settings import Settings
+from tests.tiny_model import build_tiny_model
 
 START_SECONDS = 60
 _numbers = itertools.count(1)
@@ -74,6 +75,15 @@ def running(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServer]
     """Start a server on this model and data, with these settings, and stop it at the end."""
     with listening(model, data_dir, **options) as server:
         assert server.services.wait_until_loaded(START_SECONDS), server.services.failure
+        yield server
+
+
+@contextmanager
+def running_with_tools(folder: Path, chat_template: str) -> Iterator[LiveServer]:
+    """Start a server in this folder whose base model's chat template shows tools."""
+    model = build_tiny_model(folder / "tiny", chat_template=chat_template, context_length=1024)
+    schedule = {"interval": 0, "nightly": ""}
+    with running(model, folder / "data", schedule=schedule, threads=1) as server:
         yield server
 
 

@@ -2,25 +2,21 @@
 
 import base64
 import json
+import shutil
+from dataclasses import replace
 from typing import Any
 
-import torch
 from safetensors.torch import save
 
+from feedback.curate import examples
+from tests.adapters import random_adapter
 from tests.server.live import LiveServer, Person
 
 
 def random_weights(live: LiveServer, seed: int, scale: float = 0.5) -> bytes:
     """The bytes of an `adapter_model.safetensors` that changes every reply."""
     runtime = live.services.runtime
-    generator = torch.Generator().manual_seed(seed)
-    tensors = {}
-    for path, (outputs, inputs) in runtime.engine.shapes.items():
-        name = f"base_model.model.{path}"
-        rank = runtime.lora.rank
-        tensors[f"{name}.lora_A.weight"] = scale * torch.randn(rank, inputs, generator=generator)
-        tensors[f"{name}.lora_B.weight"] = scale * torch.randn(outputs, rank, generator=generator)
-    return save(tensors)
+    return save(random_adapter(runtime.engine.shapes, seed, scale, runtime.lora.rank))
 
 
 def config(live: LiveServer, **changes: Any) -> dict[str, str]:
@@ -51,3 +47,19 @@ def import_version(live: LiveServer, person: Person, seed: int = 0) -> dict[str,
     assert response.status_code == 201, response.text
     version: dict[str, Any] = response.json()
     return version
+
+
+def put_version_to_use(live: LiveServer, person: Person) -> int:
+    """Let a version answer that was made from all judgements so far; how many rows those are."""
+    import_version(live, person)
+    stores = live.services.stores
+    rows = tuple(each.id for each in examples(*stores.log.judged(person.id)))
+    imported = stores.registry.version(person.id, 1)
+    staged = stores.files.stage()
+    shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
+    published = stores.files.publish(staged)
+    stores.registry.register(replace(imported, number=2, folder=published.folder, example_ids=rows))
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}/promote"
+        admin.post(path, json={"version": 2}).raise_for_status()
+    return len(rows)

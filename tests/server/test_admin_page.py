@@ -46,6 +46,15 @@ def agree(page: Page, action: str) -> None:
     page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
 
 
+def ask_for_version_1(page: Page, live: LiveServer, person: Person) -> None:
+    """Import a version and click what puts it to use; the page asks back."""
+    import_version(live, person)
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("v1", exact=True).first.click()
+    page.get_by_role("button", name="Let v1 answer").click()
+
+
 def active(live: LiveServer, person: Person) -> str:
     """The version that answers somebody."""
     with live.admin() as admin:
@@ -102,11 +111,7 @@ def test_a_lost_key_is_replaced(page: Page, live: LiveServer, person: Person) ->
 def test_a_version_is_promoted_and_rolled_back(
     page: Page, live: LiveServer, person: Person
 ) -> None:
-    import_version(live, person)
-    page.reload()
-    open_user(page, person)
-    page.get_by_text("v1", exact=True).first.click()
-    page.get_by_role("button", name="Let v1 answer").click()
+    ask_for_version_1(page, live, person)
     agree(page, "Promote")
     expect(page.get_by_text("answers now", exact=True)).to_be_visible()
     assert active(live, person) == "v1"
@@ -119,11 +124,7 @@ def test_a_version_is_promoted_and_rolled_back(
 def test_nothing_happens_when_the_question_is_answered_with_no(
     page: Page, live: LiveServer, person: Person
 ) -> None:
-    import_version(live, person)
-    page.reload()
-    open_user(page, person)
-    page.get_by_text("v1", exact=True).first.click()
-    page.get_by_role("button", name="Let v1 answer").click()
+    ask_for_version_1(page, live, person)
     agree(page, "Cancel")
     assert active(live, person) == "base"
 

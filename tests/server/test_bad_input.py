@@ -8,6 +8,7 @@ import pytest
 from tests.server.live import LiveServer, Person, chat_body
 
 CHAT = "/v1/chat/completions"
+SCHEMA = "response_format.json_schema.schema"
 
 
 def assert_refused(response: httpx.Response, status: int, param: str | None = None) -> None:
@@ -18,6 +19,17 @@ def assert_refused(response: httpx.Response, status: int, param: str | None = No
     assert error["param"] == param
     assert "Traceback" not in response.text
     assert response.headers["x-request-id"]
+
+
+def schema_format(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels):
+        schema = {"items": schema}
+    return schema
 
 
 def rows(live: LiveServer, person: Person) -> int:
@@ -56,9 +68,30 @@ def test_a_body_that_is_no_request_is_a_400(live: LiveServer, person: Person, bo
         ({"temperature": -1}, "temperature"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "nobody", "content": "x"}]}, "messages[0].role"),
-        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": ["a"] * 10_000}, "stop"),
+        ({"n": -1}, "n"),
+        ({"max_tokens": -5}, "max_tokens"),
+        ({"top_p": -0.5}, "top_p"),
+        ({"chat_template": "{{ messages }}"}, "chat_template"),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, "chat_template_kwargs"),
+        ({"top_logprobs": 5}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"logit_bias": {"100000": 1}}, "logit_bias"),
+        ({"logit_bias": {"5": 1000}}, "logit_bias[5]"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"response_format": schema_format({"type": "nonsense"})}, "response_format"),
+        ({"response_format": schema_format({"not": {}})}, "response_format"),
+        ({"response_format": schema_format({"enum": ["x" * 70_000]})}, SCHEMA),
+        ({"response_format": schema_format(nested(40))}, SCHEMA),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
+        ({"tool_choice": "maybe"}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        (
+            {"tool_choice": "required", "tools": [{"type": "function", "function": {"name": "f"}}]},
+            "tool_choice",
+        ),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_a_bad_value_is_a_400_that_names_the_field(
     live: LiveServer, person: Person, fields: dict[str, Any], param: str
@@ -171,7 +204,8 @@ def test_feedback_on_a_deleted_completion_is_a_404(live: LiveServer, person: Per
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "order=up", "after=unknown", "limit=1e9"]
+    "query",
+    ["limit=0", "limit=-1", "limit=101", "limit=x", "order=up", "after=unknown", "limit=1e9"],
 )
 def test_a_bad_page_is_refused(live: LiveServer, person: Person, query: str) -> None:
     with live.client(person.key) as client:

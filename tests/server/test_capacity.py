@@ -59,6 +59,28 @@ def test_a_full_queue_is_a_503_before_the_first_byte(
     assert refused.json()["error"]["code"] == "server_is_overloaded"
 
 
+def test_a_user_with_too_many_waiting_requests_is_a_429_and_others_are_not(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = chat_body(stream=True, n=8)
+    with running(
+        tiny_model, tmp_path / "data", threads=1, max_batch_size=1, user_queue_limit=8
+    ) as server:
+        other = server.new_person()
+        with (
+            server.admin() as admin,
+            server.client(other.key) as client,
+            held(server, monkeypatch),
+            admin.stream("POST", "/v1/chat/completions", json=body),
+        ):
+            refused = admin.post("/v1/chat/completions", json=chat_body())
+            with client.stream("POST", "/v1/chat/completions", json=body) as accepted:
+                assert accepted.status_code == 200
+    assert_refused(refused, 429)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+
+
 def test_choices_that_do_not_all_fit_are_refused_together(
     small: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

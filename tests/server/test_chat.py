@@ -29,7 +29,7 @@ def test_a_whole_reply_has_openais_shape(live: LiveServer, person: Person) -> No
     usage = reply["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
     assert usage["completion_tokens"] <= 8
-    assert reply["loralei"] == {"adapter": "base", "memory": False}
+    assert reply["loralei"]["adapter"] == "base"
     assert response.headers["x-loralei-adapter"] == "base"
     assert response.headers["x-request-id"]
 

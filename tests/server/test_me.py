@@ -1,12 +1,10 @@
 import io
 import json
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
-from feedback.curate import examples
 from tests.server.live import LiveServer, Person, running
-from tests.server.peft_folder import import_version
+from tests.server.peft_folder import import_version, put_version_to_use
 from tests.server.test_bad_input import assert_refused
 
 SECRET = "the-word-nobody-else-says"
@@ -22,7 +20,7 @@ def test_a_new_user_has_the_base_and_nothing_learned(live: LiveServer, person: P
         False,
         False,
     )
-    assert me["learned"] == {"rows": 0, "judgements": 0, "corrections": 0}
+    assert me["learned"] == {"rows": 0, "judgements": 0, "corrections": 0, "rules": []}
 
 
 def test_what_the_version_in_use_learned_is_told_from_what_was_judged_since(
@@ -36,21 +34,8 @@ def test_what_the_version_in_use_learned_is_told_from_what_was_judged_since(
         rows = put_version_to_use(live, person)
         client.post("/v1/feedback", json={"target": later, "correction": "too late"})
         me = client.get("/v1/me").json()
-    assert me["learned"] == {"rows": rows, "judgements": 2, "corrections": 1}
+    assert me["learned"] == {"rows": rows, "judgements": 2, "corrections": 1, "rules": []}
     assert me["counts"]["judgements"] == 3
-
-
-def put_version_to_use(live: LiveServer, person: Person) -> int:
-    """Let a version answer that was made from all judgements so far; how many rows those are."""
-    import_version(live, person)
-    stores = live.services.stores
-    rows = tuple(each.id for each in examples(*stores.log.judged(person.id)))
-    imported = stores.registry.version(person.id, 1)
-    stores.registry.register(replace(imported, number=2, folder="trained", example_ids=rows))
-    with live.admin() as admin:
-        path = f"/v1/admin/adapters/{person.id}/promote"
-        admin.post(path, json={"version": 2}).raise_for_status()
-    return len(rows)
 
 
 def test_an_export_holds_everything(live: LiveServer, person: Person) -> None:

@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from server.api.tool_calls import ToolCall, parse
+from server.api.tools import ToolMessage
 from server.api.turn import sampling_params
 from server.api.wire import ChatRequest, FeedbackRequest, PromoteRequest, version_number
 from server.errors import param_name
@@ -44,7 +46,6 @@ KNOWN_FIELDS: dict[str, Any] = {
     "user": "ann",
     "verbosity": "low",
     "web_search_options": {},
-    "chat_template": "{{ evil }}",
     "unknown": {"deep": [1, 2]},
 }
 
@@ -119,6 +120,44 @@ def test_null_is_the_same_as_nothing() -> None:
         ({"metadata": {"k": 1}}, "metadata.k"),
         ({"user": 7}, "user"),
         ({"safety_identifier": "x" * 65}, "safety_identifier"),
+        ({"chat_template": "{{ evil }}"}, "chat_template"),
+        ({"chat_template_kwargs": {"tools": []}}, "chat_template_kwargs"),
+        ({"logprobs": 1}, "logprobs"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"top_logprobs": 3, "logprobs": False}, "top_logprobs"),
+        ({"top_logprobs": 21, "logprobs": True}, "top_logprobs"),
+        ({"top_logprobs": -1, "logprobs": True}, "top_logprobs"),
+        ({"logit_bias": {"x": 1}}, "logit_bias"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias"),
+        ({"logit_bias": {"1": 101}}, "logit_bias[1]"),
+        ({"logit_bias": {str(i): 1 for i in range(1025)}}, "logit_bias"),
+        ({"response_format": {"type": "yaml"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": "json_object"}, "response_format"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a b"}}},
+            "response_format.json_schema.name",
+        ),
+        ({"tools": [{"type": "retrieval"}]}, "tools[0].type"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "a b"}}]},
+            "tools[0].function.name",
+        ),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}] * 129}, "tools"),
+        ({"tool_choice": "sometimes"}, "tool_choice"),
+        ({"tool_choice": {"type": "function"}}, "tool_choice"),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "tool_calls": [{"function": {"name": "f", "arguments": "{"}}],
+                    }
+                ]
+            },
+            "messages[0].tool_calls[0].function.arguments",
+        ),
         ({"loralei": {"adapter": "../v1"}}, "loralei.adapter"),
         ({"loralei": {"adapter": "v0"}}, "loralei.adapter"),
     ],
@@ -144,6 +183,34 @@ def test_a_developer_message_is_a_system_message() -> None:
 def test_a_message_without_content_is_an_empty_text() -> None:
     message = chat(messages=[{"role": "assistant", "content": None}]).messages[0].message()
     assert message.content == ""
+
+
+def test_a_turn_with_calls_says_them_in_text_and_to_templates_with_tools() -> None:
+    call = {"id": "c1", "function": {"name": "time", "arguments": '{"zone": "CET"}'}}
+    message = (
+        chat(messages=[{"role": "assistant", "content": None, "tool_calls": [call]}])
+        .messages[0]
+        .message()
+    )
+    assert isinstance(message, ToolMessage)
+    assert parse(message.content) == ("", (ToolCall("time", '{"zone": "CET"}'),))
+    [given] = message.fields["tool_calls"]
+    assert given["function"] == {"name": "time", "arguments": {"zone": "CET"}}
+
+
+def test_the_answer_of_a_tool_names_its_call() -> None:
+    sent = {"role": "tool", "tool_call_id": "c1", "content": "noon"}
+    message = chat(messages=[sent]).messages[0].message()
+    assert isinstance(message, ToolMessage)
+    assert (message.role, message.content) == ("tool", "noon")
+    assert message.fields == {"content": "noon", "tool_call_id": "c1"}
+
+
+def test_log_probabilities_are_wanted_only_when_asked_for() -> None:
+    asked = chat(logprobs=True, top_logprobs=3)
+    assert sampling_params(chat(), default_length=99).logprobs is None
+    assert sampling_params(chat(logprobs=True), default_length=99).logprobs == 0
+    assert sampling_params(asked, default_length=99).logprobs == 3
 
 
 def test_the_user_may_be_an_object() -> None:

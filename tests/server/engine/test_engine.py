@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,18 @@ from adapters_store.files import AdapterFiles
 from adapters_store.lora import AdapterPool
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from scheduler.generation import greedy_replies
+from server.api.grammars import json_grammar
 from server.engine.engine import Engine, EngineConfig
-from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.errors import (
+    ContextOverflowError,
+    EngineOverloadedError,
+    GenerationError,
+    UserQueueFullError,
+)
 from server.engine.records import SamplingParams
 from tests.adapters import LORA, publish_random_adapter
 from tests.conftest import load_tiny
+from tests.greedy import greedy_replies
 from tests.server.engine.running import Request, replies, reply, running_engine
 
 GREEDY = SamplingParams(temperature=0, max_tokens=24)
@@ -256,6 +263,21 @@ def test_a_full_queue_refuses_at_once(tiny_model_folder: Path, files: AdapterFil
         asyncio.run(fill())
 
 
+def test_a_user_may_have_only_so_many_requests_waiting(
+    tiny_model_folder: Path, files: AdapterFiles
+) -> None:
+    config = EngineConfig(max_batch_size=1, user_queue_limit=2)
+    idle = Engine(load_tiny(tiny_model_folder), LORA, files, config)
+
+    async def fill(user: str) -> None:
+        for _ in range(3):
+            idle.submit([5, 6], GREEDY, None, user=user)
+
+    with pytest.raises(UserQueueFullError):
+        asyncio.run(fill("somebody"))
+    asyncio.run(fill(""))  # nobody in particular: many people may be behind it
+
+
 def test_a_missing_adapter_fails_its_own_request_only(
     engine: Engine, files: AdapterFiles, versions: list[AdapterVersion]
 ) -> None:
@@ -266,6 +288,24 @@ def test_a_missing_adapter_fails_its_own_request_only(
         failed, fine = await asyncio.gather(
             reply(engine, ("a", GREEDY, lost)),
             reply(engine, ("a", GREEDY, versions[0])),
+            return_exceptions=True,
+        )
+        return failed, fine
+
+    failed, fine = asyncio.run(both())
+    assert isinstance(failed, GenerationError)
+    assert isinstance(fine, list) and fine[-1].finish_reason
+
+
+def test_a_grammar_that_grows_too_complex_fails_its_own_reply_only(engine: Engine) -> None:
+    properties = {f"p{i}": {"type": "integer"} for i in range(1500)}
+    schema = {"type": "object", "properties": properties}
+    grammar = engine.vocabulary.compile(json_grammar(schema))
+
+    async def both() -> tuple[object, object]:
+        failed, fine = await asyncio.gather(
+            reply(engine, ("a", replace(GREEDY, grammar=grammar), None)),
+            reply(engine, ("a", GREEDY, None)),
             return_exceptions=True,
         )
         return failed, fine

@@ -69,6 +69,12 @@ def test_a_presence_penalty_counts_once_and_a_frequency_penalty_each_time() -> N
     assert sample(LOGITS, [sequence(each, (0, 0))]) == [1]
 
 
+def test_a_bias_moves_the_choice() -> None:
+    assert sample(LOGITS, [sequence(SamplingParams(temperature=0, logit_bias={3: 100}))]) == [3]
+    banned = SamplingParams(logit_bias={0: -100, 1: -100}, seed=1)
+    assert set(draws(banned, 300)) == {2, 3}
+
+
 @given(
     values=st.lists(st.floats(-50, 50), min_size=2, max_size=30),
     temperature=st.floats(0, 2),

@@ -1,0 +1,41 @@
+"""How well texts match a question by its words. Each call has an index of its own, kept nowhere."""
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+
+from sqlite_utils.utils import sqlite3
+
+MAX_QUERY_WORDS = 64
+_WORD = re.compile(r"\w+")
+
+
+def relevance(texts: Sequence[str], question: str) -> list[float]:
+    """One score per text, greater for a better match, 0 where no word of the question occurs.
+
+    Okapi BM25 over SQLite's FTS5 (https://sqlite.org/fts5.html#the_bm25_function), English words
+    by their stems. Only `texts` are indexed, so nobody else's texts weigh in, and nothing is left
+    of them afterwards. Of a long question the last words count.
+    """
+    scores = [0.0] * len(texts)
+    words = _words(question)[-MAX_QUERY_WORDS:]
+    if not words or not texts:
+        return scores
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("CREATE VIRTUAL TABLE texts USING fts5(text, tokenize = 'porter')")
+        connection.executemany(
+            "INSERT INTO texts (rowid, text) VALUES (?, ?)",
+            [(row, " ".join(_words(text))) for row, text in enumerate(texts)],
+        )
+        # In quotes a word is only a word, also AND, NOT and NEAR.
+        match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words))
+        found = connection.execute(
+            "SELECT rowid, -bm25(texts) FROM texts WHERE texts MATCH ?", [match]
+        )
+        for row, score in found:
+            scores[row] = score
+    return scores
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text)

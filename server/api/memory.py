@@ -1,0 +1,88 @@
+"""What of a user's memory goes into one prompt, and what that takes."""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from adapters_store.errors import PromptError
+from feedback.memory import choose, not_known_yet, remember, size, with_memory
+from feedback.records import Memory, Message
+from feedback.relevance import relevance
+from server.services import Services
+
+# What is older is in the weights; reading all of it at every request would take too long.
+MAX_JUDGED = 64
+
+Render = Callable[[Sequence[Message]], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What of memory is in a prompt. `tokens` is how much longer the prompt is for it.
+
+    `saved_tokens` is how much more memory would have taken, had the adapter learned nothing.
+    """
+
+    demonstrations: int = 0
+    notes: int = 0
+    tokens: int = 0
+    saved_tokens: int = 0
+
+
+def remembered(services: Services, user_id: str) -> Memory:
+    """All that memory holds of a user."""
+    return remember(*services.stores.log.judged(user_id, newest=MAX_JUDGED))
+
+
+def add_memory(
+    services: Services,
+    user_id: str,
+    messages: Sequence[Message],
+    prompt: tuple[int, ...],
+    *,
+    learned: Container[str],
+    reply_tokens: int,
+    render: Render,
+) -> tuple[tuple[int, ...], MemoryUse]:
+    """The prompt with what the user's judgements teach, and what was added.
+
+    `prompt` is what `render` makes of `messages`, `learned` the ids of the examples that the
+    adapter in use was trained on. The prompt stays as it is where it would leave less than
+    `reply_tokens` of the context, or where the template refuses.
+    """
+    runtime, settings = services.runtime, services.settings
+    question = next((each.content for each in reversed(messages) if each.role == "user"), None)
+    room = runtime.engine.context_length - len(prompt) - reply_tokens
+    budget = min(settings.memory_tokens, room)
+    if question is None or budget <= 0:
+        return prompt, MemoryUse()
+    memory = remembered(services, user_id)
+    if memory.notes and not runtime.notes.notes_help():
+        memory = replace(memory, notes=())
+    scores = relevance([each.question for each in memory.demonstrations], question)
+    by_id = {
+        each.example_id: score for each, score in zip(memory.demonstrations, scores, strict=True)
+    }
+    count = cache(runtime.engine.base.renderer.turn_tokens)
+
+    def chosen_without(known: Container[str]) -> Memory:
+        return choose(
+            not_known_yet(memory, known, messages),
+            by_id,
+            budget=budget,
+            max_demonstrations=settings.memory_demonstrations,
+            count=count,
+        )
+
+    chosen = chosen_without(learned)
+    saved = max(0, size(chosen_without(()), count) - size(chosen, count))
+    if chosen == Memory():
+        return prompt, MemoryUse(saved_tokens=saved)
+    try:
+        longer = tuple(render(with_memory(messages, chosen)))
+    except PromptError:  # the conversation alone was accepted
+        return prompt, MemoryUse(saved_tokens=saved)
+    if len(longer) - len(prompt) > room:  # turns were counted one by one, not as the template joins
+        return prompt, MemoryUse(saved_tokens=saved)
+    added = max(0, len(longer) - len(prompt))
+    return longer, MemoryUse(len(chosen.demonstrations), len(chosen.notes), added, saved)

@@ -1,0 +1,117 @@
+"""Whether the base model heeds notes in its prompt: found out once per base, kept in a file.
+
+Small models do not: told to write in lower case, they write as before.
+"""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from adapters_store.errors import PromptError
+from feedback.memory import with_memory
+from feedback.records import Memory, Message
+from server.engine.engine import Engine
+from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.records import SamplingParams
+
+REPLY_TOKENS = 24
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question, a note, and whether a reply does what the note says: none does by chance."""
+
+    note: str
+    question: str
+    is_heeded: Callable[[str], bool]
+
+
+PROBES = (
+    Probe("Write everything in lower case.", "Who was Isaac Newton?", str.islower),
+    Probe("WRITE EVERYTHING IN CAPITAL LETTERS.", "What is rain?", str.isupper),
+    Probe(
+        "Begin every reply with: Dear friend,",
+        "How do plants get their food?",
+        lambda reply: reply.startswith("Dear friend"),
+    ),
+    Probe("My name is Sam. Call me by my name.", "Hello!", lambda reply: "Sam" in reply),
+    Probe(
+        "Answer in French.",
+        "What is the capital of Italy?",
+        lambda reply: "capitale" in reply.lower(),
+    ),
+    Probe(
+        "Answer with a single word.",
+        "What colour is grass?",
+        lambda reply: len(reply.split()) == 1,
+    ),
+)
+ENOUGH = 4
+"""Heeded notes; a teacher that is right in about 70 % of cases is worth listening to."""
+
+
+def heeds_most(replies: Sequence[str]) -> bool:
+    """Whether enough of the replies to the probes, in their order, do what the notes say."""
+    heeded = (probe.is_heeded(reply.strip()) for probe, reply in zip(PROBES, replies, strict=True))
+    return sum(heeded) >= ENOUGH
+
+
+class NotesProbe:
+    """Asks the engine in the background, when somebody wants to know for the first time."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        asked = [REPLY_TOKENS, *((probe.note, probe.question) for probe in PROBES)]
+        name = sha256(json.dumps(asked).encode()).hexdigest()
+        self._engine = engine
+        self._file = folder / f"notes-{engine.base.revision[:16]}-{name[:8]}.json"
+        self._lock = threading.Lock()
+        self._is_asked = False
+        self._answer: bool | None = None
+
+    def notes_help(self) -> bool:
+        """Whether notes change what the base model writes; False until that is known."""
+        with self._lock:
+            if not self._is_asked:
+                self._is_asked = True
+                if self._file.exists():
+                    kept = json.loads(self._file.read_text(encoding="utf-8"))
+                    self._answer = bool(kept["notes_help"])
+                else:
+                    threading.Thread(target=self._find_out, name="notes", daemon=True).start()
+        return self._answer is True
+
+    def _find_out(self) -> None:
+        try:
+            answer = heeds_most(asyncio.run(self._replies()))
+        except (PromptError, ContextOverflowError):  # a template without a system role, for one
+            answer = False
+        except (EngineOverloadedError, GenerationError) as error:
+            _log.info("whether notes help is asked again later: %s", error)
+            with self._lock:
+                self._is_asked = False
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._file.with_suffix(".partial")
+        partial.write_text(json.dumps({"notes_help": answer}), encoding="utf-8")
+        partial.rename(self._file)
+        self._answer = answer
+
+    async def _replies(self) -> list[str]:
+        return await asyncio.gather(*(self._reply(probe) for probe in PROBES))
+
+    async def _reply(self, probe: Probe) -> str:
+        conversation = (Message("user", probe.question),)
+        prompt = self._engine.render(with_memory(conversation, Memory(notes=(probe.note,))))
+        params = SamplingParams(temperature=0, max_tokens=REPLY_TOKENS)
+        generation = self._engine.submit(prompt, params, None, user="")
+        try:
+            return "".join([delta.text async for delta in generation])
+        finally:
+            generation.cancel()

@@ -1,0 +1,105 @@
+"""`response_format` over HTTP: replies that are JSON, and fit what was asked for."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.server.live import LiveServer, Person, chat_body
+from tests.server.sse import chunks, text_of
+from tests.server.test_bad_input import schema_format
+
+TRIP = {
+    "type": "object",
+    "properties": {
+        "city": {"enum": ["Rome", "Oslo"]},
+        "days": {"type": "integer", "minimum": 1, "maximum": 9},
+        "sights": {"type": "array", "items": {"$ref": "#/$defs/Sight"}, "maxItems": 2},
+    },
+    "required": ["city", "days", "sights"],
+    "additionalProperties": False,
+    "$defs": {"Sight": {"enum": ["Forum", "Fjord"]}},
+}
+TRIP_FORMAT = schema_format(TRIP)
+
+
+def is_trip(text: str) -> bool:
+    trip = json.loads(text)
+    return (
+        set(trip) == {"city", "days", "sights"}
+        and trip["city"] in ("Rome", "Oslo")
+        and trip["days"] in range(1, 10)
+        and set(trip["sights"]) <= {"Forum", "Fjord"}
+    )
+
+
+@pytest.mark.parametrize("temperature", [0, 1.5])
+def test_a_reply_fits_its_schema_and_ends_with_it(
+    live: LiveServer, person: Person, temperature: float
+) -> None:
+    body: dict[str, Any] = {"max_tokens": 200, "n": 3, "seed": 4, "temperature": temperature}
+    for choice in live.chat(person.key, response_format=TRIP_FORMAT, **body)["choices"]:
+        assert is_trip(choice["message"]["content"])
+        assert choice["finish_reason"] == "stop"
+
+
+def test_a_streamed_reply_fits_its_schema(live: LiveServer, person: Person) -> None:
+    body = chat_body(stream=True, max_tokens=200, response_format=TRIP_FORMAT)
+    with live.client(person.key) as client:
+        received = chunks(client.post("/v1/chat/completions", json=body))
+    assert is_trip(text_of(received))
+
+
+def test_a_reply_ends_with_its_schema_even_where_ends_of_turn_are_ignored(
+    live: LiveServer, person: Person
+) -> None:
+    body: dict[str, Any] = {"max_tokens": 200, "ignore_eos": True}
+    [choice] = live.chat(person.key, response_format=TRIP_FORMAT, **body)["choices"]
+    assert is_trip(choice["message"]["content"])
+    integer = schema_format({"type": "integer", "maximum": 50, "minimum": 10})
+    [choice] = live.chat(person.key, response_format=integer, **body)["choices"]
+    assert 10 <= int(choice["message"]["content"]) <= 50
+
+
+def test_a_reply_that_is_cut_says_so(live: LiveServer, person: Person) -> None:
+    reply = live.chat(person.key, response_format=TRIP_FORMAT, max_tokens=9)
+    [choice] = reply["choices"]
+    assert choice["finish_reason"] == "length"
+    assert choice["message"]["content"] == '{"city": '
+
+
+def test_any_json_object_may_be_asked_for(live: LiveServer, person: Person) -> None:
+    reply = live.chat(person.key, response_format={"type": "json_object"}, max_tokens=30)
+    [choice] = reply["choices"]
+    assert choice["message"]["content"].startswith("{")
+    if choice["finish_reason"] == "stop":
+        assert isinstance(json.loads(choice["message"]["content"]), dict)
+
+
+def test_text_is_the_same_as_no_format(live: LiveServer, person: Person) -> None:
+    free = live.chat(person.key, "free")["choices"][0]["message"]
+    assert (
+        live.chat(person.key, "free", response_format={"type": "text"})["choices"][0]["message"]
+        == free
+    )
+
+
+def test_those_who_write_freely_beside_it_write_the_same(live: LiveServer, person: Person) -> None:
+    def ask(body: dict[str, Any]) -> str:
+        return str(live.chat(person.key, **body)["choices"][0]["message"]["content"])
+
+    free: dict[str, Any] = {"text": "beside", "max_tokens": 60}
+    alone = ask(free)
+    with ThreadPoolExecutor(2) as both:
+        formed = both.submit(ask, {"response_format": TRIP_FORMAT, "max_tokens": 100})
+        beside = both.submit(ask, free)
+    assert beside.result() == alone
+    assert is_trip(formed.result())
+
+
+def test_what_was_formed_is_stored_as_it_was_sent(live: LiveServer, person: Person) -> None:
+    reply = live.chat(person.key, response_format=TRIP_FORMAT, max_tokens=200)
+    with live.client(person.key) as client:
+        stored = client.get(f"/v1/chat/completions/{reply['id']}").json()
+    assert stored["choices"] == reply["choices"]
