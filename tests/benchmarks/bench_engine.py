@@ -7,6 +7,9 @@ compared, because machines are noisy. Keep the machine quiet meanwhile.
 """
 
 import asyncio
+import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -74,18 +78,48 @@ def measure(model: ResolvedModel, lora: LoraConfig, folder: Path) -> list[Figure
     try:
         figures = [
             *measure_throughput(engine, adapters),
+            *measure_step(engine),
             *measure_prefix_reuse(engine),
             *measure_loading(engine, adapters),
         ]
         ours = tokens_per_second(engine, adapters[:REQUESTS])
+        bare = tokens_per_second(engine, [None] * REQUESTS)
     finally:
         engine.stop()
     peft = peft_tokens_per_second(load(model), lora, paths, QUESTION, NEW_TOKENS)
-    figures.append(
-        Figure("tokens/s of PEFT's mixed batch (`adapter_names`), 16 adapters", f"{peft:.0f}")
-    )
-    figures.append(Figure("ours ÷ PEFT's, 16 adapters", f"{ours / peft:.1f}", "at least 5"))
-    return figures
+    return [
+        *figures,
+        Figure("tokens/s of PEFT's mixed batch (`adapter_names`), 16 adapters", f"{peft:.0f}"),
+        Figure("ours ÷ PEFT's, 16 adapters", f"{ours / peft:.1f}", "at least 5"),
+        *compare_with_vllm(model, lora, paths, bare, ours),
+    ]
+
+
+def compare_with_vllm(
+    model: ResolvedModel, lora: LoraConfig, adapters: Sequence[Path], bare: float, ours: float
+) -> list[Figure]:
+    """Both engines with and without adapters; vLLM runs in an environment of its own."""
+    python = os.environ.get("VLLM_PYTHON")
+    if not python:
+        return [Figure("ours ÷ vLLM's", "not measured: VLLM_PYTHON is not set", "at least 2.0")]
+    job = {
+        "model": str(model.path),
+        "adapters": [str(path) for path in adapters],
+        "rank": lora.rank,
+        "new_tokens": NEW_TOKENS,
+        "question": QUESTION,
+    }
+    script = Path(__file__).with_name("vllm_mixed.py")
+    command = [python, str(script), json.dumps(job)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    theirs = json.loads(output.splitlines()[-1])
+    return [
+        Figure(
+            "tokens/s of vLLM without and with adapters", "{base:.0f}, {mixed:.0f}".format(**theirs)
+        ),
+        Figure("ours ÷ vLLM's, 16 adapters", f"{ours / theirs['mixed']:.1f}", "at least 2.0"),
+        Figure("ours ÷ vLLM's, none", f"{bare / theirs['base']:.1f}", "at least 1.0"),
+    ]
 
 
 def load(model: ResolvedModel) -> BaseModel:
@@ -127,6 +161,41 @@ def measure_throughput(engine: Engine, adapters: Sequence[AdapterVersion]) -> li
         Figure("the second ÷ the first", f"{ours / base:.2f}", "at least 0.90"),
         Figure("prefill with adapters ÷ without, time", f"{slower:.2f}", "at most 1.15"),
     ]
+
+
+def measure_step(engine: Engine) -> list[Figure]:
+    """A decode step without adapters against the products of weights in it, in turns."""
+    bare: list[None] = [None] * REQUESTS
+    steps, products = [], []
+    for _ in range(ROUNDS):
+        whole = timed(lambda: ask_all(engine, bare, NEW_TOKENS))
+        first = timed(lambda: ask_all(engine, bare, 1))
+        steps.append((whole - first) / (NEW_TOKENS - 1))
+        products.append(products_seconds(engine))
+    ratio = median(steps) / median(products)
+    return [
+        Figure(f"decode step of {REQUESTS} rows", f"{1e3 * median(steps):.0f} ms"),
+        Figure("the same ÷ its bare matrix products", f"{ratio:.2f}", "at most 1.8"),
+    ]
+
+
+@torch.inference_mode()
+def products_seconds(engine: Engine) -> float:
+    """The fused forward pass's own products, as it multiplies them, and nothing else."""
+    runner: Any = engine._runner
+    model = runner._model
+    linears = [*(linear for layer in model._layers for linear in layer[2:]), model._head]
+    inputs = [
+        torch.zeros(REQUESTS, linear._weight.shape[1], dtype=engine.base.dtype)
+        for linear in linears
+    ]
+
+    def multiply() -> None:
+        for linear, x in zip(linears, inputs, strict=True):
+            linear(x)
+
+    multiply()
+    return median(timed(multiply) for _ in range(20))
 
 
 def measure_prefix_reuse(engine: Engine) -> list[Figure]:

@@ -99,6 +99,7 @@ def measure(console: Console, url: str, token: str) -> Measured:
                 "messages": [{"role": "user", "content": question}],
                 "temperature": 0,
                 "max_tokens": MAX_TOKENS,
+                "loralei": {"memory": False},  # what the weights do
             },
         )
 

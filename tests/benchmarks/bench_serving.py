@@ -1,0 +1,236 @@
+"""The server over HTTP: what HTTP costs, and what promotions and training do to those who chat.
+
+    python -m tests.benchmarks.bench_serving
+
+Runs the server in this process, on the real model, with its engine at hand for comparison. Keep the
+machine quiet meanwhile.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+
+import httpx
+from rich.console import Console
+
+from adapters_store.embedded import resolve_model
+from feedback.records import Message
+from server.cli_views import model_progress
+from server.engine.records import SamplingParams
+from server.settings import Settings
+from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.server.live import LiveServer, Person, running
+from tests.server.peft_folder import import_version
+
+STREAMS = 16
+NEW_TOKENS = 64
+ROUNDS = 3
+CHATTERS = 8
+SWAP_REQUESTS = 200
+SWAPS = 20
+SWAP_TOKENS = 12
+THINKING_SECONDS = 1.0
+TRAINING_TURNS = 12
+QUESTION = "Tell me about the sea, its colours and the people who live by it."
+
+
+@dataclass
+class Reply:
+    """One streamed reply as its reader saw it."""
+
+    adapter: str = ""
+    arrivals: list[float] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between one piece of text and the next."""
+        return [b - a for a, b in zip(self.arrivals, self.arrivals[1:], strict=False)]
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    settings = Settings()
+    with model_progress(Console()) as show:
+        model = resolve_model(settings.model, settings.model_cache, show)
+    with tempfile.TemporaryDirectory() as folder:
+        schedule = {"interval": 0, "nightly": "0 3 * * *"}
+        with running(
+            model.path, Path(folder) / "data", schedule=schedule, user_queue_limit=SWAP_REQUESTS
+        ) as live:
+            rows = [*measure_http(live), *measure_swaps(live), *measure_training(live)]
+    text = f"Measured on {machine()}.\n\n" + markdown_table(("figure", "measured", "wanted"), rows)
+    print(text)
+    if "--no-write" not in sys.argv:
+        write_section("serving", text)
+
+
+def measure_http(live: LiveServer) -> list[tuple[str, str, str]]:
+    """Tokens per second through HTTP and straight from the same engine, in turns."""
+    people = [live.new_person() for _ in range(STREAMS)]
+    through, straight = [], []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        asyncio.run(stream_all(live, people, NEW_TOKENS))
+        through.append(STREAMS * NEW_TOKENS / (time.perf_counter() - began))
+        began = time.perf_counter()
+        asyncio.run(generate_all(live, NEW_TOKENS))
+        straight.append(STREAMS * NEW_TOKENS / (time.perf_counter() - began))
+    ratio = median(through) / median(straight)
+    return [
+        (f"tokens/s of {STREAMS} streams over HTTP", f"{median(through):.0f}", ""),
+        ("tokens/s over HTTP ÷ straight from the engine", f"{ratio:.2f}", "at least 0.95"),
+    ]
+
+
+async def stream_all(live: LiveServer, people: Sequence[Person], tokens: int) -> list[Reply]:
+    """One streamed reply for each person, all at once."""
+    async with httpx.AsyncClient(base_url=live.url, timeout=300) as client:
+        return await asyncio.gather(*(stream(live, client, who, tokens) for who in people))
+
+
+async def stream(live: LiveServer, client: httpx.AsyncClient, who: Person, tokens: int) -> Reply:
+    """One streamed reply of exactly so many tokens."""
+    body = {
+        "model": live.services.runtime.engine.model_name,
+        # The time in front keeps prompts apart: nothing of them is cached.
+        "messages": [{"role": "user", "content": f"{time.monotonic_ns()} {QUESTION}"}],
+        "temperature": 0,
+        "max_tokens": tokens,
+        "ignore_eos": True,
+        "stream": True,
+        "store": False,
+    }
+    headers = {"Authorization": f"Bearer {who.key}"}
+    reply = Reply()
+    async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as stream:
+        reply.adapter = stream.headers.get("x-loralei-adapter", "")
+        if stream.status_code != 200:
+            reply.error = (await stream.aread()).decode()
+            return reply
+        async for line in stream.aiter_lines():
+            if '"content"' in line:
+                reply.arrivals.append(time.perf_counter())
+            elif line.startswith('data: {"error"'):
+                reply.error = line
+    return reply
+
+
+async def generate_all(live: LiveServer, tokens: int) -> None:
+    """The same work without HTTP."""
+    engine = live.services.runtime.engine
+    params = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True)
+
+    async def generate(index: int) -> None:
+        prompt = engine.render([Message("user", f"{time.monotonic_ns()} {QUESTION}")])
+        async for _ in engine.submit(prompt, params, None, user=str(index)):
+            pass
+
+    await asyncio.gather(*(generate(i) for i in range(STREAMS)))
+
+
+def measure_swaps(live: LiveServer) -> list[tuple[str, str, str]]:
+    """Two people are promoted again and again while they and others chat."""
+    people = [live.new_person() for _ in range(CHATTERS)]
+    swapped, others = people[:2], people[2:]
+    for person in swapped:
+        for seed in (1, 2):
+            import_version(live, person, seed)
+    quiet = asyncio.run(chat_on(live, people, SWAP_REQUESTS // 2, []))
+    busy = asyncio.run(chat_on(live, people, SWAP_REQUESTS, swapped))
+    replies = [reply for each in busy.values() for reply in each]
+    errors = sum(bool(reply.error) for reply in replies)
+    seen = {reply.adapter for person in swapped for reply in busy[person.id]}
+    during, before = ([r for who in others for r in each[who.id]] for each in (busy, quiet))
+    ratio = percentile_95(during) / percentile_95(before)
+    return [
+        (f"errors in {len(replies)} requests during {SWAPS} promotions", str(errors), "0"),
+        ("versions that the promoted users' replies named", ", ".join(sorted(seen)), ""),
+        (
+            "others' 95th percentile between tokens ÷ that without promotions",
+            f"{ratio:.2f}",
+            "at most 1.2",
+        ),
+    ]
+
+
+async def chat_on(
+    live: LiveServer, people: Sequence[Person], requests: int, promoted: Sequence[Person]
+) -> dict[str, list[Reply]]:
+    """Everybody asks one question after the other; `promoted` get another version meanwhile."""
+    replies: dict[str, list[Reply]] = {person.id: [] for person in people}
+    async with (
+        httpx.AsyncClient(base_url=live.url, timeout=300) as client,
+        httpx.AsyncClient(base_url=live.url, timeout=300) as admin,
+    ):
+
+        async def ask(person: Person) -> None:
+            for _ in range(requests // len(people)):
+                replies[person.id].append(await stream(live, client, person, SWAP_TOKENS))
+
+        async def promote() -> None:
+            for i in range(SWAPS if promoted else 0):
+                while sum(map(len, replies.values())) < requests * i // SWAPS:
+                    await asyncio.sleep(0.05)
+                person = promoted[i % len(promoted)]
+                version = 1 + i // len(promoted) % 2
+                response = await admin.post(
+                    f"/v1/admin/adapters/{person.id}/promote",
+                    json={"version": version},
+                    headers={"Authorization": f"Bearer {live.admin_key}"},
+                )
+                response.raise_for_status()
+
+        await asyncio.gather(promote(), *(ask(person) for person in people))
+    return replies
+
+
+def measure_training(live: LiveServer) -> list[tuple[str, str, str]]:
+    """Somebody chats at a person's pace, alone and then while another's adapter is trained."""
+    reader, learner = live.new_person(), live.new_person()
+    model = live.services.runtime.engine.model_name
+    for question in ("Why do cats purr?", "What is a lighthouse?", "Describe rain.", "Who am I?"):
+        reply = live.chat(learner.key, question, model=model, max_tokens=60)
+        text = reply["choices"][0]["message"]["content"]
+        with live.client(learner.key) as client:
+            body = {"target": reply["id"], "correction": text.lower()}
+            client.post("/v1/feedback", json=body).raise_for_status()
+    idle = asyncio.run(chat_slowly(live, reader))
+    with live.admin() as admin:
+        run = admin.post(f"/v1/admin/adapters/{learner.id}/train").json()
+        while admin.get(f"/v1/admin/runs/{run['id']}").json()["progress"]["step"] < 1:
+            time.sleep(0.2)
+        training = asyncio.run(chat_slowly(live, reader))
+        status = admin.get(f"/v1/admin/runs/{run['id']}").json()["status"]
+    ratio = percentile_95(training) / percentile_95(idle)
+    return [
+        (
+            "95th percentile between tokens while an adapter is trained ÷ idle",
+            f"{ratio:.2f} (the run was {status} at the end)",
+            "at most 1.5",
+        )
+    ]
+
+
+async def chat_slowly(live: LiveServer, reader: Person) -> list[Reply]:
+    """One reply after the other, with a pause for reading in between."""
+    replies = []
+    async with httpx.AsyncClient(base_url=live.url, timeout=300) as client:
+        for _ in range(TRAINING_TURNS):
+            replies.append(await stream(live, client, reader, NEW_TOKENS // 2))
+            await asyncio.sleep(THINKING_SECONDS)
+    return replies
+
+
+def percentile_95(replies: Sequence[Reply]) -> float:
+    """Seconds between two pieces of text that 95 % stay below."""
+    return quantiles([gap for reply in replies for gap in reply.gaps], n=20)[-1]
+
+
+if __name__ == "__main__":
+    main()
