@@ -14,7 +14,7 @@ from pathlib import Path
 
 from adapters_store.durable import publish_folder, sha256_of
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
-from adapters_store.records import AdapterVersion
+from adapters_store.records import AdapterVersion, ServableAdapter, StagedAdapter
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 
@@ -68,7 +68,16 @@ class AdapterFiles:
         publish_folder(staged, self._root / published.folder)
         return published
 
-    def open(self, version: AdapterVersion) -> Path:
+    def staged(self, folder: Path) -> StagedAdapter:
+        """A staged folder that holds an adapter, to be opened like a version.
+
+        Raises `ValueError` for any other folder, `OSError` for one without weights.
+        """
+        if folder.parent.resolve() != self._staging.resolve():
+            raise ValueError(f"{folder} is not a staged folder")
+        return StagedAdapter(folder.name, sha256_of(folder / WEIGHTS_FILE))
+
+    def open(self, version: ServableAdapter) -> Path:
         """Return a version's folder; its checksum is verified once in this object's life.
 
         Raises `AdapterNotFoundError` where the folder or its weights are gone,
@@ -111,8 +120,9 @@ class AdapterFiles:
                 path.unlink()
         return len(orphans)
 
-    def _path(self, version: AdapterVersion) -> Path:
+    def _path(self, version: ServableAdapter) -> Path:
         # The database could have been edited or restored from anywhere.
         if not _FOLDER_NAME.fullmatch(version.folder):
             raise AdapterInvalidError(f"the folder name of {version.label} is not one of ours")
-        return self._root / version.folder
+        root = self._staging if isinstance(version, StagedAdapter) else self._root
+        return root / version.folder

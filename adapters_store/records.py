@@ -58,6 +58,26 @@ class AdapterVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedAdapter:
+    """An adapter that is no version yet: it is tried before it may become one.
+
+    `folder` is the random name of its staged folder, `checksum` the SHA-256 of its weights.
+    """
+
+    folder: str
+    checksum: str
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return "the candidate"
+
+
+ServableAdapter = AdapterVersion | StagedAdapter
+"""What replies can be written with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Promotion:
     """One move of a user's pointer: from one version to another, by whom, when and why.
 

@@ -5,7 +5,7 @@ A conversation is on one side of the split only, so held-out rows are truly unse
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,14 @@ def freeze(
     train = tuple(each for each in ordered if each.conversation_id not in held_out_ids)
     held_out = tuple(each for each in ordered if each.conversation_id in held_out_ids)
     return Dataset(user_id, train, held_out, _content_hash(train, held_out))
+
+
+def with_practice(dataset: Dataset, practice: Iterable[TrainingExample]) -> Dataset:
+    """The dataset with practice before its training rows; held-out rows stay as they are."""
+    known = {each.id for each in dataset.examples}
+    new = tuple(each for each in practice if each.id not in known)
+    train = new + dataset.train
+    return replace(dataset, train=train, content_hash=_content_hash(train, dataset.held_out))
 
 
 def write(dataset: Dataset, path: Path) -> None:

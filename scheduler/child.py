@@ -60,6 +60,10 @@ class ChildProcess:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill it and let go of its pipes."""
         self.kill()
         self._selector.close()
         assert self._process.stdout and self._process.stderr
@@ -83,6 +87,14 @@ class ChildProcess:
         messages = [message for line in lines if (message := _message(line)) is not None]
         self._has_spoken = self._has_spoken or bool(messages)
         return messages
+
+    def say(self, line: str) -> None:
+        """Write one line to its standard input, where nothing but short lines may be written.
+
+        A process that has ended does not hear it; `obituary` says why it did.
+        """
+        with suppress(BrokenPipeError):
+            self._stdin.write(f"{line}\n".encode())
 
     def set_paused(self, is_paused: bool) -> None:
         """Stop it wherever it is, or let it go on.

@@ -1,37 +1,15 @@
-"""Measures adapters: loss on judgements, drift from the base, loops. Decides nothing."""
+"""Measures adapters: loss on judgements, drift from the base. Decides nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from feedback.records import TrainingExample
-from scheduler.anchors import ANCHORS, anchor_replies
-from scheduler.repetition import repetitive_share
-from scheduler.trainers.batches import (
-    TokenisedReply,
-    collate,
-    micro_batches,
-    tokenise,
-    weigh,
-)
+from feedback.records import Message, TrainingExample
+from scheduler.trainers.batches import collate, micro_batches, tokenise, tokenise_target
 from scheduler.trainers.losses import reply_log_probs, reply_logits
-
-
-@dataclass(frozen=True, slots=True)
-class AnchorReport:
-    """How an adapter behaves on prompts it was not taught about.
-
-    `kl` is the mean KL(adapter || base) in nats per token of the base's replies.
-    """
-
-    kl: float
-    repetition_base: float
-    repetition_adapter: float
 
 
 @torch.no_grad()
@@ -47,7 +25,9 @@ def example_losses(
 
     Tokens that a person changed count `edit_weight` times.
     """
-    tokenised = [_weighed(base, example, max_tokens, edit_weight) for example in examples]
+    tokenised = [
+        tokenise_target(base.renderer, example, max_tokens, edit_weight) for example in examples
+    ]
     losses: list[float | None] = [None] * len(examples)
     fitting = [(i, row) for i, row in enumerate(tokenised) if row]
     for group in micro_batches([len(row.ids) for _, row in fitting]):
@@ -61,30 +41,17 @@ def example_losses(
     return losses
 
 
-def _weighed(
-    base: BaseModel, example: TrainingExample, max_tokens: int, edit_weight: float
-) -> TokenisedReply | None:
-    row = tokenise(base.renderer, example.prompt, example.chosen, max_tokens)
-    original = base.renderer.text_ids(example.revised_from or example.chosen)
-    return weigh(row, original, 1.0, edit_weight) if row else None
-
-
-def anchor_report(base: BaseModel, pool: AdapterPool, slot: int, cache: Path) -> AnchorReport:
-    """Compare an adapter with the base on the anchors; `cache` keeps the base's replies."""
-    base_replies, replies = anchor_replies(base, pool, slot, cache)
-    return AnchorReport(
-        kl=_mean_kl(base, pool, slot, base_replies),
-        repetition_base=repetitive_share(base_replies),
-        repetition_adapter=repetitive_share(replies),
-    )
-
-
 @torch.no_grad()
-def _mean_kl(base: BaseModel, pool: AdapterPool, slot: int, replies: Sequence[str]) -> float:
-    """KL(adapter || base) per reply token, teacher-forced on the base's replies to the anchors."""
+def drift(
+    base: BaseModel, pool: AdapterPool, slot: int, exchanges: Sequence[tuple[str, str]]
+) -> float:
+    """Mean KL(adapter || base) in nats per token of the base's replies, teacher-forced.
+
+    `exchanges` are prompts that the adapter was not taught about, with what the base replies.
+    """
     rows = [
-        tokenise(base.renderer, prompt, reply, base.context_length)
-        for prompt, reply in zip(ANCHORS, replies, strict=True)
+        tokenise(base.renderer, [Message("user", prompt)], reply, base.context_length)
+        for prompt, reply in exchanges
     ]
     fitting = [row for row in rows if row]
     total, tokens = 0.0, 0

@@ -75,11 +75,13 @@ def _drift_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, 
             f"It drifts too far from the base model on unrelated prompts:"
             f" KL {evaluation.anchor_kl:.3f} nats per token, allowed {config.max_anchor_kl:.3f}."
         )
-    increase = evaluation.repetition_candidate - evaluation.repetition_base
-    if increase > config.max_repetition_increase + _ROUNDING:
+    loops, base_loops = evaluation.repetition_candidate, evaluation.repetition_base
+    if loops is None or base_loops is None:
+        return tuple(objections)
+    if loops - base_loops > config.max_repetition_increase + _ROUNDING:
         objections.append(
-            f"It repeats itself: {evaluation.repetition_candidate:.0%} of its replies loop,"
-            f" {evaluation.repetition_base:.0%} of the base model's do;"
+            f"It repeats itself: {loops:.0%} of its replies loop,"
+            f" {base_loops:.0%} of the base model's do;"
             f" at most {config.max_repetition_increase:.0%} more are allowed."
         )
     return tuple(objections)
@@ -150,10 +152,11 @@ def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
         f"On unrelated prompts it stays close to the base model:"
         f" KL {evaluation.anchor_kl:.3f} nats per token, allowed {config.max_anchor_kl:.3f}."
     )
-    findings.append(
-        f"{evaluation.repetition_candidate:.0%} of its replies loop,"
-        f" {evaluation.repetition_base:.0%} of the base model's do."
-    )
+    loops, base_loops = evaluation.repetition_candidate, evaluation.repetition_base
+    if loops is not None and base_loops is not None:
+        findings.append(
+            f"{loops:.0%} of its replies loop, {base_loops:.0%} of the base model's do."
+        )
     return tuple(findings)
 
 

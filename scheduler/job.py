@@ -25,7 +25,7 @@ class Job:
     `base_path` is the local folder of the weights; `base_model` is the name that the adapter's
     config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
     `incumbent` is the folder of the version in use, None for the base; its training examples are
-    `incumbent_example_ids`. `anchors_cache` is a folder that outlives the job.
+    `incumbent_example_ids`. `anchors` are prompts of other things, with what the base replies.
     """
 
     base_path: str
@@ -38,7 +38,7 @@ class Job:
     training: TrainingConfig
     incumbent: str | None
     incumbent_example_ids: tuple[str, ...]
-    anchors_cache: str
+    anchors: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,12 @@ def read_job(folder: Path) -> Job:
         row = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         lora = row.pop("lora")
         targets, ids = tuple(lora.pop("targets")), tuple(row.pop("incumbent_example_ids"))
+        anchors = tuple((prompt, reply) for prompt, reply in row.pop("anchors"))
         return Job(
             lora=LoraConfig(**lora, targets=targets),
             training=TrainingConfig(**row.pop("training")),
             incumbent_example_ids=ids,
+            anchors=anchors,
             **row,
         )
     except (KeyError, TypeError, AttributeError) as error:

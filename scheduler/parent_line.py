@@ -1,4 +1,4 @@
-"""What ties the training child to its parent: progress out, and no life without the parent.
+"""What ties the training child to its parent: a job in, progress out, no life without the parent.
 
 Needs no torch: it is imported and at work before anything heavy.
 """
@@ -6,16 +6,18 @@ Needs no torch: it is imported and at work before anything heavy.
 import ctypes
 import json
 import os
+import queue
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class ParentLine:
-    """The pipes to the parent: progress out, the parent's death in.
+    """The pipes to the parent: progress out, the job and the parent's death in.
 
     Make it before the first word to the parent, which may stop this process from then on.
     """
@@ -23,8 +25,13 @@ class ParentLine:
     def __init__(self) -> None:
         self._phase = "starting"
         self._begin, self._end = 0.0, 0.0
-        threading.Thread(target=_end_with_input, daemon=True).start()
+        self._jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
         _end_with_parent_though_stopped()
+
+    def job_folder(self) -> Path:
+        """Wait for a job: the folder that the parent names in a line."""
+        return Path(self._jobs.get())
 
     def enter(self, phase: str, begin: float, end: float) -> None:
         """Begin a phase that spans this part of the whole run, both in 0..1."""
@@ -40,6 +47,11 @@ class ParentLine:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
 
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            self._jobs.put(line.removesuffix("\n"))
+        os._exit(1)  # the parent is gone, and nobody waits for the result
+
     def _tell(self, fraction: float, step: int, steps: int, loss: float | None) -> None:
         progress = {
             "phase": self._phase,
@@ -49,11 +61,6 @@ class ParentLine:
             "loss": loss,
         }
         self.say({"progress": progress})
-
-
-def _end_with_input() -> None:
-    sys.stdin.read()
-    os._exit(1)  # the parent is gone, and nobody waits for the result
 
 
 def _end_with_parent_though_stopped() -> None:

@@ -1,11 +1,13 @@
 """One user's story: judgements become a dataset, an adapter, a verdict, a version, and answers.
 
-Reads top to bottom. Knows no tensors, no schedule and no process: a `Trainer` does the fitting.
+Reads top to bottom. Knows no tensors, no schedule and no process: a `Trainer` does the fitting, and
+a `Replier` lets the model that serves speak.
 """
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,14 +16,27 @@ from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from feedback.curate import examples
-from feedback.dataset import freeze
+from feedback.dataset import freeze, with_practice
+from feedback.edits.learned import LearnedRule
 from feedback.log import FeedbackLog
+from feedback.practice import practice_examples, rules_behind
 from feedback.records import Dataset
 from scheduler import gate
+from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
+from scheduler.base_replies import BaseReplies, Replier
 from scheduler.errors import TrainingFailedError
 from scheduler.job import Job, JobResult
+from scheduler.practice import PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS
 from scheduler.publication import Fit, Publisher
-from scheduler.records import Outcome, PipelineConfig, Progress, RunStatus, TrainingRun
+from scheduler.records import (
+    Outcome,
+    PipelineConfig,
+    Progress,
+    RunStatus,
+    TrainingRun,
+    Verdict,
+)
+from scheduler.repetition import repetitive_share
 from scheduler.runs import RunStore
 
 _log = logging.getLogger(__name__)
@@ -29,6 +44,9 @@ _log = logging.getLogger(__name__)
 
 class Trainer(Protocol):
     """Fits adapters; `scheduler.worker.Worker` does it in a child process."""
+
+    def prepare(self) -> None:
+        """Do ahead what the next `run` would begin with. Harmless when done twice."""
 
     def run(
         self,
@@ -47,6 +65,9 @@ class Trainer(Protocol):
     def sweep(self) -> int:
         """Remove what a crash left behind."""
 
+    def close(self) -> None:
+        """End what `prepare` started."""
+
 
 class Pipeline:
     """Works runs of any user, one at a time, from the judgements to the pointer.
@@ -63,6 +84,7 @@ class Pipeline:
         files: AdapterFiles,
         runs: RunStore,
         trainer: Trainer,
+        reply: Replier,
         publisher: Publisher,
         verify: Callable[[Path], None],
         config: PipelineConfig,
@@ -73,6 +95,8 @@ class Pipeline:
         self._files = files
         self._runs = runs
         self._trainer = trainer
+        self._reply = reply
+        self._base = BaseReplies(reply, config.base_revision, Path(config.replies_cache))
         self._publisher = publisher
         self._verify = verify
         self._config = config
@@ -82,6 +106,19 @@ class Pipeline:
         """Remove the files that a crash left behind. No run and no import may be going on."""
         self._trainer.sweep()
         self._files.sweep(self._registry.folders())
+
+    def prepare(self, is_cancelled: Callable[[], bool]) -> None:
+        """Do ahead what every run needs: the next run is quicker for it.
+
+        Raises `TrainingCancelledError`, and `TrainingFailedError` where the base cannot reply.
+        """
+        self._trainer.prepare()
+        self._anchors(is_cancelled)
+        self._practice(is_cancelled)
+
+    def close(self) -> None:
+        """End what `prepare` started."""
+        self._trainer.close()
 
     def run(self, run: TrainingRun, is_cancelled: Callable[[], bool]) -> None:
         """Work a running run to its end and record it.
@@ -97,11 +134,14 @@ class Pipeline:
             if active is not None and active.example_ids:
                 return self._publisher.return_to_base(run, dataset, active)
             return self._end(run, RunStatus.REFUSED, "nothing to learn from yet", dataset)
+        # Held-out rows stay unseen: no rule comes from them.
+        rules = rules_behind(dataset.train)
+        dataset = self._practised(dataset, rules, is_cancelled)
         incumbent = self._incumbent(active)
         if active is not None and incumbent is not None and self._is_same_fit(active, dataset):
             reason = f"nothing new since {active.label}"
             return self._end(run, RunStatus.REFUSED, reason, dataset)
-        self._fit(run, dataset, active, incumbent, is_cancelled)
+        self._fit(run, dataset, rules, active, incumbent, is_cancelled)
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
         """Return the folder of the version in use, None when there is nothing to compare with."""
@@ -123,6 +163,7 @@ class Pipeline:
         self,
         run: TrainingRun,
         dataset: Dataset,
+        rules: Sequence[LearnedRule],
         active: AdapterVersion | None,
         incumbent: Path | None,
         is_cancelled: Callable[[], bool],
@@ -132,14 +173,17 @@ class Pipeline:
 
         staged = self._files.stage()
         try:
+            anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
-                self._job(active, incumbent),
+                self._job(active, incumbent, anchors),
                 dataset,
                 destination=staged,
                 on_progress=record,
                 is_cancelled=is_cancelled,
             )
-            self._settle(run, dataset, result, active)
+            result, verdict = self._judge(result, anchors, record, is_cancelled)
+            sentences = tuple(each.rule.sentence for each in rules)
+            self._settle(Fit(run, dataset, sentences, result, verdict, active))
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset)
         except AdapterInvalidError as error:
@@ -148,17 +192,60 @@ class Pipeline:
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
-    def _settle(
-        self, run: TrainingRun, dataset: Dataset, result: JobResult, active: AdapterVersion | None
-    ) -> None:
+    def _judge(
+        self,
+        result: JobResult,
+        anchors: tuple[tuple[str, str], ...],
+        record: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+    ) -> tuple[JobResult, Verdict]:
+        """Let the gate decide on the numbers, then on how the candidate really replies."""
         verdict = gate.judge(result.evaluation, self._config.gate)
-        fit = Fit(run, dataset, result, verdict, active)
         if verdict.outcome is Outcome.REFUSED:
-            return self._publisher.refuse(fit)
+            return result, verdict
         self._verify(result.adapter)
-        self._publisher.publish(fit)
+        fitted = result.evaluation
+        steps, loss = fitted.steps, fitted.train_loss_after
+        record(Progress("trying the candidate", 0.95, steps, steps, loss))
+        candidate = self._reply(ANCHOR_PROMPTS, result.adapter, ANCHOR_REPLY_TOKENS, is_cancelled)
+        evaluation = replace(
+            fitted,
+            repetition_base=repetitive_share([reply for _, reply in anchors]),
+            repetition_candidate=repetitive_share(candidate),
+        )
+        verdict = gate.judge(evaluation, self._config.gate)
+        return replace(result, evaluation=evaluation), verdict
 
-    def _job(self, active: AdapterVersion | None, incumbent: Path | None) -> Job:
+    def _settle(self, fit: Fit) -> None:
+        if fit.verdict.outcome is Outcome.REFUSED:
+            self._publisher.refuse(fit)
+        else:
+            self._publisher.publish(fit)
+
+    def _practised(
+        self, dataset: Dataset, rules: Sequence[LearnedRule], is_cancelled: Callable[[], bool]
+    ) -> Dataset:
+        """Fill up a small dataset with practice."""
+        missing = self._config.training.practice_until - len(dataset.train)
+        if not rules or missing <= 0:
+            return dataset
+        exchanges = self._practice(is_cancelled)
+        return with_practice(dataset, practice_examples(dataset.user_id, rules, exchanges, missing))
+
+    def _anchors(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
+        replies = self._base.to(ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS, is_cancelled)
+        return tuple(zip(ANCHOR_PROMPTS, replies, strict=True))
+
+    def _practice(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
+        replies = self._base.to(PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS, is_cancelled)
+        return tuple(zip(PRACTICE_PROMPTS, replies, strict=True))
+
+    def _job(
+        self,
+        active: AdapterVersion | None,
+        incumbent: Path | None,
+        anchors: tuple[tuple[str, str], ...],
+    ) -> Job:
         config = self._config
         known = active.example_ids if active is not None and incumbent is not None else ()
         return Job(
@@ -172,7 +259,7 @@ class Pipeline:
             training=config.training,
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=known,
-            anchors_cache=config.anchors_cache,
+            anchors=anchors,
         )
 
     def _end(

@@ -24,10 +24,14 @@ from scheduler.runs import RunStore
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What one run trained, on what, with which verdict; `active` was in use when it began."""
+    """What one run trained, on what, with which verdict; `active` was in use when it began.
+
+    `rules` are the sentences of what the corrections have in common.
+    """
 
     run: TrainingRun
     dataset: Dataset
+    rules: tuple[str, ...]
     result: JobResult
     verdict: Verdict
     active: AdapterVersion | None
@@ -41,6 +45,7 @@ class Fit:
     def report(self) -> dict[str, Any]:
         """What was measured and what the gate said, JSON-ready."""
         return {
+            "rules": list(self.rules),
             "evaluation": _json_ready(asdict(self.result.evaluation)),
             "verdict": {
                 "outcome": str(self.verdict.outcome),

@@ -67,10 +67,12 @@ class TrainingConfig:
     takes at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends
     early at its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
     `edit_weight` times. `dpo_beta` multiplies log-ratios per token, so it is larger than that of
-    plain DPO, which multiplies sums (Lambert et al. 2024, "Tulu 3", use 5).
+    plain DPO, which multiplies sums (Lambert et al. 2024, "Tulu 3", use 5). Fewer training rows
+    than `practice_until` are filled up with practice, where the corrections follow a rule.
     """
 
     seed: int = 0
+    practice_until: int = 8
     batch_size: int = 1
     max_tokens: int = 1024
     learning_rate: float = 1.2e-3
@@ -130,7 +132,7 @@ class PipelineConfig:
     """The base, the adapter's shape, how to fit and when to refuse.
 
     `base_path` is the local folder of the weights, `base_model` the name that adapters carry.
-    `device` is `cpu` or `cuda`, `dtype` a torch dtype's name; `anchors_cache` is a folder.
+    `device` is `cpu` or `cuda`, `dtype` a torch dtype's name; `replies_cache` is a folder.
     """
 
     base_path: str
@@ -139,7 +141,7 @@ class PipelineConfig:
     device: str
     dtype: str
     threads: int
-    anchors_cache: str
+    replies_cache: str
     lora: LoraConfig
     training: TrainingConfig
     gate: GateConfig
@@ -154,7 +156,7 @@ class Evaluation:
     measured. `incumbent` numbers cover only held-out rows that the version in use has not been
     trained on either.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition
-    is the share of generated replies that loop.
+    is the share of replies to them that loop, None until the candidate has been tried.
     """
 
     held_out_rows: int
@@ -165,11 +167,11 @@ class Evaluation:
     incumbent_loss: float | None
     incumbent_rows_loss_proof: float | None
     anchor_kl: float
-    repetition_base: float
-    repetition_candidate: float
     train_loss_before: float
     train_loss_after: float
     steps: int
+    repetition_base: float | None = None
+    repetition_candidate: float | None = None
 
 
 class Outcome(StrEnum):

@@ -19,12 +19,23 @@ _log = logging.getLogger(__name__)
 
 
 class Runner:
-    """One thread that takes the run that waited longest, and ends early when told to."""
+    """One thread that takes the run that waited longest, and ends early when told to.
 
-    def __init__(self, runs: RunStore, pipeline: Pipeline, clock: Callable[[], float]) -> None:
+    While there is none it prepares the next one, where it `prepares`.
+    """
+
+    def __init__(
+        self,
+        runs: RunStore,
+        pipeline: Pipeline,
+        clock: Callable[[], float],
+        *,
+        prepares: bool,
+    ) -> None:
         self._runs = runs
         self._pipeline = pipeline
         self._clock = clock
+        self._prepares = prepares
         self._thread = threading.Thread(target=self._work_queue, name="training", daemon=True)
         self._wake = threading.Event()
         self._is_stopping = threading.Event()
@@ -68,10 +79,22 @@ class Runner:
                 if run is not None:
                     self._work(run)
                 else:
+                    if self._prepares:
+                        self._prepare()
                     self._wake.wait()
             except Exception:
                 _log.exception("the queue of training runs cannot be worked; trying again")
                 self._is_stopping.wait(_PAUSE_AFTER_TROUBLE)
+        self._pipeline.close()
+
+    def _prepare(self) -> None:
+        """Get ready for the next run while there is none; what fails now is tried again then."""
+        try:
+            self._pipeline.prepare(self._wake.is_set)
+        except TrainingCancelledError:
+            pass  # there is a run
+        except Exception:
+            _log.exception("the next training run cannot be prepared")
 
     def _work(self, run: TrainingRun) -> None:
         self._set_working_for(run.user_id)

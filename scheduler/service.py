@@ -49,7 +49,9 @@ class SchedulerService:
         self._pipeline = pipeline
         self._policy = policy_config
         self._clock = clock
-        self._runner = Runner(runs, pipeline, clock)
+        # A server that trains on request only does not keep memory and a process for it.
+        has_schedule = schedule.interval > 0 or bool(schedule.nightly)
+        self._runner = Runner(runs, pipeline, clock, prepares=has_schedule)
         self._timer = BackgroundScheduler()
         self._add_ticks(schedule)
 

@@ -1,25 +1,23 @@
-"""The training child: `python -m scheduler.trainer_process FOLDER` works one job.
+"""The training child: `python -m scheduler.trainer_process` works the one job that it is told of.
 
-Reads the job's files, writes the adapter and the result beside them; tells its progress on standard
-output. The end of standard input ends it.
+A line on standard input names the folder of the job's files; the adapter and the result go beside
+them, and progress to standard output. The end of standard input ends it.
 """
 
 import logging
-import sys
-from pathlib import Path
 
 from scheduler.parent_line import ParentLine
 
 
 def main() -> None:
-    """Work one job and say so."""
+    """Get ready, wait for a job, work it and say so."""
     parent = ParentLine()
     parent.enter("loading the model", 0.0, 0.05)
     # Importing torch takes seconds, in which the parent must be able to stop this process.
     from scheduler.training import train
 
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    train(Path(sys.argv[1]), parent)
+    train(parent.job_folder(), parent)
     parent.say({"done": True})
 
 

@@ -18,7 +18,7 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.peft_config import write_peft_config
 from feedback.dataset import read as read_dataset
 from feedback.records import Dataset, TrainingExample
-from scheduler.evaluate import AnchorReport, anchor_report, example_losses
+from scheduler.evaluate import drift, example_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation
@@ -64,10 +64,10 @@ def train(folder: Path, parent: ParentLine) -> None:
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.85, 1.0)
-    drift = anchor_report(base, pool, CANDIDATE, Path(job.anchors_cache))
+    anchor_kl = drift(base, pool, CANDIDATE, job.anchors)
     write_result(
         folder,
-        _evaluation(reports, held_out, drift),
+        _evaluation(reports, held_out, anchor_kl),
         _usage(base, pool),
         tuple(pool.layers),
     )
@@ -150,19 +150,10 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -
         base_revision=job.base_revision,
         targets=pool.target_modules,
     )
-    _hold_as_served(pool, base)
     pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
 
 
-def _hold_as_served(pool: AdapterPool, base: BaseModel) -> None:
-    """Hold the slots in the base's format; replies would cast float32 ones again at every token."""
-    for parameter in (*pool.a_parameters(), *pool.b_parameters()):
-        parameter.data = parameter.data.to(base.dtype)
-
-
-def _evaluation(
-    reports: list[FitReport], held_out: HeldOutReport, drift: AnchorReport
-) -> Evaluation:
+def _evaluation(reports: list[FitReport], held_out: HeldOutReport, anchor_kl: float) -> Evaluation:
     return Evaluation(
         held_out_rows=held_out.rows,
         held_out_wins=held_out.wins,
@@ -171,9 +162,7 @@ def _evaluation(
         incumbent_rows=held_out.incumbent_rows,
         incumbent_loss=held_out.incumbent,
         incumbent_rows_loss_proof=held_out.proof_on_incumbent_rows,
-        anchor_kl=drift.kl,
-        repetition_base=drift.repetition_base,
-        repetition_candidate=drift.repetition_adapter,
+        anchor_kl=anchor_kl,
         train_loss_before=reports[0].loss_before,
         train_loss_after=reports[-1].loss_after,
         steps=sum(report.steps for report in reports),

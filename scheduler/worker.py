@@ -28,9 +28,10 @@ _EXIT_GRACE = 1.0
 class Worker:
     """Trains in a child process of its own per job, one job at a time.
 
-    The child is `python -m module folder`. It is stopped while `is_busy()`; that time counts
-    neither towards `timeout` (seconds) nor in the usage's `device_seconds`. `jobs` is a folder that
-    only this object uses: the user's text lies in it while a job runs.
+    The child is `python -m module`, and is told the job's folder. It is stopped while `is_busy()`;
+    that time counts neither towards `timeout` (seconds) nor in the usage's `device_seconds`. `jobs`
+    is a folder that only this object uses: the user's text lies in it while a job runs. One thread
+    prepares, runs and closes: the child dies with the thread that started it.
     """
 
     def __init__(
@@ -45,6 +46,18 @@ class Worker:
         self._is_busy = is_busy
         self._timeout = timeout
         self._module = module
+        self._prepared: ChildProcess | None = None
+
+    def prepare(self) -> None:
+        """Start the next job's child ahead: importing PyTorch takes seconds. One waits at most."""
+        if self._prepared is None:
+            self._prepared = self._spawn()
+
+    def close(self) -> None:
+        """End the child that waits for a job."""
+        if self._prepared is not None:
+            self._prepared.close()
+            self._prepared = None
 
     def run(
         self,
@@ -65,7 +78,8 @@ class Worker:
         try:
             write_job(folder, job)
             write_dataset(dataset, folder / DATASET_FILE)
-            with self._spawn(folder, job) as child:
+            with self._child() as child:
+                child.say(str(folder.resolve()))
                 device_seconds = self._watch(child, on_progress, is_cancelled)
                 child.wait(_EXIT_GRACE)
             return _fetch(folder, destination, device_seconds)
@@ -79,11 +93,19 @@ class Worker:
             shutil.rmtree(leftover, ignore_errors=True)
         return len(leftovers)
 
-    def _spawn(self, folder: Path, job: Job) -> ChildProcess:
+    def _child(self) -> ChildProcess:
+        """The prepared child where it is still there, else a new one."""
+        child, self._prepared = self._prepared, None
+        if child is not None and child.has_ended:
+            child.close()
+            child = None
+        return child or self._spawn()
+
+    def _spawn(self) -> ChildProcess:
         # -P: a package in the working directory must not hide ours.
-        command = [sys.executable, "-P", "-m", self._module, str(folder.resolve())]
+        command = [sys.executable, "-P", "-m", self._module]
         try:
-            return ChildProcess(command, _environment(job.threads))
+            return ChildProcess(command, _environment())
         except OSError as error:
             raise TrainingFailedError(f"the training process did not start: {error}") from error
 
@@ -115,13 +137,12 @@ class Worker:
             child.set_paused(self._is_busy())
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     # The server's settings hold its admin key; the job's file says all that the child needs.
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("LORALEI_")
     }
     return inherited | {
-        "OMP_NUM_THREADS": str(threads),
         # Idle threads must soon sleep: spinning ones slow the chat tenfold on few cores. This many
         # turns last from one operation to the next, which takes a third off the passive policy.
         "GOMP_SPINCOUNT": "2000",

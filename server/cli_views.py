@@ -121,6 +121,7 @@ def version_view(version: Json) -> RenderableType:
         "Made": f"{_when(version['created_at'])} by {version['created_by']}",
         "Run": version["run_id"],
         "Learned from": _count(version["rows"], "row"),
+        "Rules": " ".join(version["report"].get("rules", [])) or None,
         "Dataset": version["dataset_hash"],
         "Seed": version["seed"],
         "LoRA": f"rank {version['lora']['rank']}, alpha {version['lora']['alpha']}",

@@ -142,6 +142,7 @@ def _ask(api: Api, model: str, question: str) -> Reply:
         "messages": [{"role": "user", "content": question}],
         "temperature": 0,
         "max_tokens": MAX_TOKENS,
+        "loralei": {"memory": False},  # what the weights do
     }
     answer = api.post("/v1/chat/completions", body)
     text = answer["choices"][0]["message"]["content"]

@@ -21,8 +21,14 @@ class Loop:
     max_tokens: int = 24
 
     def ask(self, person: Person, question: str) -> dict[str, Any]:
-        """One greedy reply."""
-        return self.server.chat(person.key, question, model=self.model, max_tokens=self.max_tokens)
+        """One greedy reply of the weights alone: memory would follow the first correction."""
+        return self.server.chat(
+            person.key,
+            question,
+            model=self.model,
+            max_tokens=self.max_tokens,
+            loralei={"memory": False},
+        )
 
     def text(self, person: Person, question: str) -> str:
         """The text of one greedy reply."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from adapters_store.base_model import Renderer
-from feedback.records import Message
+from feedback.records import Message, TrainingExample
 
 MICRO_BATCH_TOKENS = 2048
 
@@ -47,6 +47,17 @@ def tokenise(
     ids, is_reply = renderer.example_ids(prompt, reply)
     reply_tokens = sum(is_reply[:max_tokens])
     return TokenisedReply(tuple(ids[:max_tokens]), (1.0,) * reply_tokens) if reply_tokens else None
+
+
+def tokenise_target(
+    renderer: Renderer, example: TrainingExample, max_tokens: int, edit_weight: float
+) -> TokenisedReply | None:
+    """An example's chosen reply; the tokens that a person changed count `edit_weight` times."""
+    row = tokenise(renderer, example.prompt, example.chosen, max_tokens)
+    if row is None:
+        return None
+    original = renderer.text_ids(example.revised_from or example.chosen)
+    return weigh(row, original, example.weight, edit_weight)
 
 
 def weigh(

@@ -65,6 +65,7 @@ function facts(version) {
   const usage = version.report.usage ?? {};
   const rows = [
     ["Parent", version.parent ?? "none: trained from the base"],
+    ["Rules", (version.report.rules ?? []).join(" ") || null],
     ["Made", `${time(version.created_at)} by ${version.created_by}`],
     ["Size", size(version.size_bytes)],
     ["Drift from the base", evaluation.anchor_kl === undefined ? null : `${figure(evaluation.anchor_kl, 3)} nats per token`],

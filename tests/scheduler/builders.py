@@ -10,16 +10,16 @@ from scheduler.job import Job
 from scheduler.records import GateConfig, PipelineConfig, TrainingConfig
 
 
-def make_config(base_model: str = "tiny", folder: Path = Path("anchors")) -> PipelineConfig:
+def make_config(base_model: str = "tiny", folder: Path = Path("replies")) -> PipelineConfig:
     """Return a configuration; the fake training process does what `base_model` says."""
     return PipelineConfig(
-        base_path="base",
+        base_path=str(folder),
         base_model=base_model,
         base_revision="revision",
         device="cpu",
         dtype="float32",
         threads=1,
-        anchors_cache=str(folder),
+        replies_cache=str(folder),
         lora=LoraConfig(rank=2, alpha=4.0),
         training=TrainingConfig(),
         gate=GateConfig(),
@@ -29,7 +29,7 @@ def make_config(base_model: str = "tiny", folder: Path = Path("anchors")) -> Pip
 def make_job(base_model: str, folder: Path) -> Job:
     """Return a job in which the fake training process does what `base_model` says."""
     return Job(
-        base_path="base",
+        base_path=str(folder),
         base_model=base_model,
         base_revision="revision",
         device="cpu",
@@ -39,7 +39,7 @@ def make_job(base_model: str, folder: Path) -> Job:
         training=TrainingConfig(seed=7),
         incumbent=None,
         incumbent_example_ids=("a", "b"),
-        anchors_cache=str(folder),
+        anchors=(("Why?", "Because."),),
     )
 
 

@@ -14,11 +14,11 @@ GOOD = Evaluation(
     incumbent_loss=1.6,
     incumbent_rows_loss_proof=1.5,
     anchor_kl=0.1,
-    repetition_base=0.0,
-    repetition_candidate=0.0,
     train_loss_before=2.1,
     train_loss_after=0.4,
     steps=12,
+    repetition_base=0.0,
+    repetition_candidate=0.0,
 )
 
 

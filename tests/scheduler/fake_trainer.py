@@ -1,6 +1,6 @@
 """Stands in for the training process: does what `base_model` of its job says, without a model.
 
-Files in `anchors_cache` tell a test that something has happened.
+Files in the folder that `base_path` names tell a test that something has happened.
 """
 
 import json
@@ -24,7 +24,7 @@ def say(message: object) -> None:
     sys.stdout.flush()
 
 
-def finish(folder: Path) -> None:
+def finish(folder: Path, **more: int) -> None:
     adapter = folder / ADAPTER_FOLDER
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
@@ -32,11 +32,15 @@ def finish(folder: Path) -> None:
     usage = {
         "examples": len(read(folder / DATASET_FILE).examples),
         "niceness": os.getpriority(os.PRIO_PROCESS, 0),
-        "threads": os.environ["OMP_NUM_THREADS"],
         "has_secret": "LORALEI_ADMIN_KEY" in os.environ,
+        **more,
     }
     write_result(folder, GOOD, usage, ("model.layers.0.mlp",))
     say({"done": True})
+
+
+def tell_pid(folder: Path, signs: Path) -> None:
+    finish(folder, pid=os.getpid())
 
 
 def succeed(folder: Path, signs: Path) -> None:
@@ -114,6 +118,7 @@ BEHAVIOURS: dict[str, Callable[[Path, Path], None]] = {
     behaviour.__name__: behaviour
     for behaviour in (
         succeed,
+        tell_pid,
         crash,
         vanish,
         be_killed,
@@ -129,6 +134,6 @@ BEHAVIOURS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 if __name__ == "__main__":
-    job_folder = Path(sys.argv[1])
+    job_folder = Path(sys.stdin.readline().removesuffix("\n"))
     job = read_job(job_folder)
-    BEHAVIOURS[job.base_model](job_folder, Path(job.anchors_cache))
+    BEHAVIOURS[job.base_model](job_folder, Path(job.base_path))

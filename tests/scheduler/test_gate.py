@@ -137,6 +137,8 @@ def test_what_is_allowed_keeps_every_bound(evaluation: Evaluation) -> None:
     assert all(reason[0].isupper() or reason[0].isdigit() for reason in verdict.reasons)
     if verdict.outcome is Outcome.REFUSED:
         return
+    assert evaluation.repetition_candidate is not None
+    assert evaluation.repetition_base is not None
     increase = evaluation.repetition_candidate - evaluation.repetition_base
     assert evaluation.train_loss_after < evaluation.train_loss_before
     assert evaluation.anchor_kl <= CONFIG.max_anchor_kl + 1e-6

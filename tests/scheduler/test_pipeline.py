@@ -64,7 +64,7 @@ def test_run_and_version_keep_the_evidence(world: World) -> None:
     assert run.report["verdict"]["outcome"] == "proven"
     assert run.usage == {"device": "cpu", "device_seconds": 1.5}
     assert world.active("ann").report == {**run.report, "usage": run.usage}
-    assert run.progress.loss == 1.0
+    assert run.progress.loss == run.report["evaluation"]["train_loss_after"]
 
 
 def test_the_second_version_is_compared_with_the_first(world: World) -> None:
@@ -125,6 +125,57 @@ def test_what_the_gate_refuses_leaves_no_version(world: World) -> None:
     assert run.report["evaluation"]["anchor_kl"] == 9.0
     assert world.registry.versions("ann") == []
     assert world.folders() == set()
+
+
+def test_a_candidate_that_loops_when_it_is_tried_is_refused(world: World) -> None:
+    world.correct("ann", "one")
+    world.replier.candidate = "the sea and " * 12
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "100% of its replies loop" in run.reason
+    assert run.report["evaluation"]["repetition_candidate"] == 1.0
+    assert world.folders() == set()
+
+
+def test_the_candidate_is_tried_as_it_will_be_served(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    assert world.replier.asked == [None, *world.trainer.destinations]
+
+
+def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.evaluation = good(anchor_kl=9.0, repetition_base=None, repetition_candidate=None)
+    run = world.train("ann")
+    assert world.replier.asked == [None]
+    assert run.report["evaluation"]["repetition_candidate"] is None
+
+
+def test_a_small_dataset_is_filled_up_with_practice(world: World) -> None:
+    world.replier.base = "A Sensible Reply. It has two sentences."
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    *practice, corrected = world.trainer.datasets[0].train
+    assert [each.source for each in practice] == ["practice"] * 7
+    assert {each.chosen for each in practice} == {"a sensible reply. it has two sentences."}
+    assert corrected.source == "correction"
+
+
+def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    assert world.train("ann").reason == "nothing new since v1"
+    assert len(world.active("ann").example_ids) == 8
+    assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
+
+
+def test_preparing_leaves_the_run_only_the_candidate_to_try(world: World) -> None:
+    world.pipeline.prepare(lambda: False)
+    assert world.trainer.prepared == 1
+    assert world.replier.asked == [None, None]
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    assert world.replier.asked == [None, None, *world.trainer.destinations]
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:

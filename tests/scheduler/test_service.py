@@ -148,6 +148,32 @@ def test_why_a_user_is_not_due_is_told(server: Server) -> None:
     assert decision.reason == "1 new judgement; training starts at 2"
 
 
+def test_a_service_with_a_schedule_prepares_the_next_run(server: Server) -> None:
+    server.build(ScheduleConfig(interval=3600, nightly="")).start()
+    eventually(lambda: server.world.trainer.prepared == 1)
+    eventually(lambda: server.world.replier.asked == [None, None])
+    server.service.stop()
+    assert server.world.trainer.closed == 1
+
+
+def test_a_service_that_trains_on_request_only_prepares_nothing(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.service.start()
+    server.end_of(server.service.request("ann", by="admin"))
+    assert server.world.trainer.prepared == 0
+
+
+def test_a_service_that_cannot_prepare_trains_all_the_same(server: Server) -> None:
+    def fail_first() -> None:
+        raise OSError("no more processes")
+
+    server.world.correct("ann", "one")
+    server.world.trainer.before_preparing = fail_first
+    server.build(ScheduleConfig(interval=3600, nightly="")).start()
+    run = server.end_of(server.service.request("ann", by="admin"))
+    assert run.status is RunStatus.PROMOTED
+
+
 def test_the_interval_asks_by_itself(server: Server) -> None:
     server.world.correct("ann", "one")
     server.world.correct("ann", "two")
@@ -219,7 +245,7 @@ def test_a_cancelled_run_ends_within_moments(server: Server) -> None:
     server.train_in_a_child("hear_nothing")
     server.service.start()
     run = server.service.request("ann", by="admin")
-    eventually((server.folder / "anchors" / "pid").exists)
+    eventually((server.folder / "replies" / "pid").exists)
     server.service.cancel(run.id)
     ended = server.end_of(run)
     assert (ended.status, ended.reason) == (RunStatus.CANCELLED, "cancelled during the run")
@@ -237,7 +263,7 @@ def test_stopping_ends_the_child_and_the_run_starts_again_with_the_server(server
     server.service.start()
     run = server.service.request("ann", by="admin")
     waiting = server.service.request("bob", by="admin")
-    eventually((server.folder / "anchors" / "pid").exists)
+    eventually((server.folder / "replies" / "pid").exists)
     begun = time.monotonic()
     server.service.stop()
     assert time.monotonic() - begun < 2.0
@@ -272,7 +298,7 @@ def test_erasing_a_user_ends_the_training_and_leaves_no_file(server: Server) -> 
     server.train_in_a_child("hear_nothing")
     server.service.start()
     server.service.request("ann", by="admin")
-    eventually((server.folder / "anchors" / "pid").exists)
+    eventually((server.folder / "replies" / "pid").exists)
     server.world.log.erase("ann")
     server.service.erase("ann")
     assert server.world.runs.runs("ann") == []

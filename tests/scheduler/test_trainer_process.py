@@ -35,7 +35,7 @@ def job(tiny_model_folder: Path, tmp_path: Path) -> Job:
         training=TrainingConfig(learning_rate=1e-2, max_steps=5),
         incumbent=None,
         incumbent_example_ids=(),
-        anchors_cache=str(tmp_path / "anchors"),
+        anchors=(("Why?", "Because it is so."),),
     )
 
 

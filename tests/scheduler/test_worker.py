@@ -54,6 +54,12 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def children() -> list[int]:
+    """The processes that this one started and has not waited for."""
+    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return [int(pid) for file in own for pid in file.read_text().split()]
+
+
 def linux_state(pid: int) -> str:
     """The kernel's letter for what a process does: T is stopped, Z ended; none when it is gone."""
     try:
@@ -76,11 +82,13 @@ class Bench:
     def destination(self) -> Path:
         return self.root / "staged"
 
-    def run(self, behaviour: str) -> JobResult:
+    def worker(self) -> Worker:
+        return Worker(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
+
+    def run(self, behaviour: str, worker: Worker | None = None) -> JobResult:
         self.destination.mkdir()
-        worker = Worker(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
         try:
-            return worker.run(
+            return (worker or self.worker()).run(
                 make_job(behaviour, self.root),
                 make_dataset(),
                 destination=self.destination,
@@ -147,8 +155,33 @@ def test_the_child_is_less_urgent_and_knows_no_secrets(
     monkeypatch.setenv("LORALEI_ADMIN_KEY", "secret")
     usage = bench.run("succeed").usage
     assert usage["niceness"] > os.getpriority(os.PRIO_PROCESS, 0)
-    assert usage["threads"] == "1"
     assert not usage["has_secret"]
+
+
+def test_a_prepared_child_works_the_next_job(bench: Bench) -> None:
+    worker = bench.worker()
+    worker.prepare()
+    worker.prepare()
+    [prepared] = children()
+    assert bench.run("tell_pid", worker).usage["pid"] == prepared
+    assert children() == []
+
+
+def test_a_prepared_child_that_has_died_is_replaced(bench: Bench) -> None:
+    worker = bench.worker()
+    worker.prepare()
+    [prepared] = children()
+    os.kill(prepared, signal.SIGKILL)
+    eventually(lambda: linux_state(prepared) in ("", "Z"))
+    assert bench.run("tell_pid", worker).usage["pid"] != prepared
+
+
+def test_closing_ends_the_prepared_child(bench: Bench) -> None:
+    worker = bench.worker()
+    worker.prepare()
+    worker.close()
+    assert children() == []
+    worker.close()
 
 
 def test_a_crash_gives_the_last_line_of_its_errors(bench: Bench) -> None:

@@ -5,13 +5,17 @@ from feedback.records import ExampleKind, Message, TrainingExample
 
 
 def make_example(
-    text: str, chosen: str, rejected: str | None = None, weight: float = 1.0
+    text: str,
+    chosen: str,
+    rejected: str | None = None,
+    weight: float = 1.0,
+    revised_from: str | None = None,
 ) -> TrainingExample:
     """One supervised example, or a preference pair where something is rejected."""
     kind = ExampleKind.SFT if rejected is None else ExampleKind.DPO
     prompt = (Message("user", text),)
     return TrainingExample(
-        id=example_id(kind, prompt, chosen, rejected, weight),
+        id=example_id(kind, prompt, chosen, rejected, weight, revised_from),
         user_id="ann",
         kind=kind,
         prompt=prompt,
@@ -23,4 +27,5 @@ def make_example(
         interaction_ids=(text,),
         feedback_ids=(text,),
         created_at=0.0,
+        revised_from=revised_from,
     )

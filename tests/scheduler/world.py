@@ -1,6 +1,6 @@
 """Every store that retraining touches, real, with a trainer that stages an adapter at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,11 @@ class FakeTrainer:
         self.meanwhile: Callable[[], None] = lambda: None
         self.jobs: list[Job] = []
         self.datasets: list[Dataset] = []
+        self.destinations: list[Path] = []
         self.sweeps = 0
+        self.before_preparing: Callable[[], None] = lambda: None
+        self.prepared = 0
+        self.closed = 0
 
     def run(
         self,
@@ -46,6 +50,7 @@ class FakeTrainer:
     ) -> JobResult:
         self.jobs.append(job)
         self.datasets.append(dataset)
+        self.destinations.append(destination)
         on_progress(Progress(phase="training", fraction=0.5, step=1, steps=2, loss=1.0))
         name = "base_model.model.layers.0.lora_A.weight"
         weights = np.full((2, 4), len(self.jobs), dtype=np.float32)
@@ -54,9 +59,35 @@ class FakeTrainer:
         self.meanwhile()
         return JobResult(destination, self.evaluation, self.usage, ("layers.0",))
 
+    def prepare(self) -> None:
+        self.before_preparing()
+        self.prepared += 1
+
     def sweep(self) -> int:
         self.sweeps += 1
         return 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class FakeReplier:
+    """Replies with `base` for the base and with `candidate` for an adapter, to every prompt."""
+
+    def __init__(self) -> None:
+        self.base = "A sensible reply."
+        self.candidate = "A sensible reply in other words."
+        self.asked: list[Path | None] = []
+
+    def __call__(
+        self,
+        prompts: Sequence[str],
+        adapter: Path | None,
+        max_tokens: int,
+        is_cancelled: Callable[[], bool],
+    ) -> list[str]:
+        self.asked.append(adapter)
+        return [self.base if adapter is None else self.candidate] * len(prompts)
 
 
 class World:
@@ -72,13 +103,14 @@ class World:
         self.runs = RunStore(database)
         self.candidates = Candidates(self.log, self.registry, self.runs)
         self.trainer = FakeTrainer()
-        self.config = make_config(folder=folder / "anchors")
+        self.replier = FakeReplier()
+        self.config = make_config(folder=folder / "replies")
         self.verify: Callable[[Path], None] = lambda folder: None
         self.pipeline = self.build_pipeline(self.trainer)
 
     def use(self, trainer: Trainer, base_model: str) -> None:
         """Train with another trainer, under another name of the base."""
-        Path(self.config.anchors_cache).mkdir(exist_ok=True)
+        Path(self.config.replies_cache).mkdir(exist_ok=True)
         self.config = replace(self.config, base_model=base_model)
         self.pipeline = self.build_pipeline(trainer)
 
@@ -97,6 +129,7 @@ class World:
             files=self.files,
             runs=self.runs,
             trainer=trainer,
+            reply=self.replier,
             publisher=publisher,
             verify=lambda folder: self.verify(folder),
             config=self.config,
@@ -106,7 +139,7 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def correct(self, user_id: str, name: str) -> str:
+    def correct(self, user_id: str, name: str, correction: str = "") -> str:
         """Have a user correct one reply; returns the feedback's id."""
         self.now += 1.0
         self.log.store(
@@ -130,7 +163,7 @@ class World:
             target=f"chatcmpl-{user_id}-{name}",
             created_at=self.now,
             updated_at=self.now,
-            correction=f"short {name}",
+            correction=correction or f"short {name}",
         )
         self.log.judge(feedback)
         return feedback.id

@@ -1,0 +1,70 @@
+"""Practice: the rules behind a user's corrections, applied to the base's replies to other prompts.
+
+One correction shows a rule and one text in which it holds. A model that is fitted on the text alone
+learns the text; practised on others it learns the rule. Pure.
+"""
+
+import re
+from collections.abc import Sequence
+
+from feedback.curate import example_id
+from feedback.edits.learned import Edit, LearnedRule, learned_rules
+from feedback.edits.rule import apply_all
+from feedback.records import ExampleKind, Message, TrainingExample
+
+PRACTICE = "practice"
+"""The `source` of such examples, and their conversation."""
+
+_UNFINISHED = re.compile(r"(?<=[.!?])\s+[^.!?]*$")
+
+
+def rules_behind(examples: Sequence[TrainingExample]) -> tuple[LearnedRule, ...]:
+    """The rules that the corrections among the examples agree on."""
+    return learned_rules(
+        [
+            Edit(each.prompt[-1].content, each.revised_from, each.chosen, each.created_at)
+            for each in examples
+            if each.revised_from is not None
+        ]
+    )
+
+
+def practice_examples(
+    user_id: str,
+    rules: Sequence[LearnedRule],
+    exchanges: Sequence[tuple[str, str]],
+    count: int,
+) -> tuple[TrainingExample, ...]:
+    """At most `count` examples: replies changed so that every rule holds.
+
+    `exchanges` are prompts with what the base replies; a sentence that its end cuts off is left
+    out. Replies that the rules cannot change, or leave as they are, are passed over.
+    """
+    made: list[TrainingExample] = []
+    for prompt, reply in exchanges if rules else ():
+        if len(made) >= count:
+            break
+        original = _UNFINISHED.sub("", reply.strip())
+        changed = apply_all([each.rule for each in rules], original)
+        if changed is not None and changed != original:
+            made.append(_example(user_id, prompt, original, changed))
+    return tuple(made)
+
+
+def _example(user_id: str, prompt: str, original: str, changed: str) -> TrainingExample:
+    turns = (Message("user", prompt),)
+    return TrainingExample(
+        id=example_id(ExampleKind.SFT, turns, changed, None, 1.0, original),
+        user_id=user_id,
+        kind=ExampleKind.SFT,
+        prompt=turns,
+        chosen=changed,
+        rejected=None,
+        weight=1.0,
+        source=PRACTICE,
+        conversation_id=PRACTICE,
+        interaction_ids=(),
+        feedback_ids=(),
+        created_at=0.0,
+        revised_from=original,
+    )

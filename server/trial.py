@@ -1,0 +1,92 @@
+"""Lets the scheduler ask the model that serves: how the base, or a candidate, really replies."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from adapters_store.files import AdapterFiles
+from adapters_store.records import ServableAdapter
+from feedback.records import Message
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from server.engine.engine import Engine
+from server.engine.errors import EngineOverloadedError, GenerationError
+from server.engine.records import SamplingParams
+
+_BUSY_TRIES = 60
+_BUSY_WAIT = 1.0  # seconds
+_ASKER = "trial"  # shares the rows with the users as if it were one more
+
+
+class EngineReplier:
+    """Greedy replies through the engine, among everybody's: a `scheduler.base_replies.Replier`.
+
+    At most half of the engine's rows are asked for at once.
+    """
+
+    def __init__(self, engine: Engine, files: AdapterFiles) -> None:
+        self._engine = engine
+        self._files = files
+
+    def __call__(
+        self,
+        prompts: Sequence[str],
+        adapter: Path | None,
+        max_tokens: int,
+        is_cancelled: Callable[[], bool],
+    ) -> list[str]:
+        """Reply to each prompt; blocks.
+
+        Raises `TrainingCancelledError`, and `TrainingFailedError` where the engine failed or is
+        too busy for a minute.
+        """
+        staged = self._files.staged(adapter) if adapter else None
+        try:
+            return asyncio.run(self._ask_all(prompts, staged, max_tokens, is_cancelled))
+        except GenerationError as error:
+            raise TrainingFailedError(f"the candidate could not be tried: {error}") from error
+
+    async def _ask_all(
+        self,
+        prompts: Sequence[str],
+        adapter: ServableAdapter | None,
+        max_tokens: int,
+        is_cancelled: Callable[[], bool],
+    ) -> list[str]:
+        rows = asyncio.Semaphore(max(1, self._engine.config.max_batch_size // 2))
+
+        async def ask(prompt: str) -> str:
+            async with rows:
+                return await self._ask(prompt, adapter, max_tokens, is_cancelled)
+
+        return await asyncio.gather(*map(ask, prompts))
+
+    async def _ask(
+        self,
+        prompt: str,
+        adapter: ServableAdapter | None,
+        max_tokens: int,
+        is_cancelled: Callable[[], bool],
+    ) -> str:
+        ids = self._engine.render([Message("user", prompt)])
+        params = SamplingParams(temperature=0, max_tokens=max_tokens)
+        for _ in range(_BUSY_TRIES):
+            _check(is_cancelled)
+            try:
+                generation = self._engine.submit(ids, params, adapter, user=_ASKER)
+            except EngineOverloadedError:
+                await asyncio.sleep(_BUSY_WAIT)
+                continue
+            text = ""
+            try:
+                async for delta in generation:
+                    _check(is_cancelled)
+                    text += delta.text
+            finally:
+                generation.cancel()
+            return text
+        raise TrainingFailedError("the candidate could not be tried: the server is too busy")
+
+
+def _check(is_cancelled: Callable[[], bool]) -> None:
+    if is_cancelled():
+        raise TrainingCancelledError("the run was told to end")

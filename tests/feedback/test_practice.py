@@ -1,0 +1,67 @@
+"""Practice on the rules behind corrections."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.dataset import freeze, with_practice
+from feedback.practice import PRACTICE, practice_examples, rules_behind
+from feedback.records import TrainingExample
+from tests.scheduler.training import make_example
+
+REPLIES = [
+    ("Why is the sky blue?", "The Sun sends light of all colours. Blue is scattered most."),
+    ("How do I tie a tie?", "Cross the wide end over. Then pull it through the loop, and tighten"),
+    ("Say hi.", "hi there, friend."),
+]
+
+
+def corrected(name: str, original: str, revised: str) -> TrainingExample:
+    return make_example(f"question {name}?", revised, revised_from=original)
+
+
+LOWER = [corrected(str(i), text, text.lower()) for i, (_, text) in enumerate(REPLIES[:2])]
+
+
+def test_the_rule_behind_the_corrections_is_practised_on_other_replies() -> None:
+    rules = rules_behind(LOWER)
+    assert [each.rule.sentence for each in rules] == ["Writes everything in lower case."]
+    [first, _] = practice_examples("ann", rules, REPLIES, 8)
+    assert first.prompt[-1].content == "Why is the sky blue?"
+    assert first.chosen == "the sun sends light of all colours. blue is scattered most."
+    assert first.revised_from == REPLIES[0][1]
+    assert (first.user_id, first.source) == ("ann", PRACTICE)
+
+
+def test_a_sentence_that_was_cut_off_is_left_out() -> None:
+    [_, second] = practice_examples("ann", rules_behind(LOWER), REPLIES, 8)
+    assert second.chosen == "cross the wide end over."
+
+
+def test_a_reply_that_follows_the_rules_already_is_passed_over() -> None:
+    made = practice_examples("ann", rules_behind(LOWER), REPLIES, 8)
+    assert "Say hi." not in [each.prompt[-1].content for each in made]
+
+
+def test_corrections_without_a_rule_give_no_practice() -> None:
+    fact = corrected("fact", "Rome was founded in 1200.", "Rome was founded in 753 BC.")
+    assert practice_examples("ann", rules_behind([fact]), REPLIES, 8) == ()
+
+
+def test_liked_replies_teach_no_rule() -> None:
+    assert rules_behind([make_example("question", "all lower case, and liked")]) == ()
+
+
+@given(count=st.integers(0, 4))
+def test_no_more_is_practised_than_asked_for(count: int) -> None:
+    made = practice_examples("ann", rules_behind(LOWER), REPLIES, count)
+    assert len(made) == min(count, 2)
+
+
+def test_practice_joins_the_training_rows_and_changes_the_hash() -> None:
+    dataset = freeze("ann", LOWER)
+    practice = practice_examples("ann", rules_behind(LOWER), REPLIES, 8)
+    practised = with_practice(dataset, practice)
+    assert practised.train == practice + dataset.train
+    assert practised.held_out == dataset.held_out
+    assert practised.content_hash != dataset.content_hash
+    assert with_practice(practised, practice) == practised

@@ -1,0 +1,40 @@
+"""Greedy replies by the library itself: what the engine's are compared with."""
+
+from collections.abc import Sequence
+
+import torch
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from feedback.records import Message
+
+
+@torch.inference_mode()
+def greedy_replies(
+    base: BaseModel,
+    pool: AdapterPool,
+    slots: int | Sequence[int],
+    prompts: Sequence[Sequence[Message]],
+    max_tokens: int,
+) -> list[str]:
+    """Reply to every prompt with at most `max_tokens` tokens; slots as in `AdapterPool.use`."""
+    rows = [base.renderer.prompt_ids(prompt) for prompt in prompts]
+    length = max(map(len, rows))
+    pad = base.renderer.tokenizer.pad_token_id or 0
+    ids = torch.tensor([[pad] * (length - len(row)) + row for row in rows], device=base.device)
+    mask = torch.tensor(
+        [[0] * (length - len(row)) + [1] * len(row) for row in rows], device=base.device
+    )
+    with pool.use(slots):
+        output = base.model.generate(  # type: ignore[operator]
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=max_tokens,
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            eos_token_id=sorted(base.renderer.eos_token_ids),
+            pad_token_id=pad,
+        )
+    return base.renderer.tokenizer.batch_decode(output[:, length:], skip_special_tokens=True)

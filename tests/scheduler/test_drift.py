@@ -1,0 +1,27 @@
+"""How far an adapter is from the base on prompts that it was not taught about."""
+
+import pytest
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from scheduler.evaluate import drift
+from tests.adapters import LORA, random_adapter
+
+EXCHANGES = [("Why?", "Because it is so."), ("Who are you?", "I am a model.")]
+
+
+@pytest.fixture
+def pool(tiny_base: BaseModel) -> AdapterPool:
+    """Slot 1 holds an adapter that changes replies."""
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    return pool
+
+
+def test_no_adapter_does_not_drift(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    pool.clear(1)
+    assert drift(tiny_base, pool, 1, EXCHANGES) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_adapter_that_changes_replies_drifts(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    assert drift(tiny_base, pool, 1, EXCHANGES) > 0.01

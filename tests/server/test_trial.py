@@ -1,0 +1,77 @@
+"""Asking the model that serves, on the scheduler's behalf, with a real engine."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters_store.files import WEIGHTS_FILE, AdapterFiles
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from server.engine.engine import Engine, EngineConfig
+from server.engine.records import SamplingParams
+from server.trial import EngineReplier
+from tests.adapters import publish_random_adapter
+from tests.server.engine.running import replies, running_engine
+
+PROMPTS = [f"question {i}" for i in range(5)]
+GREEDY = SamplingParams(temperature=0, max_tokens=8)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> AdapterFiles:
+    return AdapterFiles(tmp_path / "adapters")
+
+
+@pytest.fixture
+def engine(tiny_model_folder: Path, files: AdapterFiles) -> Iterator[Engine]:
+    with running_engine(tiny_model_folder, files, EngineConfig(max_batch_size=4)) as engine:
+        yield engine
+
+
+@pytest.fixture
+def reply(engine: Engine, files: AdapterFiles) -> EngineReplier:
+    return EngineReplier(engine, files)
+
+
+def never() -> bool:
+    return False
+
+
+def test_the_base_replies_as_to_anybody(engine: Engine, reply: EngineReplier) -> None:
+    expected = replies(engine, [(prompt, GREEDY, None) for prompt in PROMPTS])
+    assert reply(PROMPTS, None, 8, never) == expected
+
+
+def test_a_staged_adapter_replies_as_its_version_will(
+    engine: Engine, files: AdapterFiles, reply: EngineReplier
+) -> None:
+    version = publish_random_adapter(files, engine.shapes, 1)
+    staged = files.stage()
+    shutil.copytree(files.open(version), staged, dirs_exist_ok=True)
+    tried = reply(PROMPTS, staged, 8, never)
+    assert tried == replies(engine, [(prompt, GREEDY, version) for prompt in PROMPTS])
+    assert tried != reply(PROMPTS, None, 8, never)
+
+
+def test_a_cancelled_run_asks_nothing_more(engine: Engine, reply: EngineReplier) -> None:
+    with pytest.raises(TrainingCancelledError):
+        reply(PROMPTS, None, 8, lambda: True)
+    assert not engine.is_busy
+
+
+def test_an_adapter_that_cannot_be_loaded_fails_the_run(
+    files: AdapterFiles, reply: EngineReplier
+) -> None:
+    staged = files.stage()
+    (staged / WEIGHTS_FILE).write_bytes(b"not weights")
+    with pytest.raises(TrainingFailedError, match="could not be tried"):
+        reply(PROMPTS, staged, 8, never)
+
+
+def test_only_a_staged_folder_is_tried(
+    engine: Engine, files: AdapterFiles, reply: EngineReplier
+) -> None:
+    published = files.open(publish_random_adapter(files, engine.shapes, 1))
+    with pytest.raises(ValueError, match="not a staged folder"):
+        reply(PROMPTS, published, 8, never)
