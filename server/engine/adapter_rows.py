@@ -99,15 +99,42 @@ class ProjectionRows:
         b = self._b[layer, :rows].flatten(0, 1)
         return torch.bmm(low[:, None], b).view(rows, -1).to(x.dtype)
 
-    def of_segment(self, layer: int, x: Tensor, row: int) -> Tensor:
-        """What one row's adapter adds for `x` [tokens, in]: [tokens, out]."""
-        a, b = self._a[layer, row].to(x.dtype), self._b[layer, row].to(x.dtype)
-        low = self._spread((x @ a).view(len(x), -1, self._config.rank))
-        return torch.bmm(low.transpose(0, 1), b).transpose(0, 1).reshape(len(x), -1)
+    def of_prompts(self, layer: int, x: Tensor, prompts: "PaddedPrompts") -> Tensor:
+        """What the adapters add for the tokens of prompts, `x` [tokens, in]: [tokens, out]."""
+        count, length = len(prompts), prompts.length
+        padded = x[prompts.padded].view(count, length, -1).to(self._a.dtype)
+        low = torch.bmm(padded, self._a[layer, prompts.rows])
+        low = self._spread(low.view(count * length, -1, self._config.rank))
+        low = low.view(count, length, -1, self._config.rank).transpose(1, 2).flatten(0, 1)
+        parts = torch.bmm(low, self._b[layer, prompts.rows].flatten(0, 1)).to(x.dtype)
+        parts = parts.view(count, -1, length, self._block).transpose(1, 2)
+        return parts.reshape(count * length, -1)[prompts.unpadded]
 
     def _spread(self, low: Tensor) -> Tensor:
         """[tokens, linears, rank] to [tokens, blocks, rank]: each block's linear."""
         return low if low.shape[1] == len(self._sources) else low[:, self._sources]
+
+
+class PaddedPrompts:
+    """Prompts of consecutive rows that one step reads, padded for one product over all of them.
+
+    `rows` are their rows and `length` is the longest's; `padded` [prompts * length] are the tokens
+    to take for the padded layout, `unpadded` [tokens] are the places in it to take back.
+    """
+
+    def __init__(self, first_row: int, lengths: Sequence[int], device: torch.device) -> None:
+        self.rows = slice(first_row, first_row + len(lengths))
+        self.length = max(lengths)
+        padded, unpadded, start = [], [], 0
+        for place, tokens in enumerate(lengths):
+            unpadded.extend(range(place * self.length, place * self.length + tokens))
+            padded.extend(start + min(i, tokens - 1) for i in range(self.length))
+            start += tokens
+        self.padded = torch.tensor(padded, device=device)
+        self.unpadded = torch.tensor(unpadded, device=device)
+
+    def __len__(self) -> int:
+        return self.rows.stop - self.rows.start
 
 
 class AdapterRows:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from server.engine.adapter_rows import AdapterRows, ProjectionRows, ProjectionShape
+from server.engine.adapter_rows import AdapterRows, PaddedPrompts, ProjectionRows, ProjectionShape
 from server.engine.kv_rows import KeyValueRows
 from server.engine.prompt_chunk import Chunk
 
@@ -133,10 +133,11 @@ class FusedLlama:
     def forward(
         self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]
     ) -> Tensor:
-        """Extend the first rows by one token each, and other rows by chunks of their prompts.
+        """Extend the first rows by one token each, and following rows by chunks of their prompts.
 
-        `lengths` are the cached positions of the decoding rows. Returns logits [decoding rows +
-        last chunks, vocabulary] for the next tokens, in the model's dtype.
+        `chunks` are of consecutive rows; `lengths` are the cached positions of the decoding rows.
+        Returns logits [decoding rows + last chunks, vocabulary] for the next tokens, in the model's
+        dtype.
         """
         rows = [*range(len(tokens)), *(chunk.row for chunk in chunks)]
         step = _Step(
@@ -175,8 +176,8 @@ class FusedLlama:
             return None
         count = step.decoding
         parts = [rows.of_rows(layer, x[:count])] if count else []
-        for chunk, segment in step.segments:
-            parts.append(rows.of_segment(layer, x[segment], chunk.row))
+        if step.prompts:
+            parts.append(rows.of_prompts(layer, x[count:], step.prompts))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _attention(
@@ -225,6 +226,11 @@ class _Step:
         device = like.device
         self.decoding = len(tokens)
         self.has_adapters = has_adapters
+        self.prompts = (
+            PaddedPrompts(chunks[0].row, [len(chunk.tokens) for chunk in chunks], device)
+            if chunks and has_adapters
+            else None
+        )
         ids, positions = list(tokens), list(lengths)
         self.segments: list[tuple[Chunk, slice]] = []
         predicting = list(range(len(tokens)))

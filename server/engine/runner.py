@@ -31,10 +31,11 @@ class Runner(Protocol):
         ...
 
     def run(self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]) -> Tensor:
-        """Extend the first rows by one token each, and other rows by chunks of their prompts.
+        """Extend the first rows by one token each, and following rows by chunks of their prompts.
 
-        `lengths` are the cached positions of the decoding rows. Returns logits [decoding rows +
-        last chunks, vocabulary] for the next tokens, in that order and in the model's dtype.
+        `chunks` are of consecutive rows; `lengths` are the cached positions of the decoding rows.
+        Returns logits [decoding rows + last chunks, vocabulary] for the next tokens, in that order
+        and in the model's dtype.
         """
         ...
 
