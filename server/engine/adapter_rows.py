@@ -190,9 +190,9 @@ class AdapterRows:
 def _stacked(
     tensors: Mapping[str, Tensor], paths: Sequence[str], matrix: str, shape: tuple[int, int]
 ) -> Tensor:
-    """One linear's matrices of all layers, float32 [layers, *shape]."""
+    """One linear's matrices of all layers, [layers, *shape]."""
     found = [tensors[f"{PEFT_PREFIX}{path}.{matrix}.weight"] for path in paths]
     for path, tensor in zip(paths, found, strict=True):
         if tensor.shape != shape:
             raise ValueError(f"{path}.{matrix} has shape {tuple(tensor.shape)}, not {shape}")
-    return torch.stack(found).float()
+    return torch.stack(found)

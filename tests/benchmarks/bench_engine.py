@@ -111,8 +111,11 @@ def compare_with_vllm(
     }
     script = Path(__file__).with_name("vllm_mixed.py")
     command = [python, str(script), json.dumps(job)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    theirs = json.loads(output.splitlines()[-1])
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        return [Figure("ours ÷ vLLM's", "not measured: vLLM failed", "at least 2.0")]
+    # vLLM writes its log to the same stream.
+    theirs = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     return [
         Figure(
             "tokens/s of vLLM without and with adapters", "{base:.0f}, {mixed:.0f}".format(**theirs)

@@ -32,6 +32,8 @@ def main() -> None:
         max_num_seqs=count,
         max_model_len=1024,
         enable_prefix_caching=False,
+        # Of the machine's memory, and more than the cache of these requests needs.
+        gpu_memory_utilization=0.25,
     )
     params = SamplingParams(temperature=0, max_tokens=job["new_tokens"], ignore_eos=True)
     prompts = [job["question"]] * count
