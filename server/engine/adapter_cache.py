@@ -5,7 +5,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
@@ -76,7 +76,8 @@ class AdapterCache:
         self._loader.shutdown(cancel_futures=True)
 
     def _load(self, version: ServableAdapter) -> PackedAdapter:
-        return self._pack(load_file(self._files.open(version) / WEIGHTS_FILE))
+        # In one read: mapping the file costs a fault per page, twice the time.
+        return self._pack(load((self._files.open(version) / WEIGHTS_FILE).read_bytes()))
 
     def _evict(self) -> None:
         used = self.resident_bytes

@@ -125,7 +125,9 @@ class PaddedPrompts:
     def __init__(self, first_row: int, lengths: Sequence[int], device: torch.device) -> None:
         self.rows = slice(first_row, first_row + len(lengths))
         self.length = max(lengths)
-        padded, unpadded, start = [], [], 0
+        padded: list[int] = []
+        unpadded: list[int] = []
+        start = 0
         for place, tokens in enumerate(lengths):
             unpadded.extend(range(place * self.length, place * self.length + tokens))
             padded.extend(start + min(i, tokens - 1) for i in range(self.length))

@@ -6,6 +6,7 @@ Starts a server on the real model and a data folder that is thrown away, and wri
 docs/benchmarks.md. Keep the machine quiet meanwhile.
 """
 
+import re
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
 from adapters_store.embedded import resolve_model
@@ -49,6 +51,8 @@ FIXED = (
     "What makes bread rise?",
 )
 MAX_TOKENS = 80
+IDLE = re.compile(r"^loralei_replies_running 0(\.0)?$", re.MULTILINE)
+IDLE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,9 @@ def measure(console: Console, url: str, token: str) -> Measured:
             return list(pool.map(lambda question: ask(learner, question), questions))
 
     def ask_other() -> list[Json]:
-        # One after the other: who else is in the batch can change the last bits of bfloat16.
+        # One after the other, with nobody else there, not even the server's own preparations: who
+        # else is in the batch can change the last bits of bfloat16.
+        wait_until_idle(url)
         return [ask(other, question) for question in FIXED]
 
     with console.status("Asking …"):
@@ -124,6 +130,16 @@ def measure(console: Console, url: str, token: str) -> Measured:
     with console.status("Asking again …"):
         after, other_after = texts(ask_learner(UNSEEN)), texts(ask_other())
     return Measured(before, after, other_before, other_after, seconds, run)
+
+
+def wait_until_idle(url: str) -> None:
+    """Return when no reply has been written for a while."""
+    idle_since = time.monotonic()
+    while time.monotonic() - idle_since < IDLE_SECONDS:
+        metrics = httpx.get(f"{url}/metrics").raise_for_status().text
+        if not IDLE.search(metrics):
+            idle_since = time.monotonic()
+        time.sleep(0.2)
 
 
 def texts(replies: list[Json]) -> list[str]:
