@@ -1,10 +1,11 @@
-"""The append-only record of every change of a judgement: who, which, what and when, never text."""
+"""The append-only record of every change of a judgement: who, which, what and when, never text.
+
+A decision on a rule is a judgement, too; its id is the rule's.
+"""
 
 from enum import StrEnum
 
 from sqlite_utils import Database
-
-from feedback.records import Feedback
 
 
 class AuditAction(StrEnum):
@@ -19,7 +20,13 @@ class AuditAction(StrEnum):
 
 
 def record(
-    database: Database, feedback: Feedback, action: AuditAction, *, at: float, trains: bool
+    database: Database,
+    user_id: str,
+    judgement_id: str,
+    action: AuditAction,
+    *,
+    at: float,
+    trains: bool,
 ) -> None:
     """Append one entry; `trains` says whether the change affects what is learned.
 
@@ -28,7 +35,7 @@ def record(
     database.execute(
         "INSERT INTO feedback_audit (feedback_id, user_id, action, at, trains)"
         " VALUES (?, ?, ?, ?, ?)",
-        [feedback.id, feedback.user_id, action.value, at, int(trains)],
+        [judgement_id, user_id, action.value, at, int(trains)],
     )
 
 

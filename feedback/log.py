@@ -14,12 +14,14 @@ from sqlite_utils import Database
 
 from feedback import audit
 from feedback.audit import AuditAction
+from feedback.decisions import delete_decision, insert_decision
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from feedback.judgements import check_against, check_alone, has_judgement
 from feedback.portability import parse_rows, row_error
 from feedback.reader import FeedbackReader
 from feedback.records import Feedback, FeedbackStatus, Interaction
 from feedback.rows import feedback_to_row, interaction_to_row, metadata_to_text
+from feedback.rules import MAX_DECISIONS, RuleDecision, exclude_each_other, rule_id
 from feedback.schema import migrate
 from feedback.tables import find_feedback, find_interaction, is_deleted, select_feedback
 
@@ -123,6 +125,25 @@ class FeedbackLog(FeedbackReader):
         with self._database.atomic():
             self._remove(self.feedback(user_id, feedback_id), AuditAction.DELETED, now)
 
+    def decide(self, decision: RuleDecision) -> None:
+        """Remember a decision on a rule, in place of the user's earlier ones that it excludes.
+
+        Raises:
+            InvalidFeedbackError: the user has decided on as many rules as can be kept.
+        """
+        self._decide(decision, at=decision.decided_at)
+
+    def undo_decision(self, user_id: str, wanted_id: str, now: float) -> None:
+        """Forget the user's decision on the rule with this id: it stands if corrections show it.
+
+        Raises:
+            NotFoundError: the user decided nothing about such a rule.
+        """
+        with self._database.atomic():
+            decision = self.decision(user_id, wanted_id)
+            delete_decision(self._database, decision)
+            self._audit_decision(decision, AuditAction.DELETED, now)
+
     def expire_pending(self, before: float) -> int:
         """Drop feedback last changed before `before` whose completion never came; how many."""
         with self._database.atomic():
@@ -136,13 +157,14 @@ class FeedbackLog(FeedbackReader):
     def import_rows(self, user_id: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Store rows that `export` made, as this user's own, all or none; how many were stored.
 
-        What the user already has is left as it is, so importing twice changes nothing. An id
-        that is taken or was deleted is replaced by a new one, also in the judgements.
+        What the user already has is left as it is, so importing twice changes nothing; so are
+        decisions that exclude an imported one. An id that is taken or was deleted is replaced by
+        a new one, also in the judgements.
 
         Raises:
             InvalidFeedbackError: a row is malformed; `param` says which one and where.
         """
-        interactions, judgements = parse_rows(user_id, rows)
+        interactions, judgements, decisions = parse_rows(user_id, rows)
         with self._database.atomic():
             new_ids: dict[str, str] = {}
             stored = sum(self._import_interaction(each, new_ids) for each in interactions)
@@ -150,6 +172,11 @@ class FeedbackLog(FeedbackReader):
                 try:
                     stored += self._import_feedback(feedback, new_ids)
                 except (InvalidFeedbackError, NotFoundError) as error:
+                    raise row_error(number, str(error), error.param) from error
+            for number, decision in decisions:
+                try:
+                    stored += self._import_decision(decision)
+                except InvalidFeedbackError as error:
                     raise row_error(number, str(error), error.param) from error
         return stored
 
@@ -165,7 +192,7 @@ class FeedbackLog(FeedbackReader):
                 [user_id],
             )
             erased = 0
-            for table in ("feedback", "interactions"):
+            for table in ("feedback", "interactions", "rule_decisions"):
                 cursor = self._database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
                 erased += cursor.rowcount
             self._database.execute("DELETE FROM feedback_audit WHERE user_id = ?", [user_id])
@@ -190,6 +217,26 @@ class FeedbackLog(FeedbackReader):
             trains = self._trains(earlier) or self._trains(stored)
             self._write(stored, AuditAction.CHANGED, at, trains)
             return stored, False
+
+    def _decide(self, decision: RuleDecision, at: float) -> None:
+        with self._database.atomic():
+            held = self.decisions(decision.user_id)
+            excluded = [each for each in held if exclude_each_other(each, decision)]
+            if len(held) - len(excluded) >= MAX_DECISIONS:
+                message = f"At most {MAX_DECISIONS} rules can be pinned or dropped; undo one first."
+                raise InvalidFeedbackError(message, "status")
+            for each in excluded:
+                delete_decision(self._database, each)
+                if each.rule != decision.rule:
+                    self._audit_decision(each, AuditAction.DELETED, at)
+            is_known = any(each.rule == decision.rule for each in excluded)
+            insert_decision(self._database, decision)
+            action = AuditAction.CHANGED if is_known else AuditAction.CREATED
+            self._audit_decision(decision, action, at)
+
+    def _audit_decision(self, decision: RuleDecision, action: AuditAction, at: float) -> None:
+        named = rule_id(decision.rule)
+        audit.record(self._database, decision.user_id, named, action, at=at, trains=True)
 
     def _apply_pending(self, interaction: Interaction) -> None:
         for feedback in self._naming(interaction.user_id, interaction.id):
@@ -240,6 +287,13 @@ class FeedbackLog(FeedbackReader):
         self._judge(feedback, at=self._clock())
         return True
 
+    def _import_decision(self, decision: RuleDecision) -> bool:
+        held = self.decisions(decision.user_id)
+        is_new = not any(exclude_each_other(each, decision) for each in held)
+        if is_new:
+            self._decide(decision, at=self._clock())
+        return is_new
+
     def _named(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
         """The user's own interaction, or None where nobody has ever had one with this id."""
         found = find_interaction(self._database, interaction_id)
@@ -273,14 +327,17 @@ class FeedbackLog(FeedbackReader):
 
     def _write(self, feedback: Feedback, action: AuditAction, at: float, trains: bool) -> None:
         self._database.table("feedback").upsert(feedback_to_row(feedback), pk=("user_id", "id"))
-        audit.record(self._database, feedback, action, at=at, trains=trains)
+        self._audit(feedback, action, at, trains)
 
     def _remove(self, feedback: Feedback, action: AuditAction, at: float) -> None:
         trains = self._trains(feedback)
         self._database.execute(
             "DELETE FROM feedback WHERE user_id = ? AND id = ?", [feedback.user_id, feedback.id]
         )
-        audit.record(self._database, feedback, action, at=at, trains=trains)
+        self._audit(feedback, action, at, trains)
+
+    def _audit(self, feedback: Feedback, action: AuditAction, at: float, trains: bool) -> None:
+        audit.record(self._database, feedback.user_id, feedback.id, action, at=at, trains=trains)
 
 
 def _not_found(interaction_id: str, param: str) -> NotFoundError:

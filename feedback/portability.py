@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from feedback.edits.catalogue import PROPERTIES
+from feedback.edits.rule import Rule
 from feedback.errors import InvalidFeedbackError
 from feedback.judgements import is_storable
 from feedback.records import (
@@ -13,9 +15,11 @@ from feedback.records import (
     InteractionStatus,
     Message,
 )
+from feedback.rules import RuleDecision, RuleStatus
 
 MAX_ID = 128
 MAX_TEXT = 1_000_000
+MAX_RULE_VALUE = 20_000
 MAX_TURNS = 4096
 MAX_PAIRS = 64
 MAX_COUNT = 2**31 - 1
@@ -64,10 +68,23 @@ def feedback_to_json(feedback: Feedback) -> dict[str, Any]:
     }
 
 
+def decision_to_json(decision: RuleDecision) -> dict[str, Any]:
+    """A decision on a rule as a JSON-ready row, without its owner."""
+    return {
+        "type": "rule",
+        "property": decision.rule.property,
+        "value": decision.rule.value,
+        "status": decision.status.value,
+        "decided_at": decision.decided_at,
+    }
+
+
 def parse_rows(
     user_id: str, rows: Iterable[Mapping[str, Any]]
-) -> tuple[list[Interaction], list[tuple[int, Feedback]]]:
-    """Read rows in any order: the interactions, and the judgements with their row's number from 0.
+) -> tuple[list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]]]:
+    """Read rows in any order: interactions, and judgements and decisions with their row's number.
+
+    The numbers count from 0.
 
     `user_id` becomes the owner of all of them, whatever the rows say.
 
@@ -76,6 +93,7 @@ def parse_rows(
     """
     interactions: dict[str, Interaction] = {}
     judgements: list[tuple[int, Feedback]] = []
+    decisions: list[tuple[int, RuleDecision]] = []
     for number, content in enumerate(rows):
         if not isinstance(content, Mapping):
             raise row_error(number, "A row is a JSON object.")
@@ -87,9 +105,11 @@ def parse_rows(
             interactions[interaction.id] = interaction
         elif content.get("type") == "feedback":
             judgements.append((number, _feedback(user_id, row)))
+        elif content.get("type") == "rule":
+            decisions.append((number, _decision(user_id, row)))
         else:
-            raise row_error(number, "The type is interaction or feedback.", "type")
-    return list(interactions.values()), judgements
+            raise row_error(number, "The type is interaction, feedback or rule.", "type")
+    return list(interactions.values()), judgements, decisions
 
 
 def row_error(number: int, message: str, param: str | None = None) -> InvalidFeedbackError:
@@ -138,6 +158,18 @@ def _feedback(user_id: str, row: "_Row") -> Feedback:
     )
 
 
+def _decision(user_id: str, row: "_Row") -> RuleDecision:
+    name, value = row.label("property"), row.text("value", MAX_RULE_VALUE)
+    if name not in PROPERTIES:
+        raise row_error(row.number, "There is no such property.", "property")
+    if not PROPERTIES[name].is_value(value):
+        raise row_error(row.number, "The property has no such value.", "value")
+    status = row.choice("status", RuleStatus)
+    if status is RuleStatus.LEARNED:
+        raise row_error(row.number, "Rules are learned from corrections only.", "status")
+    return RuleDecision(user_id, Rule(name, value), status, row.time("decided_at"))
+
+
 class _Row:
     """One untrusted row: each method returns a field of one type, or raises `row_error`."""
 
@@ -148,8 +180,8 @@ class _Row:
     def is_null(self, name: str) -> bool:
         return self._content.get(name) is None
 
-    def text(self, name: str) -> str:
-        return self._text(name, self._content.get(name), MAX_TEXT)
+    def text(self, name: str, longest: int = MAX_TEXT) -> str:
+        return self._text(name, self._content.get(name), longest)
 
     def label(self, name: str) -> str:
         value = self._text(name, self._content.get(name), MAX_ID)

@@ -1,4 +1,4 @@
-"""Practice: the rules behind a user's corrections, applied to the base's replies to other prompts.
+"""Practice: a user's rules, applied to the base's replies to other prompts.
 
 One correction shows a rule and one text in which it holds. A model that is fitted on the text alone
 learns the text; practised on others it learns the rule. Pure.
@@ -8,8 +8,7 @@ import re
 from collections.abc import Sequence
 
 from feedback.curate import example_id
-from feedback.edits.learned import Edit, LearnedRule, learned_rules
-from feedback.edits.rule import apply_all
+from feedback.edits.rule import Rule, apply_all
 from feedback.records import ExampleKind, Message, TrainingExample
 
 PRACTICE = "practice"
@@ -18,20 +17,9 @@ PRACTICE = "practice"
 _UNFINISHED = re.compile(r"(?<=[.!?])\s+[^.!?]*$")
 
 
-def rules_behind(examples: Sequence[TrainingExample]) -> tuple[LearnedRule, ...]:
-    """The rules that the corrections among the examples agree on."""
-    return learned_rules(
-        [
-            Edit(each.prompt[-1].content, each.revised_from, each.chosen, each.created_at)
-            for each in examples
-            if each.revised_from is not None
-        ]
-    )
-
-
 def practice_examples(
     user_id: str,
-    rules: Sequence[LearnedRule],
+    rules: Sequence[Rule],
     exchanges: Sequence[tuple[str, str]],
     count: int,
 ) -> tuple[TrainingExample, ...]:
@@ -45,7 +33,7 @@ def practice_examples(
         if len(made) >= count:
             break
         original = _UNFINISHED.sub("", reply.strip())
-        changed = apply_all([each.rule for each in rules], original)
+        changed = apply_all(rules, original)
         if changed is not None and changed != original:
             made.append(_example(user_id, prompt, original, changed))
     return tuple(made)

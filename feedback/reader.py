@@ -7,10 +7,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback import audit
+from feedback.decisions import select_decisions
 from feedback.errors import NotFoundError
-from feedback.portability import feedback_to_json, interaction_to_json
+from feedback.portability import decision_to_json, feedback_to_json, interaction_to_json
 from feedback.records import Feedback, FeedbackCounts, Interaction
 from feedback.rows import feedback_from_row, interaction_from_row
+from feedback.rules import RuleDecision, rule_id
 from feedback.tables import (
     find_feedback,
     find_interaction,
@@ -120,8 +122,26 @@ class FeedbackReader:
         )
         return [feedback_from_row(row) for row in rows], has_more
 
+    def decisions(self, user_id: str) -> list[RuleDecision]:
+        """What the user decided about rules, oldest first."""
+        return select_decisions(self._database, user_id)
+
+    def decision(self, user_id: str, wanted_id: str) -> RuleDecision:
+        """The user's decision on the rule with this id.
+
+        Raises:
+            NotFoundError: the user decided nothing about such a rule.
+        """
+        for each in self.decisions(user_id):
+            if rule_id(each.rule) == wanted_id:
+                return each
+        raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
+
     def judgements_since(self, user_id: str, since: float) -> int:
-        """How many judgements that training learns from came, changed or went after `since`."""
+        """How many judgements that training learns from came, changed or went after `since`.
+
+        Decisions on rules are among them.
+        """
         return audit.changed_since(self._database, user_id, since)
 
     def judged_users(self) -> list[str]:
@@ -183,13 +203,15 @@ class FeedbackReader:
         return FeedbackCounts(**row)
 
     def export(self, user_id: str) -> Iterator[dict[str, Any]]:
-        """Everything the user said and judged, as of now, as JSON-ready rows, oldest first."""
-        with self._database.atomic():  # one moment for both reads
+        """Everything the user said, judged and decided, as of now, as JSON-ready rows by age."""
+        with self._database.atomic():  # one moment for all reads
             interactions = select_interactions(self._database, "user_id = ?", [user_id])
             feedback = select_feedback(self._database, "user_id = ?", [user_id])
+            decisions = self.decisions(user_id)
         return iter(
             [interaction_to_json(each) for each in interactions]
             + [feedback_to_json(each) for each in feedback]
+            + [decision_to_json(each) for each in decisions]
         )
 
     def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:

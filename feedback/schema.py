@@ -83,3 +83,17 @@ def create_feedback_audit(database: Database) -> None:
             trains INTEGER NOT NULL CHECK (trains IN (0, 1))
         ) STRICT""")
     database.execute("CREATE INDEX feedback_audit_by_user ON feedback_audit (user_id, trains, at)")
+
+
+@migrations()
+def create_rule_decisions(database: Database) -> None:
+    """What users decided about the rules behind their corrections."""
+    database.execute("""
+        CREATE TABLE rule_decisions (
+            user_id TEXT NOT NULL,
+            property TEXT NOT NULL,
+            value TEXT NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('pinned', 'dropped')),
+            decided_at REAL NOT NULL,
+            PRIMARY KEY (user_id, property, value)
+        ) STRICT, WITHOUT ROWID""")

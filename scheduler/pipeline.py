@@ -17,10 +17,11 @@ from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from feedback.curate import examples
 from feedback.dataset import freeze, with_practice
-from feedback.edits.learned import LearnedRule
+from feedback.edits.rule import Rule
 from feedback.log import FeedbackLog
-from feedback.practice import practice_examples, rules_behind
+from feedback.practice import practice_examples
 from feedback.records import Dataset
+from feedback.rules import rules_behind, standing
 from scheduler import gate
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
@@ -130,13 +131,13 @@ class Pipeline:
             return self._end(run, RunStatus.REFUSED, "the adapter is frozen")
         active = self._registry.active(run.user_id)
         dataset = freeze(run.user_id, examples(*self._log.judged(run.user_id)))
+        # Held-out rows stay unseen: no rule is learned from them.
+        rules = standing(rules_behind(dataset.train), self._log.decisions(run.user_id))
+        dataset = self._practised(dataset, rules, is_cancelled)
         if not dataset.examples:
             if active is not None and active.example_ids:
                 return self._publisher.return_to_base(run, dataset, active)
             return self._end(run, RunStatus.REFUSED, "nothing to learn from yet", dataset)
-        # Held-out rows stay unseen: no rule comes from them.
-        rules = rules_behind(dataset.train)
-        dataset = self._practised(dataset, rules, is_cancelled)
         incumbent = self._incumbent(active)
         if active is not None and incumbent is not None and self._is_same_fit(active, dataset):
             reason = f"nothing new since {active.label}"
@@ -163,7 +164,7 @@ class Pipeline:
         self,
         run: TrainingRun,
         dataset: Dataset,
-        rules: Sequence[LearnedRule],
+        rules: Sequence[Rule],
         active: AdapterVersion | None,
         incumbent: Path | None,
         is_cancelled: Callable[[], bool],
@@ -182,7 +183,7 @@ class Pipeline:
                 is_cancelled=is_cancelled,
             )
             result, verdict = self._judge(result, anchors, record, is_cancelled)
-            sentences = tuple(each.rule.sentence for each in rules)
+            sentences = tuple(each.sentence for each in rules)
             self._settle(Fit(run, dataset, sentences, result, verdict, active))
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset)
@@ -223,7 +224,7 @@ class Pipeline:
             self._publisher.publish(fit)
 
     def _practised(
-        self, dataset: Dataset, rules: Sequence[LearnedRule], is_cancelled: Callable[[], bool]
+        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
     ) -> Dataset:
         """Fill up a small dataset with practice."""
         missing = self._config.training.practice_until - len(dataset.train)

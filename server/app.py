@@ -19,6 +19,7 @@ from server.api import (
     me,
     models,
     ratings,
+    rules,
     runs,
     users,
 )
@@ -54,7 +55,7 @@ def create_app(services: Services) -> FastAPI:
 
 def _behind_a_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(authenticate)])
-    for each in (chat, completions, models, ratings, me):
+    for each in (chat, completions, models, ratings, me, rules):
         router.include_router(each.router)
     return router
 

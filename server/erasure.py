@@ -38,6 +38,7 @@ def _erase(services: Services, account: Account, *, with_account: bool) -> int:
         versions = stores.registry.erase(account.id)
     for version in versions:
         stores.files.remove(version)
+    services.rules.forget(account.id)
     services.end_training_of(account.id)
     stores.database.checkpoint()  # erased text leaves the write-ahead log, too
     return erased

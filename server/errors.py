@@ -65,6 +65,10 @@ class NotReadyError(RuntimeError):
     """The model is not loaded (yet), or the server is stopping."""
 
 
+class RulesNotReadyError(RuntimeError):
+    """The user's corrections are still being compared for an earlier request."""
+
+
 class ModelNotFoundError(LookupError):
     """The request names a model that is not served here."""
 
@@ -116,6 +120,7 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
         503, "server_is_overloaded", type="server_error", headers=_SOON
     ),
     NotReadyError: ErrorSpec(503, "server_is_not_ready", type="server_error", headers=_STARTING),
+    RulesNotReadyError: ErrorSpec(503, "rules_are_not_ready", type="server_error", headers=_SOON),
     GenerationError: ErrorSpec(500, "generation_failed", type="server_error"),
 }
 INTERNAL_ERROR = ErrorSpec(500, "internal_error", type="server_error")

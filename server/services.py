@@ -15,6 +15,7 @@ from server.accounts import Accounts
 from server.data_folder import DataFolder
 from server.errors import NotReadyError
 from server.identity import IdentityRules
+from server.live_rules import LiveRules
 from server.metrics import Metrics
 from server.settings import Settings
 from server.stores import open_stores
@@ -50,6 +51,7 @@ class Services:
             folder.release()
             raise
         self.candidates = Candidates(self.stores.log, self.stores.registry, self.stores.runs)
+        self.rules = LiveRules(self.stores.log)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"

@@ -137,7 +137,7 @@ def _close(text: str, value: str) -> str:
 
 
 def _is_phrase(value: str) -> bool:
-    return len(value) <= _LONGEST and is_plain(value) and value.strip(" \n*_#>-") != ""
+    return len(value) <= _LONGEST and is_plain(value) and value.strip().strip(" \n*_#>-") != ""
 
 
 def _opening_sentence(value: str) -> str:
@@ -149,5 +149,5 @@ def _closing_sentence(value: str) -> str:
     return f"Closes with “{said}”."
 
 
-OPENING = Property("opening", _openings, _opens, _open, _opening_sentence)
-CLOSING = Property("closing", _closings, _closes, _close, _closing_sentence)
+OPENING = Property("opening", _openings, _opens, _open, _opening_sentence, _is_phrase)
+CLOSING = Property("closing", _closings, _closes, _close, _closing_sentence, _is_phrase)

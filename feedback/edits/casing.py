@@ -38,4 +38,6 @@ def _in_case(text: str, case: str) -> str:
     return text
 
 
-CASE = Property("case", each(_values), _holds, _in_case, _SENTENCES.__getitem__)
+CASE = Property(
+    "case", each(_values), _holds, _in_case, _SENTENCES.__getitem__, _SENTENCES.__contains__
+)

@@ -55,4 +55,5 @@ CONTRACTIONS = Property(
     lambda text, form: _in_form(text, form) == text,
     _in_form,
     _SENTENCES.__getitem__,
+    _SENTENCES.__contains__,
 )

@@ -22,4 +22,11 @@ def _drop(text: str, value: str) -> str | None:
     return _REST.sub("", _LEADING.sub(r"\1", text)) if value == "none" else None
 
 
-USE = Property("emoji", always("none", "some"), _holds, _drop, _SENTENCES.__getitem__)
+USE = Property(
+    "emoji",
+    always(*_SENTENCES),
+    _holds,
+    _drop,
+    _SENTENCES.__getitem__,
+    _SENTENCES.__contains__,
+)

@@ -36,4 +36,5 @@ HEDGING = Property(
     lambda text, value: _HEDGE.search(text) is None,
     _direct,
     lambda value: "Does not hedge with “I think”, “perhaps” and the like.",
+    lambda value: value == "none",
 )

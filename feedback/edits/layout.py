@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.edits.property import Change, Property, each
+from feedback.edits.property import Change, Property, always, each
 from feedback.edits.structure import lines_of, split_sentences
 
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
@@ -49,7 +49,12 @@ def _on_own_lines(text: str, value: str) -> str:
 
 
 PARAGRAPHS = Property(
-    "paragraphs", lambda changes: _PARAGRAPHS, _is_whole, _in_one, _PARAGRAPHS.__getitem__
+    "paragraphs",
+    always(*_PARAGRAPHS),
+    _is_whole,
+    _in_one,
+    _PARAGRAPHS.__getitem__,
+    _PARAGRAPHS.__contains__,
 )
 OWN_LINES = Property(
     "sentence lines",
@@ -57,4 +62,5 @@ OWN_LINES = Property(
     lambda text, value: all(count <= 1 for count in _sentence_lines(text)),
     _on_own_lines,
     _OWN.__getitem__,
+    _OWN.__contains__,
 )

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feedback.edits.catalogue import PROPERTIES
 from feedback.edits.explanation import candidates, explain, is_made
 from feedback.edits.property import Change
-from feedback.edits.rule import Rule
+from feedback.edits.rule import Rule, are_rivals
 from feedback.edits.tokens import words
 
 LONGEST = 8_000
@@ -27,7 +26,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class LearnedRule:
-    """A rule that stands: how many edits made it, how many speak against it.
+    """A rule: how many edits made it, how many speak against it.
 
     `edits` are the places, in the sequence that was learned from, of those that made it.
     """
@@ -60,15 +59,26 @@ def learned_rules(edits: Sequence[Edit]) -> tuple[LearnedRule, ...]:
     followed it already says nothing. When an edit shows another value that its text and the rule
     cannot both have, the older of the two no longer counts: the person changed their mind.
     """
-    usable = [(_age(edit), place) for place, edit in enumerate(edits) if _is_usable(edit)]
-    seen = [
-        _Seen(place, Change(edits[place].original, edits[place].corrected), rules_of(edits[place]))
-        for _, place in sorted(usable)[-NEWEST:]
-    ]
+    seen = [_Seen(place, change, rules_of(edits[place])) for place, change in _newest(edits)]
     changes = [each.change for each in seen]
     votes = (_vote(rule, seen) for rule in candidates(changes))
     standing = {vote.rule: vote for vote in votes if vote.support > vote.against}
     return tuple(standing[rule] for rule in explain(changes, list(standing)))
+
+
+def evidence(rule: Rule, edits: Sequence[Edit]) -> LearnedRule:
+    """How many edits made the rule and how many left their text without it, standing or not."""
+    newest = _newest(edits)
+    made = tuple(place for place, change in newest if is_made(rule, change))
+    against = sum(not rule.holds(change.corrected) for _, change in newest)
+    return LearnedRule(rule, len(made), against, made)
+
+
+def _newest(edits: Sequence[Edit]) -> list[tuple[int, Change]]:
+    """The edits that are looked at, with their places, from the oldest to the newest."""
+    usable = [(_age(edit), place) for place, edit in enumerate(edits) if _is_usable(edit)]
+    places = [place for _, place in sorted(usable)[-NEWEST:]]
+    return [(place, Change(edits[place].original, edits[place].corrected)) for place in places]
 
 
 def _is_usable(edit: Edit) -> bool:
@@ -89,13 +99,9 @@ def _vote(rule: Rule, seen: Sequence[_Seen]) -> LearnedRule:
     for index, each in enumerate(seen):
         if rule.holds(each.change.corrected):
             continue
-        rivals = [other for other in each.rules if _is_rival(other, rule)]
+        rivals = [other for other in each.rules if are_rivals(other, rule)]
         if index > made[-1] and rivals:
             made = []
             break
         against += all(other.holds(newest) for other in rivals)
     return LearnedRule(rule, len(made), against, tuple(seen[index].place for index in made))
-
-
-def _is_rival(other: Rule, rule: Rule) -> bool:
-    return other.property == rule.property and PROPERTIES[rule.property].is_exclusive

@@ -81,6 +81,7 @@ SENTENCES = Property(
     lambda text, most: len(sentences(text)) <= int(most),
     _first_sentences,
     lambda most: f"Writes at most {_counted(most, 'sentence')}.",
+    lambda value: value in map(str, range(1, _MOST_SENTENCES + 1)),
     stricter=_fewer,
 )
 MOST_WORDS = Property(
@@ -89,6 +90,7 @@ MOST_WORDS = Property(
     lambda text, most: len(words(text)) <= int(most),
     _first_words,
     lambda most: f"Writes at most {_counted(most, 'word')}.",
+    lambda value: value in map(str, _BANDS),
     is_vague=True,
     stricter=_fewer,
 )
@@ -98,4 +100,5 @@ LEAST_WORDS = Property(
     lambda text, least: len(words(text)) >= int(least),
     impossible,
     lambda least: f"Writes at least {_counted(least, 'word')}.",
+    lambda value: value in map(str, _BANDS),
 )

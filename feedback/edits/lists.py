@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from feedback.edits.property import Change, Property, each
 from feedback.edits.removals import without_closer, without_opener
-from feedback.edits.structure import Line, items_of, joined, lines_of, split_sentences
+from feedback.edits.structure import BULLETS, Line, items_of, joined, lines_of, split_sentences
 
 _MOST_ITEMS = 10
 _LOOSE_END = re.compile(r"(?<=\w)[,;]?$")
@@ -123,11 +123,19 @@ def _count_sentence(count: str) -> str:
     return f"Writes exactly {count} list {'item' if count == '1' else 'items'}."
 
 
-MARKER = Property("list", each(_markers), _has_lists, _with_lists, _marker_sentence)
+MARKER = Property(
+    "list",
+    each(_markers),
+    _has_lists,
+    _with_lists,
+    _marker_sentence,
+    lambda value: value in _SENTENCES or value in BULLETS,
+)
 COUNT = Property(
     "list items",
     each(_item_counts),
     lambda text, count: len(items_of(text)) == int(count),
     _exactly,
     _count_sentence,
+    lambda value: value in map(str, range(2, _MOST_ITEMS + 1)),
 )

@@ -48,6 +48,7 @@ HEADINGS = Property(
     _has_headings,
     _without_headings,
     _HEADINGS.__getitem__,
+    _HEADINGS.__contains__,
 )
 EMPHASIS = Property(
     "emphasis",
@@ -55,4 +56,5 @@ EMPHASIS = Property(
     lambda text, value: _EMPHASIS.search(text) is None,
     _without_emphasis,
     lambda value: "Uses no bold or italic type.",
+    lambda value: value == "none",
 )

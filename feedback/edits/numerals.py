@@ -56,4 +56,5 @@ NUMBERS = Property(
     lambda text, form: _written(text, form) == text,
     _written,
     _SENTENCES.__getitem__,
+    _SENTENCES.__contains__,
 )

@@ -19,7 +19,8 @@ class Property:
     `values` measures which values the corrections suggest; one that an original already had is
     no change and is left out by the caller. `holds(text, value)` checks a text. `transform(text,
     value)` is asked only where the value does not hold, and answers None where that would take
-    invention; what it returns is checked again. Of an exclusive property a text follows one value.
+    invention; what it returns is checked again. `is_value` tells values from other texts where
+    they come from elsewhere. Of an exclusive property a text follows one value.
     `stricter` gives the next value that implies this one, for rules that count what others add.
     An outer property sees the whole reply, wrapping and code included. A vague one has some value
     for every text that is shorter, so it has to explain more.
@@ -30,6 +31,7 @@ class Property:
     holds: Callable[[str, str], bool]
     transform: Callable[[str, str], str | None]
     sentence: Callable[[str], str]
+    is_value: Callable[[str], bool]
     is_exclusive: bool = True
     is_outer: bool = False
     is_vague: bool = False

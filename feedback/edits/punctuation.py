@@ -35,6 +35,7 @@ def _left_out(plural: str, mark: str, replacements: dict[str, _Replacement]) -> 
         lambda text, value: found.search(text) is None,
         replaced,
         sentence,
+        replacements.__contains__,
     )
 
 
@@ -88,6 +89,7 @@ EMPHATIC = Property(
     _is_emphatic,
     _emphatic,
     lambda value: "Ends every statement with an exclamation mark.",
+    lambda value: value == "!",
 )
 FINAL_STOP = Property(
     "final full stop",
@@ -95,4 +97,5 @@ FINAL_STOP = Property(
     lambda text, value: not text.rstrip().endswith("."),
     lambda text, value: text.rstrip().rstrip("."),
     lambda value: "Ends without a full stop.",
+    lambda value: value == "none",
 )

@@ -24,5 +24,10 @@ def _drop(text: str, value: str) -> str | None:
 
 
 FINAL_QUESTION = Property(
-    "final question", always("none", "some"), _holds, _drop, _SENTENCES.__getitem__
+    "final question",
+    always(*_SENTENCES),
+    _holds,
+    _drop,
+    _SENTENCES.__getitem__,
+    _SENTENCES.__contains__,
 )

@@ -51,7 +51,11 @@ def _repeated(changes: Sequence[Change], place: int) -> Iterable[str]:
     """The sentences that two of the originals have at this place: 0 the first, -1 the last."""
     found = (sentence_texts(change.original) for change in changes)
     counts = Counter(own[place] for own in found if own)
-    return (each for each, count in counts.items() if count > 1 and is_plain(each))
+    return (each for each, count in counts.items() if count > 1 and _is_text(each))
+
+
+def _is_text(value: str) -> bool:
+    return bool(value.strip()) and is_plain(value)
 
 
 def _beginnings(changes: Sequence[Change]) -> Iterable[str]:
@@ -125,6 +129,7 @@ BEGINNING = Property(
     lambda text, value: _beginning(text, value) == 0,
     _without_beginning,
     _beginning_sentence,
+    _is_text,
     is_exclusive=False,
 )
 ENDING = Property(
@@ -133,5 +138,6 @@ ENDING = Property(
     lambda text, value: _ending(text, value) == len(text),
     _without_ending,
     _ending_sentence,
+    _is_text,
     is_exclusive=False,
 )

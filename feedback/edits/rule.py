@@ -56,6 +56,11 @@ class Rule:
         return None if changed is None else wrap(show(changed, hidden), wrapping)
 
 
+def are_rivals(one: Rule, other: Rule) -> bool:
+    """Whether these are two values of a property of which a text follows one."""
+    return one != other and one.property == other.property and PROPERTIES[one.property].is_exclusive
+
+
 def seen(text: str) -> str:
     """The reply as properties see it: without its wrapping, code hidden."""
     return _layers(text)[1]

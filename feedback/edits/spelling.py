@@ -67,4 +67,5 @@ SPELLING = Property(
     lambda text, variety: _spelled(text, variety) == text,
     _spelled,
     lambda variety: f"Uses {variety.capitalize()} spelling.",
+    _TO.__contains__,
 )

@@ -8,6 +8,7 @@ from feedback.edits.prose import BLOCK, INLINE, is_plain
 from feedback.edits.tokens import WORD
 
 HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+(?=\S)")
+BULLETS = ("-", "*", "+", "•", "‣")
 ITEM = re.compile(r"(?P<indent>[ \t]*)(?P<marker>[-*+•‣]|\d{1,3}[.)])[ \t]+(?=\S)")
 _BLOCK_LINE = re.compile(rf"[ \t]*{BLOCK}[ \t]*")
 _NESTED = 2

@@ -92,4 +92,15 @@ def _sentence(value: str) -> str:
     return f"Writes “{new}” for “{old}”." if new else f"Never writes “{old}”."
 
 
-WORDS = Property("words", _values, _is_avoided, _replace, _sentence, is_exclusive=False)
+def _is_pair(value: str) -> bool:
+    """Whether this is how `_values` writes a phrase and the one in its place."""
+    try:
+        old, new = json.loads(value)
+        phrases = old.split(), new.split()
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return False
+    is_usable = phrases[0] != [] and max(map(len, phrases)) <= _LONGEST
+    return is_usable and value == json.dumps([*map(" ".join, phrases)], ensure_ascii=False)
+
+
+WORDS = Property("words", _values, _is_avoided, _replace, _sentence, _is_pair, is_exclusive=False)

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 
 from feedback.edits.property import Change, Property, each
 
-_TAG = re.compile(r"<(?P<name>[A-Za-z][\w-]*)>(?P<body>.*)</(?P=name)>", re.DOTALL)
-_FENCE = re.compile(r"```(?P<language>[\w+-]*)[ \t]*\n(?P<body>.*)\n```", re.DOTALL)
+_TAG_NAME = re.compile(r"[A-Za-z][\w-]*")
+_LANGUAGE = re.compile(r"[\w+-]*")
+_TAG = re.compile(rf"<(?P<name>{_TAG_NAME.pattern})>(?P<body>.*)</(?P=name)>", re.DOTALL)
+_FENCE = re.compile(rf"```(?P<language>{_LANGUAGE.pattern})[ \t]*\n(?P<body>.*)\n```", re.DOTALL)
 _PAIRS = {'"': '"', "“": "”", "«": "»", "**": "**", "*": "*", "_": "_", "(": ")", "[": "]"}
 _STARTS = ("{", "<", "```", *_PAIRS)
 _INNER = {'"': "'", "“": "‘", "”": "’", "«": "‹", "»": "›", "(": "[", ")": "]", "[": "(", "]": ")"}
@@ -86,11 +88,24 @@ def _sentence(value: str) -> str:
     return "Wraps the reply in nothing."
 
 
+def _is_wrapping(value: str) -> bool:
+    kind, _, name = value.partition(":")
+    match kind:
+        case "tag":
+            return _TAG_NAME.fullmatch(name) is not None
+        case "fence":
+            return _LANGUAGE.fullmatch(name) is not None
+        case "marks":
+            return name in _PAIRS
+    return value == "none" or value.startswith("json:")
+
+
 WRAPPING = Property(
     "wrapping",
     each(_values),
     lambda text, value: unwrap(text)[0] == value,
     _rewrap,
     _sentence,
+    _is_wrapping,
     is_outer=True,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters_store.records import BASE, AdapterVersion, Promotion
 from feedback.records import Feedback, Interaction, Message
+from feedback.rules import UserRule, rule_id
 from scheduler.records import TrainingRun
 from server.accounts import Account
 from server.api.tool_calls import OPENING, ToolCall, parse
@@ -47,6 +48,22 @@ def feedback_json(feedback: Feedback) -> Json:
     row = {"object": "feedback", **asdict(feedback)}
     del row["user_id"]
     return row
+
+
+def rule_json(rule: UserRule) -> Json:
+    """A rule, as its owner sees it."""
+    return {
+        "id": rule_id(rule.rule),
+        "object": "rule",
+        "sentence": rule.rule.sentence,
+        "property": rule.rule.property,
+        "value": rule.rule.value,
+        "status": rule.status.value,
+        "support": rule.support,
+        "against": rule.against,
+        "feedback_ids": list(rule.feedback_ids),
+        "decided_at": rule.decided_at,
+    }
 
 
 def completion_json(interaction: Interaction) -> Json:

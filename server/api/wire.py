@@ -266,6 +266,12 @@ class FeedbackRequest(IdentifiedRequest):
     reason: Annotated[str, StringConstraints(max_length=512)] | None = None
 
 
+class RuleRequest(WireModel):
+    """The body of `PUT /v1/me/rules/{rule_id}`."""
+
+    status: Literal["pinned", "dropped"]
+
+
 class NewUser(WireModel):
     """The body of `POST /v1/admin/users`."""
 

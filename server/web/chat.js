@@ -6,6 +6,7 @@ import { askForKey, confirmed, toast } from "./dialogs.js";
 import { autosize, byId, h, icon, iconButton, put } from "./dom.js";
 import { ModelCard, exportMine, isTraining, outcome } from "./model_card.js";
 import { adapterName } from "./reply.js";
+import { RuleList } from "./rules.js";
 import { Thread } from "./thread.js";
 
 let chats = null;
@@ -13,7 +14,8 @@ let chat = null;
 let me = null;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
-const thread = new Thread(byId("thread"), { keep, failed, judged: () => card.refresh(), isWriting: showWriting });
+const rules = new RuleList(byId("rules"), { onError: failed });
+const thread = new Thread(byId("thread"), { keep, failed, judged: refreshMine, isWriting: showWriting });
 const field = byId("message");
 const fit = autosize(field);
 
@@ -32,6 +34,10 @@ function keep(changed) {
     toast("The browser’s storage is full: this chat is not kept. Delete an old one.", { isError: true });
   }
   listChats();
+}
+
+function refreshMine() {
+  return Promise.all([card.refresh(), rules.refresh()]);
 }
 
 function meChanged(now, before) {
@@ -105,7 +111,7 @@ async function remove(entry) {
   chats.remove(entry);
   if (entry.id === chat.id) open(chats.create());
   listChats();
-  card.refresh();
+  refreshMine();
 }
 
 async function deleteReply(id) {
@@ -144,6 +150,7 @@ async function signedIn(key) {
 
 async function start(reason = "", isCalm = false) {
   card.stop();
+  rules.clear();
   await thread.stop();
   thread.clear();
   me = null;
@@ -156,7 +163,7 @@ async function start(reason = "", isCalm = false) {
   me ??= await askForKey({ reason, isCalm, check: signedIn });
   chats = new Chats(me.user.id);
   open(chats.all()[0] ?? chats.create());
-  await card.refresh();
+  await refreshMine();
 }
 
 function signOut() {

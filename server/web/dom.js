@@ -64,6 +64,7 @@ const ICONS = {
   close: "M6 6l12 12M18 6L6 18",
   left: "M14.5 6l-6 6 6 6",
   right: "M9.5 6l6 6-6 6",
+  pin: "M9 4h6l-1 6 3 3.5H7L10 10zM12 13.5V21",
   check: "M5 12.5l4.5 4.5L19 7.5",
 };
 

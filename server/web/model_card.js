@@ -65,7 +65,6 @@ export class ModelCard {
         h("span", { class: me.adapter === "base" ? "badge" : "badge accent", id: "adapter" }, me.adapter === "base" ? "base model" : me.adapter),
       ),
       h("p", { id: "learned" }, learnedText(me)),
-      ...ruleLines(me.learned.rules),
       me.frozen ? h("p", { class: "muted small" }, "Frozen by an admin: it answers, but learns nothing new.") : null,
       ...runLines(run),
       me.is_admin ? h("button", { type: "button", id: "learn", disabled: isTraining(me) || me.frozen, onclick: () => this.#train() }, "Learn now") : null,
@@ -93,11 +92,6 @@ function learnedText(me) {
   if (me.adapter !== "base") return "Made elsewhere: it learned nothing from you.";
   const told = judged(me.counts.corrections, me.counts.liked + me.counts.pairs);
   return told ? `${told} so far, not learned from yet.` : "Nothing learned yet. Judge a few replies and it will be.";
-}
-
-function ruleLines(rules) {
-  if (rules.length === 0) return [];
-  return [h("ul", { class: "small muted", id: "rules" }, rules.map((rule) => h("li", {}, rule)))];
 }
 
 function judged(corrections, others) {

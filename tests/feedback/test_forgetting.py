@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from feedback.edits.rule import Rule
 from feedback.errors import NotFoundError
 from feedback.log import FeedbackLog
 from feedback.records import FeedbackCounts
+from feedback.rules import RuleDecision, RuleStatus
 from server.database import SharedDatabase
 from tests.feedback.conftest import NOW
 from tests.feedback.make import make_feedback, make_interaction
@@ -55,9 +57,11 @@ def test_erasing_a_user_leaves_only_unowned_ids_of_interactions(
     log.store(make_interaction("chatcmpl-1", "ann-the-user"))
     log.judge(make_feedback("fb-of-ann", "ann-the-user", "chatcmpl-1", comment="secret"))
     log.judge(make_feedback("fb-early", "ann-the-user", "chatcmpl-9", value=1))
-    assert log.erase("ann-the-user") == 3
+    bye = Rule("closing", " Yours, Ann")
+    log.decide(RuleDecision("ann-the-user", bye, RuleStatus.PINNED, NOW))
+    assert log.erase("ann-the-user") == 4
     assert everything(database).count("chatcmpl-1") == 1
-    for trace in ("ann-the-user", "fb-", "secret", "Paris", "chatcmpl-9"):
+    for trace in ("ann-the-user", "fb-", "secret", "Paris", "chatcmpl-9", "Yours", "rule-"):
         assert trace not in everything(database)
 
 

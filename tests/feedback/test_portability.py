@@ -4,15 +4,18 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
+from feedback.edits.rule import Rule
 from feedback.errors import InvalidFeedbackError
 from feedback.log import FeedbackLog
-from feedback.portability import feedback_to_json, interaction_to_json
+from feedback.portability import decision_to_json, feedback_to_json, interaction_to_json
 from feedback.records import FeedbackStatus, InteractionKind, InteractionStatus
+from feedback.rules import RuleDecision, RuleStatus
 from tests.feedback.conftest import NOW
 from tests.feedback.make import make_feedback, make_interaction, without
 
 INTERACTION = interaction_to_json(make_interaction())
 FEEDBACK = feedback_to_json(make_feedback(value=1))
+DECISION = decision_to_json(RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, 2.0))
 
 
 def fill(log: FeedbackLog) -> None:
@@ -25,6 +28,8 @@ def fill(log: FeedbackLog) -> None:
     log.judge(make_feedback("a", target="chatcmpl-2", preferred_over="chatcmpl-1", value=1))
     log.judge(make_feedback("b", target="chatcmpl-1", correction="paris", comment="lower"))
     log.judge(make_feedback("c", target="chatcmpl-9", value=-1, metadata={"x": "y"}))
+    log.decide(RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, 300.0))
+    log.decide(RuleDecision("bob", Rule("case", "upper"), RuleStatus.DROPPED, 300.0))
 
 
 def exported(log: FeedbackLog, user_id: str) -> list[dict[str, Any]]:
@@ -48,6 +53,7 @@ def test_the_export_holds_everything_of_the_user_and_of_nobody_else(log: Feedbac
         "chatcmpl-2",
     ]
     assert [row["id"] for row in rows if row["type"] == "feedback"] == ["a", "b", "c"]
+    assert [row["value"] for row in rows if row["type"] == "rule"] == ["lower"]
     assert "bob" not in str(rows)
 
 
@@ -70,7 +76,7 @@ def test_importing_twice_changes_nothing(log: FeedbackLog) -> None:
     rows = exported(log, "ann")
     assert log.import_rows("ann", rows) == 0
     log.erase("ann")
-    assert log.import_rows("ann", rows) == 7
+    assert log.import_rows("ann", rows) == 8
     assert log.import_rows("ann", rows) == 0
 
 
@@ -152,6 +158,29 @@ def test_a_malformed_judgement_stores_nothing_at_all(
     log: FeedbackLog, name: str, value: object
 ) -> None:
     assert blamed(log, INTERACTION, FEEDBACK | {name: value}) == f"rows[1].{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("property", "mood"),
+        ("property", None),
+        ("value", "camel"),
+        ("value", "x" * 20_001),
+        ("status", "learned"),
+        ("status", "kept"),
+        ("decided_at", "now"),
+    ],
+)
+def test_a_malformed_decision_is_refused(log: FeedbackLog, name: str, value: object) -> None:
+    assert blamed(log, INTERACTION, DECISION | {name: value}) == f"rows[1].{name}"
+
+
+def test_an_imported_pin_gives_way_to_the_users_own(log: FeedbackLog) -> None:
+    own = RuleDecision("ann", Rule("case", "upper"), RuleStatus.PINNED, 1.0)
+    log.decide(own)
+    assert log.import_rows("ann", [DECISION]) == 0
+    assert log.decisions("ann") == [own]
 
 
 def test_a_judgement_of_a_foreign_completion_is_refused(log: FeedbackLog) -> None:

@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.dataset import freeze, with_practice
-from feedback.practice import PRACTICE, practice_examples, rules_behind
+from feedback.edits.rule import Rule
+from feedback.practice import PRACTICE, practice_examples
 from feedback.records import TrainingExample
+from feedback.rules import rules_behind, standing
 from tests.scheduler.training import make_example
 
 REPLIES = [
@@ -20,12 +22,12 @@ def corrected(name: str, original: str, revised: str) -> TrainingExample:
 
 
 LOWER = [corrected(str(i), text, text.lower()) for i, (_, text) in enumerate(REPLIES[:2])]
+LOWER_CASE = (Rule("case", "lower"),)
 
 
 def test_the_rule_behind_the_corrections_is_practised_on_other_replies() -> None:
-    rules = rules_behind(LOWER)
-    assert [each.rule.sentence for each in rules] == ["Writes everything in lower case."]
-    [first, _] = practice_examples("ann", rules, REPLIES, 8)
+    assert standing(rules_behind(LOWER), []) == LOWER_CASE
+    [first, _] = practice_examples("ann", LOWER_CASE, REPLIES, 8)
     assert first.prompt[-1].content == "Why is the sky blue?"
     assert first.chosen == "the sun sends light of all colours. blue is scattered most."
     assert first.revised_from == REPLIES[0][1]
@@ -33,18 +35,18 @@ def test_the_rule_behind_the_corrections_is_practised_on_other_replies() -> None
 
 
 def test_a_sentence_that_was_cut_off_is_left_out() -> None:
-    [_, second] = practice_examples("ann", rules_behind(LOWER), REPLIES, 8)
+    [_, second] = practice_examples("ann", LOWER_CASE, REPLIES, 8)
     assert second.chosen == "cross the wide end over."
 
 
 def test_a_reply_that_follows_the_rules_already_is_passed_over() -> None:
-    made = practice_examples("ann", rules_behind(LOWER), REPLIES, 8)
+    made = practice_examples("ann", LOWER_CASE, REPLIES, 8)
     assert "Say hi." not in [each.prompt[-1].content for each in made]
 
 
 def test_corrections_without_a_rule_give_no_practice() -> None:
     fact = corrected("fact", "Rome was founded in 1200.", "Rome was founded in 753 BC.")
-    assert practice_examples("ann", rules_behind([fact]), REPLIES, 8) == ()
+    assert practice_examples("ann", standing(rules_behind([fact]), []), REPLIES, 8) == ()
 
 
 def test_liked_replies_teach_no_rule() -> None:
@@ -53,13 +55,13 @@ def test_liked_replies_teach_no_rule() -> None:
 
 @given(count=st.integers(0, 4))
 def test_no_more_is_practised_than_asked_for(count: int) -> None:
-    made = practice_examples("ann", rules_behind(LOWER), REPLIES, count)
+    made = practice_examples("ann", LOWER_CASE, REPLIES, count)
     assert len(made) == min(count, 2)
 
 
 def test_practice_joins_the_training_rows_and_changes_the_hash() -> None:
     dataset = freeze("ann", LOWER)
-    practice = practice_examples("ann", rules_behind(LOWER), REPLIES, 8)
+    practice = practice_examples("ann", LOWER_CASE, REPLIES, 8)
     practised = with_practice(dataset, practice)
     assert practised.train == practice + dataset.train
     assert practised.held_out == dataset.held_out

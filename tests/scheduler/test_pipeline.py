@@ -8,10 +8,14 @@ import pytest
 from sqlite_utils import Database
 
 from adapters_store.errors import AdapterInvalidError
+from feedback.edits.rule import Rule
+from feedback.rules import RuleDecision, RuleStatus
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
 from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
+
+LOWER = Rule("case", "lower")
 
 
 @pytest.fixture
@@ -167,6 +171,34 @@ def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
     assert world.train("ann").reason == "nothing new since v1"
     assert len(world.active("ann").example_ids) == 8
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
+
+
+def test_a_dropped_rule_is_not_practised_and_its_correction_stays(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.DROPPED, world.now))
+    assert world.train("ann").status is RunStatus.PROMOTED
+    assert {each.source for each in world.trainer.datasets[1].examples} == {"correction"}
+    assert world.active("ann").report["rules"] == []
+
+
+def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
+    world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
+    world.train("ann")
+    practice = [e for e in world.trainer.datasets[0].train if e.source == "practice"]
+    assert {each.chosen for each in practice} == {"a sensible reply."}
+    assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
+
+
+def test_a_pinned_rule_is_practised_when_no_correction_is_left(world: World) -> None:
+    feedback_id = world.correct("ann", "one", "a long and formal reply.")
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    assert world.train("ann").version == 2
+    assert {each.source for each in world.trainer.datasets[1].examples} == {"practice"}
 
 
 def test_preparing_leaves_the_run_only_the_candidate_to_try(world: World) -> None:

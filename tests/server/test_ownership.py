@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from feedback.edits.rule import Rule
+from feedback.rules import RuleDecision, RuleStatus, rule_id
 from server.app import create_app
 from tests.server.live import LiveServer, Person
 
 OPEN_ROUTES = {"/health", "/ready", "/metrics"}
+RULE = Rule("case", "lower")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -33,6 +36,7 @@ class Owned:
             "feedback_id": self.feedback_id,
             "run_id": self.run_id,
             "user": self.person.id,
+            "rule_id": rule_id(RULE),
             "number": "1",
             "model": "tiny",
         }
@@ -41,7 +45,7 @@ class Owned:
 
 @pytest.fixture
 def owned(live: LiveServer, person: Person) -> Owned:
-    """A person's completion, judgement and training."""
+    """A person's completion, judgement, training and decision on a rule."""
     completion = live.chat(person.key, store=True)["id"]
     with live.client(person.key) as client:
         feedback = client.post("/v1/feedback", json={"target": completion, "value": "up"}).json()
@@ -49,6 +53,8 @@ def owned(live: LiveServer, person: Person) -> Owned:
         person.id, trigger="request", requested_by="test", at=1.0
     )
     live.services.stores.runs.request_cancel(run.id, 2.0)
+    pinned = RuleDecision(person.id, RULE, RuleStatus.PINNED, 1.0)
+    live.services.stores.log.decide(pinned)
     return Owned(person, completion, feedback["id"], run.id)
 
 
@@ -88,7 +94,7 @@ def test_somebody_elses_ids_are_unknown_on_every_route(
         if kind == "frontend":  # a user of its own that has the name of the owner
             live.chat(stranger.key, user=owned.person.id)
             other.params = {"user": owned.person.id}
-        body = {"metadata": {}, "target": owned.completion_id, "value": "down"}
+        body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "pinned"}
         for method, path in operations(live):
             if "_id}" in path and not path.startswith("/v1/admin"):
                 status = other.request(method, owned.fill(path), json=body).status_code

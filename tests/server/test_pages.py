@@ -72,6 +72,12 @@ def said(site: LiveServer, user: Person) -> list[dict[str, Any]]:
     return rows
 
 
+def statuses(site: LiveServer, user: Person) -> list[str]:
+    """What the server knows of this user's rules."""
+    with site.client(user.key) as client:
+        return [row["status"] for row in client.get("/v1/me/rules").json()["data"]]
+
+
 def correct(page: Page, text: str) -> None:
     """Edit the last reply and save it."""
     page.get_by_label("Correct this reply").last.click()
@@ -196,6 +202,29 @@ def test_the_corrected_reply_is_what_the_model_is_told_next(page: Page) -> None:
     body = request.value.post_data_json
     assert body is not None
     assert body["messages"][1] == {"role": "assistant", "content": "as I would say it"}
+
+
+def test_a_rule_shows_with_its_correction_and_is_kept_and_dropped(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    say(page)
+    reply = page.locator(f"{REPLY} .text").inner_text()
+    correct(page, f"<reply>{reply}</reply>")
+    rule = page.get_by_role("list", name="Rules from your corrections").get_by_role("listitem")
+    expect(rule).to_contain_text("Wraps the reply in <reply>.")
+    keep = rule.get_by_role("button", name="Keep, whatever I correct: Wraps the reply in <reply>.")
+    drop = rule.get_by_role("button", name="Drop, never practise this")
+    keep.click()
+    expect(keep).to_have_attribute("aria-pressed", "true")
+    assert statuses(site, user) == ["pinned"]
+    drop.click()
+    expect(drop).to_have_attribute("aria-pressed", "true")
+    expect(drop).to_be_focused()
+    expect(keep).to_have_attribute("aria-pressed", "false")
+    assert statuses(site, user) == ["dropped"]
+    drop.click()
+    expect(drop).to_have_attribute("aria-pressed", "false")
+    assert statuses(site, user) == ["learned"]
 
 
 def test_an_unchanged_reply_is_no_correction(page: Page, site: LiveServer, user: Person) -> None:
