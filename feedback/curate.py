@@ -1,7 +1,8 @@
 """Turns judgements into instruction pairs. Pure: the same rows give the same examples in any order.
 
 A reply that was corrected or liked is a target to learn towards; a pair adds what to move away
-from. A dislike alone trains nothing: it says what is wrong, not what would be right.
+from. A dislike makes a row of its own only where it makes no pair: what would be right teaches
+more than what is wrong.
 """
 
 import json
@@ -29,7 +30,10 @@ Prompt = tuple[str, tuple[Message, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Opinion:
-    """What all judgements of one completion come to: the newest value, the newest correction."""
+    """What all judgements of one completion come to: the newest value, the newest correction.
+
+    Neither where it lost a comparison, or was answered again, and is not judged itself.
+    """
 
     interaction: Interaction
     rated: Feedback | None
@@ -38,6 +42,10 @@ class _Opinion:
     @property
     def is_disliked(self) -> bool:
         return self.rated is not None and self.rated.value == -1
+
+    @property
+    def is_unjudged(self) -> bool:
+        return self.rated is None and self.corrected is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +69,23 @@ def examples(
     turn; examples of equal content are merged into one that names all its sources.
     """
     known, applied = _usable(interactions, feedback)
+    pairs = list(_chosen_pairs(known, applied))
+    chosen_between = {each.interaction_ids for each in pairs}
     made: list[TrainingExample] = []
     for opinions in _by_prompt(_opinions(known, applied)):
-        for target in _targets(opinions):
-            made.extend(_examples_of(target, opinions))
-    made.extend(_chosen_pairs(known, applied))
-    return _merged(made)
+        targets = _targets(opinions)
+        for target in targets:
+            made.append(_target_example(target))
+            pairs.extend(_correction_pair(target))
+            pairs.extend(_regenerated_pairs(target, opinions, chosen_between))
+        made.extend(_disliked_alone(opinions, targets, pairs))
+    return _merged([*made, *pairs])
 
 
 def single_replies(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:
-    """The corrected and liked replies among `examples`, in the same order, without the pairs.
+    """The corrected and liked replies among `examples`, in the same order, and nothing else.
 
     Compares no texts, so it is quick.
     """
@@ -85,12 +98,14 @@ def judgements_behind(
 ) -> tuple[Feedback, ...]:
     """The judgements that made the examples with these ids and still stand, by age.
 
-    A dislike is never among them: alone it trains nothing. Unlike `examples` this compares no
+    A dislike is among them where it made a row of its own. Unlike `examples` this compares no
     texts, so it is quick.
     """
     known, applied = _usable(interactions, feedback)
-    targets = (_target(opinion) for opinion in _opinions(known, applied))
+    opinions = _opinions(known, applied)
+    targets = (_target(opinion) for opinion in opinions)
     made = [_target_example(each) for each in targets if each is not None]
+    made.extend(_disliked_examples(opinions))
     made.extend(_chosen_pairs(known, applied))
     wanted = [each for each in made if each.id in example_ids]
     named = {(each.user_id, name) for each in wanted for name in each.feedback_ids}
@@ -142,8 +157,7 @@ def _prompt(interaction: Interaction) -> Prompt:
 def _opinions(known: dict[str, Interaction], applied: list[Feedback]) -> list[_Opinion]:
     rated = {each.target: each for each in applied if each.value is not None}
     corrected = {each.target: each for each in applied if each.correction is not None}
-    judged = sorted({each.target for each in applied})
-    return [_Opinion(known[each], rated.get(each), corrected.get(each)) for each in judged]
+    return [_Opinion(known[each], rated.get(each), corrected.get(each)) for each in sorted(known)]
 
 
 def _by_prompt(opinions: Iterable[_Opinion]) -> Iterable[list[_Opinion]]:
@@ -176,34 +190,67 @@ def _standing(targets: list[_Target]) -> list[_Target]:
     return [each for each in targets if _age(each.feedback) >= newest]
 
 
-def _examples_of(target: _Target, opinions: list[_Opinion]) -> Iterator[TrainingExample]:
-    """The target itself, and the pairs it makes with replies to the same prompt."""
+def _correction_pair(target: _Target) -> Iterator[TrainingExample]:
+    """What the person wrote over what the model did."""
     own = target.interaction
-    yield _target_example(target)
     if target.source == "correction" and _differ(target.reply, own.reply):
-        yield _example(own, target.reply, own.reply, "correction", (own,), (target.feedback,))
+        yield _pair(own, target.reply, own.reply, "correction", (own,), (target.feedback,))
+
+
+def _regenerated_pairs(
+    target: _Target, opinions: list[_Opinion], chosen_between: Container[tuple[str, ...]]
+) -> Iterator[TrainingExample]:
+    """The target over earlier replies to its prompt that were disliked or answered again.
+
+    Where the user has chosen between the two, that choice counts.
+    """
+    own = target.interaction
     for earlier in opinions:
         other = earlier.interaction
+        both = own, other
         if (
-            earlier.is_disliked
-            and earlier.rated is not None
+            _was_not_enough(earlier, own)
             and (other.created_at, other.id) < (own.created_at, own.id)
+            and _ids(both) not in chosen_between
             and _differ(target.reply, other.reply)
         ):
+            judged = (target.feedback, *((earlier.rated,) if earlier.rated else ()))
+            yield _pair(own, target.reply, other.reply, "regenerated", both, judged)
+
+
+def _was_not_enough(earlier: _Opinion, later: Interaction) -> bool:
+    """Whether a reply was disliked, or passed over by asking again in the same conversation."""
+    is_same_conversation = earlier.interaction.conversation_id == later.conversation_id
+    return earlier.is_disliked or (earlier.is_unjudged and is_same_conversation)
+
+
+def _disliked_alone(
+    opinions: list[_Opinion], targets: list[_Target], pairs: list[TrainingExample]
+) -> Iterator[TrainingExample]:
+    """Disliked replies that are in no pair and unlike all that is to be learned there."""
+    paired = {name for each in pairs for name in each.interaction_ids}
+    for each in _disliked_examples(opinions):
+        is_unlike = all(_differ(target.reply, each.rejected or "") for target in targets)
+        if is_unlike and not paired.intersection(each.interaction_ids):
+            yield each
+
+
+def _disliked_examples(opinions: Iterable[_Opinion]) -> Iterator[TrainingExample]:
+    for each in opinions:
+        own, rated = each.interaction, each.rated
+        if each.is_disliked and each.corrected is None and rated is not None and own.reply.strip():
             yield _example(
-                own,
-                target.reply,
-                other.reply,
-                "regenerated",
-                (own, other),
-                (target.feedback, earlier.rated),
+                ExampleKind.UNDESIRABLE, own, "", own.reply, "disliked", (own,), (rated,)
             )
 
 
 def _target_example(target: _Target) -> TrainingExample:
-    own = target.interaction
-    original = own.reply if target.source == "correction" else None
-    return _example(own, target.reply, None, target.source, (own,), (target.feedback,), original)
+    own, reply, judged = target.interaction, target.reply, (target.feedback,)
+    if target.source == "correction":
+        return _example(
+            ExampleKind.SFT, own, reply, None, "correction", (own,), judged, revised_from=own.reply
+        )
+    return _example(ExampleKind.DESIRABLE, own, reply, None, target.source, (own,), judged)
 
 
 def _chosen_pairs(
@@ -218,14 +265,26 @@ def _chosen_pairs(
     for feedback in newest.values():
         winner, loser = known[feedback.target], known[feedback.preferred_over or ""]
         if _prompt(winner) == _prompt(loser) and winner.reply.strip() != loser.reply.strip():
-            yield _example(winner, winner.reply, loser.reply, "pair", (winner, loser), (feedback,))
+            yield _pair(winner, winner.reply, loser.reply, "pair", (winner, loser), (feedback,))
 
 
 def _differ(chosen: str, rejected: str) -> bool:
     return normalised_edit_distance(chosen, rejected) > MIN_PAIR_DISTANCE
 
 
+def _pair(
+    turn: Interaction,
+    chosen: str,
+    rejected: str,
+    source: str,
+    interactions: tuple[Interaction, ...],
+    feedback: tuple[Feedback, ...],
+) -> TrainingExample:
+    return _example(ExampleKind.DPO, turn, chosen, rejected, source, interactions, feedback)
+
+
 def _example(
+    kind: ExampleKind,
     turn: Interaction,
     chosen: str,
     rejected: str | None,
@@ -234,7 +293,6 @@ def _example(
     feedback: tuple[Feedback, ...],
     revised_from: str | None = None,
 ) -> TrainingExample:
-    kind = ExampleKind.SFT if rejected is None else ExampleKind.DPO
     weight = 1.0
     return TrainingExample(
         id=example_id(kind, turn.messages, chosen, rejected, weight, revised_from),
@@ -246,11 +304,15 @@ def _example(
         weight=weight,
         source=source,
         conversation_id=turn.conversation_id,
-        interaction_ids=tuple(sorted(each.id for each in interactions)),
+        interaction_ids=_ids(interactions),
         feedback_ids=tuple(sorted(each.id for each in feedback)),
         created_at=turn.created_at,
         revised_from=revised_from,
     )
+
+
+def _ids(interactions: Iterable[Interaction]) -> tuple[str, ...]:
+    return tuple(sorted(each.id for each in interactions))
 
 
 def _merged(made: list[TrainingExample]) -> tuple[TrainingExample, ...]:

@@ -83,3 +83,11 @@ def create_feedback_audit(database: Database) -> None:
             trains INTEGER NOT NULL CHECK (trains IN (0, 1))
         ) STRICT""")
     database.execute("CREATE INDEX feedback_audit_by_user ON feedback_audit (user_id, trains, at)")
+
+
+@migrations()
+def index_conversations(database: Database) -> None:
+    """Finds the other answers to a turn's prompt."""
+    database.execute(
+        "CREATE INDEX interactions_by_conversation ON interactions (user_id, conversation_id)"
+    )

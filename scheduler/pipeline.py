@@ -129,7 +129,9 @@ class Pipeline:
         if self._registry.is_frozen(run.user_id):
             return self._end(run, RunStatus.REFUSED, "the adapter is frozen")
         active = self._registry.active(run.user_id)
-        dataset = freeze(run.user_id, examples(*self._log.judged(run.user_id)))
+        turns, judgements = self._log.judged(run.user_id)
+        turns += self._log.answered_again(run.user_id)
+        dataset = freeze(run.user_id, examples(turns, judgements))
         if not dataset.examples:
             if active is not None and active.example_ids:
                 return self._publisher.return_to_base(run, dataset, active)
@@ -175,7 +177,7 @@ class Pipeline:
         try:
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
-                self._job(active, incumbent, anchors),
+                self._job(active, incumbent, anchors, self._practice(is_cancelled)),
                 dataset,
                 destination=staged,
                 on_progress=record,
@@ -245,6 +247,7 @@ class Pipeline:
         active: AdapterVersion | None,
         incumbent: Path | None,
         anchors: tuple[tuple[str, str], ...],
+        kept: tuple[tuple[str, str], ...],
     ) -> Job:
         config = self._config
         known = active.example_ids if active is not None and incumbent is not None else ()
@@ -260,6 +263,7 @@ class Pipeline:
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=known,
             anchors=anchors,
+            kept=kept,
         )
 
     def _end(
