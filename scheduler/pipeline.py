@@ -20,7 +20,7 @@ from feedback.dataset import freeze, with_practice
 from feedback.edits.learned import LearnedRule
 from feedback.log import FeedbackLog
 from feedback.practice import practice_examples, rules_behind
-from feedback.records import Dataset
+from feedback.records import Dataset, ExampleKind
 from scheduler import gate
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
@@ -177,7 +177,7 @@ class Pipeline:
         try:
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
-                self._job(active, incumbent, anchors, self._practice(is_cancelled)),
+                self._job(active, incumbent, anchors, self._kept(dataset, is_cancelled)),
                 dataset,
                 destination=staged,
                 on_progress=record,
@@ -241,6 +241,13 @@ class Pipeline:
     def _practice(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
         replies = self._base.to(PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS, is_cancelled)
         return tuple(zip(PRACTICE_PROMPTS, replies, strict=True))
+
+    def _kept(
+        self, dataset: Dataset, is_cancelled: Callable[[], bool]
+    ) -> tuple[tuple[str, str], ...]:
+        """What a fit holds on to. Not the anchors: drift is measured on what no fit has seen."""
+        has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in dataset.examples)
+        return self._practice(is_cancelled) if has_dislikes else ()
 
     def _job(
         self,

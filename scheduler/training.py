@@ -157,8 +157,9 @@ def _evaluation(
     reports: list[tuple[PhaseReport, ...]], held_out: HeldOutReport, anchor_kl: float
 ) -> Evaluation:
     # Losses of two phases cannot be compared, and the last fit has all phases of the first.
-    before = min(reports[0], key=lambda phase: phase.name != "supervised")
-    [after] = [phase for phase in reports[-1] if phase.name == before.name]
+    first, last = ({phase.name: phase for phase in report} for report in (reports[0], reports[-1]))
+    told = next(name for name in ("supervised", "preference", "thumbs") if name in first)
+    before, after = first[told], last[told]
     return Evaluation(
         held_out_rows=held_out.rows,
         held_out_wins=held_out.wins,
