@@ -227,8 +227,9 @@ class Pipeline:
     def _practised(
         self, dataset: Dataset, rules: Sequence[LearnedRule], is_cancelled: Callable[[], bool]
     ) -> Dataset:
-        """Fill up a small dataset with practice."""
-        missing = self._config.training.practice_until - len(dataset.train)
+        """Fill up a small dataset with practice; what is only disliked shows nothing to do."""
+        shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
+        missing = self._config.training.practice_until - shown
         if not rules or missing <= 0:
             return dataset
         exchanges = self._practice(is_cancelled)

@@ -20,6 +20,8 @@ from scheduler.trainers.gradients import preference_backward, supervised_backwar
 from scheduler.trainers.rows import Exchanges, Rows, thumb_weights, tokenise_rows
 
 THUMBS_STOP_LOSS = 0.4
+"""APO-zero ends here; the base has 0.5. With beta 5 a disliked reply is then 0.08 nats per token
+less likely than the base makes it: of a hundred tokens, one time in 3,000."""
 
 _AVERAGED_STEPS = 5
 

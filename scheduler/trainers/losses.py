@@ -47,8 +47,7 @@ def dpo_losses(chosen: Tensor, rejected: Tensor, beta: float, flip_rates: Tensor
     `chosen` and `rejected` are the log-ratios r, `log_ratios` of the two replies, and e below 0.5
     is how often such a pair says the opposite of what was meant. Without such flips it is DPO
     (Rafailov et al. 2023, equation 7); with them it is an unbiased estimate of DPO on what was
-    meant (Chowdhury et al. 2024, arXiv 2403.00409, equation 12). Then it has no lower bound: stop
-    early.
+    meant (Chowdhury et al. 2024, arXiv 2403.00409). Then it has no lower bound: stop early.
     """
     margin = beta * (chosen - rejected)
     meant, flipped = -F.logsigmoid(margin), -F.logsigmoid(-margin)

@@ -9,8 +9,8 @@ from scheduler.records import TrainingConfig
 from scheduler.trainers.batches import TokenisedReply, tokenise, tokenise_target
 
 CLICK_FLIP_RATE = 0.1
-"""How often a click is taken to say the opposite of what was meant (Chowdhury et al. 2024, arXiv
-2403.00409, test 0.1 to 0.4). A person who writes a correction means it."""
+"""How often a click is taken to say the opposite of what was meant, robust DPO's epsilon (Chowdhury
+et al. 2024, arXiv 2403.00409). A person who writes a correction means it."""
 
 Exchanges = Sequence[tuple[str, str]]
 """Prompts, each with what the base replies."""
@@ -84,8 +84,8 @@ def tokenise_rows(
 def thumb_weights(thumbs: Sequence[Thumb]) -> tuple[float, float]:
     """What a liked and a disliked reply count, so that both sides come to the same.
 
-    Ethayarajh et al. 2024 (arXiv 2402.01306, section 4.3): 1:1 to 4:3 in all. The larger side
-    is weighed down, never the smaller one up: one like must not count like ten.
+    Ethayarajh et al. 2024 (arXiv 2402.01306) advise 1:1 to 4:3 in all. The larger side is weighed
+    down, never the smaller one up: one like must not count like ten.
     """
     liked = sum(thumb.is_desirable for thumb in thumbs)
     disliked = len(thumbs) - liked

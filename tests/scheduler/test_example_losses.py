@@ -1,5 +1,7 @@
 """What a judgement that no fit has seen says of an adapter."""
 
+from math import exp
+
 import pytest
 
 from adapters_store.base_model import BaseModel
@@ -15,9 +17,9 @@ DISLIKED = [make_thumb(f"question {i}", f"reply {i}", is_liked=False) for i in r
 
 @pytest.fixture
 def pool(tiny_base: BaseModel) -> AdapterPool:
-    """Slot 1 holds an adapter that ruins replies."""
+    """Slot 1 holds an adapter that changes replies."""
     pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
-    pool.load(1, random_adapter(pool.shapes, seed=1, scale=3.0))
+    pool.load(1, random_adapter(pool.shapes, seed=1))
     return pool
 
 
@@ -27,13 +29,15 @@ def test_the_base_is_indifferent_to_disliked_replies(
     assert example_losses(tiny_base, pool, 0, DISLIKED, CONFIG) == [0.5] * 4
 
 
-def test_ruin_gains_no_more_than_the_base_can_lose(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    [liked] = example_losses(
-        tiny_base, pool, 1, [make_thumb("question 0", "reply 0", is_liked=True)], CONFIG
-    )
+def test_a_disliked_reply_has_the_loss_that_training_lowers(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    same = [make_thumb(each.prompt[0].content, each.reply, is_liked=True) for each in DISLIKED]
     losses = example_losses(tiny_base, pool, 1, DISLIKED, CONFIG)
-    assert liked is not None and liked > 6  # ln 259, of all tokens, is 5.6
-    assert all(loss is not None and 0 <= loss < 0.5 for loss in losses)
+    before, after = (example_losses(tiny_base, pool, slot, same, CONFIG) for slot in (0, 1))
+    for loss, base, adapter in zip(losses, before, after, strict=True):
+        assert base is not None and adapter is not None
+        assert loss == pytest.approx(1 / (1 + exp(CONFIG.dpo_beta * (adapter - base))), abs=1e-4)
 
 
 def test_losses_come_in_the_order_of_their_examples(

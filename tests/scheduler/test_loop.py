@@ -150,4 +150,4 @@ def test_corrections_have_their_say_after_the_thumbs(
 
 def test_ten_dislikes_alone_do_not_ruin_the_text(tiny_base: BaseModel, pool: AdapterPool) -> None:
     fit_slot_1(tiny_base, pool, DISLIKED, replace(CONFIG, max_steps=200, min_passes=20))
-    assert drift(tiny_base, pool, 1, [*KEPT, *ANCHORS]) < MOST_DRIFT
+    assert drift(tiny_base, pool, 1, [*KEPT, *ANCHORS]) < 1.0
