@@ -90,9 +90,14 @@ class FeedbackLog(FeedbackReader):
             NotFoundError: the user has no such interaction.
         """
         with self._database.atomic():
-            self.interaction(user_id, interaction_id)
+            deleted = self.interaction(user_id, interaction_id)
             now = self._clock()
-            for feedback in self._naming(user_id, interaction_id):
+            naming = self._naming(user_id, interaction_id)
+            # A reply that was answered again is part of what the later judgement teaches.
+            for feedback in [] if naming else self._of_later_answers(deleted):
+                trains = self._trains(feedback)
+                audit.record(self._database, feedback, AuditAction.CHANGED, at=now, trains=trains)
+            for feedback in naming:
                 rest = replace(feedback, preferred_over=None)
                 if feedback.target == interaction_id or not has_judgement(rest):
                     self._remove(feedback, AuditAction.DELETED, now)
@@ -317,6 +322,17 @@ class FeedbackLog(FeedbackReader):
                 self._database, f"user_id = ? AND {column} = ?", [user_id, interaction_id]
             )
         ]
+
+    def _of_later_answers(self, interaction: Interaction) -> list[Feedback]:
+        """The judgements of later replies to the same messages in the same conversation."""
+        return select_feedback(
+            self._database,
+            "user_id = :user AND target IN (SELECT later.id FROM interactions AS later"
+            " JOIN interactions AS own ON own.id = :id AND later.user_id = own.user_id"
+            " AND later.conversation_id = own.conversation_id AND later.messages = own.messages"
+            " AND (later.created_at, later.id) > (own.created_at, own.id))",
+            {"user": interaction.user_id, "id": interaction.id},
+        )
 
     def _trains(self, feedback: Feedback) -> bool:
         """Whether training learns from this judgement."""

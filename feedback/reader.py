@@ -178,6 +178,27 @@ class FeedbackReader:
             )
         return interactions, feedback
 
+    def answered_again(self, user_id: str) -> list[Interaction]:
+        """Turns that nobody judged, with a later, judged answer to the same messages, oldest first.
+
+        Learnable turns of one conversation only: there, asking again says that the first reply was
+        not enough.
+        """
+        return select_interactions(
+            self._database,
+            f"{IS_LEARNABLE_TURN} AND id IN ("
+            "SELECT earlier.id FROM feedback"
+            " JOIN interactions AS later ON later.id = feedback.target"
+            " JOIN interactions AS earlier ON earlier.user_id = later.user_id"
+            " AND earlier.conversation_id = later.conversation_id"
+            " AND earlier.messages = later.messages"
+            " AND (earlier.created_at, earlier.id) < (later.created_at, later.id)"
+            " WHERE feedback.user_id = :user AND feedback.status = 'applied'"
+            " AND NOT EXISTS (SELECT 1 FROM feedback AS own WHERE own.user_id = :user"
+            " AND own.target = earlier.id AND own.status = 'applied'))",
+            {"user": user_id},
+        )
+
     def count_pending(self) -> int:
         """How many judgements of all users wait for their completion."""
         (row,) = self._database.query("SELECT count(*) AS n FROM feedback WHERE status = 'pending'")

@@ -31,10 +31,13 @@ class FeedbackStatus(StrEnum):
 
 
 class ExampleKind(StrEnum):
-    """How an example trains: towards one reply, or towards one and away from another."""
+    """How an example trains: towards a reply that a person wrote, towards one and away from
+    another, towards a reply that was liked as it is, away from one that was disliked."""
 
     SFT = "sft"
     DPO = "dpo"
+    DESIRABLE = "desirable"
+    UNDESIRABLE = "undesirable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,11 @@ class Feedback:
 class TrainingExample:
     """One instruction pair with the ids of the rows that it was made from.
 
-    `id` is the SHA-256 of the content, so equal examples have equal ids. `rejected` is set for
-    `DPO` only; `revised_from` is the reply that a corrected one was made from. `source` says which
-    judgement made it: `correction`, `liked`, `pair` or `regenerated`; `practice` was made from the
-    rules behind the corrections.
+    `id` is the SHA-256 of the content, so equal examples have equal ids. `chosen` is empty for
+    `UNDESIRABLE`, which has `rejected` alone; else `rejected` is set for `DPO` only.
+    `revised_from` is the reply that a corrected one was made from. `source` says which judgement
+    made it: `correction`, `liked`, `disliked`, `pair` or `regenerated`; `practice` was made from
+    the rules behind the corrections.
     """
 
     id: str
@@ -135,6 +139,12 @@ class TrainingExample:
     feedback_ids: tuple[str, ...]
     created_at: float
     revised_from: str | None = None
+
+    @property
+    def reply(self) -> str:
+        """The reply that it is about: the disliked one, else the one to learn."""
+        is_undesirable = self.kind is ExampleKind.UNDESIRABLE
+        return (self.rejected or "") if is_undesirable else self.chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,3 +97,11 @@ def create_rule_decisions(database: Database) -> None:
             decided_at REAL NOT NULL,
             PRIMARY KEY (user_id, property, value)
         ) STRICT, WITHOUT ROWID""")
+
+
+@migrations()
+def index_conversations(database: Database) -> None:
+    """Finds the other answers to a turn's prompt."""
+    database.execute(
+        "CREATE INDEX interactions_by_conversation ON interactions (user_id, conversation_id)"
+    )

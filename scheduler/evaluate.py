@@ -1,15 +1,23 @@
 """Measures adapters: loss on judgements, drift from the base. Decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F
+from torch import Tensor
 
 from adapters_store.base_model import BaseModel
-from adapters_store.lora import NO_ADAPTER, AdapterPool
-from feedback.records import Message, TrainingExample
-from scheduler.trainers.batches import collate, micro_batches, tokenise, tokenise_target
-from scheduler.trainers.losses import reply_log_probs, reply_logits
+from adapters_store.lora import AdapterPool
+from feedback.records import ExampleKind, Message, TrainingExample
+from scheduler.records import TrainingConfig
+from scheduler.trainers.batches import (
+    Batch,
+    TokenisedReply,
+    collate,
+    micro_batches,
+    tokenise,
+    tokenise_target,
+)
+from scheduler.trainers.losses import apo_zero_losses, kl_from_base, log_ratios, reply_log_probs
 
 
 @torch.no_grad()
@@ -18,26 +26,48 @@ def example_losses(
     pool: AdapterPool,
     slot: int,
     examples: Sequence[TrainingExample],
-    max_tokens: int,
-    edit_weight: float = 1.0,
+    config: TrainingConfig,
 ) -> list[float | None]:
-    """Mean nats per token of each example's chosen reply; None where it does not fit.
+    """The loss of the reply that each example is about, lower is better; None where it is too long.
 
-    Tokens that a person changed count `edit_weight` times.
+    Of a reply to learn, mean nats per token; tokens that a person changed count
+    `config.edit_weight` times. Of a disliked one, APO-zero as in training: 0.5 for the base, and
+    never below 0, so that no ruin of such replies outweighs the others.
     """
-    tokenised = [
-        tokenise_target(base.renderer, example, max_tokens, edit_weight) for example in examples
+    rows = [
+        tokenise_target(base.renderer, example, config.max_tokens, config.edit_weight)
+        for example in examples
     ]
-    losses: list[float | None] = [None] * len(examples)
-    fitting = [(i, row) for i, row in enumerate(tokenised) if row]
-    for group in micro_batches([len(row.ids) for _, row in fitting]):
-        batch = collate([fitting[g][1] for g in group], base.device)
-        with pool.use(slot):
-            log_probs = reply_log_probs(base, batch)
+
+    def to_learn(batch: Batch) -> Tensor:
+        log_probs = reply_log_probs(base, batch)
         weights = batch.weights[:, -log_probs.shape[1] :]
-        means = (weights * log_probs).sum(dim=1) / weights.sum(dim=1)
-        for g, value in zip(group, means.tolist(), strict=True):
-            losses[fitting[g][0]] = -value
+        return -(weights * log_probs).sum(dim=1) / weights.sum(dim=1)
+
+    def disliked(batch: Batch) -> Tensor:
+        ratios, _ = log_ratios(base, pool, batch)
+        return apo_zero_losses(ratios, config.dpo_beta, torch.zeros_like(ratios, dtype=torch.bool))
+
+    losses: list[float | None] = [None] * len(examples)
+    is_disliked = [example.kind is ExampleKind.UNDESIRABLE for example in examples]
+    with pool.use(slot):
+        for measure, kind in ((to_learn, False), (disliked, True)):
+            chosen = {i: row for i, row in enumerate(rows) if row and is_disliked[i] is kind}
+            measured = _measure(list(chosen.values()), measure, base.device)
+            for i, loss in zip(chosen, measured, strict=True):
+                losses[i] = loss
+    return losses
+
+
+def _measure(
+    rows: Sequence[TokenisedReply], measure: Callable[[Batch], Tensor], device: torch.device
+) -> list[float]:
+    """`measure` gives one number per row of a batch."""
+    losses = [0.0] * len(rows)
+    for group in micro_batches([len(row.ids) for row in rows]):
+        batch = collate([rows[i] for i in group], device)
+        for i, loss in zip(group, measure(batch).tolist(), strict=True):
+            losses[i] = loss
     return losses
 
 
@@ -57,13 +87,8 @@ def drift(
     total, tokens = 0.0, 0
     for group in micro_batches([len(row.ids) for row in fitting]):
         batch = collate([fitting[i] for i in group], base.device)
-        log_probs = []
-        for used in (slot, NO_ADAPTER):
-            with pool.use(used):
-                logits = reply_logits(base, batch)
-            mask = batch.is_reply[:, -logits.shape[1] :]
-            log_probs.append(F.log_softmax(logits[mask].float(), dim=-1))
-        adapter, reference = log_probs
-        total += F.kl_div(reference, adapter, reduction="sum", log_target=True).item()
-        tokens += int(mask.sum())
+        size = int(batch.is_reply.sum())
+        with pool.use(slot):
+            total += kl_from_base(base, pool, batch).item() * size
+        tokens += size
     return total / max(tokens, 1)

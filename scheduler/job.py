@@ -25,7 +25,8 @@ class Job:
     `base_path` is the local folder of the weights; `base_model` is the name that the adapter's
     config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
     `incumbent` is the folder of the version in use, None for the base; its training examples are
-    `incumbent_example_ids`. `anchors` are prompts of other things, with what the base replies.
+    `incumbent_example_ids`. `anchors` and `kept` are prompts of other things, with what the base
+    replies: drift is measured on the former, the fit holds on to the latter.
     """
 
     base_path: str
@@ -39,6 +40,7 @@ class Job:
     incumbent: str | None
     incumbent_example_ids: tuple[str, ...]
     anchors: tuple[tuple[str, str], ...]
+    kept: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,16 @@ def read_job(folder: Path) -> Job:
         row = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         lora = row.pop("lora")
         targets, ids = tuple(lora.pop("targets")), tuple(row.pop("incumbent_example_ids"))
-        anchors = tuple((prompt, reply) for prompt, reply in row.pop("anchors"))
+        anchors, kept = (
+            tuple((prompt, reply) for prompt, reply in row.pop(name))
+            for name in ("anchors", "kept")
+        )
         return Job(
             lora=LoraConfig(**lora, targets=targets),
             training=TrainingConfig(**row.pop("training")),
             incumbent_example_ids=ids,
             anchors=anchors,
+            kept=kept,
             **row,
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -20,7 +20,7 @@ from feedback.dataset import freeze, with_practice
 from feedback.edits.rule import Rule
 from feedback.log import FeedbackLog
 from feedback.practice import practice_examples
-from feedback.records import Dataset
+from feedback.records import Dataset, ExampleKind
 from feedback.rules import rules_behind, standing
 from scheduler import gate
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
@@ -130,7 +130,9 @@ class Pipeline:
         if self._registry.is_frozen(run.user_id):
             return self._end(run, RunStatus.REFUSED, "the adapter is frozen")
         active = self._registry.active(run.user_id)
-        dataset = freeze(run.user_id, examples(*self._log.judged(run.user_id)))
+        turns, judgements = self._log.judged(run.user_id)
+        turns += self._log.answered_again(run.user_id)
+        dataset = freeze(run.user_id, examples(turns, judgements))
         # Held-out rows stay unseen: no rule is learned from them.
         rules = standing(rules_behind(dataset.train), self._log.decisions(run.user_id))
         dataset = self._practised(dataset, rules, is_cancelled)
@@ -176,7 +178,7 @@ class Pipeline:
         try:
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
-                self._job(active, incumbent, anchors),
+                self._job(active, incumbent, anchors, self._kept(dataset, is_cancelled)),
                 dataset,
                 destination=staged,
                 on_progress=record,
@@ -226,8 +228,9 @@ class Pipeline:
     def _practised(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
     ) -> Dataset:
-        """Fill up a small dataset with practice."""
-        missing = self._config.training.practice_until - len(dataset.train)
+        """Fill up a small dataset with practice; what is only disliked shows nothing to do."""
+        shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
+        missing = self._config.training.practice_until - shown
         if not rules or missing <= 0:
             return dataset
         exchanges = self._practice(is_cancelled)
@@ -241,11 +244,19 @@ class Pipeline:
         replies = self._base.to(PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS, is_cancelled)
         return tuple(zip(PRACTICE_PROMPTS, replies, strict=True))
 
+    def _kept(
+        self, dataset: Dataset, is_cancelled: Callable[[], bool]
+    ) -> tuple[tuple[str, str], ...]:
+        """What a fit holds on to. Not the anchors: drift is measured on what no fit has seen."""
+        has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in dataset.examples)
+        return self._practice(is_cancelled) if has_dislikes else ()
+
     def _job(
         self,
         active: AdapterVersion | None,
         incumbent: Path | None,
         anchors: tuple[tuple[str, str], ...],
+        kept: tuple[tuple[str, str], ...],
     ) -> Job:
         config = self._config
         known = active.example_ids if active is not None and incumbent is not None else ()
@@ -261,6 +272,7 @@ class Pipeline:
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=known,
             anchors=anchors,
+            kept=kept,
         )
 
     def _end(

@@ -63,12 +63,13 @@ class TrainingRun:
 class TrainingConfig:
     """How an adapter is fitted. Defaults are for small bases; see docs/learning.md.
 
-    Lengths are in tokens, batches in examples. Each of the two phases, supervised and preference,
-    takes at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends
-    early at its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
+    Lengths are in tokens, batches in examples. Each phase, thumbs, supervised and preference, takes
+    at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends early at
+    its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
     `edit_weight` times. `dpo_beta` multiplies log-ratios per token, so it is larger than that of
-    plain DPO, which multiplies sums (Lambert et al. 2024, "Tulu 3", use 5). Fewer training rows
-    than `practice_until` are filled up with practice, where the corrections follow a rule.
+    plain DPO, which multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same
+    one, and `dpo_learning_rate`. Fewer training rows than `practice_until` are filled up with
+    practice, where the corrections follow a rule.
     """
 
     seed: int = 0

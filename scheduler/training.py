@@ -5,6 +5,7 @@ Runs in the training child, which has one job and the whole process. Opens no da
 
 import os
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_res
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation
 from scheduler.trainers.attention import use_grouped_attention
-from scheduler.trainers.loop import FitReport, fit
+from scheduler.trainers.loop import PhaseReport, fit
 
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
@@ -54,13 +55,16 @@ def train(folder: Path, parent: ParentLine) -> None:
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
     pool.initialise(CANDIDATE, job.training.seed)
 
+    def fitted(examples: Sequence[TrainingExample]) -> tuple[PhaseReport, ...]:
+        return fit(base, pool, CANDIDATE, examples, job.kept, job.training, parent.report)
+
     reports, held_out = [], HeldOutReport()
     if dataset.held_out and dataset.train:
         parent.enter("fitting the training rows", 0.05, 0.6)
-        reports.append(fit(base, pool, CANDIDATE, dataset.train, job.training, parent.report))
+        reports.append(fitted(dataset.train))
         held_out = _measure_held_out(base, pool, dataset, job)
     parent.enter("fitting all rows", 0.6 if reports else 0.05, 0.85)
-    reports.append(fit(base, pool, CANDIDATE, dataset.examples, job.training, parent.report))
+    reports.append(fitted(dataset.examples))
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.85, 1.0)
@@ -97,12 +101,10 @@ def _measure_held_out(
     base: BaseModel, pool: AdapterPool, dataset: Dataset, job: Job
 ) -> HeldOutReport:
     # A correction can make a supervised row and a pair: it is one judgement all the same.
-    judgements = list({(e.prompt, e.chosen): e for e in dataset.held_out}.values())
+    judgements = list({(e.prompt, e.reply): e for e in dataset.held_out}.values())
 
     def losses(slot: int) -> list[float | None]:
-        return example_losses(
-            base, pool, slot, judgements, job.training.max_tokens, job.training.edit_weight
-        )
+        return example_losses(base, pool, slot, judgements, job.training)
 
     rows = [
         (example, before, after)
@@ -133,9 +135,7 @@ def _measure_incumbent(
     if job.incumbent is None or not unseen:
         return set(), None
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
-    losses = example_losses(
-        base, pool, INCUMBENT, unseen, job.training.max_tokens, job.training.edit_weight
-    )
+    losses = example_losses(base, pool, INCUMBENT, unseen, job.training)
     return {e.id for e in unseen}, _mean([loss for loss in losses if loss is not None])
 
 
@@ -153,7 +153,13 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -
     pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
 
 
-def _evaluation(reports: list[FitReport], held_out: HeldOutReport, anchor_kl: float) -> Evaluation:
+def _evaluation(
+    reports: list[tuple[PhaseReport, ...]], held_out: HeldOutReport, anchor_kl: float
+) -> Evaluation:
+    # Losses of two phases cannot be compared, and the last fit has all phases of the first.
+    first, last = ({phase.name: phase for phase in report} for report in (reports[0], reports[-1]))
+    told = next(name for name in ("supervised", "preference", "thumbs") if name in first)
+    before, after = first[told], last[told]
     return Evaluation(
         held_out_rows=held_out.rows,
         held_out_wins=held_out.wins,
@@ -163,9 +169,9 @@ def _evaluation(reports: list[FitReport], held_out: HeldOutReport, anchor_kl: fl
         incumbent_loss=held_out.incumbent,
         incumbent_rows_loss_proof=held_out.proof_on_incumbent_rows,
         anchor_kl=anchor_kl,
-        train_loss_before=reports[0].loss_before,
-        train_loss_after=reports[-1].loss_after,
-        steps=sum(report.steps for report in reports),
+        train_loss_before=before.loss_before,
+        train_loss_after=after.loss_after,
+        steps=sum(phase.steps for report in reports for phase in report),
     )
 
 

@@ -52,11 +52,11 @@ def tokenise(
 def tokenise_target(
     renderer: Renderer, example: TrainingExample, max_tokens: int, edit_weight: float
 ) -> TokenisedReply | None:
-    """An example's chosen reply; the tokens that a person changed count `edit_weight` times."""
-    row = tokenise(renderer, example.prompt, example.chosen, max_tokens)
+    """An example's `reply`; the tokens that a person changed count `edit_weight` times."""
+    row = tokenise(renderer, example.prompt, example.reply, max_tokens)
     if row is None:
         return None
-    original = renderer.text_ids(example.revised_from or example.chosen)
+    original = renderer.text_ids(example.revised_from or example.reply)
     return weigh(row, original, example.weight, edit_weight)
 
 

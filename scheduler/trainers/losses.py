@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adapters_store.base_model import BaseModel
+from adapters_store.lora import NO_ADAPTER, AdapterPool
 from scheduler.trainers.batches import Batch
 
 
@@ -39,16 +40,54 @@ def _first_reply(batch: Batch) -> int:
     return int(batch.is_reply.any(dim=0).int().argmax())
 
 
-def dpo_norm_loss(
-    chosen: Tensor, rejected: Tensor, base_chosen: Tensor, base_rejected: Tensor, beta: float
-) -> Tensor:
-    """Length-normalised DPO, mean over pairs: -log sigmoid(beta (r+ - r-)).
+def dpo_losses(chosen: Tensor, rejected: Tensor, beta: float, flip_rates: Tensor) -> Tensor:
+    """Robust DPO of each pair, [pairs] as all inputs but `beta`.
 
-    All inputs are mean log-probabilities per reply token, [pairs]; r is that of the adapter minus
-    that of the base (Rafailov et al. 2023, equation 7; length-normalised as Tulu 3, section 5.1).
+    [-(1 - e) log sigmoid(beta (r+ - r-)) + e log sigmoid(-beta (r+ - r-))] / (1 - 2 e), where
+    `chosen` and `rejected` are the log-ratios r, `log_ratios` of the two replies, and e below 0.5
+    is how often such a pair says the opposite of what was meant. Without such flips it is DPO
+    (Rafailov et al. 2023, equation 7); with them it is an unbiased estimate of DPO on what was
+    meant (Chowdhury et al. 2024, arXiv 2403.00409). Then it has no lower bound: stop early.
     """
-    margin = (chosen - base_chosen) - (rejected - base_rejected)
-    return -F.logsigmoid(beta * margin).mean()
+    margin = beta * (chosen - rejected)
+    meant, flipped = -F.logsigmoid(margin), -F.logsigmoid(-margin)
+    return ((1 - flip_rates) * meant - flip_rates * flipped) / (1 - 2 * flip_rates)
+
+
+def apo_zero_losses(ratios: Tensor, beta: float, is_desirable: Tensor) -> Tensor:
+    """APO-zero of each single reply, [rows]: 1 - sigmoid(beta r) where it is desirable, else
+    sigmoid(beta r); r is its log-ratio.
+
+    D'Oosterlinck et al. 2024, arXiv 2408.06266, equation 7, each term by itself. 0.5 for the base,
+    between 0 and 1 however far a reply is pushed away, and it needs no second row.
+    """
+    return torch.sigmoid(beta * torch.where(is_desirable, -ratios, ratios))
+
+
+def log_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Each reply's r and log-probability under the adapter in use, means per token, both [rows].
+
+    r is the log-probability minus that under the base, which is the same model without adapter.
+    Means, not sums, are the length normalisation of Tulu 3 (Lambert et al. 2024, section 5.1).
+    """
+    with torch.no_grad(), pool.use(NO_ADAPTER):
+        reference = mean_per_token(reply_log_probs(base, batch), batch)
+    log_probs = mean_per_token(reply_log_probs(base, batch), batch)
+    return log_probs - reference, log_probs
+
+
+def kl_from_base(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
+    """KL(adapter in use || base) over the vocabulary, mean over the batch's reply tokens."""
+    with torch.no_grad(), pool.use(NO_ADAPTER):
+        reference = _reply_distributions(base, batch)
+    adapter = _reply_distributions(base, batch)
+    return F.kl_div(reference, adapter, reduction="batchmean", log_target=True)
+
+
+def _reply_distributions(base: BaseModel, batch: Batch) -> Tensor:
+    """Log-probabilities of the whole vocabulary where reply tokens are, float32 [tokens, words]."""
+    logits = reply_logits(base, batch)
+    return F.log_softmax(logits[batch.is_reply[:, -logits.shape[1] :]].float(), dim=-1)
 
 
 def supervised_loss(log_probs: Tensor, batch: Batch) -> Tensor:

@@ -64,19 +64,54 @@ def test_a_correction_close_to_the_original_makes_no_pair() -> None:
     assert learned(*rows) == {(reply.lower(), None, "correction")}
 
 
-def test_a_liked_reply_is_learned() -> None:
-    rows = (turn(1, "Paris."), make_feedback(target="c1", value=1))
-    assert learned(*rows) == {("Paris.", None, "liked")}
+def test_a_liked_reply_is_desirable() -> None:
+    (only,) = curated((turn(1, "Paris."), make_feedback(target="c1", value=1)))
+    assert (only.kind, only.reply, only.source) == (ExampleKind.DESIRABLE, "Paris.", "liked")
+    assert (only.chosen, only.rejected) == ("Paris.", None)
 
 
-def test_an_empty_reply_is_not_learned_even_if_liked() -> None:
-    assert learned(turn(1, " \n"), make_feedback(target="c1", value=1)) == set()
+def test_a_disliked_reply_is_undesirable() -> None:
+    (only,) = curated((turn(1, "Paris."), make_feedback(target="c1", value=-1)))
+    assert (only.kind, only.reply, only.source) == (ExampleKind.UNDESIRABLE, "Paris.", "disliked")
+    assert (only.chosen, only.rejected) == ("", "Paris.")
+    assert (only.interaction_ids, only.feedback_ids) == (("c1",), ("feedback-1",))
 
 
-def test_a_dislike_or_a_comment_alone_teaches_nothing() -> None:
+@pytest.mark.parametrize("value", [1, -1])
+def test_a_thumb_on_an_empty_reply_teaches_nothing(value: int) -> None:
+    assert learned(turn(1, " \n"), make_feedback(target="c1", value=value)) == set()
+
+
+def test_a_comment_alone_teaches_nothing() -> None:
+    assert learned(turn(1, "Paris."), make_feedback("b", target="c1", comment="meh")) == set()
+
+
+def test_a_correction_replaces_a_dislike() -> None:
     disliked = make_feedback("a", target="c1", value=-1)
-    commented = make_feedback("b", target="c1", comment="meh")
-    assert learned(turn(1, "Paris."), disliked, commented) == set()
+    corrected = make_feedback("b", target="c1", correction="It is Paris.")
+    assert learned(turn(1, "It is paris."), disliked, corrected) == {
+        ("It is Paris.", None, "correction")
+    }
+
+
+def test_a_disliked_reply_close_to_a_wanted_one_makes_no_row() -> None:
+    rows = (
+        turn(1, "The capital of France is Paris."),
+        turn(2, "The capital of France is Paris!"),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=-1),
+    )
+    assert learned(*rows) == {("The capital of France is Paris.", None, "liked")}
+
+
+def test_a_disliked_reply_that_lost_a_choice_makes_no_row_of_its_own() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "Lyon."),
+        make_feedback("a", target="c1", preferred_over="c2"),
+        make_feedback("b", target="c2", value=-1),
+    )
+    assert learned(*rows) == {("Paris.", "Lyon.", "pair")}
 
 
 def test_a_correction_replaces_a_like_even_a_newer_one() -> None:
@@ -91,7 +126,7 @@ def test_a_correction_replaces_a_like_even_a_newer_one() -> None:
 def test_the_newest_value_of_a_completion_wins() -> None:
     liked = make_feedback("a", target="c1", value=1, at=200.0)
     disliked = make_feedback("b", target="c1", value=-1, at=300.0)
-    assert learned(turn(1, "Paris."), liked, disliked) == set()
+    assert learned(turn(1, "Paris."), liked, disliked) == {("", "Paris.", "disliked")}
 
 
 def test_a_later_comment_does_not_take_a_like_back() -> None:
@@ -180,7 +215,47 @@ def test_a_reply_liked_before_a_disliked_one_makes_no_pair() -> None:
         make_feedback("a", target="c1", value=1),
         make_feedback("b", target="c2", value=-1),
     )
-    assert learned(*rows) == {("Paris.", None, "liked")}
+    assert learned(*rows) == {("Paris.", None, "liked"), ("", "No idea.", "disliked")}
+
+
+def test_a_reply_liked_after_it_was_regenerated_is_preferred_to_the_first() -> None:
+    liked = make_feedback(target="c2", value=1)
+    (pair,) = (
+        each
+        for each in curated((turn(1, "No idea."), turn(2, "Paris."), liked))
+        if each.kind is ExampleKind.DPO
+    )
+    assert (pair.chosen, pair.rejected, pair.source) == ("Paris.", "No idea.", "regenerated")
+    assert (pair.interaction_ids, pair.feedback_ids) == (("c1", "c2"), ("feedback-1",))
+
+
+def test_the_same_question_in_another_conversation_is_no_regeneration() -> None:
+    elsewhere = turn(1, "No idea.", conversation_id="conversation-2")
+    liked = make_feedback(target="c2", value=1)
+    assert learned(elsewhere, turn(2, "Paris."), liked) == {("Paris.", None, "liked")}
+
+
+def test_a_liked_reply_is_not_given_up_for_a_later_one() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "The city of light."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=1),
+    )
+    assert learned(*rows) == {("Paris.", None, "liked"), ("The city of light.", None, "liked")}
+
+
+def test_a_choice_overrules_what_regenerating_says() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "The city of light."),
+        make_feedback("a", target="c1", preferred_over="c2"),
+        make_feedback("b", target="c2", value=1),
+    )
+    assert learned(*rows) == {
+        ("Paris.", "The city of light.", "pair"),
+        ("The city of light.", None, "liked"),
+    }
 
 
 def test_two_users_never_share_an_example() -> None:
@@ -191,8 +266,10 @@ def test_two_users_never_share_an_example() -> None:
         make_feedback("b", "bob", "c2", value=1, preferred_over="c1"),
         make_feedback("c", "ann", "c2", correction="Lyon."),
     )
-    (only,) = curated(rows)
-    assert (only.user_id, only.chosen, only.source) == ("bob", "Paris.", "liked")
+    assert {(each.user_id, each.reply, each.source) for each in curated(rows)} == {
+        ("ann", "No idea.", "disliked"),
+        ("bob", "Paris.", "liked"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -247,6 +324,7 @@ def test_judgements_are_found_by_the_examples_that_they_made() -> None:
     disliked = make_feedback("d", target="c3", value=-1)
     rows = (*turns, corrected, liked, chosen, disliked)
     assert behind(curated(rows), *rows) == ["a", "b", "c"]
+    assert behind(curated((turns[2], disliked)), *rows) == ["d"]
     assert behind(curated((*turns, corrected)), *rows) == ["a"]
     assert behind((), *rows) == []
 

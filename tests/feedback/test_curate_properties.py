@@ -47,10 +47,28 @@ def test_every_example_names_learnable_sources_of_its_own_user(
 @given(*HISTORIES)
 def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feedback]) -> None:
     for each in examples(turns, feedback):
-        assert (each.rejected is None) == (each.kind is ExampleKind.SFT)
+        is_single = each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
+        assert (each.rejected is None) == is_single
+        assert (each.revised_from is not None) == (each.kind is ExampleKind.SFT)
+        if each.kind is ExampleKind.UNDESIRABLE:
+            assert each.chosen == ""
         assert each.chosen != each.rejected
+        assert each.reply in (each.chosen, each.rejected)
         targets = each.chosen, each.rejected, each.weight, each.revised_from
         assert each.id == example_id(each.kind, each.prompt, *targets)
+
+
+@given(*HISTORIES)
+def test_nothing_is_both_wanted_and_unwanted(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    made = examples(turns, feedback)
+    unwanted = {
+        (each.user_id, each.prompt, each.reply)
+        for each in made
+        if each.kind is ExampleKind.UNDESIRABLE
+    }
+    assert not unwanted & {(each.user_id, each.prompt, each.chosen) for each in made}
 
 
 @given(*HISTORIES)

@@ -34,6 +34,16 @@ def test_a_deleted_interaction_counts_as_a_change_to_learn_from(log: FeedbackLog
     assert log.judgements_since("ann", NOW - 1) == 1
 
 
+def test_a_deleted_reply_that_was_answered_again_counts_as_a_change_to_learn_from(
+    log: FeedbackLog,
+) -> None:
+    log.store(make_interaction("chatcmpl-1", created_at=1.0))
+    log.store(make_interaction("chatcmpl-2", created_at=2.0))
+    log.judge(make_feedback(target="chatcmpl-2", value=1))
+    log.delete_interaction("ann", "chatcmpl-1")
+    assert log.judgements_since("ann", NOW - 1) == 1
+
+
 def test_a_foreign_interaction_cannot_be_deleted(log: FeedbackLog) -> None:
     log.store(make_interaction(user_id="bob"))
     with pytest.raises(NotFoundError):

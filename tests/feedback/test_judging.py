@@ -188,6 +188,28 @@ def test_what_was_judged_comes_with_the_turns_involved(log: FeedbackLog) -> None
     assert log.judged_users() == ["ann", "bob"]
 
 
+def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
+    log: FeedbackLog,
+) -> None:
+    for number, fields in enumerate(
+        (
+            {},
+            {},
+            {"conversation_id": "conversation-2"},
+            {"messages": (Message("user", "Why?"),)},
+            {"status": InteractionStatus.ABORTED},
+            {"user_id": "bob"},
+            {},
+            {},
+        )
+    ):
+        log.store(make_interaction(f"c{number}", created_at=100.0 + number, **fields))
+    log.judge(make_feedback("a", target="c1", value=-1))
+    log.judge(make_feedback("b", target="c6", value=1))
+    assert [each.id for each in log.answered_again("ann")] == ["c0"]
+    assert log.answered_again("bob") == []
+
+
 def test_the_audit_keeps_every_change_and_no_text(log: FeedbackLog, database: Database) -> None:
     log.store(make_interaction())
     log.judge(make_feedback(value=1, comment="marker", at=1.0))

@@ -92,6 +92,5 @@ def test_what_is_remembered_is_what_training_learns_from_single_replies(
         each for each in feedback if each.user_id == "ann" and each.status is FeedbackStatus.APPLIED
     ]
     held = {each.example_id: each.reply for each in remember(turns, own).demonstrations}
-    assert held == {
-        each.id: each.chosen for each in examples(turns, own) if each.kind is ExampleKind.SFT
-    }
+    single = (ExampleKind.SFT, ExampleKind.DESIRABLE)
+    assert held == {each.id: each.chosen for each in examples(turns, own) if each.kind in single}

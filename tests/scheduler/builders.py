@@ -40,6 +40,7 @@ def make_job(base_model: str, folder: Path) -> Job:
         incumbent=None,
         incumbent_example_ids=("a", "b"),
         anchors=(("Why?", "Because."),),
+        kept=(("Who?", "Nobody."),),
     )
 
 

@@ -9,15 +9,19 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.records import TrainingExample
-from scheduler.evaluate import example_losses
+from scheduler.evaluate import drift, example_losses
 from scheduler.records import TrainingConfig
-from scheduler.trainers.loop import FitReport, fit
-from tests.scheduler.training import make_example
+from scheduler.trainers.loop import PhaseReport, fit
+from tests.scheduler.training import make_example, make_thumb
 
 LORA = LoraConfig(rank=8, alpha=16.0)
 CONFIG = TrainingConfig(learning_rate=1e-2, dpo_learning_rate=3e-3, max_steps=15, batch_size=4)
 SUPERVISED = [make_example(f"question {i}", "the answer") for i in range(6)]
 PAIRS = [make_example(f"question {i}", "soft words", "HARD WORDS") for i in range(6)]
+LIKED = [make_thumb(f"question {i}", "soft words", is_liked=True) for i in range(3)]
+DISLIKED = [make_thumb(f"question {i}", "HARD WORDS", is_liked=False) for i in range(10)]
+KEPT = [(f"a question {i}", "some other words of the base") for i in range(4)]
+ANCHORS = [("something else", "a reply that nobody judged")]
 
 
 @pytest.fixture
@@ -30,9 +34,9 @@ def fit_slot_1(
     pool: AdapterPool,
     examples: list[TrainingExample],
     config: TrainingConfig = CONFIG,
-) -> FitReport:
+) -> tuple[PhaseReport, ...]:
     pool.initialise(1, config.seed)
-    return fit(base, pool, 1, examples, config, lambda step, steps, loss: None)
+    return fit(base, pool, 1, examples, KEPT, config, lambda step, steps, loss: None)
 
 
 def weights(pool: AdapterPool) -> list[bytes]:
@@ -42,9 +46,9 @@ def weights(pool: AdapterPool) -> list[bytes]:
 def test_supervised_training_lowers_the_loss_of_its_replies(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    report = fit_slot_1(tiny_base, pool, SUPERVISED)
-    [before] = set(example_losses(tiny_base, pool, 0, SUPERVISED[:1], 200))
-    [after] = set(example_losses(tiny_base, pool, 1, SUPERVISED[:1], 200))
+    [report] = fit_slot_1(tiny_base, pool, SUPERVISED)
+    [before] = set(example_losses(tiny_base, pool, 0, SUPERVISED[:1], CONFIG))
+    [after] = set(example_losses(tiny_base, pool, 1, SUPERVISED[:1], CONFIG))
     assert before is not None and after is not None
     assert after < before - 1
     assert report.loss_after < report.loss_before - 1
@@ -55,17 +59,18 @@ def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: Adapt
     swapped = [make_example(e.prompt[0].content, e.rejected or "", e.chosen) for e in PAIRS]
 
     def margin(slot: int) -> float:
-        chosen = example_losses(tiny_base, pool, slot, PAIRS, 200)
-        rejected = example_losses(tiny_base, pool, slot, swapped, 200)
+        chosen = example_losses(tiny_base, pool, slot, PAIRS, CONFIG)
+        rejected = example_losses(tiny_base, pool, slot, swapped, CONFIG)
         return sum((r or 0) - (c or 0) for c, r in zip(chosen, rejected, strict=True)) / 6
 
     assert margin(1) > margin(0) + 0.5
 
 
 def test_the_same_seed_gives_the_same_bytes(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    fit_slot_1(tiny_base, pool, [*SUPERVISED, *PAIRS])
+    rows = [*SUPERVISED, *PAIRS, *LIKED, *DISLIKED]
+    fit_slot_1(tiny_base, pool, rows)
     first = weights(pool)
-    fit_slot_1(tiny_base, pool, [*SUPERVISED, *PAIRS])
+    fit_slot_1(tiny_base, pool, rows)
     assert weights(pool) == first
 
 
@@ -80,9 +85,9 @@ def test_what_was_in_the_slot_before_leaves_no_trace(
 
 
 def test_training_stops_at_the_wanted_loss(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    whole = fit_slot_1(tiny_base, pool, SUPERVISED)
+    [whole] = fit_slot_1(tiny_base, pool, SUPERVISED)
     wanted = (whole.loss_before + whole.loss_after) / 2
-    report = fit_slot_1(tiny_base, pool, SUPERVISED, replace(CONFIG, sft_stop_loss=wanted))
+    [report] = fit_slot_1(tiny_base, pool, SUPERVISED, replace(CONFIG, sft_stop_loss=wanted))
     assert report.steps < whole.steps
     assert report.loss_after <= wanted
 
@@ -98,7 +103,7 @@ def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -
 def test_every_step_is_reported(tiny_base: BaseModel, pool: AdapterPool) -> None:
     steps: list[int] = []
     pool.initialise(1, CONFIG.seed)
-    report = fit(tiny_base, pool, 1, SUPERVISED, CONFIG, lambda step, *_: steps.append(step))
+    [report] = fit(tiny_base, pool, 1, SUPERVISED, [], CONFIG, lambda step, *_: steps.append(step))
     assert steps == list(range(1, report.steps + 1))
 
 
@@ -114,7 +119,35 @@ def test_a_heavier_example_counts_for_more(tiny_base: BaseModel, pool: AdapterPo
     fit_slot_1(
         tiny_base, pool, light, TrainingConfig(batch_size=2, learning_rate=1e-2, max_steps=6)
     )
-    before = example_losses(tiny_base, pool, 0, light, 200)
-    after = example_losses(tiny_base, pool, 1, light, 200)
+    before = example_losses(tiny_base, pool, 0, light, CONFIG)
+    after = example_losses(tiny_base, pool, 1, light, CONFIG)
     gains = [(b or 0) - (a or 0) for b, a in zip(before, after, strict=True)]
     assert gains[0] > gains[1]
+
+
+def test_a_disliked_reply_becomes_less_likely_and_a_liked_one_more(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    thumbs, _ = fit_slot_1(tiny_base, pool, [*LIKED, *DISLIKED])
+    assert thumbs.loss_after < thumbs.loss_before
+    disliked = example_losses(tiny_base, pool, 1, DISLIKED, CONFIG)
+    assert all(loss is not None and loss < 0.5 for loss in disliked)
+    before, after = (example_losses(tiny_base, pool, slot, LIKED, CONFIG) for slot in (0, 1))
+    assert sum(loss or 0 for loss in after) < sum(loss or 0 for loss in before)
+
+
+def test_likes_alone_are_only_replies_to_learn(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    reports = fit_slot_1(tiny_base, pool, LIKED)
+    assert [report.name for report in reports] == ["supervised"]
+
+
+def test_corrections_have_their_say_after_the_thumbs(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    reports = fit_slot_1(tiny_base, pool, [*PAIRS, *SUPERVISED, *DISLIKED])
+    assert [report.name for report in reports] == ["thumbs", "supervised", "preference"]
+
+
+def test_ten_dislikes_alone_do_not_ruin_the_text(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    fit_slot_1(tiny_base, pool, DISLIKED, replace(CONFIG, max_steps=200, min_passes=20))
+    assert drift(tiny_base, pool, 1, [*KEPT, *ANCHORS]) < 1.0

@@ -1,5 +1,6 @@
 """The losses against TRL's on the same adapter, model and tokens."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,28 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import KTOTrainer
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import Message
 from scheduler.trainers.batches import Batch, collate, tokenise
-from scheduler.trainers.losses import dpo_norm_loss, mean_per_token, reply_log_probs
+from scheduler.trainers.losses import (
+    apo_zero_losses,
+    dpo_losses,
+    kl_from_base,
+    log_ratios,
+    reply_log_probs,
+)
 from tests.adapters import LORA, random_adapter
 from tests.conftest import load_tiny
 
 BETA = 0.3
+FLIP_RATE = 0.1
+IS_LIKED = torch.tensor([True, True, False, False])
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # TRL and accelerate announce changes
 
 
 def two_pairs(base: BaseModel) -> Batch:
@@ -59,43 +72,123 @@ def merged_model(pool: AdapterPool, tiny_model_folder: Path, tmp_path: Path) -> 
     return merged
 
 
-@pytest.mark.filterwarnings("ignore")  # TRL and accelerate announce changes of their own
+@pytest.fixture
+def models(merged_model: PreTrainedModel, tiny_model_folder: Path) -> dict[str, PreTrainedModel]:
+    """The model with the adapter and the one that it is compared with, as TRL takes them."""
+    return {"model": merged_model, "ref_model": load_tiny(tiny_model_folder).model}
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> dict[str, Any]:
+    """Settings of a TRL trainer that only measures."""
+    return {
+        "output_dir": str(tmp_path),
+        "beta": BETA,
+        "use_cpu": True,
+        "bf16": False,
+        "report_to": [],
+        "disable_dropout": True,
+        "gradient_checkpointing": False,
+    }
+
+
+def measured_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
+    with torch.no_grad(), pool.use(1):
+        ratios, _ = log_ratios(base, pool, batch)
+    return ratios
+
+
+def dpo_of_trl(
+    base: BaseModel, batch: Batch, models: dict[str, PreTrainedModel], **config: Any
+) -> float:
+    trainer: Any = DPOTrainer(
+        **models,
+        args=DPOConfig(**config),
+        train_dataset=datasets.Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}]),
+        processing_class=base.renderer.tokenizer,
+    )
+    with torch.no_grad():
+        loss: float = trainer.compute_loss(trainer.model, trl_inputs(batch)).item()
+    return loss
+
+
 def test_length_normalised_dpo_equals_trls(
     tiny_base: BaseModel,
     pool: AdapterPool,
-    merged_model: PreTrainedModel,
-    tiny_model_folder: Path,
-    tmp_path: Path,
+    models: dict[str, PreTrainedModel],
+    quick: dict[str, Any],
 ) -> None:
     batch = two_pairs(tiny_base)
-    with torch.no_grad():
-        base_chosen, base_rejected = mean_per_token(reply_log_probs(tiny_base, batch), batch).chunk(
-            2
-        )
-        with pool.use(1):
-            chosen, rejected = mean_per_token(reply_log_probs(tiny_base, batch), batch).chunk(2)
-    ours = dpo_norm_loss(chosen, rejected, base_chosen, base_rejected, BETA)
+    chosen, rejected = measured_ratios(tiny_base, pool, batch).chunk(2)
+    ours = dpo_losses(chosen, rejected, BETA, torch.zeros(2)).mean().item()
+    theirs = dpo_of_trl(tiny_base, batch, models, loss_type=["sigmoid_norm"], **quick)
+    assert ours == pytest.approx(theirs, abs=1e-5)
+    assert abs(ours - 0.6931) > 1e-3  # not the value at equal models
 
-    trainer: Any = DPOTrainer(
-        model=merged_model,
-        ref_model=load_tiny(tiny_model_folder).model,
-        args=DPOConfig(
-            output_dir=str(tmp_path),
-            loss_type=["sigmoid_norm"],
-            beta=BETA,
-            use_cpu=True,
-            bf16=False,
-            report_to=[],
-            disable_dropout=True,
-            gradient_checkpointing=False,
+
+def test_robust_dpo_equals_trls(
+    tiny_base: BaseModel,
+    pool: AdapterPool,
+    models: dict[str, PreTrainedModel],
+    quick: dict[str, Any],
+) -> None:
+    batch = two_pairs(tiny_base)
+    sums = measured_ratios(tiny_base, pool, batch) * batch.is_reply.sum(dim=1)  # as TRL's robust
+    ours = dpo_losses(*sums.chunk(2), BETA, torch.full((2,), FLIP_RATE)).mean().item()
+    theirs = dpo_of_trl(
+        tiny_base, batch, models, loss_type=["robust"], label_smoothing=FLIP_RATE, **quick
+    )
+    assert ours == pytest.approx(theirs, abs=1e-5)
+    assert abs(ours - dpo_losses(*sums.chunk(2), BETA, torch.zeros(2)).mean().item()) > 1e-3
+
+
+def test_unpaired_apo_zero_equals_trls(
+    tiny_base: BaseModel,
+    pool: AdapterPool,
+    models: dict[str, PreTrainedModel],
+    quick: dict[str, Any],
+) -> None:
+    batch = two_pairs(tiny_base)
+    sums = measured_ratios(tiny_base, pool, batch) * batch.is_reply.sum(dim=1)
+    losses = apo_zero_losses(sums, BETA, IS_LIKED)
+    trainer: Any = KTOTrainer(
+        **models,
+        args=KTOConfig(
+            loss_type="apo_zero_unpaired", desirable_weight=0.5, undesirable_weight=1.5, **quick
         ),
-        train_dataset=datasets.Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}]),
+        train_dataset=datasets.Dataset.from_list(
+            [{"prompt": "a", "completion": "b", "label": True}]
+        ),
         processing_class=tiny_base.renderer.tokenizer,
     )
     with torch.no_grad():
-        theirs = trainer.compute_loss(trainer.model, trl_inputs(batch))
-    assert ours.item() == pytest.approx(theirs.item(), abs=1e-5)
-    assert abs(ours.item() - 0.6931) > 1e-3  # not the value at equal models
+        inputs = {**trl_inputs(batch), "label": IS_LIKED}
+        theirs = trainer.compute_loss(trainer.model, inputs).item()
+    ours = (torch.where(IS_LIKED, 0.5, 1.5) * losses).mean().item()
+    assert ours == pytest.approx(theirs, abs=1e-5)
+    assert (losses - 0.5).abs().min() > 1e-3  # not the value at equal models
+
+
+def test_the_drift_equals_the_sum_over_the_vocabulary(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    batch = two_pairs(tiny_base)
+    with torch.no_grad(), pool.use(1):
+        ours = kl_from_base(tiny_base, pool, batch).item()
+        adapter, base = (
+            tiny_base.model(input_ids=batch.ids, attention_mask=batch.attention).logits.softmax(-1)
+            for _ in pool_slots(pool)
+        )
+    per_token = (adapter * (adapter / base).log()).sum(dim=-1)
+    predicts_reply = batch.is_reply.roll(-1, dims=1)
+    assert ours == pytest.approx(per_token[predicts_reply].mean().item(), abs=1e-5)
+
+
+def pool_slots(pool: AdapterPool) -> Iterator[None]:
+    """One turn with the adapter, one without."""
+    for slot in (1, 0):
+        with pool.use(slot):
+            yield
 
 
 def test_supervised_loss_equals_the_models_own(tiny_base: BaseModel) -> None:

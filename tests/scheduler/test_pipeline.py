@@ -11,6 +11,7 @@ from adapters_store.errors import AdapterInvalidError
 from feedback.edits.rule import Rule
 from feedback.rules import RuleDecision, RuleStatus
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
+from scheduler.practice import PRACTICE_PROMPTS
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
 from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
@@ -329,6 +330,31 @@ def test_a_withdrawn_judgement_is_not_trained_on(world: World) -> None:
     world.train("ann")
     texts = {example.chosen for example in world.trainer.datasets[1].examples}
     assert texts == {"short one"}
+
+
+def test_a_reply_that_was_asked_for_again_loses_to_the_liked_one(world: World) -> None:
+    world.answer("ann", "one", "The first reply, which nobody judged.")
+    world.rate("ann", world.answer("ann", "one", "Something else."), 1)
+    world.train("ann")
+    [pair] = [each for each in world.trainer.datasets[0].examples if each.rejected is not None]
+    assert (pair.chosen, pair.rejected) == (
+        "Something else.",
+        "The first reply, which nobody judged.",
+    )
+
+
+def test_dislikes_are_trained_beside_what_the_base_replies_to_other_prompts(world: World) -> None:
+    world.rate("ann", world.answer("ann", "one"), -1)
+    world.train("ann")
+    [job] = world.trainer.jobs
+    assert len(job.kept) == len(PRACTICE_PROMPTS)
+    assert not set(job.kept) & set(job.anchors)
+
+
+def test_without_dislikes_the_base_is_not_asked_for_more(world: World) -> None:
+    world.rate("ann", world.answer("ann", "one"), 1)
+    world.train("ann")
+    assert world.trainer.jobs[0].kept == ()
 
 
 def test_users_do_not_share_judgements(world: World) -> None:

@@ -17,7 +17,7 @@ from scheduler.errors import TrainingFailedError
 from scheduler.job import Job, JobResult
 from scheduler.records import Progress, TrainingConfig
 from scheduler.worker import Worker
-from tests.scheduler.training import make_example
+from tests.scheduler.training import make_example, make_thumb
 
 EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
 
@@ -36,6 +36,7 @@ def job(tiny_model_folder: Path, tmp_path: Path) -> Job:
         incumbent=None,
         incumbent_example_ids=(),
         anchors=(("Why?", "Because it is so."),),
+        kept=(("Who?", "Nobody knows."),),
     )
 
 
@@ -95,6 +96,14 @@ def test_the_version_in_use_is_measured_on_rows_that_it_never_saw(job: Job, tmp_
     knows_all = replace(challenger, incumbent_example_ids=tuple(e.id for e in EXAMPLES))
     result, _ = run(knows_all, dataset, tmp_path / "third")
     assert result.evaluation.incumbent_rows == 0
+
+
+def test_dislikes_alone_are_fitted_and_measured(job: Job, tmp_path: Path) -> None:
+    dislikes = [make_thumb(f"question {i}", "an answer", is_liked=False) for i in range(6)]
+    result, _ = run(job, freeze("ann", dislikes), tmp_path / "run")
+    evaluation = result.evaluation
+    assert (evaluation.held_out_rows, evaluation.held_out_loss_base) == (1, 0.5)
+    assert evaluation.train_loss_after < evaluation.train_loss_before
 
 
 def test_too_few_rows_are_fitted_without_a_proof(job: Job, tmp_path: Path) -> None:

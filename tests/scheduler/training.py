@@ -1,5 +1,7 @@
 """Examples for tests that train the tiny model."""
 
+from dataclasses import replace
+
 from feedback.curate import example_id
 from feedback.records import ExampleKind, Message, TrainingExample
 
@@ -29,3 +31,12 @@ def make_example(
         created_at=0.0,
         revised_from=revised_from,
     )
+
+
+def make_thumb(text: str, reply: str, is_liked: bool) -> TrainingExample:
+    """One reply that was liked or disliked as it is."""
+    kind = ExampleKind.DESIRABLE if is_liked else ExampleKind.UNDESIRABLE
+    chosen, rejected = (reply, None) if is_liked else ("", reply)
+    example = make_example(text, chosen)
+    name = example_id(kind, example.prompt, chosen, rejected, 1.0)
+    return replace(example, id=name, kind=kind, chosen=chosen, rejected=rejected, source="thumb")

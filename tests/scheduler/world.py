@@ -141,29 +141,40 @@ class World:
 
     def correct(self, user_id: str, name: str, correction: str = "") -> str:
         """Have a user correct one reply; returns the feedback's id."""
+        target = self.answer(user_id, name)
+        return self._judge(user_id, name, target, correction=correction or f"short {name}")
+
+    def answer(self, user_id: str, name: str, reply: str = "A long and formal reply.") -> str:
+        """Have a user ask a question, each time in its one conversation; returns the reply's id."""
         self.now += 1.0
-        self.log.store(
-            Interaction(
-                id=f"chatcmpl-{user_id}-{name}",
-                user_id=user_id,
-                conversation_id=f"{user_id}-{name}",
-                created_at=self.now,
-                model="tiny",
-                adapter="base",
-                messages=(Message("user", f"Question {name}?"),),
-                replies=("A long and formal reply.",),
-                finish_reasons=("stop",),
-                prompt_tokens=3,
-                completion_tokens=6,
-            )
+        turn = Interaction(
+            id=f"chatcmpl-{user_id}-{name}-{self.now:.0f}",
+            user_id=user_id,
+            conversation_id=f"{user_id}-{name}",
+            created_at=self.now,
+            model="tiny",
+            adapter="base",
+            messages=(Message("user", f"Question {name}?"),),
+            replies=(reply,),
+            finish_reasons=("stop",),
+            prompt_tokens=3,
+            completion_tokens=6,
         )
+        self.log.store(turn)
+        return turn.id
+
+    def rate(self, user_id: str, target: str, value: int) -> str:
+        """Have a user like or dislike a reply; returns the feedback's id."""
+        return self._judge(user_id, target, target, value=value)
+
+    def _judge(self, user_id: str, name: str, target: str, **judgement: Any) -> str:
         feedback = Feedback(
             id=f"{user_id}-{name}",
             user_id=user_id,
-            target=f"chatcmpl-{user_id}-{name}",
+            target=target,
             created_at=self.now,
             updated_at=self.now,
-            correction=correction or f"short {name}",
+            **judgement,
         )
         self.log.judge(feedback)
         return feedback.id

@@ -1,0 +1,88 @@
+"""The gradients of one step of each phase, in micro-batches. Each function returns its loss."""
+
+from collections.abc import Sequence
+
+import torch
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from scheduler.records import TrainingConfig
+from scheduler.trainers.batches import TokenisedReply, collate, micro_batches
+from scheduler.trainers.losses import (
+    apo_zero_losses,
+    dpo_losses,
+    kl_from_base,
+    log_ratios,
+    reply_log_probs,
+    supervised_loss,
+)
+from scheduler.trainers.rows import Pair, Thumb
+
+KL_WEIGHT = 0.2
+"""What a nat of drift on kept replies costs, where the thumbs' loss is between 0 and 1."""
+
+
+def thumbs_backward(
+    base: BaseModel,
+    pool: AdapterPool,
+    thumbs: Sequence[Thumb],
+    weights: tuple[float, float],
+    kept: Sequence[TokenisedReply],
+    config: TrainingConfig,
+) -> float:
+    """Gradients of APO-zero, weighed as (liked, disliked), plus the drift on kept replies.
+
+    Returns the mean of APO-zero, unweighed. Dislikes alone name nothing to move towards: without
+    the second term all text would become less likely, not just what was disliked.
+    """
+    loss = 0.0
+    for group in micro_batches([len(thumb.reply.ids) for thumb in thumbs]):
+        batch = collate([thumbs[i].reply for i in group], base.device)
+        is_liked = torch.tensor([thumbs[i].is_desirable for i in group], device=base.device)
+        ratios, _ = log_ratios(base, pool, batch)
+        losses = apo_zero_losses(ratios, config.dpo_beta, is_liked)
+        weighed = torch.where(is_liked, *weights) * losses
+        (weighed.sum() / len(thumbs)).backward()  # type: ignore[no-untyped-call]
+        loss += losses.sum().item() / len(thumbs)
+    total = sum(row.reply_tokens for row in kept)
+    for group in micro_batches([len(row.ids) for row in kept]):
+        share = sum(kept[i].reply_tokens for i in group) / total
+        drift = kl_from_base(base, pool, collate([kept[i] for i in group], base.device))
+        (KL_WEIGHT * share * drift).backward()  # type: ignore[no-untyped-call]
+    return loss
+
+
+def supervised_backward(base: BaseModel, rows: Sequence[TokenisedReply]) -> float:
+    """Gradients of the weighted mean negative log-likelihood per reply token; returns it."""
+    total = sum(sum(row.weights) for row in rows)
+    loss = 0.0
+    for group in micro_batches([len(row.ids) for row in rows]):
+        batch = collate([rows[i] for i in group], base.device)
+        part = supervised_loss(reply_log_probs(base, batch), batch) / total
+        part.backward()  # type: ignore[no-untyped-call]
+        loss += part.item()
+    return loss
+
+
+def preference_backward(
+    base: BaseModel, pool: AdapterPool, pairs: Sequence[Pair], config: TrainingConfig
+) -> float:
+    """Gradients of DPO on the pairs plus supervision on their chosen replies; returns DPO's loss.
+
+    The supervised part holds the chosen reply's likelihood up, which DPO alone may lower
+    (Razin et al. 2024, "likelihood displacement").
+    """
+    loss = 0.0
+    lengths = [2 * max(len(p.chosen.ids), len(p.rejected.ids)) for p in pairs]
+    for group in micro_batches(lengths):
+        rows = [*(pairs[i].chosen for i in group), *(pairs[i].rejected for i in group)]
+        flip_rates = torch.tensor([pairs[i].flip_rate for i in group], device=base.device)
+        ratios, log_probs = log_ratios(base, pool, collate(rows, base.device))
+        chosen, rejected = ratios.chunk(2)
+        preference = dpo_losses(chosen, rejected, config.dpo_beta, flip_rates).mean()
+        likelihood = log_probs[: len(group)].mean()
+        share = len(group) / len(pairs)
+        total = (preference - config.dpo_sft_weight * likelihood) * share
+        total.backward()  # type: ignore[no-untyped-call]
+        loss += preference.item() * share
+    return loss
