@@ -9,6 +9,7 @@ from adapters_store.records import AdapterVersion
 from feedback.curate import judgements_behind
 from feedback.memory import not_known_yet
 from server import erasure, export
+from server.api.curation import curation_json
 from server.api.memory import remembered
 from server.api.shapes import Json, run_json
 from server.auth import App, User
@@ -40,6 +41,12 @@ def read_me(user: User, services: App) -> Json:
 def export_me(user: User, services: App) -> StreamingResponse:
     """Everything that is kept of me: a ZIP with JSON lines and my adapter."""
     return export.zip_response(export.export_archive(services, user), f"loralei-{user.id}.zip")
+
+
+@router.get("/curation")
+def curate_me(user: User, services: App) -> Json:
+    """Which of my rows the next training learns from, and why not from the others."""
+    return curation_json(services, user.id)
 
 
 @router.delete("")
