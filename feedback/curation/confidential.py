@@ -39,7 +39,7 @@ _ASSIGNED = re.compile(
 _CARD = re.compile(r"(?<![\d.,-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d-]|[.,]\d)")
 _PLACEHOLDER = re.compile(
     r"""
-    pass(?:w(?:or)?d)? | pwd | secret | token | x{3,} | \*{3,} | \.{3,} | [<{$\[%].*
+    pass(?:w(?:or)?d)? | pwd | secret | token | x{3,} | \*{3,} | •+ | \.{3,} | [<{$\[%].*
     | .*(?:example|your|change|here).*
     """,
     re.IGNORECASE | re.VERBOSE,

@@ -8,6 +8,8 @@ import pytest
 from sqlite_utils import Database
 
 from adapters_store.errors import AdapterInvalidError
+from feedback.curate import examples
+from feedback.curation.fate import LeftOut, Reason
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
 from tests.scheduler.evaluations import good
@@ -297,6 +299,45 @@ def test_a_withdrawn_judgement_is_not_trained_on(world: World) -> None:
     world.train("ann")
     texts = {example.chosen for example in world.trainer.datasets[1].examples}
     assert texts == {"short one"}
+
+
+def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert {example.chosen for example in world.trainer.datasets[0].examples} == {"short one"}
+    assert run.report["curation"] == {"kept": 2, "left_out": {"secret": 2}, "by_losses": {}}
+    assert world.active("ann").report["curation"] == run.report["curation"]
+
+
+def test_what_the_base_spoke_against_is_not_part_of_the_version(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("ann", "two")
+    interactions, feedback = world.log.judged("ann")
+    gone = examples(interactions, feedback)[0].id
+    world.trainer.left_out = {gone: LeftOut(Reason.STYLE, "It is odd.")}
+    report = world.train("ann").report["curation"]
+    assert report["left_out"] == {"style": 1}
+    assert report["by_losses"] == {gone: {"reason": "style", "why": "It is odd."}}
+    assert gone not in world.active("ann").example_ids
+    assert len(world.active("ann").example_ids) == report["kept"]
+
+
+def test_when_every_row_is_left_out_nothing_is_trained(world: World) -> None:
+    world.correct("ann", "one", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "every row was left out")
+    assert run.report["curation"]["left_out"] == {"secret": 2}
+
+
+def test_when_every_row_left_is_left_out_the_base_answers(world: World) -> None:
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert "was withdrawn or is left out; the base model answers again" in run.reason
+    assert world.registry.active("ann") is None
 
 
 def test_users_do_not_share_judgements(world: World) -> None:
