@@ -9,11 +9,17 @@ from feedback.curation.fate import Fate, LeftOut, tally
 def curation_report(
     fates: Sequence[Fate], by_losses: Mapping[str, LeftOut] | None = None
 ) -> dict[str, Any]:
-    """The counts, JSON-ready. `by_losses` are the rows that only the training child could judge.
+    """The counts, JSON-ready, with what nothing else remembers, by id.
 
-    Those are also listed by id, since nothing else remembers them.
+    `by_losses` are the rows that only the training child could judge. `superseded` are those whose
+    place a newer row took: who learned the newer one need not be told the older.
     """
     late = by_losses or {}
     early = [fate.left_out for fate in fates if fate.left_out is not None]
     listed = {name: {"reason": each.reason.value, "why": each.why} for name, each in late.items()}
-    return tally(len(fates), [*early, *late.values()]) | {"by_losses": listed}
+    superseded = [fate.row.id for fate in fates if fate.left_out and fate.left_out.other]
+    return {
+        **tally(len(fates), [*early, *late.values()]),
+        "by_losses": listed,
+        "superseded": superseded,
+    }

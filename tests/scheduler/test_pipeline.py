@@ -306,7 +306,8 @@ def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: Worl
     world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
     assert {example.chosen for example in world.trainer.datasets[0].examples} == {"short one"}
-    assert run.report["curation"] == {"kept": 2, "left_out": {"secret": 2}, "by_losses": {}}
+    curation = run.report["curation"]
+    assert (curation["kept"], curation["left_out"]) == (2, {"secret": 2})
     assert world.active("ann").report["curation"] == run.report["curation"]
 
 
@@ -321,6 +322,17 @@ def test_what_the_base_spoke_against_is_not_part_of_the_version(world: World) ->
     assert report["by_losses"] == {gone: {"reason": "style", "why": "It is odd."}}
     assert gone not in world.active("ann").example_ids
     assert len(world.active("ann").example_ids) == report["kept"]
+
+
+def test_a_version_knows_which_rows_newer_ones_took_the_place_of(world: World) -> None:
+    for name, correction in (("one", "A formal way to say it."), ("ONE", "a plain way")):
+        world.correct("ann", name, correction)
+    interactions, feedback = world.log.judged("ann")
+    formal = {e.id for e in examples(interactions, feedback) if e.chosen.startswith("A formal")}
+    world.train("ann")
+    version = world.active("ann")
+    assert formal == set(version.report["curation"]["superseded"])
+    assert not formal & set(version.example_ids)
 
 
 def test_when_every_row_is_left_out_nothing_is_trained(world: World) -> None:

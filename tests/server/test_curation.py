@@ -1,9 +1,12 @@
 """What becomes of every row, over HTTP."""
 
+from dataclasses import replace
 from typing import Any
 
 from scheduler.records import RunStatus
+from server.api.memory import known_to
 from tests.server.live import LiveServer, Person
+from tests.server.peft_folder import import_version
 from tests.server.test_bad_input import assert_refused
 
 CARD = "4111 1111 1111 1111"
@@ -70,6 +73,16 @@ def test_users_see_their_own_fates_only(live: LiveServer, person: Person) -> Non
 def test_an_unknown_user_is_a_404(live: LiveServer) -> None:
     with live.admin() as admin:
         assert_refused(admin.get("/v1/admin/users/nobody/curation"), 404)
+
+
+def test_memory_shows_neither_what_was_learned_nor_what_it_took_the_place_of(
+    live: LiveServer, person: Person
+) -> None:
+    import_version(live, person)
+    version = live.services.stores.registry.versions(person.id)[0]
+    report = {"curation": {"superseded": ["old"]}}
+    assert known_to(replace(version, example_ids=("new",), report=report)) == {"old", "new"}
+    assert known_to(version) == known_to(None) == frozenset()
 
 
 def test_what_the_last_fit_spoke_against_is_told(live: LiveServer, person: Person) -> None:
