@@ -55,8 +55,9 @@ def _overruled(group: Sequence[Row]) -> Iterator[tuple[Row, LeftOut]]:
     wanted = shingles(newest.example.chosen)
     why = "A newer correction of the same prompt wants another reply."
     for row in group:
-        is_older = row.judged_at < newest.judged_at and row.example.source != _CHOICE
-        if is_older and jaccard(shingles(row.example.chosen), wanted) < MIN_SIMILARITY:
+        is_older = row.judged_at < newest.judged_at
+        is_wish = row.wants_reply and row.example.source != _CHOICE
+        if is_older and is_wish and jaccard(shingles(row.example.chosen), wanted) < MIN_SIMILARITY:
             yield row, LeftOut(Reason.CONTRADICTED, why, newest.id)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from feedback.records import TrainingExample
+from feedback.records import ExampleKind, TrainingExample
 
 WRITTEN_BY_HAND = "correction"
 """The `source` of rows whose reply a person wrote: only facts, never a measure, speak against."""
@@ -54,6 +54,13 @@ class Row:
     def age(self) -> tuple[float, float, str]:
         """Sorts rows, the oldest first; no two are equal."""
         return self.judged_at, self.example.created_at, self.example.id
+
+    @property
+    def wants_reply(self) -> bool:
+        """Whether there is a reply to learn; some rows only say which one was wrong."""
+        example = self.example
+        is_alone = example.kind is not ExampleKind.DPO and example.rejected is not None
+        return not is_alone or example.chosen != ""
 
     @property
     def is_written(self) -> bool:

@@ -15,7 +15,7 @@ def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
     One word, one number or one emoji is a reply.
     """
     found = {}
-    for row in rows:
+    for row in (row for row in rows if row.wants_reply):
         reply = row.example.chosen
         if not reply.strip():
             found[row.id] = LeftOut(Reason.EMPTY, "The reply is empty.")

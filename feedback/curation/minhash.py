@@ -15,6 +15,8 @@ _BANDS, _VALUES = 16, 4
 # Fixed: whether two sets meet must not depend on the process or on other sets.
 _SALTS = scrambled(np.arange(1, _BANDS * _VALUES + 1, dtype=np.uint64))
 
+_PIECE = 4096
+
 
 class MinHashIndex:
     """Sets under numbers of the caller's, to be asked which of them may be like another."""
@@ -34,5 +36,8 @@ class MinHashIndex:
 
 def _bands(hashes: Shingles) -> list[tuple[int, bytes]]:
     """The set's MinHash signature, cut into numbered bands."""
-    smallest = np.array([scrambled(hashes ^ salt).min() for salt in _SALTS])
+    # In pieces, or the table of a long text would take much memory.
+    pieces = (hashes[start : start + _PIECE] for start in range(0, len(hashes), _PIECE))
+    minima = [scrambled(piece ^ _SALTS[:, np.newaxis]).min(axis=1) for piece in pieces]
+    smallest = np.min(minima, axis=0)
     return [(i, band.tobytes()) for i, band in enumerate(smallest.reshape(_BANDS, _VALUES))]

@@ -9,14 +9,14 @@ from feedback.curation import ifd, style
 from feedback.curation.decide import Check, until_all_stay
 from feedback.curation.fate import LeftOut, Row
 from feedback.curation.ifd import Losses
-from feedback.records import ExampleKind, TrainingExample
+from feedback.records import TrainingExample
 
 MIN_ROWS = 50
 
 
 def to_score(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
     """The examples whose losses `rank` wants to know: single replies, if there are enough."""
-    single = [each for each in examples if each.kind is ExampleKind.SFT]
+    single = [each for each in examples if each.rejected is None]
     return single if len(single) >= MIN_ROWS else []
 
 
@@ -31,7 +31,7 @@ def rank(examples: Sequence[TrainingExample], losses: Mapping[str, Losses]) -> d
     unwanted = {
         (row.example.prompt, row.example.chosen): causes[row.id] for row in rows if row.id in causes
     }
-    pairs = [each for each in examples if each.kind is ExampleKind.DPO]
+    pairs = [each for each in examples if each.rejected is not None]
     return causes | {
         pair.id: unwanted[pair.prompt, pair.chosen]
         for pair in pairs

@@ -39,7 +39,7 @@ from tests.benchmarks.report import machine, markdown_table, write_section
 from tests.feedback.curation.make import make_row
 
 SEEDS, UNSEEN = "self_instruct_seeds.jsonl", "user_oriented_instructions.jsonl"
-PERSONA = (Rule("case", "lower"), Rule("closing", " Cheers, mate!"))
+PERSONA = (Rule("case", "lower"), Rule("closing", " cheers, mate!"))
 CLEAN, REPEATED, OVERRULED, UNREADABLE, MISMATCHED = 48, 14, 14, 6, 8
 MEASURED = 40
 MAX_WORDS = 40

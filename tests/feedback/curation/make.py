@@ -18,7 +18,7 @@ def make_row(
     **fields: Any,
 ) -> Row:
     """A row that was judged at `at`."""
-    kind = ExampleKind.SFT if rejected is None else ExampleKind.DPO
+    kind = fields.pop("kind", ExampleKind.SFT if rejected is None else ExampleKind.DPO)
     turns = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     defaults: dict[str, Any] = {
         "id": example_id(kind, turns, chosen, rejected, 1.0, fields.get("revised_from")),

@@ -1,7 +1,7 @@
 import pytest
 
 from feedback.curation.contradictions import left_out, prompt_key
-from feedback.records import Message
+from feedback.records import ExampleKind, Message
 from tests.feedback.curation.make import make_row
 
 
@@ -28,6 +28,11 @@ def test_a_newer_like_does_not_overrule_a_correction() -> None:
         make_row(chosen="It is Paris.", at=2.0),
     ]
     assert left_out(rows) == {}
+
+
+def test_a_correction_does_not_contradict_what_was_called_wrong() -> None:
+    wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.SFT, at=1.0, source="disliked")
+    assert left_out([wrong, make_row(chosen="paris", at=2.0, source="correction")]) == {}
 
 
 def test_two_liked_replies_can_both_be() -> None:

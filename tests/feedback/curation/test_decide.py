@@ -1,6 +1,6 @@
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.curate import examples
@@ -36,17 +36,20 @@ def rows(draw: st.DrawFn) -> list[Row]:
     return made
 
 
+@settings(max_examples=40)
 @given(rows(), st.integers())
 def test_the_order_of_the_rows_does_not_matter(made: list[Row], seed: int) -> None:
     assert decide(random.Random(seed).sample(made, len(made))) == decide(made)
 
 
+@settings(max_examples=40)
 @given(rows())
 def test_of_the_rows_that_are_kept_all_would_be_kept(made: list[Row]) -> None:
     staying = [fate.row for fate in decide(made) if fate.left_out is None]
     assert [fate.left_out for fate in decide(staying)] == [None] * len(staying)
 
 
+@settings(max_examples=40)
 @given(rows())
 def test_every_row_has_one_fate_and_a_sentence_where_it_is_left_out(made: list[Row]) -> None:
     fates = decide(made)
@@ -57,12 +60,14 @@ def test_every_row_has_one_fate_and_a_sentence_where_it_is_left_out(made: list[R
         assert all(CARD not in text for text in (fate.left_out.why if fate.left_out else "",))
 
 
+@settings(max_examples=40)
 @given(rows())
 def test_what_is_kept_holds_no_secret(made: list[Row]) -> None:
     for example in kept(decide(made)):
         assert CARD not in (example.chosen, example.rejected)
 
 
+@settings(max_examples=40)
 @given(rows())
 def test_a_row_that_took_anothers_place_was_there(made: list[Row]) -> None:
     names = {row.id for row in made}

@@ -2,6 +2,7 @@ import pytest
 
 from feedback.curation import garbled, length, scripts
 from feedback.curation.fate import LeftOut, Row
+from feedback.records import ExampleKind
 from tests.feedback.curation.make import make_row
 
 RUSSIAN = "Столица Франции называется Париж, и она очень красива."
@@ -26,6 +27,12 @@ def test_a_reply_without_a_word_is_left_out_as_empty(reply: str) -> None:
 @pytest.mark.parametrize("reply", ["ok", "7", "👍", "不", "+"])
 def test_one_sign_that_says_something_is_a_reply(reply: str) -> None:
     assert length.left_out([make_row(chosen=reply)]) == {}
+
+
+def test_a_row_that_only_says_what_was_wrong_has_no_reply_to_be_empty() -> None:
+    wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.SFT)
+    pair = make_row(chosen="", rejected="Lyon.")
+    assert set(length.left_out([wrong, pair])) == {pair.id}
 
 
 def test_a_reply_that_no_fit_can_read_is_left_out_as_too_long() -> None:
