@@ -4,7 +4,7 @@ A conversation is on one side of the split only, so held-out rows are truly unse
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -46,6 +46,15 @@ def with_practice(dataset: Dataset, practice: Iterable[TrainingExample]) -> Data
     new = tuple(each for each in practice if each.id not in known)
     train = new + dataset.train
     return replace(dataset, train=train, content_hash=_content_hash(train, dataset.held_out))
+
+
+def without(dataset: Dataset, example_ids: Container[str]) -> Dataset:
+    """The dataset without some of its examples; the others stay on their sides."""
+    train = tuple(each for each in dataset.train if each.id not in example_ids)
+    held_out = tuple(each for each in dataset.held_out if each.id not in example_ids)
+    return replace(
+        dataset, train=train, held_out=held_out, content_hash=_content_hash(train, held_out)
+    )
 
 
 def write(dataset: Dataset, path: Path) -> None:

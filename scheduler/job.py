@@ -5,11 +5,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adapters_store.records import LoraConfig
+from feedback.curation.fate import LeftOut, Reason
 from scheduler.records import Evaluation, TrainingConfig
 
 JOB_FILE = "job.json"
@@ -48,13 +49,15 @@ class JobResult:
     """What a fit made: the folder that holds the adapter, what was measured, what it used.
 
     `lora_targets` are the module paths that carry the adapter. `evaluation` may hold NaN when the
-    fit diverged; the gate refuses that.
+    fit diverged; the gate refuses that. `left_out` are the examples of the dataset, by id, that
+    were not trained on after all.
     """
 
     adapter: Path
     evaluation: Evaluation
     usage: Mapping[str, Any]
     lora_targets: tuple[str, ...]
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
 
 
 def write_job(folder: Path, job: Job) -> None:
@@ -88,13 +91,18 @@ def read_job(folder: Path) -> Job:
 
 
 def write_result(
-    folder: Path, evaluation: Evaluation, usage: Mapping[str, Any], lora_targets: tuple[str, ...]
+    folder: Path,
+    evaluation: Evaluation,
+    usage: Mapping[str, Any],
+    lora_targets: tuple[str, ...],
+    left_out: Mapping[str, LeftOut] | None = None,
 ) -> None:
     """Write `result.json` into `folder`; the adapter lies beside it."""
     row = {
         "evaluation": asdict(evaluation),
         "usage": dict(usage),
         "lora_targets": list(lora_targets),
+        "left_out": {name: asdict(cause) for name, cause in (left_out or {}).items()},
     }
     (folder / RESULT_FILE).write_text(json.dumps(row), encoding="utf-8")
 
@@ -111,6 +119,11 @@ def read_result(folder: Path, adapter: Path) -> JobResult:
             evaluation=Evaluation(**row["evaluation"]),
             usage=dict(row["usage"]),
             lora_targets=tuple(row["lora_targets"]),
+            left_out={name: _cause(**cause) for name, cause in row["left_out"].items()},
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{RESULT_FILE} is not a result: {error}") from error
+
+
+def _cause(reason: str, why: str, other: str | None) -> LeftOut:
+    return LeftOut(Reason(reason), why, other)

@@ -16,6 +16,8 @@ from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from feedback.curate import examples
+from feedback.curation.decide import decide, rows_of
+from feedback.curation.fate import Fate, kept
 from feedback.dataset import freeze, with_practice
 from feedback.edits.rule import Rule
 from feedback.log import FeedbackLog
@@ -25,6 +27,7 @@ from feedback.rules import rules_behind, standing
 from scheduler import gate
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
+from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingFailedError
 from scheduler.job import Job, JobResult
 from scheduler.practice import PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS
@@ -130,21 +133,26 @@ class Pipeline:
         if self._registry.is_frozen(run.user_id):
             return self._end(run, RunStatus.REFUSED, "the adapter is frozen")
         active = self._registry.active(run.user_id)
-        turns, judgements = self._log.judged(run.user_id)
-        turns += self._log.answered_again(run.user_id)
-        dataset = freeze(run.user_id, examples(turns, judgements))
+        fates = self._fates(run.user_id)
+        dataset = freeze(run.user_id, kept(fates))
         # Held-out rows stay unseen: no rule is learned from them.
         rules = standing(rules_behind(dataset.train), self._log.decisions(run.user_id))
         dataset = self._practised(dataset, rules, is_cancelled)
         if not dataset.examples:
             if active is not None and active.example_ids:
-                return self._publisher.return_to_base(run, dataset, active)
-            return self._end(run, RunStatus.REFUSED, "nothing to learn from yet", dataset)
+                return self._publisher.return_to_base(run, dataset, active, fates)
+            nothing = "every row was left out" if fates else "nothing to learn from yet"
+            return self._end(run, RunStatus.REFUSED, nothing, dataset, fates)
         incumbent = self._incumbent(active)
         if active is not None and incumbent is not None and self._is_same_fit(active, dataset):
             reason = f"nothing new since {active.label}"
-            return self._end(run, RunStatus.REFUSED, reason, dataset)
-        self._fit(run, dataset, rules, active, incumbent, is_cancelled)
+            return self._end(run, RunStatus.REFUSED, reason, dataset, fates)
+        self._fit(run, fates, dataset, rules, active, incumbent, is_cancelled)
+
+    def _fates(self, user_id: str) -> tuple[Fate, ...]:
+        turns, judgements = self._log.judged(user_id)
+        turns += self._log.answered_again(user_id)
+        return decide(rows_of(examples(turns, judgements), judgements))
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
         """Return the folder of the version in use, None when there is nothing to compare with."""
@@ -165,6 +173,7 @@ class Pipeline:
     def _fit(
         self,
         run: TrainingRun,
+        fates: tuple[Fate, ...],
         dataset: Dataset,
         rules: Sequence[Rule],
         active: AdapterVersion | None,
@@ -186,12 +195,12 @@ class Pipeline:
             )
             result, verdict = self._judge(result, anchors, record, is_cancelled)
             sentences = tuple(each.sentence for each in rules)
-            self._settle(Fit(run, dataset, sentences, result, verdict, active))
+            self._settle(Fit(run, dataset, sentences, result, verdict, active, fates))
         except TrainingFailedError as error:
-            self._end(run, RunStatus.FAILED, str(error), dataset)
+            self._end(run, RunStatus.FAILED, str(error), dataset, fates)
         except AdapterInvalidError as error:
             reason = f"the trained adapter is unusable: {error}"
-            self._end(run, RunStatus.FAILED, reason, dataset)
+            self._end(run, RunStatus.FAILED, reason, dataset, fates)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
@@ -276,7 +285,18 @@ class Pipeline:
         )
 
     def _end(
-        self, run: TrainingRun, status: RunStatus, reason: str, dataset: Dataset | None = None
+        self,
+        run: TrainingRun,
+        status: RunStatus,
+        reason: str,
+        dataset: Dataset | None = None,
+        fates: Sequence[Fate] = (),
     ) -> None:
-        dataset_hash = None if dataset is None else dataset.content_hash
-        self._runs.finish(run.id, status, reason, at=self._clock(), dataset_hash=dataset_hash)
+        self._runs.finish(
+            run.id,
+            status,
+            reason,
+            at=self._clock(),
+            dataset_hash=None if dataset is None else dataset.content_hash,
+            report={} if dataset is None else {"curation": curation_report(fates)},
+        )

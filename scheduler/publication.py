@@ -5,7 +5,7 @@ transaction. Knows nothing of how the fit was made.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,10 @@ from adapters_store.errors import AdapterConflictError
 from adapters_store.files import AdapterFiles, PublishedAdapter
 from adapters_store.records import BASE, AdapterVersion
 from adapters_store.registry import Registry
+from feedback.curation.fate import Fate
+from feedback.dataset import without
 from feedback.records import Dataset
+from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingCancelledError
 from scheduler.job import JobResult
 from scheduler.records import Outcome, PipelineConfig, RunStatus, TrainingRun, Verdict
@@ -26,7 +29,8 @@ from scheduler.runs import RunStore
 class Fit:
     """What one run trained, on what, with which verdict; `active` was in use when it began.
 
-    `rules` are the sentences of what the corrections have in common.
+    `rules` are the sentences of what the corrections have in common, `fates` what curation decided
+    before the dataset was frozen.
     """
 
     run: TrainingRun
@@ -35,6 +39,12 @@ class Fit:
     result: JobResult
     verdict: Verdict
     active: AdapterVersion | None
+    fates: tuple[Fate, ...]
+
+    @property
+    def example_ids(self) -> tuple[str, ...]:
+        """The examples that were trained on."""
+        return tuple(e.id for e in without(self.dataset, self.result.left_out).examples)
 
     @property
     def reasons(self) -> str:
@@ -46,6 +56,7 @@ class Fit:
         """What was measured and what the gate said, JSON-ready."""
         return {
             "rules": list(self.rules),
+            "curation": curation_report(self.fates, self.result.left_out),
             "evaluation": _json_ready(asdict(self.result.evaluation)),
             "verdict": {
                 "outcome": str(self.verdict.outcome),
@@ -99,15 +110,23 @@ class Publisher:
                 self._files.remove(version)
                 raise
 
-    def return_to_base(self, run: TrainingRun, dataset: Dataset, active: AdapterVersion) -> None:
-        """Put the base to use, because everything that `active` learned from was withdrawn."""
-        because = f"everything that {active.label} learned from was withdrawn"
+    def return_to_base(
+        self, run: TrainingRun, dataset: Dataset, active: AdapterVersion, fates: Sequence[Fate]
+    ) -> None:
+        """Put the base to use: all that `active` learned from was withdrawn, or is left out now."""
+        gone = "withdrawn or is left out" if fates else "withdrawn"
+        because = f"everything that {active.label} learned from was {gone}"
         with self._database.atomic():
             obstacle = self._move(run, active, None, because)
             status = RunStatus.REFUSED if obstacle else RunStatus.PROMOTED
             reason = obstacle or f"{because}; the base model answers again"
             self._runs.finish(
-                run.id, status, reason, at=self._clock(), dataset_hash=dataset.content_hash
+                run.id,
+                status,
+                reason,
+                at=self._clock(),
+                dataset_hash=dataset.content_hash,
+                report={"curation": curation_report(fates)},
             )
 
     def _put_to_use(self, fit: Fit, version: AdapterVersion) -> None:
@@ -160,7 +179,7 @@ class Publisher:
             run_id=fit.run.id,
             dataset_hash=fit.dataset.content_hash,
             seed=config.training.seed,
-            example_ids=tuple(example.id for example in fit.dataset.examples),
+            example_ids=fit.example_ids,
             report=fit.report | {"usage": fit.usage},
         )
 

@@ -17,12 +17,16 @@ from adapters_store.base_model import BaseModel, load_base_model
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.peft_config import write_peft_config
+from feedback.curation.fate import LeftOut
+from feedback.curation.ranking import rank, to_score
 from feedback.dataset import read as read_dataset
+from feedback.dataset import without
 from feedback.records import Dataset, TrainingExample
 from scheduler.evaluate import drift, example_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation
+from scheduler.row_losses import row_losses
 from scheduler.trainers.attention import use_grouped_attention
 from scheduler.trainers.loop import PhaseReport, fit
 
@@ -55,6 +59,9 @@ def train(folder: Path, parent: ParentLine) -> None:
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
     pool.initialise(CANDIDATE, job.training.seed)
 
+    left_out = _rank(base, pool, dataset, job, parent)
+    dataset = without(dataset, left_out)
+
     def fitted(examples: Sequence[TrainingExample]) -> tuple[PhaseReport, ...]:
         return fit(base, pool, CANDIDATE, examples, job.kept, job.training, parent.report)
 
@@ -74,7 +81,20 @@ def train(folder: Path, parent: ParentLine) -> None:
         _evaluation(reports, held_out, anchor_kl),
         _usage(base, pool),
         tuple(pool.layers),
+        left_out,
     )
+
+
+def _rank(
+    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: Job, parent: ParentLine
+) -> dict[str, LeftOut]:
+    """The examples of a large dataset that the base's losses speak against, on both sides."""
+    scored = to_score(dataset.examples)
+    if not scored:
+        return {}
+    parent.enter("comparing the rows", 0.0, 0.05)
+    losses = row_losses(base, pool, scored, job.training.max_tokens)
+    return rank(dataset.examples, losses)
 
 
 def _load_base(job: Job) -> BaseModel:

@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 users = typer.Typer(help="Who may chat.", no_args_is_help=True)
-feedback = typer.Typer(help="What users said and judged, as JSON lines.", no_args_is_help=True)
+feedback = typer.Typer(help="What users said and judged.", no_args_is_help=True)
 app.add_typer(users, name="users")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
@@ -131,6 +131,24 @@ def export_feedback(user: User, output: Output = None) -> None:
         sys.stdout.buffer.write(lines)
     else:
         output.write_bytes(lines)
+
+
+@feedback.command("curate")
+def curate_feedback(
+    user: User,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which rows the next training learns from, and why not from the others."""
+    with admin_api() as api:
+        curation = api.get(f"/users/{url_part(user)}/curation")
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(curation, indent=2, ensure_ascii=False))
+    else:
+        from server.cli_views import curation_view
+
+        show(curation_view(curation))
 
 
 @feedback.command("import")

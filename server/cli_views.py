@@ -116,12 +116,14 @@ def version_view(version: Json) -> RenderableType:
     """Everything about one version."""
     facts = Table.grid(padding=(0, 2))
     usage, evaluation = version["report"].get("usage", {}), version["report"].get("evaluation", {})
+    curation = version["report"].get("curation")
     rows = {
         "Parent": version["parent"] or "none",
         "Made": f"{_when(version['created_at'])} by {version['created_by']}",
         "Run": version["run_id"],
         "Learned from": _count(version["rows"], "row"),
         "Rules": " ".join(version["report"].get("rules", [])) or None,
+        "Curation": _curation_counts(curation) if curation else None,
         "Dataset": version["dataset_hash"],
         "Seed": version["seed"],
         "LoRA": f"rank {version['lora']['rank']}, alpha {version['lora']['alpha']}",
@@ -140,12 +142,40 @@ def version_view(version: Json) -> RenderableType:
     )
 
 
+def curation_view(curation: Json) -> RenderableType:
+    """Every row with its fate and why, then the judgements that make no row."""
+    parts: list[RenderableType] = [Text(_curation_counts(curation), "bold")]
+    if curation["rows"]:
+        rows = _table("Fate", "From", "Prompt", "Reply", "Why")
+        for row in curation["rows"]:
+            why = [row["why"], f"See {row['other'][:8]}."] if row["other"] else [row["why"]]
+            notes = [Text(" ".join(filter(None, why)))]
+            notes += [Text(warning, "yellow") for warning in row["warnings"]]
+            rows.add_row(
+                Text.assemble(_fate(row), f"\n{row['id'][:8]}"),
+                f"{row['source']}, {row['kind']}",
+                Text(row["prompt"]),
+                Text(row["reply"]),
+                Text("\n").join(note for note in notes if note),
+            )
+        parts.append(rows)
+    if curation["unused"]:
+        unused = _table("Judgement", "Trains nothing, because")
+        for judgement in curation["unused"]:
+            unused.add_row(Text(judgement["id"]), judgement["why"])
+        parts.append(unused)
+    return Group(*parts)
+
+
 def run_outcome(run: Json) -> RenderableType:
     """How a training ended, and why."""
     title = Text.assemble("Training ", _state(run["status"]))
     lines = [run["reason"]] if run["reason"] else []
     verdict = run["report"].get("verdict", {})
     lines += [reason for reason in verdict.get("reasons", ()) if reason not in lines]
+    curation = run["report"].get("curation")
+    if curation and curation["left_out"]:
+        lines.append(_curation_counts(curation))
     if run["version"] and run["status"] == "promoted":
         lines.append(f"{run['version']} answers from now on.")
     body = Text("\n".join(lines) or "No reason was given.")
@@ -204,6 +234,20 @@ def _table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def _fate(row: Json) -> Text:
+    if not row["kept"]:
+        return Text(row["reason"], "red")
+    return Text("kept", "yellow" if row["warnings"] else "green")
+
+
+def _curation_counts(curation: Json) -> str:
+    """Such as "12 rows kept, 3 left out: 2 near-duplicate, 1 secret."."""
+    reasons = curation["left_out"]
+    named = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    left_out = f"{sum(reasons.values())} left out: {named}" if reasons else "none left out"
+    return f"{_count(curation['kept'], 'row')} kept, {left_out}."
 
 
 def _reasons(label: str, reasons: Sequence[str]) -> RenderableType:

@@ -9,7 +9,8 @@ from adapters_store.records import AdapterVersion
 from feedback.curate import judgements_behind
 from feedback.memory import not_known_yet
 from server import erasure, export
-from server.api.memory import remembered
+from server.api.curation import curation_json
+from server.api.memory import known_to, remembered
 from server.api.shapes import Json, run_json
 from server.auth import App, User
 from server.services import Services
@@ -42,6 +43,12 @@ def export_me(user: User, services: App) -> StreamingResponse:
     return export.zip_response(export.export_archive(services, user), f"loralei-{user.id}.zip")
 
 
+@router.get("/curation")
+def curate_me(user: User, services: App) -> Json:
+    """Which of my rows the next training learns from, and why not from the others."""
+    return curation_json(services, user.id)
+
+
 @router.delete("")
 def erase_me(user: User, services: App) -> Json:
     """Forget me: everything I said and judged, every adapter, my account and key.
@@ -55,7 +62,7 @@ def erase_me(user: User, services: App) -> Json:
 def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> Json:
     """What memory may show from now on: what the version in use does not know yet."""
     held = remembered(services, user_id)
-    left = not_known_yet(held, frozenset(active.example_ids if active else ()))
+    left = not_known_yet(held, known_to(active))
     return {"demonstrations": len(left.demonstrations), "notes": len(left.notes)}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from adapters_store.errors import PromptError
+from adapters_store.records import AdapterVersion
 from feedback.memory import choose, not_known_yet, remember, size, with_memory
 from feedback.records import Memory, Message
 from feedback.relevance import relevance
@@ -34,6 +35,15 @@ def remembered(services: Services, user_id: str) -> Memory:
     return remember(*services.stores.log.judged(user_id, newest=MAX_JUDGED))
 
 
+def known_to(version: AdapterVersion | None) -> frozenset[str]:
+    """The examples that memory need not show: what the version in use was trained on, and what
+    curation left out for newer rows of those."""
+    if version is None:
+        return frozenset()
+    superseded = version.report.get("curation", {}).get("superseded", ())
+    return frozenset(version.example_ids).union(superseded)
+
+
 def add_memory(
     services: Services,
     user_id: str,
@@ -46,8 +56,8 @@ def add_memory(
 ) -> tuple[tuple[int, ...], MemoryUse]:
     """The prompt with what the user's judgements teach, and what was added.
 
-    `prompt` is what `render` makes of `messages`, `learned` the ids of the examples that the
-    adapter in use was trained on. The prompt stays as it is where it would leave less than
+    `prompt` is what `render` makes of `messages`, `learned` the ids of the examples that `known_to`
+    gives for the adapter in use. The prompt stays as it is where it would leave less than
     `reply_tokens` of the context, or where the template refuses.
     """
     runtime, settings = services.runtime, services.settings

@@ -19,7 +19,7 @@ from adapters_store.records import BASE, AdapterVersion
 from feedback.conversation import classify, conversation_id, is_temporary
 from feedback.records import InteractionKind, Message
 from server.accounts import Account
-from server.api.memory import MemoryUse, add_memory
+from server.api.memory import MemoryUse, add_memory, known_to
 from server.api.reply_form import reply_form
 from server.api.wire import ChatRequest, version_number
 from server.auth import named_by_frontend
@@ -105,7 +105,7 @@ def plan_turn(
             user.id,
             messages,
             prompt,
-            learned=frozenset(adapter.example_ids if adapter else ()),
+            learned=known_to(adapter),
             reply_tokens=min(params.max_tokens, services.settings.max_new_tokens),
             render=render,
         )

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from server import erasure, export
 from server.accounts import Account, AccountKind
+from server.api.curation import curation_json
 from server.api.shapes import Json, account_json
 from server.api.wire import NewUser
 from server.auth import App
@@ -69,6 +70,12 @@ async def import_feedback(user: str, request: Request, services: App) -> Json:
     """Take in the lines of an export's `feedback.jsonl` as this user's own."""
     raw = await read_bounded(request, services.settings.max_import_bytes)
     return await run_in_threadpool(_import, services, user, raw)
+
+
+@router.get("/{user}/curation")
+def curate_user(user: str, services: App) -> Json:
+    """Which rows of a user the next training learns from, and why not from the others."""
+    return curation_json(services, services.accounts.find(user).id)
 
 
 def _import(services: Services, user: str, raw: bytes) -> Json:

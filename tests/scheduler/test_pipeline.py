@@ -8,6 +8,8 @@ import pytest
 from sqlite_utils import Database
 
 from adapters_store.errors import AdapterInvalidError
+from feedback.curate import examples
+from feedback.curation.fate import LeftOut, Reason
 from feedback.edits.rule import Rule
 from feedback.rules import RuleDecision, RuleStatus
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
@@ -355,6 +357,57 @@ def test_without_dislikes_the_base_is_not_asked_for_more(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), 1)
     world.train("ann")
     assert world.trainer.jobs[0].kept == ()
+
+
+def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert {example.chosen for example in world.trainer.datasets[0].examples} == {"short one"}
+    curation = run.report["curation"]
+    assert (curation["kept"], curation["left_out"]) == (2, {"secret": 2})
+    assert world.active("ann").report["curation"] == run.report["curation"]
+
+
+def test_what_the_base_spoke_against_is_not_part_of_the_version(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("ann", "two")
+    interactions, feedback = world.log.judged("ann")
+    gone = examples(interactions, feedback)[0].id
+    world.trainer.left_out = {gone: LeftOut(Reason.STYLE, "It is odd.")}
+    report = world.train("ann").report["curation"]
+    assert report["left_out"] == {"style": 1}
+    assert report["by_losses"] == {gone: {"reason": "style", "why": "It is odd."}}
+    assert gone not in world.active("ann").example_ids
+    assert len(world.active("ann").example_ids) == report["kept"]
+
+
+def test_a_version_knows_which_rows_newer_ones_took_the_place_of(world: World) -> None:
+    for name, correction in (("one", "A formal way to say it."), ("ONE", "a plain way")):
+        world.correct("ann", name, correction)
+    interactions, feedback = world.log.judged("ann")
+    formal = {e.id for e in examples(interactions, feedback) if e.chosen.startswith("A formal")}
+    world.train("ann")
+    version = world.active("ann")
+    assert formal == set(version.report["curation"]["superseded"])
+    assert not formal & set(version.example_ids)
+
+
+def test_when_every_row_is_left_out_nothing_is_trained(world: World) -> None:
+    world.correct("ann", "one", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "every row was left out")
+    assert run.report["curation"]["left_out"] == {"secret": 2}
+
+
+def test_when_every_row_left_is_left_out_the_base_answers(world: World) -> None:
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert "was withdrawn or is left out; the base model answers again" in run.reason
+    assert world.registry.active("ann") is None
 
 
 def test_users_do_not_share_judgements(world: World) -> None:

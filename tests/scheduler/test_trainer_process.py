@@ -113,6 +113,15 @@ def test_too_few_rows_are_fitted_without_a_proof(job: Job, tmp_path: Path) -> No
     assert load_file(result.adapter / "adapter_model.safetensors")
 
 
+def test_the_rows_of_a_large_dataset_are_compared_first(job: Job, tmp_path: Path) -> None:
+    rows = [make_example(f"question {i}", f"the answer is {i}") for i in range(50)]
+    quick = replace(job, training=TrainingConfig(max_steps=1, min_passes=1, batch_size=25))
+    result, progress = run(quick, freeze("ann", rows), tmp_path / "run")
+    assert "comparing the rows" in {p.phase for p in progress}
+    assert set(result.left_out) <= {row.id for row in rows}
+    assert result.evaluation.held_out_rows > 0
+
+
 def test_a_bfloat16_base_is_measured_and_gets_a_bfloat16_adapter(job: Job, tmp_path: Path) -> None:
     quick = replace(job, dtype="bfloat16", training=TrainingConfig(max_steps=1, min_passes=1))
     result, _ = run(quick, freeze("ann", EXAMPLES[:2]), tmp_path / "run")

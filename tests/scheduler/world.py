@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
+from feedback.curation.fate import LeftOut
 from feedback.log import FeedbackLog
 from feedback.records import Dataset, Feedback, Interaction, Message
 from scheduler.candidates import Candidates
@@ -30,6 +31,7 @@ class FakeTrainer:
     def __init__(self) -> None:
         self.evaluation = GOOD
         self.usage: dict[str, Any] = {"device": "cpu", "device_seconds": 1.5}
+        self.left_out: dict[str, LeftOut] = {}
         self.meanwhile: Callable[[], None] = lambda: None
         self.jobs: list[Job] = []
         self.datasets: list[Dataset] = []
@@ -57,7 +59,7 @@ class FakeTrainer:
         save_file({name: weights}, destination / "adapter_model.safetensors")
         (destination / "adapter_config.json").write_text("{}")
         self.meanwhile()
-        return JobResult(destination, self.evaluation, self.usage, ("layers.0",))
+        return JobResult(destination, self.evaluation, self.usage, ("layers.0",), self.left_out)
 
     def prepare(self) -> None:
         self.before_preparing()

@@ -1,6 +1,7 @@
 """The command line, against a running server and on its own."""
 
 import base64
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,25 @@ def test_feedback_moves_from_one_user_to_another(
     heir = server.new_person()
     assert "Imported" in succeeded("feedback", "import", heir.name, str(lines))
     assert "good morning" in succeeded("feedback", "export", heir.name)
+
+
+def test_feedback_curate_shows_the_fate_of_every_row_and_why(
+    server: LiveServer, person: Person
+) -> None:
+    reply = server.chat(person.key, "how do I pay?")
+    with server.client(person.key) as client:
+        correction = "Use 4111 1111 1111 1111."
+        client.post("/v1/feedback", json={"target": reply["id"], "correction": correction})
+    shown = succeeded("feedback", "curate", person.name)
+    assert "0 rows kept, 2 left out: 2 secret." in shown
+    assert "It holds a card number." in shown
+    assert "4111" not in shown
+    rows = json.loads(succeeded("feedback", "curate", person.name, "--json"))["rows"]
+    assert [row["reason"] for row in rows] == ["secret", "secret"]
+
+
+def test_feedback_curate_of_nobody_is_an_error(server: LiveServer) -> None:
+    assert "nobody" in run("feedback", "curate", "nobody").stderr
 
 
 def test_erase_asks_first(server: LiveServer, person: Person) -> None:

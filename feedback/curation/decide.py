@@ -1,0 +1,62 @@
+"""Decides which rows are learned from, by their texts. The same for any order of the rows."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from feedback.curation import (
+    confidential,
+    contradictions,
+    duplicates,
+    garbled,
+    length,
+    personal,
+    scripts,
+)
+from feedback.curation.fate import Fate, LeftOut, Row
+from feedback.records import Feedback, TrainingExample
+
+Check = Callable[[Sequence[Row]], dict[str, LeftOut]]
+"""Says which rows are left out, by id, whatever their order."""
+
+_CHECKS: tuple[Check, ...] = (
+    # First: what was overruled stays so, whatever speaks against the newer row.
+    contradictions.left_out,
+    confidential.left_out,
+    length.left_out,
+    garbled.left_out,
+    scripts.left_out,
+    # Last: of two near-equal rows one that is sound should stay.
+    duplicates.left_out,
+)
+
+
+def rows_of(examples: Iterable[TrainingExample], feedback: Iterable[Feedback]) -> tuple[Row, ...]:
+    """One user's examples with the time of the newest judgement behind each."""
+    judged_at = {each.id: each.updated_at for each in feedback}
+    return tuple(
+        Row(each, max(judged_at.get(name, each.created_at) for name in each.feedback_ids))
+        for each in examples
+    )
+
+
+def decide(rows: Iterable[Row]) -> tuple[Fate, ...]:
+    """What becomes of every row of one user, oldest first; of the kept rows all would be kept."""
+    ordered = sorted(rows, key=lambda row: row.age)
+    causes = until_all_stay(ordered, _CHECKS)
+    return tuple(
+        Fate(row, causes.get(row.id), () if row.id in causes else personal.warnings(row.example))
+        for row in ordered
+    )
+
+
+def until_all_stay(rows: Sequence[Row], checks: Sequence[Check]) -> dict[str, LeftOut]:
+    """What the checks leave out, by id, each seeing what the ones before left.
+
+    Repeated until none leaves anything out: a row may be judged by the others.
+    """
+    causes: dict[str, LeftOut] = {}
+    while True:
+        before = len(causes)
+        for check in checks:
+            causes |= check([row for row in rows if row.id not in causes])
+        if len(causes) == before:
+            return causes

@@ -1,0 +1,68 @@
+"""What becomes of each of a user's rows, and why: what the next training will learn from."""
+
+from feedback.curate import examples
+from feedback.curation.confidential import masked
+from feedback.curation.decide import decide, rows_of
+from feedback.curation.fate import Fate, LeftOut, Reason, tally
+from feedback.curation.unused import unused
+from server.api.shapes import Json
+from server.services import Services
+
+PREVIEW_CHARACTERS = 200
+_LOOKED_AT = 20  # runs; many end without a fit because nothing is new
+
+
+def curation_json(services: Services, user_id: str) -> Json:
+    """Every row of a user with its fate, oldest first, and the judgements that make no row.
+
+    What the last training's measures spoke against is told as found then: only a training can
+    measure.
+    """
+    log = services.stores.log
+    interactions, feedback = log.judged(user_id)
+    made = examples(interactions + log.answered_again(user_id), feedback)
+    fates = decide(rows_of(made, feedback))
+    measured = _measured(services, user_id)
+    rows = [_row(fate, fate.left_out or measured.get(fate.row.id)) for fate in fates]
+    causes = [cause for fate in fates if (cause := fate.left_out or measured.get(fate.row.id))]
+    return {
+        "object": "curation",
+        "user": user_id,
+        **tally(len(fates), causes),
+        "rows": rows,
+        "unused": [{"id": name, "why": why} for name, why in unused(made, feedback).items()],
+    }
+
+
+def _measured(services: Services, user_id: str) -> dict[str, LeftOut]:
+    """What the last finished fit left out by the base's losses."""
+    reports = (run.report for run in services.stores.runs.runs(user_id, limit=_LOOKED_AT))
+    fitted = next((report for report in reports if "evaluation" in report), {})
+    found = fitted.get("curation", {}).get("by_losses", {})
+    return {name: LeftOut(Reason(each["reason"]), each["why"]) for name, each in found.items()}
+
+
+def _row(fate: Fate, cause: LeftOut | None) -> Json:
+    example = fate.row.example
+    return {
+        "id": example.id,
+        "kind": example.kind.value,
+        "source": example.source,
+        "judged_at": fate.row.judged_at,
+        "interaction_ids": list(example.interaction_ids),
+        "feedback_ids": list(example.feedback_ids),
+        "prompt": _preview(example.prompt[-1].content if example.prompt else ""),
+        "reply": _preview(example.reply),
+        "kept": cause is None,
+        "reason": None if cause is None else cause.reason.value,
+        "why": None if cause is None else cause.why,
+        "other": None if cause is None else cause.other,
+        "warnings": list(fate.warnings),
+    }
+
+
+def _preview(text: str) -> str:
+    """The beginning of a text, with dots in place of secrets."""
+    text = masked(text)
+    cut = len(text) > PREVIEW_CHARACTERS
+    return f"{text[:PREVIEW_CHARACTERS]}…" if cut else text

@@ -1,0 +1,209 @@
+"""A persona's noisy rows against what curation keeps of them: is less as good on unseen prompts?
+
+    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_curation [--no-write]
+
+Fits an adapter twice, one pass through the rows each, on the model of the settings, in process. The
+prompts come from self-instruct (https://github.com/yizhongw/self-instruct, Apache-2.0): its seeds
+to learn from, its user-oriented instructions to measure on. Says so where they are not there.
+"""
+
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import torch
+from rich.console import Console
+
+from adapters_store.base_model import BaseModel, choose_device, choose_dtype, load_base_model
+from adapters_store.embedded import resolve_model
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from feedback.curation.decide import decide
+from feedback.curation.fate import LeftOut, Row, kept, tally
+from feedback.curation.ranking import rank, to_score
+from feedback.edits.rule import Rule, apply_all
+from feedback.records import TrainingExample
+from scheduler.evaluate import example_losses
+from scheduler.records import TrainingConfig
+from scheduler.row_losses import row_losses
+from scheduler.trainers.attention import use_grouped_attention
+from scheduler.trainers.loop import fit
+from server.cli_views import model_progress
+from server.settings import Settings
+from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.feedback.curation.make import make_row
+
+SEEDS, UNSEEN = "self_instruct_seeds.jsonl", "user_oriented_instructions.jsonl"
+PERSONA = (Rule("case", "lower"), Rule("closing", " cheers, mate!"))
+CLEAN, REPEATED, OVERRULED, UNREADABLE, MISMATCHED = 48, 14, 14, 6, 8
+MEASURED = 40
+MAX_WORDS = 40
+CONFIG = TrainingConfig(max_steps=1, min_passes=1, max_tokens=256)
+SLOT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A prompt, the reply that the data has, and how the persona wants it."""
+
+    prompt: str
+    plain: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one way of training came to."""
+
+    rows: int
+    steps: int
+    seconds: float
+    losses: list[float]
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    folder = Path(os.environ.get("EVAL_DATA", ""))
+    if not os.environ.get("EVAL_DATA") or not (folder / SEEDS).exists():
+        print(f"Not measured: set EVAL_DATA to the folder that holds {SEEDS} and {UNSEEN}.")
+        return
+    rows = noisy_rows(exchanges(folder / SEEDS))
+    unseen = [
+        make_row(each.prompt, each.wanted).example for each in exchanges(folder / UNSEEN)[:MEASURED]
+    ]
+    text = measure(load(Settings()), rows, unseen)
+    print(text)
+    if "--no-write" not in sys.argv:
+        write_section("curation", text)
+
+
+def exchanges(file: Path) -> list[Exchange]:
+    """The short exchanges of a file of self-instruct that the persona's rules can be applied to."""
+    found = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        task = json.loads(line)
+        instance = task["instances"][0]
+        prompt = "\n\n".join(filter(None, (task["instruction"], instance["input"])))
+        plain = instance["output"].strip()
+        wanted = apply_all(PERSONA, plain)
+        is_short = len(plain.split()) <= MAX_WORDS and len(prompt.split()) <= 2 * MAX_WORDS
+        if wanted is not None and is_short and len(plain.split()) >= 4:
+            found.append(Exchange(prompt, plain, wanted))
+    return found
+
+
+def noisy_rows(known: Sequence[Exchange]) -> list[Row]:
+    """Corrections as the persona makes them, and older rows that should not be learned from."""
+    choose = random.Random(0)
+    clean, rest = known[:CLEAN], known[CLEAN:]
+    rows = [make_row(e.prompt, e.wanted, at=1000.0, source="correction") for e in clean]
+    rows += [
+        make_row(e.prompt, f"{e.wanted} ", at=float(n)) for n, e in enumerate(clean[:REPEATED])
+    ]
+    rows += [make_row(e.prompt, e.plain, at=float(n)) for n, e in enumerate(clean[-OVERRULED:])]
+    others = choose.sample(rest, UNREADABLE + MISMATCHED)
+    rows += [make_row(e.prompt, unreadable(e.plain, choose)) for e in others[:UNREADABLE]]
+    prompts = [e.prompt for e in others[UNREADABLE:]]
+    replies = [e.plain for e in others[UNREADABLE:]]
+    rows += [
+        make_row(prompt, reply)
+        for prompt, reply in zip(prompts, replies[1:] + replies[:1], strict=True)
+    ]
+    return rows
+
+
+def unreadable(text: str, choose: random.Random) -> str:
+    """The text with every fifth character or so lost in a wrong decoding."""
+    return "".join("\ufffd" if choose.random() < 0.2 else character for character in text)
+
+
+def load(settings: Settings) -> BaseModel:
+    """The base model of the settings."""
+    with model_progress(Console()) as show:
+        model = resolve_model(settings.model, settings.model_cache, show)
+    device = choose_device(settings.device)
+    base = load_base_model(
+        model.path,
+        name=model.name,
+        revision=model.revision,
+        device=device,
+        dtype=choose_dtype(settings.dtype, device),
+    )
+    use_grouped_attention(base.model)
+    return base
+
+
+def measure(base: BaseModel, rows: Sequence[Row], unseen: Sequence[TrainingExample]) -> str:
+    """The table, with the machine above it."""
+    torch.manual_seed(0)
+    pool = AdapterPool(base.model, Settings().lora, SLOT + 1, dtype=torch.float32)
+    began = time.monotonic()
+    chosen, causes = curated(base, pool, rows)
+    took = time.monotonic() - began
+    untrained = losses_of(base, pool, NO_ADAPTER, unseen)
+    everything = trained(base, pool, [row.example for row in rows], unseen)
+    less = trained(base, pool, chosen, unseen)
+    wins = sum(a < b for a, b in zip(less.losses, everything.losses, strict=True))
+    figures = [
+        ("rows", str(everything.rows), str(less.rows), "fewer"),
+        ("optimiser steps", str(everything.steps), str(less.steps), ""),
+        ("seconds of the fit", f"{everything.seconds:.0f}", f"{less.seconds:.0f}", ""),
+        (
+            f"loss on {len(unseen)} unseen prompts, nats/token (base {mean(untrained):.3f})",
+            f"{mean(everything.losses):.3f}",
+            f"{mean(less.losses):.3f}",
+            "no higher",
+        ),
+        ("of these prompts, better than the other", str(len(unseen) - wins), str(wins), ""),
+    ]
+    reasons = tally(len(rows), causes)["left_out"]
+    named = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    table = markdown_table(["figure", "all rows", "curated", "wanted"], figures)
+    return (
+        f"Measured on {machine()}.\n\n{table}\n\n"
+        f"Left out in {took:.0f} s: {named}. Put in: {REPEATED} repeated, {OVERRULED} overruled,"
+        f" {UNREADABLE} unreadable, {MISMATCHED} with the reply to another prompt."
+    )
+
+
+def curated(
+    base: BaseModel, pool: AdapterPool, rows: Sequence[Row]
+) -> tuple[list[TrainingExample], list[LeftOut]]:
+    """What curation keeps, by the texts and by the base's losses, and why not the rest."""
+    fates = decide(rows)
+    examples = kept(fates)
+    measured = row_losses(base, pool, to_score(examples), CONFIG.max_tokens)
+    late = rank(examples, measured)
+    early = [fate.left_out for fate in fates if fate.left_out is not None]
+    return [each for each in examples if each.id not in late], [*early, *late.values()]
+
+
+def trained(
+    base: BaseModel,
+    pool: AdapterPool,
+    examples: Sequence[TrainingExample],
+    unseen: Sequence[TrainingExample],
+) -> Outcome:
+    """One pass through the examples from zero, and the losses afterwards."""
+    pool.initialise(SLOT, CONFIG.seed)
+    began = time.monotonic()
+    report = fit(base, pool, SLOT, examples, CONFIG, lambda step, steps, loss: None)
+    seconds = time.monotonic() - began
+    return Outcome(len(examples), report.steps, seconds, losses_of(base, pool, SLOT, unseen))
+
+
+def losses_of(
+    base: BaseModel, pool: AdapterPool, slot: int, examples: Sequence[TrainingExample]
+) -> list[float]:
+    """The losses of the replies that the persona wants."""
+    losses = example_losses(base, pool, slot, examples, CONFIG.max_tokens)
+    return [loss for loss in losses if loss is not None]
+
+
+if __name__ == "__main__":
+    main()
