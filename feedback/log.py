@@ -95,8 +95,14 @@ class FeedbackLog(FeedbackReader):
             naming = self._naming(user_id, interaction_id)
             # A reply that was answered again is part of what the later judgement teaches.
             for feedback in [] if naming else self._of_later_answers(deleted):
-                trains = self._trains(feedback)
-                audit.record(self._database, feedback, AuditAction.CHANGED, at=now, trains=trains)
+                audit.record(
+                    self._database,
+                    feedback.user_id,
+                    feedback.id,
+                    AuditAction.CHANGED,
+                    at=now,
+                    trains=self._trains(feedback),
+                )
             for feedback in naming:
                 rest = replace(feedback, preferred_over=None)
                 if feedback.target == interaction_id or not has_judgement(rest):

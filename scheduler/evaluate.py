@@ -1,4 +1,4 @@
-"""Measures adapters: loss on judgements, drift from the base. Decides nothing."""
+"""Measures adapters: agreement with judgements, drift from the base. Decides nothing."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,66 +9,88 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import ExampleKind, Message, TrainingExample
 from scheduler.records import TrainingConfig
-from scheduler.trainers.batches import (
-    Batch,
-    TokenisedReply,
-    collate,
-    micro_batches,
-    tokenise,
-    tokenise_target,
+from scheduler.trainers.batches import Batch, TokenisedReply, collate, micro_batches, tokenise
+from scheduler.trainers.losses import (
+    apo_zero_losses,
+    dpo_losses,
+    kl_from_base,
+    log_ratios,
+    mean_per_token,
+    reply_log_probs,
 )
-from scheduler.trainers.losses import apo_zero_losses, kl_from_base, log_ratios, reply_log_probs
 
 
 @torch.no_grad()
-def example_losses(
+def judgement_losses(
     base: BaseModel,
     pool: AdapterPool,
     slot: int,
     examples: Sequence[TrainingExample],
     config: TrainingConfig,
 ) -> list[float | None]:
-    """The loss of the reply that each example is about, lower is better; None where it is too long.
+    """How little a slot agrees with each judgement; None where a reply is too long.
 
-    Of a reply to learn, mean nats per token; tokens that a person changed count
-    `config.edit_weight` times. Of a disliked one, APO-zero as in training: 0.5 for the base, and
-    never below 0, so that no ruin of such replies outweighs the others.
+    Where one reply is better than another, as a correction is than what it corrects, the loss of
+    DPO, log 2 for the base: both may become less likely, if only the worse one does so more. Where
+    a single reply was liked or disliked, that of APO-zero, 0.5 for the base.
     """
-    rows = [
-        tokenise_target(base.renderer, example, config.max_tokens, config.edit_weight)
-        for example in examples
-    ]
 
-    def to_learn(batch: Batch) -> Tensor:
-        log_probs = reply_log_probs(base, batch)
-        weights = batch.weights[:, -log_probs.shape[1] :]
-        return -(weights * log_probs).sum(dim=1) / weights.sum(dim=1)
+    def ratios(replies: Sequence[str | None]) -> list[float | None]:
+        rows = [
+            None if reply is None else tokenise(base.renderer, e.prompt, reply, config.max_tokens)
+            for e, reply in zip(examples, replies, strict=True)
+        ]
+        with pool.use(slot):
+            return _measure(rows, lambda batch: log_ratios(base, pool, batch)[0], base.device)
 
-    def disliked(batch: Batch) -> Tensor:
-        ratios, _ = log_ratios(base, pool, batch)
-        return apo_zero_losses(ratios, config.dpo_beta, torch.zeros_like(ratios, dtype=torch.bool))
-
-    losses: list[float | None] = [None] * len(examples)
-    is_disliked = [example.kind is ExampleKind.UNDESIRABLE for example in examples]
-    with pool.use(slot):
-        for measure, kind in ((to_learn, False), (disliked, True)):
-            chosen = {i: row for i, row in enumerate(rows) if row and is_disliked[i] is kind}
-            measured = _measure(list(chosen.values()), measure, base.device)
-            for i, loss in zip(chosen, measured, strict=True):
-                losses[i] = loss
+    rivals = [_rival(example) for example in examples]
+    judged, others = ratios([example.reply for example in examples]), ratios(rivals)
+    losses: list[float | None] = []
+    for example, rival, own, other in zip(examples, rivals, judged, others, strict=True):
+        if own is None or (rival is not None and other is None):
+            losses.append(None)
+        elif other is not None:
+            chosen, rejected, no_flip = torch.tensor([[own], [other], [0.0]])
+            losses.append(dpo_losses(chosen, rejected, config.dpo_beta, no_flip).item())
+        else:
+            is_liked = torch.tensor([example.kind is not ExampleKind.UNDESIRABLE])
+            losses.append(apo_zero_losses(torch.tensor([own]), config.dpo_beta, is_liked).item())
     return losses
+
+
+def _rival(example: TrainingExample) -> str | None:
+    """The reply that the example's own one is better than."""
+    return example.rejected if example.kind is ExampleKind.DPO else example.revised_from
+
+
+@torch.no_grad()
+def reply_losses(
+    base: BaseModel,
+    pool: AdapterPool,
+    slot: int,
+    examples: Sequence[TrainingExample],
+    max_tokens: int,
+) -> list[float | None]:
+    """The mean nats per token of the replies that the examples are about; None where too long."""
+    rows = [tokenise(base.renderer, e.prompt, e.reply, max_tokens) for e in examples]
+    with pool.use(slot):
+        return _measure(
+            rows, lambda batch: -mean_per_token(reply_log_probs(base, batch), batch), base.device
+        )
 
 
 def _measure(
-    rows: Sequence[TokenisedReply], measure: Callable[[Batch], Tensor], device: torch.device
-) -> list[float]:
+    rows: Sequence[TokenisedReply | None], measure: Callable[[Batch], Tensor], device: torch.device
+) -> list[float | None]:
     """`measure` gives one number per row of a batch."""
-    losses = [0.0] * len(rows)
-    for group in micro_batches([len(row.ids) for row in rows]):
-        batch = collate([rows[i] for i in group], device)
-        for i, loss in zip(group, measure(batch).tolist(), strict=True):
-            losses[i] = loss
-    return losses
+    present = {place: row for place, row in enumerate(rows) if row is not None}
+    places = list(present)
+    values: list[float | None] = [None] * len(rows)
+    for group in micro_batches([len(row.ids) for row in present.values()]):
+        batch = collate([present[places[i]] for i in group], device)
+        for i, value in zip(group, measure(batch).tolist(), strict=True):
+            values[places[i]] = value
+    return values
 
 
 @torch.no_grad()

@@ -105,7 +105,7 @@ class PolicyConfig:
 class GateConfig:
     """Bounds that a candidate must keep. See `scheduler.gate` for what each one guards.
 
-    `max_incumbent_loss_increase` (nats per token) is wide because the rows that neither version
+    `max_incumbent_loss_increase` is wide because the rows that neither version
     has seen are few, and their loss varies by about this much between two fits of the same rows.
     """
 

@@ -8,7 +8,7 @@ from adapters_store.errors import PromptError
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.curation.ifd import Losses
 from feedback.records import Message, TrainingExample
-from scheduler.evaluate import example_losses
+from scheduler.evaluate import reply_losses
 
 # An empty turn: the template's own words are on both sides of the ratio and weigh nothing.
 _NO_PROMPT = (Message("user", ""),)
@@ -23,10 +23,10 @@ def row_losses(
     """
     alone = [replace(each, prompt=_NO_PROMPT) for each in examples]
     try:
-        without = example_losses(base, pool, NO_ADAPTER, alone, max_tokens)
+        without = reply_losses(base, pool, NO_ADAPTER, alone, max_tokens)
     except PromptError:
         return {}
-    prompted = example_losses(base, pool, NO_ADAPTER, examples, max_tokens)
+    prompted = reply_losses(base, pool, NO_ADAPTER, examples, max_tokens)
     return {
         each.id: Losses(*losses)
         for each, losses in zip(examples, zip(prompted, without, strict=True), strict=True)

@@ -22,7 +22,7 @@ from feedback.curation.ranking import rank, to_score
 from feedback.dataset import read as read_dataset
 from feedback.dataset import without
 from feedback.records import Dataset, TrainingExample
-from scheduler.evaluate import drift, example_losses
+from scheduler.evaluate import drift, judgement_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation
@@ -124,7 +124,7 @@ def _measure_held_out(
     judgements = list({(e.prompt, e.reply): e for e in dataset.held_out}.values())
 
     def losses(slot: int) -> list[float | None]:
-        return example_losses(base, pool, slot, judgements, job.training)
+        return judgement_losses(base, pool, slot, judgements, job.training)
 
     rows = [
         (example, before, after)
@@ -155,7 +155,7 @@ def _measure_incumbent(
     if job.incumbent is None or not unseen:
         return set(), None
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
-    losses = example_losses(base, pool, INCUMBENT, unseen, job.training)
+    losses = judgement_losses(base, pool, INCUMBENT, unseen, job.training)
     return {e.id for e in unseen}, _mean([loss for loss in losses if loss is not None])
 
 

@@ -28,7 +28,7 @@ from feedback.curation.fate import LeftOut, Row, kept, tally
 from feedback.curation.ranking import rank, to_score
 from feedback.edits.rule import Rule, apply_all
 from feedback.records import TrainingExample
-from scheduler.evaluate import example_losses
+from scheduler.evaluate import reply_losses
 from scheduler.records import TrainingConfig
 from scheduler.row_losses import row_losses
 from scheduler.trainers.attention import use_grouped_attention
@@ -192,16 +192,21 @@ def trained(
     """One pass through the examples from zero, and the losses afterwards."""
     pool.initialise(SLOT, CONFIG.seed)
     began = time.monotonic()
-    report = fit(base, pool, SLOT, examples, CONFIG, lambda step, steps, loss: None)
+    reports = fit(base, pool, SLOT, examples, (), CONFIG, lambda step, steps, loss: None)
     seconds = time.monotonic() - began
-    return Outcome(len(examples), report.steps, seconds, losses_of(base, pool, SLOT, unseen))
+    return Outcome(
+        rows=len(examples),
+        steps=sum(phase.steps for phase in reports),
+        seconds=seconds,
+        losses=losses_of(base, pool, SLOT, unseen),
+    )
 
 
 def losses_of(
     base: BaseModel, pool: AdapterPool, slot: int, examples: Sequence[TrainingExample]
 ) -> list[float]:
     """The losses of the replies that the persona wants."""
-    losses = example_losses(base, pool, slot, examples, CONFIG.max_tokens)
+    losses = reply_losses(base, pool, slot, examples, CONFIG.max_tokens)
     return [loss for loss in losses if loss is not None]
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlite_utils import Database
@@ -191,18 +192,17 @@ def test_what_was_judged_comes_with_the_turns_involved(log: FeedbackLog) -> None
 def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
     log: FeedbackLog,
 ) -> None:
-    for number, fields in enumerate(
-        (
-            {},
-            {},
-            {"conversation_id": "conversation-2"},
-            {"messages": (Message("user", "Why?"),)},
-            {"status": InteractionStatus.ABORTED},
-            {"user_id": "bob"},
-            {},
-            {},
-        )
-    ):
+    turns: list[dict[str, Any]] = [
+        {},
+        {},
+        {"conversation_id": "conversation-2"},
+        {"messages": (Message("user", "Why?"),)},
+        {"status": InteractionStatus.ABORTED},
+        {"user_id": "bob"},
+        {},
+        {},
+    ]
+    for number, fields in enumerate(turns):
         log.store(make_interaction(f"c{number}", created_at=100.0 + number, **fields))
     log.judge(make_feedback("a", target="c1", value=-1))
     log.judge(make_feedback("b", target="c6", value=1))

@@ -9,7 +9,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.records import TrainingExample
-from scheduler.evaluate import drift, example_losses
+from scheduler.evaluate import drift, judgement_losses, reply_losses
 from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport, fit
 from tests.scheduler.training import make_example, make_thumb
@@ -47,8 +47,8 @@ def test_supervised_training_lowers_the_loss_of_its_replies(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     [report] = fit_slot_1(tiny_base, pool, SUPERVISED)
-    [before] = set(example_losses(tiny_base, pool, 0, SUPERVISED[:1], CONFIG))
-    [after] = set(example_losses(tiny_base, pool, 1, SUPERVISED[:1], CONFIG))
+    [before] = set(reply_losses(tiny_base, pool, 0, SUPERVISED[:1], CONFIG.max_tokens))
+    [after] = set(reply_losses(tiny_base, pool, 1, SUPERVISED[:1], CONFIG.max_tokens))
     assert before is not None and after is not None
     assert after < before - 1
     assert report.loss_after < report.loss_before - 1
@@ -59,8 +59,8 @@ def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: Adapt
     swapped = [make_example(e.prompt[0].content, e.rejected or "", e.chosen) for e in PAIRS]
 
     def margin(slot: int) -> float:
-        chosen = example_losses(tiny_base, pool, slot, PAIRS, CONFIG)
-        rejected = example_losses(tiny_base, pool, slot, swapped, CONFIG)
+        chosen = reply_losses(tiny_base, pool, slot, PAIRS, CONFIG.max_tokens)
+        rejected = reply_losses(tiny_base, pool, slot, swapped, CONFIG.max_tokens)
         return sum((r or 0) - (c or 0) for c, r in zip(chosen, rejected, strict=True)) / 6
 
     assert margin(1) > margin(0) + 0.5
@@ -119,8 +119,8 @@ def test_a_heavier_example_counts_for_more(tiny_base: BaseModel, pool: AdapterPo
     fit_slot_1(
         tiny_base, pool, light, TrainingConfig(batch_size=2, learning_rate=1e-2, max_steps=6)
     )
-    before = example_losses(tiny_base, pool, 0, light, CONFIG)
-    after = example_losses(tiny_base, pool, 1, light, CONFIG)
+    before = reply_losses(tiny_base, pool, 0, light, CONFIG.max_tokens)
+    after = reply_losses(tiny_base, pool, 1, light, CONFIG.max_tokens)
     gains = [(b or 0) - (a or 0) for b, a in zip(before, after, strict=True)]
     assert gains[0] > gains[1]
 
@@ -130,10 +130,8 @@ def test_a_disliked_reply_becomes_less_likely_and_a_liked_one_more(
 ) -> None:
     thumbs, _ = fit_slot_1(tiny_base, pool, [*LIKED, *DISLIKED])
     assert thumbs.loss_after < thumbs.loss_before
-    disliked = example_losses(tiny_base, pool, 1, DISLIKED, CONFIG)
-    assert all(loss is not None and loss < 0.5 for loss in disliked)
-    before, after = (example_losses(tiny_base, pool, slot, LIKED, CONFIG) for slot in (0, 1))
-    assert sum(loss or 0 for loss in after) < sum(loss or 0 for loss in before)
+    losses = judgement_losses(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
+    assert all(loss is not None and loss < 0.5 for loss in losses)
 
 
 def test_likes_alone_are_only_replies_to_learn(tiny_base: BaseModel, pool: AdapterPool) -> None:

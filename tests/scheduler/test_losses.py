@@ -73,7 +73,7 @@ def merged_model(pool: AdapterPool, tiny_model_folder: Path, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def models(merged_model: PreTrainedModel, tiny_model_folder: Path) -> dict[str, PreTrainedModel]:
+def models(merged_model: PreTrainedModel, tiny_model_folder: Path) -> dict[str, Any]:
     """The model with the adapter and the one that it is compared with, as TRL takes them."""
     return {"model": merged_model, "ref_model": load_tiny(tiny_model_folder).model}
 
@@ -98,9 +98,7 @@ def measured_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
     return ratios
 
 
-def dpo_of_trl(
-    base: BaseModel, batch: Batch, models: dict[str, PreTrainedModel], **config: Any
-) -> float:
+def dpo_of_trl(base: BaseModel, batch: Batch, models: dict[str, Any], **config: Any) -> float:
     trainer: Any = DPOTrainer(
         **models,
         args=DPOConfig(**config),
@@ -115,7 +113,7 @@ def dpo_of_trl(
 def test_length_normalised_dpo_equals_trls(
     tiny_base: BaseModel,
     pool: AdapterPool,
-    models: dict[str, PreTrainedModel],
+    models: dict[str, Any],
     quick: dict[str, Any],
 ) -> None:
     batch = two_pairs(tiny_base)
@@ -129,23 +127,24 @@ def test_length_normalised_dpo_equals_trls(
 def test_robust_dpo_equals_trls(
     tiny_base: BaseModel,
     pool: AdapterPool,
-    models: dict[str, PreTrainedModel],
+    models: dict[str, Any],
     quick: dict[str, Any],
 ) -> None:
     batch = two_pairs(tiny_base)
     sums = measured_ratios(tiny_base, pool, batch) * batch.is_reply.sum(dim=1)  # as TRL's robust
-    ours = dpo_losses(*sums.chunk(2), BETA, torch.full((2,), FLIP_RATE)).mean().item()
+    chosen, rejected = sums.chunk(2)
+    ours = dpo_losses(chosen, rejected, BETA, torch.full((2,), FLIP_RATE)).mean().item()
     theirs = dpo_of_trl(
         tiny_base, batch, models, loss_type=["robust"], label_smoothing=FLIP_RATE, **quick
     )
     assert ours == pytest.approx(theirs, abs=1e-5)
-    assert abs(ours - dpo_losses(*sums.chunk(2), BETA, torch.zeros(2)).mean().item()) > 1e-3
+    assert abs(ours - dpo_losses(chosen, rejected, BETA, torch.zeros(2)).mean().item()) > 1e-3
 
 
 def test_unpaired_apo_zero_equals_trls(
     tiny_base: BaseModel,
     pool: AdapterPool,
-    models: dict[str, PreTrainedModel],
+    models: dict[str, Any],
     quick: dict[str, Any],
 ) -> None:
     batch = two_pairs(tiny_base)

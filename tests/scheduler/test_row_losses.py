@@ -6,7 +6,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.errors import PromptError
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import Message
-from scheduler.evaluate import example_losses
+from scheduler.evaluate import reply_losses
 from scheduler.row_losses import row_losses
 from tests.adapters import LORA
 from tests.scheduler.training import make_example
@@ -20,7 +20,7 @@ def test_every_reply_is_measured_with_its_prompt_and_without(tiny_base: BaseMode
     first, second = (losses[each.id] for each in EXAMPLES)
     assert first.without_prompt == pytest.approx(second.without_prompt)
     assert first.with_prompt != pytest.approx(second.with_prompt)
-    [expected] = example_losses(tiny_base, pool, NO_ADAPTER, EXAMPLES[:1], 100)
+    [expected] = reply_losses(tiny_base, pool, NO_ADAPTER, EXAMPLES[:1], 100)
     assert first.with_prompt == pytest.approx(expected)
 
 

@@ -1,0 +1,75 @@
+"""What a judgement that no fit has seen says of an adapter."""
+
+from math import exp, log, log1p
+
+import pytest
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from feedback.records import TrainingExample
+from scheduler.evaluate import judgement_losses, reply_losses
+from scheduler.records import TrainingConfig
+from tests.adapters import LORA, random_adapter
+from tests.scheduler.training import make_example, make_thumb
+
+CONFIG = TrainingConfig(max_tokens=100)
+CORRECTION = make_example("question", "the answer", revised_from="THE ANSWER")
+PAIR = make_example("question", "the answer", "THE ANSWER")
+LIKED = make_thumb("question", "the answer", is_liked=True)
+DISLIKED = make_thumb("question", "the answer", is_liked=False)
+REJECTED = make_thumb("question", "THE ANSWER", is_liked=True)
+
+
+@pytest.fixture
+def pool(tiny_base: BaseModel) -> AdapterPool:
+    """Slot 1 holds an adapter that changes replies."""
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    return pool
+
+
+def gain(base: BaseModel, pool: AdapterPool, example: TrainingExample) -> float:
+    """By how many nats per token slot 1 makes the reply likelier than the base does."""
+    [before], [after] = (reply_losses(base, pool, slot, [example], 100) for slot in (0, 1))
+    assert before is not None and after is not None
+    return before - after
+
+
+def test_the_base_agrees_with_no_judgement_and_disagrees_with_none(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    losses = judgement_losses(tiny_base, pool, 0, [CORRECTION, PAIR, LIKED, DISLIKED], CONFIG)
+    assert losses == pytest.approx([log(2), log(2), 0.5, 0.5])
+
+
+@pytest.mark.parametrize("judged", [CORRECTION, PAIR])
+def test_a_correction_counts_as_a_choice_between_two_replies(
+    tiny_base: BaseModel, pool: AdapterPool, judged: TrainingExample
+) -> None:
+    margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
+    [loss] = judgement_losses(tiny_base, pool, 1, [judged], CONFIG)
+    assert loss == pytest.approx(log1p(exp(-CONFIG.dpo_beta * margin)), abs=1e-3)
+    assert loss != pytest.approx(log(2), abs=1e-2)
+
+
+def test_thumbs_have_the_losses_that_training_lowers(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    [liked, disliked] = judgement_losses(tiny_base, pool, 1, [LIKED, DISLIKED], CONFIG)
+    share = 1 / (1 + exp(CONFIG.dpo_beta * gain(tiny_base, pool, LIKED)))
+    assert liked == pytest.approx(share, abs=1e-3)
+    assert disliked == pytest.approx(1 - share, abs=1e-3)
+
+
+def test_losses_come_in_the_order_of_their_examples(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    long = make_example("question", "the answer", "x" * 150)
+    too_long = make_thumb("x" * 150, "reply", is_liked=False)
+    cut = make_example("x" * 150, "the answer", revised_from="THE ANSWER")
+    mixed = [DISLIKED, CORRECTION, too_long, long, cut, LIKED]
+    alone = [judgement_losses(tiny_base, pool, 1, [each], CONFIG)[0] for each in mixed]
+    together = judgement_losses(tiny_base, pool, 1, mixed, CONFIG)
+    assert [loss is None for loss in together] == [False, False, True, False, True, False]
+    for one, other in zip(together, alone, strict=True):
+        assert one is None or one == pytest.approx(other, abs=1e-3)
