@@ -16,5 +16,7 @@ def _why(judgement: Feedback) -> str:
     if judgement.value is None and not holds_reply:
         return "A comment alone is remembered as a note and trains nothing."
     if judgement.value == -1 and not holds_reply:
-        return "Another judgement says what is better, or it is nearly the reply that is wanted."
+        return (
+            "A dislike adds nothing where the reply is nearly a wanted one or has lost to another."
+        )
     return "A newer judgement of the same prompt overrules it, or there is no reply to learn."
