@@ -8,7 +8,8 @@
 .PHONY: help setup serve demo doctor test test-setup bench format clean
 
 RUN := .venv/bin
-PYTEST_ARGS ?=
+# Two at a time: more would share two cores. The real model's threads want them for themselves.
+PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR $(RUN)/python -m pytest
 
 ifdef PORT
 export LORALEI_PORT := $(PORT)
@@ -41,7 +42,8 @@ test: test-setup  ## Run every check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	env -u LORALEI_PORT -u LORALEI_DATA_DIR $(RUN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) -m "not real_model" -n 2 --dist worksteal
+	$(PYTEST) -m real_model
 
 bench: test-setup  ## Run the benchmarks on the real model
 	@for script in tests/benchmarks/bench_*.py; do \
