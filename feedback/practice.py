@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from feedback.curate import example_id
+from feedback.edit_distance import normalised_edit_distance
 from feedback.edits.rule import Rule, apply_all
 from feedback.records import ExampleKind, Message, TrainingExample
 
@@ -23,20 +24,21 @@ def practice_examples(
     exchanges: Sequence[tuple[str, str]],
     count: int,
 ) -> tuple[TrainingExample, ...]:
-    """At most `count` examples: replies changed so that every rule holds.
+    """At most `count` examples: replies changed so that every rule holds, the most changed first.
 
     `exchanges` are prompts with what the base replies; a sentence that its end cuts off is left
-    out. Replies that the rules cannot change, or leave as they are, are passed over.
+    out. Replies that the rules cannot change, or leave as they are, are passed over. Where much
+    changes there is much to learn: of "lower case", more from names than from common words.
     """
-    made: list[TrainingExample] = []
+    made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
-        if len(made) >= count:
-            break
         original = _UNFINISHED.sub("", reply.strip())
         changed = apply_all(rules, original)
         if changed is not None and changed != original:
-            made.append(_example(user_id, prompt, original, changed))
-    return tuple(made)
+            share = normalised_edit_distance(changed, original)
+            made.append((share, _example(user_id, prompt, original, changed)))
+    made.sort(key=lambda each: each[0], reverse=True)
+    return tuple(example for _, example in made[:count])
 
 
 def _example(user_id: str, prompt: str, original: str, changed: str) -> TrainingExample:

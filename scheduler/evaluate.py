@@ -1,6 +1,7 @@
 """Measures adapters: agreement with judgements, drift from the base. Decides nothing."""
 
 from collections.abc import Callable, Sequence
+from math import log
 
 import torch
 from torch import Tensor
@@ -31,8 +32,8 @@ def judgement_losses(
     """How little a slot agrees with each judgement; None where a reply is too long.
 
     Where one reply is better than another, as a correction is than what it corrects, the loss of
-    DPO, log 2 for the base: both may become less likely, if only the worse one does so more. Where
-    a single reply was liked or disliked, that of APO-zero, 0.5 for the base.
+    DPO: both may become less likely, if only the worse one does so more. Where a single reply was
+    liked or disliked, that of APO-zero.
     """
 
     def ratios(replies: Sequence[str | None]) -> list[float | None]:
@@ -56,6 +57,11 @@ def judgement_losses(
             is_liked = torch.tensor([example.kind is not ExampleKind.UNDESIRABLE])
             losses.append(apo_zero_losses(torch.tensor([own]), config.dpo_beta, is_liked).item())
     return losses
+
+
+def indifferent_loss(example: TrainingExample) -> float:
+    """The `judgement_losses` of the base, and of any slot that changes nothing."""
+    return 0.5 if _rival(example) is None else log(2)
 
 
 def _rival(example: TrainingExample) -> str | None:

@@ -73,7 +73,7 @@ class TrainingConfig:
     """
 
     seed: int = 0
-    practice_until: int = 8
+    practice_until: int = 12
     batch_size: int = 1
     max_tokens: int = 1024
     learning_rate: float = 1.2e-3

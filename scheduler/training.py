@@ -15,14 +15,14 @@ from safetensors.torch import load_file, save_file
 
 from adapters_store.base_model import BaseModel, load_base_model
 from adapters_store.files import WEIGHTS_FILE
-from adapters_store.lora import NO_ADAPTER, AdapterPool
+from adapters_store.lora import AdapterPool
 from adapters_store.peft_config import write_peft_config
 from feedback.curation.fate import LeftOut
 from feedback.curation.ranking import rank, to_score
 from feedback.dataset import read as read_dataset
 from feedback.dataset import without
 from feedback.records import Dataset, TrainingExample
-from scheduler.evaluate import drift, judgement_losses
+from scheduler.evaluate import drift, indifferent_loss, judgement_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation
@@ -122,16 +122,11 @@ def _measure_held_out(
 ) -> HeldOutReport:
     # A correction can make a supervised row and a pair: it is one judgement all the same.
     judgements = list({(e.prompt, e.reply): e for e in dataset.held_out}.values())
-
-    def losses(slot: int) -> list[float | None]:
-        return judgement_losses(base, pool, slot, judgements, job.training)
-
+    losses = judgement_losses(base, pool, CANDIDATE, judgements, job.training)
     rows = [
-        (example, before, after)
-        for example, before, after in zip(
-            judgements, losses(NO_ADAPTER), losses(CANDIDATE), strict=True
-        )
-        if before is not None and after is not None
+        (example, indifferent_loss(example), after)
+        for example, after in zip(judgements, losses, strict=True)
+        if after is not None
     ]
     if not rows:
         return HeldOutReport()

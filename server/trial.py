@@ -20,7 +20,7 @@ _ASKER = "trial"  # shares the rows with the users as if it were one more
 class EngineReplier:
     """Greedy replies through the engine, among everybody's: a `scheduler.base_replies.Replier`.
 
-    At most half of the engine's rows are asked for at once.
+    A quarter of the engine's rows stays free for the users.
     """
 
     def __init__(self, engine: Engine, files: AdapterFiles) -> None:
@@ -52,7 +52,7 @@ class EngineReplier:
         max_tokens: int,
         is_cancelled: Callable[[], bool],
     ) -> list[str]:
-        rows = asyncio.Semaphore(max(1, self._engine.config.max_batch_size // 2))
+        rows = asyncio.Semaphore(max(1, self._engine.config.max_batch_size * 3 // 4))
 
         async def ask(prompt: str) -> str:
             async with rows:

@@ -1,4 +1,8 @@
-"""The gradients of one step of each phase, in micro-batches. Each function returns its loss."""
+"""The gradients of one step of each phase, in micro-batches. Each function returns its mean loss.
+
+Rows whose loss is no higher than `enough` make none: while others are still learned, they would be
+learned by heart. Where no row needs learning there is no backward pass and no gradient at all.
+"""
 
 from collections.abc import Sequence
 
@@ -14,7 +18,7 @@ from scheduler.trainers.losses import (
     kl_from_base,
     log_ratios,
     reply_log_probs,
-    supervised_loss,
+    supervised_losses,
 )
 from scheduler.trainers.rows import Pair, Thumb
 
@@ -29,21 +33,27 @@ def thumbs_backward(
     weights: tuple[float, float],
     kept: Sequence[TokenisedReply],
     config: TrainingConfig,
+    enough: float,
 ) -> float:
     """Gradients of APO-zero, weighed as (liked, disliked), plus the drift on kept replies.
 
-    Returns the mean of APO-zero, unweighed. Dislikes alone name nothing to move towards: without
+    Returns APO-zero, unweighed. Dislikes alone name nothing to move towards: without
     the second term all text would become less likely, not just what was disliked.
     """
-    loss = 0.0
+    loss, is_learned = 0.0, True
     for group in micro_batches([len(thumb.reply.ids) for thumb in thumbs]):
         batch = collate([thumbs[i].reply for i in group], base.device)
         is_liked = torch.tensor([thumbs[i].is_desirable for i in group], device=base.device)
         ratios, _ = log_ratios(base, pool, batch)
         losses = apo_zero_losses(ratios, config.dpo_beta, is_liked)
-        weighed = torch.where(is_liked, *weights) * losses
-        (weighed.sum() / len(thumbs)).backward()  # type: ignore[no-untyped-call]
         loss += losses.sum().item() / len(thumbs)
+        needed = losses > enough
+        if needed.any():
+            is_learned = False
+            weighed = needed * torch.where(is_liked, *weights) * losses
+            (weighed.sum() / len(thumbs)).backward()  # type: ignore[no-untyped-call]
+    if is_learned:
+        return loss
     total = sum(row.reply_tokens for row in kept)
     for group in micro_batches([len(row.ids) for row in kept]):
         share = sum(kept[i].reply_tokens for i in group) / total
@@ -52,20 +62,27 @@ def thumbs_backward(
     return loss
 
 
-def supervised_backward(base: BaseModel, rows: Sequence[TokenisedReply]) -> float:
-    """Gradients of the weighted mean negative log-likelihood per reply token; returns it."""
+def supervised_backward(base: BaseModel, rows: Sequence[TokenisedReply], enough: float) -> float:
+    """Gradients of the weighted mean negative log-likelihood per reply token."""
     total = sum(sum(row.weights) for row in rows)
     loss = 0.0
     for group in micro_batches([len(row.ids) for row in rows]):
         batch = collate([rows[i] for i in group], base.device)
-        part = supervised_loss(reply_log_probs(base, batch), batch) / total
-        part.backward()  # type: ignore[no-untyped-call]
-        loss += part.item()
+        losses, weights = supervised_losses(reply_log_probs(base, batch), batch)
+        shares = weights / total
+        loss += (shares * losses).sum().item()
+        needed = losses > enough
+        if needed.any():
+            (needed * shares * losses).sum().backward()  # type: ignore[no-untyped-call]
     return loss
 
 
 def preference_backward(
-    base: BaseModel, pool: AdapterPool, pairs: Sequence[Pair], config: TrainingConfig
+    base: BaseModel,
+    pool: AdapterPool,
+    pairs: Sequence[Pair],
+    config: TrainingConfig,
+    enough: float,
 ) -> float:
     """Gradients of DPO on the pairs plus supervision on their chosen replies; returns DPO's loss.
 
@@ -79,10 +96,10 @@ def preference_backward(
         flip_rates = torch.tensor([pairs[i].flip_rate for i in group], device=base.device)
         ratios, log_probs = log_ratios(base, pool, collate(rows, base.device))
         chosen, rejected = ratios.chunk(2)
-        preference = dpo_losses(chosen, rejected, config.dpo_beta, flip_rates).mean()
-        likelihood = log_probs[: len(group)].mean()
-        share = len(group) / len(pairs)
-        total = (preference - config.dpo_sft_weight * likelihood) * share
-        total.backward()  # type: ignore[no-untyped-call]
-        loss += preference.item() * share
+        losses = dpo_losses(chosen, rejected, config.dpo_beta, flip_rates)
+        loss += losses.sum().item() / len(pairs)
+        needed = losses > enough
+        if needed.any():
+            total = needed * (losses - config.dpo_sft_weight * log_probs[: len(group)])
+            (total.sum() / len(pairs)).backward()  # type: ignore[no-untyped-call]
     return loss

@@ -86,15 +86,15 @@ def _phases(
 
     def thumbs(chosen: Sequence[int]) -> float:
         beside = list(islice(kept, len(chosen)))
-        return thumbs_backward(
-            base, pool, [rows.thumbs[i] for i in chosen], weights, beside, config
-        )
+        taken = [rows.thumbs[i] for i in chosen]
+        return thumbs_backward(base, pool, taken, weights, beside, config, THUMBS_STOP_LOSS)
 
     def supervised(chosen: Sequence[int]) -> float:
-        return supervised_backward(base, [rows.replies[i] for i in chosen])
+        return supervised_backward(base, [rows.replies[i] for i in chosen], config.sft_stop_loss)
 
     def preference(chosen: Sequence[int]) -> float:
-        return preference_backward(base, pool, [rows.pairs[i] for i in chosen], config)
+        taken = [rows.pairs[i] for i in chosen]
+        return preference_backward(base, pool, taken, config, config.dpo_stop_loss)
 
     rate, preference_rate = config.learning_rate, config.dpo_learning_rate
     return (
@@ -141,16 +141,18 @@ def _optimise(
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, step / config.warmup_steps)
         losses.append(phase.backward(chosen))
-        torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
-        optimiser.step()
-        optimiser.zero_grad()
-        recent.append([weight.detach()[slot].clone() for weight in (*a, *b)])
+        if a[0].grad is not None:
+            torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
+            optimiser.step()
+            optimiser.zero_grad()
+            recent.append([weight.detach()[slot].clone() for weight in (*a, *b)])
         report(step, steps, losses[-1])
         if step >= per_pass and max(losses[-per_pass:]) <= phase.stop_loss:
             break
-    with torch.no_grad():
-        for i, weight in enumerate((*a, *b)):
-            weight[slot].copy_(torch.stack([step[i] for step in recent]).mean(dim=0))
+    if recent:
+        with torch.no_grad():
+            for i, weight in enumerate((*a, *b)):
+                weight[slot].copy_(torch.stack([step[i] for step in recent]).mean(dim=0))
     return PhaseReport(phase.name, _mean(losses[:per_pass]), _mean(losses[-per_pass:]), len(losses))
 
 

@@ -90,10 +90,12 @@ def _reply_distributions(base: BaseModel, batch: Batch) -> Tensor:
     return F.log_softmax(logits[batch.is_reply[:, -logits.shape[1] :]].float(), dim=-1)
 
 
-def supervised_loss(log_probs: Tensor, batch: Batch) -> Tensor:
-    """Weighted sum of the negative log-likelihood of the reply tokens: -sum w log p."""
+def supervised_losses(log_probs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Weighted mean negative log-likelihood of each row's reply tokens, -sum w log p / sum w, and
+    the sum of its weights, both [rows]."""
     weights = batch.weights[:, batch.ids.shape[1] - log_probs.shape[1] :]
-    return -(weights * log_probs).sum()
+    totals = weights.sum(dim=1)
+    return -(weights * log_probs).sum(dim=1) / totals, totals
 
 
 def mean_per_token(log_probs: Tensor, batch: Batch) -> Tensor:

@@ -34,6 +34,12 @@ def test_the_rule_behind_the_corrections_is_practised_on_other_replies() -> None
     assert (first.user_id, first.source) == ("ann", PRACTICE)
 
 
+def test_replies_that_the_rules_change_most_come_first() -> None:
+    names = ("Name three friends.", "Ann, Ben, Eve.")
+    [first, *_] = practice_examples("ann", LOWER_CASE, [*REPLIES, names], 8)
+    assert first.chosen == "ann, ben, eve."
+
+
 def test_a_sentence_that_was_cut_off_is_left_out() -> None:
     [_, second] = practice_examples("ann", LOWER_CASE, REPLIES, 8)
     assert second.chosen == "cross the wide end over."

@@ -7,7 +7,7 @@ import pytest
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
-from scheduler.evaluate import judgement_losses, reply_losses
+from scheduler.evaluate import indifferent_loss, judgement_losses, reply_losses
 from scheduler.records import TrainingConfig
 from tests.adapters import LORA, random_adapter
 from tests.scheduler.training import make_example, make_thumb
@@ -38,8 +38,10 @@ def gain(base: BaseModel, pool: AdapterPool, example: TrainingExample) -> float:
 def test_the_base_agrees_with_no_judgement_and_disagrees_with_none(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    losses = judgement_losses(tiny_base, pool, 0, [CORRECTION, PAIR, LIKED, DISLIKED], CONFIG)
+    judgements = [CORRECTION, PAIR, LIKED, DISLIKED]
+    losses = judgement_losses(tiny_base, pool, 0, judgements, CONFIG)
     assert losses == pytest.approx([log(2), log(2), 0.5, 0.5])
+    assert [indifferent_loss(each) for each in judgements] == pytest.approx(losses)
 
 
 @pytest.mark.parametrize("judged", [CORRECTION, PAIR])

@@ -55,7 +55,7 @@ def test_supervised_training_lowers_the_loss_of_its_replies(
 
 
 def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    fit_slot_1(tiny_base, pool, PAIRS, replace(CONFIG, dpo_stop_loss=0.1))
+    fit_slot_1(tiny_base, pool, PAIRS, replace(CONFIG, dpo_stop_loss=0.1, max_steps=60))
     swapped = [make_example(e.prompt[0].content, e.rejected or "", e.chosen) for e in PAIRS]
 
     def margin(slot: int) -> float:
@@ -63,7 +63,7 @@ def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: Adapt
         rejected = reply_losses(tiny_base, pool, slot, swapped, CONFIG.max_tokens)
         return sum((r or 0) - (c or 0) for c, r in zip(chosen, rejected, strict=True)) / 6
 
-    assert margin(1) > margin(0) + 0.5
+    assert margin(1) > margin(0) + 0.4
 
 
 def test_the_same_seed_gives_the_same_bytes(tiny_base: BaseModel, pool: AdapterPool) -> None:
@@ -90,6 +90,29 @@ def test_training_stops_at_the_wanted_loss(tiny_base: BaseModel, pool: AdapterPo
     [report] = fit_slot_1(tiny_base, pool, SUPERVISED, replace(CONFIG, sft_stop_loss=wanted))
     assert report.steps < whole.steps
     assert report.loss_after <= wanted
+
+
+def test_a_row_that_is_learned_is_left_alone(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    learned = replace(CONFIG, sft_stop_loss=1e9, dpo_stop_loss=1e9)
+    pool.initialise(1, CONFIG.seed)
+    untouched = weights(pool)
+    fit_slot_1(tiny_base, pool, [*SUPERVISED, *PAIRS], learned)
+    assert weights(pool) == untouched
+
+
+def test_learned_rows_do_not_change_what_the_others_teach(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    new = make_example("another question", "x" * 40)
+    [report] = fit_slot_1(tiny_base, pool, SUPERVISED)
+    bound = report.loss_after * 1.5
+    config = replace(CONFIG, batch_size=7, max_steps=1, min_passes=1, sft_stop_loss=bound)
+    start = pool.read(1, torch.float32)
+    fit(tiny_base, pool, 1, [*SUPERVISED, new], [], config, lambda step, steps, loss: None)
+    together = weights(pool)
+    pool.load(1, start)
+    fit(tiny_base, pool, 1, [new], [], config, lambda step, steps, loss: None)
+    assert weights(pool) == together
 
 
 def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -> None:

@@ -163,7 +163,7 @@ def test_a_small_dataset_is_filled_up_with_practice(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     *practice, corrected = world.trainer.datasets[0].train
-    assert [each.source for each in practice] == ["practice"] * 7
+    assert [each.source for each in practice] == ["practice"] * 11
     assert {each.chosen for each in practice} == {"a sensible reply. it has two sentences."}
     assert corrected.source == "correction"
 
@@ -172,7 +172,7 @@ def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     assert world.train("ann").reason == "nothing new since v1"
-    assert len(world.active("ann").example_ids) == 8
+    assert len(world.active("ann").example_ids) == 12
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
 
 
