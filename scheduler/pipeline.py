@@ -204,7 +204,7 @@ class Pipeline:
             sentences = tuple(each.sentence for each in rules)
             self._settle(Fit(run, dataset, sentences, result, verdict, active, fates))
         except TrainingFailedError as error:
-            self._end(run, RunStatus.FAILED, str(error), dataset, fates)
+            self._end(run, RunStatus.FAILED, str(error), dataset, fates, error.device_seconds)
         except AdapterInvalidError as error:
             reason = f"the trained adapter is unusable: {error}"
             self._end(run, RunStatus.FAILED, reason, dataset, fates)
@@ -298,6 +298,7 @@ class Pipeline:
         reason: str,
         dataset: Dataset | None = None,
         fates: Sequence[Fate] = (),
+        device_seconds: float = 0.0,
     ) -> None:
         self._runs.finish(
             run.id,
@@ -306,4 +307,5 @@ class Pipeline:
             at=self._clock(),
             dataset_hash=None if dataset is None else dataset.content_hash,
             report={} if dataset is None else {"curation": curation_report(fates)},
+            usage={"device_seconds": round(device_seconds, 2)} if device_seconds else {},
         )

@@ -250,6 +250,7 @@ def test_a_crashed_child_fails_its_run_and_the_version_in_use_stays(server: Serv
     run = server.end_of(server.service.request("ann", by="admin"))
     assert run.status is RunStatus.FAILED
     assert "ran out of memory" in run.reason
+    assert run.usage["device_seconds"] > 0
     assert server.world.active("ann").number == 1
 
 
@@ -271,6 +272,7 @@ def test_a_cancelled_run_ends_within_moments(server: Server) -> None:
     server.service.cancel(run.id)
     ended = server.end_of(run)
     assert (ended.status, ended.reason) == (RunStatus.CANCELLED, "cancelled during the run")
+    assert ended.usage["device_seconds"] > 0
 
 
 def test_an_unknown_run_cannot_be_cancelled(server: Server) -> None:

@@ -61,8 +61,8 @@ def put_version_to_use(
     staged = stores.files.stage()
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
     published = stores.files.publish(staged)
-    changes = {"folder": published.folder, "example_ids": rows, "report": report or {}}
-    stores.registry.register(replace(imported, number=2, **changes))
+    version = replace(imported, number=2, folder=published.folder, example_ids=rows)
+    stores.registry.register(replace(version, report=report or {}))
     with live.admin() as admin:
         path = f"/v1/admin/adapters/{person.id}/promote"
         admin.post(path, json={"version": 2}).raise_for_status()
