@@ -87,12 +87,7 @@ class Registry:
         """
         with self._database.atomic():
             actual = self._pointer(user_id)
-            if actual != expected:
-                raise AdapterConflictError(
-                    f"{_label(actual)} is in use, not {_label(expected)}",
-                    expected=expected,
-                    actual=actual,
-                )
+            _check(expected, actual)
             if number is not None:
                 self.version(user_id, number)
             if number == actual:
@@ -103,10 +98,13 @@ class Registry:
             self._move(promotion, undoes=None)
         return promotion
 
-    def roll_back(self, user_id: str, *, by: str, at: float, reason: str) -> Promotion:
+    def roll_back(
+        self, user_id: str, *, by: str, at: float, reason: str, expected: int | None = None
+    ) -> Promotion:
         """Undo the newest promotion that is not undone yet; again and again ends at the base.
 
-        Raises `AdapterNotFoundError` where nothing is left to undo.
+        Raises `AdapterNotFoundError` where nothing is left to undo, and `AdapterConflictError`
+        where another version than `expected` is in use; None expects nothing.
         """
         with self._database.atomic():
             rows = self._database.query(
@@ -120,6 +118,8 @@ class Registry:
             if undone is None:
                 raise AdapterNotFoundError("there is no promotion to roll back")
             pointer = self._pointer(user_id)
+            if expected is not None:
+                _check(expected, pointer)
             promotion = Promotion(user_id, pointer, undone["from_number"], by, at, reason)
             self._move(promotion, undoes=undone["id"])
         return promotion
@@ -130,6 +130,27 @@ class Registry:
             "SELECT * FROM adapter_promotions WHERE user_id = ? ORDER BY id DESC", [user_id]
         )
         return [row_to_promotion(row) for row in rows]
+
+    def rolled_back(self, user_id: str) -> list[AdapterVersion]:
+        """The versions that a rollback took out of use and nothing put back, newest first."""
+        rows = self._database.query(
+            "SELECT * FROM adapter_versions AS v WHERE user_id = ? AND EXISTS ("
+            "SELECT 1 FROM adapter_promotions AS r WHERE r.user_id = v.user_id"
+            " AND r.from_number = v.number AND r.undoes IS NOT NULL AND NOT EXISTS ("
+            "SELECT 1 FROM adapter_promotions AS p WHERE p.user_id = v.user_id"
+            " AND p.to_number = v.number AND p.id > r.id)) ORDER BY number DESC",
+            [user_id],
+        )
+        return [row_to_version(row) for row in rows]
+
+    def last_rollback_at(self, user_id: str) -> float | None:
+        """When this user was last rolled back, None where that never was."""
+        (row,) = self._database.query(
+            "SELECT max(at) AS at FROM adapter_promotions WHERE user_id = ? AND undoes IS NOT NULL",
+            [user_id],
+        )
+        at: float | None = row["at"]
+        return at
 
     def is_frozen(self, user_id: str) -> bool:
         """Whether this user's adapter must not be trained."""
@@ -194,6 +215,13 @@ class Registry:
             "INSERT INTO adapter_pointers (user_id, number) VALUES (?, ?)"
             " ON CONFLICT (user_id) DO UPDATE SET number = excluded.number",
             [promotion.user_id, promotion.to_number],
+        )
+
+
+def _check(expected: int | None, actual: int | None) -> None:
+    if actual != expected:
+        raise AdapterConflictError(
+            f"{_label(actual)} is in use, not {_label(expected)}", expected=expected, actual=actual
         )
 
 

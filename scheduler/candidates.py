@@ -22,9 +22,14 @@ class Candidates:
         verdict = self._runs.last_verdict(user_id)
         # A run reads the judgements when it starts; later ones, also during the run, are new.
         seen_until = 0.0 if verdict is None else verdict.started_at or verdict.created_at
+        rolled_back_at = self._registry.last_rollback_at(user_id)
+        since_rollback = None
+        if rolled_back_at is not None and rolled_back_at > seen_until:
+            since_rollback = self._log.judgements_since(user_id, rolled_back_at)
         return Candidate(
             user_id=user_id,
             new_judgements=self._log.judgements_since(user_id, seen_until),
+            since_rollback=since_rollback,
             last_run_at=None if last is None else last.finished_at,
             last_run_status=None if last is None else last.status,
             runs_today=self._runs.runs_since(user_id, now - _DAY),

@@ -147,6 +147,10 @@ class Pipeline:
         if active is not None and incumbent is not None and self._is_same_fit(active, dataset):
             reason = f"nothing new since {active.label}"
             return self._end(run, RunStatus.REFUSED, reason, dataset, fates)
+        for version in self._registry.rolled_back(run.user_id):
+            if self._fits(version) and self._is_same_fit(version, dataset):
+                reason = f"nothing new since {version.label}, which was rolled back"
+                return self._end(run, RunStatus.REFUSED, reason, dataset, fates)
         self._fit(run, fates, dataset, rules, active, incumbent, is_cancelled)
 
     def _fates(self, user_id: str) -> tuple[Fate, ...]:
@@ -156,8 +160,7 @@ class Pipeline:
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
         """Return the folder of the version in use, None when there is nothing to compare with."""
-        ours = self._config.base_revision, self._config.lora
-        if active is None or (active.base_revision, active.lora) != ours:
+        if active is None or not self._fits(active):
             return None
         try:
             return self._files.open(active)
@@ -166,8 +169,12 @@ class Pipeline:
             _log.error("training without the version in use (%s): %s", active.label, error)
             return None
 
-    def _is_same_fit(self, active: AdapterVersion, dataset: Dataset) -> bool:
-        fitted = active.dataset_hash, active.seed
+    def _fits(self, version: AdapterVersion) -> bool:
+        ours = self._config.base_revision, self._config.lora
+        return (version.base_revision, version.lora) == ours
+
+    def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
+        fitted = version.dataset_hash, version.seed
         return fitted == (dataset.content_hash, self._config.training.seed)
 
     def _fit(
@@ -197,7 +204,7 @@ class Pipeline:
             sentences = tuple(each.sentence for each in rules)
             self._settle(Fit(run, dataset, sentences, result, verdict, active, fates))
         except TrainingFailedError as error:
-            self._end(run, RunStatus.FAILED, str(error), dataset, fates)
+            self._end(run, RunStatus.FAILED, str(error), dataset, fates, error.device_seconds)
         except AdapterInvalidError as error:
             reason = f"the trained adapter is unusable: {error}"
             self._end(run, RunStatus.FAILED, reason, dataset, fates)
@@ -291,6 +298,7 @@ class Pipeline:
         reason: str,
         dataset: Dataset | None = None,
         fates: Sequence[Fate] = (),
+        device_seconds: float = 0.0,
     ) -> None:
         self._runs.finish(
             run.id,
@@ -299,4 +307,5 @@ class Pipeline:
             at=self._clock(),
             dataset_hash=None if dataset is None else dataset.content_hash,
             report={} if dataset is None else {"curation": curation_report(fates)},
+            usage={"device_seconds": round(device_seconds, 2)} if device_seconds else {},
         )

@@ -15,13 +15,15 @@ FAILED_COOLDOWN_FACTOR = 6
 class Candidate:
     """What decides whether one user is due.
 
-    `new_judgements` were made since the last run that looked at the data and ended with a verdict.
+    `new_judgements` were made since the last run that looked at the data and ended with a verdict,
+    `since_rollback` of them after the user was rolled back; None where that was not since then.
     `last_run_at` is when the last run of any kind ended; `runs_today` counts the scheduled runs of
     the last 24 hours.
     """
 
     user_id: str
     new_judgements: int
+    since_rollback: int | None
     last_run_at: float | None
     last_run_status: RunStatus | None
     runs_today: int
@@ -44,8 +46,13 @@ def is_due(candidate: Candidate, config: PolicyConfig, now: float) -> Decision:
     if candidate.has_open_run:
         return Decision(False, "a run is already open")
     judgements = _count(candidate.new_judgements, "new judgement")
-    if candidate.new_judgements < max(1, config.min_new_judgements):
+    needed = max(1, config.min_new_judgements)
+    if candidate.new_judgements < needed:
         return Decision(False, f"{judgements}; training starts at {config.min_new_judgements}")
+    # What was learned last made replies worse, so nearly the same must not be learned at once.
+    if candidate.since_rollback is not None and candidate.since_rollback < needed:
+        since = f"{candidate.since_rollback} of them since the rollback"
+        return Decision(False, f"{judgements}, {since}; training starts at {needed} since then")
     wait = _cooldown_left(candidate, config, now)
     if wait > 0:
         failed = " after a failure" if candidate.last_run_status is RunStatus.FAILED else ""

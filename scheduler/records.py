@@ -121,11 +121,13 @@ class ScheduleConfig:
 
     At the nightly times one new judgement is enough. An interval of 0 and an empty `nightly` turn
     that kind off. `nightly` has five fields in the server's time zone; name days of the week
-    (`sun`), because 0 means Monday here.
+    (`sun`), because 0 means Monday here. With `watch`, versions that are in use without proof are
+    looked at then, too, and rolled back where their replies are judged worse than those before.
     """
 
     interval: float = 60.0
     nightly: str = "0 3 * * *"
+    watch: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,8 @@ class Runner:
             # False when it was cancelled or erased since it was read.
             if self._runs.start(run.id, self._clock()):
                 self._pipeline.run(run, lambda: self._must_end(run))
-        except TrainingCancelledError:
-            self._end_early(run)
+        except TrainingCancelledError as error:
+            self._end_early(run, error.device_seconds)
         except Exception as error:
             _log.exception("training run %s failed unexpectedly", run.id)
             self._fail(run, f"unexpected error: {type(error).__name__}: {error}"[:500])
@@ -113,10 +113,15 @@ class Runner:
     def _must_end(self, run: TrainingRun) -> bool:
         return self._is_stopping.is_set() or self._runs.is_cancel_requested(run.id)
 
-    def _end_early(self, run: TrainingRun) -> None:
+    def _end_early(self, run: TrainingRun, device_seconds: float) -> None:
         if self._runs.is_cancel_requested(run.id):
-            reason = "cancelled during the run"
-            self._runs.finish(run.id, RunStatus.CANCELLED, reason, at=self._clock())
+            self._runs.finish(
+                run.id,
+                RunStatus.CANCELLED,
+                "cancelled during the run",
+                at=self._clock(),
+                usage={"device_seconds": round(device_seconds, 2)},
+            )
         else:
             self._runs.requeue(run.id, "the server stopped; this run starts again with it")
 

@@ -180,6 +180,14 @@ class RunStore:
         )
         return int(next(rows)["n"])
 
+    def device_seconds(self, user_id: str) -> float:
+        """Return how long all the user's runs together used the device, as far as measured."""
+        (row,) = self._database.query(
+            "SELECT total(usage ->> '$.device_seconds') AS seconds FROM runs WHERE user_id = ?",
+            [user_id],
+        )
+        return round(float(row["seconds"]), 2)
+
     def count_by_status(self) -> dict[str, int]:
         """Count all runs, by status; a status that no run has is left out."""
         rows = self._database.query("SELECT status, count(*) AS n FROM runs GROUP BY status")

@@ -1,5 +1,7 @@
 """When training happens: asks at set times who is due, and queues their runs.
 
+Before it asks, it has the watcher roll back what made replies worse.
+
 The only file that knows APScheduler. Nothing that must survive a restart lives here: the queue is
 the table of runs, and who is due is computed from the stores.
 """
@@ -19,6 +21,7 @@ from scheduler.policy import Candidate, Decision
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
 from scheduler.runner import Runner
 from scheduler.runs import REQUESTED, SCHEDULED, RunStore
+from scheduler.watcher import Watcher
 
 _OURSELVES = "scheduler"
 
@@ -38,6 +41,7 @@ class SchedulerService:
         *,
         candidates: Candidates,
         runs: RunStore,
+        watcher: Watcher,
         pipeline: Pipeline,
         policy_config: PolicyConfig,
         schedule: ScheduleConfig,
@@ -46,8 +50,10 @@ class SchedulerService:
         """Raises `ValueError` when the nightly cron line is not one."""
         self._candidates = candidates
         self._runs = runs
+        self._watcher = watcher
         self._pipeline = pipeline
         self._policy = policy_config
+        self._watches = schedule.watch
         self._clock = clock
         # A server that trains on request only does not keep memory and a process for it.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
@@ -112,6 +118,8 @@ class SchedulerService:
         return self._queue_due(replace(self._policy, min_new_judgements=1))
 
     def _queue_due(self, config: PolicyConfig) -> list[TrainingRun]:
+        if self._watches:
+            self._watcher.look()
         now = self._clock()
         everybody = policy.order(self._candidates.all(now))
         due = [one.user_id for one in everybody if policy.is_due(one, config, now).due]

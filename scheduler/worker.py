@@ -129,11 +129,12 @@ class Worker:
                 if isinstance(message.get("progress"), dict):
                     on_progress(_progress(message["progress"]))
             if is_cancelled():
-                raise TrainingCancelledError("the run was told to end")
+                raise TrainingCancelledError("the run was told to end", worked)
             if has_ended and not messages:
-                raise TrainingFailedError(child.obituary())
+                raise TrainingFailedError(child.obituary(), worked)
             if worked > self._timeout:
-                raise TrainingFailedError(f"training took longer than {self._timeout:g} seconds")
+                reason = f"training took longer than {self._timeout:g} seconds"
+                raise TrainingFailedError(reason, worked)
             child.set_paused(self._is_busy())
 
 
@@ -183,6 +184,7 @@ def _fetch(folder: Path, destination: Path, device_seconds: float) -> JobResult:
                 raise ValueError(f"{file.name} is not a regular file")
             shutil.move(file, destination / file.name)
     except (OSError, ValueError) as error:
-        raise TrainingFailedError(f"the training process left no usable result: {error}") from error
+        reason = f"the training process left no usable result: {error}"
+        raise TrainingFailedError(reason, device_seconds) from error
     usage = {**result.usage, "device_seconds": round(device_seconds, 2)}
     return replace(result, usage=usage)

@@ -53,8 +53,8 @@ def users_table(users: Sequence[Json]) -> Table:
 
 def adapters_table(adapters: Sequence[Json]) -> Table:
     """One line per user: the version in use, and what it rests on."""
-    headings = ("User", "Answers with", "Learned from", "New", "Versions", "Size", "Last training")
-    table = _table(*headings)
+    headings = ("User", "Answers with", "Learned from", "New", "Versions", "Size", "Trained for")
+    table = _table(*headings, "Last training")
     for adapter in adapters:
         run = adapter["last_run"]
         table.add_row(
@@ -64,6 +64,7 @@ def adapters_table(adapters: Sequence[Json]) -> Table:
             str(adapter["new_judgements"]),
             str(adapter["versions"]),
             size(adapter["size_bytes"]),
+            _usage(adapter["usage"]),
             Text.assemble(_state(run["status"]), f" {_when(run['finished_at'])}") if run else "–",
         )
     return table
@@ -96,7 +97,7 @@ def adapter_view(adapter: Json) -> RenderableType:
         (adapter["name"], "bold"),
         f" is answered by {_named(adapter['active'])}",
         " (frozen)" if adapter["frozen"] else "",
-        f"; {adapter['due']['reason']}",
+        f"; {adapter['due']['reason']}; trained for {_usage(adapter['usage'])}",
     )
     if not adapter["versions"]:
         return title
@@ -273,6 +274,13 @@ def _change(evaluation: Json, before: str, after: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _usage(usage: Json) -> str:
+    """Device time, and money where a price is set: 95 s, 0.0660."""
+    seconds, cost = usage["device_seconds"], usage.get("cost")
+    time_used = f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
+    return time_used if cost is None else f"{time_used}, {cost:,.{2 if cost >= 1 else 4}f}"
 
 
 def _when(seconds: float | None) -> str:

@@ -21,6 +21,7 @@ from scheduler.pipeline import Pipeline
 from scheduler.publication import Publisher
 from scheduler.records import PipelineConfig
 from scheduler.service import SchedulerService
+from scheduler.watcher import Watcher
 from scheduler.worker import Worker
 from server.engine.engine import Engine, EngineConfig
 from server.notes_probe import NotesProbe
@@ -141,6 +142,7 @@ def _scheduler(
     return SchedulerService(
         candidates=Candidates(stores.log, stores.registry, stores.runs),
         runs=stores.runs,
+        watcher=Watcher(stores.log, stores.registry, clock=time.time),
         pipeline=pipeline,
         policy_config=settings.policy,
         schedule=settings.schedule,

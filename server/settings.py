@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
     schedule: ScheduleConfig = Field(
         default=ScheduleConfig(),
-        description="When to ask who is due: an interval, and a nightly cron line.",
+        description="When to look who is due and what got worse: an interval, a nightly cron line.",
     )
     run_timeout: float = Field(
         default=3600.0, gt=0, description="How long one training run may work before it is stopped."
@@ -166,6 +166,12 @@ class Settings(BaseSettings):
         default=30.0,
         gt=0,
         description="How long feedback waits for a completion that is not known yet.",
+    )
+    price_per_device_hour: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="What an hour of training costs, in any currency; 0 shows no money.",
     )
     drain_timeout: int = Field(
         default=30,

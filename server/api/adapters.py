@@ -17,6 +17,7 @@ from server import export
 from server.accounts import Account
 from server.adapter_import import WEIGHTS_FILE, register_adapter, write_config
 from server.api.shapes import Json, label, promotion_json, run_json, version_json
+from server.api.usage import training_usage
 from server.api.wire import PromoteRequest, version_number
 from server.auth import Admin, App
 from server.bodies import StrictRoute, bounded_stream, parse_json
@@ -53,6 +54,7 @@ def read_adapter(user: str, services: App) -> Json:
         "promotions": [promotion_json(p) for p in stores.registry.promotions(account.id)],
         "new_judgements": candidate.new_judgements,
         "due": {"due": due.due, "reason": due.reason},
+        "usage": training_usage(services, account.id),
     }
 
 
@@ -99,7 +101,8 @@ async def import_version(user: str, request: Request, admin: Admin, services: Ap
 def train(user: str, admin: Admin, services: App) -> Json:
     """Ask for a training now, due or not; an open run is returned as it is."""
     account = _learner(services, user)
-    return run_json(services.runtime.scheduler.request(account.id, admin.name))
+    run = services.runtime.scheduler.request(account.id, admin.name)
+    return run_json(run, services.settings.price_per_device_hour)
 
 
 @router.post("/{user}/promote")
@@ -174,7 +177,8 @@ def _summary(services: Services, account: Account) -> Json:
         "frozen": stores.registry.is_frozen(account.id),
         "learned": len(active.example_ids) if active else 0,
         "new_judgements": services.candidates.of(account.id, time.time()).new_judgements,
-        "last_run": run_json(run) if run else None,
+        "usage": training_usage(services, account.id),
+        "last_run": run_json(run, services.settings.price_per_device_hour) if run else None,
     }
 
 

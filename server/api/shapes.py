@@ -7,6 +7,7 @@ from typing import Any
 from adapters_store.records import BASE, AdapterVersion, Promotion
 from feedback.records import Feedback, Interaction, Message
 from feedback.rules import UserRule, rule_id
+from scheduler.cost import with_cost
 from scheduler.records import TrainingRun
 from server.accounts import Account
 from server.api.tool_calls import OPENING, ToolCall, parse
@@ -152,8 +153,8 @@ def usage_json(prompt_tokens: int, completion_tokens: int) -> Json:
     }
 
 
-def run_json(run: TrainingRun) -> Json:
-    """A training run: how far it is, what came of it, and why."""
+def run_json(run: TrainingRun, price_per_hour: float = 0.0) -> Json:
+    """A training run: how far it is, what came of it, why, and the cost where there is a price."""
     return {
         "id": run.id,
         "object": "training.run",
@@ -169,7 +170,7 @@ def run_json(run: TrainingRun) -> Json:
         "version": None if run.version is None else label(run.version),
         "dataset_hash": run.dataset_hash,
         "report": dict(run.report),
-        "usage": dict(run.usage),
+        "usage": with_cost(run.usage, price_per_hour),
     }
 
 

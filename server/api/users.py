@@ -13,6 +13,7 @@ from server import erasure, export
 from server.accounts import Account, AccountKind
 from server.api.curation import curation_json
 from server.api.shapes import Json, account_json
+from server.api.usage import training_usage
 from server.api.wire import NewUser
 from server.auth import App
 from server.bodies import StrictRoute, parse_json, read_bounded
@@ -102,4 +103,5 @@ def _user(services: Services, account: Account) -> Json:
         "adapter": active.label if active else "base",
         "frozen": stores.registry.is_frozen(account.id),
         "counts": asdict(stores.log.counts(account.id)),
+        "usage": training_usage(services, account.id),
     }

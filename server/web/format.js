@@ -32,6 +32,12 @@ export function duration(seconds) {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
+/** Device time, and money where a price is set: 95 s, 0.0660. */
+export function deviceTime({ device_seconds: seconds, cost }) {
+  if (seconds === null || seconds === undefined) return "–";
+  return cost === undefined ? duration(seconds) : `${duration(seconds)}, ${cost.toFixed(cost >= 1 ? 2 : 4)}`;
+}
+
 /** A loss or another small figure; a dash when it was not measured. */
 export function figure(value, digits = 2) {
   return value === null || value === undefined ? "–" : value.toFixed(digits);

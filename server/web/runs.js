@@ -4,7 +4,7 @@ import { call, events, send } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { h, put } from "./dom.js";
 import { line } from "./charts.js";
-import { duration, stateBadge, table, time } from "./format.js";
+import { deviceTime, duration, stateBadge, table, time } from "./format.js";
 
 export function isOpen(run) {
   return run !== null && (run.status === "queued" || run.status === "running");
@@ -23,6 +23,7 @@ export function runTable(runs, nameOf) {
     { text: "Outcome" },
     { text: "Version" },
     { text: "Took", isNumber: true },
+    { text: "Device time", isNumber: true },
   ];
   const rows = runs.map((run) => [
     ...(nameOf ? [h("a", { href: `#/users/${encodeURIComponent(run.user)}` }, nameOf(run.user))] : []),
@@ -31,6 +32,7 @@ export function runTable(runs, nameOf) {
     [stateBadge(run.status), run.reason ? h("span", { class: "reason" }, run.reason) : null],
     run.version ?? "–",
     took(run),
+    deviceTime(run.usage),
   ]);
   return table(headings, rows);
 }

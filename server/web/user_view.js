@@ -4,7 +4,7 @@ import { call, download } from "./api.js";
 import { bars } from "./charts.js";
 import { confirmed, showKey, toast } from "./dialogs.js";
 import { h, put } from "./dom.js";
-import { adapterBadge, size, table, time } from "./format.js";
+import { adapterBadge, deviceTime, size, table, time } from "./format.js";
 import { isOpen, liveRun, runTable } from "./runs.js";
 import { versionCard } from "./version.js";
 
@@ -56,7 +56,7 @@ export class UserView {
       { class: "section" },
       h("p", {}, h("a", { href: "#/" }, "All users")),
       h("div", { class: "row" }, h("h1", {}, adapter.name), adapterBadge(adapter.active), adapter.frozen ? h("span", { class: "badge warn" }, "frozen") : null),
-      h("p", { class: "muted" }, sentence(adapter.due.reason)),
+      h("p", { class: "muted" }, sentence(adapter.due.reason), ` Trained for ${deviceTime(adapter.usage)} in all.`),
     );
   }
 

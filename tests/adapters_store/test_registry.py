@@ -287,3 +287,27 @@ def test_writing_methods_can_be_part_of_a_larger_transaction(
         raise RuntimeError("crash")
     assert registry.versions("ann") == []
     assert registry.promotions("ann") == []
+
+
+def test_a_rollback_that_expects_another_version_changes_nothing(registry: Registry) -> None:
+    register(registry, 1, 2)
+    promote(registry, 1, expected=None)
+    promote(registry, 2, expected=1)
+    with pytest.raises(AdapterConflictError, match="v2 is in use, not v1"):
+        registry.roll_back("ann", by="watch", at=3000.0, reason="worse", expected=1)
+    assert active_number(registry) == 2
+
+
+def test_a_version_that_was_rolled_back_is_known_until_it_is_promoted_again(
+    registry: Registry,
+) -> None:
+    register(registry, 1, 2)
+    promote(registry, 1, expected=None)
+    promote(registry, 2, expected=1)
+    assert registry.rolled_back("ann") == []
+    assert registry.last_rollback_at("ann") is None
+    roll_back(registry)
+    assert [version.number for version in registry.rolled_back("ann")] == [2]
+    assert registry.last_rollback_at("ann") == 3000.0
+    promote(registry, 2, expected=1)
+    assert registry.rolled_back("ann") == []

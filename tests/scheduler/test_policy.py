@@ -13,6 +13,7 @@ CONFIG = PolicyConfig(min_new_judgements=5, cooldown=600.0, daily_runs=24)
 DUE = Candidate(
     user_id="u",
     new_judgements=5,
+    since_rollback=None,
     last_run_at=None,
     last_run_status=None,
     runs_today=0,
@@ -24,6 +25,7 @@ candidates = st.builds(
     Candidate,
     user_id=st.text("abc", min_size=1, max_size=4),
     new_judgements=st.integers(0, 20),
+    since_rollback=st.none() | st.integers(0, 20),
     last_run_at=st.none() | st.floats(NOW - 10_000, NOW + 10_000),
     last_run_status=st.sampled_from([None, RunStatus.PROMOTED, RunStatus.FAILED]),
     runs_today=st.integers(0, 40),
@@ -48,6 +50,14 @@ def test_too_few_judgements_say_how_many_are_needed() -> None:
     decision = is_due(replace(DUE, new_judgements=1), CONFIG, NOW)
     assert not decision.due
     assert decision.reason == "1 new judgement; training starts at 5"
+
+
+def test_after_a_rollback_older_judgements_are_not_enough() -> None:
+    decision = is_due(replace(DUE, new_judgements=8, since_rollback=4), CONFIG, NOW)
+    assert decision.reason == (
+        "8 new judgements, 4 of them since the rollback; training starts at 5 since then"
+    )
+    assert is_due(replace(DUE, new_judgements=9, since_rollback=5), CONFIG, NOW).due
 
 
 def test_the_cooldown_says_how_long_it_lasts() -> None:
@@ -85,7 +95,9 @@ def test_everybody_with_news_becomes_due_with_time(
 ) -> None:
     unhindered = replace(candidate, is_frozen=False, has_open_run=False, runs_today=0)
     later = NOW + 10_000 + config.cooldown * FAILED_COOLDOWN_FACTOR
-    has_news = candidate.new_judgements >= max(1, config.min_new_judgements)
+    needed = max(1, config.min_new_judgements)
+    since = candidate.since_rollback
+    has_news = candidate.new_judgements >= needed and (since is None or since >= needed)
     assert is_due(unhindered, config, later).due == (has_news and config.daily_runs > 0)
 
 

@@ -210,3 +210,19 @@ def test_runs_survive_reopening_the_tables() -> None:
     database = Database(memory=True)
     run = RunStore(database).create("ann", trigger=REQUESTED, requested_by="admin", at=1.0)
     assert RunStore(database).run(run.id) == run
+
+
+def test_device_time_adds_up_over_a_users_runs(runs: RunStore, queue: Queue) -> None:
+    assert runs.device_seconds("ann") == 0.0
+    measured: list[tuple[str, dict[str, float | None]]] = [
+        ("ann", {"device_seconds": 1.5}),
+        ("ann", {"device_seconds": 2.25}),
+        ("ann", {"device_seconds": None}),
+        ("ann", {}),
+        ("bob", {"device_seconds": 9.0}),
+    ]
+    for at, (user_id, usage) in enumerate(measured):
+        run = queue(user_id, float(at))
+        runs.start(run.id, float(at))
+        runs.finish(run.id, RunStatus.REFUSED, "", at=float(at), usage=usage)
+    assert runs.device_seconds("ann") == 3.75

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from scheduler.runs import REQUESTED, SCHEDULED
 from scheduler.service import SchedulerService
 from scheduler.worker import Worker
 from server.database import SharedDatabase
+from tests.scheduler.evaluations import without_held_out
 from tests.scheduler.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,7 @@ class Server:
         self.service = SchedulerService(
             candidates=self.world.candidates,
             runs=self.world.runs,
+            watcher=self.world.watcher,
             pipeline=self.world.pipeline,
             policy_config=POLICY,
             schedule=schedule,
@@ -105,6 +108,25 @@ def test_a_second_tick_queues_nobody_twice(server: Server) -> None:
     server.world.correct("ann", "two")
     assert len(server.service.tick()) == 1
     assert server.service.tick() == []
+
+
+@pytest.mark.parametrize(("watch", "answers"), [(True, "base"), (False, "v1")])
+def test_a_tick_rolls_back_what_got_worse_and_queues_nothing_for_it(
+    server: Server, watch: bool, answers: str
+) -> None:
+    world = server.world
+    world.trainer.evaluation = without_held_out()
+    liked = [world.answer("ann", f"liked {number}") for number in range(10)]
+    for reply in liked:
+        world.rate("ann", reply, 1)
+    world.train("ann")
+    for number in range(6):
+        world.rate("ann", world.answer("ann", f"disliked {number}", adapter="v1"), -1)
+    world.now += POLICY.cooldown
+    runs = server.build(replace(NEVER, watch=watch)).tick()
+    active = world.registry.active("ann")
+    assert (active.label if active else "base") == answers
+    assert [run.user_id for run in runs] == ([] if watch else ["ann"])
 
 
 def test_at_night_one_judgement_is_enough(server: Server) -> None:
@@ -228,6 +250,7 @@ def test_a_crashed_child_fails_its_run_and_the_version_in_use_stays(server: Serv
     run = server.end_of(server.service.request("ann", by="admin"))
     assert run.status is RunStatus.FAILED
     assert "ran out of memory" in run.reason
+    assert run.usage["device_seconds"] > 0
     assert server.world.active("ann").number == 1
 
 
@@ -249,6 +272,7 @@ def test_a_cancelled_run_ends_within_moments(server: Server) -> None:
     server.service.cancel(run.id)
     ended = server.end_of(run)
     assert (ended.status, ended.reason) == (RunStatus.CANCELLED, "cancelled during the run")
+    assert ended.usage["device_seconds"] > 0
 
 
 def test_an_unknown_run_cannot_be_cancelled(server: Server) -> None:

@@ -21,6 +21,7 @@ from scheduler.pipeline import Pipeline, Trainer
 from scheduler.publication import Publisher
 from scheduler.records import Progress, TrainingRun
 from scheduler.runs import REQUESTED, RunStore
+from scheduler.watcher import Watcher
 from tests.scheduler.builders import make_config
 from tests.scheduler.evaluations import GOOD
 
@@ -103,6 +104,7 @@ class World:
         self.registry = Registry(database)
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
+        self.watcher = Watcher(self.log, self.registry, self.clock)
         self.candidates = Candidates(self.log, self.registry, self.runs)
         self.trainer = FakeTrainer()
         self.replier = FakeReplier()
@@ -146,7 +148,13 @@ class World:
         target = self.answer(user_id, name)
         return self._judge(user_id, name, target, correction=correction or f"short {name}")
 
-    def answer(self, user_id: str, name: str, reply: str = "A long and formal reply.") -> str:
+    def answer(
+        self,
+        user_id: str,
+        name: str,
+        reply: str = "A long and formal reply.",
+        adapter: str = "base",
+    ) -> str:
         """Have a user ask a question, each time in its one conversation; returns the reply's id."""
         self.now += 1.0
         turn = Interaction(
@@ -155,7 +163,7 @@ class World:
             conversation_id=f"{user_id}-{name}",
             created_at=self.now,
             model="tiny",
-            adapter="base",
+            adapter=adapter,
             messages=(Message("user", f"Question {name}?"),),
             replies=(reply,),
             finish_reasons=("stop",),

@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +50,9 @@ def import_version(live: LiveServer, person: Person, seed: int = 0) -> dict[str,
     return version
 
 
-def put_version_to_use(live: LiveServer, person: Person) -> int:
+def put_version_to_use(
+    live: LiveServer, person: Person, report: Mapping[str, Any] | None = None
+) -> int:
     """Let a version answer that was made from all judgements so far; how many rows those are."""
     import_version(live, person)
     stores = live.services.stores
@@ -58,7 +61,8 @@ def put_version_to_use(live: LiveServer, person: Person) -> int:
     staged = stores.files.stage()
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
     published = stores.files.publish(staged)
-    stores.registry.register(replace(imported, number=2, folder=published.folder, example_ids=rows))
+    version = replace(imported, number=2, folder=published.folder, example_ids=rows)
+    stores.registry.register(replace(version, report=report or {}))
     with live.admin() as admin:
         path = f"/v1/admin/adapters/{person.id}/promote"
         admin.post(path, json={"version": 2}).raise_for_status()
