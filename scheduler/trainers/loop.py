@@ -114,8 +114,8 @@ def _optimise(
     """AdamW with warm-up, over shuffled passes, until every step of the last pass is low enough.
 
     Every step and not their mean: with few rows a mean ends a fit while one row is unlearned. What
-    stays is the mean of the weights after the last steps that changed them (Izmailov et al. 2018, arXiv 1803.05407): single
-    rows pull the weights to and fro, their mean loops less and forgets less.
+    stays is the mean of the weights after the last steps that changed them (Izmailov et al. 2018,
+    arXiv 1803.05407): single rows pull the weights to and fro, their mean loops and forgets less.
     """
     pool.requires_grad(True)
     a, b = pool.a_parameters(), pool.b_parameters()
