@@ -157,3 +157,17 @@ class Table:
 
 def _shown(tally: Tally) -> str:
     return str(tally) if tally.total else NOT_MEASURED
+
+
+def report(plan: Plan, results: Results) -> str:
+    """Both tables, and what there is to say of them."""
+    table = Table(plan, results)
+    days = sorted(each.measured_at[:10] for each in results)
+    return (
+        f"{table.figures()}\n\n"
+        f"Shares with 95 % intervals (Wilson 1927) over replies; those to one persona are not"
+        f" independent of each other. The {plan.name} set, asked from {days[0]} to {days[-1]}:"
+        f" personas {len(plan.personas)}, seeds {plan.seeds}, unseen prompts {plan.test_prompts},"
+        f" tokens of a reply {plan.test_tokens} at most.\n\n"
+        f"{table.personas()}\n\n{table.remarks()}"
+    )
