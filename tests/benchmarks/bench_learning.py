@@ -18,7 +18,7 @@ from adapters_store.embedded import resolve_model
 from server.cli_views import model_progress
 from server.demo_server import demo_server
 from server.settings import Settings
-from tests.benchmarks.learning.measure import measure
+from tests.benchmarks.learning.measure import Measuring
 from tests.benchmarks.learning.options import planned, read_options
 from tests.benchmarks.learning.plot import draw
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
@@ -51,12 +51,13 @@ def main() -> None:
         demo_server(Path(folder), console) as server,
         Progress(*columns, TimeElapsedColumn(), console=console) as progress,
     ):
-        measure(plan, server.url, server.token, data, results, progress)
+        Measuring(plan, server.url, server.token, data, results, progress).run()
     text = f"Measured on {machine()}.\n\n{report(plan, results)}"
     print(text)
     if not options.no_write:
         draw(plan, results, PLOT)
-        write_section("learning", text)
+        picture = f"![Replies as wanted against corrections]({PLOT.name})"
+        write_section("learning", f"{text}\n\n{picture}")
 
 
 if __name__ == "__main__":

@@ -15,71 +15,90 @@ from tests.benchmarks.learning.results import Arm, Key, Measurement, Point, Resu
 from tests.benchmarks.learning.simulated_user import SimulatedUser, ask
 
 
-def measure(
-    plan: Plan, url: str, admin_key: str, data: Path, results: Results, progress: Progress
-) -> None:
-    """Measure every persona at every point. What is finished is left out.
+class Measuring:
+    """Measures every persona at every point, on a server that is not asked by anybody else.
 
-    A persona whose earlier points are finished starts at the next one with all its judgements, so
-    that its first training there meets no version in use.
+    What is finished is left out. A persona whose earlier points are finished starts at the next one
+    with all its judgements, so that its first training there meets no version in use.
     """
-    admin = Api(url, admin_key)
-    observer = Api(url, admin.post("/v1/admin/users", {"name": "observer"})["key"])
-    steps = plan.seeds * len(plan.personas) * (1 + len(plan.points))
-    task = progress.add_task("", total=steps)
 
-    def finish(
-        api: Api, persona: Persona, todo: Sequence[Key], unseen: Sequence[Prompt], run: Run | None
+    def __init__(
+        self, plan: Plan, url: str, admin_key: str, data: Path, results: Results, bar: Progress
     ) -> None:
-        asked = [(key, each) for key in todo for each in _prompts(key, persona, unseen)]
-        answers = ask(
-            api, [(prompt, key.arm) for key, prompt in asked], max_tokens=plan.test_tokens
+        self._plan = plan
+        self._url = url
+        self._admin = Api(url, admin_key)
+        self._data = data
+        self._results = results
+        self._bar = bar
+        self._task = bar.add_task(
+            "", total=plan.seeds * len(plan.personas) * (1 + len(plan.points))
         )
+
+    def run(self) -> None:
+        """Do all of it."""
+        for seed in range(self._plan.seeds):
+            taught = read_prompts(self._data / TAUGHT, seed)
+            unseen = read_prompts(self._data / UNSEEN, seed)[: self._plan.test_prompts]
+            for persona in self._plan.personas:
+                self._measure_base(persona, seed, unseen)
+                self._measure_learning(persona, seed, taught, unseen)
+
+    def _measure_base(self, persona: Persona, seed: int, unseen: Sequence[Prompt]) -> None:
+        todo = missing(persona, seed, NOTHING, self._results)
+        if todo:
+            self._say(persona, seed, NOTHING, "asking")
+            self._finish(self._admin, persona, todo, unseen, None)
+        self._bar.advance(self._task)
+
+    def _measure_learning(
+        self, persona: Persona, seed: int, taught: Sequence[Prompt], unseen: Sequence[Prompt]
+    ) -> None:
+        learners: dict[str, SimulatedUser] = {}
+        for point in self._plan.points:
+            todo = missing(persona, seed, point, self._results)
+            if todo and self._is_useful(persona, seed, point):
+                # Who gives thumbs is not who corrects.
+                name = f"{persona.name}-{seed}{'-thumbs' if point.thumbs else ''}"
+                if name not in learners:
+                    learners[name] = SimulatedUser(self._admin, self._url, name, persona, taught)
+                self._say(persona, seed, point, "judging")
+                learners[name].judge(point, self._plan)
+                self._say(persona, seed, point, "training")
+                run = learners[name].train()
+                self._say(persona, seed, point, "asking")
+                self._finish(learners[name].api, persona, todo, unseen, run)
+            self._bar.advance(self._task)
+
+    def _is_useful(self, persona: Persona, seed: int, point: Point) -> bool:
+        """Thumbs can teach only what the base does now and then."""
+        low, high = THUMBS_BASE
+        base = compliance(self._results, persona, [seed], NOTHING, Arm.BASE)
+        return not point.thumbs or low <= base.share <= high
+
+    def _finish(
+        self,
+        api: Api,
+        persona: Persona,
+        todo: Sequence[Key],
+        unseen: Sequence[Prompt],
+        run: Run | None,
+    ) -> None:
+        """Ask what these measurements need, all arms at once, and keep the replies."""
+        prompts = {key: _exempt(persona) if key.is_exempt else unseen for key in todo}
+        questions = [(prompt, key.arm) for key in todo for prompt in prompts[key]]
+        answers = iter(ask(api, questions, max_tokens=self._plan.test_tokens))
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        pairs = list(zip(asked, answers, strict=True))
-        results.append(
+        self._results.append(
             [
-                Measurement(
-                    key, tuple(answer.reply for (of, _), answer in pairs if of == key), run, now
-                )
+                Measurement(key, tuple(next(answers).reply for _ in prompts[key]), run, now)
                 for key in todo
             ]
         )
 
-    for seed in range(plan.seeds):
-        taught = read_prompts(data / TAUGHT, seed)
-        unseen = read_prompts(data / UNSEEN, seed)[: plan.test_prompts]
-        for persona in plan.personas:
-            learners: dict[bool, SimulatedUser] = {}  # who thumbs is not who corrects
-            for point in (NOTHING, *plan.points):
-                title = f"{persona.name}, seed {seed}, {point}"
-                todo = missing(persona, seed, point, results)
-                if todo and point == NOTHING:
-                    progress.update(task, description=f"{title}: asking")
-                    finish(observer, persona, todo, unseen, None)
-                elif todo and _is_useful(results, persona, seed, point):
-                    by_thumbs = point.thumbs > 0
-                    if by_thumbs not in learners:
-                        name = f"{persona.name}-{seed}{'-thumbs' if by_thumbs else ''}"
-                        learners[by_thumbs] = SimulatedUser(admin, url, name, persona, taught)
-                    learner = learners[by_thumbs]
-                    progress.update(task, description=f"{title}: judging")
-                    learner.judge(point, plan)
-                    progress.update(task, description=f"{title}: training")
-                    run = learner.train()
-                    progress.update(task, description=f"{title}: asking")
-                    finish(learner.api, persona, todo, unseen, run)
-                progress.advance(task)
+    def _say(self, persona: Persona, seed: int, point: Point, doing: str) -> None:
+        self._bar.update(self._task, description=f"{persona.name}, seed {seed}, {point}: {doing}")
 
 
-def _prompts(key: Key, persona: Persona, unseen: Sequence[Prompt]) -> Sequence[Prompt]:
-    if not key.is_exempt:
-        return unseen
+def _exempt(persona: Persona) -> list[Prompt]:
     return [Prompt(f"exempt-{number}", text) for number, text in enumerate(persona.exempt)]
-
-
-def _is_useful(results: Results, persona: Persona, seed: int, point: Point) -> bool:
-    """Thumbs can teach only what the base does now and then."""
-    low, high = THUMBS_BASE
-    base = compliance(results, persona, [seed], NOTHING, Arm.BASE)
-    return not point.thumbs or low <= base.share <= high

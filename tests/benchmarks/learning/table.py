@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 
 from tests.benchmarks.learning.figures import broken, compliance, leaks, runs, total
@@ -109,7 +110,7 @@ class Table:
                     compliance(self.results, persona, promoted, COMPARED, arm).share
                     for arm in (Arm.WEIGHTS, Arm.MEMORY)
                 )
-                ratios[persona.name] = weights / memory if memory else float(weights > 0) * 100
+                ratios[persona.name] = weights / memory if memory else inf if weights else 0.0
         better = sum(ratio > 1 for ratio in ratios.values())
         lowest = min(ratios, key=ratios.__getitem__, default="")
         measured = (
