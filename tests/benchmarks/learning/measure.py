@@ -1,6 +1,7 @@
 """Does what of a plan is not finished, on a running server."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,12 +38,14 @@ class Measuring:
 
     def run(self) -> None:
         """Do all of it."""
-        for seed in range(self._plan.seeds):
-            taught = read_prompts(self._data / TAUGHT, seed)
-            unseen = read_prompts(self._data / UNSEEN, seed)[: self._plan.test_prompts]
-            for persona in self._plan.personas:
-                self._measure_base(persona, seed, unseen)
-                self._measure_learning(persona, seed, taught, unseen)
+        with closing(self._admin):
+            for seed in range(self._plan.seeds):
+                taught = read_prompts(self._data / TAUGHT, seed)
+                unseen = read_prompts(self._data / UNSEEN, seed)[: self._plan.test_prompts]
+                for persona in self._plan.personas:
+                    self._measure_base(persona, seed, unseen)
+                    with ExitStack() as connections:
+                        self._measure_learning(persona, seed, taught, unseen, connections)
 
     def _measure_base(self, persona: Persona, seed: int, unseen: Sequence[Prompt]) -> None:
         todo = missing(persona, seed, NOTHING, self._results)
@@ -52,7 +55,12 @@ class Measuring:
         self._bar.advance(self._task)
 
     def _measure_learning(
-        self, persona: Persona, seed: int, taught: Sequence[Prompt], unseen: Sequence[Prompt]
+        self,
+        persona: Persona,
+        seed: int,
+        taught: Sequence[Prompt],
+        unseen: Sequence[Prompt],
+        connections: ExitStack,
     ) -> None:
         learners: dict[str, SimulatedUser] = {}
         for point in self._plan.points:
@@ -62,6 +70,7 @@ class Measuring:
                 name = f"{persona.name}-{seed}{'-thumbs' if point.thumbs else ''}"
                 if name not in learners:
                     learners[name] = SimulatedUser(self._admin, self._url, name, persona, taught)
+                    connections.enter_context(closing(learners[name].api))
                 self._say(persona, seed, point, "judging")
                 learners[name].judge(point, self._plan)
                 self._say(persona, seed, point, "training")
