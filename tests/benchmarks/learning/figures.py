@@ -6,7 +6,7 @@ from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import NOTHING, base_key
 from tests.benchmarks.learning.results import Arm, Key, Point, Reply, Results, Run
 from tests.benchmarks.learning.tally import Tally
-from tests.benchmarks.learning.texts import is_sound
+from tests.benchmarks.learning.texts import canned, is_sound
 
 
 def compliance(
@@ -56,6 +56,23 @@ def broken(
             or (reply.finish_reason == "length" and base.finish_reason != "length")
             for base, reply in pairs
         ),
+    )
+
+
+def alike(
+    results: Results, persona: Persona, seeds: Iterable[int], point: Point
+) -> tuple[Tally, Tally]:
+    """How many replies to unseen prompts mostly repeat other replies: the base's, then both's.
+
+    A wish may be met by one and the same evasion to everything.
+    """
+    pairs = [
+        list(_pairs(results, base_key(seed), _unseen(persona, seed, point, Arm.BOTH)))
+        for seed in seeds
+    ]
+    return (
+        Tally.of(each for seed in pairs for each in canned([base.text for base, _ in seed])),
+        Tally.of(each for seed in pairs for each in canned([reply.text for _, reply in seed])),
     )
 
 

@@ -60,11 +60,14 @@ def base_key(seed: int) -> Key:
 
 def keys(persona: Persona, seed: int, point: Point) -> list[Key]:
     """All measurements of a persona at a point."""
-    arms = [Arm.BASE] if point == NOTHING else [Arm.MEMORY, Arm.WEIGHTS, Arm.BOTH]
-    unseen = [base_key(seed)] if point == NOTHING else []
-    unseen += [Key(persona.name, seed, point, arm) for arm in arms if arm is not Arm.BASE]
-    exempt = [Key(persona.name, seed, point, arms[-1], is_exempt=True)] if persona.exempt else []
-    return unseen + exempt
+    if point == NOTHING:
+        found, answering = [base_key(seed)], Arm.BASE
+    else:
+        arms = (Arm.MEMORY, Arm.WEIGHTS, Arm.BOTH)
+        found, answering = [Key(persona.name, seed, point, arm) for arm in arms], Arm.BOTH
+    if persona.exempt:
+        found.append(Key(persona.name, seed, point, answering, is_exempt=True))
+    return found
 
 
 def missing(persona: Persona, seed: int, point: Point, done: Container[Key]) -> list[Key]:

@@ -1,11 +1,11 @@
 """The figures as the page shows them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from statistics import median
 
-from tests.benchmarks.learning.figures import broken, compliance, leaks, runs, total
+from tests.benchmarks.learning.figures import alike, broken, compliance, leaks, runs, total
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import NOTHING, THUMBS, Plan
 from tests.benchmarks.learning.results import Arm, Point, Results
@@ -36,7 +36,11 @@ class Table:
                 rows.append((name, _shown(self.mean(of, point, Arm.BOTH)), WANTED[point]))
         rows += self._thumbs() if THUMBS in self.plan.points else []
         rows += [self._against_memory(), self._time()]
-        rows += [self._leaks(points), self._broken(points)]
+        rows += [
+            self._leaks(points),
+            (*self._worse("repetitive, empty or unfinished replies", broken, points), "≤ +1 point"),
+            (*self._worse("replies that mostly repeat other replies", alike, points), ""),
+        ]
         return markdown_table(["figure", "measured", "wanted"], rows)
 
     def personas(self) -> str:
@@ -63,7 +67,7 @@ class Table:
                         lines.append(f"{where}: {run.status}. {run.reason}")
                     if run.judged < (point.thumbs or point.corrections):
                         lines.append(f"{where}: only {run.judged} could be given.")
-        return "\n".join(lines) or "Every training was promoted."
+        return "\n".join(lines)
 
     def mean(self, personas: Sequence[Persona], point: Point, arm: Arm) -> Tally:
         """The compliance of some personas together."""
@@ -143,17 +147,19 @@ class Table:
         )
         return "leaking: the wish shows where the prompt rules it out", _shown(found), "≤ 0.10"
 
-    def _broken(self, points: Sequence[Point]) -> tuple[str, str, str]:
+    def _worse(
+        self, name: str, count: Callable[..., tuple[Tally, Tally]], points: Sequence[Point]
+    ) -> tuple[str, str]:
+        """How many more such replies memory and weights give than the base."""
         pairs = [
-            broken(self.results, persona, self._seeds, point)
+            count(self.results, persona, self._seeds, point)
             for persona in self.plan.personas
             for point in points
         ]
         base, both = total(pair[0] for pair in pairs), total(pair[1] for pair in pairs)
         points_more = f"{100 * (both.share - base.share):+.1f} points"
         measured = f"{points_more} ({both.hits} − {base.hits} of {both.total})"
-        name = "repetitive, empty or unfinished replies − the base's"
-        return name, measured if both.total else NOT_MEASURED, "≤ +1 point"
+        return f"{name} − the base's", measured if both.total else NOT_MEASURED
 
 
 def _shown(tally: Tally) -> str:
