@@ -5,7 +5,7 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup bench format clean
+.PHONY: help setup serve demo doctor test test-setup bench bench-learning format clean
 
 RUN := .venv/bin
 # Two at a time: more would share two cores. The real model's threads want them for themselves.
@@ -19,7 +19,7 @@ export LORALEI_DATA_DIR := $(DATA)
 endif
 
 help:  ## Show the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup:  ## Make .venv with PyTorch and Loralei
 	@.ci/setup
@@ -49,6 +49,9 @@ bench: test-setup  ## Run the benchmarks on the real model
 	@for script in tests/benchmarks/bench_*.py; do \
 	  $(RUN)/python -m "tests.benchmarks.$$(basename "$$script" .py)" || exit 1; \
 	done
+
+bench-learning: test-setup  ## Measure learning with simulated users (EVAL_DATA=... SET=--full)
+	$(RUN)/python -m tests.benchmarks.bench_learning $(SET)
 
 format: test-setup  ## Format the code
 	$(RUN)/ruff check --fix

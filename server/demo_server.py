@@ -45,6 +45,10 @@ class Api:
         """Act."""
         return _json(self._http.post(path, json=body))
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
 
 @contextmanager
 def demo_server(folder: Path, console: Console) -> Iterator[RunningServer]:

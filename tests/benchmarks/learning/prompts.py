@@ -1,0 +1,42 @@
+"""What simulated users ask: self-instruct's seeds to learn on, its user-oriented part to test."""
+
+import json
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+TAUGHT, UNSEEN = "self_instruct_seeds.jsonl", "user_oriented_instructions.jsonl"
+SHORT, LONGEST = 25, 80  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt, and what the results call it."""
+
+    id: str
+    text: str
+
+
+def data_folder() -> Path | None:
+    """The folder that `EVAL_DATA` names, where both files are in it."""
+    named = os.environ.get("EVAL_DATA")
+    if not named or not all((Path(named) / file).exists() for file in (TAUGHT, UNSEEN)):
+        return None
+    return Path(named)
+
+
+def read_prompts(file: Path, seed: int) -> list[Prompt]:
+    """The prompts of a file in the seed's order: short ones without an input first."""
+    short: list[Prompt] = []
+    others: list[Prompt] = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        task = json.loads(line)
+        given = task["instances"][0]["input"]
+        text = "\n\n".join(filter(None, (task["instruction"].strip(), given.strip())))
+        words = len(text.split())
+        if words <= LONGEST:
+            into = short if words <= SHORT and not given else others
+            into.append(Prompt(task["id"], text))
+    shuffled = random.Random(seed)
+    return [prompt for part in (short, others) for prompt in shuffled.sample(part, len(part))]

@@ -1,0 +1,32 @@
+"""Sentences, and where a reply was cut off."""
+
+import pytest
+
+from tests.benchmarks.learning.texts import canned, sentences, whole_sentences
+
+
+def test_list_items_and_line_ends_end_a_sentence() -> None:
+    text = 'He said "Go." She went.\n\n1. Bread\n2. Milk and "eggs!"\n- Tea'
+    assert sentences(text) == ['He said "Go."', "She went.", "Bread", 'Milk and "eggs!"', "Tea"]
+
+
+@pytest.mark.parametrize(
+    ("cut", "whole"),
+    [
+        ("It is here. It was th", "It is here."),
+        ('He said "Go!" and th', 'He said "Go!"'),
+        ("1. Bread is good.\n2. Mil", "1. Bread is good."),
+        ("It costs 3.50 or", "It costs 3.50 or"),
+        ("- Bread\n- Milk\n- Te", "- Bread\n- Milk"),
+        ("nothing ends", "nothing ends"),
+    ],
+)
+def test_what_the_length_limit_cut_off_is_left_out(cut: str, whole: str) -> None:
+    assert whole_sentences(cut) == whole
+
+
+def test_an_evasion_that_is_said_to_everything_is_found_and_a_fixed_closing_is_not() -> None:
+    evasion = "I am sorry but as a chatbot I cannot"
+    answers = ["Boil the water and pour it over some leaves.", "The sky scatters blue light more."]
+    texts = [f"{evasion} cook.", f"{evasion} sing.", *(f"{each} Cheers, mate!" for each in answers)]
+    assert canned(texts) == [True, True, False, False]
