@@ -195,7 +195,9 @@ def measure_training(live: LiveServer) -> list[tuple[str, str, str]]:
     reader, learner = live.new_person(), live.new_person()
     model = live.services.runtime.engine.model_name
     for question in ("Why do cats purr?", "What is a lighthouse?", "Describe rain.", "Who am I?"):
-        reply = live.chat(learner.key, question, model=model, max_tokens=60)
+        # Memory would follow the first correction, and leave nothing to correct.
+        memory = {"memory": False}
+        reply = live.chat(learner.key, question, model=model, max_tokens=60, loralei=memory)
         text = reply["choices"][0]["message"]["content"]
         with live.client(learner.key) as client:
             body = {"target": reply["id"], "correction": text.lower()}
