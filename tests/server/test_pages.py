@@ -1,5 +1,6 @@
 """The chat page, in a real browser against a real server."""
 
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
 from tests.server.live import LiveServer, Person, running
@@ -47,8 +48,21 @@ def user(site: LiveServer) -> Person:
 def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
     """The chat page, signed in."""
     with new_page(browser, site.url) as opened:
+        answer_in_letters(opened, site)
         sign_in(opened, user.key)
         yield opened
+
+
+def answer_in_letters(page: Page, site: LiveServer) -> None:
+    """Have replies hold a word: a random model's own may be empty, or nothing but signs."""
+    letters = site.services.runtime.engine.base.renderer.text_ids("abcdefgh")
+    bias = {str(letter): 100 for letter in letters}
+
+    def ask(route: Route) -> None:
+        body = json.loads(route.request.post_data or "{}")
+        route.continue_(post_data=json.dumps(body | {"logit_bias": bias}))
+
+    page.route("**/v1/chat/completions", ask)
 
 
 def sign_in(page: Page, key: str, path: str = "/") -> None:
