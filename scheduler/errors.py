@@ -5,10 +5,10 @@ class RunNotFoundError(LookupError):
     """No run has this id."""
 
 
-class TrainingFailedError(RuntimeError):
-    """The training process gave no adapter; the message says why, for a person.
+class TrainingEndedError(RuntimeError):
+    """Training ended without an adapter, after `device_seconds` of work.
 
-    `device_seconds` is how long it had worked.
+    The message says why, for a person.
     """
 
     def __init__(self, message: str, device_seconds: float = 0.0) -> None:
@@ -16,9 +16,9 @@ class TrainingFailedError(RuntimeError):
         self.device_seconds = device_seconds
 
 
-class TrainingCancelledError(RuntimeError):
-    """The run was told to end before it was done, after `device_seconds` of work."""
+class TrainingFailedError(TrainingEndedError):
+    """The training process gave no adapter."""
 
-    def __init__(self, message: str, device_seconds: float = 0.0) -> None:
-        super().__init__(message)
-        self.device_seconds = device_seconds
+
+class TrainingCancelledError(TrainingEndedError):
+    """The run was told to end before it was done."""

@@ -15,8 +15,7 @@ from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
-from feedback.curate import examples
-from feedback.curation.decide import decide, rows_of
+from feedback.curation.decide import fates_of
 from feedback.curation.fate import Fate, kept
 from feedback.dataset import freeze, with_practice
 from feedback.edits.rule import Rule
@@ -155,8 +154,7 @@ class Pipeline:
 
     def _fates(self, user_id: str) -> tuple[Fate, ...]:
         turns, judgements = self._log.judged(user_id)
-        turns += self._log.answered_again(user_id)
-        return decide(rows_of(examples(turns, judgements), judgements))
+        return fates_of(turns + self._log.answered_again(user_id), judgements)
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
         """Return the folder of the version in use, None when there is nothing to compare with."""

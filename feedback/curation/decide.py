@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from feedback.curate import examples
 from feedback.curation import (
     confidential,
     contradictions,
@@ -12,7 +13,7 @@ from feedback.curation import (
     scripts,
 )
 from feedback.curation.fate import Fate, LeftOut, Row
-from feedback.records import Feedback, TrainingExample
+from feedback.records import Feedback, Interaction, TrainingExample
 
 Check = Callable[[Sequence[Row]], dict[str, LeftOut]]
 """Says which rows are left out, by id, whatever their order."""
@@ -36,6 +37,11 @@ def rows_of(examples: Iterable[TrainingExample], feedback: Iterable[Feedback]) -
         Row(each, max(judged_at.get(name, each.created_at) for name in each.feedback_ids))
         for each in examples
     )
+
+
+def fates_of(interactions: Iterable[Interaction], feedback: Sequence[Feedback]) -> tuple[Fate, ...]:
+    """What becomes of every row that one user's judgements make, oldest first."""
+    return decide(rows_of(examples(interactions, feedback), feedback))
 
 
 def decide(rows: Iterable[Row]) -> tuple[Fate, ...]:

@@ -58,9 +58,7 @@ class Row:
     @property
     def wants_reply(self) -> bool:
         """Whether there is a reply to learn; some rows only say which one was wrong."""
-        example = self.example
-        is_alone = example.kind is not ExampleKind.DPO and example.rejected is not None
-        return not is_alone or example.chosen != ""
+        return self.example.kind is not ExampleKind.UNDESIRABLE
 
     @property
     def is_written(self) -> bool:

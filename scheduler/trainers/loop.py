@@ -41,13 +41,16 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """`backward` makes the gradients of the rows with some indices, and returns their loss."""
+    """`backward` makes the gradients of the rows with some indices, and returns their loss.
+
+    Rows whose loss is no higher than its second argument make none.
+    """
 
     name: str
     rows: int
     learning_rate: float
     stop_loss: float
-    backward: Callable[[Sequence[int]], float]
+    backward: Callable[[Sequence[int], float], float]
 
 
 def fit(
@@ -84,17 +87,17 @@ def _phases(
     """What comes later overrules what came before, so corrections have the last word but one."""
     weights, kept = thumb_weights(rows.thumbs), cycle(rows.kept)
 
-    def thumbs(chosen: Sequence[int]) -> float:
+    def thumbs(chosen: Sequence[int], enough: float) -> float:
         beside = list(islice(kept, len(chosen)))
         taken = [rows.thumbs[i] for i in chosen]
-        return thumbs_backward(base, pool, taken, weights, beside, config, THUMBS_STOP_LOSS)
+        return thumbs_backward(base, pool, taken, weights, beside, config, enough)
 
-    def supervised(chosen: Sequence[int]) -> float:
-        return supervised_backward(base, [rows.replies[i] for i in chosen], config.sft_stop_loss)
+    def supervised(chosen: Sequence[int], enough: float) -> float:
+        return supervised_backward(base, [rows.replies[i] for i in chosen], enough)
 
-    def preference(chosen: Sequence[int]) -> float:
+    def preference(chosen: Sequence[int], enough: float) -> float:
         taken = [rows.pairs[i] for i in chosen]
-        return preference_backward(base, pool, taken, config, config.dpo_stop_loss)
+        return preference_backward(base, pool, taken, config, enough)
 
     rate, preference_rate = config.learning_rate, config.dpo_learning_rate
     return (
@@ -140,7 +143,7 @@ def _optimise(
         chosen, order = order[: config.batch_size], order[config.batch_size :]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, step / config.warmup_steps)
-        losses.append(phase.backward(chosen))
+        losses.append(phase.backward(chosen, phase.stop_loss))
         if a[0].grad is not None:
             torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
             optimiser.step()

@@ -16,8 +16,8 @@ from scheduler.policy import is_due
 from server import export
 from server.accounts import Account
 from server.adapter_import import WEIGHTS_FILE, register_adapter, write_config
-from server.api.shapes import Json, label, promotion_json, run_json, version_json
-from server.api.usage import training_usage
+from server.api.shapes import Json, label, promotion_json, version_json
+from server.api.usage import run_with_cost, training_usage
 from server.api.wire import PromoteRequest, version_number
 from server.auth import Admin, App
 from server.bodies import StrictRoute, bounded_stream, parse_json
@@ -102,7 +102,7 @@ def train(user: str, admin: Admin, services: App) -> Json:
     """Ask for a training now, due or not; an open run is returned as it is."""
     account = _learner(services, user)
     run = services.runtime.scheduler.request(account.id, admin.name)
-    return run_json(run, services.settings.price_per_device_hour)
+    return run_with_cost(services, run)
 
 
 @router.post("/{user}/promote")
@@ -178,7 +178,7 @@ def _summary(services: Services, account: Account) -> Json:
         "learned": len(active.example_ids) if active else 0,
         "new_judgements": services.candidates.of(account.id, time.time()).new_judgements,
         "usage": training_usage(services, account.id),
-        "last_run": run_json(run, services.settings.price_per_device_hour) if run else None,
+        "last_run": run_with_cost(services, run) if run else None,
     }
 
 

@@ -1,8 +1,7 @@
 """What becomes of each of a user's rows, and why: what the next training will learn from."""
 
-from feedback.curate import examples
 from feedback.curation.confidential import masked
-from feedback.curation.decide import decide, rows_of
+from feedback.curation.decide import fates_of
 from feedback.curation.fate import Fate, LeftOut, Reason, tally
 from feedback.curation.unused import unused
 from server.api.shapes import Json
@@ -20,16 +19,15 @@ def curation_json(services: Services, user_id: str) -> Json:
     """
     log = services.stores.log
     interactions, feedback = log.judged(user_id)
-    made = examples(interactions + log.answered_again(user_id), feedback)
-    fates = decide(rows_of(made, feedback))
+    fates = fates_of(interactions + log.answered_again(user_id), feedback)
     measured = _measured(services, user_id)
-    rows = [_row(fate, fate.left_out or measured.get(fate.row.id)) for fate in fates]
-    causes = [cause for fate in fates if (cause := fate.left_out or measured.get(fate.row.id))]
+    causes = [fate.left_out or measured.get(fate.row.id) for fate in fates]
+    made = [fate.row.example for fate in fates]
     return {
         "object": "curation",
         "user": user_id,
-        **tally(len(fates), causes),
-        "rows": rows,
+        **tally(len(fates), filter(None, causes)),
+        "rows": [_row(fate, cause) for fate, cause in zip(fates, causes, strict=True)],
         "unused": [{"id": name, "why": why} for name, why in unused(made, feedback).items()],
     }
 

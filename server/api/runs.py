@@ -11,8 +11,9 @@ from fastapi.responses import StreamingResponse
 
 from scheduler.errors import RunNotFoundError
 from scheduler.records import TrainingRun
-from server.api.shapes import Json, run_json
+from server.api.shapes import Json
 from server.api.streaming import PING, PING_SECONDS, EventStream, event
+from server.api.usage import run_with_cost
 from server.auth import App
 from server.services import Services
 
@@ -31,19 +32,19 @@ def list_runs(
     """Trainings of one user or of all, newest first."""
     user_id = services.accounts.find(user).id if user is not None else None
     runs = services.stores.runs.runs(user_id, limit=limit)
-    return {"object": "list", "data": [_json(services, run) for run in runs]}
+    return {"object": "list", "data": [run_with_cost(services, run) for run in runs]}
 
 
 @router.get("/{run_id}")
 def read_run(run_id: str, services: App) -> Json:
     """One training."""
-    return _json(services, services.stores.runs.run(run_id))
+    return run_with_cost(services, services.stores.runs.run(run_id))
 
 
 @router.post("/{run_id}/cancel")
 def cancel_run(run_id: str, services: App) -> Json:
     """End a training; the version in use stays. One that has ended is returned as it is."""
-    return _json(services, services.runtime.scheduler.cancel(run_id))
+    return run_with_cost(services, services.runtime.scheduler.cancel(run_id))
 
 
 @router.get("/{run_id}/events", response_class=StreamingResponse)
@@ -54,7 +55,7 @@ async def watch_run(run_id: str, services: App) -> EventStream:
 
 
 async def _changes(services: Services, run: TrainingRun) -> AsyncGenerator[str, None]:
-    yield event(_json(services, run))
+    yield event(run_with_cost(services, run))
     sent_at = time.monotonic()
     while not (run.status.is_final or services.is_draining):
         await asyncio.sleep(POLL_SECONDS)
@@ -64,11 +65,7 @@ async def _changes(services: Services, run: TrainingRun) -> AsyncGenerator[str, 
             return
         if latest != run:
             run, sent_at = latest, time.monotonic()
-            yield event(_json(services, run))
+            yield event(run_with_cost(services, run))
         elif time.monotonic() - sent_at > PING_SECONDS:
             sent_at = time.monotonic()
             yield PING
-
-
-def _json(services: Services, run: TrainingRun) -> Json:
-    return run_json(run, services.settings.price_per_device_hour)

@@ -1,8 +1,14 @@
-"""What the training of one user used, all runs together."""
+"""What training used, of one run and of all runs of a user, with the cost where a price is set."""
 
 from scheduler.cost import with_cost
-from server.api.shapes import Json
+from scheduler.records import TrainingRun
+from server.api.shapes import Json, run_json
 from server.services import Services
+
+
+def run_with_cost(services: Services, run: TrainingRun) -> Json:
+    """A training run as admins see it."""
+    return run_json(run, services.settings.price_per_device_hour)
 
 
 def training_usage(services: Services, user_id: str) -> Json:

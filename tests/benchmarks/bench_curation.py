@@ -8,7 +8,6 @@ to learn from, its user-oriented instructions to measure on. Says so where they 
 """
 
 import json
-import os
 import random
 import sys
 import time
@@ -35,10 +34,10 @@ from scheduler.trainers.attention import use_grouped_attention
 from scheduler.trainers.loop import fit
 from server.cli_views import model_progress
 from server.settings import Settings
+from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.report import machine, markdown_table, write_section
 from tests.feedback.curation.make import make_row
 
-SEEDS, UNSEEN = "self_instruct_seeds.jsonl", "user_oriented_instructions.jsonl"
 PERSONA = (Rule("case", "lower"), Rule("closing", " cheers, mate!"))
 CLEAN, REPEATED, OVERRULED, UNREADABLE, MISMATCHED = 48, 14, 14, 6, 8
 MEASURED = 40
@@ -68,11 +67,11 @@ class Outcome:
 
 def main() -> None:
     """Measure, print and write the table."""
-    folder = Path(os.environ.get("EVAL_DATA", ""))
-    if not os.environ.get("EVAL_DATA") or not (folder / SEEDS).exists():
-        print(f"Not measured: set EVAL_DATA to the folder that holds {SEEDS} and {UNSEEN}.")
+    folder = data_folder()
+    if folder is None:
+        print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return
-    rows = noisy_rows(exchanges(folder / SEEDS))
+    rows = noisy_rows(exchanges(folder / TAUGHT))
     unseen = [
         make_row(each.prompt, each.wanted).example for each in exchanges(folder / UNSEEN)[:MEASURED]
     ]

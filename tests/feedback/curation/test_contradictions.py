@@ -31,7 +31,9 @@ def test_a_newer_like_does_not_overrule_a_correction() -> None:
 
 
 def test_a_correction_does_not_contradict_what_was_called_wrong() -> None:
-    wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.SFT, at=1.0, source="disliked")
+    wrong = make_row(
+        chosen="", rejected="Lyon.", kind=ExampleKind.UNDESIRABLE, at=1.0, source="disliked"
+    )
     assert left_out([wrong, make_row(chosen="paris", at=2.0, source="correction")]) == {}
 
 

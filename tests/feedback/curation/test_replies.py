@@ -30,7 +30,7 @@ def test_one_sign_that_says_something_is_a_reply(reply: str) -> None:
 
 
 def test_a_row_that_only_says_what_was_wrong_has_no_reply_to_be_empty() -> None:
-    wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.SFT)
+    wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.UNDESIRABLE)
     pair = make_row(chosen="", rejected="Lyon.")
     assert set(length.left_out([wrong, pair])) == {pair.id}
 
