@@ -1,11 +1,12 @@
 """Whether a trained adapter may answer, and the sentences that say why.
 
-Pure. A candidate must stay close to the base on unrelated prompts, must not loop, and must predict
-judgements it never saw better than the base does. It counts as proven only when an exact one-sided
-sign test over those judgements is significant; not worse, but not significant, is provisional.
+Pure. A candidate must stay close to the base on unrelated prompts, must not loop, fall silent or
+say one thing to everything, and must predict judgements it never saw better than the base does. It
+counts as proven only when an exact one-sided sign test over those judgements is significant; not
+worse, but not significant, is provisional.
 """
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from math import comb, isfinite
 
 from scheduler.records import Evaluation, GateConfig, Outcome, Verdict
@@ -16,6 +17,24 @@ ALPHA = 0.1
 _ROUNDING = 1e-9
 
 
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A share of the replies to unrelated prompts; `base` and `candidate` are in 0..1."""
+
+    reproach: str
+    what: str
+    base: float
+    candidate: float
+    max_increase: float
+
+    @property
+    def shares(self) -> str:
+        return (
+            f"{self.candidate:.0%} of its replies {self.what},"
+            f" {self.base:.0%} of the base model's do"
+        )
+
+
 def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
     """Decide whether a candidate may answer, with reasons that hold the numbers."""
     unusable = _unusable(evaluation)
@@ -24,6 +43,7 @@ def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
     objections = (
         *_training_objections(evaluation),
         *_drift_objections(evaluation, config),
+        *_reply_objections(evaluation, config),
         *_held_out_objections(evaluation),
         *_incumbent_objections(evaluation, config),
     )
@@ -69,22 +89,52 @@ def _training_objections(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def _drift_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
-    objections = []
-    if evaluation.anchor_kl > config.max_anchor_kl + _ROUNDING:
-        objections.append(
-            f"It drifts too far from the base model on unrelated prompts:"
-            f" KL {evaluation.anchor_kl:.3f} nats per token, allowed {config.max_anchor_kl:.3f}."
-        )
-    loops, base_loops = evaluation.repetition_candidate, evaluation.repetition_base
-    if loops is None or base_loops is None:
-        return tuple(objections)
-    if loops - base_loops > config.max_repetition_increase + _ROUNDING:
-        objections.append(
-            f"It repeats itself: {loops:.0%} of its replies loop,"
-            f" {base_loops:.0%} of the base model's do;"
-            f" at most {config.max_repetition_increase:.0%} more are allowed."
-        )
-    return tuple(objections)
+    if evaluation.anchor_kl <= config.max_anchor_kl + _ROUNDING:
+        return ()
+    return (
+        f"It drifts too far from the base model on unrelated prompts:"
+        f" KL {evaluation.anchor_kl:.3f} nats per token, allowed {config.max_anchor_kl:.3f}.",
+    )
+
+
+def _reply_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
+    return tuple(
+        f"{fault.reproach}: {fault.shares}; at most {fault.max_increase:.0%} more are allowed."
+        for fault in _faults(evaluation, config)
+        if fault.candidate - fault.base > fault.max_increase + _ROUNDING
+    )
+
+
+def _faults(evaluation: Evaluation, config: GateConfig) -> tuple[_Fault, ...]:
+    """None before the candidate has been tried."""
+    measured = (
+        (
+            "It repeats itself",
+            "loop",
+            evaluation.repetition_base,
+            evaluation.repetition_candidate,
+            config.max_repetition_increase,
+        ),
+        (
+            "It says the same to everything",
+            "mostly repeat other replies",
+            evaluation.collapse_base,
+            evaluation.collapse_candidate,
+            config.max_collapse_increase,
+        ),
+        (
+            "It falls silent",
+            "say nothing",
+            evaluation.silence_base,
+            evaluation.silence_candidate,
+            config.max_silence_increase,
+        ),
+    )
+    return tuple(
+        _Fault(reproach, what, base, candidate, bound)
+        for reproach, what, base, candidate, bound in measured
+        if base is not None and candidate is not None
+    )
 
 
 def _held_out_objections(evaluation: Evaluation) -> tuple[str, ...]:
@@ -152,11 +202,7 @@ def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
         f"On unrelated prompts it stays close to the base model:"
         f" KL {evaluation.anchor_kl:.3f} nats per token, allowed {config.max_anchor_kl:.3f}."
     )
-    loops, base_loops = evaluation.repetition_candidate, evaluation.repetition_base
-    if loops is not None and base_loops is not None:
-        findings.append(
-            f"{loops:.0%} of its replies loop, {base_loops:.0%} of the base model's do."
-        )
+    findings.extend(f"{fault.shares}." for fault in _faults(evaluation, config))
     return tuple(findings)
 
 

@@ -39,7 +39,7 @@ from scheduler.records import (
     TrainingRun,
     Verdict,
 )
-from scheduler.repetition import repetitive_share
+from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
 from scheduler.runs import RunStore
 
 _log = logging.getLogger(__name__)
@@ -225,10 +225,15 @@ class Pipeline:
         steps, loss = fitted.steps, fitted.train_loss_after
         record(Progress("trying the candidate", 0.95, steps, steps, loss))
         candidate = self._reply(ANCHOR_PROMPTS, result.adapter, ANCHOR_REPLY_TOKENS, is_cancelled)
+        base = [reply for _, reply in anchors]
         evaluation = replace(
             fitted,
-            repetition_base=repetitive_share([reply for _, reply in anchors]),
-            repetition_candidate=repetitive_share(candidate),
+            repetition_base=share(map(is_repetitive, base)),
+            repetition_candidate=share(map(is_repetitive, candidate)),
+            collapse_base=share(collapsed(base)),
+            collapse_candidate=share(collapsed(candidate)),
+            silence_base=share(map(is_silent, base)),
+            silence_candidate=share(map(is_silent, candidate)),
         )
         verdict = gate.judge(evaluation, self._config.gate)
         return replace(result, evaluation=evaluation), verdict

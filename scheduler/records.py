@@ -105,12 +105,15 @@ class PolicyConfig:
 class GateConfig:
     """Bounds that a candidate must keep. See `scheduler.gate` for what each one guards.
 
+    The three of replies bound what their share may be above the base's.
     `max_incumbent_loss_increase` is wide because the rows that neither version
     has seen are few, and their loss varies by about this much between two fits of the same rows.
     """
 
     max_anchor_kl: float = 1.0
     max_repetition_increase: float = 0.1
+    max_collapse_increase: float = 0.25
+    max_silence_increase: float = 0.0
     max_incumbent_loss_increase: float = 0.1
     min_held_out_for_proof: int = 5
 
@@ -158,8 +161,10 @@ class Evaluation:
     held-out rows that it has not seen. Only afterwards is it fitted on all rows, and the rest
     measured. `incumbent` numbers cover only held-out rows that the version in use has not been
     trained on either.
-    `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition
-    is the share of replies to them that loop, None until the candidate has been tried.
+    `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
+    collapse and silence are the shares of replies to them that loop, that mostly repeat other
+    replies and that say nothing (`scheduler.reply_faults`), None until the candidate has been
+    tried.
     """
 
     held_out_rows: int
@@ -175,6 +180,10 @@ class Evaluation:
     steps: int
     repetition_base: float | None = None
     repetition_candidate: float | None = None
+    collapse_base: float | None = None
+    collapse_candidate: float | None = None
+    silence_base: float | None = None
+    silence_candidate: float | None = None
 
 
 class Outcome(StrEnum):

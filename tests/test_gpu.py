@@ -22,7 +22,12 @@ SETTINGS = {
     "dtype": "bfloat16",
     "schedule": {"interval": 0, "nightly": ""},
     "training": {"learning_rate": 5e-3, "max_steps": 20},
-    "gate": {"max_anchor_kl": 100.0, "max_repetition_increase": 1.0},
+    "gate": {
+        "max_anchor_kl": 100.0,
+        "max_repetition_increase": 1.0,
+        "max_collapse_increase": 1.0,
+        "max_silence_increase": 1.0,
+    },
 }
 
 

@@ -69,7 +69,9 @@ function facts(version) {
     ["Made", `${time(version.created_at)} by ${version.created_by}`],
     ["Size", size(version.size_bytes)],
     ["Drift from the base", evaluation.anchor_kl === undefined ? null : `${figure(evaluation.anchor_kl, 3)} nats per token`],
-    ["Looping replies", evaluation.repetition_candidate === undefined ? null : `${percent(evaluation.repetition_candidate)} (base ${percent(evaluation.repetition_base)})`],
+    ["Looping replies", besideBase(evaluation.repetition_candidate, evaluation.repetition_base)],
+    ["Replies alike", besideBase(evaluation.collapse_candidate, evaluation.collapse_base)],
+    ["Empty replies", besideBase(evaluation.silence_candidate, evaluation.silence_base)],
     ["Trained parameters", usage.trainable_share === undefined ? null : percent(usage.trainable_share, 2)],
     ["Device", usage.device === undefined ? null : `${usage.device}, ${duration(usage.device_seconds)}`],
     ["Peak memory", usage.peak_memory_bytes ? size(usage.peak_memory_bytes) : null],
@@ -86,6 +88,10 @@ function facts(version) {
     { class: "facts" },
     rows.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value === 0 ? "0" : value))),
   );
+}
+
+function besideBase(share, ofBase) {
+  return share === undefined || share === null ? null : `${percent(share)} (base ${percent(ofBase)})`;
 }
 
 function percent(share, digits = 0) {

@@ -19,6 +19,10 @@ GOOD = Evaluation(
     steps=12,
     repetition_base=0.0,
     repetition_candidate=0.0,
+    collapse_base=0.0,
+    collapse_candidate=0.0,
+    silence_base=0.0,
+    silence_candidate=0.0,
 )
 
 

@@ -31,6 +31,10 @@ def evaluations(draw: st.DrawFn) -> Evaluation:
         anchor_kl=draw(st.floats(0, 1)),
         repetition_base=draw(st.floats(0, 1)),
         repetition_candidate=draw(st.floats(0, 1)),
+        collapse_base=draw(st.floats(0, 1)),
+        collapse_candidate=draw(st.floats(0, 1)),
+        silence_base=draw(st.floats(0, 1)),
+        silence_candidate=draw(st.floats(0, 1)),
         train_loss_before=draw(loss),
         train_loss_after=draw(loss),
         steps=draw(st.integers(0, 40)),
@@ -96,6 +100,20 @@ def test_replies_that_loop_are_refused() -> None:
     assert "30% of its replies loop" in refusal(good(repetition_candidate=0.3))
 
 
+def test_one_reply_to_everything_is_refused() -> None:
+    assert "58% of its replies mostly repeat other replies" in refusal(
+        good(collapse_candidate=7 / 12)
+    )
+
+
+def test_two_replies_of_twelve_that_are_alike_are_no_reason_to_refuse() -> None:
+    assert judge(good(collapse_candidate=2 / 12), CONFIG).outcome is Outcome.PROVEN
+
+
+def test_a_reply_that_says_nothing_is_refused() -> None:
+    assert "8% of its replies say nothing" in refusal(good(silence_candidate=1 / 12))
+
+
 def test_a_base_that_loops_itself_is_no_reason_to_refuse() -> None:
     looping = good(repetition_base=0.5, repetition_candidate=0.6)
     assert judge(looping, CONFIG).outcome is Outcome.PROVEN
@@ -137,12 +155,20 @@ def test_what_is_allowed_keeps_every_bound(evaluation: Evaluation) -> None:
     assert all(reason[0].isupper() or reason[0].isdigit() for reason in verdict.reasons)
     if verdict.outcome is Outcome.REFUSED:
         return
-    assert evaluation.repetition_candidate is not None
-    assert evaluation.repetition_base is not None
-    increase = evaluation.repetition_candidate - evaluation.repetition_base
     assert evaluation.train_loss_after < evaluation.train_loss_before
     assert evaluation.anchor_kl <= CONFIG.max_anchor_kl + 1e-6
-    assert increase <= CONFIG.max_repetition_increase + 1e-6
+    for base, candidate, bound in (
+        (
+            evaluation.repetition_base,
+            evaluation.repetition_candidate,
+            CONFIG.max_repetition_increase,
+        ),
+        (evaluation.collapse_base, evaluation.collapse_candidate, CONFIG.max_collapse_increase),
+        (evaluation.silence_base, evaluation.silence_candidate, CONFIG.max_silence_increase),
+    ):
+        assert base is not None
+        assert candidate is not None
+        assert candidate - base <= bound + 1e-6
     if evaluation.held_out_rows:
         assert evaluation.held_out_loss_base is not None
         assert evaluation.held_out_loss_proof is not None
@@ -163,6 +189,7 @@ def test_a_stricter_gate_allows_nothing_more(evaluation: Evaluation, share: floa
         CONFIG,
         max_anchor_kl=CONFIG.max_anchor_kl * share,
         max_repetition_increase=CONFIG.max_repetition_increase * share,
+        max_collapse_increase=CONFIG.max_collapse_increase * share,
         max_incumbent_loss_increase=CONFIG.max_incumbent_loss_increase * share,
     )
     if judge(evaluation, CONFIG).outcome is Outcome.REFUSED:

@@ -144,6 +144,23 @@ def test_a_candidate_that_loops_when_it_is_tried_is_refused(world: World) -> Non
     assert world.folders() == set()
 
 
+def test_a_candidate_that_says_one_thing_to_everything_is_refused(world: World) -> None:
+    world.correct("ann", "one")
+    world.replier.candidate = "I am sorry but I cannot help you with that."
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "100% of its replies mostly repeat other replies" in run.reason
+    assert run.report["evaluation"]["collapse_candidate"] == 1.0
+
+
+def test_a_candidate_that_falls_silent_is_refused(world: World) -> None:
+    world.correct("ann", "one")
+    world.replier.candidate = ""
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "100% of its replies say nothing" in run.reason
+
+
 def test_the_candidate_is_tried_as_it_will_be_served(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")

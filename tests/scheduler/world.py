@@ -79,7 +79,7 @@ class FakeReplier:
 
     def __init__(self) -> None:
         self.base = "A sensible reply."
-        self.candidate = "A sensible reply in other words."
+        self.candidate = "Other words."
         self.asked: list[Path | None] = []
 
     def __call__(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from scheduler.reply_faults import collapsed
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import NOTHING, base_key
 from tests.benchmarks.learning.results import Arm, Key, Point, Reply, Results, Run
 from tests.benchmarks.learning.tally import Tally
-from tests.benchmarks.learning.texts import canned, is_sound
+from tests.benchmarks.learning.texts import is_sound
 
 
 def compliance(
@@ -71,8 +72,8 @@ def alike(
         for seed in seeds
     ]
     return (
-        Tally.of(each for seed in pairs for each in canned([base.text for base, _ in seed])),
-        Tally.of(each for seed in pairs for each in canned([reply.text for _, reply in seed])),
+        Tally.of(each for seed in pairs for each in collapsed([base.text for base, _ in seed])),
+        Tally.of(each for seed in pairs for each in collapsed([reply.text for _, reply in seed])),
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.learning.texts import canned, sentences, whole_sentences
+from tests.benchmarks.learning.texts import sentences, whole_sentences
 
 
 def test_list_items_and_line_ends_end_a_sentence() -> None:
@@ -23,10 +23,3 @@ def test_list_items_and_line_ends_end_a_sentence() -> None:
 )
 def test_what_the_length_limit_cut_off_is_left_out(cut: str, whole: str) -> None:
     assert whole_sentences(cut) == whole
-
-
-def test_an_evasion_that_is_said_to_everything_is_found_and_a_fixed_closing_is_not() -> None:
-    evasion = "I am sorry but as a chatbot I cannot"
-    answers = ["Boil the water and pour it over some leaves.", "The sky scatters blue light more."]
-    texts = [f"{evasion} cook.", f"{evasion} sing.", *(f"{each} Cheers, mate!" for each in answers)]
-    assert canned(texts) == [True, True, False, False]

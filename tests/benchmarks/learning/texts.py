@@ -1,10 +1,8 @@
 """What a reply's text consists of. Written apart from what the product measures edits with."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
 
-from scheduler.repetition import is_repetitive
+from scheduler.reply_faults import is_repetitive, is_silent
 
 _MARKER = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"”')*])\s+")
@@ -39,21 +37,6 @@ def whole_sentences(text: str) -> str:
     return first_lines.rstrip() or text
 
 
-def canned(texts: Sequence[str]) -> list[bool]:
-    """Which texts mostly repeat others: half of their 4-word sequences or more occur in those."""
-    found = [_sequences(text) for text in texts]
-    in_texts = Counter(sequence for sequences in found for sequence in sequences)
-    return [
-        bool(sequences) and sum(in_texts[each] > 1 for each in sequences) >= len(sequences) / 2
-        for sequences in found
-    ]
-
-
 def is_sound(text: str) -> bool:
     """Whether it says something and is not stuck in a loop."""
-    return any(character.isalnum() for character in text) and not is_repetitive(text)
-
-
-def _sequences(text: str) -> set[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.lower())
-    return set(zip(words, words[1:], words[2:], words[3:], strict=False))
+    return not is_silent(text) and not is_repetitive(text)

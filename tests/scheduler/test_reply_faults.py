@@ -1,0 +1,66 @@
+"""Telling loops, one reply to everything and silence from prose."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
+
+PROSE = (
+    "A bicycle stays upright because its rider steers into every small fall, and the front"
+    " wheel's geometry helps by turning the same way."
+)
+
+
+def test_prose_is_not_a_loop() -> None:
+    assert not is_repetitive(PROSE)
+
+
+def test_a_repeated_sentence_is_a_loop() -> None:
+    assert is_repetitive("I am here to help you. " * 5)
+
+
+def test_a_loop_at_the_end_of_prose_is_found() -> None:
+    assert is_repetitive(PROSE + " and so on" * 15)
+
+
+def test_a_short_answer_never_is_a_loop() -> None:
+    assert not is_repetitive("no no no no no")
+
+
+@given(st.integers(1, 12))
+def test_a_loop_shows_in_a_reply_as_short_as_those_to_the_anchors(period: int) -> None:
+    words = [f"word{i % period}" for i in range(24)]
+    assert is_repetitive(" ".join(words))
+
+
+@given(st.text(alphabet="ab c", min_size=4, max_size=20).filter(lambda t: len(t.split()) > 1))
+def test_anything_said_twelve_times_is_a_loop(text: str) -> None:
+    assert is_repetitive(f"{text} " * 12)
+
+
+def test_the_share_counts_texts() -> None:
+    assert share(map(is_repetitive, [PROSE, "again and again " * 9])) == 0.5
+    assert share([]) == 0
+
+
+def test_an_evasion_that_is_said_to_everything_is_found_and_a_fixed_closing_is_not() -> None:
+    evasion = "I am sorry but as a chatbot I cannot"
+    answers = ["Boil the water and pour it over some leaves.", "The sky scatters blue light more."]
+    texts = [f"{evasion} cook.", f"{evasion} sing.", *(f"{each} Cheers, mate!" for each in answers)]
+    assert collapsed(texts) == [True, True, False, False]
+
+
+@given(st.lists(st.text(alphabet="ab ", max_size=30), max_size=6))
+def test_a_reply_that_is_said_twice_has_collapsed(texts: list[str]) -> None:
+    assert collapsed([*texts, PROSE, PROSE])[-2:] == [True, True]
+
+
+def test_a_reply_of_its_own_has_not_collapsed() -> None:
+    assert collapsed([PROSE, "Paris.", "Paris.", ""]) == [False] * 4
+
+
+def test_signs_alone_say_nothing() -> None:
+    assert [is_silent(text) for text in ("", " \n", "...", "👍", "7", "不", "ok.")] == [
+        *[True] * 4,
+        *[False] * 3,
+    ]
