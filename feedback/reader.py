@@ -178,6 +178,15 @@ class FeedbackReader:
             )
         return interactions, feedback
 
+    def last_turns(self, user_id: str, newest: int) -> list[Interaction]:
+        """The newest finished chat turns, judged or not, oldest first."""
+        return select_interactions(
+            self._database,
+            "id IN (SELECT id FROM interactions"
+            f" WHERE {IS_LEARNABLE_TURN} ORDER BY created_at DESC, id DESC LIMIT :newest)",
+            {"user": user_id, "newest": newest},
+        )
+
     def answered_again(self, user_id: str) -> list[Interaction]:
         """Turns that nobody judged, with a later, judged answer to the same messages, oldest first.
 

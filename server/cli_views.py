@@ -144,7 +144,7 @@ def version_view(version: Json) -> RenderableType:
 
 
 def curation_view(curation: Json) -> RenderableType:
-    """Every row with its fate and why, then the judgements that make no row."""
+    """Every row with its fate and why, the judgements that make no row, and what is covered."""
     parts: list[RenderableType] = [Text(_curation_counts(curation), "bold")]
     if curation["rows"]:
         rows = _table("Fate", "From", "Prompt", "Reply", "Why")
@@ -165,6 +165,12 @@ def curation_view(curation: Json) -> RenderableType:
         for judgement in curation["unused"]:
             unused.add_row(Text(judgement["id"]), judgement["why"])
         parts.append(unused)
+    if curation["coverage"]["kinds"]:
+        kinds = _table("Prompts that ask for", "Taught", "Asked lately")
+        for each in curation["coverage"]["kinds"]:
+            kinds.add_row(each["kind"], str(each["taught"]), str(each["asked"]))
+        parts.append(kinds)
+        parts += [Text(warning, "yellow") for warning in curation["coverage"]["warnings"]]
     return Group(*parts)
 
 

@@ -1,13 +1,20 @@
 """What becomes of each of a user's rows, and why: what the next training will learn from."""
 
+from collections.abc import Iterable
+from dataclasses import asdict
+
 from feedback.curation.confidential import masked
 from feedback.curation.decide import fates_of
 from feedback.curation.fate import Fate, LeftOut, Reason, tally
 from feedback.curation.unused import unused
+from feedback.coverage import coverage
+from feedback.records import Message
 from server.api.shapes import Json
 from server.services import Services
 
 PREVIEW_CHARACTERS = 200
+ASKED_LATELY = 200
+"""Turns whose kinds are compared with those of the rows."""
 _LOOKED_AT = 20  # runs; many end without a fit because nothing is new
 
 
@@ -23,12 +30,31 @@ def curation_json(services: Services, user_id: str) -> Json:
     measured = _measured(services, user_id)
     causes = [fate.left_out or measured.get(fate.row.id) for fate in fates]
     made = [fate.row.example for fate in fates]
+    kept = [each for each, cause in zip(made, causes, strict=True) if cause is None]
     return {
         "object": "curation",
         "user": user_id,
         **tally(len(fates), filter(None, causes)),
         "rows": [_row(fate, cause) for fate, cause in zip(fates, causes, strict=True)],
         "unused": [{"id": name, "why": why} for name, why in unused(made, feedback).items()],
+        "coverage": _coverage(
+            [each.prompt for each in kept],
+            [turn.messages for turn in log.last_turns(user_id, ASKED_LATELY)],
+        ),
+    }
+
+
+def _coverage(
+    taught: Iterable[tuple[Message, ...]], asked: Iterable[tuple[Message, ...]]
+) -> Json:
+    """Several rows can be about one prompt."""
+    found = coverage(
+        (prompt[-1].content for prompt in dict.fromkeys(taught) if prompt),
+        (messages[-1].content for messages in asked if messages),
+    )
+    return {
+        "kinds": [asdict(each) for each in found.kinds],
+        "warnings": list(found.warnings),
     }
 
 

@@ -202,6 +202,7 @@ def test_feedback_curate_shows_the_fate_of_every_row_and_why(
     assert "0 rows kept, 2 left out: 2 secret." in shown
     assert "It holds a card number." in shown
     assert "4111" not in shown
+    assert "advice" in shown
     rows = json.loads(succeeded("feedback", "curate", person.name, "--json"))["rows"]
     assert [row["reason"] for row in rows] == ["secret", "secret"]
 

@@ -97,3 +97,17 @@ def test_what_the_last_fit_spoke_against_is_told(live: LiveServer, person: Perso
     runs.finish(run.id, RunStatus.REFUSED, "no", at=2.0, report=report)
     told = {each["id"]: each for each in curation(live, person)["rows"]}[row["id"]]
     assert (told["kept"], told["reason"], told["why"]) == (False, "style", "It is odd.")
+
+
+def test_coverage_compares_what_is_taught_with_what_is_asked(
+    live: LiveServer, person: Person
+) -> None:
+    correct(live, person, "Write a poem about rain.", "Rain, rain, on the window pane.")
+    live.chat(person.key, "Who was Marie Curie?")
+    live.chat(person.key, "Who was Ada Lovelace?", store=False)
+    coverage = curation(live, person)["coverage"]
+    assert coverage["kinds"] == [
+        {"kind": "a text to be written", "taught": 1, "asked": 1},
+        {"kind": "a fact", "taught": 0, "asked": 1},
+    ]
+    assert coverage["warnings"] == []
