@@ -75,15 +75,20 @@ class Renderer:
         return self.text_ids(str(text))
 
     def example_ids(
-        self, messages: Sequence[ChatMessage], reply: str
+        self, messages: Sequence[ChatMessage], reply: str, *, is_cut: bool = False
     ) -> tuple[list[int], list[bool]]:
         """Render a conversation with its reply: ids, and which of them are the reply's.
 
-        The reply's part ends with the end-of-turn token, which is learned too.
+        The reply's part ends with the end-of-turn token, which is learned too, unless the reply was
+        cut off.
         """
         prompt = self.prompt_ids(messages)
-        completion = [*self.text_ids(reply), self._end_of_turn]
+        completion = self.text_ids(reply) if is_cut else self.reply_ids(reply)
         return prompt + completion, [False] * len(prompt) + [True] * len(completion)
+
+    def reply_ids(self, text: str) -> list[int]:
+        """Token ids of a whole reply, with the end-of-turn token."""
+        return [*self.text_ids(text), self._end_of_turn]
 
     def turn_tokens(self, text: str) -> int:
         """Tokens that a text takes as one more turn, with what the template puts around it."""

@@ -92,7 +92,8 @@ _MARKS: tuple[tuple[Kind, str], ...] = (
         _VERB.format(
             "write|compose|draft|create|make up|tell me a (?:story|joke)|invent|describe|generate"
         )
-        + r"|\b(?:essay|poem|story|letter|e-?mail|speech|haiku|lyrics|review|slogan) (?:about|for|to)\b",
+        + r"|\b(?:essay|poem|story|letter|e-?mail|speech|haiku|lyrics|review|slogan)"
+        r" (?:about|for|to)\b",
     ),
     (
         Kind.IDEAS,
@@ -101,13 +102,13 @@ _MARKS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         Kind.ADVICE,
-        r"\b(?:should i|can i|could i|how (?:do|can|should|would) (?:i|we|you)|help me|advice|advise"
-        r"|what to do|how to|best way)\b",
+        r"\b(?:should i|can i|could i|how (?:do|can|should|would) (?:i|we|you)|help me|advice"
+        r"|advise|what to do|how to|best way)\b",
     ),
     (
         Kind.EXPLANATION,
-        r"\b(?:why|how (?:do|does|did|is|are|can|come)|difference between|what does|mean(?:s|ing)?)\b"
-        r"|" + _VERB.format("explain|define|compare|discuss|analy[sz]e|elaborate|tell"),
+        r"\b(?:why|how (?:do|does|did|is|are|can|come)|difference between|what does|means?"
+        r"|meaning)\b|" + _VERB.format("explain|define|compare|discuss|analy[sz]e|elaborate|tell"),
     ),
     (Kind.FACT, r"^\W*(?:what|who|whom|whose|when|where|which|is|are|was|were|do|does|did|has)\b"),
 )

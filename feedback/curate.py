@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from feedback.edit_distance import normalised_edit_distance
+from feedback.edits.tokens import have_one_end
 from feedback.opinions import Opinion, Target, by_prompt, opinions, prompt_of, targets, usable
 from feedback.records import ExampleKind, Feedback, Interaction, Message, TrainingExample
 
@@ -80,10 +81,11 @@ def example_id(
     rejected: str | None,
     weight: float,
     revised_from: str | None = None,
+    is_cut: bool = False,
 ) -> str:
     """The SHA-256 of what trains: examples from different judgements can have equal ids."""
     turns = [[message.role, message.content] for message in prompt]
-    content = [kind.value, turns, chosen, rejected, float(weight), revised_from]
+    content = [kind.value, turns, chosen, rejected, float(weight), revised_from, is_cut]
     return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -189,8 +191,10 @@ def _example(
     revised_from: str | None = None,
 ) -> TrainingExample:
     weight = 1.0
+    judged = rejected if kind is ExampleKind.UNDESIRABLE else chosen
+    is_cut = turn.is_cut and have_one_end(judged or "", turn.reply)
     return TrainingExample(
-        id=example_id(kind, turn.messages, chosen, rejected, weight, revised_from),
+        id=example_id(kind, turn.messages, chosen, rejected, weight, revised_from, is_cut),
         user_id=turn.user_id,
         kind=kind,
         prompt=turn.messages,
@@ -203,6 +207,7 @@ def _example(
         feedback_ids=tuple(sorted(each.id for each in feedback)),
         created_at=turn.created_at,
         revised_from=revised_from,
+        is_cut=is_cut,
     )
 
 

@@ -118,8 +118,9 @@ def _example(row: dict[str, Any]) -> TrainingExample:
         feedback_ids=tuple(row["feedback_ids"]),
         created_at=row["created_at"],
         revised_from=row["revised_from"],
+        is_cut=row["is_cut"],
     )
     targets = example.chosen, example.rejected, example.weight, example.revised_from
-    if example.id != example_id(example.kind, example.prompt, *targets):
+    if example.id != example_id(example.kind, example.prompt, *targets, example.is_cut):
         raise ValueError("An example does not match its id.")
     return example

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from feedback.curate import example_id
 from feedback.edit_distance import normalised_edit_distance
 from feedback.edits.rule import Rule, apply_all
+from feedback.edits.tokens import have_one_end
 from feedback.records import ExampleKind, Message, TrainingExample
 
 PRACTICE = "practice"
@@ -33,18 +34,22 @@ def practice_examples(
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
         original = _UNFINISHED.sub("", reply.strip())
+        was_cut = original != reply.strip()
         changed = apply_all(rules, original)
         if changed is not None and changed != original:
             share = normalised_edit_distance(changed, original)
-            made.append((share, _example(user_id, prompt, original, changed)))
+            made.append((share, _example(user_id, prompt, original, changed, was_cut)))
     made.sort(key=lambda each: each[0], reverse=True)
     return tuple(example for _, example in made[:count])
 
 
-def _example(user_id: str, prompt: str, original: str, changed: str) -> TrainingExample:
+def _example(
+    user_id: str, prompt: str, original: str, changed: str, was_cut: bool
+) -> TrainingExample:
     turns = (Message("user", prompt),)
+    is_cut = was_cut and have_one_end(changed, original)
     return TrainingExample(
-        id=example_id(ExampleKind.SFT, turns, changed, None, 1.0, original),
+        id=example_id(ExampleKind.SFT, turns, changed, None, 1.0, original, is_cut),
         user_id=user_id,
         kind=ExampleKind.SFT,
         prompt=turns,
@@ -57,4 +62,5 @@ def _example(user_id: str, prompt: str, original: str, changed: str) -> Training
         feedback_ids=(),
         created_at=0.0,
         revised_from=original,
+        is_cut=is_cut,
     )

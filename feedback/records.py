@@ -74,6 +74,11 @@ class Interaction:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_cut(self) -> bool:
+        """Whether the length limit ended that reply."""
+        return self.finish_reasons[:1] == ("length",)
+
+    @property
     def reply(self) -> str:
         """The reply that judgements are about: the first choice."""
         return self.replies[0] if self.replies else ""
@@ -123,7 +128,8 @@ class TrainingExample:
     `UNDESIRABLE`, which has `rejected` alone; else `rejected` is set for `DPO` only.
     `revised_from` is the reply that a corrected one was made from. `source` says which judgement
     made it: `correction`, `liked`, `disliked`, `pair` or `regenerated`; `practice` was made from
-    the rules behind the corrections.
+    the rules behind the corrections. `is_cut` says that the length limit ended `reply` and nobody
+    wrote another end: there is none to learn.
     """
 
     id: str
@@ -139,6 +145,7 @@ class TrainingExample:
     feedback_ids: tuple[str, ...]
     created_at: float
     revised_from: str | None = None
+    is_cut: bool = False
 
     @property
     def reply(self) -> str:

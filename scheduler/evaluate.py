@@ -38,7 +38,9 @@ def judgement_losses(
 
     def ratios(replies: Sequence[str | None]) -> list[float | None]:
         rows = [
-            None if reply is None else tokenise(base.renderer, e.prompt, reply, config.max_tokens)
+            None
+            if reply is None
+            else tokenise(base.renderer, e.prompt, reply, config.max_tokens, is_cut=e.is_cut)
             for e, reply in zip(examples, replies, strict=True)
         ]
         with pool.use(slot):
@@ -78,7 +80,9 @@ def reply_losses(
     max_tokens: int,
 ) -> list[float | None]:
     """The mean nats per token of the replies that the examples are about; None where too long."""
-    rows = [tokenise(base.renderer, e.prompt, e.reply, max_tokens) for e in examples]
+    rows = [
+        tokenise(base.renderer, e.prompt, e.reply, max_tokens, is_cut=e.is_cut) for e in examples
+    ]
     with pool.use(slot):
         return _measure(
             rows, lambda batch: -mean_per_token(reply_log_probs(base, batch), batch), base.device

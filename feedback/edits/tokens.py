@@ -18,6 +18,12 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.strip())
 
 
+def have_one_end(first: str, second: str) -> bool:
+    """Whether the last three tokens are the same but for case: nobody wrote another end."""
+    ends = ([token.casefold() for token in tokens(text)[-3:]] for text in (first, second))
+    return next(ends) == next(ends)
+
+
 def distance(first: str, second: str) -> int:
     """The Levenshtein distance in tokens."""
     codes: dict[str, str] = {}

@@ -41,10 +41,15 @@ class Batch:
 
 
 def tokenise(
-    renderer: Renderer, prompt: Sequence[Message], reply: str, max_tokens: int
+    renderer: Renderer,
+    prompt: Sequence[Message],
+    reply: str,
+    max_tokens: int,
+    *,
+    is_cut: bool = False,
 ) -> TokenisedReply | None:
     """Render a prompt with its reply, cut at `max_tokens`; None where the prompt fills them."""
-    ids, is_reply = renderer.example_ids(prompt, reply)
+    ids, is_reply = renderer.example_ids(prompt, reply, is_cut=is_cut)
     reply_tokens = sum(is_reply[:max_tokens])
     return TokenisedReply(tuple(ids[:max_tokens]), (1.0,) * reply_tokens) if reply_tokens else None
 
@@ -53,10 +58,10 @@ def tokenise_target(
     renderer: Renderer, example: TrainingExample, max_tokens: int, edit_weight: float
 ) -> TokenisedReply | None:
     """An example's `reply`; the tokens that a person changed count `edit_weight` times."""
-    row = tokenise(renderer, example.prompt, example.reply, max_tokens)
+    row = tokenise(renderer, example.prompt, example.reply, max_tokens, is_cut=example.is_cut)
     if row is None:
         return None
-    original = renderer.text_ids(example.revised_from or example.reply)
+    original = renderer.reply_ids(example.revised_from or example.reply)
     return weigh(row, original, example.weight, edit_weight)
 
 
@@ -65,13 +70,16 @@ def weigh(
 ) -> TokenisedReply:
     """Let every reply token count `weight`, and those that `original` has not `edited` times that.
 
-    `original` are the ids of the reply that was corrected; what the person changed is what there is
-    to learn, the rest is the model's own text.
+    `original` are the ids of the reply that was corrected, with its end; what the person changed is
+    what there is to learn, the rest is the model's own text.
     """
     reply = row.ids[-row.reply_tokens :]
     weights = [weight * edited] * len(reply)
     for block in SequenceMatcher(None, original, reply, autojunk=False).get_matching_blocks():
-        weights[block.b : block.b + block.size] = [weight] * block.size
+        # To end where the original went on is a change, though both have an end.
+        is_other_end = block.size == 1 < len(original) == block.a + 1
+        if not is_other_end:
+            weights[block.b : block.b + block.size] = [weight] * block.size
     return replace(row, weights=tuple(weights))
 
 

@@ -58,8 +58,10 @@ def tokenise_rows(
     def target(example: TrainingExample) -> TokenisedReply | None:
         return tokenise_target(renderer, example, config.max_tokens, config.edit_weight)
 
-    def reply_to(prompt: Sequence[Message], reply: str) -> TokenisedReply | None:
-        return tokenise(renderer, prompt, reply, config.max_tokens)
+    def reply_to(
+        prompt: Sequence[Message], reply: str, *, is_cut: bool = False
+    ) -> TokenisedReply | None:
+        return tokenise(renderer, prompt, reply, config.max_tokens, is_cut=is_cut)
 
     thumbs, replies, pairs = [], [], []
     for example in examples:
@@ -67,7 +69,8 @@ def tokenise_rows(
         if row is None:
             continue
         if example.kind is ExampleKind.DPO:
-            rejected = reply_to(example.prompt, example.rejected or "")
+            # Where one end is not to be learned, it is not to be preferred either.
+            rejected = reply_to(example.prompt, example.rejected or "", is_cut=example.is_cut)
             if rejected is not None:
                 pairs.append(Pair(row, rejected, _flip_rate(example)))
             continue

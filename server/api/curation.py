@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from feedback.coverage import coverage
 from feedback.curation.confidential import masked
 from feedback.curation.decide import fates_of
 from feedback.curation.fate import Fate, LeftOut, Reason, tally
 from feedback.curation.unused import unused
-from feedback.coverage import coverage
 from feedback.records import Message
 from server.api.shapes import Json
 from server.services import Services
@@ -44,9 +44,7 @@ def curation_json(services: Services, user_id: str) -> Json:
     }
 
 
-def _coverage(
-    taught: Iterable[tuple[Message, ...]], asked: Iterable[tuple[Message, ...]]
-) -> Json:
+def _coverage(taught: Iterable[tuple[Message, ...]], asked: Iterable[tuple[Message, ...]]) -> Json:
     """Several rows can be about one prompt."""
     found = coverage(
         (prompt[-1].content for prompt in dict.fromkeys(taught) if prompt),

@@ -58,6 +58,29 @@ def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
         assert (each.conversation_id, each.created_at) == ("conversation-1", 101.0)
 
 
+@pytest.mark.parametrize(
+    ("correction", "is_cut"),
+    [
+        ("the sea is blue because it reflects the", True),
+        ("The sea is blue.", False),
+        ("The sea is blue because it reflects the sky.", False),
+    ],
+)
+def test_a_correction_of_a_cut_reply_has_an_end_where_somebody_wrote_one(
+    correction: str, is_cut: bool
+) -> None:
+    cut = turn(1, "The sea is blue because it reflects the", finish_reasons=("length",))
+    made = curated((cut, make_feedback(target="c1", correction=correction)))
+    assert {each.is_cut for each in made} == {is_cut}
+
+
+def test_a_cut_reply_has_no_end_to_like_or_to_dislike() -> None:
+    for value in (1, -1):
+        cut = turn(1, "The sea is blue because it", finish_reasons=("length",))
+        [rated] = curated((cut, make_feedback(target="c1", value=value)))
+        assert rated.is_cut
+
+
 def test_a_correction_close_to_the_original_makes_no_pair() -> None:
     reply = "The capital of France is Paris, of course."
     rows = (turn(1, reply), make_feedback(target="c1", correction=reply.lower()))
@@ -340,7 +363,7 @@ def test_a_judgement_that_was_overruled_since_no_longer_counts() -> None:
 def test_the_id_of_an_example_is_a_hash_of_what_trains() -> None:
     base = example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0)
     assert base == example_id(ExampleKind.DPO, PROMPT, "a", "b", 1)
-    assert len({base, *other_ids()}) == 7
+    assert len({base, *other_ids()}) == 8
 
 
 def other_ids() -> list[str]:
@@ -351,4 +374,5 @@ def other_ids() -> list[str]:
         example_id(ExampleKind.DPO, PROMPT, "a", None, 1.0),
         example_id(ExampleKind.DPO, PROMPT, "a", "b", 0.5),
         example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0, "c"),
+        example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0, None, True),
     ]

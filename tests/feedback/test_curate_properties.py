@@ -55,7 +55,7 @@ def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feed
         assert each.chosen != each.rejected
         assert each.reply in (each.chosen, each.rejected)
         targets = each.chosen, each.rejected, each.weight, each.revised_from
-        assert each.id == example_id(each.kind, each.prompt, *targets)
+        assert each.id == example_id(each.kind, each.prompt, *targets, each.is_cut)
 
 
 @given(*HISTORIES)

@@ -159,4 +159,4 @@ def test_every_written_row_is_a_line_of_json(tmp_path: Path) -> None:
 def example_id_of(row: dict[str, object]) -> str:
     example = next(each for each in make_dataset().examples if each.id == row["id"])
     targets = example.chosen, example.rejected, example.weight, example.revised_from
-    return example_id(example.kind, example.prompt, *targets)
+    return example_id(example.kind, example.prompt, *targets, example.is_cut)

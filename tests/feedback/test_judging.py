@@ -211,7 +211,12 @@ def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
 
 
 def test_the_last_turns_are_those_of_the_user_that_can_be_learned_from(log: FeedbackLog) -> None:
-    turns: list[dict[str, Any]] = [{}, {}, {"status": InteractionStatus.ABORTED}, {"user_id": "bob"}]
+    turns: list[dict[str, Any]] = [
+        {},
+        {},
+        {"status": InteractionStatus.ABORTED},
+        {"user_id": "bob"},
+    ]
     for number, fields in enumerate([*turns, {}]):
         log.store(make_interaction(f"c{number}", created_at=100.0 + number, **fields))
     assert [each.id for each in log.last_turns("ann", 2)] == ["c1", "c4"]

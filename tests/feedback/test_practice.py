@@ -43,6 +43,14 @@ def test_replies_that_the_rules_change_most_come_first() -> None:
 def test_a_sentence_that_was_cut_off_is_left_out() -> None:
     [_, second] = practice_examples("ann", LOWER_CASE, REPLIES, 8)
     assert second.chosen == "cross the wide end over."
+    assert second.is_cut
+
+
+def test_the_end_of_a_whole_reply_and_one_that_a_rule_writes_are_practised() -> None:
+    [whole, _] = practice_examples("ann", LOWER_CASE, REPLIES, 8)
+    assert not whole.is_cut
+    closing = (Rule("closing", " Bye!"),)
+    assert {each.is_cut for each in practice_examples("ann", closing, REPLIES, 8)} == {False}
 
 
 def test_a_reply_that_follows_the_rules_already_is_passed_over() -> None:

@@ -1,4 +1,6 @@
-"""Padding and grouping."""
+"""Padding, grouping, and what each token counts."""
+
+from dataclasses import replace
 
 import torch
 from hypothesis import given
@@ -6,7 +8,15 @@ from hypothesis import strategies as st
 
 from adapters_store.base_model import BaseModel
 from feedback.records import Message
-from scheduler.trainers.batches import TokenisedReply, collate, micro_batches, tokenise, weigh
+from scheduler.trainers.batches import (
+    TokenisedReply,
+    collate,
+    micro_batches,
+    tokenise,
+    tokenise_target,
+    weigh,
+)
+from tests.scheduler.training import make_example
 
 lengths = st.lists(st.integers(1, 300), max_size=40)
 
@@ -44,9 +54,33 @@ def test_a_long_reply_is_cut_at_the_limit(tiny_base: BaseModel) -> None:
 
 
 def test_tokens_that_a_person_changed_count_more() -> None:
-    row = TokenisedReply((1, 2, 3, 7, 5, 8), (1.0,) * 4)
-    weighed = weigh(row, original=[3, 4, 5], weight=2.0, edited=5.0)
-    assert weighed.weights == (2.0, 10.0, 2.0, 10.0)
+    row = TokenisedReply((1, 2, 3, 7, 5, 9), (1.0,) * 4)
+    weighed = weigh(row, original=[3, 4, 5, 9], weight=2.0, edited=5.0)
+    assert weighed.weights == (2.0, 10.0, 2.0, 2.0)
+
+
+def test_to_end_where_the_original_went_on_is_a_change() -> None:
+    row = TokenisedReply((1, 2, 3, 4, 9), (1.0,) * 3)
+    weighed = weigh(row, original=[3, 4, 5, 6, 9], weight=1.0, edited=5.0)
+    assert weighed.weights == (1.0, 1.0, 5.0)
+
+
+def test_the_end_that_an_edit_leaves_alone_counts_once(tiny_base: BaseModel) -> None:
+    example = make_example("why?", "it is so.", revised_from="It is so.")
+    row = tokenise_target(tiny_base.renderer, example, 90, 5.0)
+    assert row is not None
+    assert row.weights == (5.0, *(1.0,) * len("t is so."), 1.0)
+
+
+def test_a_reply_that_was_cut_has_no_end_to_learn(tiny_base: BaseModel) -> None:
+    whole = make_example("why?", "it is so.", revised_from="It is so.")
+    rows = [
+        tokenise_target(tiny_base.renderer, each, 90, 5.0)
+        for each in (whole, replace(whole, is_cut=True))
+    ]
+    assert rows[0] is not None
+    assert rows[1] is not None
+    assert (rows[1].ids, rows[1].weights) == (rows[0].ids[:-1], rows[0].weights[:-1])
 
 
 @given(original=st.lists(st.integers(1, 4)), reply=st.lists(st.integers(1, 4), min_size=1))
