@@ -131,32 +131,22 @@ def coverage(taught: Iterable[str], asked: Iterable[str]) -> Coverage:
         for kind in sorted(Kind, key=lambda kind: -prompts[kind])
         if rows[kind] or prompts[kind]
     )
-    return Coverage(kinds, (*_missing(kinds), *_dominant(kinds)))
+    return Coverage(kinds, _warnings(kinds, rows.total(), prompts.total()))
 
 
-def _missing(kinds: Sequence[KindCoverage]) -> tuple[str, ...]:
-    taught, asked = _totals(kinds)
+def _warnings(kinds: Sequence[KindCoverage], taught: int, asked: int) -> tuple[str, ...]:
     if taught < MIN_TAUGHT:
         return ()
-    return tuple(
+    missing = (
         f"Nothing is taught about prompts that ask for {each.kind.value}, {each.asked} of the last"
         f" {asked}: correct or like some of these replies."
         for each in kinds
         if not each.taught and each.asked >= MIN_ASKED and each.asked >= OFTEN * asked
     )
-
-
-def _dominant(kinds: Sequence[KindCoverage]) -> tuple[str, ...]:
-    taught, asked = _totals(kinds)
-    if taught < MIN_TAUGHT:
-        return ()
-    return tuple(
+    dominant = (
         f"{each.taught} of {taught} prompts that are taught ask for {each.kind.value}: replies to"
         f" others may turn out as if they did, too."
         for each in kinds
         if each.taught >= LOPSIDED * taught and each.asked < LOPSIDED * asked
     )
-
-
-def _totals(kinds: Sequence[KindCoverage]) -> tuple[int, int]:
-    return sum(each.taught for each in kinds), sum(each.asked for each in kinds)
+    return (*missing, *dominant)

@@ -33,21 +33,21 @@ def practice_examples(
     """
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
-        original = _UNFINISHED.sub("", reply.strip())
-        was_cut = original != reply.strip()
+        whole = reply.strip()
+        original = _UNFINISHED.sub("", whole)
         changed = apply_all(rules, original)
         if changed is not None and changed != original:
             share = normalised_edit_distance(changed, original)
-            made.append((share, _example(user_id, prompt, original, changed, was_cut)))
+            is_cut = original != whole and have_one_end(changed, original)
+            made.append((share, _example(user_id, prompt, original, changed, is_cut)))
     made.sort(key=lambda each: each[0], reverse=True)
     return tuple(example for _, example in made[:count])
 
 
 def _example(
-    user_id: str, prompt: str, original: str, changed: str, was_cut: bool
+    user_id: str, prompt: str, original: str, changed: str, is_cut: bool
 ) -> TrainingExample:
     turns = (Message("user", prompt),)
-    is_cut = was_cut and have_one_end(changed, original)
     return TrainingExample(
         id=example_id(ExampleKind.SFT, turns, changed, None, 1.0, original, is_cut),
         user_id=user_id,
