@@ -199,8 +199,7 @@ class Pipeline:
                 is_cancelled=is_cancelled,
             )
             result, verdict = self._judge(result, anchors, record, is_cancelled)
-            sentences = tuple(each.sentence for each in rules)
-            self._settle(Fit(run, dataset, sentences, result, verdict, active, fates))
+            self._settle(Fit(run, dataset, tuple(rules), result, verdict, active, fates))
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset, fates, error.device_seconds)
         except AdapterInvalidError as error:

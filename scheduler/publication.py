@@ -17,6 +17,7 @@ from adapters_store.records import BASE, AdapterVersion
 from adapters_store.registry import Registry
 from feedback.curation.fate import Fate
 from feedback.dataset import without
+from feedback.edits.rule import Rule
 from feedback.records import Dataset
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingCancelledError
@@ -29,13 +30,13 @@ from scheduler.runs import RunStore
 class Fit:
     """What one run trained, on what, with which verdict; `active` was in use when it began.
 
-    `rules` are the sentences of what the corrections have in common, `fates` what curation decided
-    before the dataset was frozen.
+    `rules` are what the corrections have in common, `fates` what curation decided before the
+    dataset was frozen.
     """
 
     run: TrainingRun
     dataset: Dataset
-    rules: tuple[str, ...]
+    rules: tuple[Rule, ...]
     result: JobResult
     verdict: Verdict
     active: AdapterVersion | None
@@ -55,7 +56,8 @@ class Fit:
     def report(self) -> dict[str, Any]:
         """What was measured and what the gate said, JSON-ready."""
         return {
-            "rules": list(self.rules),
+            "rules": [each.sentence for each in self.rules],
+            "rule_values": [[each.property, each.value] for each in self.rules],
             "curation": curation_report(self.fates, self.result.left_out),
             "evaluation": _json_ready(asdict(self.result.evaluation)),
             "verdict": {

@@ -163,6 +163,10 @@ class RunStore:
         """Return the user's queued or running run."""
         return self._first(f"user_id = ? AND {_OPEN}", [user_id])
 
+    def has_open_run(self) -> bool:
+        """Whether any run, of whomever, is queued or running."""
+        return self._first(_OPEN, []) is not None
+
     def last_run(self, user_id: str) -> TrainingRun | None:
         """Return the user's newest run that has ended."""
         return self._first(f"user_id = ? AND NOT {_OPEN}", [user_id])

@@ -1,6 +1,7 @@
 """When training happens: asks at set times who is due, and queues their runs.
 
-Before it asks, it has the watcher roll back what made replies worse.
+Before it asks, it has the watcher roll back what made replies worse; at night it has the regression
+suite measure what is in use.
 
 The only file that knows APScheduler. Nothing that must survive a restart lives here: the queue is
 the table of runs, and who is due is computed from the stores.
@@ -19,6 +20,7 @@ from scheduler.candidates import Candidates
 from scheduler.pipeline import Pipeline
 from scheduler.policy import Candidate, Decision
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
+from scheduler.regression.service import RegressionService
 from scheduler.runner import Runner
 from scheduler.runs import REQUESTED, SCHEDULED, RunStore
 from scheduler.watcher import Watcher
@@ -43,6 +45,7 @@ class SchedulerService:
         runs: RunStore,
         watcher: Watcher,
         pipeline: Pipeline,
+        regression: RegressionService,
         policy_config: PolicyConfig,
         schedule: ScheduleConfig,
         clock: Callable[[], float],
@@ -52,6 +55,7 @@ class SchedulerService:
         self._runs = runs
         self._watcher = watcher
         self._pipeline = pipeline
+        self.regression = regression
         self._policy = policy_config
         self._watches = schedule.watch
         self._clock = clock
@@ -68,15 +72,17 @@ class SchedulerService:
             _log.warning("training runs that the server's last end cut short: %d", interrupted)
         self._pipeline.sweep()
         self._runner.start()
+        self.regression.start()
         self._timer.start()
 
     def stop(self) -> None:
-        """End the training process and all threads, within a second or two; it cannot restart.
+        """End the training process and all threads, within a few seconds; it cannot restart.
 
         Raises `TimeoutError` when a run does not end.
         """
         if self._timer.running:
             self._timer.shutdown(wait=True)
+        self.regression.stop()
         self._runner.stop()
 
     def request(self, user_id: str, by: str) -> TrainingRun:
@@ -93,13 +99,14 @@ class SchedulerService:
         return self._runs.request_cancel(run_id, self._clock())
 
     def erase(self, user_id: str) -> None:
-        """End the user's training and forget the user's runs; no file of it stays.
+        """End what is done for the user and forget the user's runs; no file of it stays.
 
         Erase the user's feedback before, so that no later run finds any, and the user's versions
         after. Raises `TimeoutError` when a run does not end.
         """
         self._runs.erase(user_id)
         self._runner.wait_until_done_with(user_id)
+        self.regression.erase(user_id)
 
     def candidate(self, user_id: str) -> Candidate:
         """Return what is known of one user's case for training."""
@@ -114,8 +121,13 @@ class SchedulerService:
         return self._queue_due(self._policy)
 
     def nightly_tick(self) -> list[TrainingRun]:
-        """Queue a run for every user with any new judgement; the other bounds hold."""
-        return self._queue_due(replace(self._policy, min_new_judgements=1))
+        """Queue a run for every user with any new judgement; the other bounds hold.
+
+        Versions in use that were not measured yet are then put through the regression suite.
+        """
+        runs = self._queue_due(replace(self._policy, min_new_judgements=1))
+        self.regression.nightly_tick()
+        return runs
 
     def _queue_due(self, config: PolicyConfig) -> list[TrainingRun]:
         if self._watches:

@@ -21,6 +21,7 @@ from server.api import (
     ratings,
     rules,
     runs,
+    suite,
     users,
 )
 from server.api.pages import pages_router
@@ -62,7 +63,7 @@ def _behind_a_key() -> APIRouter:
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, runs):
+    for each in (users, adapters, runs, suite):
         router.include_router(each.router)
     return router
 

@@ -36,6 +36,29 @@ def show_adapter(
             show(version_view(api.get(f"/adapters/{url_part(user)}/versions/{_number(version)}")))
 
 
+@adapters.command("evaluate")
+def evaluate(
+    user: User,
+    version: Annotated[str | None, typer.Argument(help="Default: the one that answers.")] = None,
+) -> None:
+    """Put a version through the regression suite, and show what it unlearned."""
+    from rich.console import Console
+
+    from server.cli_views import follow_run, suite_view
+
+    console = Console()
+    with admin_api(needs_model=True) as api:
+        label = version or str(api.get(f"/users/{url_part(user)}")["adapter"])
+        path = f"/adapters/{url_part(user)}/versions/{_number(label)}/evaluate"
+        try:
+            run = follow_run(console, api.post(path), lambda: api.get(path))
+        except KeyboardInterrupt:
+            console.print("No longer watching; the suite goes on.")
+            raise typer.Exit(130) from None
+    show(suite_view(run))
+    raise typer.Exit(0 if run["status"] == "passed" else 1)
+
+
 @adapters.command("rollback")
 def roll_back(user: User) -> None:
     """Go back to what answered before the last promotion."""

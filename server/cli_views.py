@@ -23,9 +23,10 @@ from rich.text import Text
 Json = dict[str, Any]
 
 POLL_SECONDS = 0.3
-FINAL = frozenset({"promoted", "refused", "failed", "cancelled"})
+FINAL = frozenset({"promoted", "passed", "refused", "failed", "cancelled"})
 _STYLES = {
     "promoted": "green",
+    "passed": "green",
     "proven": "green",
     "provisional": "cyan",
     "running": "cyan",
@@ -136,11 +137,12 @@ def version_view(version: Json) -> RenderableType:
     for name, value in rows.items():
         if value is not None:
             facts.add_row(Text(name, "dim"), Text(_plain(value), overflow="fold"))
-    verdict = version["report"].get("verdict")
-    parts = [versions_table([version]), facts]
-    return (
-        Group(*parts, _reasons(version["label"], verdict["reasons"])) if verdict else Group(*parts)
-    )
+    parts: list[RenderableType] = [versions_table([version]), facts]
+    if verdict := version["report"].get("verdict"):
+        parts.append(_reasons(version["label"], verdict["reasons"]))
+    if version["suite"]:
+        parts.append(suite_view(version["suite"]))
+    return Group(*parts)
 
 
 def curation_view(curation: Json) -> RenderableType:
@@ -189,8 +191,24 @@ def run_outcome(run: Json) -> RenderableType:
     return Panel(body, title=title, title_align="left", border_style=_STYLES.get(run["status"], ""))
 
 
+def suite_view(run: Json) -> RenderableType:
+    """What the regression suite measured of a version, beside the base model, and the verdict."""
+    title = Text.assemble("Regression suite of ", run["version"], ": ", _state(run["status"]))
+    if not run["measures"]:
+        return Panel(Text(run["reason"]), title=title, title_align="left")
+    table = _table("Measure", "Base", run["version"], "Verdict")
+    for each in run["measures"]:
+        table.add_row(
+            each["name"],
+            f"{each['base']:.0%}",
+            Text(f"{each['adapter']:.0%}", "red" if each["is_refused"] else ""),
+            Text(each["sentence"]),
+        )
+    return Group(title, table, Text(run["reason"]))
+
+
 def follow_run(console: Console, run: Json, latest: Callable[[], Json]) -> Json:
-    """Show a training's progress until it ends, and return the run as it ended."""
+    """Show a run's progress until it ends, and return the run as it ended."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
         task = bar.add_task("queued", total=1.0)

@@ -35,6 +35,7 @@ def _erase(services: Services, account: Account, *, with_account: bool) -> int:
             services.accounts.erase(account, time.time())
         erased = stores.log.erase(account.id)
         stores.runs.erase(account.id)
+        stores.suite_runs.erase(account.id)
         versions = stores.registry.erase(account.id)
     for version in versions:
         stores.files.remove(version)

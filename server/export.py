@@ -32,8 +32,11 @@ def export_archive(services: Services, account: Account) -> IO[bytes]:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("account.json", json.dumps(account_json(account), indent=2))
         _write_lines(bundle, "feedback.jsonl", stores.log.export(account.id))
-        versions = stores.registry.versions(account.id)
-        _write_lines(bundle, "versions.jsonl", (version_json(v, active) for v in versions))
+        versions = (
+            version_json(v, active, stores.suite_runs.newest(v.user_id, v.number))
+            for v in stores.registry.versions(account.id)
+        )
+        _write_lines(bundle, "versions.jsonl", versions)
         promotions = stores.registry.promotions(account.id)
         _write_lines(bundle, "promotions.jsonl", map(promotion_json, promotions))
         runs = stores.runs.runs(account.id, limit=MAX_RUNS)

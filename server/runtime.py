@@ -20,6 +20,9 @@ from scheduler.candidates import Candidates
 from scheduler.pipeline import Pipeline
 from scheduler.publication import Publisher
 from scheduler.records import PipelineConfig
+from scheduler.regression.service import RegressionService
+from scheduler.regression.suite import Suite
+from scheduler.regression.truthfulqa import read_questions
 from scheduler.service import SchedulerService
 from scheduler.watcher import Watcher
 from scheduler.worker import Worker
@@ -27,7 +30,7 @@ from server.engine.engine import Engine, EngineConfig
 from server.notes_probe import NotesProbe
 from server.settings import Settings
 from server.stores import Stores
-from server.trial import EngineReplier
+from server.trial import EngineReplier, EngineSpeaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,31 @@ def _scheduler(
         runs=stores.runs,
         watcher=Watcher(stores.log, stores.registry, clock=time.time),
         pipeline=pipeline,
+        regression=_regression(settings, stores, config, engine),
         policy_config=settings.policy,
         schedule=settings.schedule,
+        clock=time.time,
+    )
+
+
+def _regression(
+    settings: Settings, stores: Stores, config: PipelineConfig, engine: Engine
+) -> RegressionService:
+    data = settings.evaluation_data
+    suite = Suite(
+        EngineSpeaker(engine),
+        revision=config.base_revision,
+        cache=stores.folder.base_replies,
+        config=settings.regression,
+        more_questions=read_questions(data) if data else (),
+    )
+    return RegressionService(
+        suite=suite,
+        store=stores.suite_runs,
+        registry=stores.registry,
+        trainings=stores.runs,
+        base_revision=config.base_revision,
+        lora=config.lora,
+        is_nightly=settings.regression.nightly,
         clock=time.time,
     )

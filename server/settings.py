@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from adapters_store.records import LoraConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
+from scheduler.regression.records import RegressionConfig
 
 PREFIX = "LORALEI_"
 SETTINGS_FILE = Path("loralei.toml")
@@ -94,6 +95,14 @@ class Settings(BaseSettings):
     )
     gate: GateConfig = Field(
         default=GateConfig(), description="Bounds that a new version must keep to be promoted."
+    )
+    regression: RegressionConfig = Field(
+        default=RegressionConfig(),
+        description="When the regression suite refuses a version, and whether it runs at night.",
+    )
+    evaluation_data: Path | None = Field(
+        default=None,
+        description="Folder with TruthfulQA (`truthfulqa_mc.json`), for the regression suite.",
     )
     schedule: ScheduleConfig = Field(
         default=ScheduleConfig(),

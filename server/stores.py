@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from adapters_store.files import AdapterFiles
 from adapters_store.registry import Registry
 from feedback.log import FeedbackLog
+from scheduler.regression.store import SuiteRunStore
 from scheduler.runs import RunStore
 from server.data_folder import DataFolder
 from server.database import SharedDatabase
@@ -20,6 +21,7 @@ class Stores:
     registry: Registry
     files: AdapterFiles
     runs: RunStore
+    suite_runs: SuiteRunStore
 
 
 def open_stores(folder: DataFolder) -> Stores:
@@ -32,4 +34,5 @@ def open_stores(folder: DataFolder) -> Stores:
         registry=Registry(database),
         files=AdapterFiles(folder.adapters),
         runs=RunStore(database),
+        suite_runs=SuiteRunStore(database),
     )

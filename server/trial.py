@@ -1,20 +1,16 @@
-"""Lets the scheduler ask the model that serves: how the base, or a candidate, really replies."""
+"""Lets the scheduler ask the model that serves: how the base, or an adapter, really replies."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from adapters_store.files import AdapterFiles
-from adapters_store.records import ServableAdapter
+from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.regression.records import Choice, Prompt, Reply
+from server.asking import Request, ask_all
 from server.engine.engine import Engine
-from server.engine.errors import EngineOverloadedError, GenerationError
+from server.engine.forced_reply import ForcedReply
 from server.engine.records import SamplingParams
-
-_BUSY_TRIES = 60
-_BUSY_WAIT = 1.0  # seconds
-_ASKER = "trial"  # shares the rows with the users as if it were one more
 
 
 class EngineReplier:
@@ -40,53 +36,60 @@ class EngineReplier:
         too busy for a minute.
         """
         staged = self._files.staged(adapter) if adapter else None
-        try:
-            return asyncio.run(self._ask_all(prompts, staged, max_tokens, is_cancelled))
-        except GenerationError as error:
-            raise TrainingFailedError(f"the candidate could not be tried: {error}") from error
-
-    async def _ask_all(
-        self,
-        prompts: Sequence[str],
-        adapter: ServableAdapter | None,
-        max_tokens: int,
-        is_cancelled: Callable[[], bool],
-    ) -> list[str]:
-        rows = asyncio.Semaphore(max(1, self._engine.config.max_batch_size * 3 // 4))
-
-        async def ask(prompt: str) -> str:
-            async with rows:
-                return await self._ask(prompt, adapter, max_tokens, is_cancelled)
-
-        return await asyncio.gather(*map(ask, prompts))
-
-    async def _ask(
-        self,
-        prompt: str,
-        adapter: ServableAdapter | None,
-        max_tokens: int,
-        is_cancelled: Callable[[], bool],
-    ) -> str:
-        ids = self._engine.render([Message("user", prompt)])
         params = SamplingParams(temperature=0, max_tokens=max_tokens)
-        for _ in range(_BUSY_TRIES):
-            _check(is_cancelled)
-            try:
-                generation = self._engine.submit(ids, params, adapter, user=_ASKER)
-            except EngineOverloadedError:
-                await asyncio.sleep(_BUSY_WAIT)
-                continue
-            text = ""
-            try:
-                async for delta in generation:
-                    _check(is_cancelled)
-                    text += delta.text
-            finally:
-                generation.cancel()
-            return text
-        raise TrainingFailedError("the candidate could not be tried: the server is too busy")
+        requests = [Request(_rendered(self._engine, prompt), params) for prompt in prompts]
+        return [each.text for each in ask_all(self._engine, requests, staged, is_cancelled)]
 
 
-def _check(is_cancelled: Callable[[], bool]) -> None:
-    if is_cancelled():
-        raise TrainingCancelledError("the run was told to end")
+class EngineSpeaker:
+    """What the suite asks of the engine, among everybody's: a `scheduler.regression` `Speaker`.
+
+    Both methods block, and raise what `EngineReplier` raises.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def replies(
+        self,
+        prompts: Sequence[Prompt],
+        adapter: AdapterVersion | None,
+        is_cancelled: Callable[[], bool],
+    ) -> list[Reply]:
+        """Reply to each prompt."""
+        requests = [
+            Request(
+                _rendered(self._engine, each.text),
+                SamplingParams(
+                    temperature=0.0 if each.seed is None else 1.0,
+                    seed=each.seed,
+                    max_tokens=each.max_tokens,
+                ),
+            )
+            for each in prompts
+        ]
+        answers = ask_all(self._engine, requests, adapter, is_cancelled)
+        return [Reply(each.text, each.finish_reason == "length") for each in answers]
+
+    def likelihoods(
+        self,
+        choices: Sequence[Choice],
+        adapter: AdapterVersion | None,
+        is_cancelled: Callable[[], bool],
+    ) -> list[float]:
+        """The mean log-probability per token of each answer, behind its question."""
+        engine = self._engine
+        requests = []
+        for each in choices:
+            ids = engine.base.renderer.text_ids(each.answer)
+            forced = ForcedReply(ids, engine.vocabulary_size)
+            params = SamplingParams(
+                temperature=0, max_tokens=len(ids), grammar=forced, logprobs=0, ignore_eos=True
+            )
+            requests.append(Request(_rendered(engine, each.question), params))
+        answers = ask_all(engine, requests, adapter, is_cancelled)
+        return [sum(each.logprobs) / len(each.logprobs) for each in answers]
+
+
+def _rendered(engine: Engine, prompt: str) -> tuple[int, ...]:
+    return tuple(engine.render([Message("user", prompt)]))

@@ -50,7 +50,10 @@ def read_adapter(user: str, services: App) -> Json:
         "name": account.name,
         "active": active.label if active else label(None),
         "frozen": stores.registry.is_frozen(account.id),
-        "versions": [version_json(v, active) for v in stores.registry.versions(account.id)],
+        "versions": [
+            version_json(v, active, stores.suite_runs.newest(v.user_id, v.number))
+            for v in stores.registry.versions(account.id)
+        ],
         "promotions": [promotion_json(p) for p in stores.registry.promotions(account.id)],
         "new_judgements": candidate.new_judgements,
         "due": {"due": due.due, "reason": due.reason},
@@ -61,8 +64,12 @@ def read_adapter(user: str, services: App) -> Json:
 @router.get("/{user}/versions/{number}")
 def read_version(user: str, number: VersionNumber, services: App) -> Json:
     """One version: what it came from, how it scored, why it was or was not promoted."""
-    account, registry = services.accounts.find(user), services.stores.registry
-    return version_json(registry.version(account.id, number), registry.active(account.id))
+    account, stores = services.accounts.find(user), services.stores
+    return version_json(
+        stores.registry.version(account.id, number),
+        stores.registry.active(account.id),
+        stores.suite_runs.newest(account.id, number),
+    )
 
 
 @router.get("/{user}/versions/{number}/download", response_class=StreamingResponse)
@@ -94,7 +101,7 @@ async def import_version(user: str, request: Request, admin: Admin, services: Ap
         )
     finally:
         await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
-    return version_json(version, None)
+    return version_json(version, None, None)
 
 
 @router.post("/{user}/train", status_code=202)

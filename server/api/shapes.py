@@ -9,6 +9,7 @@ from feedback.records import Feedback, Interaction, Message
 from feedback.rules import UserRule, rule_id
 from scheduler.cost import with_cost
 from scheduler.records import TrainingRun
+from scheduler.regression.records import SuiteRun
 from server.accounts import Account
 from server.api.tool_calls import OPENING, ToolCall, parse
 from server.engine.records import TokenLogprob
@@ -174,8 +175,30 @@ def run_json(run: TrainingRun, price_per_hour: float = 0.0) -> Json:
     }
 
 
-def version_json(version: AdapterVersion, active: AdapterVersion | None) -> Json:
-    """An adapter version with everything that explains it."""
+def suite_run_json(run: SuiteRun) -> Json:
+    """A run of the regression suite: how far it is, what it measured and what that means."""
+    return {
+        "id": run.id,
+        "object": "suite.run",
+        "user": run.user_id,
+        "version": label(run.version),
+        "base_revision": run.base_revision,
+        "status": run.status.value,
+        "trigger": run.trigger,
+        "requested_by": run.requested_by,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "progress": asdict(run.progress),
+        "reason": run.reason,
+        "measures": [asdict(each) for each in run.measures],
+    }
+
+
+def version_json(
+    version: AdapterVersion, active: AdapterVersion | None, suite: SuiteRun | None
+) -> Json:
+    """An adapter version with everything that explains it; `suite` is its newest run, if any."""
     return {
         "object": "adapter.version",
         "label": version.label,
@@ -195,6 +218,7 @@ def version_json(version: AdapterVersion, active: AdapterVersion | None) -> Json
         "base_revision": version.base_revision,
         "report": dict(version.report),
         "active": active is not None and active.number == version.number,
+        "suite": None if suite is None else suite_run_json(suite),
     }
 
 

@@ -2,10 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from server.engine.vocabulary import Grammar
+    from torch import Tensor
+
+
+class GrammarState(Protocol):
+    """How far one reply has come in its grammar."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the reply can only end now."""
+
+    def allowed(self) -> "Tensor":
+        """Which tokens may come next: bool [at least the width of the logits], on the CPU."""
+
+    def push(self, token: int) -> bool:
+        """Go on by one token; False where that cannot be."""
+
+
+class Grammar(Protocol):
+    """What holds replies to a form: `vocabulary.Grammar` and `forced_reply.ForcedReply`."""
+
+    def start(self) -> GrammarState:
+        """The state of a reply that has not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +48,7 @@ class SamplingParams:
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
-    grammar: "Grammar | None" = None
+    grammar: Grammar | None = None
     logprobs: int | None = None
     ignore_eos: bool = False
 

@@ -11,9 +11,14 @@ function framed(title, note, drawing) {
   return h("figure", { class: "card chart" }, h("figcaption", {}, h("h3", {}, title), note ? h("p", { class: "muted small" }, note) : null), drawing);
 }
 
-/** Horizontal bars: `rows` are {label, value, text, isAfter}; values start at zero. */
+/** Horizontal bars with a title: `rows` are {label, value, text, isAfter}; values start at zero. */
 export function bars(title, note, rows) {
   const most = Math.max(...rows.map((row) => row.value), Number.MIN_VALUE);
+  return framed(title, note, drawnBars(title, rows, most));
+}
+
+/** The bars alone; one of the value `most` fills the width. */
+export function drawnBars(title, rows, most) {
   const room = WIDTH - LABEL - VALUE;
   const marks = rows.flatMap(({ label, value, text, isAfter }, index) => {
     const top = index * ROW;
@@ -26,7 +31,7 @@ export function bars(title, note, rows) {
     ];
   });
   const spoken = rows.map((row) => `${row.label} ${row.text}`).join(", ");
-  return framed(title, note, svg("svg", { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, role: "img", "aria-label": `${title}: ${spoken}` }, marks));
+  return svg("svg", { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, role: "img", "aria-label": `${title}: ${spoken}` }, marks);
 }
 
 /** A line through `points`, {x, y}, with its first and last value written out. */

@@ -50,6 +50,7 @@ export function plural(count, word) {
 const TONES = {
   promoted: "good",
   proven: "good",
+  passed: "good",
   provisional: "accent",
   running: "accent",
   refused: "warn",

@@ -6,6 +6,7 @@ import { confirmed, showKey, toast } from "./dialogs.js";
 import { h, put } from "./dom.js";
 import { adapterBadge, deviceTime, size, table, time } from "./format.js";
 import { isOpen, liveRun, runTable } from "./runs.js";
+import { follow } from "./suite.js";
 import { versionCard } from "./version.js";
 
 export class UserView {
@@ -23,7 +24,7 @@ export class UserView {
     const runsPath = `/v1/admin/runs?limit=20&user=${encodeURIComponent(this.userId)}`;
     const [adapter, runs] = await Promise.all([call("GET", this.path), call("GET", runsPath)]);
     if (this.signal.aborted) return;
-    this.opened = new Set([...this.page.querySelectorAll("details[open]")].map((card) => card.dataset.version));
+    this.opened = new Set([...this.page.querySelectorAll("details.version[open]")].map((card) => card.dataset.version));
     this.#show(adapter, runs.data);
   }
 
@@ -32,7 +33,12 @@ export class UserView {
     this.live = new AbortController();
     const signal = AbortSignal.any([this.signal, this.live.signal]);
     const open = runs.find(isOpen) ?? null;
-    const acts = { promote: (version) => this.#promote(adapter, version), download: (version) => this.#download(adapter, version) };
+    const acts = {
+      promote: (version) => this.#promote(adapter, version),
+      download: (version) => this.#download(adapter, version),
+      evaluate: (version) => this.#act(`/versions/${version.number}/evaluate`, "The regression suite is queued."),
+      followSuite: (version, onRun) => this.#followSuite(version, signal, onRun),
+    };
     put(
       this.page,
       this.#heading(adapter),
@@ -79,6 +85,14 @@ export class UserView {
   #ended(run) {
     if (run) toast(run.status === "promoted" ? `${run.version} answers now.` : `Training ${run.status}: ${run.reason}`);
     return this.refresh().catch(this.failed);
+  }
+
+  async #followSuite(version, signal, onRun) {
+    try {
+      if (await follow(`${this.path}/versions/${version.number}/evaluate`, signal, onRun)) await this.refresh();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   async #act(path, done, body) {

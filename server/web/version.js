@@ -2,9 +2,10 @@
 
 import { bars } from "./charts.js";
 import { h } from "./dom.js";
+import { suiteSection } from "./suite.js";
 import { duration, figure, plural, size, stateBadge, time } from "./format.js";
 
-/** A folded card of one version; `acts` has promote(version) and download(version). */
+/** A folded card of one version; `acts` has promote, download and what the suite needs. */
 export function versionCard(version, { isOpen, acts }) {
   const verdict = version.report.verdict;
   return h(
@@ -25,6 +26,7 @@ export function versionCard(version, { isOpen, acts }) {
       { class: "inside" },
       verdict ? h("ul", { class: "reasons" }, verdict.reasons.map((reason) => h("li", {}, reason))) : null,
       charts(version),
+      suiteSection(version, acts),
       facts(version),
       h(
         "div",

@@ -45,6 +45,7 @@ class Server:
             runs=self.world.runs,
             watcher=self.world.watcher,
             pipeline=self.world.pipeline,
+            regression=self.world.build_regression(),
             policy_config=POLICY,
             schedule=schedule,
             clock=self.world.clock,
@@ -133,6 +134,15 @@ def test_at_night_one_judgement_is_enough(server: Server) -> None:
     server.world.correct("ann", "one")
     assert server.service.tick() == []
     assert [run.user_id for run in server.service.nightly_tick()] == ["ann"]
+
+
+def test_at_night_what_is_in_use_is_put_through_the_regression_suite(server: Server) -> None:
+    server.world.correct("ann", "one")
+    server.world.train("ann")
+    server.service.tick()
+    assert server.world.suite_runs.newest("ann", 1) is None
+    server.service.nightly_tick()
+    assert server.world.suite_runs.newest("ann", 1) is not None
 
 
 def test_judgements_that_a_run_has_seen_are_not_new(server: Server) -> None:

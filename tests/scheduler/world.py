@@ -20,10 +20,15 @@ from scheduler.job import Job, JobResult
 from scheduler.pipeline import Pipeline, Trainer
 from scheduler.publication import Publisher
 from scheduler.records import Progress, TrainingRun
+from scheduler.regression.records import RegressionConfig
+from scheduler.regression.service import RegressionService
+from scheduler.regression.store import SuiteRunStore
+from scheduler.regression.suite import Suite
 from scheduler.runs import REQUESTED, RunStore
 from scheduler.watcher import Watcher
 from tests.scheduler.builders import make_config
 from tests.scheduler.evaluations import GOOD
+from tests.scheduler.regression.ideal import FakeSpeaker
 
 
 class FakeTrainer:
@@ -104,10 +109,12 @@ class World:
         self.registry = Registry(database)
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
+        self.suite_runs = SuiteRunStore(database)
         self.watcher = Watcher(self.log, self.registry, self.clock)
         self.candidates = Candidates(self.log, self.registry, self.runs)
         self.trainer = FakeTrainer()
         self.replier = FakeReplier()
+        self.speaker = FakeSpeaker()
         self.config = make_config(folder=folder / "replies")
         self.verify: Callable[[Path], None] = lambda folder: None
         self.pipeline = self.build_pipeline(self.trainer)
@@ -137,6 +144,24 @@ class World:
             publisher=publisher,
             verify=lambda folder: self.verify(folder),
             config=self.config,
+            clock=self.clock,
+        )
+
+    def build_regression(self, *, is_nightly: bool = True) -> RegressionService:
+        suite = Suite(
+            self.speaker,
+            revision=self.config.base_revision,
+            cache=Path(self.config.replies_cache),
+            config=RegressionConfig(),
+        )
+        return RegressionService(
+            suite=suite,
+            store=self.suite_runs,
+            registry=self.registry,
+            trainings=self.runs,
+            base_revision=self.config.base_revision,
+            lora=self.config.lora,
+            is_nightly=is_nightly,
             clock=self.clock,
         )
 

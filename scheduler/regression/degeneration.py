@@ -1,0 +1,41 @@
+"""Degeneration: loops, one reply to everything, silence."""
+
+from collections.abc import Callable, Sequence
+
+from feedback.edits.rule import Rule
+from scheduler.regression import endings, unanswerable
+from scheduler.regression.instructions import INSTRUCTIONS
+from scheduler.regression.own_words import without_affixes
+from scheduler.regression.paired import compared
+from scheduler.regression.records import Answers, Measure, RegressionConfig
+from scheduler.reply_faults import collapsed, is_repetitive, is_silent
+
+PROMPTS = (
+    *(each.prompt for each in INSTRUCTIONS),
+    *unanswerable.PROMPTS,
+    *endings.PROMPTS,
+)
+"""Those with replies of their own length; a single word or an emoji may be what was asked for."""
+
+
+def measures(
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+) -> tuple[Measure, ...]:
+    """Compare how many replies are free of each fault."""
+    own = [base.replies[each].text for each in PROMPTS]
+    others = [without_affixes(adapter.replies[each].text, rules) for each in PROMPTS]
+
+    def free_of(name: str, does: str, faults: Callable[[Sequence[str]], Sequence[bool]]) -> Measure:
+        pairs = zip(faults(own), faults(others), strict=True)
+        outcomes = [(not before, not after) for before, after in pairs]
+        return compared(name, does, "replies", PROMPTS, outcomes, config)
+
+    return (
+        free_of("no loops", "does not loop in", _each(is_repetitive)),
+        free_of("no sameness", "says something of its own in", collapsed),
+        free_of("no silence", "says something in", _each(is_silent)),
+    )
+
+
+def _each(fault: Callable[[str], bool]) -> Callable[[Sequence[str]], list[bool]]:
+    return lambda texts: [fault(text) for text in texts]
