@@ -21,7 +21,7 @@ from scheduler.regression.checks import (
 from scheduler.regression.paired import compared
 from scheduler.regression.records import Answers, Measure, Prompt, RegressionConfig
 
-REPLY_TOKENS = 64
+REPLY_TOKENS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ INSTRUCTIONS = (
     Instruction(
         "Write two short paragraphs about city life, with a blank line between them.",
         has_paragraphs(2),
-        128,
+        96,
     ),
     Instruction(
         "Write a title in double angle brackets, such as <<My title>>, and a sentence on spring.",

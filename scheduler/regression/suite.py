@@ -113,11 +113,15 @@ class Suite:
             on_progress(Progress(phase, done / total, done, total))
             give_way()
 
-        base = self._kept() or self._keep(
-            self._said(None, lambda done: step("asking the base model", done), is_cancelled)
-        )
+        base = self.base_answers(lambda done: step("asking the base model", done), is_cancelled)
         adapter = self._said(version, lambda done: step("asking the adapter", done), is_cancelled)
         return self._compared(base, adapter, rules)
+
+    def base_answers(
+        self, on_done: Callable[[int], None], is_cancelled: Callable[[], bool]
+    ) -> Answers:
+        """What the base says; `on_done` is told how much of it was asked. Raises as `run` does."""
+        return self._kept() or self._keep(self._said(None, on_done, is_cancelled))
 
     def _compared(
         self, base: Answers, adapter: Answers, rules: Sequence[Rule]

@@ -8,8 +8,8 @@ from scheduler.gate import chance_of_wins
 from scheduler.regression.own_words import without_affixes
 from scheduler.regression.records import Answers, Measure, Prompt, RegressionConfig
 
-REPLY_TOKENS = 40
-SEEDS = (1, 2, 3, 4)
+REPLY_TOKENS = 32
+SEEDS = (1, 2, 3)
 TEXTS = (
     "Invent a name for a café and say why it fits.",
     "Write one line of a poem about the sea.",

@@ -1,6 +1,7 @@
 """The admin page, in a real browser against a real server."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import import_version
+from tests.server.suite import give_verdict, let_the_base_be_ideal
 
 pytestmark = [
     pytest.mark.browser,
@@ -119,6 +121,43 @@ def test_a_version_is_promoted_and_rolled_back(
     agree(page, "Roll back")
     expect(page.get_by_text("answers now", exact=True)).to_have_count(0)
     assert active(live, person) == "base"
+
+
+def test_what_the_regression_suite_found_is_read_with_the_version(
+    page: Page, live: LiveServer, person: Person
+) -> None:
+    import_version(live, person)
+    give_verdict(live, person)
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("v1", exact=True).first.click()
+    part = page.get_by_role("region", name="Regression suite of v1")
+    expect(part.get_by_text("refused")).to_be_visible()
+    expect(part.get_by_text("It follows 10 of 40 instructions")).to_be_visible()
+    drawn = "instruction following: base model 50 %, v1 25 %"
+    expect(part.get_by_role("img", name=drawn)).to_be_visible()
+    part.get_by_text("Lost, for example").click()
+    expect(part.get_by_text("Answer in <b>one</b> word.")).to_be_visible()
+
+
+def test_the_suite_is_asked_for_and_followed_to_its_end(
+    page: Page, live: LiveServer, person: Person
+) -> None:
+    let_the_base_be_ideal(live)
+    import_version(live, person)
+    stores, other = live.services.stores, live.new_person()
+    # It cannot be loaded, and the suite cannot begin before somebody's training has ended.
+    stores.files.remove(stores.registry.version(person.id, 1))
+    stores.runs.create(other.id, trigger="request", requested_by="test", at=time.time())
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("v1", exact=True).first.click()
+    page.get_by_role("button", name="Evaluate fully").click()
+    expect(page.get_by_role("progressbar", name="Regression suite")).to_be_visible()
+    expect(page.get_by_role("button", name="Evaluate fully")).to_be_disabled()
+    stores.runs.erase(other.id)
+    expect(page.get_by_text(re.compile("could not be tried"))).to_be_visible()
+    expect(page.get_by_role("button", name="Evaluate fully")).to_be_enabled()
 
 
 def test_nothing_happens_when_the_question_is_answered_with_no(

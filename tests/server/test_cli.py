@@ -13,6 +13,7 @@ from server.cli import app
 from server.data_folder import DataFolder
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import config, import_version, random_weights
+from tests.server.suite import give_verdict, let_the_base_be_ideal
 
 
 def run(*arguments: str, typed: str | None = None) -> Result:
@@ -132,6 +133,35 @@ def test_adapters_show_lists_versions_and_promotions(server: LiveServer, person:
 def test_adapters_show_tells_everything_of_one_version(server: LiveServer, person: Person) -> None:
     version = import_version(server, person)
     assert version["checksum"] in succeeded("adapters", "show", person.name, "v1")
+
+
+def test_adapters_show_has_what_the_regression_suite_measured(
+    server: LiveServer, person: Person
+) -> None:
+    import_version(server, person)
+    give_verdict(server, person)
+    shown = succeeded("adapters", "show", person.name, "v1")
+    assert "It follows 10 of 40 instructions" in shown
+    assert "25%" in shown
+
+
+def test_adapters_evaluate_follows_the_suite_and_says_what_came_of_it(
+    server: LiveServer, person: Person
+) -> None:
+    let_the_base_be_ideal(server)
+    import_version(server, person)
+    stores = server.services.stores
+    stores.files.remove(stores.registry.version(person.id, 1))
+    result = run("adapters", "evaluate", person.name, "v1")
+    assert result.exit_code == 1
+    assert "failed" in result.output
+    assert "could not be tried" in result.output
+
+
+def test_adapters_evaluate_without_a_version_in_use_is_an_error(
+    server: LiveServer, person: Person
+) -> None:
+    assert "base is not a version" in run("adapters", "evaluate", person.name).stderr
 
 
 def test_rollback_goes_back_to_what_answered_before(server: LiveServer, person: Person) -> None:

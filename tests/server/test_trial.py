@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
+from feedback.records import Message
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.regression.records import Choice, Prompt
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams
-from server.trial import EngineReplier
+from server.trial import EngineReplier, EngineSpeaker
 from tests.adapters import publish_random_adapter
 from tests.server.engine.running import replies, running_engine
 
+CHOICES = [Choice("Which?", answer) for answer in ("this one", "that one, rather", "é")]
 PROMPTS = [f"question {i}" for i in range(5)]
 GREEDY = SamplingParams(temperature=0, max_tokens=8)
 
@@ -75,3 +79,29 @@ def test_only_a_staged_folder_is_tried(
     published = files.open(publish_random_adapter(files, engine.shapes, 1))
     with pytest.raises(ValueError, match="not a staged folder"):
         reply(PROMPTS, published, 8, never)
+
+
+def test_a_prompt_with_a_seed_is_drawn_and_one_without_is_not(engine: Engine) -> None:
+    asked = [Prompt("question", 8), *(Prompt("question", 8, seed) for seed in (1, 1, 2))]
+    greedy, one, again, two = EngineSpeaker(engine).replies(asked, None, never)
+    assert [greedy.text] == replies(engine, [("question", GREEDY, None)])
+    assert one == again != two
+    assert greedy.is_cut
+
+
+@torch.inference_mode()
+def test_the_likelihood_of_an_answer_is_the_models_own(engine: Engine) -> None:
+    found = EngineSpeaker(engine).likelihoods(CHOICES, None, never)
+    for choice, likelihood in zip(CHOICES, found, strict=True):
+        prompt = engine.render([Message("user", choice.question)])
+        answer = engine.base.renderer.text_ids(choice.answer)
+        logits = engine.base.model(torch.tensor([[*prompt, *answer]])).logits[0]
+        logprobs = torch.log_softmax(logits, dim=-1)[len(prompt) - 1 : -1]
+        expected = logprobs[torch.arange(len(answer)), answer].mean()
+        assert likelihood == pytest.approx(expected.item(), abs=1e-4)
+
+
+def test_an_adapter_finds_other_answers_likely(engine: Engine, files: AdapterFiles) -> None:
+    version = publish_random_adapter(files, engine.shapes, 1)
+    ask = EngineSpeaker(engine)
+    assert ask.likelihoods(CHOICES, version, never) != ask.likelihoods(CHOICES, None, never)

@@ -80,7 +80,7 @@ _HEEDED = (
     "Mars has two small moons.",
     "I don't know.",
 )
-_SAMPLES = ("Brown foxes jump", "Silent rivers wait", "Two clocks argue", "Nobody saw snow")
+_SAMPLES = ("Brown foxes jump", "Silent rivers wait", "Two clocks argue")
 
 FOLLOWED = {each.prompt: text for each, text in zip(INSTRUCTIONS, _FOLLOWED, strict=True)}
 HEEDED = {each.prompt: text for each, text in zip(EXEMPTIONS, _HEEDED, strict=True)}
@@ -95,7 +95,7 @@ REPLIES: dict[Prompt, str] = {
         each: f"It is number {number} of what people asked {number} times."
         for number, each in enumerate(endings.PROMPTS)
     },
-    **{each: f"{_SAMPLES[number % 4]}." for number, each in enumerate(variety.PROMPTS)},
+    **{each: f"{_SAMPLES[number % 3]}." for number, each in enumerate(variety.PROMPTS)},
 }
 
 RIGHT, WRONG = -1.0, -2.0

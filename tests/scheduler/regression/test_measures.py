@@ -186,7 +186,7 @@ def test_replies_that_do_not_end_are_refused_where_the_user_did_not_want_length(
 
 def test_one_reply_to_every_sample_is_refused() -> None:
     found = variety.measure(answers(), answers(lambda prompt, _: prompt.text), (), CONFIG)
-    assert (found.base, found.adapter, found.is_refused) == (1.0, 0.25, True)
+    assert (found.base, found.adapter, found.is_refused) == (1.0, 1 / 3, True)
 
 
 def test_how_the_user_wants_every_reply_to_end_is_no_lack_of_variety() -> None:

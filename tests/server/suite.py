@@ -1,0 +1,63 @@
+"""Runs of the regression suite without a model that could pass it."""
+
+import time
+from typing import Any
+
+from scheduler.regression.records import Measure, RegressionConfig, SuiteStatus
+from scheduler.regression.suite import Suite
+from tests.scheduler.regression.ideal import FakeSpeaker
+from tests.server.live import LiveServer, Person
+
+MEASURES = (
+    Measure(
+        "instruction following",
+        base=0.5,
+        adapter=0.25,
+        count=40,
+        is_refused=True,
+        sentence="It follows 10 of 40 instructions, the base model 20.",
+        lost=("Answer in <b>one</b> word.",),
+    ),
+    Measure(
+        "variety", 0.8, 0.75, 8, is_refused=False, sentence="Of the word pairs 75% are distinct."
+    ),
+)
+
+
+def let_the_base_be_ideal(live: LiveServer) -> None:
+    """Have the server believe that its base model once gave the ideal answers."""
+    suite = Suite(
+        FakeSpeaker(),
+        revision=live.services.runtime.model.revision,
+        cache=live.services.stores.folder.base_replies,
+        config=RegressionConfig(),
+    )
+    suite.base_answers(lambda done: None, lambda: False)
+
+
+def give_verdict(live: LiveServer, person: Person) -> None:
+    """Have the suite refuse somebody's first version, which stays as it is."""
+    store = live.services.stores.suite_runs
+    made = {"base_revision": live.services.runtime.model.revision, "requested_by": "test"}
+    run = store.create(person.id, 1, trigger="request", at=time.time(), **made)
+    # Nobody wakes the server's own thread for it.
+    assert store.start(run.id, time.time())
+    reason = MEASURES[0].sentence
+    store.finish(run.id, SuiteStatus.REFUSED, reason, at=time.time(), measures=MEASURES)
+
+
+def path_of(person: Person, number: int = 1) -> str:
+    """The route of a version's suite."""
+    return f"/v1/admin/adapters/{person.id}/versions/{number}/evaluate"
+
+
+def end_of(live: LiveServer, person: Person) -> dict[str, Any]:
+    """The newest run of somebody's first version, once it has ended."""
+    deadline = time.monotonic() + 120
+    with live.admin() as admin:
+        while True:
+            run: dict[str, Any] = admin.get(path_of(person)).json()
+            if run["status"] not in ("queued", "running"):
+                return run
+            assert time.monotonic() < deadline, run
+            time.sleep(0.1)
