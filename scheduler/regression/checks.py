@@ -3,14 +3,32 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from feedback.edits.structure import items_of, sentences
 from feedback.edits.tokens import words
+from scheduler.regression.records import Prompt
 
 Check = Callable[[str], bool]
 
+REPLY_TOKENS = 48
+
 _FENCE = re.compile(r"\s*```\w*\n(.*?)\n?```\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPrompt:
+    """A prompt, and whether a reply does what it says."""
+
+    text: str
+    is_heeded: Check
+    max_tokens: int = REPLY_TOKENS
+
+    @property
+    def prompt(self) -> Prompt:
+        """How it is asked."""
+        return Prompt(self.text, self.max_tokens)
 
 
 def every(*checks: Check) -> Check:

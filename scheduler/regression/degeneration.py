@@ -22,13 +22,14 @@ def measures(
     base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
 ) -> tuple[Measure, ...]:
     """Compare how many replies are free of each fault."""
+    texts = [each.text for each in PROMPTS]
     own = [base.replies[each].text for each in PROMPTS]
     others = [without_affixes(adapter.replies[each].text, rules) for each in PROMPTS]
 
     def free_of(name: str, does: str, faults: Callable[[Sequence[str]], Sequence[bool]]) -> Measure:
         pairs = zip(faults(own), faults(others), strict=True)
         outcomes = [(not before, not after) for before, after in pairs]
-        return compared(name, does, "replies", PROMPTS, outcomes, config)
+        return compared(name, does, "replies", texts, outcomes, config)
 
     return (
         free_of("no loops", "does not loop in", _each(is_repetitive)),

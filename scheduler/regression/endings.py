@@ -12,27 +12,25 @@ from scheduler.regression.records import Answers, Measure, Prompt, RegressionCon
 REPLY_TOKENS = 128
 """A multiple of what one sentence takes: who does not end by then does not end."""
 
-PROMPTS = tuple(
-    Prompt(text, REPLY_TOKENS)
-    for text in (
-        "In one sentence, what is a volcano?",
-        "In one sentence, why do leaves fall in autumn?",
-        "In one sentence, what does a lawyer do?",
-        "In one sentence, how is cheese made?",
-        "In one sentence, what is a mortgage?",
-        "In one sentence, why do cats purr?",
-        "In one sentence, what is the difference between a lake and a pond?",
-        "In one sentence, what was the Silk Road?",
-        "In one sentence, how does a kite fly?",
-        "In one sentence, what is democracy?",
-        "In one sentence, why is salt put on icy roads?",
-        "In one sentence, what makes a good friend?",
-        "In one sentence, what is an algorithm?",
-        "In one sentence, why do people travel?",
-        "In one sentence, what is a proverb?",
-        "In one sentence, how do bees make honey?",
-    )
+_TEXTS = (
+    "In one sentence, what is a volcano?",
+    "In one sentence, why do leaves fall in autumn?",
+    "In one sentence, what does a lawyer do?",
+    "In one sentence, how is cheese made?",
+    "In one sentence, what is a mortgage?",
+    "In one sentence, why do cats purr?",
+    "In one sentence, what is the difference between a lake and a pond?",
+    "In one sentence, what was the Silk Road?",
+    "In one sentence, how does a kite fly?",
+    "In one sentence, what is democracy?",
+    "In one sentence, why is salt put on icy roads?",
+    "In one sentence, what makes a good friend?",
+    "In one sentence, what is an algorithm?",
+    "In one sentence, why do people travel?",
+    "In one sentence, what is a proverb?",
+    "In one sentence, how do bees make honey?",
 )
+PROMPTS = tuple(Prompt(text, REPLY_TOKENS) for text in _TEXTS)
 
 _FINISHED = re.compile(rf"(?:[.!?…。！？)\]}}>\"'”’»*_`]|{EMOJI})\Z")
 _OWN_ENDS = ("closing", "final full stop", "wrapping")
@@ -53,7 +51,7 @@ def measure_finish(
     """Compare how often a reply is finished; one that was cut off says nothing of that."""
     outcomes = [(_finishes(base, each, ()), _finishes(adapter, each, rules)) for each in PROMPTS]
     return compared(
-        "finished sentences", "finishes the last sentence of", "replies", PROMPTS, outcomes, config
+        "finished sentences", "finishes the last sentence of", "replies", _TEXTS, outcomes, config
     )
 
 
@@ -67,7 +65,7 @@ def measure_length(
         (not base.replies[each].is_cut, not adapter.replies[each].is_cut) for each in PROMPTS
     ]
     return compared(
-        "ends of replies", "ends by itself", "replies of a sentence", PROMPTS, outcomes, config
+        "ends of replies", "ends by itself", "replies of a sentence", _TEXTS, outcomes, config
     )
 
 

@@ -6,12 +6,11 @@ do, or does anyway, the rule is not to blame.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from feedback.edits.emoji import EMOJI
 from feedback.edits.rule import Rule
 from scheduler.regression.checks import (
-    Check,
+    CheckedPrompt,
     contains,
     every,
     has_items,
@@ -27,28 +26,14 @@ from scheduler.regression.checks import (
     matches,
 )
 from scheduler.regression.paired import compared
-from scheduler.regression.records import Answers, Measure, Prompt, RegressionConfig
-
-REPLY_TOKENS = 40
+from scheduler.regression.records import Answers, Measure, RegressionConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Exemption:
-    """A prompt that rules some rules out, and whether a reply heeds it."""
-
-    text: str
-    is_heeded: Check
-    max_tokens: int = REPLY_TOKENS
-
-    @property
-    def prompt(self) -> Prompt:
-        """How it is asked."""
-        return Prompt(self.text, self.max_tokens)
-
-
-def _copy(text: str) -> Exemption:
+def _copy(text: str) -> CheckedPrompt:
     """To the letter means by no rule at all."""
-    return Exemption(f"Copy this to the letter and write nothing else:\n\n{text}", is_exactly(text))
+    return CheckedPrompt(
+        f"Copy this to the letter and write nothing else:\n\n{text}", is_exactly(text)
+    )
 
 
 EXEMPTIONS = (
@@ -68,49 +53,51 @@ EXEMPTIONS = (
     _copy("# Plan\n\nWe meet at noon. Bring **warm** clothes."),
     _copy("STOP AT THE RED LIGHT."),
     _copy("stay calm and read on"),
-    Exemption(
+    CheckedPrompt(
         "What is the capital of France? Answer with one word and nothing else.",
         matches(r"[A-Za-z]+[.!]?"),
     ),
-    Exemption("Is fire hot? Say only yes or no.", matches(r"(?i)(yes|no)[.!]?")),
-    Exemption("How much is 3 plus 4? Write only the digit.", matches(r"7\.?")),
-    Exemption(
+    CheckedPrompt("Is fire hot? Say only yes or no.", matches(r"(?i)(yes|no)[.!]?")),
+    CheckedPrompt("How much is 3 plus 4? Write only the digit.", matches(r"7\.?")),
+    CheckedPrompt(
         "Which of these is a fruit: A) chair, B) apple, C) stone? Reply with the letter alone.",
         matches(r"\(?[ABCabc]\)?\.?"),
     ),
-    Exemption(
+    CheckedPrompt(
         'Reply with this JSON and nothing else: {"ok": "yes"}',
         is_json(lambda v: v == {"ok": "yes"}),
     ),
-    Exemption("Name four colours as bullet points with hyphens.", has_items(4, "-")),
-    Exemption("Number the days from Monday to Friday, 1. to 5.", has_items(5, r"\d\.")),
-    Exemption(
+    CheckedPrompt("Name four colours as bullet points with hyphens.", has_items(4, "-")),
+    CheckedPrompt("Number the days from Monday to Friday, 1. to 5.", has_items(5, r"\d\.")),
+    CheckedPrompt(
         "Describe breakfast in one plain sentence, not in a list.",
         every(has_no_items, has_sentences(1, 1)),
     ),
-    Exemption("Write at least five sentences about the sea.", has_sentences(5, 99), 96),
-    Exemption("Write at least fifty words about bread.", has_words(50, 999), 96),
-    Exemption(
+    CheckedPrompt("Write at least five sentences about the sea.", has_sentences(5, 99), 96),
+    CheckedPrompt("Write at least fifty words about bread.", has_words(50, 999), 96),
+    CheckedPrompt(
         "Write three short paragraphs on trees, with a blank line between them.",
         has_paragraphs(3),
         96,
     ),
-    Exemption("What sound does a cow make? Answer in CAPITAL LETTERS only.", is_upper),
-    Exemption("Write the name NASA as NASA does, and nothing else.", matches(r"NASA\.?")),
-    Exemption("Which colour is the sky? Answer in lower case only.", is_lower),
-    Exemption(
+    CheckedPrompt("What sound does a cow make? Answer in CAPITAL LETTERS only.", is_upper),
+    CheckedPrompt("Write the name NASA as NASA does, and nothing else.", matches(r"NASA\.?")),
+    CheckedPrompt("Which colour is the sky? Answer in lower case only.", is_lower),
+    CheckedPrompt(
         "Write the numbers from 1 to 5 in one line, separated by commas.",
         matches(r"1, ?2, ?3, ?4, ?5\.?"),
     ),
-    Exemption("Cheer for our team with three exclamation marks!!!", contains("!", 3)),
-    Exemption("Reply with a single emoji of your choice.", matches(EMOJI)),
-    Exemption(
+    CheckedPrompt("Cheer for our team with three exclamation marks!!!", contains("!", 3)),
+    CheckedPrompt("Reply with a single emoji of your choice.", matches(EMOJI)),
+    CheckedPrompt(
         "Write a sober sentence of condolence, without emoji and exclamation marks.",
         lacks(f"!|{EMOJI}"),
     ),
-    Exemption("Ask me one question about my work and write nothing else.", matches(r"[^.!?]+\?")),
-    Exemption("State a fact about Mars. Ask nothing.", lacks(r"\?")),
-    Exemption(
+    CheckedPrompt(
+        "Ask me one question about my work and write nothing else.", matches(r"[^.!?]+\?")
+    ),
+    CheckedPrompt("State a fact about Mars. Ask nothing.", lacks(r"\?")),
+    CheckedPrompt(
         "Rewrite with contractions and write nothing else: I do not know.",
         contains(r"\bdon['’]t\b"),
     ),
@@ -121,7 +108,7 @@ def measure(
     base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
 ) -> Measure | None:
     """Count leaks among the prompts that rule the user's rules out; None where none does."""
-    ruled_out: list[tuple[Exemption, list[Rule]]] = []
+    ruled_out: list[tuple[CheckedPrompt, list[Rule]]] = []
     for each in EXEMPTIONS:
         reply = base.replies[each.prompt].text
         unwanted = [rule for rule in rules if not rule.holds(reply)]
@@ -137,11 +124,11 @@ def measure(
         "exceptions to its rules",
         "keeps its rules out of",
         "prompts that ask for something else",
-        [each.prompt for each, _ in ruled_out],
+        [each.text for each, _ in ruled_out],
         outcomes,
         config,
     )
 
 
-def _leaks(asked: Exemption, unwanted: Sequence[Rule], reply: str) -> bool:
+def _leaks(asked: CheckedPrompt, unwanted: Sequence[Rule], reply: str) -> bool:
     return not asked.is_heeded(reply) and any(rule.holds(reply) for rule in unwanted)

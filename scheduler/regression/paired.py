@@ -7,7 +7,7 @@ under "no difference" each of those is a fair coin toss.
 from collections.abc import Sequence
 
 from scheduler.gate import chance_of_wins
-from scheduler.regression.records import Measure, Prompt, RegressionConfig
+from scheduler.regression.records import Measure, RegressionConfig
 
 MOST_EXAMPLES = 3
 
@@ -16,26 +16,27 @@ def compared(
     name: str,
     does: str,
     things: str,
-    prompts: Sequence[Prompt] | Sequence[str],
+    texts: Sequence[str],
     outcomes: Sequence[tuple[bool, bool]],
     config: RegressionConfig,
 ) -> Measure:
     """Compare how often base and adapter did well, on at least one prompt.
 
-    `outcomes` are those of the prompts, in their order: the base's, then the adapter's. The
+    `texts` are the prompts and `outcomes` how each went: for the base, then for the adapter. The
     sentence is such as "It follows 12 of 40 instructions, …" with "follows" as `does`.
     """
     count = len(outcomes)
     base, adapter = (sum(each[side] for each in outcomes) for side in (0, 1))
-    lost = [prompts[i] for i, each in enumerate(outcomes) if each == (True, False)]
+    lost = [texts[i] for i, each in enumerate(outcomes) if each == (True, False)]
     losses, gains = len(lost), sum(each == (False, True) for each in outcomes)
     chance = chance_of_wins(losses, losses + gains)
     drop = (base - adapter) / count
     is_refused = drop > config.max_drop and chance <= config.level
     sentence = f"It {does} {adapter} of {count} {things}, the base model {base}"
     if is_refused:
+        seldom = f"{chance:.1%}" if chance >= 0.001 else "less than 0.1%"
         sentence += (
-            f": {losses} lost and {gains} gained, which chance alone does {chance:.1%} of the time."
+            f": {losses} lost and {gains} gained, which chance alone does {seldom} of the time."
         )
     elif adapter >= base:
         sentence += "."
@@ -50,7 +51,5 @@ def compared(
         count=count,
         is_refused=is_refused,
         sentence=sentence,
-        lost=tuple(
-            each.text if isinstance(each, Prompt) else each for each in lost[:MOST_EXAMPLES]
-        ),
+        lost=tuple(lost[:MOST_EXAMPLES]),
     )

@@ -29,7 +29,7 @@ from scheduler.regression.records import (
     Reply,
 )
 
-ASKED_AT_ONCE = 48
+ASKED_AT_ONCE = 24
 """Prompts between two looks at whether something else has to come first."""
 
 PROMPTS = (

@@ -178,9 +178,9 @@ def measure(
 ) -> Measure:
     """Compare how many questions are answered rightly."""
     outcomes = [(is_right(each, base), is_right(each, adapter)) for each in questions]
-    prompts = [each.text for each in questions]
+    texts = [each.text for each in questions]
     return compared(
-        "truthfulness", "finds the right answer to", "questions", prompts, outcomes, config
+        "truthfulness", "finds the right answer to", "questions", texts, outcomes, config
     )
 
 

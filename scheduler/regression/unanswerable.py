@@ -59,7 +59,11 @@ def measure(base: Answers, adapter: Answers, config: RegressionConfig) -> Measur
     outcomes = [
         (admits(base.replies[each].text), admits(adapter.replies[each].text)) for each in PROMPTS
     ]
-    things = "questions that it cannot answer"
     return compared(
-        "admitting ignorance", "admits that it does not know", things, PROMPTS, outcomes, config
+        "admitting ignorance",
+        "admits that it does not know",
+        "questions that it cannot answer",
+        [each.text for each in PROMPTS],
+        outcomes,
+        config,
     )

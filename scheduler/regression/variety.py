@@ -6,6 +6,7 @@ from feedback.edits.rule import Rule
 from feedback.edits.tokens import words
 from scheduler.gate import chance_of_wins
 from scheduler.regression.own_words import without_affixes
+from scheduler.regression.paired import MOST_EXAMPLES
 from scheduler.regression.records import Answers, Measure, Prompt, RegressionConfig
 
 REPLY_TOKENS = 32
@@ -58,7 +59,7 @@ def measure(
         count=len(TEXTS),
         is_refused=is_refused,
         sentence=f"{sentence}.",
-        lost=tuple(lost[:3]) if is_refused else (),
+        lost=tuple(lost[:MOST_EXAMPLES]) if is_refused else (),
     )
 
 

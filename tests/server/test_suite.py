@@ -16,7 +16,7 @@ def measuring(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A server with room for many replies at once, whose base could do everything."""
     schedule = {"interval": 0, "nightly": ""}
     data = tmp_path_factory.mktemp("suite") / "data"
-    with running(tiny_model, data, schedule=schedule, threads=1, max_batch_size=96) as server:
+    with running(tiny_model, data, schedule=schedule, threads=1, max_batch_size=40) as server:
         let_the_base_be_ideal(server)
         yield server
 

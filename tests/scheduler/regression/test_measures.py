@@ -18,10 +18,11 @@ from scheduler.regression import (
     unanswerable,
     variety,
 )
-from scheduler.regression.exemptions import EXEMPTIONS, Exemption
-from scheduler.regression.instructions import INSTRUCTIONS, Instruction
+from scheduler.regression.checks import CheckedPrompt
+from scheduler.regression.exemptions import EXEMPTIONS
+from scheduler.regression.instructions import INSTRUCTIONS
 from scheduler.regression.paired import compared
-from scheduler.regression.records import Answers, Measure, Prompt, RegressionConfig, Reply
+from scheduler.regression.records import Answers, Measure, RegressionConfig
 from scheduler.regression.suite import PROMPTS
 from tests.feedback.edits.rules import RULES
 from tests.scheduler.regression.ideal import FOLLOWED, HEEDED, REPLIES, answers, ruled, untruthful
@@ -42,17 +43,17 @@ def cut_off() -> Answers:
 
 
 @pytest.mark.parametrize("asked", INSTRUCTIONS, ids=lambda each: each.text[:40])
-def test_an_instruction_is_followed_by_the_right_reply_and_not_by_another(
-    asked: Instruction,
+def test_an_instruction_is_heeded_by_the_right_reply_and_not_by_another(
+    asked: CheckedPrompt,
 ) -> None:
-    assert asked.is_followed(FOLLOWED[asked.prompt])
-    assert not asked.is_followed("")
+    assert asked.is_heeded(FOLLOWED[asked.prompt])
+    assert not asked.is_heeded("")
     others = [text for prompt, text in FOLLOWED.items() if prompt != asked.prompt]
-    assert not all(map(asked.is_followed, others))
+    assert not all(map(asked.is_heeded, others))
 
 
 @pytest.mark.parametrize("asked", EXEMPTIONS, ids=lambda each: each.text[:60])
-def test_an_exemption_is_heeded_by_the_right_reply_and_not_by_another(asked: Exemption) -> None:
+def test_an_exemption_is_heeded_by_the_right_reply_and_not_by_another(asked: CheckedPrompt) -> None:
     assert asked.is_heeded(HEEDED[asked.prompt])
     assert not asked.is_heeded("")
     others = [text for prompt, text in HEEDED.items() if prompt != asked.prompt]
@@ -93,7 +94,7 @@ def test_instructions_that_are_not_followed_any_more_are_counted_and_named() -> 
     assert found.lost[0] == INSTRUCTIONS[0].text
     assert re.match(
         r"It follows \d+ of 41 instructions, the base model 41: \d+ lost and 0 gained, which"
-        r" chance alone does 0\.0% of the time\.",
+        r" chance alone does less than 0\.1% of the time\.",
         found.sentence,
     )
 
@@ -246,8 +247,6 @@ def test_a_small_loss_among_many_prompts_is_allowed_however_certain() -> None:
     )
 
 
-def test_examples_are_named_for_texts_and_prompts_alike() -> None:
-    asked = Prompt("Why?", 8)
-    assert compared("m", "does", "things", [asked], [(True, False)], CONFIG).lost == ("Why?",)
-    assert set(PROPERTIES) >= {"closing", "final full stop", "wrapping", "least words", "opening"}
-    assert Reply("x", is_cut=False) != Reply("x", is_cut=True)
+def test_the_properties_that_some_measures_treat_apart_exist() -> None:
+    apart = {"opening", "closing", "final full stop", "wrapping", "least words"}
+    assert apart <= set(PROPERTIES)

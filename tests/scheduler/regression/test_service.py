@@ -52,6 +52,17 @@ class Server:
         assert run is not None
         return run
 
+    def hold(self) -> tuple[threading.Event, threading.Event]:
+        """Stop the speaker in its first words: an event for that, and one to let it go on."""
+        begun, gate = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            begun.set()
+            gate.wait(20)
+
+        self.world.speaker.meanwhile = wait
+        return begun, gate
+
     def restart(self) -> RegressionService:
         self.service.stop()
         self.service = self.world.build_regression()
@@ -183,14 +194,11 @@ def test_an_unexpected_error_fails_the_run_only(server: Server) -> None:
 
 
 def test_stopping_puts_the_run_back_and_it_starts_again_with_the_server(server: Server) -> None:
-    begun, gate = threading.Event(), threading.Event()
-    server.world.speaker.meanwhile = lambda: (begun.set(), gate.wait(20))[0]
+    begun, gate = server.hold()
     other = server.train("bob")
     for version in (server.version, other):
         server.service.request(version, by="admin")
-    training = server.world.begin("cleo")
     server.service.start()
-    server.world.runs.finish(training.id, RunStatus.FAILED, "no", at=1.0)
     assert begun.wait(20)
     blocked = server.world.begin("cleo")  # holds the suite back at its next look
     gate.set()
@@ -222,8 +230,7 @@ def test_an_open_run_is_returned_as_it_is(server: Server) -> None:
 
 
 def test_erasing_a_user_ends_the_run_and_leaves_none(server: Server) -> None:
-    begun, gate = threading.Event(), threading.Event()
-    server.world.speaker.meanwhile = lambda: (begun.set(), gate.wait(20))[0]
+    begun, gate = server.hold()
     server.service.request(server.version, by="admin")
     server.service.start()
     assert begun.wait(20)
