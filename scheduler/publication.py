@@ -20,6 +20,7 @@ from feedback.dataset import without
 from feedback.records import Dataset
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingCancelledError
+from scheduler.incremental import Plan
 from scheduler.job import JobResult
 from scheduler.records import Outcome, PipelineConfig, RunStatus, TrainingRun, Verdict
 from scheduler.runs import RunStore
@@ -29,8 +30,9 @@ from scheduler.runs import RunStore
 class Fit:
     """What one run trained, on what, with which verdict; `active` was in use when it began.
 
-    `rules` are the sentences of what the corrections have in common, `fates` what curation decided
-    before the dataset was frozen.
+    `dataset` is all that there is to learn, `plan` what of it was taught and how. `rules` are the
+    sentences of what the corrections have in common, `fates` what curation decided before the
+    dataset was frozen, `remarks` what else there is to say of the rows.
     """
 
     run: TrainingRun
@@ -40,11 +42,13 @@ class Fit:
     verdict: Verdict
     active: AdapterVersion | None
     fates: tuple[Fate, ...]
+    plan: Plan
+    remarks: tuple[str, ...] = ()
 
     @property
     def example_ids(self) -> tuple[str, ...]:
-        """The examples that were trained on."""
-        return tuple(e.id for e in without(self.dataset, self.result.left_out).examples)
+        """The rows that the weights hold, as the judgements made them."""
+        return tuple(e.row_id for e in without(self.dataset, self.result.left_out).examples)
 
     @property
     def reasons(self) -> str:
@@ -57,11 +61,24 @@ class Fit:
         return {
             "rules": list(self.rules),
             "curation": curation_report(self.fates, self.result.left_out),
+            "fitting": self._fitting,
             "evaluation": _json_ready(asdict(self.result.evaluation)),
             "verdict": {
                 "outcome": str(self.verdict.outcome),
                 "reasons": list(self.verdict.reasons),
             },
+        }
+
+    @property
+    def _fitting(self) -> dict[str, Any]:
+        """All that makes the same weights again, beside the rows and the base."""
+        start = self.plan.start
+        return {
+            "sentences": [self.plan.sentence, *self.remarks],
+            "start": None if start is None else start.number,
+            "start_checksum": None if start is None else start.checksum,
+            "taught": self.plan.dataset.content_hash,
+            "training": asdict(self.plan.training),
         }
 
     @property
