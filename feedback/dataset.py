@@ -126,7 +126,6 @@ def _example(row: dict[str, Any]) -> TrainingExample:
         created_at=row["created_at"],
         revised_from=row["revised_from"],
         is_cut=row["is_cut"],
-        stands_for=row["stands_for"],
     )
     targets = example.chosen, example.rejected, example.weight, example.revised_from
     if example.id != example_id(example.kind, example.prompt, *targets, example.is_cut):

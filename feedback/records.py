@@ -129,8 +129,7 @@ class TrainingExample:
     `revised_from` is the reply that a corrected one was made from. `source` says which judgement
     made it: `correction`, `liked`, `disliked`, `pair` or `regenerated`; `practice` was made from
     the rules behind the corrections. `is_cut` says that the length limit ended `reply` and nobody
-    wrote another end: there is none to learn. `stands_for` is the id of the row whose reply a
-    person wrote, where the base's own wording of it is learned instead.
+    wrote another end: there is none to learn.
     """
 
     id: str
@@ -147,12 +146,6 @@ class TrainingExample:
     created_at: float
     revised_from: str | None = None
     is_cut: bool = False
-    stands_for: str | None = None
-
-    @property
-    def row_id(self) -> str:
-        """The id of the row that the judgements made."""
-        return self.stands_for or self.id
 
     @property
     def reply(self) -> str:

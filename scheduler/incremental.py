@@ -35,8 +35,8 @@ SLOWER = 3.0
 class Plan:
     """What a fit starts from, what it is taught and how.
 
-    `start` is the version that it goes on from, None for zero; `dataset` what it is taught, of all
-    rows. `left_out` are rows, by id, that an earlier fit measured and that are not measured again.
+    `start` is the version that it goes on from, None for zero; `dataset` what of all rows it is
+    taught. `left_out` are rows, by id, that an earlier fit measured: they are not measured again.
     `sentence` says which way it is, and why.
     """
 
@@ -71,13 +71,13 @@ def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingCo
     if in_use.seed != config.seed:
         return _from_zero(dataset, config, f"{in_use.label} has another seed or was imported")
     learned = frozenset(in_use.example_ids)
-    gone = len(learned - {each.row_id for each in rows})
+    gone = len(learned - {each.id for each in rows})
     if gone:
         what = f"{_count(gone)} that {in_use.label} learned from were withdrawn or are left out now"
         return _from_zero(dataset, config, what)
     left_out = _left_out(in_use, rows)
-    old = [each for each in rows if each.row_id in learned]
-    new = [each for each in rows if each.row_id not in learned and each.row_id not in left_out]
+    old = [each for each in rows if each.id in learned]
+    new = [each for each in rows if each.id not in learned and each.id not in left_out]
     if not new:
         return _from_zero(dataset, config, f"no row is new since {in_use.label}")
     if len(new) > len(old):
@@ -103,7 +103,7 @@ def _from_zero(dataset: Dataset, config: TrainingConfig, why: str) -> Plan:
 
 def _left_out(version: AdapterVersion, rows: Sequence[TrainingExample]) -> dict[str, LeftOut]:
     """The rows that the version was not taught because of the base's losses, by id."""
-    present = {each.row_id for each in rows}
+    present = {each.id for each in rows}
     found = version.report.get("curation", {}).get("by_losses", {})
     return {
         name: LeftOut(Reason(each["reason"]), each["why"])

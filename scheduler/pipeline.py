@@ -139,7 +139,6 @@ class Pipeline:
         # Held-out rows stay unseen: no rule is learned from them.
         rules = standing(rules_behind(dataset.train), self._log.decisions(run.user_id))
         dataset = self._practised(dataset, rules, is_cancelled)
-        dataset, remarks = self._reworded(dataset, rules, is_cancelled)
         if not dataset.examples:
             if active is not None and active.example_ids:
                 return self._publisher.return_to_base(run, dataset, active, fates)
@@ -153,7 +152,7 @@ class Pipeline:
             if self._fits(version) and self._is_same_fit(version, dataset):
                 reason = f"nothing new since {version.label}, which was rolled back"
                 return self._end(run, RunStatus.REFUSED, reason, dataset, fates)
-        self._fit(run, fates, dataset, rules, remarks, active, incumbent, is_cancelled)
+        self._fit(run, fates, dataset, rules, active, incumbent, is_cancelled)
 
     def _fates(self, user_id: str) -> tuple[Fate, ...]:
         turns, judgements = self._log.judged(user_id)
@@ -175,8 +174,9 @@ class Pipeline:
         return (version.base_revision, version.lora) == ours
 
     def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
-        fitted = version.dataset_hash, version.seed
-        return fitted == (dataset.content_hash, self._config.training.seed)
+        # The rows that there were: those that were taught may be fewer, or in other words.
+        rows = version.report.get("fitting", {}).get("rows", version.dataset_hash)
+        return (rows, version.seed) == (dataset.content_hash, self._config.training.seed)
 
     def _fit(
         self,
@@ -184,18 +184,17 @@ class Pipeline:
         fates: tuple[Fate, ...],
         dataset: Dataset,
         rules: Sequence[Rule],
-        remarks: tuple[str, ...],
         active: AdapterVersion | None,
         incumbent: Path | None,
         is_cancelled: Callable[[], bool],
     ) -> None:
-        plan = plan_fit(dataset, active if incumbent else None, self._config.training)
-
         def record(progress: Progress) -> None:
             self._runs.progress(run.id, progress)
 
         staged = self._files.stage()
         try:
+            plan = plan_fit(dataset, active if incumbent else None, self._config.training)
+            plan, remarks = self._reworded(plan, rules, is_cancelled)
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
                 self._job(plan, active, incumbent, anchors, self._kept(plan, is_cancelled)),
@@ -264,18 +263,18 @@ class Pipeline:
         return with_practice(dataset, practice_examples(dataset.user_id, rules, exchanges, missing))
 
     def _reworded(
-        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
-    ) -> tuple[Dataset, tuple[str, ...]]:
-        """Let the base put corrections into its own words, where that is wanted."""
+        self, plan: Plan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
+    ) -> tuple[Plan, tuple[str, ...]]:
+        """Let the base put what is taught into its own words, where that is wanted."""
         if not self._config.training.self_distillation:
-            return dataset, ()
+            return plan, ()
 
         def ask(prompts: Sequence[str]) -> list[str]:
             # Not kept as the replies to fixed prompts are: these hold what the user wrote.
             return self._reply(prompts, None, REPLY_TOKENS, is_cancelled)
 
-        reworded, remark = in_own_words(dataset, rules, ask)
-        return reworded, (remark,)
+        dataset, remark = in_own_words(plan.dataset, rules, ask)
+        return replace(plan, dataset=dataset), (remark,)
 
     def _anchors(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
         replies = self._base.to(ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS, is_cancelled)

@@ -30,9 +30,9 @@ from scheduler.runs import RunStore
 class Fit:
     """What one run trained, on what, with which verdict; `active` was in use when it began.
 
-    `dataset` is all that there is to learn, `plan` what of it was taught and how. `rules` are the
-    sentences of what the corrections have in common, `fates` what curation decided before the
-    dataset was frozen, `remarks` what else there is to say of the rows.
+    `dataset` is all that there is to learn, `plan` what of it was taught and how, in the words that
+    were taught. `rules` are the sentences of what the corrections have in common, `fates` what
+    curation decided before the dataset was frozen, `remarks` what else there is to say of the rows.
     """
 
     run: TrainingRun
@@ -47,8 +47,8 @@ class Fit:
 
     @property
     def example_ids(self) -> tuple[str, ...]:
-        """The rows that the weights hold, as the judgements made them."""
-        return tuple(e.row_id for e in without(self.dataset, self.result.left_out).examples)
+        """The rows that the weights hold."""
+        return tuple(e.id for e in without(self.dataset, self.result.left_out).examples)
 
     @property
     def reasons(self) -> str:
@@ -71,13 +71,16 @@ class Fit:
 
     @property
     def _fitting(self) -> dict[str, Any]:
-        """All that makes the same weights again, beside the rows and the base."""
+        """What makes the same weights again, beside the dataset and the base.
+
+        `rows` is the hash of all that there was to learn: by it a run finds that nothing is new.
+        """
         start = self.plan.start
         return {
             "sentences": [self.plan.sentence, *self.remarks],
             "start": None if start is None else start.number,
             "start_checksum": None if start is None else start.checksum,
-            "taught": self.plan.dataset.content_hash,
+            "rows": self.dataset.content_hash,
             "training": asdict(self.plan.training),
         }
 
@@ -194,7 +197,7 @@ class Publisher:
             created_at=self._clock(),
             created_by=fit.run.requested_by,
             run_id=fit.run.id,
-            dataset_hash=fit.dataset.content_hash,
+            dataset_hash=fit.plan.dataset.content_hash,
             seed=config.training.seed,
             example_ids=fit.example_ids,
             report=fit.report | {"usage": fit.usage},
@@ -209,7 +212,7 @@ class Publisher:
             reason,
             at=self._clock(),
             version=None if version is None else version.number,
-            dataset_hash=fit.dataset.content_hash,
+            dataset_hash=fit.plan.dataset.content_hash,
             report=fit.report,
             usage=fit.usage,
         )

@@ -28,7 +28,7 @@ def in_own_words(
     wordings = dict(zip(asked, ask(list(asked.values())) if asked else (), strict=True))
     known = {row.id for row in dataset.examples}
     train = tuple(_reworded(dataset.train, wordings, rules, known))
-    count = sum(row.stands_for is not None for row in train)
+    count = len({row.id for row in dataset.train} - {row.id for row in train})
     corrections = f"{len(asked)} correction" if len(asked) == 1 else f"{len(asked)} corrections"
     sentence = (
         f"Of {corrections} the base put {count} into its own words; the rest stay as written."
@@ -56,6 +56,6 @@ def _reworded(
         name = example_id(row.kind, row.prompt, wording, None, row.weight, row.revised_from)
         if name not in known and satisfies(wording, row.chosen, row.revised_from or "", rules):
             known.add(name)
-            yield replace(row, id=name, chosen=wording, stands_for=row.id)
+            yield replace(row, id=name, chosen=wording)
         else:
             yield row

@@ -139,14 +139,6 @@ def test_what_an_earlier_fit_measured_is_not_new() -> None:
     assert plan.without_learned(later).keys() == {examples[0].id, examples[16].id}
 
 
-def test_a_row_in_the_words_of_the_base_is_the_row_that_was_learned() -> None:
-    examples = rows(20)
-    reworded = replace(examples[0], id="reworded", stands_for=examples[0].id)
-    plan = planned([reworded, *examples[1:]], version(examples[:15]))
-    assert plan.start is not None
-    assert len(ids(plan.dataset.examples) - ids(examples[15:])) == 3
-
-
 @given(
     count=st.integers(1, 80),
     known=st.integers(0, 80),

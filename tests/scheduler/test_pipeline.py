@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from adapters_store.errors import AdapterInvalidError
 from feedback.curate import examples
 from feedback.curation.fate import LeftOut, Reason
+from feedback.dataset import freeze
 from feedback.edits.rule import Rule
 from feedback.rules import RuleDecision, RuleStatus
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
@@ -453,7 +454,7 @@ def test_a_first_version_starts_from_zero_and_says_how_it_was_fitted(world: Worl
         "sentences": ["It starts from zero, with 2 rows: up to 1000 rows always do."],
         "start": None,
         "start_checksum": None,
-        "taught": run.dataset_hash,
+        "rows": run.dataset_hash,
         "training": asdict(world.config.training),
     }
 
@@ -473,6 +474,7 @@ def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> N
     world.correct("ann", "d")
     run = world.train("ann")
     second, job, taught = world.active("ann"), world.trainer.jobs[1], world.trainer.datasets[1]
+    assert second.dataset_hash == run.dataset_hash == taught.content_hash
     assert (job.warm_start, job.incumbent) == (True, str(world.files.open(first).resolve()))
     assert len(job.kept) == len(PRACTICE_PROMPTS)
     assert len(taught.examples) == 3
@@ -483,7 +485,7 @@ def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> N
         ],
         "start": 1,
         "start_checksum": first.checksum,
-        "taught": taught.content_hash,
+        "rows": freeze("ann", examples(*world.log.judged("ann"))).content_hash,
         "training": asdict(job.training),
     }
     assert set(first.example_ids) < set(second.example_ids)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from feedback.curate import examples
 from feedback.dataset import freeze, read, write
 from feedback.records import TrainingExample
 from scheduler.self_distillation import MAX_REQUEST_BYTES, in_own_words
@@ -35,7 +36,7 @@ def test_a_wording_that_satisfies_the_correction_is_learned_instead(tmp_path: Pa
     dataset = freeze("ann", [ROW])
     reworded, sentence = in_own_words(dataset, [], Base(f" {WORDING}\n"))
     [row] = reworded.train
-    assert (row.chosen, row.stands_for, row.row_id) == (WORDING, ROW.id, ROW.id)
+    assert row.chosen == WORDING
     assert row.id != ROW.id
     assert (row.feedback_ids, row.interaction_ids) == (ROW.feedback_ids, ROW.interaction_ids)
     assert (row.revised_from, row.source) == (ORIGINAL, "correction")
@@ -104,11 +105,13 @@ def test_the_child_is_taught_the_wording_and_the_version_knows_the_correction(
     world.correct("ann", "one", "A plain reply, put shortly.")
     run = world.train("ann")
     [dataset] = world.trainer.datasets
-    taught = [row for row in dataset.examples if row.stands_for]
-    assert [row.chosen for row in taught] == ["A plain reply, shortly put."]
+    assert [row.chosen for row in dataset.examples if row.rejected is None] == [
+        "A plain reply, shortly put."
+    ]
     version = world.active("ann")
     assert version.dataset_hash == dataset.content_hash == run.dataset_hash
-    assert set(version.example_ids) == {row.row_id for row in dataset.examples}
+    judged = examples(*world.log.judged("ann"))
+    assert set(version.example_ids) == {row.id for row in judged}
     assert run.report["fitting"]["sentences"][1] == (
         "Of 1 correction the base put 1 into its own words; the rest stay as written."
     )
@@ -118,7 +121,9 @@ def test_the_same_wordings_are_not_learned_twice(world: World) -> None:
     world.replier.base = "A plain reply, shortly put."
     world.correct("ann", "one", "A plain reply, put shortly.")
     world.train("ann")
+    asked = len(world.replier.asked)
     assert world.train("ann").reason == "nothing new since v1"
+    assert len(world.replier.asked) == asked
 
 
 def test_what_a_user_wrote_is_not_kept_with_the_replies_to_fixed_prompts(world: World) -> None:
