@@ -73,8 +73,9 @@ def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingCo
     learned = frozenset(in_use.example_ids)
     gone = len(learned - {each.id for each in rows})
     if gone:
-        what = f"{_count(gone)} that {in_use.label} learned from were withdrawn or are left out now"
-        return _from_zero(dataset, config, what)
+        verbs = ("was", "is") if gone == 1 else ("were", "are")
+        what = f"{_count(gone)} that {in_use.label} learned from {verbs[0]} withdrawn or {verbs[1]}"
+        return _from_zero(dataset, config, f"{what} left out now")
     left_out = _left_out(in_use, rows)
     old = [each for each in rows if each.id in learned]
     new = [each for each in rows if each.id not in learned and each.id not in left_out]
@@ -89,8 +90,8 @@ def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingCo
         dataset=taught,
         training=_gentle(config, len(taught.examples)),
         sentence=(
-            f"It goes on from {in_use.label}, which learned {_count(len(old))}: with"
-            f" {_count(len(new))} that are new and {len(again)} of the old ones again."
+            f"It goes on from {in_use.label}, which learned {_count(len(old))}, with {len(new)} new"
+            f" and {len(again)} old ones."
         ),
         left_out=left_out,
     )

@@ -70,8 +70,7 @@ def test_many_rows_go_on_from_the_version_in_use() -> None:
     plan = planned(examples, in_use)
     assert plan.start == in_use
     assert plan.sentence == (
-        "It goes on from v3, which learned 15 rows: with 5 rows that are new and 3 of the old ones"
-        " again."
+        "It goes on from v3, which learned 15 rows, with 5 new and 3 old ones."
     )
     assert ids(examples[15:]) < ids(plan.dataset.examples)
     assert len(plan.dataset.examples) == 8
@@ -87,7 +86,7 @@ def test_many_rows_go_on_from_the_version_in_use() -> None:
         (version(rows(3)), "most rows are new since v3"),
         (
             version([*rows(15), make_example("another", "gone")]),
-            "1 row that v3 learned from were withdrawn or are left out now",
+            "1 row that v3 learned from was withdrawn or is left out now",
         ),
     ],
 )

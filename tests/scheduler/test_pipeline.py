@@ -479,10 +479,7 @@ def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> N
     assert len(job.kept) == len(PRACTICE_PROMPTS)
     assert len(taught.examples) == 3
     assert run.report["fitting"] == {
-        "sentences": [
-            "It goes on from v1, which learned 6 rows: with 2 rows that are new and 1 of the old"
-            " ones again."
-        ],
+        "sentences": ["It goes on from v1, which learned 6 rows, with 2 new and 1 old ones."],
         "start": 1,
         "start_checksum": first.checksum,
         "rows": freeze("ann", examples(*world.log.judged("ann"))).content_hash,

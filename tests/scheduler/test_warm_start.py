@@ -171,7 +171,7 @@ def test_where_many_rows_are_known_contradicted_ones_still_are_unlearned_from_ze
     dataset = freeze("ann", kept(decide([*old, *new])))
     plan = plan_fit(dataset, known, replace(CONFIG, warm_start_above=1))
     assert plan.start is None
-    assert "1 row that v3 learned from were withdrawn or are left out now" in plan.sentence
+    assert "1 row that v3 learned from was withdrawn or is left out now" in plan.sentence
 
 
 def test_a_warm_start_follows_newer_wishes_against_what_the_weights_hold(
