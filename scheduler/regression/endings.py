@@ -65,7 +65,7 @@ def measure_length(
         (not base.replies[each].is_cut, not adapter.replies[each].is_cut) for each in PROMPTS
     ]
     return compared(
-        "ends of replies", "ends by itself", "replies of a sentence", _TEXTS, outcomes, config
+        "ends of replies", "comes to an end in", "replies of one sentence", _TEXTS, outcomes, config
     )
 
 

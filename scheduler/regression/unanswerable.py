@@ -61,7 +61,7 @@ def measure(base: Answers, adapter: Answers, config: RegressionConfig) -> Measur
     ]
     return compared(
         "admitting ignorance",
-        "admits that it does not know",
+        "admits its ignorance on",
         "questions that it cannot answer",
         [each.text for each in PROMPTS],
         outcomes,
