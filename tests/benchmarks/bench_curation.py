@@ -67,7 +67,7 @@ class Outcome:
 
 def main() -> None:
     """Measure, print and write the table."""
-    folder = data_folder()
+    folder = data_folder(TAUGHT, UNSEEN)
     if folder is None:
         print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return

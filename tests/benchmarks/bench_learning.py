@@ -25,7 +25,7 @@ def main() -> None:
     """Measure what is missing, print and write the table."""
     options = read_options()
     plan = planned(options)
-    data = data_folder()
+    data = data_folder(TAUGHT, UNSEEN)
     if data is None:
         print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return
