@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
-import httpx
 from rich.progress import Progress
 
 from server.demo_server import Api
@@ -14,6 +13,7 @@ from tests.benchmarks.gate.kinds import KINDS, judgements
 from tests.benchmarks.gate.plan import Piece, Tried, TriedPieces
 from tests.benchmarks.gate.rows import import_lines
 from tests.benchmarks.learning.prompts import Prompt
+from tests.benchmarks.learning.server import files_client
 from tests.benchmarks.learning.simulated_user import train
 
 
@@ -49,12 +49,8 @@ class Calibrating:
         name = f"{piece.kind.replace(' ', '-')}-{piece.seed}-{piece.judgements}"
         self._admin.post("/v1/admin/users", {"name": name})
         judged = judgements(KINDS[piece.kind], piece.seed, exchanges, piece.judgements)
-        httpx.post(
-            f"{self._url}/v1/admin/users/{name}/feedback",
-            content=import_lines(name, judged, time.time()),
-            headers={"authorization": f"Bearer {self._admin_key}"},
-            timeout=60,
-            trust_env=False,
-        ).raise_for_status()
+        with files_client(self._url, self._admin_key) as http:
+            lines = import_lines(name, judged, time.time())
+            http.post(f"/v1/admin/users/{name}/feedback", content=lines).raise_for_status()
         run = train(self._admin, name, len(judged))
         return Tried(piece, run, datetime.now(UTC).isoformat(timespec="seconds"))

@@ -73,7 +73,7 @@ class Measuring:
                     connections.enter_context(closing(api))
                     learners[name] = SimulatedUser(api, persona, taught)
                 self._say(persona, seed, point, "judging")
-                learners[name].judge(point, self._plan)
+                learners[name].judge(point, self._plan.taught_tokens)
                 self._say(persona, seed, point, "training")
                 run = train(self._admin, name, learners[name].judged)
                 self._say(persona, seed, point, "asking")

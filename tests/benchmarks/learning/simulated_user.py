@@ -10,7 +10,6 @@ from typing import Any
 from server.cli_views import FINAL
 from server.demo_server import Api
 from tests.benchmarks.learning.personas import Persona
-from tests.benchmarks.learning.plan import Plan
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Arm, Point, Reply, Run
 from tests.benchmarks.learning.texts import is_sound, whole_sentences
@@ -124,15 +123,18 @@ class SimulatedUser:
         self._persona = persona
         self._prompts = deque(prompts)
 
-    def judge(self, point: Point, plan: Plan) -> None:
-        """Ask and judge up to this point, or until there are no more prompts."""
+    def judge(self, point: Point, max_tokens: int) -> None:
+        """Ask and judge up to this point, or until there are no more prompts.
+
+        `max_tokens` is the length of a reply.
+        """
         until, judge = (
             (point.thumbs, self._thumb) if point.thumbs else (point.corrections, self._correct)
         )
         while self.judged < until and self._prompts:
             count = min(until - self.judged, len(self._prompts))
             questions = [(self._prompts.popleft(), Arm.BASE) for _ in range(count)]
-            for answer in ask(self.api, questions, max_tokens=plan.taught_tokens, is_stored=True):
+            for answer in ask(self.api, questions, max_tokens=max_tokens, is_stored=True):
                 judge(answer)
 
     def _correct(self, answer: Answer) -> None:
