@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from tests.benchmarks.forgetting.difference import Difference
+from tests.benchmarks.difference import Difference
 from tests.benchmarks.forgetting.results import BASE
 from tests.benchmarks.report import markdown_table
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.difference import Difference
 from tests.benchmarks.forgetting import outcomes
-from tests.benchmarks.forgetting.difference import Difference
 from tests.benchmarks.forgetting.ifeval import Task
 from tests.benchmarks.forgetting.results import BASE, Kept, Learned, Learner, Weighed, Written
 from tests.benchmarks.forgetting.table import Outcomes, report
