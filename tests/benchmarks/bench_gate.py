@@ -28,24 +28,23 @@ PROMPTS = 64
 def main() -> None:
     """Try what is missing, print and write the table."""
     options = read_options()
-    data = data_folder(TAUGHT)
-    if data is None:
-        print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT}.")
-        return
-    gate = Settings().gate
     tried = TriedPieces(options.results / "gate.jsonl")
     todo = [each for each in pieces(options.groups, options.judgements) if each not in tried]
     todo = todo[: options.limit]
-    if todo:
+    data = data_folder(TAUGHT)
+    if todo and data is not None:
         console = Console()
         known = Exchanges(options.results / "gate-replies.jsonl")
         prompts = read_prompts(data / TAUGHT, 0)[:PROMPTS]
         with benchmark_server(console) as server, progress_bar(console) as bar:
             Calibrating(server.url, server.token, prompts, known, bar).run(todo, tried)
+    elif todo:
+        print(f"Nothing new is tried: set EVAL_DATA to the folder that holds {TAUGHT}.")
     found = list(tried)
     if not found:
         print("Nothing has been tried yet.")
         return
+    gate = Settings().gate
     text = f"Measured on {machine()}.\n\n{report(found, gate)}"
     print(text)
     if not options.no_write:
