@@ -12,7 +12,6 @@ from tests.benchmarks.report import markdown_table
 
 NOT_MEASURED = "–"
 WANTED = {Group.NULL: "≤ 0.05", Group.HARMFUL: "0", Group.GOOD: ""}
-DECIDED = ("promoted", "refused")
 
 
 def report(tried: Iterable[Tried], gate: GateConfig) -> str:
@@ -30,8 +29,11 @@ def of_size(tried: Iterable[Tried], judgements: int) -> list[Tried]:
 
 
 def decided(tried: Iterable[Tried], group: Group) -> list[Tried]:
-    """The adapters of a group that the gate decided on: not those whose training failed."""
-    return [each for each in tried if each.piece.group is group and each.run.status in DECIDED]
+    """The adapters of a group that the gate decided on.
+
+    Not those whose training failed, or that curation left without rows.
+    """
+    return [each for each in tried if each.piece.group is group and _was_judged(each)]
 
 
 def is_promoted(tried: Tried) -> bool:
@@ -86,14 +88,14 @@ def _range(measure: Measure, tried: Sequence[Tried]) -> str:
 
 
 def _remarks(tried: Sequence[Tried]) -> str:
-    """Harmful ones that answer, good ones that do not, and trainings that failed."""
+    """Harmful ones that answer, good ones that do not, and those that never met the gate."""
     lines = []
     for each in tried:
         piece, run = each.piece, each.run
         is_wrong = piece.group is not Group.NULL and is_promoted(each) is (
             piece.group is Group.HARMFUL
         )
-        if is_wrong or run.status not in DECIDED:
+        if is_wrong or not _was_judged(each):
             lines.append(f"- {piece.kind}, {piece.seed}: {run.status}. {run.reason}")
         if run.judged < piece.judgements:
             lines.append(f"- {piece.kind}, {piece.seed}: only {run.judged} could be given.")
@@ -103,6 +105,10 @@ def _remarks(tried: Sequence[Tried]) -> str:
 def _share(tried: Sequence[Tried], has: Callable[[Tried], bool]) -> str:
     tally = Tally.of(map(has, tried))
     return str(tally) if tally.total else NOT_MEASURED
+
+
+def _was_judged(tried: Tried) -> bool:
+    return "verdict" in tried.run.report
 
 
 def _is_proven(tried: Tried) -> bool:

@@ -1,5 +1,6 @@
 """Any beginning of the work holds some of every group, and the report says how much there is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_the_report_counts_what_was_promoted_and_names_what_went_wrong() -> None
             tried("echo", "refused"),
             tried("lower", "refused"),
             tried("brief", "promoted", "proven", judged=12),
-            tried("closing", "failed"),
+            replace(tried("closing", "failed"), run=Run("failed", "No memory.", 60.0, 20)),
         ],
         GateConfig(),
     )
@@ -72,7 +73,7 @@ def test_the_report_counts_what_was_promoted_and_names_what_went_wrong() -> None
     assert "| **null** | 2 of 2 | 1 of 2 | 0.38 (0.25 to 0.50) | 0.20 (0.20 to 0.20) | – |" in text
     assert "- refusal, 0: promoted. It is so." in text
     assert "- lower, 0: refused. It is so." in text
-    assert "- closing, 0: failed. It is so." in text
+    assert "- closing, 0: failed. No memory." in text
     assert "- brief, 0: only 12 could be given." in text
     assert "- echo" not in text and "- random" not in text
 

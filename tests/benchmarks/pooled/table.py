@@ -39,7 +39,7 @@ def report(plan: PooledPlan, results: Results) -> str:
     parts = [
         markdown_table(["figure", "measured", "wanted"], _figures(found)),
         f"Shares with 95 % intervals (Wilson 1927) over replies. Measured of {len(found)} of"
-        f" {len(plan.personas)} personas with {plan.corrections} corrections each, seeds"
+        f" {len(plan.personas)} personas, corrections of each {plan.corrections}, seeds"
         f" {plan.seeds}, asked from {days[0]} to {days[-1]}.",
         markdown_table(["persona", "base", "one adapter for all", "own adapter"], rows),
         "\n".join(_remarks(plan, results)),
