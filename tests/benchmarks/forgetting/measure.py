@@ -1,7 +1,7 @@
 """Makes adapters, asks them and the base, and weighs answers: what of it is not finished."""
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from io import BytesIO
@@ -31,8 +31,6 @@ from tests.benchmarks.learning.simulated_user import (
     served_model,
     train,
 )
-
-QUESTIONS_AT_ONCE = 8
 
 
 class Forgetting:
@@ -124,17 +122,12 @@ def weigh(
         pool.load(slot, load_file(kept.adapter(learner) / WEIGHTS_FILE))
         slots[learner.name] = slot
     task = bar.add_task("TruthfulQA", total=len(questions) * len(slots))
-    for part in _parts(questions):
+    for question in questions:
         for who, slot in slots.items():
-            missing = [each for each in part if (who, each.id) not in kept.weighed]
-            found = zip(missing, answer_log_probs(base, pool, slot, missing), strict=True)
-            kept.weighed.append([Weighed(who, each.id, log_probs) for each, log_probs in found])
-            bar.advance(task, len(part))
-
-
-def _parts(questions: Sequence[Question]) -> Iterator[Sequence[Question]]:
-    for start in range(0, len(questions), QUESTIONS_AT_ONCE):
-        yield questions[start : start + QUESTIONS_AT_ONCE]
+            if (who, question.id) not in kept.weighed:
+                log_probs = answer_log_probs(base, pool, slot, question)
+                kept.weighed.append([Weighed(who, question.id, log_probs)])
+            bar.advance(task)
 
 
 def _unpack(archive: bytes, folder: Path) -> None:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import DynamicCache
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import Message
-from scheduler.trainers.batches import collate, micro_batches, tokenise
-from scheduler.trainers.losses import reply_log_probs
 
 FILE = "truthfulqa_mc.json"
 
@@ -53,28 +54,30 @@ def is_true(question: Question, log_probs: Sequence[float]) -> bool:
 
 @torch.no_grad()
 def answer_log_probs(
-    base: BaseModel, pool: AdapterPool, slot: int, questions: Sequence[Question]
-) -> list[tuple[float, ...]]:
-    """Of each question's answers the sums of their tokens' log-probabilities, in nats.
+    base: BaseModel, pool: AdapterPool, slot: int, question: Question
+) -> tuple[float, ...]:
+    """The sum of the log-probabilities of each answer's tokens, in nats.
 
-    The end of the turn is not part of an answer. Raises `ValueError` where one does not fit into
-    the context.
+    The end of the turn is not part of an answer.
     """
-    rows = []
-    for question in questions:
-        for answer in question.answers:
-            prompt = [Message("user", question.text)]
-            row = tokenise(base.renderer, prompt, answer, base.context_length, is_cut=True)
-            if row is None:
-                raise ValueError(f"{question.id} does not fit into {base.context_length} tokens")
-            rows.append(row)
-    sums = [0.0] * len(rows)
+    prompt = torch.tensor([base.renderer.prompt_ids([Message("user", question.text)])])
+    answers = [base.renderer.text_ids(answer) for answer in question.answers]
+    prompt, ids, is_answer = (each.to(base.device) for each in (prompt, *_padded(answers)))
+    known = DynamicCache()
     with pool.use(slot):
-        for group in micro_batches([len(row.ids) for row in rows]):
-            batch = collate([rows[i] for i in group], base.device)
-            for i, value in zip(
-                group, reply_log_probs(base, batch).sum(dim=1).tolist(), strict=True
-            ):
-                sums[i] = value
-    scores = iter(sums)
-    return [tuple(next(scores) for _ in question.answers) for question in questions]
+        # The question is read once, and every answer after it.
+        last = base.model(input_ids=prompt, past_key_values=known).logits[:, -1:]
+        known.batch_repeat_interleave(len(answers))
+        attended = torch.cat([torch.ones_like(prompt).expand(len(answers), -1), is_answer], dim=1)
+        logits = base.model(input_ids=ids, attention_mask=attended, past_key_values=known).logits
+    predicting = torch.cat([last.expand(len(answers), -1, -1), logits[:, :-1]], dim=1)
+    losses = F.cross_entropy(predicting.float().flatten(0, 1), ids.flatten(), reduction="none")
+    return tuple((-losses.view_as(ids) * is_answer).sum(dim=1).tolist())
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """The rows, right-padded, and 1 where there is something; both [rows, longest]."""
+    longest = max(map(len, rows))
+    ids = [[*row, *[0] * (longest - len(row))] for row in rows]
+    present = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
+    return torch.tensor(ids), torch.tensor(present)
