@@ -51,18 +51,18 @@ def bar() -> Progress:
     return Progress(console=Console(quiet=True))
 
 
-def test_an_adapter_is_decided_on_and_kept(
+def test_judgements_go_through_the_pipeline_and_what_came_of_them_is_kept(
     server: LiveServer, bar: Progress, tmp_path: Path
 ) -> None:
     tried = TriedPieces(tmp_path / "gate.jsonl")
     known = Exchanges(tmp_path / "gate-replies.jsonl")
-    piece = Piece("refusal", 0, 4)
+    piece = Piece("random choices", 0, 4)  # noise, which curation leaves out before any fit
     Calibrating(server.url, server.admin_key, PROMPTS, known, bar).run([piece], tried)
 
     [one] = TriedPieces(tmp_path / "gate.jsonl")
     assert one.piece == piece and one.run.judged == 4
     assert one.run.status in ("promoted", "refused")
-    assert one.run.report["evaluation"]["held_out_rows"] == 1
+    assert "curation" in one.run.report
     assert len(list(Exchanges(tmp_path / "gate-replies.jsonl"))) == len(PROMPTS)
 
 
