@@ -11,7 +11,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from feedback.edit_distance import normalised_edit_distance
-from feedback.edits.tokens import have_one_end
+from feedback.edits.tokens import distance, have_one_end
+from feedback.edits.unfinished import whole_part
 from feedback.opinions import Opinion, Target, by_prompt, opinions, prompt_of, targets, usable
 from feedback.records import ExampleKind, Feedback, Interaction, Message, TrainingExample
 
@@ -145,9 +146,25 @@ def _target_example(target: Target) -> TrainingExample:
     own, reply, judged = target.interaction, target.reply, (target.feedback,)
     if target.source == "correction":
         return _example(
-            ExampleKind.SFT, own, reply, None, "correction", (own,), judged, revised_from=own.reply
+            ExampleKind.SFT,
+            own,
+            reply,
+            None,
+            "correction",
+            (own,),
+            judged,
+            revised_from=_corrected_text(own, reply),
         )
     return _example(ExampleKind.DESIRABLE, own, reply, None, target.source, (own,), judged)
+
+
+def _corrected_text(turn: Interaction, correction: str) -> str:
+    """What was corrected: of a reply that was cut off, the whole part where that is nearer.
+
+    Who leaves out the half sentence at its end does not ask for shorter replies.
+    """
+    texts = (turn.reply, whole_part(turn.reply)) if turn.is_cut else (turn.reply,)
+    return min(texts, key=lambda text: distance(text, correction))
 
 
 def _chosen_pairs(

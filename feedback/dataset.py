@@ -5,7 +5,7 @@ A conversation is on one side of the split only, so held-out rows are truly unse
 
 import json
 from collections.abc import Container, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -44,17 +44,24 @@ def with_practice(dataset: Dataset, practice: Iterable[TrainingExample]) -> Data
     """The dataset with practice before its training rows; held-out rows stay as they are."""
     known = {each.id for each in dataset.examples}
     new = tuple(each for each in practice if each.id not in known)
-    train = new + dataset.train
-    return replace(dataset, train=train, content_hash=_content_hash(train, dataset.held_out))
+    return with_sides(dataset, new + dataset.train, dataset.held_out)
 
 
 def without(dataset: Dataset, example_ids: Container[str]) -> Dataset:
     """The dataset without some of its examples; the others stay on their sides."""
-    train = tuple(each for each in dataset.train if each.id not in example_ids)
-    held_out = tuple(each for each in dataset.held_out if each.id not in example_ids)
-    return replace(
-        dataset, train=train, held_out=held_out, content_hash=_content_hash(train, held_out)
+    return with_sides(
+        dataset,
+        (each for each in dataset.train if each.id not in example_ids),
+        (each for each in dataset.held_out if each.id not in example_ids),
     )
+
+
+def with_sides(
+    dataset: Dataset, train: Iterable[TrainingExample], held_out: Iterable[TrainingExample]
+) -> Dataset:
+    """The dataset with these examples on its sides, hashed anew."""
+    sides = tuple(train), tuple(held_out)
+    return Dataset(dataset.user_id, *sides, _content_hash(*sides))
 
 
 def write(dataset: Dataset, path: Path) -> None:

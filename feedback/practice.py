@@ -4,19 +4,17 @@ One correction shows a rule and one text in which it holds. A model that is fitt
 learns the text; practised on others it learns the rule. Pure.
 """
 
-import re
 from collections.abc import Sequence
 
 from feedback.curate import example_id
 from feedback.edit_distance import normalised_edit_distance
 from feedback.edits.rule import Rule, apply_all
 from feedback.edits.tokens import have_one_end
+from feedback.edits.unfinished import whole_part
 from feedback.records import ExampleKind, Message, TrainingExample
 
 PRACTICE = "practice"
 """The `source` of such examples, and their conversation."""
-
-_UNFINISHED = re.compile(r"(?<=[.!?])\s+[^.!?]*$")
 
 
 def practice_examples(
@@ -34,7 +32,7 @@ def practice_examples(
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
         whole = reply.strip()
-        original = _UNFINISHED.sub("", whole)
+        original = whole_part(whole)
         changed = apply_all(rules, original)
         if changed is not None and changed != original:
             share = normalised_edit_distance(changed, original)

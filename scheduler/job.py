@@ -27,7 +27,8 @@ class Job:
     config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
     `incumbent` is the folder of the version in use, None for the base; its training examples are
     `incumbent_example_ids`. `anchors` and `kept` are prompts of other things, with what the base
-    replies: drift is measured on the former, the fit holds on to the latter.
+    replies: drift is measured on the former, the fit holds on to the latter. A `warm_start` goes on
+    from the incumbent's weights.
     """
 
     base_path: str
@@ -42,6 +43,7 @@ class Job:
     incumbent_example_ids: tuple[str, ...]
     anchors: tuple[tuple[str, str], ...]
     kept: tuple[tuple[str, str], ...]
+    warm_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingFailedError
+from scheduler.incremental import Plan, plan_fit
 from scheduler.job import Job, JobResult
 from scheduler.practice import PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS
 from scheduler.publication import Fit, Publisher
@@ -41,6 +42,7 @@ from scheduler.records import (
 )
 from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
 from scheduler.runs import RunStore
+from scheduler.self_distillation import REPLY_TOKENS, in_own_words
 
 _log = logging.getLogger(__name__)
 
@@ -172,8 +174,9 @@ class Pipeline:
         return (version.base_revision, version.lora) == ours
 
     def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
-        fitted = version.dataset_hash, version.seed
-        return fitted == (dataset.content_hash, self._config.training.seed)
+        # The rows that there were: those that were taught may be fewer, or in other words.
+        rows = version.report.get("fitting", {}).get("rows", version.dataset_hash)
+        return (rows, version.seed) == (dataset.content_hash, self._config.training.seed)
 
     def _fit(
         self,
@@ -190,17 +193,21 @@ class Pipeline:
 
         staged = self._files.stage()
         try:
+            plan = plan_fit(dataset, active if incumbent else None, self._config.training)
+            plan, remarks = self._reworded(plan, rules, is_cancelled)
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
-                self._job(active, incumbent, anchors, self._kept(dataset, is_cancelled)),
-                dataset,
+                self._job(plan, active, incumbent, anchors, self._kept(plan, is_cancelled)),
+                plan.dataset,
                 destination=staged,
                 on_progress=record,
                 is_cancelled=is_cancelled,
             )
+            result = replace(result, left_out=plan.without_learned(result.left_out))
             result, verdict = self._judge(result, anchors, record, is_cancelled)
             sentences = tuple(each.sentence for each in rules)
-            self._settle(Fit(run, dataset, sentences, result, verdict, active, fates))
+            fit = Fit(run, dataset, sentences, result, verdict, active, fates, plan, remarks)
+            self._settle(fit)
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset, fates, error.device_seconds)
         except AdapterInvalidError as error:
@@ -255,6 +262,20 @@ class Pipeline:
         exchanges = self._practice(is_cancelled)
         return with_practice(dataset, practice_examples(dataset.user_id, rules, exchanges, missing))
 
+    def _reworded(
+        self, plan: Plan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
+    ) -> tuple[Plan, tuple[str, ...]]:
+        """Let the base put what is taught into its own words, where that is wanted."""
+        if not self._config.training.self_distillation:
+            return plan, ()
+
+        def ask(prompts: Sequence[str]) -> list[str]:
+            # Not kept as the replies to fixed prompts are: these hold what the user wrote.
+            return self._reply(prompts, None, REPLY_TOKENS, is_cancelled)
+
+        dataset, remark = in_own_words(plan.dataset, rules, ask)
+        return replace(plan, dataset=dataset), (remark,)
+
     def _anchors(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
         replies = self._base.to(ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS, is_cancelled)
         return tuple(zip(ANCHOR_PROMPTS, replies, strict=True))
@@ -263,15 +284,14 @@ class Pipeline:
         replies = self._base.to(PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS, is_cancelled)
         return tuple(zip(PRACTICE_PROMPTS, replies, strict=True))
 
-    def _kept(
-        self, dataset: Dataset, is_cancelled: Callable[[], bool]
-    ) -> tuple[tuple[str, str], ...]:
+    def _kept(self, plan: Plan, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
         """What a fit holds on to. Not the anchors: drift is measured on what no fit has seen."""
-        has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in dataset.examples)
-        return self._practice(is_cancelled) if has_dislikes else ()
+        has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in plan.dataset.examples)
+        return self._practice(is_cancelled) if plan.start or has_dislikes else ()
 
     def _job(
         self,
+        plan: Plan,
         active: AdapterVersion | None,
         incumbent: Path | None,
         anchors: tuple[tuple[str, str], ...],
@@ -287,11 +307,12 @@ class Pipeline:
             dtype=config.dtype,
             threads=config.threads,
             lora=config.lora,
-            training=config.training,
+            training=plan.training,
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=known,
             anchors=anchors,
             kept=kept,
+            warm_start=plan.start is not None,
         )
 
     def _end(

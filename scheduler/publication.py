@@ -20,6 +20,7 @@ from feedback.dataset import without
 from feedback.records import Dataset
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingCancelledError
+from scheduler.incremental import Plan
 from scheduler.job import JobResult
 from scheduler.records import Outcome, PipelineConfig, RunStatus, TrainingRun, Verdict
 from scheduler.runs import RunStore
@@ -29,8 +30,9 @@ from scheduler.runs import RunStore
 class Fit:
     """What one run trained, on what, with which verdict; `active` was in use when it began.
 
-    `rules` are the sentences of what the corrections have in common, `fates` what curation decided
-    before the dataset was frozen.
+    `dataset` is all that there is to learn, `plan` what of it was taught and how, in the words that
+    were taught. `rules` are the sentences of what the corrections have in common, `fates` what
+    curation decided before the dataset was frozen, `remarks` what else there is to say of the rows.
     """
 
     run: TrainingRun
@@ -40,10 +42,12 @@ class Fit:
     verdict: Verdict
     active: AdapterVersion | None
     fates: tuple[Fate, ...]
+    plan: Plan
+    remarks: tuple[str, ...] = ()
 
     @property
     def example_ids(self) -> tuple[str, ...]:
-        """The examples that were trained on."""
+        """The rows that the weights hold."""
         return tuple(e.id for e in without(self.dataset, self.result.left_out).examples)
 
     @property
@@ -57,11 +61,27 @@ class Fit:
         return {
             "rules": list(self.rules),
             "curation": curation_report(self.fates, self.result.left_out),
+            "fitting": self._fitting,
             "evaluation": _json_ready(asdict(self.result.evaluation)),
             "verdict": {
                 "outcome": str(self.verdict.outcome),
                 "reasons": list(self.verdict.reasons),
             },
+        }
+
+    @property
+    def _fitting(self) -> dict[str, Any]:
+        """What makes the same weights again, beside the dataset and the base.
+
+        `rows` is the hash of all that there was to learn: by it a run finds that nothing is new.
+        """
+        start = self.plan.start
+        return {
+            "sentences": [self.plan.sentence, *self.remarks],
+            "start": None if start is None else start.number,
+            "start_checksum": None if start is None else start.checksum,
+            "rows": self.dataset.content_hash,
+            "training": asdict(self.plan.training),
         }
 
     @property
@@ -177,7 +197,7 @@ class Publisher:
             created_at=self._clock(),
             created_by=fit.run.requested_by,
             run_id=fit.run.id,
-            dataset_hash=fit.dataset.content_hash,
+            dataset_hash=fit.plan.dataset.content_hash,
             seed=config.training.seed,
             example_ids=fit.example_ids,
             report=fit.report | {"usage": fit.usage},
@@ -192,7 +212,7 @@ class Publisher:
             reason,
             at=self._clock(),
             version=None if version is None else version.number,
-            dataset_hash=fit.dataset.content_hash,
+            dataset_hash=fit.plan.dataset.content_hash,
             report=fit.report,
             usage=fit.usage,
         )

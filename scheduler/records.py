@@ -69,7 +69,9 @@ class TrainingConfig:
     `edit_weight` times. `dpo_beta` multiplies log-ratios per token, so it is larger than that of
     plain DPO, which multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same
     one, and `dpo_learning_rate`. Fewer training rows than `practice_until` are filled up with
-    practice, where the corrections follow a rule.
+    practice, where the corrections follow a rule. With more rows than `warm_start_above` a fit goes
+    on from the version in use (`scheduler.incremental`). With `self_distillation` the base's own
+    wording of a correction is learned where it keeps what was corrected.
     """
 
     seed: int = 0
@@ -87,6 +89,8 @@ class TrainingConfig:
     dpo_beta: float = 5.0
     dpo_sft_weight: float = 0.5
     gradient_clip: float = 1.0
+    warm_start_above: int = 1000
+    self_distillation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,22 @@ def train(folder: Path, parent: ParentLine) -> None:
     use_grouped_attention(base.model)
     # float32 adapters train well on a bfloat16 base; they are rounded to its type when written.
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
-    pool.initialise(CANDIDATE, job.training.seed)
+    prepare(pool, job)
 
     left_out = _rank(base, pool, dataset, job, parent)
     dataset = without(dataset, left_out)
 
     def fitted(examples: Sequence[TrainingExample]) -> tuple[PhaseReport, ...]:
-        return fit(base, pool, CANDIDATE, examples, job.kept, job.training, parent.report)
+        return fit(
+            base,
+            pool,
+            CANDIDATE,
+            examples,
+            job.kept,
+            job.training,
+            parent.report,
+            is_warm=job.warm_start,
+        )
 
     reports, held_out = [], HeldOutReport()
     if dataset.held_out and dataset.train:
@@ -83,6 +92,14 @@ def train(folder: Path, parent: ParentLine) -> None:
         tuple(pool.layers),
         left_out,
     )
+
+
+def prepare(pool: AdapterPool, job: Job) -> None:
+    """Make the candidate's slot ready to train: empty, or as the version in use is."""
+    if job.warm_start and job.incumbent is not None:
+        pool.load(CANDIDATE, load_file(Path(job.incumbent) / WEIGHTS_FILE))
+    else:
+        pool.initialise(CANDIDATE, job.training.seed)
 
 
 def _rank(

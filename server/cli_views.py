@@ -125,6 +125,7 @@ def version_view(version: Json) -> RenderableType:
         "Learned from": _count(version["rows"], "row"),
         "Rules": " ".join(version["report"].get("rules", [])) or None,
         "Curation": _curation_counts(curation) if curation else None,
+        "Fitting": " ".join(version["report"].get("fitting", {}).get("sentences", [])) or None,
         "Dataset": version["dataset_hash"],
         "Seed": version["seed"],
         "LoRA": f"rank {version['lora']['rank']}, alpha {version['lora']['alpha']}",

@@ -23,7 +23,8 @@ from scheduler.trainers.losses import (
 from scheduler.trainers.rows import Pair, Thumb
 
 KL_WEIGHT = 0.2
-"""What a nat of drift on kept replies costs, where the thumbs' loss is between 0 and 1."""
+"""What a nat of drift on kept replies costs, where the thumbs' loss is between 0 and 1, and that of
+replies to learn is in nats."""
 
 
 def thumbs_backward(
@@ -52,20 +53,22 @@ def thumbs_backward(
             is_learned = False
             weighed = needed * torch.where(is_liked, *weights) * losses
             (weighed.sum() / len(thumbs)).backward()  # type: ignore[no-untyped-call]
-    if is_learned:
-        return loss
-    total = sum(row.reply_tokens for row in kept)
-    for group in micro_batches([len(row.ids) for row in kept]):
-        share = sum(kept[i].reply_tokens for i in group) / total
-        drift = kl_from_base(base, pool, collate([kept[i] for i in group], base.device))
-        (KL_WEIGHT * share * drift).backward()  # type: ignore[no-untyped-call]
+    if not is_learned:
+        _drift_backward(base, pool, kept)
     return loss
 
 
-def supervised_backward(base: BaseModel, rows: Sequence[TokenisedReply], enough: float) -> float:
-    """Gradients of the weighted mean negative log-likelihood per reply token."""
+def supervised_backward(
+    base: BaseModel,
+    pool: AdapterPool,
+    rows: Sequence[TokenisedReply],
+    kept: Sequence[TokenisedReply],
+    enough: float,
+) -> float:
+    """Gradients of the weighted mean negative log-likelihood per reply token, plus the drift on
+    kept replies; returns the former."""
     total = sum(sum(row.weights) for row in rows)
-    loss = 0.0
+    loss, is_learned = 0.0, True
     for group in micro_batches([len(row.ids) for row in rows]):
         batch = collate([rows[i] for i in group], base.device)
         losses, weights = supervised_losses(reply_log_probs(base, batch), batch)
@@ -73,7 +76,10 @@ def supervised_backward(base: BaseModel, rows: Sequence[TokenisedReply], enough:
         loss += (shares * losses).sum().item()
         needed = losses > enough
         if needed.any():
+            is_learned = False
             (needed * shares * losses).sum().backward()  # type: ignore[no-untyped-call]
+    if not is_learned:
+        _drift_backward(base, pool, kept)
     return loss
 
 
@@ -103,3 +109,12 @@ def preference_backward(
             total = needed * (losses - config.dpo_sft_weight * log_probs[: len(group)])
             (total.sum() / len(pairs)).backward()  # type: ignore[no-untyped-call]
     return loss
+
+
+def _drift_backward(base: BaseModel, pool: AdapterPool, kept: Sequence[TokenisedReply]) -> None:
+    """Gradients of KL(adapter || base), mean over the tokens of kept replies, times `KL_WEIGHT`."""
+    total = sum(row.reply_tokens for row in kept)
+    for group in micro_batches([len(row.ids) for row in kept]):
+        share = sum(kept[i].reply_tokens for i in group) / total
+        drift = kl_from_base(base, pool, collate([kept[i] for i in group], base.device))
+        (KL_WEIGHT * share * drift).backward()  # type: ignore[no-untyped-call]

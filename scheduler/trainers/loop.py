@@ -17,7 +17,7 @@ from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
 from scheduler.records import TrainingConfig
 from scheduler.trainers.gradients import preference_backward, supervised_backward, thumbs_backward
-from scheduler.trainers.rows import Exchanges, Rows, thumb_weights, tokenise_rows
+from scheduler.trainers.rows import Exchanges, Rows, kept_beside, thumb_weights, tokenise_rows
 
 THUMBS_STOP_LOSS = 0.4
 """APO-zero ends here; the base has 0.5. With beta 5 a disliked reply is then 0.08 nats per token
@@ -61,18 +61,21 @@ def fit(
     kept: Exchanges,
     config: TrainingConfig,
     report: Report,
+    *,
+    is_warm: bool = False,
 ) -> tuple[PhaseReport, ...]:
     """Fit a slot on the examples, from what is in it; `AdapterPool.initialise` it first.
 
-    While dislikes are learned, the replies to the `kept` prompts are held close to the base's.
+    While dislikes are learned, the replies to the `kept` prompts are held close to the base's; in a
+    warm start, which moves on from earlier fits, also while replies are learned.
     Returns the phases that there were rows for, in order. Raises `ValueError` where no example fits
     into `config.max_tokens`.
     """
-    rows = tokenise_rows(base.renderer, examples, kept, config)
+    rows = tokenise_rows(base.renderer, examples, kept, config, is_warm=is_warm)
     with pool.use(slot):
         reports = tuple(
             _optimise(pool, slot, phase, config, report)
-            for phase in _phases(base, pool, rows, config)
+            for phase in _phases(base, pool, rows, config, is_warm)
             if phase.rows
         )
     pool.requires_grad(False)
@@ -82,7 +85,7 @@ def fit(
 
 
 def _phases(
-    base: BaseModel, pool: AdapterPool, rows: Rows, config: TrainingConfig
+    base: BaseModel, pool: AdapterPool, rows: Rows, config: TrainingConfig, is_warm: bool
 ) -> tuple[_Phase, ...]:
     """What comes later overrules what came before, so corrections have the last word but one."""
     weights, kept = thumb_weights(rows.thumbs), cycle(rows.kept)
@@ -93,7 +96,9 @@ def _phases(
         return thumbs_backward(base, pool, taken, weights, beside, config, enough)
 
     def supervised(chosen: Sequence[int], enough: float) -> float:
-        return supervised_backward(base, [rows.replies[i] for i in chosen], enough)
+        beside = list(islice(kept, kept_beside(len(chosen)))) if is_warm else []
+        taken = [rows.replies[i] for i in chosen]
+        return supervised_backward(base, pool, taken, beside, enough)
 
     def preference(chosen: Sequence[int], enough: float) -> float:
         taken = [rows.pairs[i] for i in chosen]

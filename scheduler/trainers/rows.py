@@ -48,11 +48,14 @@ def tokenise_rows(
     examples: Sequence[TrainingExample],
     kept: Exchanges,
     config: TrainingConfig,
+    *,
+    is_warm: bool = False,
 ) -> Rows:
     """Rows in the order of the examples, without those longer than `config.max_tokens`.
 
     A liked reply is one to learn, and a thumb where disliked ones need a counterweight: alone it
-    would teach the same twice.
+    would teach the same twice. There is nothing to hold on to without dislikes, but in a warm
+    start.
     """
 
     def target(example: TrainingExample) -> TokenisedReply | None:
@@ -80,8 +83,14 @@ def tokenise_rows(
             replies.append(row)
     if all(thumb.is_desirable for thumb in thumbs):
         thumbs = []
-    known = [reply_to([Message("user", prompt)], reply) for prompt, reply in kept if thumbs]
+    held = kept if thumbs or is_warm else ()
+    known = [reply_to([Message("user", prompt)], reply) for prompt, reply in held]
     return Rows(tuple(thumbs), tuple(replies), tuple(pairs), tuple(row for row in known if row))
+
+
+def kept_beside(rows: int) -> int:
+    """How many kept replies a warm start has beside rows to learn: one for four, a fifth in all."""
+    return -(-rows // 4)
 
 
 def thumb_weights(thumbs: Sequence[Thumb]) -> tuple[float, float]:

@@ -66,6 +66,7 @@ function facts(version) {
   const rows = [
     ["Parent", version.parent ?? "none: trained from the base"],
     ["Rules", (version.report.rules ?? []).join(" ") || null],
+    ["Fitting", (version.report.fitting?.sentences ?? []).join(" ") || null],
     ["Made", `${time(version.created_at)} by ${version.created_by}`],
     ["Size", size(version.size_bytes)],
     ["Drift from the base", evaluation.anchor_kl === undefined ? null : `${figure(evaluation.anchor_kl, 3)} nats per token`],

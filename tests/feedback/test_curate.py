@@ -74,6 +74,25 @@ def test_a_correction_of_a_cut_reply_has_an_end_where_somebody_wrote_one(
     assert {each.is_cut for each in made} == {is_cut}
 
 
+@pytest.mark.parametrize(
+    ("correction", "corrected"),
+    [
+        ("THE SEA IS BLUE.", "The sea is blue."),
+        ("THE SEA IS BLUE. IT REFLECTS THE", "The sea is blue. It reflects the"),
+    ],
+)
+def test_half_a_sentence_that_the_limit_left_and_nobody_kept_is_no_part_of_the_correction(
+    correction: str, corrected: str
+) -> None:
+    cut = turn(1, "The sea is blue. It reflects the", finish_reasons=("length",))
+    [sft] = (
+        each
+        for each in curated((cut, make_feedback(target="c1", correction=correction)))
+        if each.kind is ExampleKind.SFT
+    )
+    assert sft.revised_from == corrected
+
+
 def test_a_cut_reply_has_no_end_to_like_or_to_dislike() -> None:
     for value in (1, -1):
         cut = turn(1, "The sea is blue because it", finish_reasons=("length",))

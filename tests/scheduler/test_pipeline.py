@@ -1,7 +1,7 @@
 """One user's story, with real stores and a trainer that trains nothing."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from adapters_store.errors import AdapterInvalidError
 from feedback.curate import examples
 from feedback.curation.fate import LeftOut, Reason
+from feedback.dataset import freeze
 from feedback.edits.rule import Rule
 from feedback.rules import RuleDecision, RuleStatus
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
@@ -442,3 +443,79 @@ def test_sweeping_keeps_versions_and_removes_the_rest(world: World) -> None:
     world.pipeline.sweep()
     assert world.folders() == {world.active("ann").folder}
     assert world.trainer.sweeps == 1
+
+
+def test_a_first_version_starts_from_zero_and_says_how_it_was_fitted(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    [job] = world.trainer.jobs
+    assert not job.warm_start
+    assert run.report["fitting"] == {
+        "sentences": ["It starts from zero, with 2 rows: up to 1000 rows always do."],
+        "start": None,
+        "start_checksum": None,
+        "rows": run.dataset_hash,
+        "training": asdict(world.config.training),
+    }
+
+
+def with_warm_starts(world: World) -> None:
+    training = TrainingConfig(warm_start_above=4, practice_until=0)
+    world.config = replace(world.config, training=training)
+    world.pipeline = world.build_pipeline(world.trainer)
+
+
+def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> None:
+    with_warm_starts(world)
+    for name in "abc":
+        world.correct("ann", name)
+    world.train("ann")
+    first = world.active("ann")
+    world.correct("ann", "d")
+    run = world.train("ann")
+    second, job, taught = world.active("ann"), world.trainer.jobs[1], world.trainer.datasets[1]
+    assert second.dataset_hash == run.dataset_hash == taught.content_hash
+    assert (job.warm_start, job.incumbent) == (True, str(world.files.open(first).resolve()))
+    assert len(job.kept) == len(PRACTICE_PROMPTS)
+    assert len(taught.examples) == 3
+    assert run.report["fitting"] == {
+        "sentences": ["It goes on from v1, which learned 6 rows, with 2 new and 1 old ones."],
+        "start": 1,
+        "start_checksum": first.checksum,
+        "rows": freeze("ann", examples(*world.log.judged("ann"))).content_hash,
+        "training": asdict(job.training),
+    }
+    assert set(first.example_ids) < set(second.example_ids)
+    assert len(second.example_ids) == 8
+    assert world.train("ann").reason == "nothing new since v2"
+
+
+def test_a_withdrawn_judgement_leaves_no_trace_of_a_warm_start(world: World) -> None:
+    with_warm_starts(world)
+    for name in "abc":
+        world.correct("ann", name)
+    world.train("ann")
+    feedback_id = world.correct("ann", "d")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    run = world.train("ann")
+    assert not world.trainer.jobs[2].warm_start
+    assert world.trainer.datasets[2] == world.trainer.datasets[0]
+    [sentence] = run.report["fitting"]["sentences"]
+    assert "2 rows that v2 learned from were withdrawn or are left out now" in sentence
+
+
+def test_what_a_warm_start_s_version_was_not_taught_is_remembered(world: World) -> None:
+    with_warm_starts(world)
+    for name in "abcd":
+        world.correct("ann", name)
+    interactions, feedback = world.log.judged("ann")
+    odd = examples(interactions, feedback)[0].id
+    world.trainer.left_out = {odd: LeftOut(Reason.STYLE, "It is odd.")}
+    world.train("ann")
+    world.trainer.left_out = {}
+    world.correct("ann", "e")
+    run = world.train("ann")
+    assert world.trainer.jobs[1].warm_start
+    assert set(run.report["curation"]["by_losses"]) == {odd}
+    assert odd not in world.active("ann").example_ids

@@ -1,0 +1,71 @@
+"""The base's own wording of a correction: how it is asked for, and whether it may stand for it.
+
+After Self-Distillation Fine-Tuning (Yang et al., ACL 2024, arXiv 2402.13669): a model forgets less
+when it learns from its own distribution. Pure.
+"""
+
+from collections.abc import Sequence
+
+from feedback.edits.rule import Rule
+from feedback.edits.tokens import distance, tokens
+from feedback.records import Message
+from scheduler.reply_faults import is_repetitive, is_silent
+
+# The paper's template for general tasks ("using"), in one user turn.
+_TEMPLATE = (
+    "Below are an instruction that describes a task along with a reference answer. Using the"
+    " reference answer as a guide, write your own response.\n\n"
+    "### Instruction:\n{instruction}\n\n"
+    "### Reference Answer:\n{reference}\n\n"
+    "### Response:\n"
+)
+# Replies that talk about the task instead of doing it; the authors leave out the same.
+_TALK = ("reference answer", "your response", "my response", "your own response", "your turn")
+
+
+def request(prompt: Sequence[Message], correction: str) -> str:
+    """What the base is asked: the instruction, of more turns than one the conversation, and the
+    correction as the answer to be guided by."""
+    turns = [f"{each.role}: {each.content}" for each in prompt]
+    instruction = prompt[0].content if len(prompt) == 1 else "\n\n".join(turns)
+    return _TEMPLATE.format(instruction=instruction.strip(), reference=correction.strip())
+
+
+def satisfies(wording: str, correction: str, original: str, rules: Sequence[Rule]) -> bool:
+    """Whether the wording still is what the correction made of the original.
+
+    It says something, once, and ends as the correction does; every rule that holds on the
+    correction holds on it; it has the words and marks that the correction added and none that it
+    removed; and it is no closer to the original than to the correction, in words and marks.
+    """
+    return (
+        not is_silent(wording)
+        and not is_repetitive(wording)
+        and not _talks_of_the_task(wording, correction)
+        and _ends_alike(wording, correction)
+        and all(rule.holds(wording) for rule in rules if rule.holds(correction))
+        and _keeps_the_edit(wording, correction, original)
+        and distance(wording, correction) <= distance(wording, original)
+    )
+
+
+def _talks_of_the_task(wording: str, correction: str) -> bool:
+    said, meant = wording.casefold(), correction.casefold()
+    return any(each in said and each not in meant for each in _TALK)
+
+
+def _ends_alike(wording: str, correction: str) -> bool:
+    """Whether it is not cut off: it ends with a mark where the correction does."""
+    return wording.rstrip()[-1:].isalnum() <= correction.rstrip()[-1:].isalnum()
+
+
+def _keeps_the_edit(wording: str, correction: str, original: str) -> bool:
+    """Words that were added may be in another case; the form that was removed may not come back.
+
+    Rules speak of case: "the" at the start of a sentence is not another word.
+    """
+    written, meant, before = ({*tokens(text)} for text in (wording, correction, original))
+    said, wanted, known = (
+        {token.casefold() for token in each} for each in (written, meant, before)
+    )
+    return wanted - known <= said and not (before - meant) & written

@@ -1,0 +1,134 @@
+"""Corrections as they were written against the base's own wordings of them: what is forgotten?
+
+    python -m tests.benchmarks.bench_self_distillation [--no-write]
+
+Fits an adapter on each, on the model of the settings, in process, and writes its table to
+docs/benchmarks.md. Where the base's wordings keep no correction there is nothing to compare, and
+the table says so.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from feedback.dataset import freeze
+from feedback.edits.rule import Rule, apply_all
+from feedback.records import Dataset, Message
+from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
+from scheduler.evaluate import drift
+from scheduler.practice import PRACTICE_PROMPTS
+from scheduler.records import TrainingConfig
+from scheduler.reply_faults import is_repetitive
+from scheduler.self_distillation import in_own_words
+from scheduler.trainers.loop import fit
+from server.settings import Settings
+from tests.benchmarks.bench_curation import load
+from tests.benchmarks.bench_learning_loop import UNSEEN
+from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.greedy import greedy_replies
+from tests.scheduler.training import make_example
+
+TAUGHT = PRACTICE_PROMPTS[:6]
+RULES = (Rule("most sentences", "2"), Rule("closing", " Cheers, mate!"))
+TAUGHT_TOKENS = MEASURED_TOKENS = 48
+WORDING_TOKENS = 96  # twice what was corrected
+CONFIG = TrainingConfig(max_tokens=256)
+SLOT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What a fit on one of the two came to."""
+
+    steps: int
+    anchor_kl: float
+    compliant: int
+    loops: int
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    torch.manual_seed(0)
+    base = load(Settings())
+    pool = AdapterPool(base.model, Settings().lora, SLOT + 1, dtype=torch.float32)
+    text = measure(base, pool)
+    print(text)
+    if "--no-write" not in sys.argv:
+        write_section("self-distillation", text)
+
+
+def measure(base: BaseModel, pool: AdapterPool) -> str:
+    """The table, with the machine above it."""
+    written = corrections(base, pool)
+    reworded, sentence = in_own_words(
+        written, RULES, lambda prompts: replies(base, pool, NO_ADAPTER, prompts, WORDING_TOKENS)
+    )
+    exchanges = list(
+        zip(
+            ANCHOR_PROMPTS,
+            replies(base, pool, NO_ADAPTER, ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS),
+            strict=True,
+        )
+    )
+    without = fitted(base, pool, written, exchanges)
+    is_same = reworded.content_hash == written.content_hash
+    within = without if is_same else fitted(base, pool, reworded, exchanges)
+    rows = [
+        ("optimiser steps", str(without.steps), str(within.steps)),
+        (
+            "KL from the base on anchors, nats/token",
+            f"{without.anchor_kl:.3f}",
+            f"{within.anchor_kl:.3f}",
+        ),
+        (
+            f"unseen prompts of {len(UNSEEN)} answered by the rules",
+            str(without.compliant),
+            str(within.compliant),
+        ),
+        ("of these replies, stuck in a loop", str(without.loops), str(within.loops)),
+    ]
+    note = " So both columns are one fit." if is_same else ""
+    table = markdown_table(["figure", "as written", "in the base's words"], rows)
+    return f"Measured on {machine()}.\n\n{table}\n\n{sentence}{note}"
+
+
+def corrections(base: BaseModel, pool: AdapterPool) -> Dataset:
+    """The base's replies, corrected by the rules; none is held out."""
+    rows = []
+    originals = replies(base, pool, NO_ADAPTER, TAUGHT, TAUGHT_TOKENS)
+    for prompt, original in zip(TAUGHT, originals, strict=True):
+        wanted = apply_all(RULES, original)
+        if wanted is not None and wanted != original:
+            rows.append(make_example(prompt, wanted, revised_from=original))
+    return freeze("ann", rows, held_out_share=0)
+
+
+def fitted(
+    base: BaseModel, pool: AdapterPool, dataset: Dataset, anchors: Sequence[tuple[str, str]]
+) -> Arm:
+    """An adapter from zero on the dataset, measured."""
+    pool.initialise(SLOT, CONFIG.seed)
+    reports = fit(base, pool, SLOT, dataset.examples, (), CONFIG, lambda *_: None)
+    answers = replies(base, pool, SLOT, UNSEEN, MEASURED_TOKENS)
+    return Arm(
+        steps=sum(phase.steps for phase in reports),
+        anchor_kl=drift(base, pool, SLOT, anchors),
+        compliant=sum(all(rule.holds(each) for rule in RULES) for each in answers),
+        loops=sum(map(is_repetitive, answers)),
+    )
+
+
+def replies(
+    base: BaseModel, pool: AdapterPool, slot: int, prompts: Sequence[str], max_tokens: int
+) -> list[str]:
+    """Greedy replies to single prompts."""
+    turns = [[Message("user", prompt)] for prompt in prompts]
+    return greedy_replies(base, pool, slot, turns, max_tokens)
+
+
+if __name__ == "__main__":
+    main()
