@@ -10,6 +10,9 @@
 RUN := .venv/bin
 # Two at a time: more would share two cores. The real model's threads want them for themselves.
 PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR $(RUN)/python -m pytest
+BENCH := engine many_adapters serving learning_loop
+# Of learning, curation, gate, forgetting and pooled.
+PART ?= learning
 
 ifdef PORT
 export LORALEI_PORT := $(PORT)
@@ -45,13 +48,11 @@ test: test-setup  ## Run every check
 	$(PYTEST) -m "not real_model" -n 2 --dist worksteal
 	$(PYTEST) -m real_model
 
-bench: test-setup  ## Run the benchmarks on the real model
-	@for script in tests/benchmarks/bench_*.py; do \
-	  $(RUN)/python -m "tests.benchmarks.$$(basename "$$script" .py)" || exit 1; \
-	done
+bench: test-setup  ## Measure speed and memory on the real model
+	@for part in $(BENCH); do $(RUN)/python -m "tests.benchmarks.bench_$$part" || exit 1; done
 
-bench-learning: test-setup  ## Measure learning with simulated users (EVAL_DATA=... SET=--full)
-	$(RUN)/python -m tests.benchmarks.bench_learning $(SET)
+bench-learning: test-setup  ## Measure learning (EVAL_DATA=... PART=learning SET=--full; see docs/benchmarks.md)
+	$(RUN)/python -m tests.benchmarks.bench_$(PART) $(SET)
 
 format: test-setup  ## Format the code
 	$(RUN)/ruff check --fix

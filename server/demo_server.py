@@ -86,7 +86,10 @@ def _await_server(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> 
 
 
 def _is_ready(server: RunningServer) -> bool:
-    return httpx.get(f"{server.url}/ready", trust_env=False).is_success
+    try:
+        return httpx.get(f"{server.url}/ready", trust_env=False).is_success
+    except httpx.TimeoutException:  # a busy machine that loads a model
+        return False
 
 
 def _json(response: httpx.Response) -> Json:

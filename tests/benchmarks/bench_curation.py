@@ -19,8 +19,7 @@ from statistics import mean
 import torch
 from rich.console import Console
 
-from adapters_store.base_model import BaseModel, choose_device, choose_dtype, load_base_model
-from adapters_store.embedded import resolve_model
+from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.curation.decide import decide
 from feedback.curation.fate import LeftOut, Row, kept, tally
@@ -30,10 +29,9 @@ from feedback.records import TrainingExample
 from scheduler.evaluate import reply_losses
 from scheduler.records import TrainingConfig
 from scheduler.row_losses import row_losses
-from scheduler.trainers.attention import use_grouped_attention
 from scheduler.trainers.loop import fit
-from server.cli_views import model_progress
 from server.settings import Settings
+from tests.benchmarks.base import load_base
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.report import machine, markdown_table, write_section
 from tests.feedback.curation.make import make_row
@@ -67,7 +65,7 @@ class Outcome:
 
 def main() -> None:
     """Measure, print and write the table."""
-    folder = data_folder()
+    folder = data_folder(TAUGHT, UNSEEN)
     if folder is None:
         print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return
@@ -75,7 +73,7 @@ def main() -> None:
     unseen = [
         make_row(each.prompt, each.wanted).example for each in exchanges(folder / UNSEEN)[:MEASURED]
     ]
-    text = measure(load(Settings()), rows, unseen)
+    text = measure(load_base(Settings(), Console()), rows, unseen)
     print(text)
     if "--no-write" not in sys.argv:
         write_section("curation", text)
@@ -119,22 +117,6 @@ def noisy_rows(known: Sequence[Exchange]) -> list[Row]:
 def unreadable(text: str, choose: random.Random) -> str:
     """The text with every fifth character or so lost in a wrong decoding."""
     return "".join("\ufffd" if choose.random() < 0.2 else character for character in text)
-
-
-def load(settings: Settings) -> BaseModel:
-    """The base model of the settings."""
-    with model_progress(Console()) as show:
-        model = resolve_model(settings.model, settings.model_cache, show)
-    device = choose_device(settings.device)
-    base = load_base_model(
-        model.path,
-        name=model.name,
-        revision=model.revision,
-        device=device,
-        dtype=choose_dtype(settings.dtype, device),
-    )
-    use_grouped_attention(base.model)
-    return base
 
 
 def measure(base: BaseModel, rows: Sequence[Row], unseen: Sequence[TrainingExample]) -> str:

@@ -7,51 +7,32 @@ Everything over HTTP, on the model of the settings. The prompts come from self-i
 replies in `bench-results/`, and a second run goes on from there; delete the file to measure anew.
 """
 
-import os
-import tempfile
-from pathlib import Path
-
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from adapters_store.embedded import resolve_model
-from server.cli_views import model_progress
-from server.demo_server import demo_server
-from server.settings import Settings
 from tests.benchmarks.learning.measure import Measuring
 from tests.benchmarks.learning.options import planned, read_options
 from tests.benchmarks.learning.plot import draw
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.learning.results import Results
+from tests.benchmarks.learning.server import benchmark_server, progress_bar
 from tests.benchmarks.learning.table import report
 from tests.benchmarks.report import PAGE, machine, write_section
 
 PLOT = PAGE.with_name("learning.svg")
-# Only the runs that are asked for: another one would change which judgements a version knows.
-NO_SCHEDULE = {"LORALEI_SCHEDULE__INTERVAL": "0", "LORALEI_SCHEDULE__NIGHTLY": ""}
 
 
 def main() -> None:
     """Measure what is missing, print and write the table."""
     options = read_options()
     plan = planned(options)
-    data = data_folder()
+    data = data_folder(TAUGHT, UNSEEN)
     if data is None:
         print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return
     results = Results(options.results / f"{plan.name}.jsonl")
     console = Console()
-    settings = Settings()
-    with model_progress(console) as show:
-        resolve_model(settings.model, settings.model_cache, show)
-    os.environ |= NO_SCHEDULE
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        demo_server(Path(folder), console) as server,
-        Progress(*columns, TimeElapsedColumn(), console=console) as progress,
-    ):
-        Measuring(plan, server.url, server.token, data, results, progress).run()
+    with benchmark_server(console) as server, progress_bar(console) as bar:
+        Measuring(plan, server.url, server.token, data, results, bar).run()
     text = f"Measured on {machine()}.\n\n{report(plan, results)}"
     print(text)
     if not options.no_write:

@@ -13,7 +13,7 @@ from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import NOTHING, THUMBS_BASE, Plan, missing
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
 from tests.benchmarks.learning.results import Arm, Key, Measurement, Point, Results, Run
-from tests.benchmarks.learning.simulated_user import SimulatedUser, ask
+from tests.benchmarks.learning.simulated_user import SimulatedUser, ask, new_account, train
 
 
 class Measuring:
@@ -69,12 +69,13 @@ class Measuring:
                 # Who gives thumbs is not who corrects.
                 name = f"{persona.name}-{seed}{'-thumbs' if point.thumbs else ''}"
                 if name not in learners:
-                    learners[name] = SimulatedUser(self._admin, self._url, name, persona, taught)
-                    connections.enter_context(closing(learners[name].api))
+                    api = new_account(self._admin, self._url, name)
+                    connections.enter_context(closing(api))
+                    learners[name] = SimulatedUser(api, persona, taught)
                 self._say(persona, seed, point, "judging")
-                learners[name].judge(point, self._plan)
+                learners[name].judge(point, self._plan.taught_tokens)
                 self._say(persona, seed, point, "training")
-                run = learners[name].train()
+                run = train(self._admin, name, learners[name].judged)
                 self._say(persona, seed, point, "asking")
                 self._finish(learners[name].api, persona, todo, unseen, run)
             self._bar.advance(self._task)

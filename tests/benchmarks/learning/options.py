@@ -19,7 +19,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="six personas, one seed (the default)")
     size.add_argument("--full", action="store_true", help="all personas, three seeds, thumbs too")
-    parser.add_argument("--personas", type=_personas, help="names, with commas between them")
+    parser.add_argument("--personas", type=personas, help="names, with commas between them")
     parser.add_argument("--points", type=_points, help="such as 1,20,thumbs")
     parser.add_argument("--seeds", type=int, help="how many orders of the prompts")
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="a folder")
@@ -38,7 +38,8 @@ def planned(options: argparse.Namespace) -> Plan:
     )
 
 
-def _personas(names: str) -> tuple[Persona, ...]:
+def personas(names: str) -> tuple[Persona, ...]:
+    """The personas with these names, commas between them."""
     return tuple(_named(BY_NAME, name) for name in names.split(","))
 
 

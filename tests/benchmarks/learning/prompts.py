@@ -18,10 +18,10 @@ class Prompt:
     text: str
 
 
-def data_folder() -> Path | None:
-    """The folder that `EVAL_DATA` names, where both files are in it."""
+def data_folder(*files: str) -> Path | None:
+    """The folder that `EVAL_DATA` names, where all of these files are in it."""
     named = os.environ.get("EVAL_DATA")
-    if not named or not all((Path(named) / file).exists() for file in (TAUGHT, UNSEEN)):
+    if not named or not all((Path(named) / file).exists() for file in files):
         return None
     return Path(named)
 

@@ -1,11 +1,12 @@
-"""Finished measurements in a file of JSON lines, so that a second run goes on where one ended."""
+"""What simulated users' measurements are of, and what each one kept."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter
+from tests.benchmarks.finished import Finished
 
 
 class Arm(StrEnum):
@@ -58,13 +59,14 @@ class Run:
     """The training before a measurement.
 
     `judged` is how many judgements there were for it: fewer than the point asks for where the
-    prompts ran out. `seconds` are from the last judgement to the end of the run.
+    prompts ran out. `seconds` are from asking for it to its end. `report` is the admin API's.
     """
 
     status: str
     reason: str
     seconds: float
     judged: int
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,38 +79,8 @@ class Measurement:
     measured_at: str
 
 
-_LINE = TypeAdapter(Measurement)
-
-
-class Results:
-    """Every measurement of one file. Raises `ValueError` where a whole line cannot be read."""
+class Results(Finished[Key, Measurement]):
+    """Every measurement of one file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._found: dict[Key, Measurement] = {}
-        if path.exists():
-            content = path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:  # the last run was ended while it wrote
-                path.write_bytes(whole)
-            self._remember([_LINE.validate_json(line) for line in whole.splitlines()])
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._found
-
-    def __iter__(self) -> Iterator[Measurement]:
-        return iter(self._found.values())
-
-    def get(self, key: Key) -> Measurement | None:
-        """One measurement, where it is finished."""
-        return self._found.get(key)
-
-    def append(self, measurements: Sequence[Measurement]) -> None:
-        """Keep these, on disk too."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            file.write(b"".join(_LINE.dump_json(each) + b"\n" for each in measurements))
-        self._remember(measurements)
-
-    def _remember(self, measurements: Sequence[Measurement]) -> None:
-        self._found.update((each.key, each) for each in measurements)
+        super().__init__(path, Measurement, lambda measurement: measurement.key)

@@ -10,7 +10,6 @@ from typing import Any
 from server.cli_views import FINAL
 from server.demo_server import Api
 from tests.benchmarks.learning.personas import Persona
-from tests.benchmarks.learning.plan import Plan
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Arm, Point, Reply, Run
 from tests.benchmarks.learning.texts import is_sound, whole_sentences
@@ -41,74 +40,106 @@ def ask(
     is_stored: bool = False,
 ) -> list[Answer]:
     """Ask all of these greedily, as many at once as the server answers."""
-    model = api.get("/v1/models")["data"][0]["id"]
+    model = served_model(api)
 
     def answer(question: tuple[Prompt, Arm]) -> Answer:
         prompt, arm = question
-        body = {
-            "model": model,
-            "messages": [{"role": "user", "content": prompt.text}],
-            "temperature": 0,
-            "max_tokens": max_tokens,
-            "store": is_stored,
-            "loralei": OPTIONS[arm],
-        }
-        said = api.post("/v1/chat/completions", body)
-        [choice] = said["choices"]
-        text = choice["message"]["content"] or ""
-        return Answer(said["id"], Reply(prompt.id, text, choice["finish_reason"]))
+        return ask_one(api, model, prompt, arm, max_tokens=max_tokens, is_stored=is_stored)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(answer, questions))
 
 
+def served_model(api: Api) -> str:
+    """What requests call the base model."""
+    return str(api.get("/v1/models")["data"][0]["id"])
+
+
+def ask_one(
+    api: Api,
+    model: str,
+    prompt: Prompt,
+    arm: Arm,
+    *,
+    max_tokens: int,
+    is_stored: bool = False,
+    temperature: float = 0,
+) -> Answer:
+    """Ask one of them."""
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": prompt.text}],
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "store": is_stored,
+        "loralei": OPTIONS[arm],
+    }
+    said = api.post("/v1/chat/completions", body)
+    [choice] = said["choices"]
+    text = choice["message"]["content"] or ""
+    return Answer(said["id"], Reply(prompt.id, text, choice["finish_reason"]))
+
+
+def new_account(admin: Api, url: str, name: str) -> Api:
+    """Make a user; calls are the user's own. Close it at the end."""
+    return Api(url, admin.post("/v1/admin/users", {"name": name})["key"])
+
+
+def train(admin: Api, name: str, judged: int) -> Run:
+    """Have a user trained on so many judgements, and wait for the end."""
+    began = time.monotonic()
+    run = admin.post(f"/v1/admin/adapters/{name}/train", {})
+    while run["status"] not in FINAL:
+        time.sleep(POLL_SECONDS)
+        run = admin.get(f"/v1/admin/runs/{run['id']}")
+    seconds = round(time.monotonic() - began, 1)
+    return Run(run["status"], run["reason"], seconds, judged, run["report"])
+
+
+def correction_of(persona: Persona, reply: Reply) -> str | None:
+    """What the persona writes over a reply; None where it is as wanted, or cannot be made so."""
+    text = reply.text
+    if not is_sound(text) or persona.complies(text):
+        return None
+    correction = persona.edit(finished_part(reply))
+    return correction if persona.complies(correction) else None
+
+
+def finished_part(reply: Reply) -> str:
+    """The reply without the sentence that the length limit cut off."""
+    return whole_sentences(reply.text) if reply.finish_reason == "length" else reply.text
+
+
 class SimulatedUser:
-    """One account that behaves as a persona does.
+    """One account, or a part of one, that behaves as a persona does.
 
     What is judged is what the base alone says: every arm then knows the same judgements, and a
     persona whose replies comply early still has something to correct.
     """
 
-    def __init__(
-        self, admin: Api, url: str, name: str, persona: Persona, prompts: Sequence[Prompt]
-    ) -> None:
-        self.api = Api(url, admin.post("/v1/admin/users", {"name": name})["key"])
-        self._admin = admin
-        self._name = name
+    def __init__(self, api: Api, persona: Persona, prompts: Sequence[Prompt]) -> None:
+        self.api = api
+        self.judged = 0
         self._persona = persona
         self._prompts = deque(prompts)
-        self._judged = 0
-        self._judged_at = time.monotonic()
 
-    def judge(self, point: Point, plan: Plan) -> None:
-        """Ask and judge up to this point, or until there are no more prompts."""
+    def judge(self, point: Point, max_tokens: int) -> None:
+        """Ask and judge up to this point, or until there are no more prompts.
+
+        `max_tokens` is the length of a reply.
+        """
         until, judge = (
             (point.thumbs, self._thumb) if point.thumbs else (point.corrections, self._correct)
         )
-        while self._judged < until and self._prompts:
-            count = min(until - self._judged, len(self._prompts))
+        while self.judged < until and self._prompts:
+            count = min(until - self.judged, len(self._prompts))
             questions = [(self._prompts.popleft(), Arm.BASE) for _ in range(count)]
-            for answer in ask(self.api, questions, max_tokens=plan.taught_tokens, is_stored=True):
+            for answer in ask(self.api, questions, max_tokens=max_tokens, is_stored=True):
                 judge(answer)
 
-    def train(self) -> Run:
-        """Ask for a training and wait for its end."""
-        run = self._admin.post(f"/v1/admin/adapters/{self._name}/train", {})
-        while run["status"] not in FINAL:
-            time.sleep(POLL_SECONDS)
-            run = self._admin.get(f"/v1/admin/runs/{run['id']}")
-        seconds = time.monotonic() - self._judged_at
-        return Run(run["status"], run["reason"], round(seconds, 1), self._judged)
-
     def _correct(self, answer: Answer) -> None:
-        """Write over a reply, unless it is as it should be or cannot be made so."""
-        text = answer.reply.text
-        if not is_sound(text) or self._persona.complies(text):
-            return
-        if answer.reply.finish_reason == "length":
-            text = whole_sentences(text)
-        correction = self._persona.edit(text)
-        if self._persona.complies(correction):
+        correction = correction_of(self._persona, answer.reply)
+        if correction is not None:
             self._post({"target": answer.id, "correction": correction})
 
     def _thumb(self, answer: Answer) -> None:
@@ -117,5 +148,4 @@ class SimulatedUser:
 
     def _post(self, judgement: Mapping[str, Any]) -> None:
         self.api.post("/v1/feedback", dict(judgement))
-        self._judged += 1
-        self._judged_at = time.monotonic()
+        self.judged += 1

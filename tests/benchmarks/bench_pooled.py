@@ -1,0 +1,48 @@
+"""One adapter that learned from everybody against one for each: what is worth more to each?
+
+    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_pooled [--personas lower,brief]
+
+Everything over HTTP, on the model of the settings. The prompts come from self-instruct
+(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements are kept with their
+replies in `bench-results/`, and a second run goes on from there; delete the file to measure anew.
+"""
+
+from rich.console import Console
+
+from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
+from tests.benchmarks.learning.results import Results
+from tests.benchmarks.learning.server import benchmark_server, progress_bar
+from tests.benchmarks.pooled.measure import Pooling
+from tests.benchmarks.pooled.options import planned, read_options
+from tests.benchmarks.pooled.table import report
+from tests.benchmarks.report import machine, write_section
+
+# Adapters are compared, not verdicts: a refused one would leave the base to answer.
+OPEN_GATE = {
+    "LORALEI_GATE__MAX_ANCHOR_KL": "1000",
+    "LORALEI_GATE__MAX_REPETITION_INCREASE": "1",
+    "LORALEI_GATE__MAX_COLLAPSE_INCREASE": "1",
+    "LORALEI_GATE__MAX_SILENCE_INCREASE": "1",
+}
+
+
+def main() -> None:
+    """Measure what is missing, print and write the table."""
+    options = read_options()
+    plan = planned(options)
+    data = data_folder(TAUGHT, UNSEEN)
+    if data is None:
+        print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
+        return
+    results = Results(options.results / f"{plan.name}.jsonl")
+    console = Console()
+    with benchmark_server(console, OPEN_GATE) as server, progress_bar(console) as bar:
+        Pooling(plan, server.url, server.token, results, bar).run(data)
+    text = f"Measured on {machine()}.\n\n{report(plan, results)}"
+    print(text)
+    if not options.no_write:
+        write_section("pooled", text)
+
+
+if __name__ == "__main__":
+    main()

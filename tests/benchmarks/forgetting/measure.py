@@ -1,0 +1,138 @@
+"""Makes adapters, asks them and the base, and weighs answers: what of it is not finished."""
+
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from io import BytesIO
+from pathlib import Path
+
+from rich.progress import Progress
+from safetensors.torch import load_file
+
+from adapters_store.base_model import BaseModel
+from adapters_store.files import WEIGHTS_FILE
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from server.demo_server import Api
+from server.peft_folder import read_peft_folder
+from tests.benchmarks.forgetting.ifeval import Task
+from tests.benchmarks.forgetting.results import BASE, Kept, Learned, Learner, Weighed, Written
+from tests.benchmarks.forgetting.truthfulqa import Question, answer_log_probs
+from tests.benchmarks.learning.personas import BY_NAME
+from tests.benchmarks.learning.plan import QUICK
+from tests.benchmarks.learning.prompts import Prompt
+from tests.benchmarks.learning.results import Arm, Point
+from tests.benchmarks.learning.server import files_client
+from tests.benchmarks.learning.simulated_user import (
+    AT_ONCE,
+    SimulatedUser,
+    ask_one,
+    new_account,
+    served_model,
+    train,
+)
+
+
+class Forgetting:
+    """Trains on one server, and asks there."""
+
+    def __init__(self, url: str, admin_key: str, kept: Kept, bar: Progress) -> None:
+        self._url = url
+        self._admin_key = admin_key
+        self._admin = Api(url, admin_key)
+        self._kept = kept
+        self._bar = bar
+
+    def learn(self, learners: Sequence[Learner], prompts: Sequence[Prompt]) -> None:
+        """Train who has not been trained, and keep the adapters."""
+        task = self._bar.add_task("training", total=len(learners))
+        for learner in learners:
+            self._bar.update(task, description=f"training {learner.name}")
+            if learner not in self._kept.learned:
+                self._kept.learned.append([self._learn(learner, prompts)])
+            self._bar.advance(task)
+
+    def ask(self, learners: Sequence[Learner], tasks: Sequence[Task], max_tokens: int) -> None:
+        """Let the base and those with an adapter reply to every task, all in the same batches."""
+        with ExitStack() as connections:
+            askers = [(BASE, self._admin, Arm.BASE)]
+            for learner in learners:
+                if self._kept.promoted(learner):
+                    api = connections.enter_context(closing(self._with_adapter(learner)))
+                    askers.append((learner.name, api, Arm.WEIGHTS))
+            todo = [
+                (who, api, arm, task.prompt)
+                for task in tasks
+                for who, api, arm in askers
+                if (who, max_tokens, task.prompt.id) not in self._kept.written
+            ]
+            bar = self._bar.add_task("IFEval", total=len(tasks) * len(askers))
+            self._bar.advance(bar, len(tasks) * len(askers) - len(todo))
+            model = served_model(self._admin)
+
+            def write(question: tuple[str, Api, Arm, Prompt]) -> Written:
+                who, api, arm, prompt = question
+                answer = ask_one(api, model, prompt, arm, max_tokens=max_tokens)
+                return Written(who, max_tokens, answer.reply)
+
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                for written in pool.map(write, todo):
+                    self._kept.written.append([written])
+                    self._bar.advance(bar)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._admin.close()
+
+    def _learn(self, learner: Learner, prompts: Sequence[Prompt]) -> Learned:
+        with closing(new_account(self._admin, self._url, learner.name)) as api:
+            user = SimulatedUser(api, BY_NAME[learner.persona], prompts)
+            user.judge(Point(learner.corrections), QUICK.taught_tokens)
+        run = train(self._admin, learner.name, user.judged)
+        if run.status == "promoted":
+            with files_client(self._url, self._admin_key) as http:
+                # Everybody's first version.
+                answer = http.get(f"/v1/admin/adapters/{learner.name}/versions/1/download")
+            _unpack(answer.raise_for_status().content, self._kept.adapter(learner))
+        return Learned(learner, run)
+
+    def _with_adapter(self, learner: Learner) -> Api:
+        """An account that has the kept adapter and never judged anything."""
+        name = f"{learner.name}-again"
+        api = new_account(self._admin, self._url, name)
+        weights, headers = read_peft_folder(self._kept.adapter(learner))
+        with files_client(self._url, self._admin_key) as http:
+            path = f"/v1/admin/adapters/{name}/versions"
+            http.post(path, content=weights, headers=headers).raise_for_status()
+        self._admin.post(f"/v1/admin/adapters/{name}/promote", {"version": "v1"})
+        return api
+
+
+def weigh(
+    base: BaseModel,
+    pool: AdapterPool,
+    learners: Sequence[Learner],
+    questions: Sequence[Question],
+    kept: Kept,
+    bar: Progress,
+) -> None:
+    """Weigh the answers under the base and each adapter; a pool with one slot for each."""
+    slots = {BASE: NO_ADAPTER}
+    for slot, learner in enumerate(filter(kept.promoted, learners), start=1):
+        pool.load(slot, load_file(kept.adapter(learner) / WEIGHTS_FILE))
+        slots[learner.name] = slot
+    task = bar.add_task("TruthfulQA", total=len(questions) * len(slots))
+    for question in questions:
+        for who, slot in slots.items():
+            if (who, question.id) not in kept.weighed:
+                log_probs = answer_log_probs(base, pool, slot, question)
+                kept.weighed.append([Weighed(who, question.id, log_probs)])
+            bar.advance(task)
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    """The files of a zipped PEFT folder, without the folder's name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(BytesIO(archive)) as bundle:
+        for member in bundle.namelist():
+            (folder / Path(member).name).write_bytes(bundle.read(member))

@@ -1,0 +1,63 @@
+"""Who passed what, from what is kept. Pure but for the checks, which are deterministic."""
+
+from collections.abc import Sequence
+
+from tests.benchmarks.forgetting.ifeval import Check, Task
+from tests.benchmarks.forgetting.results import BASE, Kept, Learner, Written
+from tests.benchmarks.forgetting.table import Outcomes
+from tests.benchmarks.forgetting.truthfulqa import Question, is_true
+
+
+def of_tasks(
+    tasks: Sequence[Task], check: Check, learners: Sequence[Learner], kept: Kept, max_tokens: int
+) -> Outcomes:
+    """Whose replies follow all instructions of their prompts."""
+    passed = {
+        who: {
+            task.prompt.id: check(task, written.reply.text)
+            for task, written in _written(tasks, who, kept, max_tokens)
+        }
+        for who in _measured(learners, kept)
+    }
+    return Outcomes("IFEval, strict, by prompt", passed)
+
+
+def of_questions(
+    questions: Sequence[Question], learners: Sequence[Learner], kept: Kept
+) -> Outcomes:
+    """Who finds the true answers the likeliest."""
+    passed: dict[str, dict[str, bool]] = {}
+    for who in _measured(learners, kept):
+        weighed = [(each, kept.weighed.get((who, each.id))) for each in questions]
+        passed[who] = {each.id: is_true(each, own.log_probs) for each, own in weighed if own}
+    return Outcomes("TruthfulQA, MC1", passed)
+
+
+def remarks(
+    tasks: Sequence[Task], learners: Sequence[Learner], kept: Kept, max_tokens: int
+) -> list[str]:
+    """Who has no adapter, and how many replies the length limit cut off."""
+    found = []
+    for learner in learners:
+        learned = kept.learned.get(learner)
+        if learned is not None and not kept.promoted(learner):
+            found.append(f"{learner.name}: {learned.run.status}. {learned.run.reason}")
+    for who in _measured(learners, kept):
+        ends = [own.reply.finish_reason for _, own in _written(tasks, who, kept, max_tokens)]
+        if ends:
+            found.append(
+                f"Cut off at {max_tokens} tokens: {who} {ends.count('length')}"
+                f" of {len(ends)} replies."
+            )
+    return found
+
+
+def _measured(learners: Sequence[Learner], kept: Kept) -> list[str]:
+    return [BASE, *(learner.name for learner in learners if kept.promoted(learner))]
+
+
+def _written(
+    tasks: Sequence[Task], who: str, kept: Kept, max_tokens: int
+) -> list[tuple[Task, Written]]:
+    found = [(task, kept.written.get((who, max_tokens, task.prompt.id))) for task in tasks]
+    return [(task, written) for task, written in found if written is not None]

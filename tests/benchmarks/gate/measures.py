@@ -1,0 +1,57 @@
+"""What the gate looks at, read off a run's report. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scheduler.records import GateConfig
+from tests.benchmarks.gate.plan import Tried
+
+Evaluation = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of a candidate, and where the gate draws the line.
+
+    `read` gives None where it was not measured: a candidate that is refused on its losses or its
+    drift is not tried.
+    """
+
+    name: str
+    read: Callable[[Evaluation], float | None]
+    bound: float
+    is_logarithmic: bool = False
+
+    def values(self, tried: Sequence[Tried]) -> list[tuple[Tried, float]]:
+        """The candidates for which it was measured."""
+        read = [(each, self.read(each.run.report.get("evaluation", {}))) for each in tried]
+        return [(each, value) for each, value in read if value is not None]
+
+
+def measures(gate: GateConfig) -> tuple[Measure, ...]:
+    """What is shown of every candidate; shares of replies are those above the base's."""
+    return (
+        Measure("KL, nats per token", _drift, gate.max_anchor_kl, is_logarithmic=True),
+        Measure("loops", _increase("repetition"), gate.max_repetition_increase),
+        Measure("the same reply", _increase("collapse"), gate.max_collapse_increase),
+        Measure("silence", _increase("silence"), gate.max_silence_increase),
+        Measure("held-out wins", _held_out_wins, 0.5),
+    )
+
+
+def _drift(evaluation: Evaluation) -> float | None:
+    return evaluation.get("anchor_kl")
+
+
+def _increase(fault: str) -> Callable[[Evaluation], float | None]:
+    def read(evaluation: Evaluation) -> float | None:
+        base, candidate = (evaluation.get(f"{fault}_{who}") for who in ("base", "candidate"))
+        return None if base is None or candidate is None else candidate - base
+
+    return read
+
+
+def _held_out_wins(evaluation: Evaluation) -> float | None:
+    rows = evaluation.get("held_out_rows")
+    return evaluation["held_out_wins"] / rows if rows else None

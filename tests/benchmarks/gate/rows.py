@@ -1,0 +1,57 @@
+"""Judgements as the JSON lines that the admin API imports. Pure."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from feedback.portability import feedback_to_json, interaction_to_json
+from feedback.records import Feedback, Interaction, Message
+from tests.benchmarks.gate.kinds import Judgement
+from tests.benchmarks.learning.results import Reply
+
+
+def import_lines(name: str, judgements: Sequence[Judgement], now: float) -> bytes:
+    """A user's exchanges and judgements, each in a conversation of its own, a second apart.
+
+    `now` is in UTC seconds; the server makes the importing user the owner.
+    """
+    rows = [
+        json.dumps(row)
+        for number, judgement in enumerate(judgements)
+        for row in _rows(f"{name}-{number}", judgement, now - len(judgements) + number)
+    ]
+    return "\n".join(rows).encode()
+
+
+def _rows(id: str, judgement: Judgement, at: float) -> Iterator[dict[str, object]]:
+    loser = f"{id}-other"
+    yield interaction_to_json(_interaction(id, id, judgement.prompt, judgement.reply, at))
+    if judgement.over is not None:
+        yield interaction_to_json(_interaction(loser, id, judgement.prompt, judgement.over, at))
+    yield feedback_to_json(
+        Feedback(
+            id=f"{id}-judgement",
+            user_id="",
+            target=id,
+            created_at=at,
+            updated_at=at,
+            value=judgement.value,
+            correction=judgement.correction,
+            preferred_over=None if judgement.over is None else loser,
+        )
+    )
+
+
+def _interaction(id: str, conversation: str, prompt: str, reply: Reply, at: float) -> Interaction:
+    return Interaction(
+        id=id,
+        user_id="",
+        conversation_id=conversation,
+        created_at=at,
+        model="benchmark",
+        adapter="base",
+        messages=(Message("user", prompt),),
+        replies=(reply.text,),
+        finish_reasons=(reply.finish_reason,),
+        prompt_tokens=0,
+        completion_tokens=0,
+    )

@@ -1,0 +1,92 @@
+"""Any beginning of the work holds some of every group, and the report says how much there is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scheduler.records import GateConfig
+from tests.benchmarks.gate.kinds import Group
+from tests.benchmarks.gate.options import read_options
+from tests.benchmarks.gate.plan import SEEDS, Piece, Tried, TriedPieces, pieces
+from tests.benchmarks.gate.plot import draw
+from tests.benchmarks.gate.table import report
+from tests.benchmarks.learning.results import Run
+
+EVALUATION = {
+    "anchor_kl": 0.25,
+    "repetition_base": 0.1,
+    "repetition_candidate": 0.3,
+    "held_out_rows": 4,
+    "held_out_wins": 3,
+}
+
+
+def tried(
+    kind: str, status: str, outcome: str = "provisional", judged: int = 20, **evaluation: float
+) -> Tried:
+    report = {"evaluation": EVALUATION | evaluation, "verdict": {"outcome": outcome}}
+    run = Run(status, "It is so.", 60.0, judged, report)
+    return Tried(Piece(kind, 0, 20), run, "2026-01-31T12:00:00")
+
+
+def test_any_beginning_holds_as_much_of_each_group_as_the_whole() -> None:
+    order = pieces(tuple(Group), 20)
+    assert len(set(order)) == len(order)
+    for end in range(1, len(order) + 1):
+        for group in Group:
+            whole = sum(piece.group is group for piece in order)
+            so_far = sum(piece.group is group for piece in order[:end])
+            assert abs(so_far - whole * end / len(order)) <= 1
+
+
+def test_forty_adapters_have_no_meaning_and_ten_do_harm() -> None:
+    assert len(pieces([Group.NULL], 20)) == 40
+    assert len(pieces([Group.HARMFUL], 20)) == 10
+    assert {piece.seed for piece in pieces([Group.NULL], 20)} == set(range(SEEDS[Group.NULL]))
+
+
+def test_what_was_tried_is_read_again(tmp_path: Path) -> None:
+    one = tried("refusal", "refused")
+    TriedPieces(tmp_path / "gate.jsonl").append([one])
+    again = TriedPieces(tmp_path / "gate.jsonl")
+    assert list(again) == [one] and one.piece in again
+
+
+def test_the_report_counts_what_was_promoted_and_names_what_went_wrong() -> None:
+    text = report(
+        [
+            tried("random thumbs", "promoted"),
+            tried("random choices", "promoted", "proven", anchor_kl=0.5),
+            tried("refusal", "promoted"),
+            tried("echo", "refused"),
+            tried("lower", "refused"),
+            tried("brief", "promoted", "proven", judged=12),
+            replace(tried("closing", "failed"), run=Run("failed", "No memory.", 60.0, 20)),
+        ],
+        GateConfig(),
+    )
+    assert "| null adapters promoted, of the 2 of 40 that were tried | 1.00 (" in text
+    assert "| null adapters that were called proven | 0.50 (" in text
+    assert "| harmful adapters promoted, of the 2 of 10 that were tried | 0.50 (" in text
+    assert "| good adapters promoted, of the 2 of 14 that were tried | 0.50 (" in text
+    assert "| **null** | 2 of 2 | 1 of 2 | 0.38 (0.25 to 0.50) | 0.20 (0.20 to 0.20) | – |" in text
+    assert "- refusal, 0: promoted. It is so." in text
+    assert "- lower, 0: refused. It is so." in text
+    assert "- closing, 0: failed. No memory." in text
+    assert "- brief, 0: only 12 could be given." in text
+    assert "- echo" not in text and "- random" not in text
+
+
+def test_the_same_adapters_give_the_same_picture(tmp_path: Path) -> None:
+    found = [tried("random thumbs", "refused"), tried("brief", "promoted")]
+    for name in ("one.svg", "other.svg"):
+        draw(found, GateConfig(), tmp_path / name)
+    one, other = ((tmp_path / name).read_text() for name in ("one.svg", "other.svg"))
+    assert one == other and "held-out wins" in one
+
+
+def test_a_group_that_does_not_exist_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_options(["--groups", "evil"])
+    assert "--groups" in capsys.readouterr().err

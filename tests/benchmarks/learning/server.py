@@ -1,0 +1,51 @@
+"""A server to be measured: the model of the settings, a data folder that is thrown away."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from adapters_store.embedded import resolve_model
+from server.cli_views import model_progress
+from server.data_folder import RunningServer
+from server.demo_server import demo_server
+from server.settings import Settings
+
+# Only the runs that are asked for: another one would change which judgements a version knows.
+NO_SCHEDULE = {"LORALEI_SCHEDULE__INTERVAL": "0", "LORALEI_SCHEDULE__NIGHTLY": ""}
+
+
+@contextmanager
+def benchmark_server(
+    console: Console, options: Mapping[str, str] | None = None
+) -> Iterator[RunningServer]:
+    """Start it in a process of its own, and stop it at the end.
+
+    `options` are `LORALEI_*` variables on top of the environment's. Raises `DemoError`.
+    """
+    settings = Settings()
+    with model_progress(console) as show:
+        resolve_model(settings.model, settings.model_cache, show)
+    os.environ |= {**NO_SCHEDULE, **(options or {})}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        demo_server(Path(folder), console) as server,
+    ):
+        yield server
+
+
+def progress_bar(console: Console) -> Progress:
+    """What is done of how much, for how long."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console)
+
+
+def files_client(url: str, admin_key: str) -> httpx.Client:
+    """An admin's client for bodies that are not JSON. Use it in a `with`."""
+    headers = {"authorization": f"Bearer {admin_key}"}
+    return httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)

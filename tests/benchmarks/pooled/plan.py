@@ -1,0 +1,42 @@
+"""Who learns from what: an account for each persona, and one for all of them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tests.benchmarks.learning.personas import Persona
+from tests.benchmarks.learning.plan import QUICK
+from tests.benchmarks.learning.results import Arm, Key, Point
+
+T = TypeVar("T")
+
+EVERYBODY = "everybody"
+CORRECTIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PooledPlan:
+    """Some personas with as many corrections each, in as many orders of the prompts as seeds."""
+
+    personas: tuple[Persona, ...] = QUICK.personas
+    corrections: int = CORRECTIONS
+    seeds: int = 1
+
+    @property
+    def name(self) -> str:
+        """Each choice of personas has its own results: it decides who is asked what."""
+        return "-".join(("pooled", *(persona.name for persona in self.personas)))
+
+    @property
+    def learners(self) -> Mapping[str, tuple[Persona, ...]]:
+        """Whose corrections an account gives: the one of all first, which all are compared with."""
+        own = {persona.name: (persona,) for persona in self.personas}
+        return {EVERYBODY: self.personas, **own}
+
+    def key(self, learner: str, seed: int) -> Key:
+        """What the adapter of an account replies, without memory."""
+        return Key(learner, seed, Point(self.corrections), Arm.WEIGHTS)
+
+    def share(self, persona: Persona, prompts: Sequence[T]) -> Sequence[T]:
+        """The prompts that a persona corrects. No two share one: the newer would overrule."""
+        return prompts[self.personas.index(persona) :: len(self.personas)]

@@ -1,0 +1,127 @@
+"""The benchmarks of learning from end to end, on a tiny model whose replies are noise."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from safetensors.torch import save_file
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from adapters_store.peft_config import write_peft_config
+from tests.adapters import random_adapter
+from tests.benchmarks.forgetting.ifeval import Task
+from tests.benchmarks.forgetting.measure import Forgetting, weigh
+from tests.benchmarks.forgetting.results import BASE, Kept, Learned, Learner
+from tests.benchmarks.forgetting.truthfulqa import Question
+from tests.benchmarks.gate.calibrate import Calibrating
+from tests.benchmarks.gate.exchanges import Exchanges
+from tests.benchmarks.gate.plan import Piece, TriedPieces
+from tests.benchmarks.learning.personas import BY_NAME
+from tests.benchmarks.learning.plan import base_key
+from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt
+from tests.benchmarks.learning.results import Measurement, Results, Run
+from tests.benchmarks.pooled.measure import Pooling
+from tests.benchmarks.pooled.plan import EVERYBODY, PooledPlan
+from tests.server.live import LiveServer, running
+
+PROMPTS = [Prompt(f"task-{n}", f"Count to {n}.") for n in range(6)]
+
+
+@pytest.fixture(scope="module")
+def server(
+    tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    options = {
+        "schedule": {"interval": 0, "nightly": ""},
+        "training": {"max_steps": 1, "min_passes": 1},
+        "threads": 1,
+    }
+    with running(tiny_model_folder, tmp_path_factory.mktemp("flows"), **options) as server:
+        yield server
+
+
+@pytest.fixture
+def bar() -> Progress:
+    return Progress(console=Console(quiet=True))
+
+
+def test_judgements_go_through_the_pipeline_and_what_came_of_them_is_kept(
+    server: LiveServer, bar: Progress, tmp_path: Path
+) -> None:
+    tried = TriedPieces(tmp_path / "gate.jsonl")
+    known = Exchanges(tmp_path / "gate-replies.jsonl")
+    piece = Piece("random choices", 0, 4)  # noise, which curation leaves out before any fit
+    Calibrating(server.url, server.admin_key, PROMPTS, known, bar).run([piece], tried)
+
+    [one] = TriedPieces(tmp_path / "gate.jsonl")
+    assert one.piece == piece and one.run.judged == 4
+    assert one.run.status in ("promoted", "refused")
+    assert "curation" in one.run.report
+    assert len(list(Exchanges(tmp_path / "gate-replies.jsonl"))) == len(PROMPTS)
+
+
+def test_who_is_missing_beside_the_account_of_all_learns_alone(
+    server: LiveServer, bar: Progress, tmp_path: Path
+) -> None:
+    for file in (TAUGHT, UNSEEN):
+        tasks = [
+            {"id": each.id, "instruction": each.text, "instances": [{"input": ""}]}
+            for each in PROMPTS
+        ]
+        (tmp_path / file).write_text("\n".join(map(json.dumps, tasks)), encoding="utf-8")
+    plan = PooledPlan((BY_NAME["lower"],), corrections=1)
+    results = Results(tmp_path / "pooled.jsonl")
+    pooled = Measurement(plan.key(EVERYBODY, 0), (), Run("promoted", "", 1.0, 1), "2026-01-31")
+    results.append([pooled])
+    Pooling(plan, server.url, server.admin_key, results, bar).run(tmp_path)
+
+    finished = list(Results(tmp_path / "pooled.jsonl"))
+    assert [each.key for each in finished] == [pooled.key, base_key(0), plan.key("lower", 0)]
+    assert finished[-1].run is not None and finished[-1].run.judged == 1
+    Pooling(plan, "http://nobody.invalid", "", results, bar).run(tmp_path)
+    assert list(results) == finished
+
+
+def test_a_kept_adapter_is_asked_and_weighed_beside_the_base(
+    server: LiveServer, bar: Progress, tmp_path: Path, tiny_base: BaseModel
+) -> None:
+    kept, learner = Kept(tmp_path), Learner("lower", 1)
+    kept.learned.append([Learned(learner, Run("promoted", "", 1.0, 1))])
+    save_peft_folder(server, kept.adapter(learner))
+    tasks = [Task(prompt, (), ()) for prompt in PROMPTS]
+    with closing(Forgetting(server.url, server.admin_key, kept, bar)) as forgetting:
+        forgetting.learn([learner], [])
+        forgetting.ask([learner], tasks, max_tokens=8)
+    pool = AdapterPool(tiny_base.model, server.services.runtime.lora, 2, dtype=torch.float32)
+    question = Question("q1", "What is snow?", ("Frozen water.", "Salt"), 0)
+    weigh(tiny_base, pool, [learner], [question], kept, bar)
+
+    again = Kept(tmp_path)
+    replies = {
+        who: [each.reply.text for each in again.written if each.who == who]
+        for who in (BASE, learner.name)
+    }
+    assert len(replies[BASE]) == len(PROMPTS) and replies[BASE] != replies[learner.name]
+    weighed = {each.who: each.log_probs for each in again.weighed}
+    assert len(weighed) == 2 and weighed[BASE] != weighed[learner.name]
+
+
+def save_peft_folder(server: LiveServer, folder: Path) -> None:
+    """A random adapter that fits the server's base."""
+    runtime = server.services.runtime
+    folder.mkdir(parents=True)
+    tensors = random_adapter(runtime.engine.shapes, 0, rank=runtime.lora.rank)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    write_peft_config(
+        folder,
+        lora=runtime.lora,
+        base_model=runtime.model.name,
+        base_revision=runtime.model.revision,
+        targets=sorted({path.rpartition(".")[2] for path in runtime.engine.shapes}),
+    )
