@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from rich.console import Console
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
@@ -26,7 +27,7 @@ from scheduler.reply_faults import is_repetitive
 from scheduler.self_distillation import in_own_words
 from scheduler.trainers.loop import fit
 from server.settings import Settings
-from tests.benchmarks.bench_curation import load
+from tests.benchmarks.base import load_base
 from tests.benchmarks.bench_learning_loop import UNSEEN
 from tests.benchmarks.report import machine, markdown_table, write_section
 from tests.greedy import greedy_replies
@@ -53,7 +54,7 @@ class Arm:
 def main() -> None:
     """Measure, print and write the table."""
     torch.manual_seed(0)
-    base = load(Settings())
+    base = load_base(Settings(), Console())
     pool = AdapterPool(base.model, Settings().lora, SLOT + 1, dtype=torch.float32)
     text = measure(base, pool)
     print(text)
