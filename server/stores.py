@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from adapters_store.files import AdapterFiles
 from adapters_store.registry import Registry
 from feedback.log import FeedbackLog
+from feedback.proposals.store import ProposalStore
 from scheduler.runs import RunStore
 from server.data_folder import DataFolder
 from server.database import SharedDatabase
@@ -17,6 +18,7 @@ class Stores:
     folder: DataFolder
     database: SharedDatabase
     log: FeedbackLog
+    proposals: ProposalStore
     registry: Registry
     files: AdapterFiles
     runs: RunStore
@@ -29,6 +31,7 @@ def open_stores(folder: DataFolder) -> Stores:
         folder=folder,
         database=database,
         log=FeedbackLog(database),
+        proposals=ProposalStore(database),
         registry=Registry(database),
         files=AdapterFiles(folder.adapters),
         runs=RunStore(database),

@@ -11,10 +11,9 @@ from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from server.engine.engine import Engine
 from server.engine.errors import EngineOverloadedError, GenerationError
 from server.engine.records import SamplingParams
+from server.errand import ErrandCancelledError, ask
 
-_BUSY_TRIES = 60
-_BUSY_WAIT = 1.0  # seconds
-_ASKER = "trial"  # shares the rows with the users as if it were one more
+_ASKER = "trial"
 
 
 class EngineReplier:
@@ -42,6 +41,11 @@ class EngineReplier:
         staged = self._files.staged(adapter) if adapter else None
         try:
             return asyncio.run(self._ask_all(prompts, staged, max_tokens, is_cancelled))
+        except ErrandCancelledError as error:
+            raise TrainingCancelledError("the run was told to end") from error
+        except EngineOverloadedError as error:
+            message = "the candidate could not be tried: the server is too busy"
+            raise TrainingFailedError(message) from error
         except GenerationError as error:
             raise TrainingFailedError(f"the candidate could not be tried: {error}") from error
 
@@ -54,13 +58,13 @@ class EngineReplier:
     ) -> list[str]:
         rows = asyncio.Semaphore(max(1, self._engine.config.max_batch_size * 3 // 4))
 
-        async def ask(prompt: str) -> str:
+        async def reply(prompt: str) -> str:
             async with rows:
-                return await self._ask(prompt, adapter, max_tokens, is_cancelled)
+                return await self._reply(prompt, adapter, max_tokens, is_cancelled)
 
-        return await asyncio.gather(*map(ask, prompts))
+        return await asyncio.gather(*map(reply, prompts))
 
-    async def _ask(
+    async def _reply(
         self,
         prompt: str,
         adapter: ServableAdapter | None,
@@ -69,24 +73,7 @@ class EngineReplier:
     ) -> str:
         ids = self._engine.render([Message("user", prompt)])
         params = SamplingParams(temperature=0, max_tokens=max_tokens)
-        for _ in range(_BUSY_TRIES):
-            _check(is_cancelled)
-            try:
-                generation = self._engine.submit(ids, params, adapter, user=_ASKER)
-            except EngineOverloadedError:
-                await asyncio.sleep(_BUSY_WAIT)
-                continue
-            text = ""
-            try:
-                async for delta in generation:
-                    _check(is_cancelled)
-                    text += delta.text
-            finally:
-                generation.cancel()
-            return text
-        raise TrainingFailedError("the candidate could not be tried: the server is too busy")
-
-
-def _check(is_cancelled: Callable[[], bool]) -> None:
-    if is_cancelled():
-        raise TrainingCancelledError("the run was told to end")
+        answer = await ask(
+            self._engine, ids, params, adapter, asker=_ASKER, is_cancelled=is_cancelled
+        )
+        return answer.text
