@@ -89,13 +89,13 @@ def proposal_to_json(proposal: Proposal) -> dict[str, Any]:
         "kind": proposal.kind.value,
         "instruction": proposal.instruction,
         "reply": proposal.reply,
+        "proposed": proposal.proposed,
         "written": proposal.written,
         "is_cut": proposal.is_cut,
         "rules": list(proposal.rules),
         "adapter": proposal.adapter,
         "created_at": proposal.created_at,
         "status": proposal.status.value,
-        "is_edited": proposal.is_edited,
         "decided_at": proposal.decided_at,
     }
 
@@ -203,13 +203,13 @@ def _proposal(user_id: str, row: "_Row") -> Proposal:
         kind=row.choice("kind", Kind),
         instruction=row.label("instruction", MAX_TEXT),
         reply=row.label("reply", MAX_TEXT),
+        proposed=row.text("proposed"),
         written=row.text("written"),
         is_cut=row.flag("is_cut"),
         rules=row.texts("rules"),
         adapter=row.label("adapter"),
         created_at=row.time("created_at"),
         status=row.choice("status", ProposalStatus),
-        is_edited=row.flag("is_edited"),
         decided_at=None if row.is_null("decided_at") else row.time("decided_at"),
     )
 

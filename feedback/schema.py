@@ -117,13 +117,13 @@ def create_proposals(database: Database) -> None:
             kind TEXT NOT NULL,
             instruction TEXT NOT NULL,
             reply TEXT NOT NULL,
+            proposed TEXT NOT NULL,
             written TEXT NOT NULL,
             is_cut INTEGER NOT NULL CHECK (is_cut IN (0, 1)),
             rules TEXT NOT NULL CHECK (json_valid(rules)),
             adapter TEXT NOT NULL,
             created_at REAL NOT NULL,
             status TEXT NOT NULL CHECK (status IN ('proposed', 'approved', 'dropped')),
-            is_edited INTEGER NOT NULL CHECK (is_edited IN (0, 1)),
             decided_at REAL,
             PRIMARY KEY (user_id, id)
         ) STRICT""")

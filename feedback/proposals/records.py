@@ -29,8 +29,8 @@ class Proposal:
     """An instruction that the model invented, with a reply, for its user to decide on.
 
     `written` is the reply as the model wrote it, without the sentence that the length limit cut
-    off (`is_cut`); `rules` are the sentences of the user's rules that changed it. `is_edited` says
-    that the user changed the reply after that. `adapter` wrote it: `base` or a label such as `v3`.
+    off (`is_cut`); `rules` are the sentences of the user's rules that made `proposed` of it, and
+    `reply` is what the user has made of that. `adapter` wrote it: `base` or a label such as `v3`.
     `decided_at` is when the user decided or edited last.
     """
 
@@ -39,11 +39,16 @@ class Proposal:
     kind: Kind
     instruction: str
     reply: str
+    proposed: str
     written: str
     is_cut: bool
     rules: tuple[str, ...]
     adapter: str
     created_at: float
     status: ProposalStatus = ProposalStatus.PROPOSED
-    is_edited: bool = False
     decided_at: float | None = None
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the user wrote another reply."""
+        return self.reply != self.proposed

@@ -116,8 +116,7 @@ class ProposalStore:
             )
             if after == before:
                 return before
-            is_edited = before.is_edited or after.reply != before.reply
-            after = replace(after, is_edited=is_edited, decided_at=now)
+            after = replace(after, decided_at=now)
             write_proposal(self._database, after)
             trains = ProposalStatus.APPROVED in (before.status, after.status)
             self._audit(after, AuditAction.CHANGED, now, trains)

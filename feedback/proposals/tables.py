@@ -26,13 +26,13 @@ def write_proposal(database: Database, proposal: Proposal) -> None:
         "kind": proposal.kind.value,
         "instruction": proposal.instruction,
         "reply": proposal.reply,
+        "proposed": proposal.proposed,
         "written": proposal.written,
         "is_cut": int(proposal.is_cut),
         "rules": json.dumps(proposal.rules),
         "adapter": proposal.adapter,
         "created_at": proposal.created_at,
         "status": proposal.status.value,
-        "is_edited": int(proposal.is_edited),
         "decided_at": proposal.decided_at,
     }
     database.table("proposals").upsert(row, pk=("user_id", "id"))
@@ -63,12 +63,12 @@ def proposal_from_row(row: Mapping[str, Any]) -> Proposal:
         kind=Kind(row["kind"]),
         instruction=row["instruction"],
         reply=row["reply"],
+        proposed=row["proposed"],
         written=row["written"],
         is_cut=bool(row["is_cut"]),
         rules=tuple(json.loads(row["rules"])),
         adapter=row["adapter"],
         created_at=row["created_at"],
         status=ProposalStatus(row["status"]),
-        is_edited=bool(row["is_edited"]),
         decided_at=row["decided_at"],
     )

@@ -71,7 +71,7 @@ def rule_json(rule: UserRule) -> Json:
 
 def proposal_json(proposal: Proposal) -> Json:
     """A proposal of practice, as its owner sees it."""
-    row = {"object": "practice.proposal", **asdict(proposal)}
+    row = {"object": "practice.proposal", **asdict(proposal), "is_edited": proposal.is_edited}
     del row["user_id"]
     return row
 

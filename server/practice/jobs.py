@@ -87,6 +87,8 @@ class Job:
         self._generation = replace(self._generation, state=GenerationState.RUNNING)
         state, reason = GenerationState.DONE, ""
         try:
+            if self.is_cancelled():  # while it waited in line
+                raise ErrandCancelledError
             work(self)
         except ErrandCancelledError:
             state = GenerationState.CANCELLED

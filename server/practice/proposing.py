@@ -104,7 +104,7 @@ class _Writer:
         self._plan = plan
         self._job = job
         self._rows = max(1, self._engine.config.max_batch_size // 2)  # the rest is for users
-        self._seed = int((job.generation.requested_at or 0.0) * 1000)
+        self._random = random.Random(job.generation.requested_at)
         self._missing = Counter(plan.numbers)
         turns, _ = services.stores.log.judged(plan.user_id)
         earlier = services.stores.proposals.all_of(plan.user_id)
@@ -118,17 +118,16 @@ class _Writer:
         while self._missing and tries:
             number = min(2 * self._missing.total(), tries, self._rows)
             tries -= number
-            invented = await self._invent(number)
-            self._keep(await asyncio.gather(*(self._proposal(each) for each in invented)))
+            new = await self._invent(number)
+            self._keep(await asyncio.gather(*map(self._proposal, new)))
 
     async def _invent(self, number: int) -> list[str]:
         """Of that many new instructions those that are fit, at most as many as are missing."""
-        likelier = random.Random(self._seed).choices
-        kinds = likelier([*self._missing], [*self._missing.values()], k=number)
+        kinds = self._random.choices([*self._missing], [*self._missing.values()], k=number)
         wanted, unfit, fit = Counter(self._missing), Counter[str](), []
         for answer in await asyncio.gather(*map(self._continue, kinds)):
             text = invented(answer.text)
-            # Told to list explanations, a small base asks for facts, too: good, if those are wanted.
+            # Shown explanations, a small base asks for facts, too: fine where those are wanted.
             fault = Unfit.CUT_OFF if answer.is_cut else None
             fault = fault or instruction_fault(text, +wanted, self._instructions)
             if fault is None:
@@ -142,7 +141,7 @@ class _Writer:
 
     async def _continue(self, kind: Kind) -> Answer:
         own = self._plan.seeds[kind]
-        examples = random.Random(self._seed).sample(own, min(EXAMPLES, len(own)))
+        examples = self._random.sample(own, min(EXAMPLES, len(own)))
         ids = self._prompt(examples)
         while len(ids) > self._engine.context_length // 2 and len(examples) > 1:
             examples.pop()
@@ -175,6 +174,7 @@ class _Writer:
             kind=kind_of(instruction),
             instruction=instruction,
             reply=reply,
+            proposed=reply,
             written=written,
             is_cut=answer.is_cut,
             rules=rules,
@@ -185,11 +185,10 @@ class _Writer:
     async def _ask(
         self, ids: Sequence[int], params: SamplingParams, adapter: AdapterVersion | None
     ) -> Answer:
-        self._seed += 1
         return await ask(
             self._engine,
             ids,
-            replace(params, seed=self._seed),
+            replace(params, seed=self._random.getrandbits(32)),
             adapter,
             asker=_ASKER,
             is_cancelled=self._job.is_cancelled,
