@@ -73,7 +73,7 @@ def build_babbling_model(folder: Path) -> Path:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = LlamaForCausalLM.from_pretrained(folder)
     favour = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 1.0)
-    favour |= {" ": 1.17, "\n": 1.0, tokenizer.eos_token: 1.0}
+    favour |= {" ": 1.2, "\n": 1.0, tokenizer.eos_token: 1.05}
     with torch.no_grad():
         model.model.embed_tokens.weight[:, 0] = 1000.0
         model.lm_head.weight[:, 0] = -1.0

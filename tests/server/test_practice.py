@@ -47,19 +47,23 @@ def practice(live: LiveServer, person: Person, **params: Any) -> dict[str, Any]:
 
 def generation(live: LiveServer, person: Person) -> dict[str, Any]:
     """How the writing ended."""
-    wait_until(lambda: practice(live, person)["generation"]["finished_at"])
+    wait_until(lambda: live.services.practice.of(person.id).finished_at)
     ended: dict[str, Any] = practice(live, person)["generation"]
     return ended
 
 
-def propose(live: LiveServer, person: Person, count: int, **body: Any) -> list[dict[str, Any]]:
+def propose(live: LiveServer, person: Person, count: int) -> list[dict[str, Any]]:
     """Have proposals written to the end."""
     with live.client(person.key) as client:
-        asked = client.post(PATH, json={"count": count} | body)
+        asked = client.post(PATH, json={"count": count})
     assert asked.status_code == 202, asked.text
     assert generation(live, person)["status"] == "done"
     data: list[dict[str, Any]] = practice(live, person)["data"]
     return data
+
+
+def wait_for_a_proposal(live: LiveServer, person: Person) -> None:
+    wait_until(lambda: live.services.practice.of(person.id).proposed)
 
 
 def offer(live: LiveServer, person: Person, **fields: Any) -> str:
@@ -93,7 +97,7 @@ def test_new_instructions_are_proposed_with_replies_under_the_users_rules(
 ) -> None:
     person = babbling.new_person()
     teach(babbling, person, *ASKED)
-    proposed = propose(babbling, person, 3)
+    proposed = propose(babbling, person, 4)
     assert proposed
     for each in proposed:
         assert each["instruction"] not in ASKED and each["reply"].isupper()
@@ -105,7 +109,7 @@ def test_new_instructions_are_proposed_with_replies_under_the_users_rules(
         assert each["rules"] == ["Writes everything in capital letters."]
         assert each["written"].islower()
     ended = generation(babbling, person)
-    assert ended["proposed"] == len(proposed) <= ended["wanted"] == 3
+    assert ended["proposed"] == len(proposed) <= ended["wanted"] == 4
     assert ended["written"] == ended["proposed"] + sum(ended["unfit"].values())
     assert len({each["instruction"] for each in proposed}) == len(proposed)
 
@@ -114,7 +118,11 @@ def test_the_version_in_use_writes_the_replies(babbling: LiveServer) -> None:
     person = babbling.new_person()
     teach(babbling, person, *ASKED)
     put_version_to_use(babbling, person)
-    assert {each["adapter"] for each in propose(babbling, person, 2)} == {"v2"}
+    with babbling.client(person.key) as client:
+        client.post(PATH, json={"count": 200}).raise_for_status()
+        wait_for_a_proposal(babbling, person)
+        client.post(f"{PATH}/cancel").raise_for_status()
+    assert practice(babbling, person)["data"][0]["adapter"] == "v2"
 
 
 def test_what_was_proposed_stays_when_the_rest_is_cancelled(babbling: LiveServer) -> None:
@@ -124,7 +132,7 @@ def test_what_was_proposed_stays_when_the_rest_is_cancelled(babbling: LiveServer
         first = client.post(PATH, json={"count": 200}).json()
         assert first["status"] in ("queued", "running")
         assert client.post(PATH, json={"count": 5}).json()["wanted"] == 200  # one at a time
-        wait_until(lambda: practice(babbling, person)["data"])
+        wait_for_a_proposal(babbling, person)
         client.post(f"{PATH}/cancel").raise_for_status()
     ended = generation(babbling, person)
     assert ended["status"] == "cancelled"
@@ -144,8 +152,11 @@ def test_chat_is_answered_while_proposals_are_written(babbling: LiveServer) -> N
 def test_a_kind_can_be_chosen(babbling: LiveServer) -> None:
     person = babbling.new_person()
     teach(babbling, person, *ASKED)
-    assert propose(babbling, person, 1, kind="something else")
     with babbling.client(person.key) as client:
+        asked = client.post(PATH, json={"count": 200, "kind": "something else"})
+        assert (asked.status_code, asked.json()["wanted"]) == (202, 200)
+        client.post(f"{PATH}/cancel").raise_for_status()
+        generation(babbling, person)
         assert_refused(client.post(PATH, json={"count": 1, "kind": "a summary"}), 409)
         assert_refused(client.post(PATH, json={"count": 1, "kind": "gossip"}), 400, "kind")
 
@@ -285,7 +296,7 @@ def test_erasing_oneself_ends_the_writing(babbling: LiveServer) -> None:
     teach(babbling, person, *ASKED)
     with babbling.client(person.key) as client:
         client.post(PATH, json={"count": 200}).raise_for_status()
-        wait_until(lambda: practice(babbling, person)["data"])
+        wait_for_a_proposal(babbling, person)
         client.delete("/v1/me").raise_for_status()
     wait_until(lambda: not babbling.services.runtime.engine.is_busy)
     assert babbling.services.stores.proposals.all_of(person.id) == []
