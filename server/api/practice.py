@@ -7,11 +7,11 @@ from fastapi import APIRouter
 
 from feedback.proposals.records import ProposalStatus
 from server.api.paging import IdFilter, PageLimit
+from server.api.proposing import make_plan, write_proposals
 from server.api.shapes import Json, generation_json, page, proposal_json
 from server.api.wire import PracticeRequest, ProposalChange
 from server.auth import App, User
 from server.bodies import StrictRoute
-from server.practice.proposing import make_plan, write_proposals
 
 router = APIRouter(prefix="/v1/me/practice", route_class=StrictRoute, tags=["me"])
 

@@ -54,12 +54,16 @@ class Seen:
 
 
 def reads_as_instruction(text: str) -> bool:
-    """Whether this may be what somebody asks: one line, neither long nor short, no chat in it."""
+    """Whether this may be what somebody asks: one line, neither long nor short, no chat in it.
+
+    What ends with a colon is about something that is not there.
+    """
     return (
         len(text) <= MAX_CHARACTERS
         and MIN_WORDS <= len(words(text)) <= MAX_WORDS
         and "\n" not in text
-        and text[:1].isalpha()
+        and text[0].isalpha()
+        and text[-1] not in ":,"
         and _RESIDUE.search(text) is None
     )
 

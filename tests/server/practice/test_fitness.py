@@ -27,6 +27,7 @@ def test_an_instruction_of_the_kind_is_fit() -> None:
         ("User: how can I sleep at night?", Unfit.NO_INSTRUCTION),
         ("How can I sleep? Answer: by lying down.", Unfit.NO_INSTRUCTION),
         ("How can I sleep?<|im_end|>", Unfit.NO_INSTRUCTION),
+        ("How can I write a story with these words:", Unfit.NO_INSTRUCTION),
         ("- - How can I sleep at night?", Unfit.NO_INSTRUCTION),
         ("Who painted the Mona Lisa?", Unfit.OTHER_KIND),
         (f"How can I use the key {SECRET}?", Unfit.SECRET),

@@ -18,6 +18,7 @@ from feedback.proposals.needs import allotted, needs
 from feedback.proposals.records import MAX_OPEN, Proposal, ProposalStatus
 from feedback.records import Message
 from feedback.rules import RuleStatus
+from server.api.curation import ASKED_LATELY
 from server.api.memory import add_memory, known_to
 from server.api.turn import serving_version
 from server.engine.records import SamplingParams
@@ -28,11 +29,8 @@ from server.practice.invention import EXAMPLES, invented, seeds, to_continue
 from server.practice.jobs import Job
 from server.services import Services
 
-ASKED_LATELY = 200
-"""Turns whose kinds are compared with those of the rows."""
-
 _ASKER = "practice"
-_TRIES = 4  # instructions written for one that is wanted, at most
+_TRIES = 6  # instructions written for one that is wanted, at most; they are short
 _INVENTING = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=64, stop=("\n",))
 # As the chat page asks: small models ramble when sampled hot.
 _REPLYING = SamplingParams(temperature=0.4, top_p=0.9, max_tokens=256)
@@ -70,17 +68,13 @@ def make_plan(services: Services, user_id: str, count: int, kind: Kind | None) -
         )
     asked = log.last_turns(user_id, ASKED_LATELY)
     faulted = {each.target for each in judged if each.value == -1 or each.correction is not None}
-    own = seeds(turn.messages for turn in (*turns, *asked))
-    shares = (
-        {kind: 1.0}
-        if kind
-        else needs(
-            _last(each.prompt for each in kept(fates)),
-            _last(turn.messages for turn in asked),
-            _last(turn.messages for turn in turns if turn.id in faulted),
-        )
+    shares = needs(
+        taught=_last(each.prompt for each in kept(fates)),
+        asked=_last(turn.messages for turn in asked),
+        faulted=_last(turn.messages for turn in turns if turn.id in faulted),
     )
-    numbers = allotted(shares, own.keys(), min(count, room))
+    own = seeds(turn.messages for turn in (*turns, *asked))
+    numbers = allotted({kind: 1.0} if kind else shares, own.keys(), min(count, room))
     if not numbers:
         asks = f"asks for {kind.value}" if kind else "can be an example"
         message = f"No message of yours {asks}: examples open a chat, in one or two sentences."
