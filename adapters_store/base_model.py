@@ -94,6 +94,10 @@ class Renderer:
         """Tokens that a text takes as one more turn, with what the template puts around it."""
         return len(self.text_ids(text)) + self._turn_overhead
 
+    def document_ids(self, text: str) -> list[int]:
+        """Token ids of a text that is no chat, as the base read texts before it learned to chat."""
+        return list(self.tokenizer.encode(text))
+
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a text without any template around it."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))

@@ -1,6 +1,6 @@
 """The append-only record of every change of a judgement: who, which, what and when, never text.
 
-A decision on a rule is a judgement, too; its id is the rule's.
+A decision on a rule or on a proposal is a judgement, too; its id is the rule's or proposal's.
 """
 
 from enum import StrEnum

@@ -1,6 +1,7 @@
 """Freezes examples into a dataset: split by conversation, hashed, and written as JSON Lines.
 
-A conversation is on one side of the split only, so held-out rows are truly unseen.
+A conversation is on one side of the split only, so held-out rows are truly unseen. What the model
+wrote itself is never held out.
 """
 
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from feedback.curate import example_id
+from feedback.proposals.records import APPROVED, EDITED
 from feedback.records import Dataset, ExampleKind, Message, TrainingExample
 
 MIN_CONVERSATIONS_TO_HOLD_OUT = 4
@@ -22,7 +24,7 @@ def freeze(
     """The dataset of one user's examples; the same in whatever order they come.
 
     About `held_out_share` of the conversations is held out, chosen by hash: at least one of four
-    or more, none of fewer.
+    or more, none of fewer. Approved proposals are trained on only.
 
     Raises:
         ValueError: the share is not in 0..1, an example is another user's, or two share an id.
@@ -34,7 +36,8 @@ def freeze(
         raise ValueError("An example belongs to another user.")
     if len({each.id for each in ordered}) != len(ordered):
         raise ValueError("Two examples have the same id.")
-    held_out_ids = _held_out({each.conversation_id for each in ordered}, held_out_share)
+    lived = {each.conversation_id for each in ordered if each.source not in (APPROVED, EDITED)}
+    held_out_ids = _held_out(lived, held_out_share)
     train = tuple(each for each in ordered if each.conversation_id not in held_out_ids)
     held_out = tuple(each for each in ordered if each.conversation_id in held_out_ids)
     return Dataset(user_id, train, held_out, _content_hash(train, held_out))

@@ -18,6 +18,8 @@ from feedback.decisions import delete_decision, insert_decision
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from feedback.judgements import check_against, check_alone, has_judgement
 from feedback.portability import parse_rows, row_error
+from feedback.proposals.records import Proposal, ProposalStatus
+from feedback.proposals.tables import select_proposals, write_proposal
 from feedback.reader import FeedbackReader
 from feedback.records import Feedback, FeedbackStatus, Interaction
 from feedback.rows import feedback_to_row, interaction_to_row, metadata_to_text
@@ -175,7 +177,7 @@ class FeedbackLog(FeedbackReader):
         Raises:
             InvalidFeedbackError: a row is malformed; `param` says which one and where.
         """
-        interactions, judgements, decisions = parse_rows(user_id, rows)
+        interactions, judgements, decisions, proposals = parse_rows(user_id, rows)
         with self._database.atomic():
             new_ids: dict[str, str] = {}
             stored = sum(self._import_interaction(each, new_ids) for each in interactions)
@@ -189,6 +191,7 @@ class FeedbackLog(FeedbackReader):
                     stored += self._import_decision(decision)
                 except InvalidFeedbackError as error:
                     raise row_error(number, str(error), error.param) from error
+            stored += sum(map(self._import_proposal, proposals))
         return stored
 
     def erase(self, user_id: str) -> int:
@@ -203,7 +206,7 @@ class FeedbackLog(FeedbackReader):
                 [user_id],
             )
             erased = 0
-            for table in ("feedback", "interactions", "rule_decisions"):
+            for table in ("feedback", "interactions", "rule_decisions", "proposals"):
                 cursor = self._database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
                 erased += cursor.rowcount
             self._database.execute("DELETE FROM feedback_audit WHERE user_id = ?", [user_id])
@@ -304,6 +307,16 @@ class FeedbackLog(FeedbackReader):
         if is_new:
             self._decide(decision, at=self._clock())
         return is_new
+
+    def _import_proposal(self, proposal: Proposal) -> bool:
+        user_id = proposal.user_id
+        if select_proposals(self._database, "user_id = ? AND id = ?", [user_id, proposal.id]):
+            return False
+        write_proposal(self._database, proposal)
+        trains = proposal.status is ProposalStatus.APPROVED
+        action, now = AuditAction.CREATED, self._clock()
+        audit.record(self._database, user_id, proposal.id, action, at=now, trains=trains)
+        return True
 
     def _named(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
         """The user's own interaction, or None where nobody has ever had one with this id."""

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from feedback.coverage import Kind
 from feedback.edits.catalogue import PROPERTIES
 from feedback.edits.rule import Rule
 from feedback.errors import InvalidFeedbackError
 from feedback.judgements import is_storable
+from feedback.proposals.records import Proposal, ProposalStatus
 from feedback.records import (
     Feedback,
     Interaction,
@@ -79,12 +81,33 @@ def decision_to_json(decision: RuleDecision) -> dict[str, Any]:
     }
 
 
+def proposal_to_json(proposal: Proposal) -> dict[str, Any]:
+    """A proposal as a JSON-ready row, without its owner."""
+    return {
+        "type": "proposal",
+        "id": proposal.id,
+        "kind": proposal.kind.value,
+        "instruction": proposal.instruction,
+        "reply": proposal.reply,
+        "proposed": proposal.proposed,
+        "written": proposal.written,
+        "is_cut": proposal.is_cut,
+        "rules": list(proposal.rules),
+        "adapter": proposal.adapter,
+        "created_at": proposal.created_at,
+        "status": proposal.status.value,
+        "decided_at": proposal.decided_at,
+    }
+
+
 def parse_rows(
     user_id: str, rows: Iterable[Mapping[str, Any]]
-) -> tuple[list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]]]:
-    """Read rows in any order: interactions, and judgements and decisions with their row's number.
+) -> tuple[
+    list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]], list[Proposal]
+]:
+    """Read rows in any order: interactions, judgements, decisions on rules, and proposals.
 
-    The numbers count from 0.
+    Judgements and decisions come with their row's number, counted from 0.
 
     `user_id` becomes the owner of all of them, whatever the rows say.
 
@@ -94,6 +117,7 @@ def parse_rows(
     interactions: dict[str, Interaction] = {}
     judgements: list[tuple[int, Feedback]] = []
     decisions: list[tuple[int, RuleDecision]] = []
+    proposals: list[Proposal] = []
     for number, content in enumerate(rows):
         if not isinstance(content, Mapping):
             raise row_error(number, "A row is a JSON object.")
@@ -107,9 +131,11 @@ def parse_rows(
             judgements.append((number, _feedback(user_id, row)))
         elif content.get("type") == "rule":
             decisions.append((number, _decision(user_id, row)))
+        elif content.get("type") == "proposal":
+            proposals.append(_proposal(user_id, row))
         else:
-            raise row_error(number, "The type is interaction, feedback or rule.", "type")
-    return list(interactions.values()), judgements, decisions
+            raise row_error(number, "The type is interaction, feedback, rule or proposal.", "type")
+    return list(interactions.values()), judgements, decisions, proposals
 
 
 def row_error(number: int, message: str, param: str | None = None) -> InvalidFeedbackError:
@@ -170,6 +196,24 @@ def _decision(user_id: str, row: "_Row") -> RuleDecision:
     return RuleDecision(user_id, Rule(name, value), status, row.time("decided_at"))
 
 
+def _proposal(user_id: str, row: "_Row") -> Proposal:
+    return Proposal(
+        id=row.label("id"),
+        user_id=user_id,
+        kind=row.choice("kind", Kind),
+        instruction=row.label("instruction", MAX_TEXT),
+        reply=row.label("reply", MAX_TEXT),
+        proposed=row.text("proposed"),
+        written=row.text("written"),
+        is_cut=row.flag("is_cut"),
+        rules=row.texts("rules"),
+        adapter=row.label("adapter"),
+        created_at=row.time("created_at"),
+        status=row.choice("status", ProposalStatus),
+        decided_at=None if row.is_null("decided_at") else row.time("decided_at"),
+    )
+
+
 class _Row:
     """One untrusted row: each method returns a field of one type, or raises `row_error`."""
 
@@ -183,8 +227,8 @@ class _Row:
     def text(self, name: str, longest: int = MAX_TEXT) -> str:
         return self._text(name, self._content.get(name), longest)
 
-    def label(self, name: str) -> str:
-        value = self._text(name, self._content.get(name), MAX_ID)
+    def label(self, name: str, longest: int = MAX_ID) -> str:
+        value = self._text(name, self._content.get(name), longest)
         if not value:
             raise row_error(self.number, "This is empty.", name)
         return value

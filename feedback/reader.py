@@ -9,7 +9,14 @@ from sqlite_utils import Database
 from feedback import audit
 from feedback.decisions import select_decisions
 from feedback.errors import NotFoundError
-from feedback.portability import decision_to_json, feedback_to_json, interaction_to_json
+from feedback.portability import (
+    decision_to_json,
+    feedback_to_json,
+    interaction_to_json,
+    proposal_to_json,
+)
+from feedback.proposals.records import Proposal
+from feedback.proposals.tables import select_proposals
 from feedback.records import Feedback, FeedbackCounts, Interaction
 from feedback.rows import feedback_from_row, interaction_from_row
 from feedback.rules import RuleDecision, rule_id
@@ -137,10 +144,14 @@ class FeedbackReader:
                 return each
         raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
 
+    def approved(self, user_id: str) -> list[Proposal]:
+        """The proposed practice that the user approved, oldest first."""
+        return select_proposals(self._database, "user_id = ? AND status = 'approved'", [user_id])
+
     def judgements_since(self, user_id: str, since: float) -> int:
         """How many judgements that training learns from came, changed or went after `since`.
 
-        Decisions on rules are among them.
+        Decisions on rules and on proposals are among them.
         """
         return audit.changed_since(self._database, user_id, since)
 
@@ -238,10 +249,12 @@ class FeedbackReader:
             interactions = select_interactions(self._database, "user_id = ?", [user_id])
             feedback = select_feedback(self._database, "user_id = ?", [user_id])
             decisions = self.decisions(user_id)
+            proposals = select_proposals(self._database, "user_id = ?", [user_id])
         return iter(
             [interaction_to_json(each) for each in interactions]
             + [feedback_to_json(each) for each in feedback]
             + [decision_to_json(each) for each in decisions]
+            + [proposal_to_json(each) for each in proposals]
         )
 
     def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:

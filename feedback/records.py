@@ -128,8 +128,9 @@ class TrainingExample:
     `UNDESIRABLE`, which has `rejected` alone; else `rejected` is set for `DPO` only.
     `revised_from` is the reply that a corrected one was made from. `source` says which judgement
     made it: `correction`, `liked`, `disliked`, `pair` or `regenerated`; `practice` was made from
-    the rules behind the corrections. `is_cut` says that the length limit ended `reply` and nobody
-    wrote another end: there is none to learn.
+    the rules behind the corrections, `approved practice` and `edited practice` from proposals,
+    which `feedback_ids` name. `is_cut` says that the length limit ended `reply` and nobody wrote
+    another end: there is none to learn.
     """
 
     id: str

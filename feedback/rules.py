@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from feedback.edits.learned import Edit, LearnedRule, evidence, learned_rules
 from feedback.edits.rule import Rule, are_rivals, in_order
+from feedback.proposals.records import APPROVED, EDITED
 from feedback.records import TrainingExample
 
 MAX_DECISIONS = 64
@@ -53,8 +54,12 @@ def rule_id(rule: Rule) -> str:
 
 
 def corrections(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, ...]:
-    """The corrected replies among the examples."""
-    return tuple(each for each in examples if each.revised_from is not None and each.prompt)
+    """The corrected replies among the examples. Rules changed proposals, so those show none."""
+    return tuple(
+        each
+        for each in examples
+        if each.revised_from is not None and each.prompt and each.source not in (APPROVED, EDITED)
+    )
 
 
 def rules_behind(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]:

@@ -105,3 +105,26 @@ def index_conversations(database: Database) -> None:
     database.execute(
         "CREATE INDEX interactions_by_conversation ON interactions (user_id, conversation_id)"
     )
+
+
+@migrations()
+def create_proposals(database: Database) -> None:
+    """Practice that the model proposed, and what its user decided about it."""
+    database.execute("""
+        CREATE TABLE proposals (
+            user_id TEXT NOT NULL,
+            id TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            instruction TEXT NOT NULL,
+            reply TEXT NOT NULL,
+            proposed TEXT NOT NULL,
+            written TEXT NOT NULL,
+            is_cut INTEGER NOT NULL CHECK (is_cut IN (0, 1)),
+            rules TEXT NOT NULL CHECK (json_valid(rules)),
+            adapter TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('proposed', 'approved', 'dropped')),
+            decided_at REAL,
+            PRIMARY KEY (user_id, id)
+        ) STRICT""")
+    database.execute("CREATE INDEX proposals_by_user ON proposals (user_id, created_at, id)")

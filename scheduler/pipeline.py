@@ -156,7 +156,8 @@ class Pipeline:
 
     def _fates(self, user_id: str) -> tuple[Fate, ...]:
         turns, judgements = self._log.judged(user_id)
-        return fates_of(turns + self._log.answered_again(user_id), judgements)
+        again = self._log.answered_again(user_id)
+        return fates_of(turns + again, judgements, self._log.approved(user_id))
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
         """Return the folder of the version in use, None when there is nothing to compare with."""

@@ -18,6 +18,7 @@ from server.api import (
     health,
     me,
     models,
+    practice,
     ratings,
     rules,
     runs,
@@ -56,7 +57,7 @@ def create_app(services: Services) -> FastAPI:
 
 def _behind_a_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(authenticate)])
-    for each in (chat, completions, models, ratings, me, rules):
+    for each in (chat, completions, models, ratings, me, rules, practice):
         router.include_router(each.router)
     return router
 

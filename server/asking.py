@@ -9,9 +9,8 @@ from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from server.engine.engine import Engine
 from server.engine.errors import EngineOverloadedError, GenerationError
 from server.engine.records import SamplingParams
+from server.errand import Answer, ErrandCancelledError, ask
 
-_BUSY_TRIES = 60
-_BUSY_WAIT = 1.0  # seconds
 _ASKER = "trial"  # shares the rows with the users as if it were one more
 
 
@@ -21,15 +20,6 @@ class Request:
 
     prompt: tuple[int, ...]
     params: SamplingParams
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole reply: its text, why it ended, and its tokens' log-probabilities if asked for."""
-
-    text: str
-    finish_reason: str
-    logprobs: tuple[float, ...]
 
 
 def ask_all(
@@ -45,6 +35,11 @@ def ask_all(
     """
     try:
         return asyncio.run(_ask_all(engine, requests, adapter, is_cancelled))
+    except ErrandCancelledError as error:
+        raise TrainingCancelledError("the run was told to end") from error
+    except EngineOverloadedError as error:
+        message = "the adapter could not be tried: the server is too busy"
+        raise TrainingFailedError(message) from error
     except GenerationError as error:
         raise TrainingFailedError(f"the adapter could not be tried: {error}") from error
 
@@ -57,41 +52,15 @@ async def _ask_all(
 ) -> list[Answer]:
     rows = asyncio.Semaphore(max(1, engine.config.max_batch_size * 3 // 4))
 
-    async def ask(request: Request) -> Answer:
+    async def answer(request: Request) -> Answer:
         async with rows:
-            return await _ask(engine, request, adapter, is_cancelled)
+            return await ask(
+                engine,
+                request.prompt,
+                request.params,
+                adapter,
+                asker=_ASKER,
+                is_cancelled=is_cancelled,
+            )
 
-    return await asyncio.gather(*map(ask, requests))
-
-
-async def _ask(
-    engine: Engine,
-    request: Request,
-    adapter: ServableAdapter | None,
-    is_cancelled: Callable[[], bool],
-) -> Answer:
-    for _ in range(_BUSY_TRIES):
-        _check(is_cancelled)
-        try:
-            generation = engine.submit(request.prompt, request.params, adapter, user=_ASKER)
-        except EngineOverloadedError:
-            await asyncio.sleep(_BUSY_WAIT)
-            continue
-        deltas = []
-        try:
-            async for delta in generation:
-                _check(is_cancelled)
-                deltas.append(delta)
-        finally:
-            generation.cancel()
-        return Answer(
-            text="".join(delta.text for delta in deltas),
-            finish_reason=deltas[-1].finish_reason or "",
-            logprobs=tuple(each.logprob for delta in deltas for each in delta.logprobs),
-        )
-    raise TrainingFailedError("the adapter could not be tried: the server is too busy")
-
-
-def _check(is_cancelled: Callable[[], bool]) -> None:
-    if is_cancelled():
-        raise TrainingCancelledError("the run was told to end")
+    return await asyncio.gather(*map(answer, requests))

@@ -69,6 +69,10 @@ class RulesNotReadyError(RuntimeError):
     """The user's corrections are still being compared for an earlier request."""
 
 
+class CannotProposeError(RuntimeError):
+    """Practice cannot be proposed to this user now."""
+
+
 class ModelNotFoundError(LookupError):
     """The request names a model that is not served here."""
 
@@ -115,6 +119,7 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     NameTakenError: ErrorSpec(409, "name_taken", param="name", headers=_NO_RETRY),
     LastAdminError: ErrorSpec(409, "last_admin", headers=_NO_RETRY),
     AdapterConflictError: ErrorSpec(409, "adapter_conflict", headers=_NO_RETRY),
+    CannotProposeError: ErrorSpec(409, "cannot_propose", headers=_NO_RETRY),
     UserQueueFullError: ErrorSpec(429, "rate_limit_exceeded", type="requests", headers=_SOON),
     EngineOverloadedError: ErrorSpec(
         503, "server_is_overloaded", type="server_error", headers=_SOON

@@ -17,6 +17,7 @@ from server.errors import NotReadyError
 from server.identity import IdentityRules
 from server.live_rules import LiveRules
 from server.metrics import Metrics
+from server.practice.jobs import PracticeJobs
 from server.settings import Settings
 from server.stores import open_stores
 
@@ -52,6 +53,7 @@ class Services:
             raise
         self.candidates = Candidates(self.stores.log, self.stores.registry, self.stores.runs)
         self.rules = LiveRules(self.stores.log)
+        self.practice = PracticeJobs()
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"
@@ -115,6 +117,7 @@ class Services:
             self._is_stopped = True
         if not is_first:
             return
+        self.practice.stop()
         if self._runtime is not None:
             self._runtime.stop()
         self.stores.database.checkpoint()

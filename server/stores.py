@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from adapters_store.files import AdapterFiles
 from adapters_store.registry import Registry
 from feedback.log import FeedbackLog
+from feedback.proposals.store import ProposalStore
 from scheduler.regression.store import SuiteRunStore
 from scheduler.runs import RunStore
 from server.data_folder import DataFolder
@@ -18,6 +19,7 @@ class Stores:
     folder: DataFolder
     database: SharedDatabase
     log: FeedbackLog
+    proposals: ProposalStore
     registry: Registry
     files: AdapterFiles
     runs: RunStore
@@ -31,6 +33,7 @@ def open_stores(folder: DataFolder) -> Stores:
         folder=folder,
         database=database,
         log=FeedbackLog(database),
+        proposals=ProposalStore(database),
         registry=Registry(database),
         files=AdapterFiles(folder.adapters),
         runs=RunStore(database),

@@ -69,7 +69,7 @@ class EngineSpeaker:
             for each in prompts
         ]
         answers = ask_all(self._engine, requests, adapter, is_cancelled)
-        return [Reply(each.text, each.finish_reason == "length") for each in answers]
+        return [Reply(each.text, each.is_cut) for each in answers]
 
     def likelihoods(
         self,

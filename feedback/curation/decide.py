@@ -13,6 +13,8 @@ from feedback.curation import (
     scripts,
 )
 from feedback.curation.fate import Fate, LeftOut, Row
+from feedback.proposals.examples import approved_example
+from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, TrainingExample
 
 Check = Callable[[Sequence[Row]], dict[str, LeftOut]]
@@ -39,9 +41,16 @@ def rows_of(examples: Iterable[TrainingExample], feedback: Iterable[Feedback]) -
     )
 
 
-def fates_of(interactions: Iterable[Interaction], feedback: Sequence[Feedback]) -> tuple[Fate, ...]:
-    """What becomes of every row that one user's judgements make, oldest first."""
-    return decide(rows_of(examples(interactions, feedback), feedback))
+def fates_of(
+    interactions: Iterable[Interaction],
+    feedback: Sequence[Feedback],
+    approved: Iterable[Proposal] = (),
+) -> tuple[Fate, ...]:
+    """What becomes of every row of one user's judgements and approved proposals, oldest first."""
+    practised = [Row(approved_example(each), each.decided_at or 0.0) for each in approved]
+    judged = rows_of(examples(interactions, feedback), feedback)
+    # Edited proposals can come to be the same as each other, or as a judged row.
+    return decide({row.id: row for row in (*practised, *judged)}.values())
 
 
 def decide(rows: Iterable[Row]) -> tuple[Fate, ...]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from feedback.proposals.records import EDITED
 from feedback.records import ExampleKind, TrainingExample
 
-WRITTEN_BY_HAND = "correction"
-"""The `source` of rows whose reply a person wrote: only facts, never a measure, speak against."""
+WRITTEN_BY_HAND = ("correction", EDITED)
+"""The `source`s of rows whose reply a person wrote: only facts, never a measure, speak against."""
 
 
 class Reason(StrEnum):
@@ -63,7 +64,7 @@ class Row:
     @property
     def is_written(self) -> bool:
         """Whether a person wrote the reply."""
-        return self.example.source == WRITTEN_BY_HAND
+        return self.example.source in WRITTEN_BY_HAND
 
 
 @dataclass(frozen=True, slots=True)

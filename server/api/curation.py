@@ -26,7 +26,8 @@ def curation_json(services: Services, user_id: str) -> Json:
     """
     log = services.stores.log
     interactions, feedback = log.judged(user_id)
-    fates = fates_of(interactions + log.answered_again(user_id), feedback)
+    again, approved = log.answered_again(user_id), log.approved(user_id)
+    fates = fates_of(interactions + again, feedback, approved)
     measured = _measured(services, user_id)
     causes = [fate.left_out or measured.get(fate.row.id) for fate in fates]
     made = [fate.row.example for fate in fates]

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from adapters_store.records import AdapterVersion
 from feedback.curate import judgements_behind
 from feedback.memory import not_known_yet
+from feedback.proposals.examples import approved_example
 from server import erasure, export
 from server.api.curation import curation_json
 from server.api.memory import known_to, remembered
@@ -67,12 +68,14 @@ def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> 
 
 
 def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
-    """What the version in use learned from: its rows, the judgements and the rules behind them."""
+    """What the version in use learned from: its rows, and what of mine is behind them."""
     rows = frozenset(active.example_ids) if active else frozenset()
     judgements = judgements_behind(rows, *stores.log.judged(user_id)) if rows else ()
+    approved = stores.log.approved(user_id) if rows else ()
     return {
         "rows": len(rows),
         "judgements": len(judgements),
         "corrections": sum(each.correction is not None for each in judgements),
+        "practice": sum(approved_example(each).id in rows for each in approved),
         "rules": active.report.get("rules", []) if active else [],
     }

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters_store.records import BASE, AdapterVersion, Promotion
+from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, Message
 from feedback.rules import UserRule, rule_id
 from scheduler.cost import with_cost
@@ -13,6 +14,7 @@ from scheduler.regression.records import SuiteRun
 from server.accounts import Account
 from server.api.tool_calls import OPENING, ToolCall, parse
 from server.engine.records import TokenLogprob
+from server.practice.jobs import Generation
 
 Json = dict[str, Any]
 
@@ -66,6 +68,19 @@ def rule_json(rule: UserRule) -> Json:
         "feedback_ids": list(rule.feedback_ids),
         "decided_at": rule.decided_at,
     }
+
+
+def proposal_json(proposal: Proposal) -> Json:
+    """A proposal of practice, as its owner sees it."""
+    row = {"object": "practice.proposal", **asdict(proposal), "is_edited": proposal.is_edited}
+    del row["user_id"]
+    return row
+
+
+def generation_json(generation: Generation) -> Json:
+    """How the writing of proposals is going."""
+    row = asdict(generation)
+    return {"object": "practice.generation", "status": row.pop("state"), **row}
 
 
 def completion_json(interaction: Interaction) -> Json:

@@ -253,19 +253,19 @@ def _adapter(
         return version
     if user is None or kind is InteractionKind.BACKGROUND:
         return None
-    return _serving(services, runtime, user)
+    return serving_version(services, user.id)
 
 
-def _serving(services: Services, runtime: "Runtime", user: Account) -> AdapterVersion | None:
+def serving_version(services: Services, user_id: str) -> AdapterVersion | None:
     """The user's version in use; where its files are damaged, the newest sound ancestor."""
-    registry, files = services.stores.registry, services.stores.files
-    version = registry.active(user.id)
+    runtime, registry = services.runtime, services.stores.registry
+    version = registry.active(user_id)
     while version is not None:
         if runtime.fits(version):
             try:
-                files.open(version)
+                services.stores.files.open(version)
                 return version
             except (AdapterNotFoundError, AdapterInvalidError) as error:
-                _log.error("%s of %s is damaged: %s", version.label, user.id, error)
-        version = registry.version(user.id, version.parent) if version.parent else None
+                _log.error("%s of %s is damaged: %s", version.label, user_id, error)
+        version = registry.version(user_id, version.parent) if version.parent else None
     return None

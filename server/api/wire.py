@@ -15,6 +15,8 @@ from pydantic import (
 )
 
 from adapters_store.records import BASE
+from feedback.coverage import Kind
+from feedback.proposals.records import ProposalStatus
 from feedback.records import Message
 from server.api.response_format import ResponseFormat
 from server.api.tools import (
@@ -39,6 +41,7 @@ MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
 MAX_CORRECTION_LENGTH = 200_000
+MAX_PROPOSALS = 200
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -270,6 +273,21 @@ class RuleRequest(WireModel):
     """The body of `PUT /v1/me/rules/{rule_id}`."""
 
     status: Literal["pinned", "dropped"]
+
+
+class PracticeRequest(WireModel):
+    """The body of `POST /v1/me/practice`."""
+
+    count: Annotated[int, Field(ge=1, le=MAX_PROPOSALS)]
+    kind: Annotated[Kind, Field(strict=False)] | None = None
+
+
+class ProposalChange(WireModel):
+    """The body of `PATCH /v1/me/practice/{proposal_id}`; what is left out stays as it is."""
+
+    status: Annotated[ProposalStatus, Field(strict=False)] | None = None
+    instruction: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
+    reply: Annotated[str, StringConstraints(max_length=MAX_CORRECTION_LENGTH)] | None = None
 
 
 class NewUser(WireModel):

@@ -5,6 +5,7 @@ import { Chats } from "./chats.js";
 import { askForKey, confirmed, toast } from "./dialogs.js";
 import { autosize, byId, h, icon, iconButton, put } from "./dom.js";
 import { ModelCard, exportMine, isTraining, outcome } from "./model_card.js";
+import { Practice } from "./practice.js";
 import { adapterName } from "./reply.js";
 import { RuleList } from "./rules.js";
 import { Thread } from "./thread.js";
@@ -15,6 +16,7 @@ let me = null;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
 const rules = new RuleList(byId("rules"), { onError: failed });
+const practice = new Practice(byId("practice"), { onError: failed, onDecided: () => card.refresh() });
 const thread = new Thread(byId("thread"), { keep, failed, judged: refreshMine, isWriting: showWriting });
 const field = byId("message");
 const fit = autosize(field);
@@ -37,7 +39,7 @@ function keep(changed) {
 }
 
 function refreshMine() {
-  return Promise.all([card.refresh(), rules.refresh()]);
+  return Promise.all([card.refresh(), rules.refresh(), practice.refresh()]);
 }
 
 function meChanged(now, before) {
@@ -151,6 +153,7 @@ async function signedIn(key) {
 async function start(reason = "", isCalm = false) {
   card.stop();
   rules.clear();
+  practice.clear();
   await thread.stop();
   thread.clear();
   me = null;

@@ -2,7 +2,8 @@
 
 import { byId, h } from "./dom.js";
 
-function open(dialog) {
+/** Shows a dialog over the page until it is closed. */
+export function openDialog(dialog) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();
@@ -33,7 +34,7 @@ export function confirmed({ title, text, action, isDanger = false, typed = null 
       ),
     );
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
-    open(dialog);
+    openDialog(dialog);
   });
 }
 
@@ -59,7 +60,7 @@ export function showKey({ name, key }) {
       ),
     ),
   );
-  open(dialog);
+  openDialog(dialog);
 }
 
 /** Puts text on the clipboard, and says so. */
@@ -106,6 +107,6 @@ export function askForKey({ reason, isCalm = false, check }) {
         h("div", { class: "row" }, enter),
       ),
     );
-    open(dialog);
+    openDialog(dialog);
   });
 }

@@ -86,16 +86,20 @@ export function isTraining(me) {
 }
 
 function learnedText(me) {
-  const { rows, judgements, corrections } = me.learned;
-  if (judgements > 0) return `Learned from ${judged(corrections, judgements - corrections)}.`;
+  const { rows, judgements, corrections, practice } = me.learned;
+  if (judgements + practice > 0) return `Learned from ${judged(corrections, judgements - corrections, practice)}.`;
   if (rows > 0) return "What it learned from was changed or withdrawn since.";
   if (me.adapter !== "base") return "Made elsewhere: it learned nothing from you.";
   const told = judged(me.counts.corrections, me.counts.liked + me.counts.pairs);
   return told ? `${told} so far, not learned from yet.` : "Nothing learned yet. Judge a few replies and it will be.";
 }
 
-function judged(corrections, others) {
-  const parts = [corrections > 0 && plural(corrections, "correction"), others > 0 && plural(others, "other judgement")];
+function judged(corrections, others, practice = 0) {
+  const parts = [
+    corrections > 0 && plural(corrections, "correction"),
+    others > 0 && plural(others, "other judgement"),
+    practice > 0 && plural(practice, "approved proposal"),
+  ];
   return parts.filter(Boolean).join(" and ");
 }
 

@@ -6,6 +6,7 @@ import pytest
 from sqlite_utils import Database
 
 from feedback.log import FeedbackLog
+from feedback.proposals.store import ProposalStore
 
 NOW = 1000.0
 
@@ -19,3 +20,9 @@ def database() -> Iterator[Database]:
 @pytest.fixture
 def log(database: Database) -> FeedbackLog:
     return FeedbackLog(database, clock=lambda: NOW)
+
+
+@pytest.fixture
+def proposals(database: Database, log: FeedbackLog) -> ProposalStore:
+    """Beside the log, on the same database."""
+    return ProposalStore(database)

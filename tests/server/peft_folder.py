@@ -10,6 +10,7 @@ from typing import Any
 from safetensors.torch import save
 
 from feedback.curate import examples
+from feedback.proposals.examples import approved_example
 from tests.adapters import random_adapter
 from tests.server.live import LiveServer, Person
 
@@ -53,10 +54,11 @@ def import_version(live: LiveServer, person: Person, seed: int = 0) -> dict[str,
 def put_version_to_use(
     live: LiveServer, person: Person, report: Mapping[str, Any] | None = None
 ) -> int:
-    """Let a version answer that was made from all judgements so far; how many rows those are."""
+    """Let a version answer that was made from all that counts so far; how many rows that is."""
     import_version(live, person)
     stores = live.services.stores
-    rows = tuple(each.id for each in examples(*stores.log.judged(person.id)))
+    practised = map(approved_example, stores.log.approved(person.id))
+    rows = tuple(e.id for e in (*examples(*stores.log.judged(person.id)), *practised))
     imported = stores.registry.version(person.id, 1)
     staged = stores.files.stage()
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)

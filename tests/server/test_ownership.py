@@ -7,6 +7,7 @@ import pytest
 from feedback.edits.rule import Rule
 from feedback.rules import RuleDecision, RuleStatus, rule_id
 from server.app import create_app
+from tests.feedback.make import make_proposal
 from tests.server.live import LiveServer, Person
 
 OPEN_ROUTES = {"/health", "/ready", "/metrics"}
@@ -28,6 +29,7 @@ class Owned:
     completion_id: str
     feedback_id: str
     run_id: str
+    proposal_id: str
 
     def fill(self, path: str) -> str:
         """Put the ids into a route's path."""
@@ -37,6 +39,7 @@ class Owned:
             "run_id": self.run_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
+            "proposal_id": self.proposal_id,
             "number": "1",
             "model": "tiny",
         }
@@ -45,7 +48,7 @@ class Owned:
 
 @pytest.fixture
 def owned(live: LiveServer, person: Person) -> Owned:
-    """A person's completion, judgement, training and decision on a rule."""
+    """A person's completion, judgement, training, decision on a rule and proposal."""
     completion = live.chat(person.key, store=True)["id"]
     with live.client(person.key) as client:
         feedback = client.post("/v1/feedback", json={"target": completion, "value": "up"}).json()
@@ -55,7 +58,9 @@ def owned(live: LiveServer, person: Person) -> Owned:
     live.services.stores.runs.request_cancel(run.id, 2.0)
     pinned = RuleDecision(person.id, RULE, RuleStatus.PINNED, 1.0)
     live.services.stores.log.decide(pinned)
-    return Owned(person, completion, feedback["id"], run.id)
+    proposal = make_proposal(user_id=person.id)
+    live.services.stores.proposals.add([proposal])
+    return Owned(person, completion, feedback["id"], run.id, proposal.id)
 
 
 def snapshot(live: LiveServer, owner: Person) -> dict[str, object]:
@@ -94,7 +99,7 @@ def test_somebody_elses_ids_are_unknown_on_every_route(
         if kind == "frontend":  # a user of its own that has the name of the owner
             live.chat(stranger.key, user=owned.person.id)
             other.params = {"user": owned.person.id}
-        body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "pinned"}
+        body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "dropped"}
         for method, path in operations(live):
             if "_id}" in path and not path.startswith("/v1/admin"):
                 status = other.request(method, owned.fill(path), json=body).status_code

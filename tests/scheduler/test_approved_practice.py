@@ -1,0 +1,56 @@
+"""Approved proposals in a training: learned from like judgements, and forgotten like them."""
+
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from feedback.proposals.records import APPROVED, ProposalStatus
+from feedback.proposals.store import ProposalStore
+from scheduler.records import RunStatus
+from tests.feedback.make import make_proposal
+from tests.scheduler.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, Database(memory=True))
+
+
+@pytest.fixture
+def proposals(world: World) -> ProposalStore:
+    """Two proposals to ann; the first is approved."""
+    store = ProposalStore(world.database)
+    store.add([make_proposal("one"), make_proposal("two", instruction="Who was Ada Lovelace?")])
+    store.change("ann", "one", now=world.now, status=ProposalStatus.APPROVED)
+    return store
+
+
+def test_an_approved_proposal_is_trained_on_and_no_other(
+    world: World, proposals: ProposalStore
+) -> None:
+    world.correct("ann", "question")
+    world.train("ann")
+    trained = [e for e in world.trainer.datasets[0].train if e.source == APPROVED]
+    assert [example.feedback_ids for example in trained] == [("one",)]
+    assert {example.id for example in trained} <= set(world.active("ann").example_ids)
+
+
+def test_a_withdrawn_approval_is_trained_without(world: World, proposals: ProposalStore) -> None:
+    world.correct("ann", "question")
+    world.train("ann")
+    world.now += 1.0
+    proposals.change("ann", "one", now=world.now, status=ProposalStatus.DROPPED)
+    assert world.candidates.of("ann", world.now).new_judgements == 1
+    assert world.train("ann").version == 2
+    assert APPROVED not in {example.source for example in world.trainer.datasets[1].train}
+
+
+def test_when_all_approvals_are_withdrawn_the_base_answers_again(
+    world: World, proposals: ProposalStore
+) -> None:
+    world.train("ann")
+    assert world.active("ann").number == 1
+    proposals.delete("ann", "one", now=world.now)
+    assert world.train("ann").status is RunStatus.PROMOTED
+    assert world.registry.active("ann") is None
