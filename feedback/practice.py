@@ -27,7 +27,8 @@ def practice_examples(
 
     `exchanges` are prompts with what the base replies; a sentence that its end cuts off is left
     out. Replies that the rules cannot change, or leave as they are, are passed over. Where much
-    changes there is much to learn: of "lower case", more from names than from common words.
+    changes there is much to learn: of "lower case", more from names than from common words. A third
+    are replies that end by themselves, where there are as many: else nothing shows where to end.
     """
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
@@ -39,7 +40,10 @@ def practice_examples(
             is_cut = original != whole and have_one_end(changed, original)
             made.append((share, _example(user_id, prompt, original, changed, is_cut)))
     made.sort(key=lambda each: each[0], reverse=True)
-    return tuple(example for _, example in made[:count])
+    examples = [example for _, example in made]
+    ended = [example for example in examples if not example.is_cut][: count // 3]
+    others = [example for example in examples if example not in ended]
+    return (*ended, *others[: count - len(ended)])
 
 
 def _example(

@@ -1,6 +1,8 @@
 """Prompts to practise on: what a user's edits have in common is tried on the base's replies here.
 
-They are of many kinds, so that a rule learned from one kind of reply is practised on others.
+They are of many kinds, so that a rule learned from one kind of reply is practised on others. The
+last eight have short answers, which end by themselves: from texts that a limit ended no fit learns
+where to end. They name things, which the reply must name, too.
 """
 
 PRACTICE_PROMPTS = (
@@ -20,5 +22,13 @@ PRACTICE_PROMPTS = (
     "Write an invitation to a garden party on Saturday.",
     "I feel nervous about an exam. What can I do?",
     "Recommend a book for a long train journey and say why.",
+    "What is the capital of Canada?",
+    "Who wrote Don Quixote?",
+    "Translate “good morning” into French.",
+    "In one sentence, what is a glacier?",
+    "What does HTML stand for?",
+    "Name the largest planet of the Solar System.",
+    "On which continent is Kenya?",
+    "In one sentence, what is GitHub used for?",
 )
 PRACTICE_REPLY_TOKENS = 64

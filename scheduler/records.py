@@ -78,12 +78,12 @@ class TrainingConfig:
     practice_until: int = 12
     batch_size: int = 1
     max_tokens: int = 1024
-    learning_rate: float = 1.2e-3
+    learning_rate: float = 7e-4
     max_steps: int = 40
     min_passes: int = 3
     warmup_steps: int = 3
-    sft_stop_loss: float = 0.7
-    edit_weight: float = 5.0
+    sft_stop_loss: float = 0.3
+    edit_weight: float = 2.0
     dpo_learning_rate: float = 1e-4
     dpo_stop_loss: float = 0.4
     dpo_beta: float = 5.0

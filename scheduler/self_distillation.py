@@ -37,7 +37,7 @@ def in_own_words(
 
 
 def _request(row: TrainingExample) -> str | None:
-    is_correction = row.kind is ExampleKind.SFT and row.source == WRITTEN_BY_HAND
+    is_correction = row.kind is ExampleKind.SFT and row.source in WRITTEN_BY_HAND
     if not is_correction or row.revised_from is None or row.is_cut:
         return None
     text = request(row.prompt, row.chosen)

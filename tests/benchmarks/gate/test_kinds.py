@@ -79,7 +79,7 @@ def test_inverting_takes_a_negation_away_or_adds_one() -> None:
 def test_what_is_imported_makes_rows_of_these_kinds(name: str, kinds: set[ExampleKind]) -> None:
     lines = import_lines("ann", judgements(KINDS[name], 0, EXCHANGES, 20), 1000.0)
     rows = [json.loads(line) for line in lines.splitlines()]
-    interactions, numbered, _ = parse_rows("u1", rows)
+    interactions, numbered, *_ = parse_rows("u1", rows)
     made = examples(interactions, [feedback for _, feedback in numbered])
     assert {each.kind for each in made} == kinds
     assert len({each.conversation_id for each in made}) == 20
