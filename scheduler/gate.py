@@ -2,8 +2,8 @@
 
 Pure. A candidate must stay close to the base on unrelated prompts, must not loop, fall silent or
 say one thing to everything, and must predict judgements it never saw better than the base does. It
-counts as proven only when an exact one-sided sign test over those judgements is significant; not
-worse, but not significant, is provisional.
+counts as proven only when an exact one-sided sign test over those judgements is significant. Not
+worse, but not significant, is provisional while the judgements are too few to prove much.
 """
 
 from dataclasses import dataclass, fields
@@ -44,7 +44,7 @@ def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
         *_training_objections(evaluation),
         *_drift_objections(evaluation, config),
         *_reply_objections(evaluation, config),
-        *_held_out_objections(evaluation),
+        *_held_out_objections(evaluation, config),
         *_incumbent_objections(evaluation, config),
     )
     if objections:
@@ -137,7 +137,7 @@ def _faults(evaluation: Evaluation, config: GateConfig) -> tuple[_Fault, ...]:
     )
 
 
-def _held_out_objections(evaluation: Evaluation) -> tuple[str, ...]:
+def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
     base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
     objections = []
@@ -150,6 +150,11 @@ def _held_out_objections(evaluation: Evaluation) -> tuple[str, ...]:
         objections.append(
             f"It is worse than the base model on most judgements that it was not trained on:"
             f" better on {wins} of {rows} only."
+        )
+    elif rows >= config.provisional_below and chance_of_wins(wins, rows) > ALPHA:
+        objections.append(
+            f"It beats the base model on only {wins} of {rows} judgements that it was not trained on,"
+            f" which chance alone does {chance_of_wins(wins, rows):.0%} of the time."
         )
     return tuple(objections)
 

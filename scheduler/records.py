@@ -112,6 +112,9 @@ class GateConfig:
     The three of replies bound what their share may be above the base's.
     `max_incumbent_loss_increase` is wide because the rows that neither version
     has seen are few, and their loss varies by about this much between two fits of the same rows.
+    From `provisional_below` held-out judgements on a gain has to be proven: a good candidate, which
+    is better on nine in ten, then proves it four times in five, one that learned nothing passes
+    once in thirty.
     """
 
     max_anchor_kl: float = 1.0
@@ -120,6 +123,7 @@ class GateConfig:
     max_silence_increase: float = 0.0
     max_incumbent_loss_increase: float = 0.1
     min_held_out_for_proof: int = 5
+    provisional_below: int = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ import re
 from feedback.edit_distance import edit_distance
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_UNFINISHED = re.compile(r"(?<=[.!?])\s+[^.!?]*$")
 _TOKEN = re.compile(r"[^\W_]+|\n+|[^\w\s]|_")
 
 
@@ -23,11 +22,6 @@ def have_one_end(first: str, second: str) -> bool:
     """Whether the last three tokens are the same but for case: nobody wrote another end."""
     ends = ([token.casefold() for token in tokens(text)[-3:]] for text in (first, second))
     return next(ends) == next(ends)
-
-
-def without_unfinished(text: str) -> str:
-    """The text without the sentence that its end cuts off; a text of one sentence stays."""
-    return _UNFINISHED.sub("", text)
 
 
 def distance(first: str, second: str) -> int:

@@ -13,7 +13,8 @@ from feedback.coverage import Kind, kind_of
 from feedback.curation.decide import fates_of
 from feedback.curation.fate import kept
 from feedback.edits.rule import Rule, rewritten
-from feedback.edits.tokens import without_unfinished, words
+from feedback.edits.tokens import words
+from feedback.edits.unfinished import whole_part
 from feedback.proposals.needs import allotted, needs
 from feedback.proposals.records import MAX_OPEN, Proposal, ProposalStatus
 from feedback.records import Message
@@ -160,7 +161,7 @@ class _Writer:
         )
         answer = await self._ask(ids, _REPLYING, version)
         whole = answer.text.strip()
-        written = without_unfinished(whole) if answer.is_cut else whole
+        written = whole_part(whole) if answer.is_cut else whole
         reply, rules = _ruled(self._plan.rules, written)
         return Proposal(
             id=f"proposal-{uuid.uuid4().hex}",

@@ -57,9 +57,27 @@ def test_a_significant_gain_on_unseen_judgements_is_proven() -> None:
 
 
 def test_a_gain_that_chance_explains_is_provisional() -> None:
-    verdict = judge(good(held_out_wins=5), CONFIG)
+    verdict = judge(good(held_out_rows=7, held_out_wins=5), CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
-    assert verdict.reasons[0].endswith("which chance alone does 36% of the time: not proof.")
+    assert verdict.reasons[0].endswith("which chance alone does 23% of the time: not proof.")
+
+
+def test_a_gain_that_chance_explains_is_refused_where_the_judgements_could_have_proven_it() -> None:
+    assert refusal(good(held_out_wins=5)) == (
+        "It beats the base model on only 5 of 8 judgements that it was not trained on,"
+        " which chance alone does 36% of the time."
+    )
+    assert judge(good(held_out_wins=5), replace(CONFIG, provisional_below=9)).outcome is (
+        Outcome.PROVISIONAL
+    )
+
+
+@given(evaluations())
+def test_from_some_held_out_judgements_on_nothing_answers_without_proof(
+    evaluation: Evaluation,
+) -> None:
+    if evaluation.held_out_rows >= CONFIG.provisional_below:
+        assert judge(evaluation, CONFIG).outcome is not Outcome.PROVISIONAL
 
 
 def test_too_few_held_out_rows_are_provisional_at_best() -> None:
