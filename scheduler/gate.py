@@ -153,8 +153,8 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
         )
     elif rows >= config.provisional_below and chance_of_wins(wins, rows) > ALPHA:
         objections.append(
-            f"It beats the base model on only {wins} of {rows} judgements that it was not trained on,"
-            f" which chance alone does {chance_of_wins(wins, rows):.0%} of the time."
+            f"It beats the base model on only {wins} of {rows} judgements that it was not trained"
+            f" on, which chance alone does {chance_of_wins(wins, rows):.0%} of the time."
         )
     return tuple(objections)
 
