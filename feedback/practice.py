@@ -38,7 +38,7 @@ def practice_examples(
         if changed is not None and changed != original:
             share = normalised_edit_distance(changed, original)
             is_cut = original != whole and have_one_end(changed, original)
-            made.append((share, _example(user_id, prompt, original, changed, is_cut)))
+            made.append((share, practised(user_id, prompt, original, changed, is_cut=is_cut)))
     made.sort(key=lambda each: each[0], reverse=True)
     examples = [example for _, example in made]
     ended = [example for example in examples if not example.is_cut][: count // 3]
@@ -46,9 +46,13 @@ def practice_examples(
     return (*ended, *others[: count - len(ended)])
 
 
-def _example(
-    user_id: str, prompt: str, original: str, changed: str, is_cut: bool
+def practised(
+    user_id: str, prompt: str, original: str, changed: str, *, is_cut: bool
 ) -> TrainingExample:
+    """The example of a model's reply that was changed; equal texts mean that it was good as it was.
+
+    `is_cut` says that the reply does not end by itself.
+    """
     turns = (Message("user", prompt),)
     return TrainingExample(
         id=example_id(ExampleKind.SFT, turns, changed, None, 1.0, original, is_cut),

@@ -28,6 +28,7 @@ from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingFailedError
+from scheduler.exemptions import limiting_examples
 from scheduler.incremental import Plan, plan_fit
 from scheduler.job import Job, JobResult
 from scheduler.practice import PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS
@@ -254,13 +255,20 @@ class Pipeline:
     def _practised(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
     ) -> Dataset:
-        """Fill up a small dataset with practice; what is only disliked shows nothing to do."""
+        """Put practice before the rows, and what rules the rules out; few rows need it most.
+
+        What is only disliked shows nothing to do.
+        """
+        training = self._config.training
         shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
-        missing = self._config.training.practice_until - shown
-        if not rules or missing <= 0:
+        if not rules or shown > training.warm_start_above:
             return dataset
-        exchanges = self._practice(is_cancelled)
-        return with_practice(dataset, practice_examples(dataset.user_id, rules, exchanges, missing))
+        user_id, missing = dataset.user_id, training.practice_until - shown
+        limits = limiting_examples(user_id, rules, max(shown, training.practice_until))
+        exchanges = self._practice(is_cancelled) if missing > 0 else ()
+        return with_practice(
+            dataset, limits + practice_examples(user_id, rules, exchanges, max(0, missing))
+        )
 
     def _reworded(
         self, plan: Plan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]

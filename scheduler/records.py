@@ -66,12 +66,13 @@ class TrainingConfig:
     Lengths are in tokens, batches in examples. Each phase, thumbs, supervised and preference, takes
     at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends early at
     its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
-    `edit_weight` times. `dpo_beta` multiplies log-ratios per token, so it is larger than that of
-    plain DPO, which multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same
-    one, and `dpo_learning_rate`. Fewer training rows than `practice_until` are filled up with
-    practice, where the corrections follow a rule. With more rows than `warm_start_above` a fit goes
-    on from the version in use (`scheduler.incremental`). With `self_distillation` the base's own
-    wording of a correction is learned where it keeps what was corrected.
+    `edit_weight` times, and the first ones of changed stretches share `departure_weight`.
+    `dpo_beta` multiplies log-ratios per token, so it is larger than that of plain DPO, which
+    multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
+    `dpo_learning_rate`. Fewer training rows than `practice_until` are filled up with practice,
+    where the corrections follow a rule. With more rows than `warm_start_above` a fit goes on from
+    the version in use (`scheduler.incremental`). With `self_distillation` the base's own wording of
+    a correction is learned where it keeps what was corrected.
     """
 
     seed: int = 0
@@ -84,6 +85,7 @@ class TrainingConfig:
     warmup_steps: int = 3
     sft_stop_loss: float = 0.3
     edit_weight: float = 2.0
+    departure_weight: float = 8.0
     dpo_learning_rate: float = 1e-4
     dpo_stop_loss: float = 0.4
     dpo_beta: float = 5.0

@@ -1,4 +1,4 @@
-"""One training job from its files to an adapter and a report: fit, prove, fit on all, measure.
+"""One training job from its files to an adapter and a report: fit, prove, add the rest, measure.
 
 Runs in the training child, which has one job and the whole process. Opens no database.
 """
@@ -6,7 +6,7 @@ Runs in the training child, which has one job and the whole process. Opens no da
 import os
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from feedback.records import Dataset, TrainingExample
 from scheduler.evaluate import drift, indifferent_loss, judgement_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
 from scheduler.parent_line import ParentLine
-from scheduler.records import Evaluation
+from scheduler.records import Evaluation, TrainingConfig
 from scheduler.row_losses import row_losses
 from scheduler.trainers.attention import use_grouped_attention
 from scheduler.trainers.loop import PhaseReport, fit
@@ -62,25 +62,31 @@ def train(folder: Path, parent: ParentLine) -> None:
     left_out = _rank(base, pool, dataset, job, parent)
     dataset = without(dataset, left_out)
 
-    def fitted(examples: Sequence[TrainingExample]) -> tuple[PhaseReport, ...]:
+    def fitted(
+        examples: Sequence[TrainingExample], config: TrainingConfig
+    ) -> tuple[PhaseReport, ...]:
         return fit(
             base,
             pool,
             CANDIDATE,
             examples,
             job.kept,
-            job.training,
+            config,
             parent.report,
             is_warm=job.warm_start,
         )
 
-    reports, held_out = [], HeldOutReport()
+    held_out = HeldOutReport()
     if dataset.held_out and dataset.train:
-        parent.enter("fitting the training rows", 0.05, 0.6)
-        reports.append(fitted(dataset.train))
+        parent.enter("fitting the training rows", 0.05, 0.65)
+        reports = [fitted(dataset.train, job.training)]
         held_out = _measure_held_out(base, pool, dataset, job)
-    parent.enter("fitting all rows", 0.6 if reports else 0.05, 0.85)
-    reports.append(fitted(dataset.examples))
+        # The weights hold the other rows: one pass adds those that were held out.
+        parent.enter("adding the held-out rows", 0.65, 0.85)
+        reports.append(fitted(dataset.examples, replace(job.training, max_steps=1, min_passes=1)))
+    else:
+        parent.enter("fitting all rows", 0.05, 0.85)
+        reports = [fitted(dataset.examples, job.training)]
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.85, 1.0)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from adapters_store.base_model import Renderer
 from feedback.records import Message, TrainingExample
+from scheduler.records import TrainingConfig
 
 MICRO_BATCH_TOKENS = 2048
 
@@ -55,32 +56,48 @@ def tokenise(
 
 
 def tokenise_target(
-    renderer: Renderer, example: TrainingExample, max_tokens: int, edit_weight: float
+    renderer: Renderer, example: TrainingExample, config: TrainingConfig
 ) -> TokenisedReply | None:
-    """An example's `reply`; the tokens that a person changed count `edit_weight` times."""
-    row = tokenise(renderer, example.prompt, example.reply, max_tokens, is_cut=example.is_cut)
+    """An example's `reply`, cut at `config.max_tokens`; what a person changed counts more."""
+    row = tokenise(
+        renderer, example.prompt, example.reply, config.max_tokens, is_cut=example.is_cut
+    )
     if row is None:
         return None
     original = renderer.reply_ids(example.revised_from or example.reply)
-    return weigh(row, original, example.weight, edit_weight)
-
-
-def weigh(
-    row: TokenisedReply, original: Sequence[int], weight: float, edited: float
-) -> TokenisedReply:
-    """Let every reply token count `weight`, and those that `original` has not `edited` times that.
-
-    `original` are the ids of the reply that was corrected, with its end; what the person changed is
-    what there is to learn, the rest is the model's own text.
-    """
     reply = row.ids[-row.reply_tokens :]
-    weights = [weight * edited] * len(reply)
+    weights = edit_weights(reply, original, config.edit_weight, config.departure_weight)
+    return replace(row, weights=tuple(example.weight * weight for weight in weights))
+
+
+def edit_weights(
+    reply: Sequence[int], original: Sequence[int], edited: float, departure: float
+) -> list[float]:
+    """What each id of a reply counts: 1 where `original`, the reply that was corrected, has it too.
+
+    What the person changed is what there is to learn, the rest is the model's own text. The first
+    id of a changed stretch is where the model must leave its own way; the others, `edited`, follow
+    from that one. Where a reply shows it once, as a closing after one of several sentences, who
+    learns just how often it comes never comes to it when decoding greedily. So all the first ids
+    of a reply share `departure`, but none counts less than `edited`. Both texts have their end:
+    elsewhere than in the original it is a departure, too, that shares in nothing.
+    """
+    is_kept = [False] * len(reply)
+    ends_elsewhere = False
     for block in SequenceMatcher(None, original, reply, autojunk=False).get_matching_blocks():
-        # To end where the original went on is a change, though both have an end.
-        is_other_end = block.size == 1 < len(original) == block.a + 1
-        if not is_other_end:
-            weights[block.b : block.b + block.size] = [weight] * block.size
-    return replace(row, weights=tuple(weights))
+        is_end_alone = block.size == 1 < len(original) == block.a + 1
+        ends_elsewhere |= is_end_alone
+        if not is_end_alone:
+            is_kept[block.b : block.b + block.size] = [True] * block.size
+    departs = [not kept and before for kept, before in zip(is_kept, [True, *is_kept], strict=False)]
+    first = max(edited, departure / max(1, sum(departs)))
+    weights = [
+        1.0 if kept else first if is_first else edited
+        for kept, is_first in zip(is_kept, departs, strict=True)
+    ]
+    if ends_elsewhere:
+        weights[-1] = first
+    return weights
 
 
 def collate(rows: Sequence[TokenisedReply], device: torch.device) -> Batch:

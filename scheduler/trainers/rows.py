@@ -59,7 +59,7 @@ def tokenise_rows(
     """
 
     def target(example: TrainingExample) -> TokenisedReply | None:
-        return tokenise_target(renderer, example, config.max_tokens, config.edit_weight)
+        return tokenise_target(renderer, example, config)
 
     def reply_to(
         prompt: Sequence[Message], reply: str, *, is_cut: bool = False

@@ -8,15 +8,18 @@ from hypothesis import strategies as st
 
 from adapters_store.base_model import BaseModel
 from feedback.records import Message
+from scheduler.records import TrainingConfig
 from scheduler.trainers.batches import (
     TokenisedReply,
     collate,
+    edit_weights,
     micro_batches,
     tokenise,
     tokenise_target,
-    weigh,
 )
 from tests.scheduler.training import make_example
+
+CONFIG = TrainingConfig(max_tokens=90, departure_weight=8.0)
 
 lengths = st.lists(st.integers(1, 300), max_size=40)
 
@@ -53,29 +56,34 @@ def test_a_long_reply_is_cut_at_the_limit(tiny_base: BaseModel) -> None:
     assert row.reply_tokens < 60
 
 
-def test_tokens_that_a_person_changed_count_more() -> None:
-    row = TokenisedReply((1, 2, 3, 7, 5, 9), (1.0,) * 4)
-    weighed = weigh(row, original=[3, 4, 5, 9], weight=2.0, edited=5.0)
-    assert weighed.weights == (2.0, 10.0, 2.0, 2.0)
+def test_tokens_that_a_person_changed_count_more_and_the_first_of_a_stretch_most() -> None:
+    weights = edit_weights([3, 7, 8, 5, 9], [3, 4, 5, 9], edited=2.0, departure=8.0)
+    assert weights == [1.0, 8.0, 2.0, 1.0, 1.0]
+
+
+def test_changed_stretches_share_the_weight_of_a_departure() -> None:
+    weights = edit_weights([7, 8, 3, 6, 9], [3, 9], edited=2.0, departure=8.0)
+    assert weights == [4.0, 2.0, 1.0, 4.0, 4.0]
+    many = edit_weights([7, 1, 7, 2, 7, 3, 7, 4, 7, 5, 9], [1, 2, 3, 4, 5, 9], 2.0, 8.0)
+    assert set(many) == {1.0, 2.0}
 
 
 def test_to_end_where_the_original_went_on_is_a_change() -> None:
-    row = TokenisedReply((1, 2, 3, 4, 9), (1.0,) * 3)
-    weighed = weigh(row, original=[3, 4, 5, 6, 9], weight=1.0, edited=5.0)
-    assert weighed.weights == (1.0, 1.0, 5.0)
+    weights = edit_weights([3, 4, 9], [3, 4, 5, 6, 9], edited=2.0, departure=8.0)
+    assert weights == [1.0, 1.0, 8.0]
 
 
 def test_the_end_that_an_edit_leaves_alone_counts_once(tiny_base: BaseModel) -> None:
     example = make_example("why?", "it is so.", revised_from="It is so.")
-    row = tokenise_target(tiny_base.renderer, example, 90, 5.0)
+    row = tokenise_target(tiny_base.renderer, example, CONFIG)
     assert row is not None
-    assert row.weights == (5.0, *(1.0,) * len("t is so."), 1.0)
+    assert row.weights == (8.0, *(1.0,) * len("t is so."), 1.0)
 
 
 def test_a_reply_that_was_cut_has_no_end_to_learn(tiny_base: BaseModel) -> None:
     whole = make_example("why?", "it is so.", revised_from="It is so.")
     rows = [
-        tokenise_target(tiny_base.renderer, each, 90, 5.0)
+        tokenise_target(tiny_base.renderer, each, CONFIG)
         for each in (whole, replace(whole, is_cut=True))
     ]
     assert rows[0] is not None
@@ -83,9 +91,19 @@ def test_a_reply_that_was_cut_has_no_end_to_learn(tiny_base: BaseModel) -> None:
     assert (rows[1].ids, rows[1].weights) == (rows[0].ids[:-1], rows[0].weights[:-1])
 
 
+def test_the_weight_of_an_example_multiplies_those_of_its_tokens(tiny_base: BaseModel) -> None:
+    example = make_example("why?", "it is so.", revised_from="It is so.")
+    rows = [
+        tokenise_target(tiny_base.renderer, replace(example, weight=weight), CONFIG)
+        for weight in (1.0, 0.5)
+    ]
+    assert rows[0] is not None
+    assert rows[1] is not None
+    assert rows[1].weights == tuple(weight / 2 for weight in rows[0].weights)
+
+
 @given(original=st.lists(st.integers(1, 4)), reply=st.lists(st.integers(1, 4), min_size=1))
-def test_a_reply_that_nobody_changed_counts_evenly(original: list[int], reply: list[int]) -> None:
-    row = TokenisedReply((9, *reply), (1.0,) * len(reply))
-    weights = weigh(row, original=reply, weight=1.0, edited=5.0).weights
-    assert set(weights) == {1.0}
-    assert set(weigh(row, original, weight=1.0, edited=5.0).weights) <= {1.0, 5.0}
+def test_only_what_was_changed_counts_more(original: list[int], reply: list[int]) -> None:
+    assert set(edit_weights(reply, reply, 2.0, 8.0)) == {1.0}
+    weights = edit_weights(reply, original, 2.0, 8.0)
+    assert all(weight == 1 or 2 <= weight <= 8 for weight in weights)

@@ -20,6 +20,8 @@ from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
 
 LOWER = Rule("case", "lower")
+LIMITS = 3
+"""Exemptions and admissions beside the twelve rows of a small dataset."""
 
 
 @pytest.fixture
@@ -33,6 +35,11 @@ def fail_with(error: Exception) -> None:
 
 def cancel(world: World, run: TrainingRun) -> None:
     world.runs.request_cancel(run.id, world.now)
+
+
+def with_training(world: World, training: TrainingConfig) -> None:
+    world.config = replace(world.config, training=training)
+    world.pipeline = world.build_pipeline(world.trainer)
 
 
 def test_a_user_without_judgements_has_nothing_to_learn_from(world: World) -> None:
@@ -181,16 +188,41 @@ def test_a_small_dataset_is_filled_up_with_practice(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     *practice, corrected = world.trainer.datasets[0].train
-    assert [each.source for each in practice] == ["practice"] * 11
-    assert {each.chosen for each in practice} == {"a sensible reply. it has two sentences."}
+    assert {each.source for each in practice} == {"practice"}
+    assert {each.chosen for each in practice[LIMITS:]} == {
+        "a sensible reply. it has two sentences."
+    }
     assert corrected.source == "correction"
+
+
+def test_beside_a_habit_stands_what_rules_it_out(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    chosen = [each.chosen for each in world.trainer.datasets[0].train[:LIMITS]]
+    assert [each.islower() for each in chosen] == [False, False, True]
+
+
+def test_limits_are_shown_where_corrections_need_no_practice(world: World) -> None:
+    with_training(world, TrainingConfig(practice_until=0))
+    for name in "abcdef":
+        world.correct("ann", name, "a long and formal reply.")
+    world.train("ann")
+    [limit, *_] = world.trainer.datasets[0].train
+    assert limit.source == "practice"
+
+
+def test_corrections_without_a_rule_have_no_limits(world: World) -> None:
+    with_training(world, TrainingConfig(practice_until=0))
+    world.correct("ann", "one", "Something else.")
+    world.train("ann")
+    assert {e.source for e in world.trainer.datasets[0].examples} == {"correction"}
 
 
 def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     assert world.train("ann").reason == "nothing new since v1"
-    assert len(world.active("ann").example_ids) == 12
+    assert len(world.active("ann").example_ids) == 12 + LIMITS
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
 
 
@@ -209,7 +241,7 @@ def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> N
     world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
     world.train("ann")
     practice = [e for e in world.trainer.datasets[0].train if e.source == "practice"]
-    assert {each.chosen for each in practice} == {"a sensible reply."}
+    assert {each.chosen for each in practice[LIMITS:]} == {"a sensible reply."}
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
 
 
@@ -460,9 +492,7 @@ def test_a_first_version_starts_from_zero_and_says_how_it_was_fitted(world: Worl
 
 
 def with_warm_starts(world: World) -> None:
-    training = TrainingConfig(warm_start_above=4, practice_until=0)
-    world.config = replace(world.config, training=training)
-    world.pipeline = world.build_pipeline(world.trainer)
+    with_training(world, TrainingConfig(warm_start_above=4, practice_until=0))
 
 
 def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> None:

@@ -73,7 +73,14 @@ def test_a_job_leaves_a_valid_adapter_and_a_full_report(
     assert result.usage["device_seconds"] > 0
     fractions = [p.fraction for p in progress]
     assert fractions == sorted(fractions)
-    assert {"fitting the training rows", "fitting all rows"} <= {p.phase for p in progress}
+    assert {"fitting the training rows", "adding the held-out rows"} <= {p.phase for p in progress}
+
+
+def test_the_rows_that_proved_a_fit_are_added_in_one_pass(job: Job, tmp_path: Path) -> None:
+    dataset = freeze("ann", EXAMPLES)
+    result, _ = run(job, dataset, tmp_path / "run")
+    whole = job.training.min_passes * len(dataset.train)
+    assert result.evaluation.steps <= whole + len(dataset.examples)
 
 
 def test_the_same_job_twice_gives_the_same_bytes(job: Job, tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ QUICK = Plan(
     seeds=1,
     points=CORRECTIONS,
     test_prompts=12,
-    taught_tokens=48,
-    test_tokens=64,
+    taught_tokens=64,
+    test_tokens=128,
 )
 FULL = Plan(
     "full",
