@@ -162,9 +162,9 @@ def test_what_one_version_cached_is_never_read_by_another(
 def test_a_user_with_many_requests_does_not_keep_another_waiting(
     tiny_model_folder: Path, files: AdapterFiles
 ) -> None:
-    config = EngineConfig(max_batch_size=1)
+    engine = Engine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(max_batch_size=1))
 
-    async def order_of_ends(engine: Engine) -> list[str]:
+    async def order_of_ends() -> list[str]:
         ends: list[str] = []
 
         async def ask(user: str) -> None:
@@ -174,13 +174,17 @@ def test_a_user_with_many_requests_does_not_keep_another_waiting(
                 pass
             ends.append(user)
 
-        crowd = [asyncio.create_task(ask("many")) for _ in range(6)]
+        asked = [asyncio.create_task(ask(user)) for user in (*["many"] * 6, "one")]
         await asyncio.sleep(0)
-        await asyncio.gather(*crowd, asyncio.create_task(ask("one")))
+        # Not before all wait: a quick engine would have ended the first ones by then.
+        engine.start()
+        await asyncio.gather(*asked)
         return ends
 
-    with running_engine(tiny_model_folder, files, config) as engine:
-        assert asyncio.run(order_of_ends(engine)).index("one") <= 1
+    try:
+        assert asyncio.run(order_of_ends()).index("one") <= 1
+    finally:
+        engine.stop()
 
 
 def test_a_long_prompt_lets_the_others_go_on(engine: Engine) -> None:
