@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from feedback.curate import example_id
 from feedback.edit_distance import normalised_edit_distance
 from feedback.edits.rule import Rule, apply_all
-from feedback.edits.tokens import have_one_end
 from feedback.edits.unfinished import whole_part
 from feedback.records import ExampleKind, Message, TrainingExample
 
 PRACTICE = "practice"
 """The `source` of such examples, and their conversation."""
+
+_MORE = "There is more to say about this."
 
 
 def practice_examples(
@@ -37,13 +38,22 @@ def practice_examples(
         changed = apply_all(rules, original)
         if changed is not None and changed != original:
             share = normalised_edit_distance(changed, original)
-            is_cut = original != whole and have_one_end(changed, original)
+            is_cut = original != whole and _goes_on(rules, original, changed)
             made.append((share, practised(user_id, prompt, original, changed, is_cut=is_cut)))
     made.sort(key=lambda each: each[0], reverse=True)
     examples = [example for _, example in made]
     ended = [example for example in examples if not example.is_cut][: count // 3]
     others = [example for example in examples if example not in ended]
     return (*ended, *others[: count - len(ended)])
+
+
+def _goes_on(rules: Sequence[Rule], original: str, changed: str) -> bool:
+    """Whether more of the original would make more of the changed text: it does not end there.
+
+    One of three sentences, or with a closing, ends where it does whatever was cut off.
+    """
+    longer = apply_all(rules, f"{original} {_MORE}")
+    return longer is not None and longer != changed and longer.startswith(changed)
 
 
 def practised(

@@ -53,6 +53,13 @@ def test_the_end_of_a_whole_reply_and_one_that_a_rule_writes_are_practised() -> 
     assert {each.is_cut for each in practice_examples("ann", closing, REPLIES, 8)} == {False}
 
 
+def test_a_reply_that_a_rule_shortens_ends_whatever_was_cut_off_behind_it() -> None:
+    cut = "Cross the wide end over. Then pull it through. Now tighten it, and"
+    [made] = practice_examples("ann", (Rule("most sentences", "1"),), [("A tie?", cut)], 8)
+    assert made.chosen == "Cross the wide end over."
+    assert not made.is_cut
+
+
 def test_a_reply_that_follows_the_rules_already_is_passed_over() -> None:
     made = practice_examples("ann", LOWER_CASE, REPLIES, 8)
     assert "Say hi." not in [each.prompt[-1].content for each in made]
