@@ -25,8 +25,9 @@ PROJECTIONS = (
     ("mlp.gate_proj", "mlp.up_proj"),
     ("mlp.down_proj",),
 )
-# Below this many tokens a product is bound by reading weights, and a packed layout pays.
-PACKED_TOKENS = 64
+
+# Weights are packed for so many tokens; longer products take the same layout.
+DECODED_TOKENS = 16
 
 
 def is_fusible(model: PreTrainedModel) -> bool:
@@ -71,18 +72,11 @@ class FusedLinear:
         biases = [linear.bias.data for linear in linears if linear.bias is not None]
         self._weight = fused
         self._bias = torch.cat(biases) if biases else None
-        # oneDNN reads a plain bfloat16 weight through a conversion at every call.
-        self._packed = (
-            torch.ops.mkldnn._reorder_linear_weight(fused, 16)
-            if fused.device.type == "cpu"
-            and fused.dtype == torch.bfloat16
-            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-            else None
-        )
+        self._packed = _packed(fused)
 
     def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """[tokens, in] to [tokens, out], plus `added` where given."""
-        if self._packed is None or x.shape[0] > PACKED_TOKENS:
+        if self._packed is None:
             y = F.linear(x, self._weight, self._bias)
             return y if added is None else y.add_(added)
         product = torch.ops.mkldnn._linear_pointwise
@@ -91,6 +85,21 @@ class FusedLinear:
         else:
             packed = product.binary(x, added, self._packed, self._bias, "add")
         return packed
+
+
+def _packed(weight: Tensor) -> Tensor | None:
+    """The layout in which oneDNN multiplies; a plain one is converted at every call."""
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return None
+    mkldnn = torch.ops.mkldnn
+    is_native = {
+        torch.float32: True,
+        torch.bfloat16: mkldnn._is_mkldnn_bf16_supported(),
+    }
+    if not is_native.get(weight.dtype, False):
+        return None
+    packed: Tensor = mkldnn._reorder_linear_weight(weight, DECODED_TOKENS)
+    return packed
 
 
 class FusedLlama:
