@@ -16,6 +16,8 @@ from adapters_store.records import LoraConfig
 
 NO_ADAPTER = 0
 PEFT_PREFIX = "base_model.model."
+ADAPTER_DTYPE = torch.bfloat16
+"""What trained adapters are rounded to before they are measured, stored and served."""
 
 
 @dataclass(slots=True)

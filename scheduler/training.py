@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from adapters_store.base_model import BaseModel, load_base_model
 from adapters_store.files import WEIGHTS_FILE
-from adapters_store.lora import AdapterPool
+from adapters_store.lora import ADAPTER_DTYPE, AdapterPool
 from adapters_store.peft_config import write_peft_config
 from feedback.curation.fate import LeftOut
 from feedback.curation.ranking import rank, to_score
@@ -55,7 +55,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     _make_deterministic(job)
     base = _load_base(job)
     use_grouped_attention(base.model)
-    # float32 adapters train well on a bfloat16 base; they are rounded to its type when written.
+    # float32 adapters train well on a bfloat16 base; they are rounded when written.
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
     prepare(pool, job)
 
@@ -180,7 +180,7 @@ def _measure_incumbent(
 def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -> None:
     """Write the candidate, then read it back: what is measured is what will be served."""
     folder.mkdir()
-    save_file(pool.read(CANDIDATE, base.dtype), folder / WEIGHTS_FILE)
+    save_file(pool.read(CANDIDATE, ADAPTER_DTYPE), folder / WEIGHTS_FILE)
     write_peft_config(
         folder,
         lora=job.lora,

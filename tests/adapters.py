@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from adapters_store.files import AdapterFiles
-from adapters_store.lora import PEFT_PREFIX
+from adapters_store.lora import ADAPTER_DTYPE, PEFT_PREFIX
 from adapters_store.records import AdapterVersion, LoraConfig
 
 LORA = LoraConfig(rank=4, alpha=8.0)
@@ -22,7 +22,7 @@ def random_adapter(
     tensors = {}
     for path, (out_features, in_features) in shapes.items():
         for name, shape in (("lora_A", (rank, in_features)), ("lora_B", (out_features, rank))):
-            values = scale * torch.randn(shape, generator=generator)
+            values = (scale * torch.randn(shape, generator=generator)).to(ADAPTER_DTYPE).float()
             tensors[f"{PEFT_PREFIX}{path}.{name}.weight"] = values
     return tensors
 

@@ -5,13 +5,15 @@ An adapter is copied into its row once, when the reply begins; no step gathers w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import gcd
+from math import ceil, gcd
 
 import torch
 from torch import Tensor
 
-from adapters_store.lora import PEFT_PREFIX
+from adapters_store.lora import ADAPTER_DTYPE, PEFT_PREFIX
 from adapters_store.records import LoraConfig
+from server.engine.kernels import RANK_STEP, Kernels, LowRank
+from server.engine.token_rows import TokenRows
 
 PackedAdapter = tuple[Tensor, ...]
 """One adapter in the layout of the rows: `A`, then `B`, of every projection."""
@@ -33,9 +35,9 @@ class ProjectionShape:
 class ProjectionRows:
     """The rows' low-rank pairs of one projection (Hu et al. 2021, equation 3), all layers.
 
-    `A` is [layers, rows, in, linears * rank]: the shrinking products share their input, so they are
-    one. `B` is [layers, rows, blocks, rank, block]: outputs are cut into blocks of one width, each
-    fed by the `A` of its linear, so that the expanding products are one, too.
+    `a` is [layers, rows, linears * rank, in]: the shrinking products share their input, so they are
+    one. `b` is [layers, rows, blocks, rank, block]: outputs are cut into blocks of one width, each
+    fed by the `a` of its linear, so that the expanding products are one, too.
     """
 
     def __init__(
@@ -43,43 +45,52 @@ class ProjectionRows:
         shape: ProjectionShape,
         config: LoraConfig,
         rows: int,
-        dtype: torch.dtype,
         device: torch.device,
+        kernels: Kernels,
     ) -> None:
-        layers, linears, rank = len(shape.paths), len(shape.out_features), config.rank
-        self.shape = shape
+        layers, linears = len(shape.paths), len(shape.out_features)
+        self._shape = shape
         self._config = config
+        self._rank = RANK_STEP * ceil(config.rank / RANK_STEP)
         self._block = gcd(*shape.out_features)
-        self._sources = torch.tensor(
+        sources = torch.tensor(
             [i for i, out in enumerate(shape.out_features) for _ in range(out // self._block)],
             device=device,
         )
-        blocks = len(self._sources)
-        self._a = torch.zeros(
-            layers, rows, shape.in_features, linears * rank, dtype=dtype, device=device
-        )
-        self._b = torch.zeros(layers, rows, blocks, rank, self._block, dtype=dtype, device=device)
+        a = (layers, rows, linears * self._rank, shape.in_features)
+        b = (layers, rows, len(sources), self._rank, self._block)
+        self._a = torch.zeros(a, dtype=ADAPTER_DTYPE, device=device)
+        self._b = torch.zeros(b, dtype=ADAPTER_DTYPE, device=device)
+        self._kernels = kernels
+        self._layers = [
+            LowRank(*map(kernels.operand, (a, b, sources)))
+            for a, b in zip(self._a, self._b, strict=True)
+        ]
 
-    def pack(self, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Lay out one adapter, named and shaped as PEFT writes it; alpha / rank goes into `B`.
+    def pack(self, tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Lay out one adapter, named and shaped as PEFT writes it, on the CPU.
 
         Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape.
         """
-        shape, rank = self.shape, self._config.rank
+        shape, rank = self._shape, self._config.rank
         layers = len(shape.paths)
-        a = torch.zeros(layers, *self._a.shape[2:], dtype=dtype)
-        b = torch.zeros(layers, *self._b.shape[2:], dtype=dtype)
+        packed, b = self.blank()
+        a = packed.view(layers, -1, self._rank, shape.in_features)
         block = 0
         for i, out in enumerate(shape.out_features):
             end = block + out // self._block
             if shape.is_adapted[i]:
                 paths = [layer[i] for layer in shape.paths]
-                small = _stacked(tensors, paths, "lora_A", (rank, shape.in_features))
-                a[:, :, i * rank : (i + 1) * rank] = small.mT
-                large = _stacked(tensors, paths, "lora_B", (out, rank)) * self._config.scaling
-                b[:, block:end] = large.view(layers, -1, self._block, rank).mT
+                a[:, i, :rank] = _stacked(tensors, paths, "lora_A", (rank, shape.in_features))
+                large = _stacked(tensors, paths, "lora_B", (out, rank))
+                b[:, block:end, :rank] = large.view(layers, -1, self._block, rank).mT
             block = end
-        return a, b
+        return packed, b
+
+    def blank(self) -> tuple[Tensor, Tensor]:
+        """An adapter that adds nothing, as `pack` lays it out."""
+        a = torch.zeros(len(self._a), *self._a.shape[2:], dtype=ADAPTER_DTYPE)
+        return a, torch.zeros(len(self._b), *self._b.shape[2:], dtype=ADAPTER_DTYPE)
 
     def bind(self, row: int, a: Tensor, b: Tensor) -> None:
         """Copy a packed adapter into a row."""
@@ -91,52 +102,9 @@ class ProjectionRows:
         self._a[:, row].zero_()
         self._b[:, row].zero_()
 
-    def of_rows(self, layer: int, x: Tensor) -> Tensor:
-        """What the adapters add for `x` [rows, in], one token of each first row: [rows, out]."""
-        rows = len(x)
-        low = torch.bmm(x.to(self._a.dtype)[:, None], self._a[layer, :rows])
-        low = self._spread(low.view(rows, -1, self._config.rank)).flatten(0, 1)
-        b = self._b[layer, :rows].flatten(0, 1)
-        return torch.bmm(low[:, None], b).view(rows, -1).to(x.dtype)
-
-    def of_prompts(self, layer: int, x: Tensor, prompts: "PaddedPrompts") -> Tensor:
-        """What the adapters add for the tokens of prompts, `x` [tokens, in]: [tokens, out]."""
-        count, length = len(prompts), prompts.length
-        padded = x[prompts.padded].view(count, length, -1).to(self._a.dtype)
-        low = torch.bmm(padded, self._a[layer, prompts.rows])
-        low = self._spread(low.view(count * length, -1, self._config.rank))
-        low = low.view(count, length, -1, self._config.rank).transpose(1, 2).flatten(0, 1)
-        parts = torch.bmm(low, self._b[layer, prompts.rows].flatten(0, 1)).to(x.dtype)
-        parts = parts.view(count, -1, length, self._block).transpose(1, 2)
-        return parts.reshape(count * length, -1)[prompts.unpadded]
-
-    def _spread(self, low: Tensor) -> Tensor:
-        """[tokens, linears, rank] to [tokens, blocks, rank]: each block's linear."""
-        return low if low.shape[1] == len(self._sources) else low[:, self._sources]
-
-
-class PaddedPrompts:
-    """Prompts of consecutive rows that one step reads, padded for one product over all of them.
-
-    `rows` are their rows and `length` is the longest's; `padded` [prompts * length] are the tokens
-    to take for the padded layout, `unpadded` [tokens] are the places in it to take back.
-    """
-
-    def __init__(self, first_row: int, lengths: Sequence[int], device: torch.device) -> None:
-        self.rows = slice(first_row, first_row + len(lengths))
-        self.length = max(lengths)
-        padded: list[int] = []
-        unpadded: list[int] = []
-        start = 0
-        for place, tokens in enumerate(lengths):
-            unpadded.extend(range(place * self.length, place * self.length + tokens))
-            padded.extend(start + min(i, tokens - 1) for i in range(self.length))
-            start += tokens
-        self.padded = torch.tensor(padded, device=device)
-        self.unpadded = torch.tensor(unpadded, device=device)
-
-    def __len__(self) -> int:
-        return self.rows.stop - self.rows.start
+    def add(self, layer: int, y: Tensor, x: Tensor, rows: TokenRows) -> None:
+        """Add to `y` [tokens, out] what the rows' adapters make of `x` [tokens, in]."""
+        self._kernels.add_low_rank(y, x, rows, self._layers[layer], self._config.scaling)
 
 
 class AdapterRows:
@@ -147,18 +115,11 @@ class AdapterRows:
         shapes: Sequence[ProjectionShape],
         config: LoraConfig,
         rows: int,
-        dtype: torch.dtype,
         device: torch.device,
+        kernels: Kernels,
     ) -> None:
-        """`dtype` is that of the base weights, in which packed adapters are kept."""
-        self._packed_dtype = dtype
-        # float32 is twice the bytes and still half the time: the CPU's bfloat16 kernels are made
-        # for large products.
-        row_dtype = torch.float32 if device.type == "cpu" else dtype
         self.projections = [
-            ProjectionRows(shape, config, rows, row_dtype, device)
-            if any(shape.is_adapted)
-            else None
+            ProjectionRows(shape, config, rows, device, kernels) if any(shape.is_adapted) else None
             for shape in shapes
         ]
         self._is_bound = [False] * rows
@@ -169,7 +130,13 @@ class AdapterRows:
             part
             for projection in self.projections
             if projection
-            for part in projection.pack(tensors, self._packed_dtype)
+            for part in projection.pack(tensors)
+        )
+
+    def blank(self) -> PackedAdapter:
+        """An adapter that adds nothing."""
+        return tuple(
+            part for projection in self.projections if projection for part in projection.blank()
         )
 
     def bind(self, row: int, adapter: PackedAdapter | None) -> None:

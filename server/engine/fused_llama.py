@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from server.engine.adapter_rows import AdapterRows, PaddedPrompts, ProjectionRows, ProjectionShape
+from server.engine.adapter_rows import AdapterRows, ProjectionRows, ProjectionShape
+from server.engine.kernels import Kernels, rotate
 from server.engine.kv_rows import KeyValueRows
 from server.engine.prompt_chunk import Chunk
+from server.engine.token_rows import TokenRows
 
 MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
 STATIC_ROPE = frozenset({"default", "linear", "llama3"})
@@ -106,13 +108,19 @@ class FusedLlama:
     """A Llama-like model with its cache and its rows' adapters."""
 
     def __init__(
-        self, model: PreTrainedModel, adapters: AdapterRows, rows: int, context_length: int
+        self,
+        model: PreTrainedModel,
+        adapters: AdapterRows,
+        kernels: Kernels,
+        rows: int,
+        context_length: int,
     ) -> None:
         config: Any = model.config
         inner: Any = model.model
         self._heads = config.num_attention_heads
         self._kv_heads = config.num_key_value_heads
         self._head_dim = getattr(config, "head_dim", None) or config.hidden_size // self._heads
+        self._group = self._heads // self._kv_heads
         self._epsilon = config.rms_norm_eps
         self._embed = inner.embed_tokens.weight.data
         self._norm = inner.norm.weight.data
@@ -129,6 +137,7 @@ class FusedLlama:
             for i, layer in enumerate(inner.layers)
         ]
         self._adapters = adapters
+        self._kernels = kernels
         self._cos, self._sin = _rope_tables(inner.rotary_emb, context_length, self._embed)
         self.cache = KeyValueRows(
             config.num_hidden_layers,
@@ -149,74 +158,67 @@ class FusedLlama:
         dtype.
         """
         rows = [*range(len(tokens)), *(chunk.row for chunk in chunks)]
-        step = _Step(
-            tokens,
-            lengths,
-            chunks,
-            has_adapters=self._adapters.any_bound(rows),
-            like=self._embed,
-            group=self._heads // self._kv_heads,
-        )
+        has_adapters = self._adapters.any_bound(rows)
+        step = _Step(tokens, lengths, chunks, has_adapters, self._embed, self._group)
         self.cache.reserve(step.longest)
+        self._kernels.begin_step()
         cos, sin = self._cos[step.positions][:, None], self._sin[step.positions][:, None]
         x = F.embedding(step.ids, self._embed)
         qkv, o, gate_up, down = self._adapters.projections
         for index, layer in enumerate(self._layers):
             attention_norm, mlp_norm, qkv_linear, o_linear, gate_up_linear, down_linear = layer
             h = self._rms_norm(x, attention_norm)
-            h = qkv_linear(h, self._adapter_part(qkv, index, h, step))
+            h = self._adapted(qkv_linear(h), qkv, index, h, step)
             h = self._attention(h, cos, sin, self.cache.layer(index), step)
-            x = o_linear(h, _plus(x, self._adapter_part(o, index, h, step)))
+            x = self._adapted(o_linear(h, x), o, index, h, step)
             h = self._rms_norm(x, mlp_norm)
-            h = gate_up_linear(h, self._adapter_part(gate_up, index, h, step))
-            gate, up = h.chunk(2, dim=-1)
+            gate, up = self._adapted(gate_up_linear(h), gate_up, index, h, step).chunk(2, dim=-1)
             h = F.silu(gate) * up
-            x = down_linear(h, _plus(x, self._adapter_part(down, index, h, step)))
+            x = self._adapted(down_linear(h, x), down, index, h, step)
         return self._head(self._rms_norm(x[step.predicting], self._norm))
 
     def _rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
-        return F.rms_norm(x, weight.shape, weight, self._epsilon)
+        return self._kernels.rms_norm(x, weight, self._epsilon)
 
-    def _adapter_part(
-        self, rows: ProjectionRows | None, layer: int, x: Tensor, step: "_Step"
-    ) -> Tensor | None:
-        """What the rows' adapters add to a projection of `x`, [tokens, out]; None for nothing."""
-        if rows is None or not step.has_adapters:
-            return None
-        count = step.decoding
-        parts = [rows.of_rows(layer, x[:count])] if count else []
-        if step.prompts:
-            parts.append(rows.of_prompts(layer, x[count:], step.prompts))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+    def _adapted(
+        self, y: Tensor, rows: ProjectionRows | None, layer: int, x: Tensor, step: "_Step"
+    ) -> Tensor:
+        """`y` [tokens, out], with what the rows' adapters make of `x` [tokens, in] added to it."""
+        if rows is not None and step.has_adapters:
+            rows.add(layer, y, x, step.rows)
+        return y
 
     def _attention(
         self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: Tensor, step: "_Step"
     ) -> Tensor:
         """Rotate, store keys and values, attend: [tokens, q + k + v] to [tokens, heads * dim]."""
-        heads, kv_heads, dim = self._heads, self._kv_heads, self._head_dim
-        qkv = qkv.view(len(qkv), heads + 2 * kv_heads, dim)
-        rotated = _rotate(qkv[:, : heads + kv_heads], cos, sin)
-        queries = rotated[:, :heads]
-        states = torch.stack((rotated[:, heads:], qkv[:, heads + kv_heads :]), dim=1)
+        keys, values = cache
+        qkv = qkv.view(len(qkv), -1, self._head_dim)
         outputs = []
         if count := step.decoding:
-            cache[:, step.rows, :, step.lengths] = states[:count]
-            keys, values = cache[:, :count, :, : step.end]
-            # The query heads of one key head are like tokens that see the same past.
-            grouped = queries[:count].view(count, kv_heads, -1, dim)
-            mixed = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=step.visible)
-            outputs.append(mixed.reshape(count, heads * dim))
+            keys, values = keys[:, :, : step.end], values[:, :, : step.end]
+            decoding = qkv[:count], cos[:count], sin[:count], keys, values, step.lengths
+            outputs.append(self._kernels.attend(*decoding))
         for (chunk, segment), mask in zip(step.segments, step.causal, strict=True):
-            cache[:, chunk.row, :, chunk.start : chunk.end] = states[segment].permute(1, 2, 0, 3)
-            keys, values = cache[:, chunk.row, None, :, : chunk.end]
-            size = len(chunk.tokens)
-            grouped = queries[segment].view(size, kv_heads, -1, dim).permute(1, 2, 0, 3)
-            mixed = F.scaled_dot_product_attention(
-                grouped.reshape(1, kv_heads, -1, dim), keys, values, attn_mask=mask
+            outputs.append(
+                self._attend_chunk(qkv[segment], cos[segment], sin[segment], cache, chunk, mask)
             )
-            mixed = mixed.view(kv_heads, -1, size, dim).permute(2, 0, 1, 3)
-            outputs.append(mixed.reshape(size, heads * dim))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _attend_chunk(
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: Tensor, chunk: Chunk, mask: Tensor
+    ) -> Tensor:
+        heads, kv_heads, dim = self._heads, self._kv_heads, self._head_dim
+        rotated = rotate(qkv[:, : heads + kv_heads], cos, sin)
+        states = torch.stack((rotated[:, heads:], qkv[:, heads + kv_heads :]))
+        cache[:, chunk.row, :, chunk.start : chunk.end] = states.transpose(1, 2)
+        keys, values = cache[:, chunk.row, None, :, : chunk.end]
+        # The query heads of one key head are like more tokens that see the same past.
+        grouped = rotated[:, :heads].view(-1, kv_heads, self._group, dim).permute(1, 2, 0, 3)
+        mixed = F.scaled_dot_product_attention(
+            grouped.reshape(1, kv_heads, -1, dim), keys, values, attn_mask=mask
+        )
+        return mixed.view(kv_heads, self._group, -1, dim).permute(2, 0, 1, 3).flatten(1)
 
 
 class _Step:
@@ -227,7 +229,6 @@ class _Step:
         tokens: Sequence[int],
         lengths: Sequence[int],
         chunks: Sequence[Chunk],
-        *,
         has_adapters: bool,
         like: Tensor,
         group: int,
@@ -235,11 +236,7 @@ class _Step:
         device = like.device
         self.decoding = len(tokens)
         self.has_adapters = has_adapters
-        self.prompts = (
-            PaddedPrompts(chunks[0].row, [len(chunk.tokens) for chunk in chunks], device)
-            if chunks and has_adapters
-            else None
-        )
+        self.rows = TokenRows(len(tokens), chunks, device)
         ids, positions = list(tokens), list(lengths)
         self.segments: list[tuple[Chunk, slice]] = []
         predicting = list(range(len(tokens)))
@@ -253,13 +250,8 @@ class _Step:
         self.positions = torch.tensor(positions, device=device)
         self.predicting = torch.tensor(predicting, dtype=torch.long, device=device)
         self.longest = max(positions) + 1
-        if tokens:
-            self.end = max(lengths) + 1
-            self.rows = torch.arange(self.decoding, device=device)
-            self.lengths = self.positions[: self.decoding]
-            past = torch.arange(self.end, device=device)
-            hidden = past > self.lengths[:, None]
-            self.visible = _additive(hidden, like)[:, None, None]
+        self.end = max(lengths, default=0) + 1
+        self.lengths = self.positions[: self.decoding]
         self.causal = [_additive(_future(c, device), like).repeat(group, 1) for c in chunks]
 
 
@@ -272,15 +264,6 @@ def _future(chunk: Chunk, device: torch.device) -> Tensor:
 def _additive(hidden: Tensor, like: Tensor) -> Tensor:
     mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
     return mask.masked_fill_(hidden, float("-inf"))
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding (Su et al. 2021); `sin` carries the sign of the first half."""
-    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
-
-
-def _plus(x: Tensor, part: Tensor | None) -> Tensor:
-    return x if part is None else x + part
 
 
 def _rope_tables(rotary: Any, length: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from adapters_store.lora import linear_shapes
 from adapters_store.records import LoraConfig
 from server.engine.adapter_rows import AdapterRows
 from server.engine.fused_llama import FusedLlama, projection_shapes
+from server.engine.kernels import kernels_for
 from server.engine.prompt_chunk import Chunk
 from server.engine.runner import PackedAdapter, SavedPrefix
 
@@ -19,8 +20,10 @@ class FusedRunner:
 
     def __init__(self, base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> None:
         shapes = projection_shapes(base.model, list(linear_shapes(base.model, lora.targets)))
-        self._adapters = AdapterRows(shapes, lora, rows, base.dtype, base.device)
-        self._model = FusedLlama(base.model, self._adapters, rows, context_length)
+        kernels = kernels_for(base.device)
+        self._adapters = AdapterRows(shapes, lora, rows, base.device, kernels)
+        self._model = FusedLlama(base.model, self._adapters, kernels, rows, context_length)
+        self._warm_up()
 
     def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
         """See `Runner.pack`."""
@@ -54,3 +57,10 @@ class FusedRunner:
     def release(self) -> None:
         """See `Runner.release`."""
         self._model.cache.release()
+
+    def _warm_up(self) -> None:
+        """Compile what is compiled at first use: later somebody would wait for it."""
+        self.bind(0, self._adapters.blank())
+        self.run([0], [0], [])
+        self.bind(0, None)
+        self.release()
