@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from adapters_store.base_model import load_base_model
+from adapters_store.lora import AdapterPool, linear_shapes
+from adapters_store.records import LoraConfig
+from server.engine.fused_runner import FusedRunner
+from server.engine.prompt_chunk import Chunk
 from server.settings import default_model_cache
+from tests.adapters import random_adapter
 from tests.loop import Loop
 from tests.server.live import running
 from tests.tiny_model import build_tiny_model
@@ -50,6 +56,33 @@ def test_a_user_is_trained_promoted_and_served_on_the_gpu(loop: Loop) -> None:
     assert loop.ask(learner, "hello")["loralei"]["adapter"] == "v1"
     assert loop.text(learner, "hello") != before
     assert loop.text(other, "hello") == before
+
+
+def test_steps_replayed_as_graphs_are_the_reference_logits(tiny_model_folder: Path) -> None:
+    lora = LoraConfig(rank=4, alpha=8.0)
+    device, rows = torch.device("cuda"), 3
+    reference, fused = (
+        load_base_model(
+            tiny_model_folder, name="tiny", revision="r0", device=device, dtype=torch.float32
+        )
+        for _ in range(2)
+    )
+    pool = AdapterPool(reference.model, lora, num_slots=rows + 1)
+    runner = FusedRunner(fused.model, lora, rows, fused.context_length)
+    shapes = linear_shapes(reference.model, lora.targets)
+    ids = [[5 + row, 6, 7, 8 + row] for row in range(rows)]
+    for row in range(rows):
+        adapter = random_adapter(shapes, row, rank=lora.rank)
+        pool.load(row + 1, adapter)
+        runner.bind(row, runner.pack(adapter))
+        runner.run([], [], [Chunk(row, 0, ids[row], is_last=True)])
+    for step in range(3):
+        logits = runner.run([20 + step] * rows, [len(ids[0]) + step] * rows, [])
+        for row in range(rows):
+            whole = [*ids[row], *range(20, 21 + step)]
+            with torch.no_grad(), pool.use(row + 1):
+                expected = reference.model(torch.tensor([whole], device=device)).logits[0, -1]
+            torch.testing.assert_close(logits[row], expected, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.real_model

@@ -336,7 +336,7 @@ class Engine:
 
 def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> Runner:
     if is_fusible(base.model):
-        return FusedRunner(base, lora, rows, context_length)
+        return FusedRunner(base.model, lora, rows, context_length)
     return GeneralRunner(base, lora, rows)
 
 

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from server.engine.adapter_rows import AdapterRows, ProjectionRows, ProjectionShape
+from server.engine.decode_graphs import DecodeGraphs
 from server.engine.kernels import Kernels, rotate
 from server.engine.kv_rows import KeyValueRows
 from server.engine.prompt_chunk import Chunk
+from server.engine.step import ChunkPass, Step, step_of
 from server.engine.token_rows import TokenRows
 
 MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
@@ -120,7 +122,6 @@ class FusedLlama:
         self._heads = config.num_attention_heads
         self._kv_heads = config.num_key_value_heads
         self._head_dim = getattr(config, "head_dim", None) or config.hidden_size // self._heads
-        self._group = self._heads // self._kv_heads
         self._epsilon = config.rms_norm_eps
         self._embed = inner.embed_tokens.weight.data
         self._norm = inner.norm.weight.data
@@ -147,6 +148,11 @@ class FusedLlama:
             self._embed.dtype,
             self._embed.device,
         )
+        self._graphs = (
+            DecodeGraphs(self.decode, rows, self._embed.device)
+            if self._embed.device.type == "cuda"
+            else None
+        )
 
     def forward(
         self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]
@@ -159,9 +165,27 @@ class FusedLlama:
         """
         rows = [*range(len(tokens)), *(chunk.row for chunk in chunks)]
         has_adapters = self._adapters.any_bound(rows)
-        step = _Step(tokens, lengths, chunks, has_adapters, self._embed, self._group)
-        self.cache.reserve(step.longest)
+        self.cache.reserve(max([*lengths, *(chunk.end for chunk in chunks)]) + 1)
         self._kernels.begin_step()
+        if self._graphs and not chunks:
+            return self._graphs.run(tokens, lengths, has_adapters, self.cache.buffer)
+        step = step_of(
+            tokens,
+            lengths,
+            chunks,
+            has_adapters=has_adapters,
+            group=self._heads // self._kv_heads,
+            like=self._embed,
+        )
+        return self._pass(step)
+
+    def decode(self, ids: Tensor, positions: Tensor, places: Tensor, has_adapters: bool) -> Tensor:
+        """See `DecodeStep`: a step that looks at no length, so that a graph can replay it."""
+        rows = TokenRows(len(ids), (), ids.device)
+        end = self.cache.buffer.shape[-2]
+        return self._pass(Step(ids, positions, places, end, rows, has_adapters))
+
+    def _pass(self, step: Step) -> Tensor:
         cos, sin = self._cos[step.positions][:, None], self._sin[step.positions][:, None]
         x = F.embedding(step.ids, self._embed)
         qkv, o, gate_up, down = self._adapters.projections
@@ -175,13 +199,14 @@ class FusedLlama:
             gate, up = self._adapted(gate_up_linear(h), gate_up, index, h, step).chunk(2, dim=-1)
             h = F.silu(gate) * up
             x = self._adapted(down_linear(h, x), down, index, h, step)
-        return self._head(self._rms_norm(x[step.predicting], self._norm))
+        last = x if step.predicting is None else x[step.predicting]
+        return self._head(self._rms_norm(last, self._norm))
 
     def _rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
         return self._kernels.rms_norm(x, weight, self._epsilon)
 
     def _adapted(
-        self, y: Tensor, rows: ProjectionRows | None, layer: int, x: Tensor, step: "_Step"
+        self, y: Tensor, rows: ProjectionRows | None, layer: int, x: Tensor, step: Step
     ) -> Tensor:
         """`y` [tokens, out], with what the rows' adapters make of `x` [tokens, in] added to it."""
         if rows is not None and step.has_adapters:
@@ -189,81 +214,36 @@ class FusedLlama:
         return y
 
     def _attention(
-        self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: Tensor, step: "_Step"
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: Tensor, step: Step
     ) -> Tensor:
         """Rotate, store keys and values, attend: [tokens, q + k + v] to [tokens, heads * dim]."""
         keys, values = cache
         qkv = qkv.view(len(qkv), -1, self._head_dim)
         outputs = []
-        if count := step.decoding:
+        if count := len(step.places):
             keys, values = keys[:, :, : step.end], values[:, :, : step.end]
-            decoding = qkv[:count], cos[:count], sin[:count], keys, values, step.lengths
+            decoding = qkv[:count], cos[:count], sin[:count], keys, values, step.places
             outputs.append(self._kernels.attend(*decoding))
-        for (chunk, segment), mask in zip(step.segments, step.causal, strict=True):
-            outputs.append(
-                self._attend_chunk(qkv[segment], cos[segment], sin[segment], cache, chunk, mask)
-            )
+        for each in step.chunks:
+            part = qkv[each.tokens], cos[each.tokens], sin[each.tokens]
+            outputs.append(self._attend_chunk(*part, cache, each))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _attend_chunk(
-        self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: Tensor, chunk: Chunk, mask: Tensor
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: Tensor, each: ChunkPass
     ) -> Tensor:
         heads, kv_heads, dim = self._heads, self._kv_heads, self._head_dim
+        chunk = each.chunk
         rotated = rotate(qkv[:, : heads + kv_heads], cos, sin)
         states = torch.stack((rotated[:, heads:], qkv[:, heads + kv_heads :]))
         cache[:, chunk.row, :, chunk.start : chunk.end] = states.transpose(1, 2)
         keys, values = cache[:, chunk.row, None, :, : chunk.end]
         # The query heads of one key head are like more tokens that see the same past.
-        grouped = rotated[:, :heads].view(-1, kv_heads, self._group, dim).permute(1, 2, 0, 3)
+        grouped = rotated[:, :heads].view(len(qkv), kv_heads, -1, dim).permute(1, 2, 0, 3)
         mixed = F.scaled_dot_product_attention(
-            grouped.reshape(1, kv_heads, -1, dim), keys, values, attn_mask=mask
+            grouped.reshape(1, kv_heads, -1, dim), keys, values, attn_mask=each.mask
         )
-        return mixed.view(kv_heads, self._group, -1, dim).permute(2, 0, 1, 3).flatten(1)
-
-
-class _Step:
-    """What all layers of one forward pass share: ids, positions, masks."""
-
-    def __init__(
-        self,
-        tokens: Sequence[int],
-        lengths: Sequence[int],
-        chunks: Sequence[Chunk],
-        has_adapters: bool,
-        like: Tensor,
-        group: int,
-    ) -> None:
-        device = like.device
-        self.decoding = len(tokens)
-        self.has_adapters = has_adapters
-        self.rows = TokenRows(len(tokens), chunks, device)
-        ids, positions = list(tokens), list(lengths)
-        self.segments: list[tuple[Chunk, slice]] = []
-        predicting = list(range(len(tokens)))
-        for chunk in chunks:
-            self.segments.append((chunk, slice(len(ids), len(ids) + len(chunk.tokens))))
-            ids.extend(chunk.tokens)
-            positions.extend(range(chunk.start, chunk.end))
-            if chunk.is_last:
-                predicting.append(len(ids) - 1)
-        self.ids = torch.tensor(ids, device=device)
-        self.positions = torch.tensor(positions, device=device)
-        self.predicting = torch.tensor(predicting, dtype=torch.long, device=device)
-        self.longest = max(positions) + 1
-        self.end = max(lengths, default=0) + 1
-        self.lengths = self.positions[: self.decoding]
-        self.causal = [_additive(_future(c, device), like).repeat(group, 1) for c in chunks]
-
-
-def _future(chunk: Chunk, device: torch.device) -> Tensor:
-    """True where a token must not look, [tokens, positions up to the chunk's end]."""
-    own = torch.arange(chunk.start, chunk.end, device=device)
-    return torch.arange(chunk.end, device=device) > own[:, None]
-
-
-def _additive(hidden: Tensor, like: Tensor) -> Tensor:
-    mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
-    return mask.masked_fill_(hidden, float("-inf"))
+        return mixed.view(kv_heads, -1, len(qkv), dim).permute(2, 0, 1, 3).flatten(1)
 
 
 def _rope_tables(rotary: Any, length: int, like: Tensor) -> tuple[Tensor, Tensor]:

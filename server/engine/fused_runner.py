@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
-from adapters_store.base_model import BaseModel
 from adapters_store.lora import linear_shapes
 from adapters_store.records import LoraConfig
 from server.engine.adapter_rows import AdapterRows
@@ -18,11 +18,13 @@ from server.engine.runner import PackedAdapter, SavedPrefix
 class FusedRunner:
     """One forward pass for everything in a step."""
 
-    def __init__(self, base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> None:
-        shapes = projection_shapes(base.model, list(linear_shapes(base.model, lora.targets)))
-        kernels = kernels_for(base.device)
-        self._adapters = AdapterRows(shapes, lora, rows, base.device, kernels)
-        self._model = FusedLlama(base.model, self._adapters, kernels, rows, context_length)
+    def __init__(
+        self, model: PreTrainedModel, lora: LoraConfig, rows: int, context_length: int
+    ) -> None:
+        shapes = projection_shapes(model, list(linear_shapes(model, lora.targets)))
+        kernels = kernels_for(model.device)
+        self._adapters = AdapterRows(shapes, lora, rows, model.device, kernels)
+        self._model = FusedLlama(model, self._adapters, kernels, rows, context_length)
         self._warm_up()
 
     def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:

@@ -7,6 +7,7 @@ compared, because machines are noisy. Keep the machine quiet meanwhile.
 """
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -70,11 +71,14 @@ def measure(model: ResolvedModel, lora: LoraConfig, folder: Path) -> list[Figure
     """Every figure, one after the other."""
     files = AdapterFiles(folder)
     base = load(model)
+    dtype = str(base.dtype).removeprefix("torch.")
     shapes = linear_shapes(base.model, lora.targets)
     adapters = [publish(files, shapes, lora, seed) for seed in range(LOADS)]
     paths = [folder / version.folder for version in adapters[:REQUESTS]]
     engine = Engine(base, lora, files, EngineConfig(max_batch_size=REQUESTS))
     engine.start()
+    gc.collect()
+    gc.freeze()  # as the server does
     try:
         figures = [
             *measure_throughput(engine, adapters),
@@ -88,15 +92,21 @@ def measure(model: ResolvedModel, lora: LoraConfig, folder: Path) -> list[Figure
         engine.stop()
     peft = peft_tokens_per_second(load(model), lora, paths, QUESTION, NEW_TOKENS)
     return [
+        Figure("number format of the base", dtype),
         *figures,
         Figure("tokens/s of PEFT's mixed batch (`adapter_names`), 16 adapters", f"{peft:.0f}"),
         Figure("ours ÷ PEFT's, 16 adapters", f"{ours / peft:.1f}", "at least 5"),
-        *compare_with_vllm(model, lora, paths, bare, ours),
+        *compare_with_vllm(model, lora, dtype, paths, bare, ours),
     ]
 
 
 def compare_with_vllm(
-    model: ResolvedModel, lora: LoraConfig, adapters: Sequence[Path], bare: float, ours: float
+    model: ResolvedModel,
+    lora: LoraConfig,
+    dtype: str,
+    adapters: Sequence[Path],
+    bare: float,
+    ours: float,
 ) -> list[Figure]:
     """Both engines with and without adapters; vLLM runs in an environment of its own."""
     python = os.environ.get("VLLM_PYTHON")
@@ -106,6 +116,7 @@ def compare_with_vllm(
         "model": str(model.path),
         "adapters": [str(path) for path in adapters],
         "rank": lora.rank,
+        "dtype": dtype,
         "new_tokens": NEW_TOKENS,
         "question": QUESTION,
     }

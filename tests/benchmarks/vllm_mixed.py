@@ -24,7 +24,7 @@ def main() -> None:
     count = len(job["adapters"])
     engine = LLM(
         model=job["model"],
-        dtype="bfloat16",
+        dtype=job["dtype"],
         enforce_eager=True,
         enable_lora=True,
         max_loras=count,

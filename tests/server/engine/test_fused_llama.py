@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from torch import Tensor
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool, linear_shapes
 from adapters_store.records import LoraConfig
+from server.engine.decode_graphs import DecodeGraphs
 from server.engine.fused_llama import is_fusible
 from server.engine.fused_runner import FusedRunner
+from server.engine.kv_rows import BLOCK as KV_BLOCK
 from server.engine.prompt_chunk import Chunk
 from tests.adapters import random_adapter
 from tests.conftest import load_tiny
@@ -33,7 +36,7 @@ class Both:
         fused = load_tiny(model)
         shapes = linear_shapes(fused.model, lora.targets)
         self.pool = AdapterPool(self.reference.model, lora, num_slots=ROWS)
-        self.runner = FusedRunner(fused, lora, ROWS, fused.context_length)
+        self.runner = FusedRunner(fused.model, lora, ROWS, fused.context_length)
         self.adapters = [random_adapter(shapes, seed, rank=lora.rank) for seed in range(2)]
         for slot, adapter in enumerate(self.adapters, start=1):
             self.pool.load(slot, adapter)
@@ -117,7 +120,7 @@ def test_a_missing_or_misshapen_tensor_is_refused(both: Both) -> None:
 
 def test_the_modules_keep_working_beside_it(tiny_base: BaseModel, tiny_model_folder: Path) -> None:
     fused = load_tiny(tiny_model_folder)
-    FusedRunner(fused, LORAS[0], 1, fused.context_length)
+    FusedRunner(fused.model, LORAS[0], 1, fused.context_length)
     ids = torch.tensor([PROMPTS[0]])
     torch.testing.assert_close(fused.model(ids).logits, tiny_base.model(ids).logits)
 
@@ -127,3 +130,53 @@ def test_a_sliding_window_is_left_to_transformers(tiny_model_folder: Path) -> No
     assert is_fusible(model)
     model.config.sliding_window = 64
     assert not is_fusible(model)
+
+
+def with_graphs(both: Both) -> FusedRunner:
+    """The fused pass with decode steps that are "captured" as what they are: calls."""
+    model: Any = both.runner._model
+    device = model.cache.buffer.device
+    model._graphs = DecodeGraphs(model.decode, ROWS, device, capture=lambda work: work)
+    return both.runner
+
+
+def test_steps_padded_for_graphs_give_the_reference_logits(both: Both) -> None:
+    runner = with_graphs(both)
+    both.bind((1, 0, 2))
+    prompts = [Chunk(row, 0, ids, is_last=True) for row, ids in enumerate(PROMPTS)]
+    runner.run([], [], prompts)
+    lengths = [len(ids) for ids in PROMPTS]
+    logits = runner.run([9, 8, 7], lengths, [])
+    for row, (ids, slot) in enumerate(zip(PROMPTS, (1, 0, 2), strict=True)):
+        torch.testing.assert_close(
+            logits[row], both.expected([*ids, 9 - row], slot), atol=1e-4, rtol=1e-4
+        )
+
+
+def test_padding_leaves_a_prompt_that_is_still_read_alone(both: Both) -> None:
+    runner = with_graphs(both)
+    both.bind((1, 2, 0, 1))
+    first, second, third = PROMPTS
+    begun = [
+        Chunk(row, 0, ids, is_last=row < 3)
+        for row, ids in enumerate((first, second, third, second[:8]))
+    ]
+    runner.run([], [], begun)
+    # Three rows are padded to four, and the fourth is half read.
+    runner.run([9, 9, 9], [len(first), len(second), len(third)], [])
+    logits = runner.run([], [], [Chunk(3, 8, second[8:], is_last=True)])
+    torch.testing.assert_close(logits[0], both.expected(second, 1), atol=1e-4, rtol=1e-4)
+
+
+def test_graphs_are_captured_once_for_each_size_and_anew_where_the_cache_moved(both: Both) -> None:
+    runner = with_graphs(both)
+    model: Any = runner._model
+    both.bind((0, 0, 0))
+    runner.run([], [], [Chunk(row, 0, ids, is_last=True) for row, ids in enumerate(PROMPTS)])
+    lengths = [len(ids) for ids in PROMPTS]
+    for step in range(3):
+        runner.run([9, 8, 7], [length + step for length in lengths], [])
+    runner.run([9], [lengths[0] + 3], [])
+    assert set(model._graphs._replays) == {(4, False), (1, False)}
+    runner.run([9], [KV_BLOCK], [])
+    assert set(model._graphs._replays) == {(1, False)}

@@ -1,0 +1,90 @@
+"""Decode steps as CUDA graphs: one launch in place of hundreds.
+
+At the sizes that users' replies have, a GPU takes longer to be told what to do than to do it. A
+graph replays a step on the same addresses, so inputs are copied into buffers that stay, and the
+number of rows is padded to one of a few sizes.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+DecodeStep = Callable[[Tensor, Tensor, Tensor, bool], Tensor]
+"""Token ids, positions and places to store keys and values at, all [rows] int64, and whether any
+row has an adapter, to logits [rows, vocabulary]. Launches work without looking at its results."""
+
+Replay = Callable[[], Tensor]
+Capture = Callable[[Callable[[], Tensor]], Replay]
+
+
+class DecodeGraphs:
+    """The graphs of one `DecodeStep`, captured at the first step of each size."""
+
+    def __init__(
+        self, step: DecodeStep, rows: int, device: torch.device, capture: Capture | None = None
+    ) -> None:
+        self._step = step
+        self._capture = capture or CudaCapture()
+        self._ids, self._positions, self._places = (
+            torch.zeros(rows, dtype=torch.long, device=device) for _ in range(3)
+        )
+        self._replays: dict[tuple[int, bool], Replay] = {}
+        self._cache_address = 0
+
+    def run(
+        self, tokens: Sequence[int], lengths: Sequence[int], has_adapters: bool, cache: Tensor
+    ) -> Tensor:
+        """One decode step of the first rows: logits [rows, vocabulary], overwritten by the next.
+
+        `cache` is the buffer of keys and values, whose last position no row uses: what rows that
+        only fill up the size write goes there.
+        """
+        if cache.data_ptr() != self._cache_address:
+            # It was moved to make room, and graphs write to where it was.
+            self._replays.clear()
+            self._cache_address = cache.data_ptr()
+        count, size = len(tokens), padded_size(len(tokens), len(self._ids))
+        filling = size - count
+        spare = cache.shape[-2] - 1
+        for buffer, values in (
+            (self._ids, [*tokens, *[0] * filling]),
+            (self._positions, [*lengths, *[0] * filling]),
+            (self._places, [*lengths, *[spare] * filling]),
+        ):
+            buffer[:size].copy_(torch.tensor(values), non_blocking=True)
+        key = (size, has_adapters)
+        if key not in self._replays:
+            inputs = self._ids[:size], self._positions[:size], self._places[:size]
+            self._replays[key] = self._capture(lambda: self._step(*inputs, has_adapters))
+        return self._replays[key]()[:count]
+
+
+class CudaCapture:
+    """Captures work on the current CUDA device; all graphs share one pool of memory."""
+
+    def __init__(self) -> None:
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, work: Callable[[], Tensor]) -> Replay:
+        """Do the work once, which libraries need to get ready, then capture it."""
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            work()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may copy to the device meanwhile; that is no part of the step.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            output = work()
+
+        def replay() -> Tensor:
+            graph.replay()
+            return output
+
+        return replay
+
+
+def padded_size(rows: int, most: int) -> int:
+    """The smallest power of two that holds the rows, or `most`."""
+    return min(most, 1 << (rows - 1).bit_length())

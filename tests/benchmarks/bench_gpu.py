@@ -1,0 +1,95 @@
+"""Decode steps on a GPU: a 1B-class Llama of random weights, 1 to 64 rows, 1 to 64 adapters.
+
+    python -m tests.benchmarks.bench_gpu [--no-write]
+
+Needs a CUDA device. Steps are those of the engine: bfloat16, replayed as CUDA graphs. Speed does
+not depend on what weights say, so nothing is downloaded.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from statistics import median
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from adapters_store.lora import linear_shapes
+from adapters_store.records import LoraConfig
+from server.engine.fused_runner import FusedRunner
+from server.engine.prompt_chunk import Chunk
+from server.engine.runner import PackedAdapter
+from tests.adapters import random_adapter
+from tests.benchmarks.report import machine, markdown_table, write_section
+
+ROWS = (1, 4, 16, 64)
+PROMPT_TOKENS = 128
+STEPS = 64
+LORA = LoraConfig(rank=16, alpha=32.0)
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    if not torch.cuda.is_available():
+        print("Not measured: this machine has no CUDA device.")
+        return
+    device = torch.device("cuda")
+    model = llama_of_1b(device)
+    runner = FusedRunner(model, LORA, max(ROWS), 2048)
+    shapes = linear_shapes(model, LORA.targets)
+    packed = [
+        runner.pack(random_adapter(shapes, seed, 0.02, LORA.rank)) for seed in range(max(ROWS))
+    ]
+    lines = []
+    for rows in ROWS:
+        base = tokens_per_second(runner, [None] * rows)
+        for adapters in (count for count in ROWS if count <= rows):
+            mixed = tokens_per_second(runner, [packed[row % adapters] for row in range(rows)])
+            lines.append(
+                (f"{rows}", f"{adapters}", f"{base:.0f}", f"{mixed:.0f}", f"{mixed / base:.2f}")
+            )
+    head = ("rows", "adapters", "tokens/s without", "tokens/s with", "with ÷ without")
+    text = f"Measured on {machine()}.\n\n" + markdown_table(head, lines)
+    print(text)
+    if "--no-write" not in sys.argv:
+        write_section("gpu", text)
+
+
+def llama_of_1b(device: torch.device) -> LlamaForCausalLM:
+    """A model of the shape of Llama 3.2 1B, in bfloat16, with random weights."""
+    config = LlamaConfig(
+        vocab_size=128_256,
+        hidden_size=2048,
+        intermediate_size=8192,
+        num_hidden_layers=16,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        max_position_embeddings=8192,
+        tie_word_embeddings=True,
+    )
+    with device:
+        model = LlamaForCausalLM(config)
+    model.bfloat16()
+    return model
+
+
+def tokens_per_second(runner: FusedRunner, adapters: Sequence[PackedAdapter | None]) -> float:
+    """Of all rows together, each with its adapter, behind prompts of `PROMPT_TOKENS`."""
+    rows = range(len(adapters))
+    for row in rows:
+        runner.bind(row, adapters[row])
+    prompt = tuple(range(10, 10 + PROMPT_TOKENS))
+    for row in rows:
+        runner.run([], [], [Chunk(row, 0, prompt, is_last=True)])
+    tokens = [5] * len(adapters)
+    seconds = []
+    for step in range(STEPS):
+        began = time.perf_counter()
+        logits = runner.run(tokens, [PROMPT_TOKENS + step] * len(adapters), [])
+        tokens = logits.argmax(dim=-1).tolist()  # waits for the device
+        seconds.append(time.perf_counter() - began)
+    return len(adapters) / median(seconds)
+
+
+if __name__ == "__main__":
+    main()
