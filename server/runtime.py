@@ -83,6 +83,7 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
         prefill_chunk=settings.prefill_chunk,
         adapter_cache_bytes=settings.adapter_cache_mb << 20,
         prefix_cache_bytes=settings.prefix_cache_mb << 20,
+        dry_multiplier=settings.dry_multiplier,
     )
     engine = Engine(base, settings.lora, stores.files, config)
     pipeline_config = PipelineConfig(

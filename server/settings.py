@@ -125,6 +125,13 @@ class Settings(BaseSettings):
     max_new_tokens: int = Field(
         default=512, ge=1, description="Length of a reply where the request does not say."
     )
+    dry_multiplier: float = Field(
+        default=0.8,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="How much a reply that repeats itself is steered away from it; 0 not at all.",
+    )
     memory_tokens: int = Field(
         default=512,
         ge=0,

@@ -53,7 +53,8 @@ class EngineConfig:
     """Sizes of the engine. `context_length` 0 means the model's own; lengths are in tokens.
 
     A step reads at most `prefill_chunk` tokens of prompts while replies are being written. What a
-    prompt has in common with an earlier one is reused in blocks of `prefix_block`.
+    prompt has in common with an earlier one is reused in blocks of `prefix_block`. What replies
+    repeat is penalised with `dry_multiplier` (`repetition.py`).
     """
 
     max_batch_size: int = 16
@@ -64,6 +65,7 @@ class EngineConfig:
     adapter_cache_bytes: int = 512 << 20
     prefix_cache_bytes: int = 512 << 20
     prefix_block: int = 128
+    dry_multiplier: float = 0.0
 
 
 class Engine:
@@ -156,7 +158,8 @@ class Engine:
 
         params = replace(params, max_tokens=min(params.max_tokens, room))
         text = TextStream(self.base.renderer.tokenizer.backend_tokenizer, params.stop)
-        sequence = Sequence(tuple(prompt), params, user, adapter, text, send)
+        dry = self.config.dry_multiplier
+        sequence = Sequence(tuple(prompt), params, user, adapter, text, send, dry)
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")

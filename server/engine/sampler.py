@@ -10,11 +10,26 @@ from server.engine.sequence import Sequence
 
 def sample(logits: Tensor, sequences: Rows[Sequence]) -> list[int]:
     """Return one token id per row of `logits` [rows, vocabulary], any float dtype."""
-    logits = logits.float()
+    logits = _without_repetition(logits.float(), sequences)
     if all(s.params.takes_likeliest for s in sequences):
         tokens: list[int] = logits.argmax(dim=-1).tolist()
         return tokens
     return [_sample_row(row, s) for row, s in zip(logits.cpu(), sequences, strict=True)]
+
+
+def _without_repetition(logits: Tensor, sequences: Rows[Sequence]) -> Tensor:
+    """Penalise what would repeat; the logits that were given stay as they are."""
+    penalties = [
+        (row, token, -penalty)
+        for row, sequence in enumerate(sequences)
+        if sequence.repetition
+        for token, penalty in sequence.repetition.penalties().items()
+    ]
+    if not penalties:
+        return logits
+    rows, tokens, changes = zip(*penalties, strict=True)
+    places = torch.tensor(rows, device=logits.device), torch.tensor(tokens, device=logits.device)
+    return logits.index_put(places, torch.tensor(changes, device=logits.device), accumulate=True)
 
 
 def _sample_row(logits: Tensor, sequence: Sequence) -> int:

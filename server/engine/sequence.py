@@ -9,6 +9,7 @@ from adapters_store.records import ServableAdapter
 from server.engine.detokenizer import TextStream
 from server.engine.errors import GenerationError
 from server.engine.records import Event, SamplingParams, TextDelta, TokenLogprob
+from server.engine.repetition import Repetition
 from server.engine.runner import PackedAdapter
 
 
@@ -26,6 +27,7 @@ class Sequence:
         adapter: ServableAdapter | None,
         text: TextStream,
         send: Callable[[Event], None],
+        dry_multiplier: float = 0.0,
     ) -> None:
         self.prompt = prompt
         self.params = params
@@ -36,6 +38,9 @@ class Sequence:
         self.send = send
         self.output: list[int] = []
         self.output_counts: Counter[int] = Counter()
+        # A grammar may want repetition.
+        avoids_repetition = dry_multiplier > 0 and params.grammar is None
+        self.repetition = Repetition(dry_multiplier) if avoids_repetition else None
         self.random = Random(params.seed)
         self.grammar = params.grammar.start() if params.grammar else None
         self.untold_logprobs: list[TokenLogprob] = []
@@ -72,6 +77,8 @@ class Sequence:
         """
         self.output.append(token)
         self.output_counts[token] += 1
+        if self.repetition:
+            self.repetition.append(token)
         is_end = token in eos_token_ids and not (self.params.ignore_eos and self.grammar is None)
         if self.grammar is not None and not self.grammar.push(token):
             self.finish_reason = "error"

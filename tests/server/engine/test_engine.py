@@ -187,6 +187,21 @@ def test_a_user_with_many_requests_does_not_keep_another_waiting(
         engine.stop()
 
 
+def test_a_loop_is_left_when_repetition_is_penalised(
+    tiny_model_folder: Path, files: AdapterFiles
+) -> None:
+    one_word = SamplingParams(temperature=0, max_tokens=40, ignore_eos=True, logit_bias={70: 20})
+    texts = []
+    for multiplier in (0.0, 1.0):
+        config = EngineConfig(max_batch_size=2, dry_multiplier=multiplier)
+        with running_engine(tiny_model_folder, files, config) as engine:
+            texts += replies(engine, [("around and around", one_word, None)])
+    looping, free = texts
+    assert len(set(looping)) == 1
+    assert len(set(free)) > 1
+    assert free[:4] == looping[:4]
+
+
 def test_a_long_prompt_lets_the_others_go_on(engine: Engine) -> None:
     async def steps_in_between() -> int:
         params = SamplingParams(temperature=0, max_tokens=120, ignore_eos=True)
