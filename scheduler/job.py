@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters_store.records import LoraConfig
 from feedback.curation.fate import LeftOut, Reason
+from feedback.edits.rule import Rule
 from scheduler.records import Evaluation, TrainingConfig
 
 JOB_FILE = "job.json"
@@ -27,8 +28,8 @@ class Job:
     config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
     `incumbent` is the folder of the version in use, None for the base; its training examples are
     `incumbent_example_ids`. `anchors` and `kept` are prompts of other things, with what the base
-    replies: drift is measured on the former, the fit holds on to the latter. A `warm_start` goes on
-    from the incumbent's weights.
+    replies: drift is measured on the former, the fit holds on to the latter. By the `rules` the
+    adapter's own replies are corrected. A `warm_start` goes on from the incumbent's weights.
     """
 
     base_path: str
@@ -43,6 +44,7 @@ class Job:
     incumbent_example_ids: tuple[str, ...]
     anchors: tuple[tuple[str, str], ...]
     kept: tuple[tuple[str, str], ...]
+    rules: tuple[Rule, ...] = ()
     warm_start: bool = False
 
 
@@ -86,6 +88,7 @@ def read_job(folder: Path) -> Job:
             incumbent_example_ids=ids,
             anchors=anchors,
             kept=kept,
+            rules=tuple(Rule(**rule) for rule in row.pop("rules")),
             **row,
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -199,7 +199,7 @@ class Pipeline:
             plan, remarks = self._reworded(plan, rules, is_cancelled)
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
-                self._job(plan, active, incumbent, anchors, self._kept(plan, is_cancelled)),
+                self._job(plan, rules, active, incumbent, anchors, self._kept(plan, is_cancelled)),
                 plan.dataset,
                 destination=staged,
                 on_progress=record,
@@ -300,6 +300,7 @@ class Pipeline:
     def _job(
         self,
         plan: Plan,
+        rules: Sequence[Rule],
         active: AdapterVersion | None,
         incumbent: Path | None,
         anchors: tuple[tuple[str, str], ...],
@@ -320,6 +321,7 @@ class Pipeline:
             incumbent_example_ids=known,
             anchors=anchors,
             kept=kept,
+            rules=tuple(rules),
             warm_start=plan.start is not None,
         )
 

@@ -70,18 +70,20 @@ class TrainingConfig:
     `dpo_beta` multiplies log-ratios per token, so it is larger than that of plain DPO, which
     multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
     `dpo_learning_rate`. Fewer training rows than `practice_until` are filled up with practice,
-    where the corrections follow a rule. With more rows than `warm_start_above` a fit goes on from
-    the version in use (`scheduler.incremental`). With `self_distillation` the base's own wording of
-    a correction is learned where it keeps what was corrected.
+    where the corrections follow a rule; then the adapter's own replies to `tried_prompts` others,
+    corrected by the rules, join a second fit. With more rows than `warm_start_above` a fit goes on
+    from the version in use (`scheduler.incremental`). With `self_distillation` the base's own
+    wording of a correction is learned where it keeps what was corrected.
     """
 
     seed: int = 0
     practice_until: int = 12
+    tried_prompts: int = 24
     batch_size: int = 1
     max_tokens: int = 1024
     learning_rate: float = 7e-4
-    max_steps: int = 40
-    min_passes: int = 3
+    max_steps: int = 30
+    min_passes: int = 1
     warmup_steps: int = 3
     sft_stop_loss: float = 0.3
     edit_weight: float = 2.0

@@ -24,6 +24,7 @@ from feedback.dataset import without
 from feedback.records import Dataset, TrainingExample
 from scheduler.evaluate import drift, indifferent_loss, judgement_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
+from scheduler.own_mistakes import own_mistakes
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation, TrainingConfig
 from scheduler.row_losses import row_losses
@@ -32,6 +33,8 @@ from scheduler.trainers.loop import PhaseReport, fit
 
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
+
+Phases = tuple[PhaseReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     left_out = _rank(base, pool, dataset, job, parent)
     dataset = without(dataset, left_out)
 
-    def fitted(
-        examples: Sequence[TrainingExample], config: TrainingConfig
-    ) -> tuple[PhaseReport, ...]:
+    def fitted(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
         return fit(
             base,
             pool,
@@ -76,17 +77,28 @@ def train(folder: Path, parent: ParentLine) -> None:
             is_warm=job.warm_start,
         )
 
+    def fitted_twice(examples: Sequence[TrainingExample], end: float) -> list[Phases]:
+        """On the examples, then with the mistakes that are left; up to this share of the run."""
+        parent.enter("fitting the training rows", 0.05, end / 2)
+        reports = [fitted(examples, job.training)]
+        if job.rules and not job.warm_start:
+            parent.enter("trying it on other prompts", end / 2, 0.6 * end)
+            count = job.training.tried_prompts
+            mistakes = own_mistakes(base, pool, CANDIDATE, job.rules, dataset.user_id, count)
+            if mistakes:
+                parent.enter("fitting its mistakes", 0.6 * end, end)
+                reports.append(fitted([*mistakes, *examples], job.training))
+        return reports
+
     held_out = HeldOutReport()
     if dataset.held_out and dataset.train:
-        parent.enter("fitting the training rows", 0.05, 0.65)
-        reports = [fitted(dataset.train, job.training)]
+        reports = fitted_twice(dataset.train, 0.65)
         held_out = _measure_held_out(base, pool, dataset, job)
         # The weights hold the other rows: one pass adds those that were held out.
         parent.enter("adding the held-out rows", 0.65, 0.85)
         reports.append(fitted(dataset.examples, replace(job.training, max_steps=1, min_passes=1)))
     else:
-        parent.enter("fitting all rows", 0.05, 0.85)
-        reports = [fitted(dataset.examples, job.training)]
+        reports = fitted_twice(dataset.examples, 0.85)
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.85, 1.0)
@@ -191,9 +203,7 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -
     pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
 
 
-def _evaluation(
-    reports: list[tuple[PhaseReport, ...]], held_out: HeldOutReport, anchor_kl: float
-) -> Evaluation:
+def _evaluation(reports: list[Phases], held_out: HeldOutReport, anchor_kl: float) -> Evaluation:
     # Losses of two phases cannot be compared, and the last fit has all phases of the first.
     first, last = ({phase.name: phase for phase in report} for report in (reports[0], reports[-1]))
     told = next(name for name in ("supervised", "preference", "thumbs") if name in first)

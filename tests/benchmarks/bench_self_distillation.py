@@ -21,6 +21,7 @@ from feedback.edits.rule import Rule, apply_all
 from feedback.records import Dataset, Message
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.evaluate import drift
+from scheduler.own_replies import greedy_replies
 from scheduler.practice import PRACTICE_PROMPTS
 from scheduler.records import TrainingConfig
 from scheduler.reply_faults import is_repetitive
@@ -30,7 +31,6 @@ from server.settings import Settings
 from tests.benchmarks.base import load_base
 from tests.benchmarks.bench_learning_loop import UNSEEN
 from tests.benchmarks.report import machine, markdown_table, write_section
-from tests.greedy import greedy_replies
 from tests.scheduler.training import make_example
 
 TAUGHT = PRACTICE_PROMPTS[:6]

@@ -5,6 +5,7 @@ from pathlib import Path
 from adapters_store.records import LoraConfig
 from feedback.curate import example_id
 from feedback.dataset import freeze
+from feedback.edits.rule import Rule
 from feedback.records import Dataset, ExampleKind, Message, TrainingExample
 from scheduler.job import Job
 from scheduler.records import GateConfig, PipelineConfig, TrainingConfig
@@ -41,6 +42,7 @@ def make_job(base_model: str, folder: Path) -> Job:
         incumbent_example_ids=("a", "b"),
         anchors=(("Why?", "Because."),),
         kept=(("Who?", "Nobody."),),
+        rules=(Rule("case", "lower"),),
     )
 
 

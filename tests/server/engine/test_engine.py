@@ -12,6 +12,7 @@ from adapters_store.files import AdapterFiles
 from adapters_store.lora import AdapterPool
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
+from scheduler.own_replies import greedy_replies
 from server.api.grammars import json_grammar
 from server.engine.engine import Engine, EngineConfig
 from server.engine.errors import (
@@ -23,7 +24,6 @@ from server.engine.errors import (
 from server.engine.records import SamplingParams
 from tests.adapters import LORA, publish_random_adapter
 from tests.conftest import load_tiny
-from tests.greedy import greedy_replies
 from tests.server.engine.running import Request, replies, reply, running_engine
 
 GREEDY = SamplingParams(temperature=0, max_tokens=24)

@@ -1,4 +1,4 @@
-"""Greedy replies by the library itself: what the engine's are compared with."""
+"""What a slot replies by transformers' generation: for training, and the reference in tests."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,13 @@ def greedy_replies(
     slots: int | Sequence[int],
     prompts: Sequence[Sequence[Message]],
     max_tokens: int,
+    *,
+    unrepeated: int = 0,
 ) -> list[str]:
-    """Reply to every prompt with at most `max_tokens` tokens; slots as in `AdapterPool.use`."""
+    """Reply to every prompt with at most `max_tokens` tokens; slots as in `AdapterPool.use`.
+
+    No sequence of `unrepeated` tokens comes twice, those of the prompt included; 0 is no bound.
+    """
     rows = [base.renderer.prompt_ids(prompt) for prompt in prompts]
     length = max(map(len, rows))
     pad = base.renderer.tokenizer.pad_token_id or 0
@@ -34,6 +39,7 @@ def greedy_replies(
             temperature=None,
             top_p=None,
             top_k=None,
+            no_repeat_ngram_size=unrepeated,
             eos_token_id=sorted(base.renderer.eos_token_ids),
             pad_token_id=pad,
         )
