@@ -77,9 +77,9 @@ def train(folder: Path, parent: ParentLine) -> None:
             is_warm=job.warm_start,
         )
 
-    def fitted_twice(examples: Sequence[TrainingExample], end: float) -> list[Phases]:
+    def fitted_twice(examples: Sequence[TrainingExample], which: str, end: float) -> list[Phases]:
         """On the examples, then with the mistakes that are left; up to this share of the run."""
-        parent.enter("fitting the training rows", 0.05, end / 2)
+        parent.enter(f"fitting {which}", 0.05, end / 2)
         reports = [fitted(examples, job.training)]
         if job.rules and not job.warm_start:
             parent.enter("trying it on other prompts", end / 2, 0.6 * end)
@@ -92,13 +92,13 @@ def train(folder: Path, parent: ParentLine) -> None:
 
     held_out = HeldOutReport()
     if dataset.held_out and dataset.train:
-        reports = fitted_twice(dataset.train, 0.65)
+        reports = fitted_twice(dataset.train, "the training rows", 0.65)
         held_out = _measure_held_out(base, pool, dataset, job)
         # The weights hold the other rows: one pass adds those that were held out.
         parent.enter("adding the held-out rows", 0.65, 0.85)
         reports.append(fitted(dataset.examples, replace(job.training, max_steps=1, min_passes=1)))
     else:
-        reports = fitted_twice(dataset.examples, 0.85)
+        reports = fitted_twice(dataset.examples, "all rows", 0.85)
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.85, 1.0)
