@@ -163,6 +163,8 @@ def _incumbent_objections(evaluation: Evaluation, config: GateConfig) -> tuple[s
     incumbent, proof = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
     if incumbent is None or proof is None:
         return ()
+    if evaluation.incumbent_rows < config.min_held_out_for_proof:
+        return ()  # two fits of the same rows differ by more on so few
     if proof <= incumbent + config.max_incumbent_loss_increase + _ROUNDING:
         return ()
     return (

@@ -81,7 +81,7 @@ def test_from_some_held_out_judgements_on_nothing_answers_without_proof(
 
 
 def test_too_few_held_out_rows_are_provisional_at_best() -> None:
-    verdict = judge(good(held_out_rows=4, held_out_wins=4), CONFIG)
+    verdict = judge(good(held_out_rows=4, held_out_wins=4, incumbent_rows=4), CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
     assert verdict.reasons[0].endswith(
         "4 of 4 judgements it was not trained on; proof needs at least 5."
@@ -104,6 +104,11 @@ def test_no_lower_loss_on_unseen_judgements_is_refused() -> None:
 
 def test_worse_than_the_version_in_use_is_refused() -> None:
     assert "worse than the version in use" in refusal(good(incumbent_rows_loss_proof=1.71))
+
+
+def test_a_few_judgements_do_not_refuse_for_the_version_in_use() -> None:
+    few = good(incumbent_rows=4, incumbent_rows_loss_proof=1.9)
+    assert judge(few, CONFIG).outcome is Outcome.PROVEN
 
 
 def test_a_little_worse_than_the_version_in_use_is_within_noise() -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import save
 
 from feedback.curate import examples
 from feedback.proposals.examples import approved_example
+from scheduler.records import Outcome
 from tests.adapters import random_adapter
 from tests.server.live import LiveServer, Person
 
@@ -51,10 +52,16 @@ def import_version(live: LiveServer, person: Person, seed: int = 0) -> dict[str,
     return version
 
 
+PROVEN = {"verdict": {"outcome": Outcome.PROVEN}}
+
+
 def put_version_to_use(
     live: LiveServer, person: Person, report: Mapping[str, Any] | None = None
 ) -> int:
-    """Let a version answer that was made from all that counts so far; how many rows that is."""
+    """Let a version answer that was made from all that counts so far; how many rows that is.
+
+    Without a `report` it is one that proved a gain.
+    """
     import_version(live, person)
     stores = live.services.stores
     practised = map(approved_example, stores.log.approved(person.id))
@@ -64,7 +71,7 @@ def put_version_to_use(
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
     published = stores.files.publish(staged)
     version = replace(imported, number=2, folder=published.folder, example_ids=rows)
-    stores.registry.register(replace(version, report=report or {}))
+    stores.registry.register(replace(version, report=report or PROVEN))
     with live.admin() as admin:
         path = f"/v1/admin/adapters/{person.id}/promote"
         admin.post(path, json={"version": 2}).raise_for_status()

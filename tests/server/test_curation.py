@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from scheduler.records import RunStatus
+from scheduler.records import Outcome, RunStatus
 from server.api.memory import known_to
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import import_version
@@ -82,8 +82,10 @@ def test_memory_shows_neither_what_was_learned_nor_what_it_took_the_place_of(
 ) -> None:
     import_version(live, person)
     version = live.services.stores.registry.versions(person.id)[0]
-    report = {"curation": {"superseded": ["old"]}}
+    report = {"curation": {"superseded": ["old"]}, "verdict": {"outcome": Outcome.PROVEN}}
     assert known_to(replace(version, example_ids=("new",), report=report)) == {"old", "new"}
+    unproven = report | {"verdict": {"outcome": Outcome.PROVISIONAL}}
+    assert known_to(replace(version, example_ids=("new",), report=unproven)) == {"old"}
     assert known_to(version) == known_to(None) == frozenset()
 
 
