@@ -12,10 +12,9 @@ from adapters_store.records import LoraConfig
 from feedback.dataset import freeze
 from feedback.edits.rule import Rule
 from feedback.practice import PRACTICE
-from scheduler.job import Job
 from scheduler.own_mistakes import TRIED_PROMPTS, own_mistakes
 from scheduler.records import TrainingConfig
-from tests.scheduler.test_trainer_process import EXAMPLES, run
+from tests.scheduler.test_trainer_process import EXAMPLES, run, tiny_job
 
 LOWER_CASE = (Rule("case", "lower"),)
 
@@ -51,18 +50,9 @@ def test_no_prompts_turn_it_off(tiny_base: BaseModel, pool: AdapterPool) -> None
 def test_the_same_rows_and_rules_make_the_same_bytes_and_others_without_rules(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:
-    job = Job(
-        base_path=str(tiny_model_folder),
-        base_model="tiny",
-        base_revision="r0",
-        device="cpu",
-        dtype="float32",
-        threads=1,
-        lora=LoraConfig(rank=4, alpha=8.0),
+    job = replace(
+        tiny_job(tiny_model_folder),
         training=TrainingConfig(learning_rate=1e-3, max_steps=2, tried_prompts=4),
-        incumbent=None,
-        incumbent_example_ids=(),
-        anchors=(("Why?", "Because it is so."),),
         kept=(),
         rules=LOWER_CASE,
     )

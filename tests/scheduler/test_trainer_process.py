@@ -22,10 +22,10 @@ from tests.scheduler.training import make_example, make_thumb
 EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
 
 
-@pytest.fixture
-def job(tiny_model_folder: Path, tmp_path: Path) -> Job:
+def tiny_job(model: Path) -> Job:
+    """A quick fit of the tiny model."""
     return Job(
-        base_path=str(tiny_model_folder),
+        base_path=str(model),
         base_model="tiny",
         base_revision="r0",
         device="cpu",
@@ -38,6 +38,11 @@ def job(tiny_model_folder: Path, tmp_path: Path) -> Job:
         anchors=(("Why?", "Because it is so."),),
         kept=(("Who?", "Nobody knows."),),
     )
+
+
+@pytest.fixture
+def job(tiny_model_folder: Path) -> Job:
+    return tiny_job(tiny_model_folder)
 
 
 def run(job: Job, dataset: Dataset, folder: Path) -> tuple[JobResult, list[Progress]]:
