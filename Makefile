@@ -11,7 +11,7 @@ RUN := .venv/bin
 # Two at a time: more would share two cores. The real model's threads want them for themselves.
 PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR $(RUN)/python -m pytest
 BENCH := engine many_adapters serving learning_loop
-# Of learning, curation, self_distillation, gate, forgetting and pooled.
+# Of learning, curation, self_distillation, gate, forgetting, kept and pooled.
 PART ?= learning
 
 ifdef PORT

@@ -33,18 +33,31 @@ def practice_examples(
     """
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
-        whole = reply.strip()
-        original = whole_part(whole)
-        changed = apply_all(rules, original)
-        if changed is not None and changed != original:
-            share = normalised_edit_distance(changed, original)
-            is_cut = original != whole and _goes_on(rules, original, changed)
-            made.append((share, practised(user_id, prompt, original, changed, is_cut=is_cut)))
+        example = practice_example(user_id, rules, prompt, reply)
+        if example is not None and example.chosen != example.revised_from:
+            share = normalised_edit_distance(example.chosen, example.revised_from or "")
+            made.append((share, example))
     made.sort(key=lambda each: each[0], reverse=True)
     examples = [example for _, example in made]
     ended = [example for example in examples if not example.is_cut][: count // 3]
     others = [example for example in examples if example not in ended]
     return (*ended, *others[: count - len(ended)])
+
+
+def practice_example(
+    user_id: str, rules: Sequence[Rule], prompt: str, reply: str
+) -> TrainingExample | None:
+    """A reply with its unfinished end left out, changed so that every rule holds.
+
+    None where the rules cannot be applied; unchanged where they hold already.
+    """
+    whole = reply.strip()
+    original = whole_part(whole)
+    changed = apply_all(rules, original)
+    if changed is None:
+        return None
+    is_cut = original != whole and _goes_on(rules, original, changed)
+    return practised(user_id, prompt, original, changed, is_cut=is_cut)
 
 
 def _goes_on(rules: Sequence[Rule], original: str, changed: str) -> bool:

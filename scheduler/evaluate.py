@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from adapters_store.base_model import BaseModel
-from adapters_store.lora import AdapterPool
+from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import ExampleKind, Message, TrainingExample
 from scheduler.records import TrainingConfig
 from scheduler.trainers.batches import Batch, TokenisedReply, collate, micro_batches, tokenise
@@ -37,15 +37,65 @@ def judgement_losses(
     """
 
     def ratios(replies: Sequence[str | None]) -> list[float | None]:
-        rows = [
-            None
-            if reply is None
-            else tokenise(base.renderer, e.prompt, reply, config.max_tokens, is_cut=e.is_cut)
-            for e, reply in zip(examples, replies, strict=True)
-        ]
+        rows = _tokenised(base, examples, [e.prompt for e in examples], replies, config.max_tokens)
         with pool.use(slot):
             return _measure(rows, lambda batch: log_ratios(base, pool, batch)[0], base.device)
 
+    return _agreement(examples, config.dpo_beta, ratios)
+
+
+@torch.no_grad()
+def memory_losses(
+    base: BaseModel,
+    pool: AdapterPool,
+    examples: Sequence[TrainingExample],
+    remembered: Sequence[Sequence[Message]],
+    config: TrainingConfig,
+) -> list[float | None]:
+    """The `judgement_losses` of the base that reads each example's prompt as it is `remembered`:
+    the same log-ratios, of the base with memory to the base without."""
+
+    def log_probs(
+        prompts: Sequence[Sequence[Message]], replies: Sequence[str | None]
+    ) -> list[float | None]:
+        rows = _tokenised(base, examples, prompts, replies, base.context_length)
+        with pool.use(NO_ADAPTER):
+            return _measure(
+                rows, lambda batch: mean_per_token(reply_log_probs(base, batch), batch), base.device
+            )
+
+    def ratios(replies: Sequence[str | None]) -> list[float | None]:
+        with_memory = log_probs(remembered, replies)
+        without = log_probs([e.prompt for e in examples], replies)
+        return [
+            None if one is None or other is None else one - other
+            for one, other in zip(with_memory, without, strict=True)
+        ]
+
+    return _agreement(examples, config.dpo_beta, ratios)
+
+
+def _tokenised(
+    base: BaseModel,
+    examples: Sequence[TrainingExample],
+    prompts: Sequence[Sequence[Message]],
+    replies: Sequence[str | None],
+    max_tokens: int,
+) -> list[TokenisedReply | None]:
+    return [
+        None
+        if reply is None
+        else tokenise(base.renderer, prompt, reply, max_tokens, is_cut=example.is_cut)
+        for example, prompt, reply in zip(examples, prompts, replies, strict=True)
+    ]
+
+
+def _agreement(
+    examples: Sequence[TrainingExample],
+    beta: float,
+    ratios: Callable[[Sequence[str | None]], list[float | None]],
+) -> list[float | None]:
+    """The loss of each judgement, from the log-ratios of its reply and of the rival."""
     rivals = [_rival(example) for example in examples]
     judged, others = ratios([example.reply for example in examples]), ratios(rivals)
     losses: list[float | None] = []
@@ -54,10 +104,10 @@ def judgement_losses(
             losses.append(None)
         elif other is not None:
             chosen, rejected, no_flip = torch.tensor([[own], [other], [0.0]])
-            losses.append(dpo_losses(chosen, rejected, config.dpo_beta, no_flip).item())
+            losses.append(dpo_losses(chosen, rejected, beta, no_flip).item())
         else:
             is_liked = torch.tensor([example.kind is not ExampleKind.UNDESIRABLE])
-            losses.append(apo_zero_losses(torch.tensor([own]), config.dpo_beta, is_liked).item())
+            losses.append(apo_zero_losses(torch.tensor([own]), beta, is_liked).item())
     return losses
 
 

@@ -134,6 +134,8 @@ EXEMPTIONS = (
     ),
 )
 
+_BY_PROMPT = {each.prompt: each for each in EXEMPTIONS}
+
 ADMISSIONS = (
     (
         "What is my dog called?",
@@ -158,6 +160,21 @@ ADMISSIONS = (
 
 ROWS_PER_LIMIT = 4
 """A fifth of what is fitted shows a limit, until all exemptions and admissions are in it."""
+
+
+def untaught_exemptions(
+    user_id: str, rules: Sequence[Rule], taught: Sequence[TrainingExample]
+) -> tuple[TrainingExample, ...]:
+    """All exemptions from one of the rules whose prompts are not taught yet."""
+    known = {each.prompt[-1].content for each in taught}
+    exempt = exempt_examples(user_id, rules, EXEMPTIONS, len(EXEMPTIONS))
+    return tuple(each for each in exempt if each.prompt[-1].content not in known)
+
+
+def is_heeded(exempt: TrainingExample, reply: str) -> bool:
+    """Whether a reply does what the prompt of an exemption says."""
+    [prompt] = exempt.prompt
+    return _BY_PROMPT[prompt.content].is_heeded(reply.strip())
 
 
 def limiting_examples(

@@ -1,8 +1,9 @@
 """Whether a trained adapter may answer, and the sentences that say why.
 
 Pure. A candidate must stay close to the base on unrelated prompts, must not loop, fall silent or
-say one thing to everything, and must predict judgements it never saw better than the base does. It
-counts as proven only when an exact one-sided sign test over those judgements is significant. Not
+say one thing to everything, and must predict judgements it never saw better than the base does.
+Where those are enough, it must do so better than the base with the user's rows in its prompt, too.
+It counts as proven only when an exact one-sided sign test over those judgements is significant. Not
 worse, but not significant, is provisional while the judgements are too few to prove much.
 """
 
@@ -45,6 +46,7 @@ def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
         *_drift_objections(evaluation, config),
         *_reply_objections(evaluation, config),
         *_held_out_objections(evaluation, config),
+        *_memory_objections(evaluation, config),
         *_incumbent_objections(evaluation, config),
     )
     if objections:
@@ -159,6 +161,17 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
     return tuple(objections)
 
 
+def _memory_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
+    memory, proof = evaluation.held_out_loss_memory, evaluation.held_out_loss_proof
+    rows = evaluation.held_out_rows
+    if memory is None or proof is None or rows < config.min_held_out_for_proof or proof < memory:
+        return ()
+    return (
+        f"It is no better than the base model with earlier exchanges in its prompt, on"
+        f" {_count(rows, 'judgement')}: loss {proof:.3f}, with memory {memory:.3f}.",
+    )
+
+
 def _incumbent_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     incumbent, proof = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
     if incumbent is None or proof is None:
@@ -196,10 +209,13 @@ def _proof(evaluation: Evaluation, config: GateConfig) -> tuple[Outcome, str]:
 
 def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
+    memory = evaluation.held_out_loss_memory
     incumbent, rematch = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
     findings = []
     if base is not None and proof is not None:
         findings.append(f"There the loss fell from {base:.3f} to {proof:.3f}.")
+    if memory is not None:
+        findings.append(f"Memory alone, without an adapter, has {memory:.3f} there.")
     if incumbent is not None and rematch is not None:
         findings.append(
             f"On {_count(evaluation.incumbent_rows, 'judgement')} that the version in use has not"

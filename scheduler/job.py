@@ -12,7 +12,7 @@ from typing import Any
 from adapters_store.records import LoraConfig
 from feedback.curation.fate import LeftOut, Reason
 from feedback.edits.rule import Rule
-from scheduler.records import Evaluation, TrainingConfig
+from scheduler.records import Evaluation, MemoryConfig, TrainingConfig
 
 JOB_FILE = "job.json"
 DATASET_FILE = "dataset.jsonl"
@@ -27,9 +27,10 @@ class Job:
     `base_path` is the local folder of the weights; `base_model` is the name that the adapter's
     config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
     `incumbent` is the folder of the version in use, None for the base; its training examples are
-    `incumbent_example_ids`. `anchors` and `kept` are prompts of other things, with what the base
-    replies: drift is measured on the former, the fit holds on to the latter. By the `rules` the
-    adapter's own replies are corrected. A `warm_start` goes on from the incumbent's weights.
+    `incumbent_example_ids`. `anchors`, `kept` and each round of `tried` are prompts of other
+    things, with what the base replies: drift is measured on the first, the fit holds on to the
+    second, and to the last the adapter replies, and is corrected by the `rules`. A `warm_start`
+    goes on from the incumbent's weights.
     """
 
     base_path: str
@@ -40,10 +41,12 @@ class Job:
     threads: int
     lora: LoraConfig
     training: TrainingConfig
+    memory: MemoryConfig
     incumbent: str | None
     incumbent_example_ids: tuple[str, ...]
     anchors: tuple[tuple[str, str], ...]
     kept: tuple[tuple[str, str], ...]
+    tried: tuple[tuple[tuple[str, str], ...], ...] = ()
     rules: tuple[Rule, ...] = ()
     warm_start: bool = False
 
@@ -78,16 +81,18 @@ def read_job(folder: Path) -> Job:
         row = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         lora = row.pop("lora")
         targets, ids = tuple(lora.pop("targets")), tuple(row.pop("incumbent_example_ids"))
-        anchors, kept = (
-            tuple((prompt, reply) for prompt, reply in row.pop(name))
-            for name in ("anchors", "kept")
+        anchors, kept, *tried = (
+            tuple((prompt, reply) for prompt, reply in exchanges)
+            for exchanges in (row.pop("anchors"), row.pop("kept"), *row.pop("tried"))
         )
         return Job(
             lora=LoraConfig(**lora, targets=targets),
             training=TrainingConfig(**row.pop("training")),
+            memory=MemoryConfig(**row.pop("memory")),
             incumbent_example_ids=ids,
             anchors=anchors,
             kept=kept,
+            tried=tuple(tried),
             rules=tuple(Rule(**rule) for rule in row.pop("rules")),
             **row,
         )

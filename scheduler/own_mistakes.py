@@ -6,61 +6,97 @@ the fit (DAgger, Ross et al. 2011, arXiv 1011.0686).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.edits.rule import Rule
-from feedback.practice import practice_examples
+from feedback.edits.unfinished import whole_part
+from feedback.practice import practice_example
 from feedback.records import Message, TrainingExample
+from scheduler.exemptions import is_heeded
 from scheduler.own_replies import greedy_replies
-from scheduler.reply_faults import is_repetitive
+from scheduler.practice import TRIED_REPLY_TOKENS
+from scheduler.reply_faults import collapsed, is_repetitive, is_silent
 
-REPLY_TOKENS = 96
 UNREPEATED_TOKENS = 8
 """As the engine does, if in a coarser way: a loop would be no reply to correct."""
-TRIED_PROMPTS = (
-    "How does a refrigerator keep food cold?",
-    "Suggest a name for a blog about hiking in Scotland.",
-    "Write a thank-you note to a teacher called Mrs. Brown.",
-    "What is the difference between a lake and a pond?",
-    "Give me tips for a job interview.",
-    "Tell me a story about a robot that learns to paint.",
-    "Why do leaves change colour in autumn?",
-    "How can I learn Spanish quickly?",
-    "Describe the city of Paris in spring.",
-    "What should I do if I lose my passport in Rome?",
-    "Explain what inflation is.",
-    "Who was Isaac Newton?",
-    "Compare trains and planes for a trip across Europe.",
-    "Write a short review of an Italian restaurant.",
-    "My neighbour is noisy at night. How should I talk to him?",
-    "Recommend three things to do in London with children.",
-    "Write a poem about the moon.",
-    "What are the benefits of drinking water?",
-    "How do I change a flat tyre?",
-    "Explain to a child how volcanoes work.",
-    "Write a product description for a wooden chair.",
-    "What happened to the Titanic?",
-    "Give me a recipe for pancakes.",
-    "How does the internet work?",
-)
 
 
-def own_mistakes(
-    base: BaseModel, pool: AdapterPool, slot: int, rules: Sequence[Rule], user_id: str, prompts: int
-) -> tuple[TrainingExample, ...]:
-    """The slot's replies to the first so many `TRIED_PROMPTS` that break a rule, corrected.
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How many of the `tried` replies were as they should be, and how the others should have been,
+    where that is known."""
 
-    Replies that loop are left out: nobody would want them, whatever the rules make of them.
+    tried: int
+    right: int
+    mistakes: tuple[TrainingExample, ...]
+
+    @property
+    def share_right(self) -> float:
+        """0..1."""
+        return self.right / self.tried
+
+
+def try_out(
+    base: BaseModel,
+    pool: AdapterPool,
+    slot: int,
+    rules: Sequence[Rule],
+    user_id: str,
+    exchanges: Sequence[tuple[str, str]],
+    exempt: Sequence[TrainingExample],
+) -> Trial:
+    """Let a slot reply to prompts, at least one, and put right what is not.
+
+    `exchanges` are prompts with what the base replies; `exempt` are prompts that rule a rule out,
+    with the reply that they ask for.
     """
-    tried = TRIED_PROMPTS[:prompts] if rules else ()
-    if not tried:
-        return ()
-    turns = [[Message("user", prompt)] for prompt in tried]
-    replies = greedy_replies(base, pool, slot, turns, REPLY_TOKENS, unrepeated=UNREPEATED_TOKENS)
-    sound = [
-        (prompt, reply)
-        for prompt, reply in zip(tried, replies, strict=True)
-        if not is_repetitive(reply)
-    ]
-    return practice_examples(user_id, rules, sound, len(sound))
+    prompts = [[Message("user", prompt)] for prompt, _ in exchanges]
+    replies = greedy_replies(
+        base,
+        pool,
+        slot,
+        [*prompts, *(each.prompt for each in exempt)],
+        TRIED_REPLY_TOKENS,
+        unrepeated=UNREPEATED_TOKENS,
+    )
+    to_prompts, to_exempt = replies[: len(prompts)], replies[len(prompts) :]
+    trial = put_right(rules, user_id, exchanges, to_prompts)
+    leaks = tuple(
+        each for each, reply in zip(exempt, to_exempt, strict=True) if not is_heeded(each, reply)
+    )
+    return Trial(
+        tried=len(replies),
+        right=trial.right + len(exempt) - len(leaks),
+        mistakes=trial.mistakes + leaks,
+    )
+
+
+def put_right(
+    rules: Sequence[Rule],
+    user_id: str,
+    exchanges: Sequence[tuple[str, str]],
+    replies: Sequence[str],
+) -> Trial:
+    """Change the replies that break a rule so that all rules hold. Pure.
+
+    Where that would take invention, such as a third item for a list of two, and where a reply
+    loops, says nothing or says what it says to other prompts too, the base's own reply is changed
+    in its place.
+    """
+    right = 0
+    mistakes: list[TrainingExample] = []
+    for (prompt, base_reply), reply, is_shared in zip(
+        exchanges, replies, collapsed(replies), strict=True
+    ):
+        is_sound = not (is_shared or is_repetitive(reply) or is_silent(reply))
+        if is_sound and all(rule.holds(whole_part(reply)) for rule in rules):
+            right += 1
+            continue
+        row = practice_example(user_id, rules, prompt, reply) if is_sound else None
+        if row is None and not is_repetitive(base_reply):
+            row = practice_example(user_id, rules, prompt, base_reply)
+        if row is not None:
+            mistakes.append(row)
+    return Trial(len(replies), right, tuple(mistakes))

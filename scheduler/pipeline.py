@@ -31,7 +31,12 @@ from scheduler.errors import TrainingFailedError
 from scheduler.exemptions import limiting_examples
 from scheduler.incremental import Plan, plan_fit
 from scheduler.job import Job, JobResult
-from scheduler.practice import PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS
+from scheduler.practice import (
+    PRACTICE_PROMPTS,
+    PRACTICE_REPLY_TOKENS,
+    TRIED_PROMPTS,
+    TRIED_REPLY_TOKENS,
+)
 from scheduler.publication import Fit, Publisher
 from scheduler.records import (
     Outcome,
@@ -121,6 +126,7 @@ class Pipeline:
         self._trainer.prepare()
         self._anchors(is_cancelled)
         self._practice(is_cancelled)
+        self._tried(is_cancelled)
 
     def close(self) -> None:
         """End what `prepare` started."""
@@ -199,7 +205,7 @@ class Pipeline:
             plan, remarks = self._reworded(plan, rules, is_cancelled)
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
-                self._job(plan, rules, active, incumbent, anchors, self._kept(plan, is_cancelled)),
+                self._job(plan, rules, active, incumbent, anchors, is_cancelled),
                 plan.dataset,
                 destination=staged,
                 on_progress=record,
@@ -292,6 +298,15 @@ class Pipeline:
         replies = self._base.to(PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS, is_cancelled)
         return tuple(zip(PRACTICE_PROMPTS, replies, strict=True))
 
+    def _tried(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[tuple[str, str], ...], ...]:
+        count, rounds = self._config.training.tried_prompts, self._config.training.rounds
+        prompts = TRIED_PROMPTS[: count * rounds]
+        if not prompts:
+            return ()
+        replies = self._base.to(prompts, TRIED_REPLY_TOKENS, is_cancelled)
+        exchanges = tuple(zip(prompts, replies, strict=True))
+        return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
+
     def _kept(self, plan: Plan, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
         """What a fit holds on to. Not the anchors: drift is measured on what no fit has seen."""
         has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in plan.dataset.examples)
@@ -304,9 +319,10 @@ class Pipeline:
         active: AdapterVersion | None,
         incumbent: Path | None,
         anchors: tuple[tuple[str, str], ...],
-        kept: tuple[tuple[str, str], ...],
+        is_cancelled: Callable[[], bool],
     ) -> Job:
         config = self._config
+        is_tried = bool(rules) and plan.start is None
         known = active.example_ids if active is not None and incumbent is not None else ()
         return Job(
             base_path=config.base_path,
@@ -317,10 +333,12 @@ class Pipeline:
             threads=config.threads,
             lora=config.lora,
             training=plan.training,
+            memory=config.memory,
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=known,
             anchors=anchors,
-            kept=kept,
+            kept=self._kept(plan, is_cancelled),
+            tried=self._tried(is_cancelled) if is_tried else (),
             rules=tuple(rules),
             warm_start=plan.start is not None,
         )

@@ -70,15 +70,17 @@ class TrainingConfig:
     `dpo_beta` multiplies log-ratios per token, so it is larger than that of plain DPO, which
     multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
     `dpo_learning_rate`. Fewer training rows than `practice_until` are filled up with practice,
-    where the corrections follow a rule; then the adapter's own replies to `tried_prompts` others,
-    corrected by the rules, join a second fit. With more rows than `warm_start_above` a fit goes on
+    where the corrections follow a rule; then there are up to `rounds` fits, each of which is tried
+    on `tried_prompts` other prompts, and what is wrong there joins the next (`scheduler.rounds`).
+    0 rounds are one fit that is not tried. With more rows than `warm_start_above` a fit goes on
     from the version in use (`scheduler.incremental`). With `self_distillation` the base's own
     wording of a correction is learned where it keeps what was corrected.
     """
 
     seed: int = 0
     practice_until: int = 12
-    tried_prompts: int = 24
+    rounds: int = 3
+    tried_prompts: int = 14
     batch_size: int = 1
     max_tokens: int = 1024
     learning_rate: float = 7e-4
@@ -146,8 +148,17 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryConfig:
+    """What memory may add to a prompt: `tokens`, and so many earlier exchanges. See
+    `feedback.memory`."""
+
+    tokens: int = 512
+    demonstrations: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineConfig:
-    """The base, the adapter's shape, how to fit and when to refuse.
+    """The base, the adapter's shape, what memory shows, how to fit and when to refuse.
 
     `base_path` is the local folder of the weights, `base_model` the name that adapters carry.
     `device` is `cpu` or `cuda`, `dtype` a torch dtype's name; `replies_cache` is a folder.
@@ -163,6 +174,7 @@ class PipelineConfig:
     lora: LoraConfig
     training: TrainingConfig
     gate: GateConfig
+    memory: MemoryConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +183,9 @@ class Evaluation:
 
     The candidate is first fitted on the training split: `proof` numbers are measured then, on
     held-out rows that it has not seen. Only afterwards is it fitted on all rows, and the rest
-    measured. `incumbent` numbers cover only held-out rows that the version in use has not been
-    trained on either.
+    measured. `memory` is the base's with the training rows in its prompt, as memory shows them.
+    `incumbent` numbers cover only held-out rows that the version in use has not been trained on
+    either.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
     collapse and silence are the shares of replies to them that loop, that mostly repeat other
     replies and that say nothing (`scheduler.reply_faults`), None until the candidate has been
@@ -183,6 +196,7 @@ class Evaluation:
     held_out_wins: int
     held_out_loss_base: float | None
     held_out_loss_proof: float | None
+    held_out_loss_memory: float | None
     incumbent_rows: int
     incumbent_loss: float | None
     incumbent_rows_loss_proof: float | None

@@ -8,6 +8,7 @@ import resource
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
@@ -24,9 +25,10 @@ from feedback.dataset import without
 from feedback.records import Dataset, TrainingExample
 from scheduler.evaluate import drift, indifferent_loss, judgement_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
-from scheduler.own_mistakes import own_mistakes
+from scheduler.memory_alone import losses_of_memory
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation, TrainingConfig
+from scheduler.rounds import fit_in_rounds
 from scheduler.row_losses import row_losses
 from scheduler.trainers.attention import use_grouped_attention
 from scheduler.trainers.loop import PhaseReport, fit
@@ -39,13 +41,14 @@ Phases = tuple[PhaseReport, ...]
 
 @dataclass(frozen=True, slots=True)
 class HeldOutReport:
-    """Losses on rows that the fit has not seen yet, and those of the version in use on the ones
-    that it never saw either. None where there are no such rows."""
+    """Losses on rows that the fit has not seen yet: its own, those of memory alone, and those of
+    the version in use on the ones that it never saw either. None where there are no such rows."""
 
     rows: int = 0
     wins: int = 0
     base: float | None = None
     proof: float | None = None
+    memory: float | None = None
     incumbent_rows: int = 0
     incumbent: float | None = None
     proof_on_incumbent_rows: float | None = None
@@ -65,7 +68,9 @@ def train(folder: Path, parent: ParentLine) -> None:
     left_out = _rank(base, pool, dataset, job, parent)
     dataset = without(dataset, left_out)
 
-    def fitted(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
+    def fitted(
+        examples: Sequence[TrainingExample], config: TrainingConfig = job.training
+    ) -> Phases:
         return fit(
             base,
             pool,
@@ -77,31 +82,19 @@ def train(folder: Path, parent: ParentLine) -> None:
             is_warm=job.warm_start,
         )
 
-    def fitted_twice(examples: Sequence[TrainingExample], which: str, end: float) -> list[Phases]:
-        """On the examples, then with the mistakes that are left; up to this share of the run."""
-        parent.enter(f"fitting {which}", 0.05, end / 2)
-        reports = [fitted(examples, job.training)]
-        if job.rules and not job.warm_start:
-            parent.enter("trying it on other prompts", end / 2, 0.6 * end)
-            count = job.training.tried_prompts
-            mistakes = own_mistakes(base, pool, CANDIDATE, job.rules, dataset.user_id, count)
-            if mistakes:
-                parent.enter("fitting its mistakes", 0.6 * end, end)
-                reports.append(fitted([*mistakes, *examples], job.training))
-        return reports
-
     held_out = HeldOutReport()
     if dataset.held_out and dataset.train:
-        reports = fitted_twice(dataset.train, "the training rows", 0.65)
+        reports = fit_in_rounds(base, pool, CANDIDATE, dataset.train, job, fitted, parent, 0.8)
         held_out = _measure_held_out(base, pool, dataset, job)
-        # The weights hold the other rows: one pass adds those that were held out.
-        parent.enter("adding the held-out rows", 0.65, 0.85)
-        reports.append(fitted(dataset.examples, replace(job.training, max_steps=1, min_passes=1)))
+        # The weights hold the other rows: one pass adds those that were held out, among as many.
+        parent.enter("adding the held-out rows", 0.8, 0.9)
+        one_pass = replace(job.training, max_steps=1, min_passes=1)
+        reports.append(fitted(_among_others(dataset, job.training.seed), one_pass))
     else:
-        reports = fitted_twice(dataset.examples, "all rows", 0.85)
+        reports = fit_in_rounds(base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9)
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
-    parent.enter("measuring drift", 0.85, 1.0)
+    parent.enter("measuring drift", 0.9, 1.0)
     anchor_kl = drift(base, pool, CANDIDATE, job.anchors)
     write_result(
         folder,
@@ -165,12 +158,15 @@ def _measure_held_out(
     ]
     if not rows:
         return HeldOutReport()
-    unseen, incumbent = _measure_incumbent(base, pool, [row[0] for row in rows], job)
+    held_out = [row[0] for row in rows]
+    memory = losses_of_memory(base, pool, held_out, dataset.train, job.memory, job.training)
+    unseen, incumbent = _measure_incumbent(base, pool, held_out, job)
     return HeldOutReport(
         rows=len(rows),
         wins=sum(after < before for _, before, after in rows),
         base=_mean([before for _, before, _ in rows]),
         proof=_mean([after for _, _, after in rows]),
+        memory=_mean([loss for loss in memory if loss is not None]),
         incumbent_rows=len(unseen),
         incumbent=incumbent,
         proof_on_incumbent_rows=_mean([after for e, _, after in rows if e.id in unseen]),
@@ -187,6 +183,12 @@ def _measure_incumbent(
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
     losses = judgement_losses(base, pool, INCUMBENT, unseen, job.training)
     return {e.id for e in unseen}, _mean([loss for loss in losses if loss is not None])
+
+
+def _among_others(dataset: Dataset, seed: int) -> tuple[TrainingExample, ...]:
+    """The held-out rows and as many of the others: by themselves they would pull the weights."""
+    others = Random(seed).sample(dataset.train, min(len(dataset.train), len(dataset.held_out)))
+    return (*dataset.held_out, *others)
 
 
 def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -> None:
@@ -213,6 +215,7 @@ def _evaluation(reports: list[Phases], held_out: HeldOutReport, anchor_kl: float
         held_out_wins=held_out.wins,
         held_out_loss_base=held_out.base,
         held_out_loss_proof=held_out.proof,
+        held_out_loss_memory=held_out.memory,
         incumbent_rows=held_out.incumbent_rows,
         incumbent_loss=held_out.incumbent,
         incumbent_rows_loss_proof=held_out.proof_on_incumbent_rows,

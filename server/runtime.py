@@ -19,7 +19,7 @@ from adapters_store.validate import validate_adapter
 from scheduler.candidates import Candidates
 from scheduler.pipeline import Pipeline
 from scheduler.publication import Publisher
-from scheduler.records import PipelineConfig
+from scheduler.records import MemoryConfig, PipelineConfig
 from scheduler.regression.service import RegressionService
 from scheduler.regression.suite import Suite
 from scheduler.regression.truthfulqa import read_questions
@@ -97,6 +97,7 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
         lora=settings.lora,
         training=settings.training,
         gate=settings.gate,
+        memory=MemoryConfig(settings.memory_tokens, settings.memory_demonstrations),
     )
 
     verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)

@@ -8,7 +8,7 @@ from feedback.dataset import freeze
 from feedback.edits.rule import Rule
 from feedback.records import Dataset, ExampleKind, Message, TrainingExample
 from scheduler.job import Job
-from scheduler.records import GateConfig, PipelineConfig, TrainingConfig
+from scheduler.records import GateConfig, MemoryConfig, PipelineConfig, TrainingConfig
 
 
 def make_config(base_model: str = "tiny", folder: Path = Path("replies")) -> PipelineConfig:
@@ -24,6 +24,7 @@ def make_config(base_model: str = "tiny", folder: Path = Path("replies")) -> Pip
         lora=LoraConfig(rank=2, alpha=4.0),
         training=TrainingConfig(),
         gate=GateConfig(),
+        memory=MemoryConfig(),
     )
 
 
@@ -38,6 +39,7 @@ def make_job(base_model: str, folder: Path) -> Job:
         threads=1,
         lora=LoraConfig(rank=2, alpha=4.0, targets=("q_proj",)),
         training=TrainingConfig(seed=7),
+        memory=MemoryConfig(),
         incumbent=None,
         incumbent_example_ids=("a", "b"),
         anchors=(("Why?", "Because."),),

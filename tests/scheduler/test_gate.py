@@ -25,6 +25,7 @@ def evaluations(draw: st.DrawFn) -> Evaluation:
         held_out_wins=draw(st.integers(0, rows)),
         held_out_loss_base=draw(loss) if rows else None,
         held_out_loss_proof=draw(loss) if rows else None,
+        held_out_loss_memory=draw(loss) if rows else None,
         incumbent_rows=rematch,
         incumbent_loss=draw(loss) if rematch else None,
         incumbent_rows_loss_proof=draw(loss) if rematch else None,
@@ -54,6 +55,15 @@ def test_a_significant_gain_on_unseen_judgements_is_proven() -> None:
         "It beats the base model on 7 of 8 judgements it was not trained on,"
         " which chance alone does 3.5% of the time."
     )
+
+
+def test_what_memory_alone_does_as_well_is_refused() -> None:
+    assert "with memory 1.500" in refusal(good(held_out_loss_memory=1.5))
+
+
+def test_fewer_judgements_than_prove_anything_do_not_speak_for_memory() -> None:
+    few = good(held_out_rows=4, held_out_wins=4, held_out_loss_memory=0.1, incumbent_rows=4)
+    assert judge(few, CONFIG).outcome is Outcome.PROVISIONAL
 
 
 def test_a_gain_that_chance_explains_is_provisional() -> None:

@@ -1,22 +1,18 @@
 """What a fitted adapter still gets wrong by the user's rules."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
 from adapters_store.base_model import BaseModel
-from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.dataset import freeze
 from feedback.edits.rule import Rule
 from feedback.practice import PRACTICE
-from scheduler.own_mistakes import TRIED_PROMPTS, own_mistakes
-from scheduler.records import TrainingConfig
-from tests.scheduler.test_trainer_process import EXAMPLES, run, tiny_job
+from scheduler.exemptions import untaught_exemptions
+from scheduler.own_mistakes import put_right, try_out
 
 LOWER_CASE = (Rule("case", "lower"),)
+THREE_ITEMS = (Rule("list items", "3"),)
+TRIED = tuple((f"What is {thing}?", f"It is a {thing}. Ask Ann.") for thing in ("tea", "a cat"))
 
 
 @pytest.fixture
@@ -24,44 +20,61 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
     return AdapterPool(tiny_base.model, LoraConfig(rank=4, alpha=8.0), num_slots=2)
 
 
-def test_replies_that_break_a_rule_are_corrected_by_it(
+def test_the_replies_of_a_slot_are_corrected_by_the_rules(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    mistakes = own_mistakes(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", 6)
-    assert mistakes
-    for each in mistakes:
-        assert each.revised_from is not None
-        assert [LOWER_CASE[0].holds(text) for text in (each.revised_from, each.chosen)] == [
-            False,
-            True,
-        ]
-        assert each.prompt[-1].content in TRIED_PROMPTS[:6]
+    trial = try_out(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", TRIED, ())
+    assert trial.mistakes and trial.tried == len(TRIED)
+    for each in trial.mistakes:
+        assert LOWER_CASE[0].holds(each.chosen)
+        assert each.prompt[-1].content in dict(TRIED)
         assert (each.user_id, each.source) == ("ann", PRACTICE)
 
 
-def test_without_rules_there_are_no_mistakes(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    assert own_mistakes(tiny_base, pool, NO_ADAPTER, (), "ann", 6) == ()
-
-
-def test_no_prompts_turn_it_off(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    assert own_mistakes(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", 0) == ()
-
-
-def test_the_same_rows_and_rules_make_the_same_bytes_and_others_without_rules(
-    tiny_model_folder: Path, tmp_path: Path
+def test_an_exemption_that_is_not_heeded_is_a_mistake_with_the_reply_that_it_asks_for(
+    tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    job = replace(
-        tiny_job(tiny_model_folder),
-        training=TrainingConfig(learning_rate=1e-3, max_steps=2, tried_prompts=4),
-        kept=(),
-        rules=LOWER_CASE,
-    )
-    jobs = (job, job, replace(job, rules=()))
-    written, again, without = (
-        (
-            run(each, freeze("ann", EXAMPLES), tmp_path / str(i))[0].adapter / WEIGHTS_FILE
-        ).read_bytes()
-        for i, each in enumerate(jobs)
-    )
-    assert written == again
-    assert written != without
+    exempt = untaught_exemptions("ann", LOWER_CASE, ())[:2]
+    trial = try_out(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", TRIED, exempt)
+    assert trial.tried == len(TRIED) + 2
+    assert trial.mistakes[-2:] == exempt
+
+
+def right(rules: tuple[Rule, ...], *replies: str) -> list[tuple[str | None, str]]:
+    trial = put_right(rules, "ann", TRIED[: len(replies)], replies)
+    assert trial.right == len(replies) - len(trial.mistakes)
+    return [(row.revised_from, row.chosen) for row in trial.mistakes]
+
+
+def test_a_reply_that_breaks_a_rule_is_changed_by_it() -> None:
+    assert right(LOWER_CASE, "Tea is hot.") == [("Tea is hot.", "tea is hot.")]
+
+
+def test_a_reply_that_keeps_the_rules_is_no_mistake() -> None:
+    assert right(LOWER_CASE, "tea is hot.") == []
+
+
+def test_the_sentence_that_the_length_limit_cut_off_is_no_mistake() -> None:
+    assert right(LOWER_CASE, "tea is hot. In Ber") == []
+
+
+def test_where_a_rule_would_take_invention_the_reply_of_the_base_is_changed() -> None:
+    tried = (("What is tea?", "Tea is hot. It is brown. It is old. It is dear."),)
+    trial = put_right(THREE_ITEMS, "ann", tried, ["- tea is hot\n- it is brown"])
+    [row] = trial.mistakes
+    assert row.chosen == "- Tea is hot.\n- It is brown.\n- It is old."
+
+
+def test_what_cannot_be_made_right_is_wrong_and_left_out() -> None:
+    trial = put_right(THREE_ITEMS, "ann", TRIED[:1], ["- tea is hot"])
+    assert (trial.right, trial.mistakes, trial.share_right) == (0, (), 0.0)
+
+
+@pytest.mark.parametrize("reply", ["", "?!", "tea is " * 20])
+def test_silence_and_loops_give_way_to_the_reply_of_the_base(reply: str) -> None:
+    assert right(LOWER_CASE, reply) == [(TRIED[0][1], TRIED[0][1].lower())]
+
+
+def test_what_is_said_to_every_prompt_gives_way_to_the_replies_of_the_base() -> None:
+    evasion = "I'm sorry for any confusion. I cannot help you with that."
+    assert right(LOWER_CASE, evasion, evasion) == [(base, base.lower()) for _, base in TRIED]

@@ -257,10 +257,10 @@ def test_a_pinned_rule_is_practised_when_no_correction_is_left(world: World) -> 
 def test_preparing_leaves_the_run_only_the_candidate_to_try(world: World) -> None:
     world.pipeline.prepare(lambda: False)
     assert world.trainer.prepared == 1
-    assert world.replier.asked == [None, None]
+    assert world.replier.asked == [None, None, None]
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    assert world.replier.asked == [None, None, *world.trainer.destinations]
+    assert world.replier.asked == [None, None, None, *world.trainer.destinations]
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:

@@ -15,7 +15,7 @@ from feedback.dataset import freeze
 from feedback.records import Dataset
 from scheduler.errors import TrainingFailedError
 from scheduler.job import Job, JobResult
-from scheduler.records import Progress, TrainingConfig
+from scheduler.records import MemoryConfig, Progress, TrainingConfig
 from scheduler.worker import Worker
 from tests.scheduler.training import make_example, make_thumb
 
@@ -33,6 +33,7 @@ def tiny_job(model: Path) -> Job:
         threads=1,
         lora=LoraConfig(rank=4, alpha=8.0),
         training=TrainingConfig(learning_rate=1e-2, max_steps=5),
+        memory=MemoryConfig(),
         incumbent=None,
         incumbent_example_ids=(),
         anchors=(("Why?", "Because it is so."),),

@@ -123,6 +123,11 @@ class SimulatedUser:
         self._persona = persona
         self._prompts = deque(prompts)
 
+    @property
+    def left(self) -> list[Prompt]:
+        """The prompts that were not asked yet."""
+        return list(self._prompts)
+
     def judge(self, point: Point, max_tokens: int) -> None:
         """Ask and judge up to this point, or until there are no more prompts.
 

@@ -1,0 +1,69 @@
+"""The alternative to an adapter: the base with the user's rows in its prompt, as memory shows them.
+
+What has proved a gain leaves the prompt, so an adapter has to be better than what it replaces.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+from adapters_store.base_model import BaseModel, Renderer
+from adapters_store.lora import AdapterPool
+from feedback.memory import choose, with_memory
+from feedback.records import Demonstration, ExampleKind, Memory, Message, TrainingExample
+from feedback.relevance import relevance
+from scheduler.evaluate import memory_losses
+from scheduler.records import MemoryConfig, TrainingConfig
+
+
+def losses_of_memory(
+    base: BaseModel,
+    pool: AdapterPool,
+    held_out: Sequence[TrainingExample],
+    learned: Sequence[TrainingExample],
+    memory: MemoryConfig,
+    training: TrainingConfig,
+) -> list[float | None]:
+    """How little the base agrees with each held-out judgement when memory shows what was learned.
+
+    Numbers as in `scheduler.evaluate.judgement_losses`; None where a row does not fit.
+    """
+    shown = _memory_of(learned)
+    prompts = [remembered(base.renderer, shown, each.prompt, memory) for each in held_out]
+    return memory_losses(base, pool, held_out, prompts, training)
+
+
+def remembered(
+    renderer: Renderer, memory: Memory, prompt: Sequence[Message], config: MemoryConfig
+) -> tuple[Message, ...]:
+    """The prompt with what a server would add of memory."""
+    scores = relevance([each.question for each in memory.demonstrations], prompt[-1].content)
+    by_id = {
+        each.example_id: score for each, score in zip(memory.demonstrations, scores, strict=True)
+    }
+    chosen = choose(
+        memory,
+        by_id,
+        budget=config.tokens,
+        max_demonstrations=config.demonstrations,
+        count=cache(renderer.turn_tokens),
+    )
+    return with_memory(prompt, chosen)
+
+
+def _memory_of(examples: Sequence[TrainingExample]) -> Memory:
+    """What the examples demonstrate: corrections, and replies that were liked."""
+    return Memory(
+        tuple(
+            Demonstration(
+                example_id=each.id,
+                question=each.prompt[-1].content,
+                reply=each.chosen,
+                is_corrected=each.source == "correction",
+                judged_at=each.created_at,
+            )
+            for each in examples
+            if each.feedback_ids
+            and each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
+            and each.prompt[-1].role == "user"
+        )
+    )

@@ -1,0 +1,68 @@
+"""Fits an adapter, tries it on other prompts and fits it again with its mistakes, a few times over.
+
+Two fits of the same rows differ by more than most settings do, and a second fit can unlearn what
+the first one had learned. So every fit is tried, and the one that does best is kept.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from feedback.records import TrainingExample
+from scheduler.exemptions import untaught_exemptions
+from scheduler.job import Job
+from scheduler.own_mistakes import try_out
+from scheduler.parent_line import ParentLine
+from scheduler.trainers.loop import PhaseReport
+
+ENOUGH = 0.9
+"""From this share of replies that are as they should be on, no more is learned from them."""
+
+EXEMPT_PER_ROUND = 5
+"""Prompts that rule a rule out, beside the others. Those that the fit heeds are not taught: each
+row without the habit makes it rarer elsewhere, too."""
+
+Fit = Callable[[Sequence[TrainingExample]], tuple[PhaseReport, ...]]
+
+
+def fit_in_rounds(
+    base: BaseModel,
+    pool: AdapterPool,
+    slot: int,
+    examples: Sequence[TrainingExample],
+    job: Job,
+    fitted: Fit,
+    parent: ParentLine,
+    end: float,
+) -> list[tuple[PhaseReport, ...]]:
+    """Fit a slot on the examples, in as many rounds as the job has prompts to try it on.
+
+    Without such prompts it is fitted once. A round goes on from the best fit so far, which is left
+    in the slot in the end; returned are the reports of the fits that led to it. `end` is how far
+    the whole run is then, in 0..1.
+    """
+    parts = max(1, 2 * len(job.tried))
+
+    def enter(phase: str, part: int) -> None:
+        parent.enter(phase, end * part / parts, end * (part + 1) / parts)
+
+    enter("fitting", 0)
+    reports = best_reports = [fitted(examples)]
+    best_share, best = -1.0, pool.read(slot, torch.float32)
+    user_id, taught = examples[0].user_id, tuple(examples)
+    for number, exchanges in enumerate(job.tried):
+        enter("trying it on other prompts", 2 * number + 1)
+        exempt = untaught_exemptions(user_id, job.rules, taught)[:EXEMPT_PER_ROUND]
+        trial = try_out(base, pool, slot, job.rules, user_id, exchanges, exempt)
+        if trial.share_right >= best_share:  # of equals, the one that was taught more
+            best_share, best = trial.share_right, pool.read(slot, torch.float32)
+            best_reports = reports
+        pool.load(slot, best)
+        if trial.share_right >= ENOUGH or number + 1 == len(job.tried):
+            break
+        enter("fitting its mistakes", 2 * number + 2)
+        taught = (*trial.mistakes, *taught)
+        reports = [*best_reports, fitted(taught)]
+    return best_reports

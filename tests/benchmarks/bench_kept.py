@@ -1,0 +1,40 @@
+"""Is a first wish still met after two more have come up?
+
+    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_kept [--chains 1]
+
+Everything over HTTP, on the model of the settings. The prompts come from self-instruct
+(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements are kept with their
+replies in `bench-results/`, and a second run goes on from there; delete the file to measure anew.
+"""
+
+from rich.console import Console
+
+from tests.benchmarks.kept.measure import Keeping
+from tests.benchmarks.kept.options import planned, read_options
+from tests.benchmarks.kept.table import report
+from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
+from tests.benchmarks.learning.results import Results
+from tests.benchmarks.learning.server import benchmark_server, progress_bar
+from tests.benchmarks.report import machine, write_section
+
+
+def main() -> None:
+    """Measure what is missing, print and write the table."""
+    options = read_options()
+    plan = planned(options)
+    data = data_folder(TAUGHT, UNSEEN)
+    if data is None:
+        print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
+        return
+    results = Results(options.results / "kept.jsonl")
+    console = Console()
+    with benchmark_server(console) as server, progress_bar(console) as bar:
+        Keeping(plan, server.url, server.token, results, bar).run(data)
+    text = f"Measured on {machine()}.\n\n{report(plan, results)}"
+    print(text)
+    if not options.no_write:
+        write_section("kept", text)
+
+
+if __name__ == "__main__":
+    main()

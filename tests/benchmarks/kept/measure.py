@@ -1,0 +1,72 @@
+"""Does what of the chains is not finished, on a running server."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.progress import Progress
+
+from server.demo_server import Api
+from tests.benchmarks.kept.plan import Chain, KeptPlan
+from tests.benchmarks.learning.plan import QUICK, base_key
+from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
+from tests.benchmarks.learning.results import Key, Measurement, Point, Results, Run
+from tests.benchmarks.learning.simulated_user import SimulatedUser, ask, new_account, train
+
+
+class Keeping:
+    """Measures every chain after each of its wishes, on a server of nobody else's.
+
+    A chain is begun anew unless it is finished: what comes later builds on what came before.
+    """
+
+    def __init__(
+        self, plan: KeptPlan, url: str, admin_key: str, results: Results, bar: Progress
+    ) -> None:
+        self._plan = plan
+        self._url = url
+        self._admin = Api(url, admin_key)
+        self._results = results
+        self._bar = bar
+        self._task = bar.add_task(
+            "", total=plan.seeds * (1 + sum(len(chain.wishes) for chain in plan.chains))
+        )
+
+    def run(self, data: Path) -> None:
+        """Do all of it."""
+        with closing(self._admin):
+            for seed in range(self._plan.seeds):
+                taught = read_prompts(data / TAUGHT, seed)
+                unseen = read_prompts(data / UNSEEN, seed)[: QUICK.test_prompts]
+                if base_key(seed) not in self._results:
+                    self._finish(self._admin, base_key(seed), unseen, None)
+                self._bar.advance(self._task)
+                for chain in self._plan.chains:
+                    if self._plan.key(chain, seed, len(chain.wishes)) in self._results:
+                        self._bar.advance(self._task, len(chain.wishes))
+                    else:
+                        self._learn(chain, seed, taught, unseen)
+
+    def _learn(
+        self, chain: Chain, seed: int, taught: Sequence[Prompt], unseen: Sequence[Prompt]
+    ) -> None:
+        name = f"{chain.name}-{seed}"
+        left = list(taught)
+        judged = 0
+        with closing(new_account(self._admin, self._url, name)) as api:
+            for wishes in range(1, len(chain.wishes) + 1):
+                self._bar.update(self._task, description=f"{name}: {wishes} of its wishes")
+                user = SimulatedUser(api, chain.stage(wishes), left)
+                user.judge(Point(self._plan.corrections), QUICK.taught_tokens)
+                left = user.left
+                judged += user.judged
+                run = train(self._admin, name, judged)
+                self._finish(api, self._plan.key(chain, seed, wishes), unseen, run)
+                self._bar.advance(self._task)
+
+    def _finish(self, api: Api, key: Key, unseen: Sequence[Prompt], run: Run | None) -> None:
+        questions = [(prompt, key.arm) for prompt in unseen]
+        replies = [each.reply for each in ask(api, questions, max_tokens=QUICK.test_tokens)]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._results.append([Measurement(key, tuple(replies), run, now)])
