@@ -15,6 +15,7 @@ from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
+from feedback.comments import commented
 from feedback.curation.decide import fates_of
 from feedback.curation.fate import Fate, kept
 from feedback.dataset import freeze, with_practice
@@ -23,7 +24,7 @@ from feedback.log import FeedbackLog
 from feedback.practice import practice_examples
 from feedback.records import Dataset, ExampleKind
 from feedback.rules import rules_behind, standing
-from scheduler import gate
+from scheduler import gate, revision
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
 from scheduler.curation_report import curation_report
@@ -47,6 +48,7 @@ from scheduler.records import (
     Verdict,
 )
 from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
+from scheduler.revision import MAX_COMMENTS, revised
 from scheduler.runs import RunStore
 from scheduler.self_distillation import REPLY_TOKENS, in_own_words
 
@@ -83,8 +85,8 @@ class Trainer(Protocol):
 class Pipeline:
     """Works runs of any user, one at a time, from the judgements to the pointer.
 
-    `verify` raises `AdapterInvalidError` for a folder that must not be served. `clock` gives UTC
-    seconds.
+    `heeds_notes` says whether the base does what notes in its prompt say. `verify` raises
+    `AdapterInvalidError` for a folder that must not be served. `clock` gives UTC seconds.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Pipeline:
         runs: RunStore,
         trainer: Trainer,
         reply: Replier,
+        heeds_notes: Callable[[], bool],
         publisher: Publisher,
         verify: Callable[[Path], None],
         config: PipelineConfig,
@@ -107,6 +110,7 @@ class Pipeline:
         self._runs = runs
         self._trainer = trainer
         self._reply = reply
+        self._heeds_notes = heeds_notes
         self._base = BaseReplies(reply, config.base_revision, Path(config.replies_cache))
         self._publisher = publisher
         self._verify = verify
@@ -145,6 +149,7 @@ class Pipeline:
         dataset = freeze(run.user_id, kept(fates))
         # Held-out rows stay unseen: no rule is learned from them.
         rules = standing(rules_behind(dataset.train), self._log.decisions(run.user_id))
+        dataset, remarks = self._with_revisions(dataset, rules, is_cancelled)
         dataset = self._practised(dataset, rules, is_cancelled)
         if not dataset.examples:
             if active is not None and active.example_ids:
@@ -159,7 +164,7 @@ class Pipeline:
             if self._fits(version) and self._is_same_fit(version, dataset):
                 reason = f"nothing new since {version.label}, which was rolled back"
                 return self._end(run, RunStatus.REFUSED, reason, dataset, fates)
-        self._fit(run, fates, dataset, rules, active, incumbent, is_cancelled)
+        self._fit(run, fates, dataset, rules, active, incumbent, remarks, is_cancelled)
 
     def _fates(self, user_id: str) -> tuple[Fate, ...]:
         turns, judgements = self._log.judged(user_id)
@@ -194,6 +199,7 @@ class Pipeline:
         rules: Sequence[Rule],
         active: AdapterVersion | None,
         incumbent: Path | None,
+        remarks: tuple[str, ...],
         is_cancelled: Callable[[], bool],
     ) -> None:
         def record(progress: Progress) -> None:
@@ -202,7 +208,7 @@ class Pipeline:
         staged = self._files.stage()
         try:
             plan = plan_fit(dataset, active if incumbent else None, self._config.training)
-            plan, remarks = self._reworded(plan, rules, is_cancelled)
+            plan, remark = self._reworded(plan, rules, is_cancelled)
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
                 self._job(plan, rules, active, incumbent, anchors, is_cancelled),
@@ -213,7 +219,8 @@ class Pipeline:
             )
             result = replace(result, left_out=plan.without_learned(result.left_out))
             result, verdict = self._judge(result, anchors, record, is_cancelled)
-            fit = Fit(run, dataset, tuple(rules), result, verdict, active, fates, plan, remarks)
+            told = remarks + remark
+            fit = Fit(run, dataset, tuple(rules), result, verdict, active, fates, plan, told)
             self._settle(fit)
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset, fates, error.device_seconds)
@@ -275,6 +282,25 @@ class Pipeline:
         return with_practice(
             dataset, limits + practice_examples(user_id, rules, exchanges, max(0, missing))
         )
+
+    def _with_revisions(
+        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
+    ) -> tuple[Dataset, tuple[str, ...]]:
+        """Put what the base makes of comments before the rows, where it can follow any."""
+        comments = commented(
+            *self._log.judged(dataset.user_id),
+            but_in={each.conversation_id for each in dataset.held_out},
+            limit=MAX_COMMENTS,
+        )
+        if not comments or not self._heeds_notes():
+            return dataset, ()
+
+        def ask(prompts: Sequence[str]) -> list[str]:
+            return self._reply(prompts, None, revision.REPLY_TOKENS, is_cancelled)
+
+        anchors = self._practice(is_cancelled)
+        rows, remark = revised(dataset.user_id, comments, rules, anchors, ask)
+        return with_practice(dataset, rows), (remark,)
 
     def _reworded(
         self, plan: Plan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]

@@ -26,9 +26,13 @@ _TALK = ("reference answer", "your response", "my response", "your own response"
 def request(prompt: Sequence[Message], correction: str) -> str:
     """What the base is asked: the instruction, of more turns than one the conversation, and the
     correction as the answer to be guided by."""
+    return _TEMPLATE.format(instruction=as_text(prompt), reference=correction.strip())
+
+
+def as_text(prompt: Sequence[Message]) -> str:
+    """The instruction as it is; of more turns than one the conversation."""
     turns = [f"{each.role}: {each.content}" for each in prompt]
-    instruction = prompt[0].content if len(prompt) == 1 else "\n\n".join(turns)
-    return _TEMPLATE.format(instruction=instruction.strip(), reference=correction.strip())
+    return (prompt[0].content if len(prompt) == 1 else "\n\n".join(turns)).strip()
 
 
 def satisfies(wording: str, correction: str, original: str, rules: Sequence[Rule]) -> bool:
@@ -42,7 +46,7 @@ def satisfies(wording: str, correction: str, original: str, rules: Sequence[Rule
         not is_silent(wording)
         and not is_repetitive(wording)
         and not _talks_of_the_task(wording, correction)
-        and _ends_alike(wording, correction)
+        and ends_alike(wording, correction)
         and all(rule.holds(wording) for rule in rules if rule.holds(correction))
         and _keeps_the_edit(wording, correction, original)
         and distance(wording, correction) <= distance(wording, original)
@@ -54,7 +58,7 @@ def _talks_of_the_task(wording: str, correction: str) -> bool:
     return any(each in said and each not in meant for each in _TALK)
 
 
-def _ends_alike(wording: str, correction: str) -> bool:
+def ends_alike(wording: str, correction: str) -> bool:
     """Whether it is not cut off: it ends with a mark where the correction does."""
     return wording.rstrip()[-1:].isalnum() <= correction.rstrip()[-1:].isalnum()
 

@@ -101,8 +101,8 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     )
 
     verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)
-    scheduler = _scheduler(settings, stores, pipeline_config, verify, engine)
     notes = NotesProbe(engine, stores.folder.probes)
+    scheduler = _scheduler(settings, stores, pipeline_config, verify, engine, notes)
     return Runtime(model, settings.lora, engine, scheduler, notes)
 
 
@@ -123,6 +123,7 @@ def _scheduler(
     config: PipelineConfig,
     verify: Callable[[Path], None],
     engine: Engine,
+    notes: NotesProbe,
 ) -> SchedulerService:
     publisher = Publisher(
         stores.database,
@@ -139,6 +140,7 @@ def _scheduler(
         runs=stores.runs,
         trainer=Worker(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
         reply=EngineReplier(engine, stores.files),
+        heeds_notes=notes.notes_help,
         publisher=publisher,
         verify=verify,
         config=config,

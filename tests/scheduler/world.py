@@ -115,6 +115,7 @@ class World:
         self.trainer = FakeTrainer()
         self.replier = FakeReplier()
         self.speaker = FakeSpeaker()
+        self.heeds_notes = True
         self.config = make_config(folder=folder / "replies")
         self.verify: Callable[[Path], None] = lambda folder: None
         self.pipeline = self.build_pipeline(self.trainer)
@@ -141,6 +142,7 @@ class World:
             runs=self.runs,
             trainer=trainer,
             reply=self.replier,
+            heeds_notes=lambda: self.heeds_notes,
             publisher=publisher,
             verify=lambda folder: self.verify(folder),
             config=self.config,
@@ -201,6 +203,10 @@ class World:
     def rate(self, user_id: str, target: str, value: int) -> str:
         """Have a user like or dislike a reply; returns the feedback's id."""
         return self._judge(user_id, target, target, value=value)
+
+    def comment(self, user_id: str, target: str, comment: str) -> str:
+        """Have a user say something about a reply; returns the feedback's id."""
+        return self._judge(user_id, f"{target}-comment", target, comment=comment)
 
     def _judge(self, user_id: str, name: str, target: str, **judgement: Any) -> str:
         feedback = Feedback(
