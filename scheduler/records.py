@@ -80,7 +80,7 @@ class TrainingConfig:
     seed: int = 0
     practice_until: int = 12
     rounds: int = 3
-    tried_prompts: int = 14
+    tried_prompts: int = 12
     batch_size: int = 1
     max_tokens: int = 1024
     learning_rate: float = 7e-4

@@ -5,6 +5,8 @@ the first one had learned. So every fit is tried, and the one that does best is 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from random import Random
 
 import torch
 
@@ -15,16 +17,26 @@ from scheduler.exemptions import untaught_exemptions
 from scheduler.job import Job
 from scheduler.own_mistakes import try_out
 from scheduler.parent_line import ParentLine
+from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport
 
 ENOUGH = 0.9
 """From this share of replies that are as they should be on, no more is learned from them."""
 
-EXEMPT_PER_ROUND = 5
+EXEMPT_PER_ROUND = 4
 """Prompts that rule a rule out, beside the others. Those that the fit heeds are not taught: each
 row without the habit makes it rarer elsewhere, too."""
 
-Fit = Callable[[Sequence[TrainingExample]], tuple[PhaseReport, ...]]
+REPEATED_ROWS = 10
+"""Rows that were taught before and stand beside the mistakes; as many as those where they are more.
+Most are learned by then."""
+
+Fit = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
+
+
+def in_one_pass(config: TrainingConfig) -> TrainingConfig:
+    """The same, but every row once."""
+    return replace(config, max_steps=1, min_passes=1)
 
 
 def fit_in_rounds(
@@ -49,9 +61,10 @@ def fit_in_rounds(
         parent.enter(phase, end * part / parts, end * (part + 1) / parts)
 
     enter("fitting", 0)
-    reports = best_reports = [fitted(examples)]
+    reports = best_reports = [fitted(examples, job.training)]
     best_share, best = -1.0, pool.read(slot, torch.float32)
     user_id, taught = examples[0].user_id, tuple(examples)
+    random, one_pass = Random(job.training.seed), in_one_pass(job.training)
     for number, exchanges in enumerate(job.tried):
         enter("trying it on other prompts", 2 * number + 1)
         exempt = untaught_exemptions(user_id, job.rules, taught)[:EXEMPT_PER_ROUND]
@@ -63,6 +76,8 @@ def fit_in_rounds(
         if trial.share_right >= ENOUGH or number + 1 == len(job.tried):
             break
         enter("fitting its mistakes", 2 * number + 2)
+        repeated = max(REPEATED_ROWS, len(trial.mistakes))
+        beside = random.sample(taught, min(len(taught), repeated))
         taught = (*trial.mistakes, *taught)
-        reports = [*best_reports, fitted(taught)]
+        reports = [*best_reports, fitted((*trial.mistakes, *beside), one_pass)]
     return best_reports

@@ -6,7 +6,7 @@ Runs in the training child, which has one job and the whole process. Opens no da
 import os
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,7 +28,7 @@ from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_res
 from scheduler.memory_alone import losses_of_memory
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation, TrainingConfig
-from scheduler.rounds import fit_in_rounds
+from scheduler.rounds import fit_in_rounds, in_one_pass
 from scheduler.row_losses import row_losses
 from scheduler.trainers.attention import use_grouped_attention
 from scheduler.trainers.loop import PhaseReport, fit
@@ -68,9 +68,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     left_out = _rank(base, pool, dataset, job, parent)
     dataset = without(dataset, left_out)
 
-    def fitted(
-        examples: Sequence[TrainingExample], config: TrainingConfig = job.training
-    ) -> Phases:
+    def fitted(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
         return fit(
             base,
             pool,
@@ -88,8 +86,8 @@ def train(folder: Path, parent: ParentLine) -> None:
         held_out = _measure_held_out(base, pool, dataset, job)
         # The weights hold the other rows: one pass adds those that were held out, among as many.
         parent.enter("adding the held-out rows", 0.8, 0.9)
-        one_pass = replace(job.training, max_steps=1, min_passes=1)
-        reports.append(fitted(_among_others(dataset, job.training.seed), one_pass))
+        among_others = _among_others(dataset, job.training.seed)
+        reports.append(fitted(among_others, in_one_pass(job.training)))
     else:
         reports = fit_in_rounds(base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9)
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
