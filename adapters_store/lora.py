@@ -39,7 +39,8 @@ class SlotLinear(nn.Module):
         self, base: nn.Linear, rank: int, num_slots: int, dtype: torch.dtype, selection: _Selection
     ) -> None:
         super().__init__()
-        self.base = base
+        self.base: nn.Module = base
+        self.in_features, self.out_features = base.in_features, base.out_features
         device = base.weight.device
         shape_a = (num_slots, base.in_features, rank)
         shape_b = (num_slots, rank, base.out_features)
@@ -95,7 +96,7 @@ class AdapterPool:
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
         """(out_features, in_features) of every adapted linear, by module path."""
-        return {p: (y.base.out_features, y.base.in_features) for p, y in self.layers.items()}
+        return {p: (y.out_features, y.in_features) for p, y in self.layers.items()}
 
     @property
     def target_modules(self) -> list[str]:
@@ -172,7 +173,7 @@ class AdapterPool:
         _refuse_slot_zero(slot)
         generator = torch.Generator().manual_seed(seed)
         for layer in self.layers.values():
-            bound = 1 / sqrt(layer.base.in_features)
+            bound = 1 / sqrt(layer.in_features)
             values = torch.empty(layer.A.shape[1:]).uniform_(-bound, bound, generator=generator)
             layer.A[slot].copy_(values)
             layer.B[slot].zero_()

@@ -31,6 +31,7 @@ from scheduler.records import Evaluation, TrainingConfig
 from scheduler.rounds import fit_in_rounds, in_one_pass
 from scheduler.row_losses import row_losses
 from scheduler.trainers.attention import use_grouped_attention
+from scheduler.trainers.frozen import freeze_linears
 from scheduler.trainers.loop import PhaseReport, fit
 
 CANDIDATE, INCUMBENT = 1, 2
@@ -64,6 +65,8 @@ def train(folder: Path, parent: ParentLine) -> None:
     # float32 adapters train well on a bfloat16 base; they are rounded when written.
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
     prepare(pool, job)
+    base_parameters = base.num_parameters
+    freeze_linears(base.model, pool)
 
     left_out = _rank(base, pool, dataset, job, parent)
     dataset = without(dataset, left_out)
@@ -97,7 +100,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     write_result(
         folder,
         _evaluation(reports, held_out, anchor_kl),
-        _usage(base, pool),
+        _usage(base, pool, base_parameters),
         tuple(pool.layers),
         left_out,
     )
@@ -224,7 +227,7 @@ def _evaluation(reports: list[Phases], held_out: HeldOutReport, anchor_kl: float
     )
 
 
-def _usage(base: BaseModel, pool: AdapterPool) -> dict[str, Any]:
+def _usage(base: BaseModel, pool: AdapterPool, base_parameters: int) -> dict[str, Any]:
     """What the run took; memory is that of the device which trained."""
     if base.device.type == "cuda":
         peak, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
@@ -234,7 +237,7 @@ def _usage(base: BaseModel, pool: AdapterPool) -> dict[str, Any]:
         "device": name,
         "peak_memory_bytes": peak,
         "trainable_parameters": pool.slot_parameters,
-        "trainable_share": pool.slot_parameters / base.num_parameters,
+        "trainable_share": pool.slot_parameters / base_parameters,
     }
 
 

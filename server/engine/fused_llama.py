@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from adapters_store.packed import pack, packed_product
 from server.engine.adapter_rows import AdapterRows, ProjectionRows, ProjectionShape
 from server.engine.decode_graphs import DecodeGraphs
 from server.engine.kernels import Kernels, rotate
@@ -29,9 +30,6 @@ PROJECTIONS = (
     ("mlp.gate_proj", "mlp.up_proj"),
     ("mlp.down_proj",),
 )
-
-# Weights are packed for so many tokens; longer products take the same layout.
-DECODED_TOKENS = 16
 
 
 def is_fusible(model: PreTrainedModel) -> bool:
@@ -76,34 +74,14 @@ class FusedLinear:
         biases = [linear.bias.data for linear in linears if linear.bias is not None]
         self._weight = fused
         self._bias = torch.cat(biases) if biases else None
-        self._packed = _packed(fused)
+        self._packed = pack(fused)
 
     def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """[tokens, in] to [tokens, out], plus `added` where given."""
         if self._packed is None:
             y = F.linear(x, self._weight, self._bias)
             return y if added is None else y.add_(added)
-        product = torch.ops.mkldnn._linear_pointwise
-        if added is None:
-            packed: Tensor = product(x, self._packed, self._bias, "none", [], "")
-        else:
-            packed = product.binary(x, added, self._packed, self._bias, "add")
-        return packed
-
-
-def _packed(weight: Tensor) -> Tensor | None:
-    """The layout in which oneDNN multiplies; a plain one is converted at every call."""
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return None
-    mkldnn = torch.ops.mkldnn
-    is_native = {
-        torch.float32: True,
-        torch.bfloat16: mkldnn._is_mkldnn_bf16_supported(),
-    }
-    if not is_native.get(weight.dtype, False):
-        return None
-    packed: Tensor = mkldnn._reorder_linear_weight(weight, DECODED_TOKENS)
-    return packed
+        return packed_product(x, self._packed, self._bias, added)
 
 
 class FusedLlama:

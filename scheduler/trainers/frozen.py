@@ -1,0 +1,66 @@
+"""The base's linears for training on a CPU: packed once, for the way there and the way back.
+
+Nothing but adapters is trained, so a weight never changes, and the gradient of its input is a
+product with the same numbers.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adapters_store.lora import AdapterPool
+from adapters_store.packed import pack, packed_product
+
+
+class FrozenLinear(nn.Module):
+    """An `nn.Linear` whose weight needs no gradient, without the plain weight."""
+
+    def __init__(self, bias: Tensor | None, packed: Tensor, transposed: Tensor) -> None:
+        super().__init__()
+        self._bias, self._packed, self._transposed = bias, packed, transposed
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = _FrozenProduct.apply(  # type: ignore[no-untyped-call]
+            x, self._packed, self._transposed, self._bias
+        )
+        return y
+
+
+class _FrozenProduct(torch.autograd.Function):
+    """x W' + b, with a gradient for x alone."""
+
+    @staticmethod
+    def forward(
+        context: Any, x: Tensor, packed: Tensor, transposed: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        context.transposed = transposed
+        return packed_product(x, packed, bias)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        return packed_product(gradient.contiguous(), context.transposed, None), None, None, None
+
+
+def freeze_linears(model: nn.Module, pool: AdapterPool) -> None:
+    """Let the adapted linears and the head of a frozen model be quick on a CPU.
+
+    Elsewhere, and for number formats that oneDNN does not multiply natively, all stays as it is.
+    """
+    for layer in pool.layers.values():
+        layer.base = _frozen(layer.base)
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    places = [(module, name) for module in model.modules() for name in module._modules]
+    for module, name in places:
+        if getattr(module, name) is head:
+            setattr(module, name, _frozen(head))
+
+
+def _frozen(linear: nn.Module) -> nn.Module:
+    if not isinstance(linear, nn.Linear):
+        return linear
+    weight, bias = linear.weight.detach(), linear.bias
+    packed, transposed = pack(weight), pack(weight.T.contiguous())
+    if packed is None or transposed is None:
+        return linear
+    return FrozenLinear(None if bias is None else bias.detach(), packed, transposed)
