@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.edits.rule import Rule
+from feedback.edits.tokens import words
 from feedback.edits.unfinished import whole_part
 from feedback.practice import practice_example
 from feedback.records import Message, TrainingExample
@@ -21,6 +22,11 @@ from scheduler.reply_faults import collapsed, is_repetitive, is_silent
 
 UNREPEATED_TOKENS = 8
 """As the engine does, if in a coarser way: a loop would be no reply to correct."""
+
+
+THIN = 0.25
+"""A reply of a smaller share of the words that the base's has, once the rules changed it, is none:
+"Cheers, mate!" keeps the rule to end with it, and answers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +88,28 @@ def put_right(
     """Change the replies that break a rule so that all rules hold. Pure.
 
     Where that would take invention, such as a third item for a list of two, and where a reply
-    loops, says nothing or says what it says to other prompts too, the base's own reply is changed
-    in its place.
+    loops, says hardly anything or says what it says to other prompts too, the base's own reply is
+    changed in its place.
     """
     right = 0
     mistakes: list[TrainingExample] = []
     for (prompt, base_reply), reply, is_shared in zip(
         exchanges, replies, collapsed(replies), strict=True
     ):
-        is_sound = not (is_shared or is_repetitive(reply) or is_silent(reply))
+        of_base = practice_example(user_id, rules, prompt, base_reply)
+        is_thin = of_base is not None and _is_thin(reply, of_base.chosen)
+        is_sound = not (is_shared or is_thin or is_repetitive(reply) or is_silent(reply))
         if is_sound and all(rule.holds(whole_part(reply)) for rule in rules):
             right += 1
             continue
         row = practice_example(user_id, rules, prompt, reply) if is_sound else None
         if row is None and not is_repetitive(base_reply):
-            row = practice_example(user_id, rules, prompt, base_reply)
+            row = of_base
         if row is not None:
             mistakes.append(row)
     return Trial(len(replies), right, tuple(mistakes))
+
+
+def _is_thin(reply: str, wanted: str) -> bool:
+    """Whether so little is said that a habit has taken the place of an answer, as a closing may."""
+    return len(words(reply)) < THIN * len(words(wanted))

@@ -20,7 +20,7 @@ from scheduler.parent_line import ParentLine
 from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport
 
-ENOUGH = 0.9
+ENOUGH = 0.85
 """From this share of replies that are as they should be on, no more is learned from them."""
 
 EXEMPT_PER_ROUND = 4

@@ -70,6 +70,13 @@ def test_what_cannot_be_made_right_is_wrong_and_left_out() -> None:
     assert (trial.right, trial.mistakes, trial.share_right) == (0, (), 0.0)
 
 
+def test_a_habit_without_an_answer_gives_way_to_the_reply_of_the_base() -> None:
+    closing = (Rule("closing", " Cheers, mate!"),)
+    base = "Tea is a hot drink. People make it from leaves. It is old."
+    trial = put_right(closing, "ann", (("What is tea?", base),), ["Cheers, mate!"])
+    assert [row.chosen for row in trial.mistakes] == [f"{base} Cheers, mate!"]
+
+
 @pytest.mark.parametrize("reply", ["", "?!", "tea is " * 20])
 def test_silence_and_loops_give_way_to_the_reply_of_the_base(reply: str) -> None:
     assert right(LOWER_CASE, reply) == [(TRIED[0][1], TRIED[0][1].lower())]
