@@ -22,6 +22,8 @@ from tests.benchmarks.forgetting.truthfulqa import Question
 from tests.benchmarks.gate.calibrate import Calibrating
 from tests.benchmarks.gate.exchanges import Exchanges
 from tests.benchmarks.gate.plan import Piece, TriedPieces
+from tests.benchmarks.kept.measure import Keeping
+from tests.benchmarks.kept.plan import KeptPlan, chain
 from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt
@@ -69,12 +71,7 @@ def test_judgements_go_through_the_pipeline_and_what_came_of_them_is_kept(
 def test_who_is_missing_beside_the_account_of_all_learns_alone(
     server: LiveServer, bar: Progress, tmp_path: Path
 ) -> None:
-    for file in (TAUGHT, UNSEEN):
-        tasks = [
-            {"id": each.id, "instruction": each.text, "instances": [{"input": ""}]}
-            for each in PROMPTS
-        ]
-        (tmp_path / file).write_text("\n".join(map(json.dumps, tasks)), encoding="utf-8")
+    write_prompts(tmp_path)
     plan = PooledPlan((BY_NAME["lower"],), corrections=1)
     results = Results(tmp_path / "pooled.jsonl")
     pooled = Measurement(plan.key(EVERYBODY, 0), (), Run("promoted", "", 1.0, 1), "2026-01-31")
@@ -86,6 +83,35 @@ def test_who_is_missing_beside_the_account_of_all_learns_alone(
     assert finished[-1].run is not None and finished[-1].run.judged == 1
     Pooling(plan, "http://nobody.invalid", "", results, bar).run(tmp_path)
     assert list(results) == finished
+
+
+def test_wishes_come_up_one_after_another_and_a_finished_chain_is_left_alone(
+    server: LiveServer, bar: Progress, tmp_path: Path
+) -> None:
+    write_prompts(tmp_path)
+    two = chain("upper", "no-commas")
+    plan = KeptPlan((two,), corrections=1)
+    results = Results(tmp_path / "kept.jsonl")
+    Keeping(plan, server.url, server.admin_key, results, bar).run(tmp_path)
+
+    finished = list(Results(tmp_path / "kept.jsonl"))
+    assert [each.key for each in finished] == [
+        base_key(0),
+        plan.key(two, 0, 1),
+        plan.key(two, 0, 2),
+    ]
+    assert [each.run.judged for each in finished if each.run] == [1, 2]
+    Keeping(plan, "http://nobody.invalid", "", results, bar).run(tmp_path)
+    assert list(results) == finished
+
+
+def write_prompts(folder: Path) -> None:
+    """The public data's files, with prompts of our own."""
+    tasks = [
+        {"id": each.id, "instruction": each.text, "instances": [{"input": ""}]} for each in PROMPTS
+    ]
+    for file in (TAUGHT, UNSEEN):
+        (folder / file).write_text("\n".join(map(json.dumps, tasks)), encoding="utf-8")
 
 
 def test_a_kept_adapter_is_asked_and_weighed_beside_the_base(

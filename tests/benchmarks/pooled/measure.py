@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.progress import Progress
 
 from server.demo_server import Api
+from tests.benchmarks.learning.keeping import keep
 from tests.benchmarks.learning.plan import QUICK, base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
-from tests.benchmarks.learning.results import Key, Measurement, Point, Results, Run
-from tests.benchmarks.learning.simulated_user import SimulatedUser, ask, new_account, train
+from tests.benchmarks.learning.results import Key, Point, Results, Run
+from tests.benchmarks.learning.simulated_user import SimulatedUser, new_account, train
 from tests.benchmarks.pooled.plan import PooledPlan
 
 
@@ -35,7 +35,7 @@ class Pooling:
                 taught = read_prompts(data / TAUGHT, seed)
                 unseen = read_prompts(data / UNSEEN, seed)[: QUICK.test_prompts]
                 if base_key(seed) not in self._results:
-                    self._finish(self._admin, base_key(seed), unseen, None)
+                    self._keep(self._admin, base_key(seed), unseen, None)
                 self._bar.advance(self._task)
                 for learner in self._plan.learners:
                     self._bar.update(self._task, description=f"{learner}, seed {seed}")
@@ -54,10 +54,7 @@ class Pooling:
                 user.judge(Point(self._plan.corrections), QUICK.taught_tokens)
                 judged += user.judged
             run = train(self._admin, name, judged)
-            self._finish(api, self._plan.key(learner, seed), unseen, run)
+            self._keep(api, self._plan.key(learner, seed), unseen, run)
 
-    def _finish(self, api: Api, key: Key, unseen: Sequence[Prompt], run: Run | None) -> None:
-        questions = [(prompt, key.arm) for prompt in unseen]
-        replies = [each.reply for each in ask(api, questions, max_tokens=QUICK.test_tokens)]
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._results.append([Measurement(key, tuple(replies), run, now)])
+    def _keep(self, api: Api, key: Key, unseen: Sequence[Prompt], run: Run | None) -> None:
+        keep(self._results, api, key, unseen, run, max_tokens=QUICK.test_tokens)
