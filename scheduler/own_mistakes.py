@@ -12,8 +12,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.edits.rule import Rule
 from feedback.edits.tokens import words
-from feedback.edits.unfinished import whole_part
-from feedback.practice import practice_example
+from feedback.practice import practice_example, practised
 from feedback.records import Message, TrainingExample
 from scheduler.exemptions import is_heeded
 from scheduler.own_replies import greedy_replies
@@ -99,15 +98,25 @@ def put_right(
         of_base = practice_example(user_id, rules, prompt, base_reply)
         is_thin = of_base is not None and _is_thin(reply, of_base.chosen)
         is_sound = not (is_shared or is_thin or is_repetitive(reply) or is_silent(reply))
-        if is_sound and all(rule.holds(whole_part(reply)) for rule in rules):
-            right += 1
-            continue
         row = practice_example(user_id, rules, prompt, reply) if is_sound else None
+        if row is not None and row.chosen == row.revised_from:
+            if _ends_in_time(reply, row):
+                right += 1
+                continue
+            row = practised(user_id, prompt, reply.strip(), row.chosen, is_cut=False)
         if row is None and not is_repetitive(base_reply):
             row = of_base
         if row is not None:
             mistakes.append(row)
     return Trial(len(replies), right, tuple(mistakes))
+
+
+def _ends_in_time(reply: str, row: TrainingExample) -> bool:
+    """Whether a reply, of which the row is the whole part, ended or may go on by the rules.
+
+    Two sentences where two are wanted are right only if that was all.
+    """
+    return row.is_cut or row.chosen == reply.strip()
 
 
 def _is_thin(reply: str, wanted: str) -> bool:

@@ -58,6 +58,13 @@ def test_the_sentence_that_the_length_limit_cut_off_is_no_mistake() -> None:
     assert right(LOWER_CASE, "tea is hot. In Ber") == []
 
 
+def test_what_goes_on_where_it_should_have_ended_is_a_mistake() -> None:
+    two = (Rule("most sentences", "2"),)
+    assert right(two, "Tea is hot. It is brown.") == []
+    goes_on = "Tea is hot. It is brown. It is also"
+    assert right(two, goes_on) == [(goes_on, "Tea is hot. It is brown.")]
+
+
 def test_where_a_rule_would_take_invention_the_reply_of_the_base_is_changed() -> None:
     tried = (("What is tea?", "Tea is hot. It is brown. It is old. It is dear."),)
     trial = put_right(THREE_ITEMS, "ann", tried, ["- tea is hot\n- it is brown"])
