@@ -142,6 +142,8 @@ def _faults(evaluation: Evaluation, config: GateConfig) -> tuple[_Fault, ...]:
 def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
     base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
+    if rows < config.min_held_out_for_proof and _keeps_rules(evaluation):
+        return ()  # a few losses say less than what it writes
     objections = []
     if base is not None and proof is not None and proof >= base:
         objections.append(
@@ -159,6 +161,14 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
             f" on, which chance alone does {chance_of_wins(wins, rows):.0%} of the time."
         )
     return tuple(objections)
+
+
+def _keeps_rules(evaluation: Evaluation) -> bool:
+    """Whether its replies keep the user's rules significantly more often than the base's do, by an
+    exact one-sided sign test over the prompts on which the two differ."""
+    gained = evaluation.tried_gained
+    lost = gained - (evaluation.tried_kept - evaluation.tried_kept_base)
+    return gained > 0 and chance_of_wins(gained, gained + lost) <= ALPHA
 
 
 def _memory_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
@@ -214,6 +224,12 @@ def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     findings = []
     if base is not None and proof is not None:
         findings.append(f"There the loss fell from {base:.3f} to {proof:.3f}.")
+    if evaluation.tried:
+        findings.append(
+            f"To {evaluation.tried_kept} of {_count(evaluation.tried, 'prompt')} that it was not"
+            f" taught it replies as the user's corrections show, the base model to"
+            f" {evaluation.tried_kept_base}."
+        )
     if memory is not None:
         findings.append(f"Memory alone, without an adapter, has {memory:.3f} there.")
     if incumbent is not None and rematch is not None:

@@ -6,7 +6,7 @@ the fit (DAgger, Ross et al. 2011, arXiv 1011.0686).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
@@ -30,17 +30,20 @@ THIN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How many of the `tried` replies were as they should be, and how the others should have been,
-    where that is known."""
+    """Which replies keep the rules, of the slot and of the base to the same prompts; how many of
+    the `exempt` prompts were heeded; and how what was wrong should have been, where that is known.
+    """
 
-    tried: int
-    right: int
+    keeps: tuple[bool, ...]
+    base_keeps: tuple[bool, ...]
     mistakes: tuple[TrainingExample, ...]
+    exempt: int = 0
+    heeded: int = 0
 
     @property
     def share_right(self) -> float:
-        """0..1."""
-        return self.right / self.tried
+        """Of all the replies of the slot, 0..1."""
+        return (sum(self.keeps) + self.heeded) / (len(self.keeps) + self.exempt)
 
 
 def try_out(
@@ -71,10 +74,11 @@ def try_out(
     leaks = tuple(
         each for each, reply in zip(exempt, to_exempt, strict=True) if not is_heeded(each, reply)
     )
-    return Trial(
-        tried=len(replies),
-        right=trial.right + len(exempt) - len(leaks),
+    return replace(
+        trial,
         mistakes=trial.mistakes + leaks,
+        exempt=len(exempt),
+        heeded=len(exempt) - len(leaks),
     )
 
 
@@ -90,7 +94,8 @@ def put_right(
     loops, says hardly anything or says what it says to other prompts too, the base's own reply is
     changed in its place.
     """
-    right = 0
+    keeps: list[bool] = []
+    base_keeps: list[bool] = []
     mistakes: list[TrainingExample] = []
     for (prompt, base_reply), reply, is_shared in zip(
         exchanges, replies, collapsed(replies), strict=True
@@ -99,23 +104,26 @@ def put_right(
         is_thin = of_base is not None and _is_thin(reply, of_base.chosen)
         is_sound = not (is_shared or is_thin or is_repetitive(reply) or is_silent(reply))
         row = practice_example(user_id, rules, prompt, reply) if is_sound else None
-        if row is not None and row.chosen == row.revised_from:
-            if _ends_in_time(reply, row):
-                right += 1
-                continue
+        base_keeps.append(_keeps(base_reply, of_base))
+        keeps.append(_keeps(reply, row))
+        if keeps[-1]:
+            continue
+        if row is not None and row.chosen == row.revised_from:  # it goes on behind that
             row = practised(user_id, prompt, reply.strip(), row.chosen, is_cut=False)
         if row is None and not is_repetitive(base_reply):
             row = of_base
         if row is not None:
             mistakes.append(row)
-    return Trial(len(replies), right, tuple(mistakes))
+    return Trial(tuple(keeps), tuple(base_keeps), tuple(mistakes))
 
 
-def _ends_in_time(reply: str, row: TrainingExample) -> bool:
-    """Whether a reply, of which the row is the whole part, ended or may go on by the rules.
+def _keeps(reply: str, row: TrainingExample | None) -> bool:
+    """Whether a reply keeps the rules that made the row of it, and ended or may go on by them.
 
     Two sentences where two are wanted are right only if that was all.
     """
+    if row is None or row.chosen != row.revised_from:
+        return False
     return row.is_cut or row.chosen == reply.strip()
 
 

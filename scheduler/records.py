@@ -186,6 +186,8 @@ class Evaluation:
     measured. `memory` is the base's with the training rows in its prompt, as memory shows them.
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
+    `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
+    them, `tried_kept_base` of the base's do, and `tried_gained` do where the base's does not.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
     collapse and silence are the shares of replies to them that loop, that mostly repeat other
     replies and that say nothing (`scheduler.reply_faults`), None until the candidate has been
@@ -210,6 +212,10 @@ class Evaluation:
     collapse_candidate: float | None = None
     silence_base: float | None = None
     silence_candidate: float | None = None
+    tried: int = 0
+    tried_kept: int = 0
+    tried_kept_base: int = 0
+    tried_gained: int = 0
 
 
 class Outcome(StrEnum):

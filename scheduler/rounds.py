@@ -15,7 +15,7 @@ from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
 from scheduler.exemptions import untaught_exemptions
 from scheduler.job import Job
-from scheduler.own_mistakes import try_out
+from scheduler.own_mistakes import Trial, try_out
 from scheduler.parent_line import ParentLine
 from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport
@@ -31,12 +31,9 @@ REPEATED_ROWS = 10
 """Rows that were taught before and stand beside the mistakes; as many as those where they are more.
 Most are learned by then."""
 
+LATER_STEPS = 20
+
 Fit = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
-
-
-def in_one_pass(config: TrainingConfig) -> TrainingConfig:
-    """The same, but every row once."""
-    return replace(config, max_steps=1, min_passes=1)
 
 
 def fit_in_rounds(
@@ -48,12 +45,12 @@ def fit_in_rounds(
     fitted: Fit,
     parent: ParentLine,
     end: float,
-) -> list[tuple[PhaseReport, ...]]:
+) -> tuple[list[tuple[PhaseReport, ...]], Trial | None]:
     """Fit a slot on the examples, in as many rounds as the job has prompts to try it on.
 
     Without such prompts it is fitted once. A round goes on from the best fit so far, which is left
-    in the slot in the end; returned are the reports of the fits that led to it. `end` is how far
-    the whole run is then, in 0..1.
+    in the slot in the end; returned are the reports of the fits that led to it, and its trial.
+    `end` is how far the whole run is then, in 0..1.
     """
     parts = max(1, 2 * len(job.tried))
 
@@ -62,15 +59,16 @@ def fit_in_rounds(
 
     enter("fitting", 0)
     reports = best_reports = [fitted(examples, job.training)]
-    best_share, best = -1.0, pool.read(slot, torch.float32)
+    best, best_trial = pool.read(slot, torch.float32), None
     user_id, taught = examples[0].user_id, tuple(examples)
-    random, one_pass = Random(job.training.seed), in_one_pass(job.training)
+    random, later = Random(job.training.seed), replace(job.training, max_steps=LATER_STEPS)
     for number, exchanges in enumerate(job.tried):
         enter("trying it on other prompts", 2 * number + 1)
         exempt = untaught_exemptions(user_id, job.rules, taught)[:EXEMPT_PER_ROUND]
         trial = try_out(base, pool, slot, job.rules, user_id, exchanges, exempt)
-        if trial.share_right >= best_share:  # of equals, the one that was taught more
-            best_share, best = trial.share_right, pool.read(slot, torch.float32)
+        # Of equals, the one that was taught more.
+        if best_trial is None or trial.share_right >= best_trial.share_right:
+            best, best_trial = pool.read(slot, torch.float32), trial
             best_reports = reports
         pool.load(slot, best)
         if trial.share_right >= ENOUGH or number + 1 == len(job.tried):
@@ -79,5 +77,5 @@ def fit_in_rounds(
         repeated = max(REPEATED_ROWS, len(trial.mistakes))
         beside = random.sample(taught, min(len(taught), repeated))
         taught = (*trial.mistakes, *taught)
-        reports = [*best_reports, fitted((*trial.mistakes, *beside), one_pass)]
-    return best_reports
+        reports = [*best_reports, fitted((*trial.mistakes, *beside), later)]
+    return best_reports, best_trial

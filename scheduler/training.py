@@ -6,7 +6,7 @@ Runs in the training child, which has one job and the whole process. Opens no da
 import os
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,9 +26,10 @@ from feedback.records import Dataset, TrainingExample
 from scheduler.evaluate import drift, indifferent_loss, judgement_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
 from scheduler.memory_alone import losses_of_memory
+from scheduler.own_mistakes import Trial
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation, TrainingConfig
-from scheduler.rounds import fit_in_rounds, in_one_pass
+from scheduler.rounds import fit_in_rounds
 from scheduler.row_losses import row_losses
 from scheduler.trainers.attention import use_grouped_attention
 from scheduler.trainers.frozen import freeze_linears
@@ -85,21 +86,26 @@ def train(folder: Path, parent: ParentLine) -> None:
 
     held_out = HeldOutReport()
     if dataset.held_out and dataset.train:
-        reports = fit_in_rounds(base, pool, CANDIDATE, dataset.train, job, fitted, parent, 0.8)
+        reports, trial = fit_in_rounds(
+            base, pool, CANDIDATE, dataset.train, job, fitted, parent, 0.8
+        )
         held_out = _measure_held_out(base, pool, dataset, job)
         # The weights hold the other rows: one pass adds those that were held out, among as many.
         parent.enter("adding the held-out rows", 0.8, 0.9)
         among_others = _among_others(dataset, job.training.seed)
-        reports.append(fitted(among_others, in_one_pass(job.training)))
+        one_pass = replace(job.training, max_steps=1, min_passes=1)
+        reports.append(fitted(among_others, one_pass))
     else:
-        reports = fit_in_rounds(base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9)
+        reports, trial = fit_in_rounds(
+            base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9
+        )
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.9, 1.0)
     anchor_kl = drift(base, pool, CANDIDATE, job.anchors)
     write_result(
         folder,
-        _evaluation(reports, held_out, anchor_kl),
+        _evaluation(reports, held_out, anchor_kl, trial),
         _usage(base, pool, base_parameters),
         tuple(pool.layers),
         left_out,
@@ -206,11 +212,14 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -
     pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
 
 
-def _evaluation(reports: list[Phases], held_out: HeldOutReport, anchor_kl: float) -> Evaluation:
+def _evaluation(
+    reports: list[Phases], held_out: HeldOutReport, anchor_kl: float, trial: Trial | None
+) -> Evaluation:
     # Losses of two phases cannot be compared, and the last fit has all phases of the first.
     first, last = ({phase.name: phase for phase in report} for report in (reports[0], reports[-1]))
     told = next(name for name in ("supervised", "preference", "thumbs") if name in first)
     before, after = first[told], last[told]
+    kept = tuple(zip(trial.keeps, trial.base_keeps, strict=True)) if trial else ()
     return Evaluation(
         held_out_rows=held_out.rows,
         held_out_wins=held_out.wins,
@@ -220,6 +229,10 @@ def _evaluation(reports: list[Phases], held_out: HeldOutReport, anchor_kl: float
         incumbent_rows=held_out.incumbent_rows,
         incumbent_loss=held_out.incumbent,
         incumbent_rows_loss_proof=held_out.proof_on_incumbent_rows,
+        tried=len(kept),
+        tried_kept=sum(ours for ours, _ in kept),
+        tried_kept_base=sum(theirs for _, theirs in kept),
+        tried_gained=sum(ours > theirs for ours, theirs in kept),
         anchor_kl=anchor_kl,
         train_loss_before=before.loss_before,
         train_loss_after=after.loss_after,

@@ -66,6 +66,33 @@ def test_fewer_judgements_than_prove_anything_do_not_speak_for_memory() -> None:
     assert judge(few, CONFIG).outcome is Outcome.PROVISIONAL
 
 
+def test_a_few_losses_do_not_refuse_what_visibly_keeps_the_rules() -> None:
+    few = good(
+        held_out_rows=1,
+        held_out_wins=0,
+        held_out_loss_proof=2.1,
+        held_out_loss_memory=None,
+        incumbent_rows=0,
+        incumbent_loss=None,
+        incumbent_rows_loss_proof=None,
+    )
+    assert "no better than the base model" in refusal(few)
+    tried = replace(few, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    verdict = judge(tried, CONFIG)
+    assert verdict.outcome is Outcome.PROVISIONAL
+    assert (
+        "To 9 of 12 prompts that it was not taught it replies as the user's corrections show,"
+        " the base model to 2." in verdict.reasons
+    )
+    by_chance = replace(few, tried=12, tried_kept=4, tried_kept_base=2, tried_gained=4)
+    assert judge(by_chance, CONFIG).outcome is Outcome.REFUSED
+
+
+def test_many_losses_outweigh_the_rules() -> None:
+    many = good(held_out_wins=1, held_out_loss_proof=2.1, tried=12, tried_kept=12, tried_gained=12)
+    assert "worse than the base model" in refusal(many)
+
+
 def test_a_gain_that_chance_explains_is_provisional() -> None:
     verdict = judge(good(held_out_rows=7, held_out_wins=5), CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL

@@ -74,10 +74,17 @@ def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) 
     """Fit, where the trials come out with these shares of 100 replies as they should be."""
 
     def fitted(*shares: int, tried: int | None = None) -> list[tuple[PhaseReport, ...]]:
-        trials = iter([Trial(100, share, (MISTAKE,)) for share in shares])
+        trials = iter(
+            [
+                Trial((True,) * share + (False,) * (100 - share), (False,) * 100, (MISTAKE,))
+                for share in shares
+            ]
+        )
         monkeypatch.setattr(rounds, "try_out", lambda *_: next(trials))
         job = replace(make_job("tiny", Path()), tried=(TRIED,) * (tried or len(shares)))
-        return fit_in_rounds(tiny_base, fits._pool, SLOT, [ROW], job, fits, Silent(), 0.8)
+        reports, trial = fit_in_rounds(tiny_base, fits._pool, SLOT, [ROW], job, fits, Silent(), 0.8)
+        assert trial is not None and trial.share_right == max(shares) / 100
+        return reports
 
     return fitted
 
