@@ -6,6 +6,8 @@ from contextlib import closing
 
 from sqlite_utils.utils import sqlite3
 
+from feedback.records import Memory
+
 MAX_QUERY_WORDS = 64
 _WORD = re.compile(r"\w+")
 
@@ -35,6 +37,14 @@ def relevance(texts: Sequence[str], question: str) -> list[float]:
         for row, score in found:
             scores[row] = score
     return scores
+
+
+def demonstrations_for(memory: Memory, question: str) -> dict[str, float]:
+    """How well each demonstration's own question matches a question, by example id."""
+    scores = relevance([each.question for each in memory.demonstrations], question)
+    return {
+        each.example_id: score for each, score in zip(memory.demonstrations, scores, strict=True)
+    }
 
 
 def _words(text: str) -> list[str]:

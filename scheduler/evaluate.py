@@ -59,10 +59,7 @@ def memory_losses(
         prompts: Sequence[Sequence[Message]], replies: Sequence[str | None]
     ) -> list[float | None]:
         rows = _tokenised(base, examples, prompts, replies, base.context_length)
-        with pool.use(NO_ADAPTER):
-            return _measure(
-                rows, lambda batch: mean_per_token(reply_log_probs(base, batch), batch), base.device
-            )
+        return _mean_log_probs(base, pool, NO_ADAPTER, rows)
 
     def ratios(replies: Sequence[str | None]) -> list[float | None]:
         with_memory = log_probs(remembered, replies)
@@ -130,12 +127,18 @@ def reply_losses(
     max_tokens: int,
 ) -> list[float | None]:
     """The mean nats per token of the replies that the examples are about; None where too long."""
-    rows = [
-        tokenise(base.renderer, e.prompt, e.reply, max_tokens, is_cut=e.is_cut) for e in examples
-    ]
+    prompts, replies = [e.prompt for e in examples], [e.reply for e in examples]
+    rows = _tokenised(base, examples, prompts, replies, max_tokens)
+    found = _mean_log_probs(base, pool, slot, rows)
+    return [None if each is None else -each for each in found]
+
+
+def _mean_log_probs(
+    base: BaseModel, pool: AdapterPool, slot: int, rows: Sequence[TokenisedReply | None]
+) -> list[float | None]:
     with pool.use(slot):
         return _measure(
-            rows, lambda batch: -mean_per_token(reply_log_probs(base, batch), batch), base.device
+            rows, lambda batch: mean_per_token(reply_log_probs(base, batch), batch), base.device
         )
 
 

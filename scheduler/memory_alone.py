@@ -10,7 +10,7 @@ from adapters_store.base_model import BaseModel, Renderer
 from adapters_store.lora import AdapterPool
 from feedback.memory import choose, with_memory
 from feedback.records import Demonstration, ExampleKind, Memory, Message, TrainingExample
-from feedback.relevance import relevance
+from feedback.relevance import demonstrations_for
 from scheduler.evaluate import memory_losses
 from scheduler.records import MemoryConfig, TrainingConfig
 
@@ -36,13 +36,10 @@ def remembered(
     renderer: Renderer, memory: Memory, prompt: Sequence[Message], config: MemoryConfig
 ) -> tuple[Message, ...]:
     """The prompt with what a server would add of memory."""
-    scores = relevance([each.question for each in memory.demonstrations], prompt[-1].content)
-    by_id = {
-        each.example_id: score for each, score in zip(memory.demonstrations, scores, strict=True)
-    }
+    scores = demonstrations_for(memory, prompt[-1].content)
     chosen = choose(
         memory,
-        by_id,
+        scores,
         budget=config.tokens,
         max_demonstrations=config.demonstrations,
         count=cache(renderer.turn_tokens),

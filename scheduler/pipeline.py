@@ -24,7 +24,7 @@ from feedback.log import FeedbackLog
 from feedback.practice import practice_examples
 from feedback.records import Dataset, ExampleKind
 from feedback.rules import rules_behind, standing
-from scheduler import gate, revision
+from scheduler import gate
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
 from scheduler.curation_report import curation_report
@@ -49,8 +49,9 @@ from scheduler.records import (
 )
 from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
 from scheduler.revision import MAX_COMMENTS, revised
+from scheduler.rewording import REPLY_TOKENS
 from scheduler.runs import RunStore
-from scheduler.self_distillation import REPLY_TOKENS, in_own_words
+from scheduler.self_distillation import in_own_words
 
 _log = logging.getLogger(__name__)
 
@@ -295,10 +296,7 @@ class Pipeline:
         if not comments or not self._heeds_notes():
             return dataset, ()
 
-        def ask(prompts: Sequence[str]) -> list[str]:
-            return self._reply(prompts, None, revision.REPLY_TOKENS, is_cancelled)
-
-        anchors = self._practice(is_cancelled)
+        anchors, ask = self._practice(is_cancelled), self._asking(is_cancelled)
         rows, remark = revised(dataset.user_id, comments, rules, anchors, ask)
         return with_practice(dataset, rows), (remark,)
 
@@ -309,12 +307,12 @@ class Pipeline:
         if not self._config.training.self_distillation:
             return plan, ()
 
-        def ask(prompts: Sequence[str]) -> list[str]:
-            # Not kept as the replies to fixed prompts are: these hold what the user wrote.
-            return self._reply(prompts, None, REPLY_TOKENS, is_cancelled)
-
-        dataset, remark = in_own_words(plan.dataset, rules, ask)
+        dataset, remark = in_own_words(plan.dataset, rules, self._asking(is_cancelled))
         return replace(plan, dataset=dataset), (remark,)
+
+    def _asking(self, is_cancelled: Callable[[], bool]) -> Callable[[Sequence[str]], list[str]]:
+        """The base's replies to what a user wrote: not kept, as those to fixed prompts are."""
+        return lambda prompts: self._reply(prompts, None, REPLY_TOKENS, is_cancelled)
 
     def _anchors(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
         replies = self._base.to(ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS, is_cancelled)

@@ -12,17 +12,12 @@ from feedback.comments import Commented
 from feedback.curate import example_id
 from feedback.edits.rule import Rule
 from feedback.edits.unfinished import whole_part
-from feedback.practice import practised
+from feedback.practice import practice_example
 from feedback.records import ExampleKind, TrainingExample
-from scheduler.reply_faults import is_repetitive, is_silent
-from scheduler.rewording import as_text, ends_alike
+from scheduler.rewording import as_text, is_learnable, within_limit
 
 SOURCE = "comment"
 MAX_COMMENTS = 16
-REPLY_TOKENS = 256
-MAX_REQUEST_BYTES = 3000
-"""Of longer ones nothing is made: no token has less than a byte, and bases with a context of 4,096
-tokens must have room."""
 
 _TEMPLATE = (
     "Below are an instruction, a response to it, and feedback on the response. Write the response"
@@ -57,7 +52,11 @@ def revised(
         for (each, _), reply in zip(asked, replies, strict=True)
         if follows(reply.strip(), each, rules)
     ]
-    beside = [_anchor(user_id, *each) for each in anchors[: len(rows)]]
+    beside = [
+        anchor
+        for prompt, reply in anchors[: len(rows)]
+        if (anchor := practice_example(user_id, (), prompt, reply)) is not None
+    ]
     noun = "comment" if len(comments) == 1 else "comments"
     sentence = f"Of {len(comments)} {noun} the base could follow {len(rows)} in a reply of its own."
     return (*beside, *rows), sentence
@@ -70,15 +69,11 @@ def follows(reply: str, commented: Commented, rules: Sequence[Rule]) -> bool:
     that the original kept; it does not speak of the task; and it is not much longer.
     """
     original = commented.interaction.reply.strip()
-    said, known = reply.casefold(), f"{original} {commented.comment}".casefold()
+    meant = f"{original} {commented.comment}"
     return (
-        not is_silent(reply)
-        and not is_repetitive(reply)
+        is_learnable(reply, original, rules, _TALK, meant)
         and reply not in (original, commented.comment)
-        and ends_alike(reply, original)
         and len(reply) <= _LONGER * len(original) + 200
-        and not any(each in said and each not in known for each in _TALK)
-        and all(rule.holds(reply) for rule in rules if rule.holds(original))
     )
 
 
@@ -89,7 +84,7 @@ def _request(commented: Commented) -> str | None:
         response=turn.reply.strip(),
         comment=commented.comment,
     )
-    return text if len(text.encode()) <= MAX_REQUEST_BYTES else None
+    return within_limit(text)
 
 
 def _row(user_id: str, commented: Commented, reply: str) -> TrainingExample:
@@ -110,8 +105,3 @@ def _row(user_id: str, commented: Commented, reply: str) -> TrainingExample:
         created_at=turn.created_at,
         revised_from=original,
     )
-
-
-def _anchor(user_id: str, prompt: str, reply: str) -> TrainingExample:
-    whole = whole_part(reply.strip())
-    return practised(user_id, prompt, whole, whole, is_cut=whole != reply.strip())

@@ -11,6 +11,9 @@ from feedback.edits.tokens import distance, tokens
 from feedback.records import Message
 from scheduler.reply_faults import is_repetitive, is_silent
 
+REPLY_TOKENS = 256
+MAX_REQUEST_BYTES = 3000
+
 # The paper's template for general tasks ("using"), in one user turn.
 _TEMPLATE = (
     "Below are an instruction that describes a task along with a reference answer. Using the"
@@ -43,24 +46,36 @@ def satisfies(wording: str, correction: str, original: str, rules: Sequence[Rule
     removed; and it is no closer to the original than to the correction, in words and marks.
     """
     return (
-        not is_silent(wording)
-        and not is_repetitive(wording)
-        and not _talks_of_the_task(wording, correction)
-        and ends_alike(wording, correction)
-        and all(rule.holds(wording) for rule in rules if rule.holds(correction))
+        is_learnable(wording, correction, rules, _TALK, correction)
         and _keeps_the_edit(wording, correction, original)
         and distance(wording, correction) <= distance(wording, original)
     )
 
 
-def _talks_of_the_task(wording: str, correction: str) -> bool:
-    said, meant = wording.casefold(), correction.casefold()
-    return any(each in said and each not in meant for each in _TALK)
+def is_learnable(
+    text: str, model: str, rules: Sequence[Rule], talk: Sequence[str], meant: str
+) -> bool:
+    """Whether what the base wrote after a `model` says something, once, and to the end, keeps the
+    rules that the model keeps, and does not `talk` of the task in other words than were `meant`.
+
+    It ends where the model has a mark at its end, and it has one, too.
+    """
+    said, wanted = text.casefold(), meant.casefold()
+    return (
+        not is_silent(text)
+        and not is_repetitive(text)
+        and not any(each in said and each not in wanted for each in talk)
+        and text.rstrip()[-1:].isalnum() <= model.rstrip()[-1:].isalnum()
+        and all(rule.holds(text) for rule in rules if rule.holds(model))
+    )
 
 
-def ends_alike(wording: str, correction: str) -> bool:
-    """Whether it is not cut off: it ends with a mark where the correction does."""
-    return wording.rstrip()[-1:].isalnum() <= correction.rstrip()[-1:].isalnum()
+def within_limit(text: str) -> str | None:
+    """A request that the base can be asked; None for a longer one.
+
+    No token has less than a byte, and bases with a context of 4,096 tokens must have room.
+    """
+    return text if len(text.encode()) <= MAX_REQUEST_BYTES else None
 
 
 def _keeps_the_edit(wording: str, correction: str, original: str) -> bool:

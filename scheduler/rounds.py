@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 
 import torch
+from torch import Tensor
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
@@ -59,7 +60,8 @@ def fit_in_rounds(
 
     enter("fitting", 0)
     reports = best_reports = [fitted(examples, job.training)]
-    best, best_trial = pool.read(slot, torch.float32), None
+    best: dict[str, Tensor] = {}
+    best_trial: Trial | None = None
     user_id, taught = examples[0].user_id, tuple(examples)
     random, later = Random(job.training.seed), replace(job.training, max_steps=LATER_STEPS)
     for number, exchanges in enumerate(job.tried):
@@ -70,7 +72,8 @@ def fit_in_rounds(
         if best_trial is None or trial.share_right >= best_trial.share_right:
             best, best_trial = pool.read(slot, torch.float32), trial
             best_reports = reports
-        pool.load(slot, best)
+        else:
+            pool.load(slot, best)
         if trial.share_right >= ENOUGH or number + 1 == len(job.tried):
             break
         enter("fitting its mistakes", 2 * number + 2)

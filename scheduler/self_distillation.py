@@ -8,12 +8,7 @@ from feedback.curation.fate import WRITTEN_BY_HAND
 from feedback.dataset import with_sides
 from feedback.edits.rule import Rule
 from feedback.records import Dataset, ExampleKind, TrainingExample
-from scheduler.rewording import request, satisfies
-
-REPLY_TOKENS = 256
-MAX_REQUEST_BYTES = 3000
-"""Longer corrections stay as they are: no token has less than a byte, and bases with a context of
-4,096 tokens must have room."""
+from scheduler.rewording import request, satisfies, within_limit
 
 
 def in_own_words(
@@ -40,8 +35,7 @@ def _request(row: TrainingExample) -> str | None:
     is_correction = row.kind is ExampleKind.SFT and row.source in WRITTEN_BY_HAND
     if not is_correction or row.revised_from is None or row.is_cut:
         return None
-    text = request(row.prompt, row.chosen)
-    return text if len(text.encode()) <= MAX_REQUEST_BYTES else None
+    return within_limit(request(row.prompt, row.chosen))
 
 
 def _reworded(

@@ -8,7 +8,7 @@ from adapters_store.errors import PromptError
 from adapters_store.records import AdapterVersion
 from feedback.memory import choose, not_known_yet, remember, size, with_memory
 from feedback.records import Memory, Message
-from feedback.relevance import relevance
+from feedback.relevance import demonstrations_for
 from scheduler.records import Outcome
 from server.services import Services
 
@@ -71,16 +71,13 @@ def add_memory(
     memory = remembered(services, user_id)
     if memory.notes and not runtime.notes.notes_help():
         memory = replace(memory, notes=())
-    scores = relevance([each.question for each in memory.demonstrations], question)
-    by_id = {
-        each.example_id: score for each, score in zip(memory.demonstrations, scores, strict=True)
-    }
+    scores = demonstrations_for(memory, question)
     count = cache(runtime.engine.base.renderer.turn_tokens)
 
     def chosen_without(known: Container[str]) -> Memory:
         return choose(
             not_known_yet(memory, known, messages),
-            by_id,
+            scores,
             budget=budget,
             max_demonstrations=settings.memory_demonstrations,
             count=count,

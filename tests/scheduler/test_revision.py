@@ -10,7 +10,8 @@ from sqlite_utils import Database
 from feedback.comments import Commented
 from feedback.edits.rule import Rule
 from feedback.records import ExampleKind
-from scheduler.revision import MAX_REQUEST_BYTES, SOURCE, follows, revised
+from scheduler.revision import SOURCE, follows, revised
+from scheduler.rewording import MAX_REQUEST_BYTES
 from tests.feedback.make import make_feedback, make_interaction
 from tests.scheduler.world import World
 

@@ -10,7 +10,8 @@ from sqlite_utils import Database
 from feedback.curate import examples
 from feedback.dataset import freeze, read, write
 from feedback.records import TrainingExample
-from scheduler.self_distillation import MAX_REQUEST_BYTES, in_own_words
+from scheduler.rewording import MAX_REQUEST_BYTES
+from scheduler.self_distillation import in_own_words
 from tests.scheduler.training import make_example, make_thumb
 from tests.scheduler.world import World
 

@@ -8,10 +8,10 @@ from rich.progress import Progress
 
 from server.demo_server import Api
 from tests.benchmarks.kept.plan import Chain, KeptPlan
-from tests.benchmarks.learning.keeping import keep
-from tests.benchmarks.learning.plan import QUICK, base_key
-from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
-from tests.benchmarks.learning.results import Key, Point, Results, Run
+from tests.benchmarks.learning.keeping import each_order, keep
+from tests.benchmarks.learning.plan import QUICK
+from tests.benchmarks.learning.prompts import Prompt
+from tests.benchmarks.learning.results import Point, Results
 from tests.benchmarks.learning.simulated_user import SimulatedUser, new_account, train
 
 
@@ -36,11 +36,8 @@ class Keeping:
     def run(self, data: Path) -> None:
         """Do all of it."""
         with closing(self._admin):
-            for seed in range(self._plan.seeds):
-                taught = read_prompts(data / TAUGHT, seed)
-                unseen = read_prompts(data / UNSEEN, seed)[: QUICK.test_prompts]
-                if base_key(seed) not in self._results:
-                    self._keep(self._admin, base_key(seed), unseen, None)
+            orders = each_order(data, self._plan.seeds, self._results, self._admin)
+            for seed, taught, unseen in orders:
                 self._bar.advance(self._task)
                 for chain in self._plan.chains:
                     if self._plan.key(chain, seed, len(chain.wishes)) in self._results:
@@ -62,8 +59,5 @@ class Keeping:
                 left = user.left
                 judged += user.judged
                 run = train(self._admin, name, judged)
-                self._keep(api, self._plan.key(chain, seed, wishes), unseen, run)
+                keep(self._results, api, self._plan.key(chain, seed, wishes), unseen, run)
                 self._bar.advance(self._task)
-
-    def _keep(self, api: Api, key: Key, unseen: Sequence[Prompt], run: Run | None) -> None:
-        keep(self._results, api, key, unseen, run, max_tokens=QUICK.test_tokens)

@@ -1,25 +1,34 @@
-"""Asks what one measurement needs, and keeps the replies."""
+"""Asks what one measurement needs, at the quick set's sizes, and keeps the replies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from server.demo_server import Api
-from tests.benchmarks.learning.prompts import Prompt
+from tests.benchmarks.learning.plan import QUICK, base_key
+from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
 from tests.benchmarks.learning.results import Key, Measurement, Results, Run
 from tests.benchmarks.learning.simulated_user import ask
 
 
-def keep(
-    results: Results,
-    api: Api,
-    key: Key,
-    prompts: Sequence[Prompt],
-    run: Run | None,
-    *,
-    max_tokens: int,
-) -> None:
+def each_order(
+    data: Path, seeds: int, results: Results, admin: Api
+) -> Iterator[tuple[int, list[Prompt], list[Prompt]]]:
+    """Every order of the prompts: its seed, the prompts to teach and those to test with.
+
+    By then the base's replies to the latter are kept.
+    """
+    for seed in range(seeds):
+        taught = read_prompts(data / TAUGHT, seed)
+        unseen = read_prompts(data / UNSEEN, seed)[: QUICK.test_prompts]
+        if base_key(seed) not in results:
+            keep(results, admin, base_key(seed), unseen, None)
+        yield seed, taught, unseen
+
+
+def keep(results: Results, api: Api, key: Key, prompts: Sequence[Prompt], run: Run | None) -> None:
     """Ask all the prompts as the key says, at once, and keep the replies with the training."""
     questions = [(prompt, key.arm) for prompt in prompts]
-    replies = [each.reply for each in ask(api, questions, max_tokens=max_tokens)]
+    replies = [each.reply for each in ask(api, questions, max_tokens=QUICK.test_tokens)]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     results.append([Measurement(key, tuple(replies), run, now)])

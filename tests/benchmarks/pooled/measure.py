@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.progress import Progress
 
 from server.demo_server import Api
-from tests.benchmarks.learning.keeping import keep
-from tests.benchmarks.learning.plan import QUICK, base_key
-from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
-from tests.benchmarks.learning.results import Key, Point, Results, Run
+from tests.benchmarks.learning.keeping import each_order, keep
+from tests.benchmarks.learning.plan import QUICK
+from tests.benchmarks.learning.prompts import Prompt
+from tests.benchmarks.learning.results import Point, Results
 from tests.benchmarks.learning.simulated_user import SimulatedUser, new_account, train
 from tests.benchmarks.pooled.plan import PooledPlan
 
@@ -31,11 +31,8 @@ class Pooling:
     def run(self, data: Path) -> None:
         """Do all of it."""
         with closing(self._admin):
-            for seed in range(self._plan.seeds):
-                taught = read_prompts(data / TAUGHT, seed)
-                unseen = read_prompts(data / UNSEEN, seed)[: QUICK.test_prompts]
-                if base_key(seed) not in self._results:
-                    self._keep(self._admin, base_key(seed), unseen, None)
+            orders = each_order(data, self._plan.seeds, self._results, self._admin)
+            for seed, taught, unseen in orders:
                 self._bar.advance(self._task)
                 for learner in self._plan.learners:
                     self._bar.update(self._task, description=f"{learner}, seed {seed}")
@@ -54,7 +51,4 @@ class Pooling:
                 user.judge(Point(self._plan.corrections), QUICK.taught_tokens)
                 judged += user.judged
             run = train(self._admin, name, judged)
-            self._keep(api, self._plan.key(learner, seed), unseen, run)
-
-    def _keep(self, api: Api, key: Key, unseen: Sequence[Prompt], run: Run | None) -> None:
-        keep(self._results, api, key, unseen, run, max_tokens=QUICK.test_tokens)
+            keep(self._results, api, self._plan.key(learner, seed), unseen, run)
