@@ -7,7 +7,6 @@ batch; gradients flow only to the slots in the batch. Knows nothing of files, us
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import sqrt
 
 import torch
 from torch import Tensor, nn
@@ -163,19 +162,6 @@ class AdapterPool:
         """Make a slot equal to "no adapter"."""
         for layer in self.layers.values():
             layer.A[slot].zero_()
-            layer.B[slot].zero_()
-
-    @torch.no_grad()
-    def initialise(self, slot: int, seed: int) -> None:
-        """Make a slot ready to train: A uniform as in `nn.Linear`, B zero, so that it starts as
-        "no adapter" (Hu et al. 2021, section 4.1; kaiming_uniform with a = sqrt(5) as in PEFT).
-        """
-        _refuse_slot_zero(slot)
-        generator = torch.Generator().manual_seed(seed)
-        for layer in self.layers.values():
-            bound = 1 / sqrt(layer.in_features)
-            values = torch.empty(layer.A.shape[1:]).uniform_(-bound, bound, generator=generator)
-            layer.A[slot].copy_(values)
             layer.B[slot].zero_()
 
     def requires_grad(self, enabled: bool) -> None:

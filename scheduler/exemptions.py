@@ -158,8 +158,8 @@ ADMISSIONS = (
 )
 """Questions that cannot be answered from where the model is, and what to say."""
 
-ROWS_PER_LIMIT = 4
-"""A fifth of what is fitted shows a limit, until all exemptions and admissions are in it."""
+ROWS_PER_LIMIT = 2
+"""A third of what is fitted shows a limit, until all exemptions and admissions are in it."""
 
 
 def untaught_exemptions(

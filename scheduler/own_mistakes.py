@@ -41,6 +41,11 @@ class Trial:
     heeded: int = 0
 
     @property
+    def share_kept(self) -> float:
+        """Of the replies to prompts that rule nothing out, those that keep the rules, 0..1."""
+        return sum(self.keeps) / len(self.keeps)
+
+    @property
     def share_right(self) -> float:
         """Of all the replies of the slot, 0..1."""
         return (sum(self.keeps) + self.heeded) / (len(self.keeps) + self.exempt)

@@ -277,12 +277,11 @@ class Pipeline:
         shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
         if not rules or shown > training.warm_start_above:
             return dataset
-        user_id, missing = dataset.user_id, training.practice_until - shown
-        limits = limiting_examples(user_id, rules, max(shown, training.practice_until))
-        exchanges = self._practice(is_cancelled) if missing > 0 else ()
-        return with_practice(
-            dataset, limits + practice_examples(user_id, rules, exchanges, max(0, missing))
-        )
+        user_id, count = dataset.user_id, training.practice_rows
+        exchanges = self._practice(is_cancelled) if count else ()
+        practice = practice_examples(user_id, rules, exchanges, count)
+        limits = limiting_examples(user_id, rules, shown + len(practice))
+        return with_practice(dataset, limits + practice)
 
     def _with_revisions(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]

@@ -69,28 +69,28 @@ class TrainingConfig:
     `edit_weight` times, and the first ones of changed stretches share `departure_weight`.
     `dpo_beta` multiplies log-ratios per token, so it is larger than that of plain DPO, which
     multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
-    `dpo_learning_rate`. Fewer training rows than `practice_until` are filled up with practice,
-    where the corrections follow a rule; then there are up to `rounds` fits, each of which is tried
-    on `tried_prompts` other prompts, and what is wrong there joins the next (`scheduler.rounds`).
+    `dpo_learning_rate`. Where the corrections follow a rule, `practice_rows` rows of practice stand
+    beside them; then there are up to `rounds` fits, each of which is tried on `tried_prompts` other
+    prompts, and what is wrong there joins the next (`scheduler.rounds`).
     0 rounds are one fit that is not tried. With more rows than `warm_start_above` a fit goes on
     from the version in use (`scheduler.incremental`). With `self_distillation` the base's own
     wording of a correction is learned where it keeps what was corrected.
     """
 
     seed: int = 0
-    practice_until: int = 12
+    practice_rows: int = 12
     rounds: int = 3
     tried_prompts: int = 12
-    batch_size: int = 1
+    batch_size: int = 6
     max_tokens: int = 1024
-    learning_rate: float = 7e-4
-    max_steps: int = 30
+    learning_rate: float = 2e-3
+    max_steps: int = 10
     min_passes: int = 1
-    warmup_steps: int = 3
-    sft_stop_loss: float = 0.3
+    warmup_steps: int = 2
+    sft_stop_loss: float = 0.1
     edit_weight: float = 2.0
     departure_weight: float = 8.0
-    dpo_learning_rate: float = 1e-4
+    dpo_learning_rate: float = 3e-4
     dpo_stop_loss: float = 0.4
     dpo_beta: float = 5.0
     dpo_sft_weight: float = 0.5

@@ -22,7 +22,9 @@ from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport
 
 ENOUGH = 0.85
-"""From this share of replies that are as they should be on, no more is learned from them."""
+"""From this share of replies that keep the rules on, no more is learned from them. Prompts that
+rule a rule out do not count here: a base that hardly follows instructions learns nothing from more
+of them."""
 
 EXEMPT_PER_ROUND = 4
 """Prompts that rule a rule out, beside the others. Those that the fit heeds are not taught: each
@@ -32,7 +34,13 @@ REPEATED_ROWS = 10
 """Rows that were taught before and stand beside the mistakes; as many as those where they are more.
 Most are learned by then."""
 
-LATER_STEPS = 20
+LATER_STEPS = 6
+LATER_RATE = 0.5
+"""Of the first fit's learning rate: most of what is wanted is learned by then."""
+
+CHANCE = 0.1
+"""A later fit is kept unless its share is lower by more than this: other prompts alone make two of
+the same fit differ so."""
 
 Fit = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
 
@@ -63,18 +71,17 @@ def fit_in_rounds(
     best: dict[str, Tensor] = {}
     best_trial: Trial | None = None
     user_id, taught = examples[0].user_id, tuple(examples)
-    random, later = Random(job.training.seed), replace(job.training, max_steps=LATER_STEPS)
+    random, later = Random(job.training.seed), _gentler(job.training)
     for number, exchanges in enumerate(job.tried):
         enter("trying it on other prompts", 2 * number + 1)
         exempt = untaught_exemptions(user_id, job.rules, taught)[:EXEMPT_PER_ROUND]
         trial = try_out(base, pool, slot, job.rules, user_id, exchanges, exempt)
-        # Of equals, the one that was taught more.
-        if best_trial is None or trial.share_right >= best_trial.share_right:
+        if best_trial is None or trial.share_right >= best_trial.share_right - CHANCE:
             best, best_trial = pool.read(slot, torch.float32), trial
             best_reports = reports
         else:
             pool.load(slot, best)
-        if trial.share_right >= ENOUGH or number + 1 == len(job.tried):
+        if trial.share_kept >= ENOUGH or number + 1 == len(job.tried):
             break
         enter("fitting its mistakes", 2 * number + 2)
         repeated = max(REPEATED_ROWS, len(trial.mistakes))
@@ -82,3 +89,8 @@ def fit_in_rounds(
         taught = (*trial.mistakes, *taught)
         reports = [*best_reports, fitted((*trial.mistakes, *beside), later)]
     return best_reports, best_trial
+
+
+def _gentler(config: TrainingConfig) -> TrainingConfig:
+    rate = config.learning_rate * LATER_RATE
+    return replace(config, learning_rate=rate, max_steps=LATER_STEPS)

@@ -117,7 +117,7 @@ def prepare(pool: AdapterPool, job: Job) -> None:
     if job.warm_start and job.incumbent is not None:
         pool.load(CANDIDATE, load_file(Path(job.incumbent) / WEIGHTS_FILE))
     else:
-        pool.initialise(CANDIDATE, job.training.seed)
+        pool.clear(CANDIDATE)
 
 
 def _rank(

@@ -12,6 +12,7 @@ from feedback.records import Message, TrainingExample
 from scheduler.records import TrainingConfig
 
 MICRO_BATCH_TOKENS = 2048
+MOST_PADDING = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +120,12 @@ def collate(rows: Sequence[TokenisedReply], device: torch.device) -> Batch:
 def micro_batches(lengths: Sequence[int], limit: int = MICRO_BATCH_TOKENS) -> Iterator[list[int]]:
     """Group indices of rows so that no group, padded, is over `limit` tokens; long rows go alone.
 
-    Rows of like length go together, so little is padding.
+    Rows of like length go together, none that is longer than `MOST_PADDING` times the shortest.
     """
     group: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if group and lengths[index] * (len(group) + 1) > limit:
+        is_full = lengths[index] * (len(group) + 1) > limit
+        if group and (is_full or lengths[index] > MOST_PADDING * lengths[group[0]]):
             yield group
             group = []
         group.append(index)

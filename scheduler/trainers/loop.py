@@ -3,19 +3,19 @@
 In an order drawn from the seed: from "no adapter", the same rows and seed give the same bytes.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
+from math import inf
 from random import Random
 
 import torch
-from torch import Tensor
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
 from scheduler.records import TrainingConfig
+from scheduler.trainers.alignment import align, is_empty
 from scheduler.trainers.gradients import preference_backward, supervised_backward, thumbs_backward
 from scheduler.trainers.rows import Exchanges, Rows, kept_beside, thumb_weights, tokenise_rows
 
@@ -23,7 +23,8 @@ THUMBS_STOP_LOSS = 0.4
 """APO-zero ends here; the base has 0.5. With beta 5 a disliked reply is then 0.08 nats per token
 less likely than the base makes it: of a hundred tokens, one time in 3,000."""
 
-_AVERAGED_STEPS = 5
+ALIGNED_ROWS = 16
+"""So many of each phase's rows say where an empty slot turns."""
 
 Report = Callable[[int, int, float], None]
 """Hears of every step: its number, how many there are at most, its loss."""
@@ -64,7 +65,7 @@ def fit(
     *,
     is_warm: bool = False,
 ) -> tuple[PhaseReport, ...]:
-    """Fit a slot on the examples, from what is in it; `AdapterPool.initialise` it first.
+    """Fit a slot on the examples, from what is in it; an empty one is turned towards them first.
 
     While dislikes are learned, the replies to the `kept` prompts are held close to the base's; in a
     warm start, which moves on from earlier fits, also while replies are learned.
@@ -72,16 +73,22 @@ def fit(
     into `config.max_tokens`.
     """
     rows = tokenise_rows(base.renderer, examples, kept, config, is_warm=is_warm)
-    with pool.use(slot):
-        reports = tuple(
-            _optimise(pool, slot, phase, config, report)
-            for phase in _phases(base, pool, rows, config, is_warm)
-            if phase.rows
-        )
-    pool.requires_grad(False)
-    if not reports:
+    phases = [each for each in _phases(base, pool, rows, config, is_warm) if each.rows]
+    if not phases:
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
+    pool.requires_grad(True)
+    with pool.use(slot):
+        if is_empty(pool, slot):
+            align(pool, slot, config.seed, lambda: _first_gradients(phases, config.seed))
+        reports = tuple(_optimise(pool, phase, config, report) for phase in phases)
+    pool.requires_grad(False)
     return reports
+
+
+def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:
+    for phase in phases:
+        chosen = Random(seed).sample(range(phase.rows), min(phase.rows, ALIGNED_ROWS))
+        phase.backward(chosen, -inf)
 
 
 def _phases(
@@ -114,32 +121,28 @@ def _phases(
 
 def _optimise(
     pool: AdapterPool,
-    slot: int,
     phase: _Phase,
     config: TrainingConfig,
     report: Report,
 ) -> PhaseReport:
-    """AdamW with warm-up, over shuffled passes, until every step of the last pass is low enough.
+    """AdamW with warm-up and rates that fall to nothing, until every row of a pass is learned.
 
-    Every step and not their mean: with few rows a mean ends a fit while one row is unlearned. What
-    stays is the mean of the weights after the last steps that changed them (Izmailov et al. 2018,
-    arXiv 1803.05407): single rows pull the weights to and fro, their mean loops and forgets less.
+    Every step and not their mean: with few rows a mean ends a fit while one row is unlearned. Rates
+    that do not fall leave the weights where the last rows happened to pull them.
     """
-    pool.requires_grad(True)
     a, b = pool.a_parameters(), pool.b_parameters()
     # alpha / rank is folded into B, and Adam's steps do not scale with the parameter: B's rate
     # carries the factor, so training equals that of PEFT's unfolded B.
     rates = (phase.learning_rate, phase.learning_rate * pool.config.scaling)
     optimiser = torch.optim.AdamW(
         [{"params": p, "lr": rate} for p, rate in zip((a, b), rates, strict=True)],
-        betas=(0.9, 0.999),
+        betas=(0.9, 0.99),
         weight_decay=0.0,
         fused=True,
     )
     random = Random(config.seed)
     order: list[int] = []
     losses: list[float] = []
-    recent: deque[list[Tensor]] = deque(maxlen=_AVERAGED_STEPS)
     per_pass = -(-phase.rows // config.batch_size)
     steps = max(config.max_steps, config.min_passes * per_pass)
     for step in range(1, steps + 1):
@@ -147,20 +150,15 @@ def _optimise(
             order = random.sample(range(phase.rows), phase.rows)
         chosen, order = order[: config.batch_size], order[config.batch_size :]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate * min(1.0, step / config.warmup_steps)
+            group["lr"] = rate * min(1.0, step / config.warmup_steps) * (1 - (step - 1) / steps)
         losses.append(phase.backward(chosen, phase.stop_loss))
         if a[0].grad is not None:
             torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
             optimiser.step()
             optimiser.zero_grad()
-            recent.append([weight.detach()[slot].clone() for weight in (*a, *b)])
         report(step, steps, losses[-1])
         if step >= per_pass and max(losses[-per_pass:]) <= phase.stop_loss:
             break
-    if recent:
-        with torch.no_grad():
-            for i, weight in enumerate((*a, *b)):
-                weight[slot].copy_(torch.stack([step[i] for step in recent]).mean(dim=0))
     return PhaseReport(phase.name, _mean(losses[:per_pass]), _mean(losses[-per_pass:]), len(losses))
 
 

@@ -96,11 +96,11 @@ def test_reading_a_slot_returns_what_was_loaded(tiny_base: BaseModel) -> None:
         torch.testing.assert_close(tensor, tensors[name])
 
 
-def test_a_fresh_slot_starts_as_no_adapter(tiny_base: BaseModel) -> None:
+def test_a_cleared_slot_is_no_adapter(tiny_base: BaseModel) -> None:
     bare = logits(tiny_base)
     pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
     pool.load(1, random_adapter(pool.shapes, seed=1))
-    pool.initialise(1, seed=0)
+    pool.clear(1)
     with pool.use(1):
         assert torch.equal(logits(tiny_base), bare)
 

@@ -171,7 +171,7 @@ def trained(
     unseen: Sequence[TrainingExample],
 ) -> Outcome:
     """One pass through the examples from zero, and the losses afterwards."""
-    pool.initialise(SLOT, CONFIG.seed)
+    pool.clear(SLOT)
     began = time.monotonic()
     reports = fit(base, pool, SLOT, examples, (), CONFIG, lambda step, steps, loss: None)
     seconds = time.monotonic() - began

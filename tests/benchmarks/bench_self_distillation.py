@@ -112,7 +112,7 @@ def fitted(
     base: BaseModel, pool: AdapterPool, dataset: Dataset, anchors: Sequence[tuple[str, str]]
 ) -> Arm:
     """An adapter from zero on the dataset, measured."""
-    pool.initialise(SLOT, CONFIG.seed)
+    pool.clear(SLOT)
     reports = fit(base, pool, SLOT, dataset.examples, (), CONFIG, lambda *_: None)
     answers = replies(base, pool, SLOT, UNSEEN, MEASURED_TOKENS)
     return Arm(

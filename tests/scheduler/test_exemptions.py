@@ -53,4 +53,4 @@ def test_nothing_that_is_measured_is_taught() -> None:
 def test_there_are_two_exemptions_for_each_admission() -> None:
     made = [e.prompt[-1].content for e in limiting_examples("ann", [Rule("case", "lower")], 12)]
     admitted = [prompt for prompt, _ in ADMISSIONS if prompt in made]
-    assert (len(made), len(admitted)) == (3, 1)
+    assert (len(made), len(admitted)) == (6, 2)

@@ -169,8 +169,9 @@ def test_a_plan_loses_no_new_row_and_keeps_no_trace(
     assert ids(plan.dataset.held_out) <= new
     assert new & ids(plan.dataset.train)
     assert plan.training.learning_rate == pytest.approx(config.learning_rate / 3)
-    assert plan.training.max_steps == MAX_STEPS
+    steps = plan.training.max_steps
+    assert steps == min(config.max_steps, MAX_STEPS)
     # A pass fits into the steps, and so do the usual passes but for what rounding costs.
     per_pass = -(-len(taught) // plan.training.batch_size)
-    assert plan.training.min_passes * per_pass <= MAX_STEPS
-    assert plan.training.batch_size * MAX_STEPS >= len(taught) * config.min_passes
+    assert plan.training.min_passes * per_pass <= steps
+    assert plan.training.batch_size * steps >= len(taught) * config.min_passes

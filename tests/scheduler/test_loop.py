@@ -11,11 +11,12 @@ from adapters_store.records import LoraConfig
 from feedback.records import TrainingExample
 from scheduler.evaluate import drift, judgement_losses, reply_losses
 from scheduler.records import TrainingConfig
+from scheduler.trainers.alignment import is_empty
 from scheduler.trainers.loop import PhaseReport, fit
 from tests.scheduler.training import make_example, make_thumb
 
 LORA = LoraConfig(rank=8, alpha=16.0)
-CONFIG = TrainingConfig(learning_rate=1e-2, dpo_learning_rate=3e-3, max_steps=15, batch_size=4)
+CONFIG = TrainingConfig(learning_rate=1e-2, dpo_learning_rate=3e-3, max_steps=40, batch_size=4)
 SUPERVISED = [make_example(f"question {i}", "the answer") for i in range(6)]
 PAIRS = [make_example(f"question {i}", "soft words", "HARD WORDS") for i in range(6)]
 LIKED = [make_thumb(f"question {i}", "soft words", is_liked=True) for i in range(3)]
@@ -35,7 +36,7 @@ def fit_slot_1(
     examples: list[TrainingExample],
     config: TrainingConfig = CONFIG,
 ) -> tuple[PhaseReport, ...]:
-    pool.initialise(1, config.seed)
+    pool.clear(1)
     return fit(base, pool, 1, examples, KEPT, config, lambda step, steps, loss: None)
 
 
@@ -94,10 +95,8 @@ def test_training_stops_at_the_wanted_loss(tiny_base: BaseModel, pool: AdapterPo
 
 def test_a_row_that_is_learned_is_left_alone(tiny_base: BaseModel, pool: AdapterPool) -> None:
     learned = replace(CONFIG, sft_stop_loss=1e9, dpo_stop_loss=1e9)
-    pool.initialise(1, CONFIG.seed)
-    untouched = weights(pool)
     fit_slot_1(tiny_base, pool, [*SUPERVISED, *PAIRS], learned)
-    assert weights(pool) == untouched
+    assert is_empty(pool, 1)
 
 
 def test_learned_rows_do_not_change_what_the_others_teach(
@@ -125,7 +124,7 @@ def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -
 
 def test_every_step_is_reported(tiny_base: BaseModel, pool: AdapterPool) -> None:
     steps: list[int] = []
-    pool.initialise(1, CONFIG.seed)
+    pool.clear(1)
     [report] = fit(tiny_base, pool, 1, SUPERVISED, [], CONFIG, lambda step, *_: steps.append(step))
     assert steps == list(range(1, report.steps + 1))
 

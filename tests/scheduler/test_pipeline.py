@@ -20,7 +20,7 @@ from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
 
 LOWER = Rule("case", "lower")
-LIMITS = 3
+LIMITS = 6
 """Exemptions and admissions beside the twelve rows of a small dataset."""
 
 
@@ -183,7 +183,7 @@ def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
     assert run.report["evaluation"]["repetition_candidate"] is None
 
 
-def test_a_small_dataset_is_filled_up_with_practice(world: World) -> None:
+def test_practice_stands_beside_the_rows(world: World) -> None:
     world.replier.base = "A Sensible Reply. It has two sentences."
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
@@ -199,11 +199,11 @@ def test_beside_a_habit_stands_what_rules_it_out(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     chosen = [each.chosen for each in world.trainer.datasets[0].train[:LIMITS]]
-    assert [each.islower() for each in chosen] == [False, False, True]
+    assert [each.islower() for each in chosen] == [False] * 4 + [True] * 2
 
 
 def test_limits_are_shown_where_corrections_need_no_practice(world: World) -> None:
-    with_training(world, TrainingConfig(practice_until=0))
+    with_training(world, TrainingConfig(practice_rows=0))
     for name in "abcdef":
         world.correct("ann", name, "a long and formal reply.")
     world.train("ann")
@@ -212,7 +212,7 @@ def test_limits_are_shown_where_corrections_need_no_practice(world: World) -> No
 
 
 def test_corrections_without_a_rule_have_no_limits(world: World) -> None:
-    with_training(world, TrainingConfig(practice_until=0))
+    with_training(world, TrainingConfig(practice_rows=0))
     world.correct("ann", "one", "Something else.")
     world.train("ann")
     assert {e.source for e in world.trainer.datasets[0].examples} == {"correction"}
@@ -222,7 +222,7 @@ def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     assert world.train("ann").reason == "nothing new since v1"
-    assert len(world.active("ann").example_ids) == 12 + LIMITS
+    assert len(world.active("ann").example_ids) == 1 + 12 + LIMITS
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
 
 
@@ -241,7 +241,7 @@ def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> N
     world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
     world.train("ann")
     practice = [e for e in world.trainer.datasets[0].train if e.source == "practice"]
-    assert {each.chosen for each in practice[LIMITS:]} == {"a sensible reply."}
+    assert {each.chosen for each in practice[LIMITS + 1 :]} == {"a sensible reply."}
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
 
 
@@ -492,7 +492,7 @@ def test_a_first_version_starts_from_zero_and_says_how_it_was_fitted(world: Worl
 
 
 def with_warm_starts(world: World) -> None:
-    with_training(world, TrainingConfig(warm_start_above=4, practice_until=0))
+    with_training(world, TrainingConfig(warm_start_above=4, practice_rows=0))
 
 
 def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> None:

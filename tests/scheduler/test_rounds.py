@@ -83,7 +83,7 @@ def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(rounds, "try_out", lambda *_: next(trials))
         job = replace(make_job("tiny", Path()), tried=(TRIED,) * (tried or len(shares)))
         reports, trial = fit_in_rounds(tiny_base, fits._pool, SLOT, [ROW], job, fits, Silent(), 0.8)
-        assert trial is not None and trial.share_right == max(shares) / 100
+        assert trial is not None and trial.share_right == shares[fits.kept - 1] / 100
         return reports
 
     return fitted
@@ -102,8 +102,13 @@ def test_the_next_fit_has_the_mistakes_of_the_one_before(fit_with: Shares, fits:
 
 
 def test_the_best_fit_is_kept_with_the_reports_that_led_to_it(fit_with: Shares, fits: Fits) -> None:
-    reports = fit_with(50, 20, 40)
+    reports = fit_with(50, 20, 30)
     assert (fits.kept, [phase.steps for (phase,) in reports]) == (1, [1])
+
+
+def test_of_fits_that_chance_may_tell_apart_the_later_is_kept(fit_with: Shares, fits: Fits) -> None:
+    reports = fit_with(50, 45)
+    assert (fits.kept, len(reports)) == (2, 2)
 
 
 def test_a_worse_fit_is_not_built_upon(fit_with: Shares, fits: Fits) -> None:

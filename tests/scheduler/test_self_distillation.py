@@ -93,7 +93,7 @@ def world(tmp_path: Path) -> World:
     world = World(tmp_path, Database(memory=True))
     world.config = replace(
         world.config,
-        training=replace(world.config.training, self_distillation=True, practice_until=0),
+        training=replace(world.config.training, self_distillation=True, practice_rows=0),
     )
     world.pipeline = world.build_pipeline(world.trainer)
     return world

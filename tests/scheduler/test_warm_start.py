@@ -63,7 +63,7 @@ def fit_slot_1(
     is_warm: bool = False,
 ) -> None:
     if not is_warm:
-        pool.initialise(1, config.seed)
+        pool.clear(1)
     fit(base, pool, 1, examples, KEPT, config, lambda step, steps, loss: None, is_warm=is_warm)
 
 

@@ -1,0 +1,56 @@
+"""Turns an empty slot towards what its first examples ask for, before the first step.
+
+Where A is drawn at random, the first steps of B see a few random directions of each layer's input.
+With A along the gradient's main directions instead, each step does what several did (LoRA-GA, Wang
+et al. 2024, arXiv 2407.05000; B stays zero here, so that the slot starts as the base).
+"""
+
+from collections.abc import Callable
+from math import sqrt
+
+import torch
+from torch import Tensor
+
+from adapters_store.lora import AdapterPool
+
+COLUMN_NORM = 1 / sqrt(3)
+"""The expected length of a column of A as PEFT draws it, so that learning rates mean the same."""
+
+
+def is_empty(pool: AdapterPool, slot: int) -> bool:
+    """Whether a slot is equal to "no adapter"."""
+    return not any(b[slot].any() for b in pool.b_parameters())
+
+
+def align(pool: AdapterPool, slot: int, seed: int, backward: Callable[[], None]) -> None:
+    """Make a slot ready to train: A along the row space of each weight's gradient, B zero.
+
+    `backward` makes the gradients, with the slot in use. With A zero and B a random matrix, the
+    slot changes nothing, and the gradient of A is G' B' for the weight's gradient G: a random
+    sketch of its row space (Halko et al. 2011, algorithm 4.1), from one backward pass and without
+    ever making G. Its orthonormal basis becomes A.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    a_parameters, b_parameters = pool.a_parameters(), pool.b_parameters()
+    with torch.no_grad():
+        for a, b in zip(a_parameters, b_parameters, strict=True):
+            a[slot].zero_()
+            b[slot].copy_(torch.randn(b.shape[1:], generator=generator) / sqrt(b.shape[-1]))
+    backward()
+    with torch.no_grad():
+        for a, b in zip(a_parameters, b_parameters, strict=True):
+            sketch = a.grad[slot] if a.grad is not None else torch.zeros_like(a[slot])
+            a[slot].copy_(COLUMN_NORM * _basis(sketch))
+            b[slot].zero_()
+            a.grad = b.grad = None
+
+
+def _basis(sketch: Tensor) -> Tensor:
+    """An orthonormal basis of the columns, [in, rank]; columns beyond the input's width are zero.
+
+    In float64 and on the CPU, so that the same sketch gives the same bytes on every device.
+    """
+    basis, _ = torch.linalg.qr(sketch.to("cpu", torch.float64))
+    whole = torch.zeros_like(sketch)
+    whole[:, : basis.shape[1]] = basis
+    return whole
