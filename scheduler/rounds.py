@@ -21,10 +21,10 @@ from scheduler.parent_line import ParentLine
 from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport
 
-ENOUGH = 0.85
-"""From this share of replies that keep the rules on, no more is learned from them. Prompts that
-rule a rule out do not count here: a base that hardly follows instructions learns nothing from more
-of them."""
+ENOUGH = 0.7
+"""From this share of replies that keep the rules on, no more is learned from them: what is left are
+code and tables, and who is taught those forgets as much elsewhere. Prompts that rule a rule out do
+not count here: a base that hardly follows instructions learns nothing from more of them."""
 
 EXEMPT_PER_ROUND = 4
 """Prompts that rule a rule out, beside the others. Those that the fit heeds are not taught: each
@@ -37,10 +37,6 @@ Most are learned by then."""
 LATER_STEPS = 6
 LATER_RATE = 0.5
 """Of the first fit's learning rate: most of what is wanted is learned by then."""
-
-CHANCE = 0.1
-"""A later fit is kept unless its share is lower by more than this: other prompts alone make two of
-the same fit differ so."""
 
 Fit = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
 
@@ -76,7 +72,8 @@ def fit_in_rounds(
         enter("trying it on other prompts", 2 * number + 1)
         exempt = untaught_exemptions(user_id, job.rules, taught)[:EXEMPT_PER_ROUND]
         trial = try_out(base, pool, slot, job.rules, user_id, exchanges, exempt)
-        if best_trial is None or trial.share_right >= best_trial.share_right - CHANCE:
+        # Of equals, the one that was taught more.
+        if best_trial is None or trial.share_right >= best_trial.share_right:
             best, best_trial = pool.read(slot, torch.float32), trial
             best_reports = reports
         else:
