@@ -35,8 +35,8 @@ REPEATED_ROWS = 10
 Most are learned by then."""
 
 LATER_STEPS = 6
-LATER_RATE = 0.5
-"""Of the first fit's learning rate: most of what is wanted is learned by then."""
+LATER_RATE = 0.25
+"""Of the first fit's learning rate: the first steps of a new Adam move every weight by all of it."""
 
 Fit = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
 

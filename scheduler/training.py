@@ -37,6 +37,8 @@ from scheduler.trainers.loop import PhaseReport, fit
 
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
+ADDED_RATE = 0.1
+"""Of the fit's learning rates, where the held-out rows are added."""
 
 Phases = tuple[PhaseReport, ...]
 
@@ -93,8 +95,7 @@ def train(folder: Path, parent: ParentLine) -> None:
         # The weights hold the other rows: one pass adds those that were held out, among as many.
         parent.enter("adding the held-out rows", 0.8, 0.9)
         among_others = _among_others(dataset, job.training.seed)
-        one_pass = replace(job.training, max_steps=1, min_passes=1)
-        reports.append(fitted(among_others, one_pass))
+        reports.append(fitted(among_others, _one_gentle_pass(job.training)))
     else:
         reports, trial = fit_in_rounds(
             base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9
@@ -190,6 +191,18 @@ def _measure_incumbent(
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
     losses = judgement_losses(base, pool, INCUMBENT, unseen, job.training)
     return {e.id for e in unseen}, _mean([loss for loss in losses if loss is not None])
+
+
+def _one_gentle_pass(config: TrainingConfig) -> TrainingConfig:
+    """The first steps of a new Adam move every weight by the whole rate, whatever the rows say; so
+    a few rows at the rate of the fit would undo some of it."""
+    return replace(
+        config,
+        learning_rate=config.learning_rate * ADDED_RATE,
+        dpo_learning_rate=config.dpo_learning_rate * ADDED_RATE,
+        max_steps=1,
+        min_passes=1,
+    )
 
 
 def _among_others(dataset: Dataset, seed: int) -> tuple[TrainingExample, ...]:
