@@ -36,7 +36,7 @@ Most are learned by then."""
 
 LATER_STEPS = 6
 LATER_RATE = 0.25
-"""Of the first fit's learning rate: the first steps of a new Adam move every weight by all of it."""
+"""Of the first fit's learning rate: a new Adam's first steps move every weight by all of it."""
 
 Fit = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
 
