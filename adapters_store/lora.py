@@ -139,7 +139,7 @@ class AdapterPool:
         Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape; nothing is
         copied then.
         """
-        _refuse_slot_zero(slot)
+        refuse_slot_zero(slot)
         self.check(tensors)
         for path, layer in self.layers.items():
             layer.A[slot].copy_(tensors[_peft_name(path, "lora_A")].T)
@@ -163,6 +163,10 @@ class AdapterPool:
         for layer in self.layers.values():
             layer.A[slot].zero_()
             layer.B[slot].zero_()
+
+    def is_empty(self, slot: int) -> bool:
+        """Whether a slot is equal to "no adapter"."""
+        return not any(layer.B[slot].any() for layer in self.layers.values())
 
     def requires_grad(self, enabled: bool) -> None:
         """Let gradients flow into the slots of the batch, or stop them."""
@@ -198,7 +202,8 @@ def _neighbours(slots: int | Sequence[int]) -> slice | None:
     return slice(slots[0], slots[0] + len(slots))
 
 
-def _refuse_slot_zero(slot: int) -> None:
+def refuse_slot_zero(slot: int) -> None:
+    """Raise `ValueError` where somebody would write into the slot of the base."""
     if slot == NO_ADAPTER:
         raise ValueError("slot 0 is the base model and stays empty")
 

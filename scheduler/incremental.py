@@ -141,9 +141,7 @@ def _gentle(config: TrainingConfig, rows: int) -> TrainingConfig:
     steps = min(config.max_steps, MAX_STEPS)
     passes = max(1, config.min_passes)
     return replace(
-        config,
-        learning_rate=config.learning_rate / SLOWER,
-        dpo_learning_rate=config.dpo_learning_rate / SLOWER,
+        config.slower(SLOWER),
         max_steps=steps,
         min_passes=1,
         batch_size=max(config.batch_size, -(-rows * passes // steps)),

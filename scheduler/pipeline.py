@@ -269,7 +269,7 @@ class Pipeline:
     def _practised(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
     ) -> Dataset:
-        """Put practice before the rows, and what rules the rules out; few rows need it most.
+        """Put practice before the rows, and what rules the rules out.
 
         What is only disliked shows nothing to do.
         """

@@ -37,8 +37,8 @@ from scheduler.trainers.loop import PhaseReport, fit
 
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
-ADDED_RATE = 0.1
-"""Of the fit's learning rates, where the held-out rows are added."""
+ADDED_SLOWER = 10.0
+"""By this the fit's learning rates are divided where the held-out rows are added."""
 
 Phases = tuple[PhaseReport, ...]
 
@@ -196,13 +196,7 @@ def _measure_incumbent(
 def _one_gentle_pass(config: TrainingConfig) -> TrainingConfig:
     """The first steps of a new Adam move every weight by the whole rate, whatever the rows say; so
     a few rows at the rate of the fit would undo some of it."""
-    return replace(
-        config,
-        learning_rate=config.learning_rate * ADDED_RATE,
-        dpo_learning_rate=config.dpo_learning_rate * ADDED_RATE,
-        max_steps=1,
-        min_passes=1,
-    )
+    return replace(config.slower(ADDED_SLOWER), max_steps=1, min_passes=1)
 
 
 def _among_others(dataset: Dataset, seed: int) -> tuple[TrainingExample, ...]:

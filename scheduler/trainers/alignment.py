@@ -11,15 +11,10 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from adapters_store.lora import AdapterPool
+from adapters_store.lora import AdapterPool, refuse_slot_zero
 
 COLUMN_NORM = 1 / sqrt(3)
 """The expected length of a column of A as PEFT draws it, so that learning rates mean the same."""
-
-
-def is_empty(pool: AdapterPool, slot: int) -> bool:
-    """Whether a slot is equal to "no adapter"."""
-    return not any(b[slot].any() for b in pool.b_parameters())
 
 
 def align(pool: AdapterPool, slot: int, seed: int, backward: Callable[[], None]) -> None:
@@ -28,8 +23,9 @@ def align(pool: AdapterPool, slot: int, seed: int, backward: Callable[[], None])
     `backward` makes the gradients, with the slot in use. With A zero and B a random matrix, the
     slot changes nothing, and the gradient of A is G' B' for the weight's gradient G: a random
     sketch of its row space (Halko et al. 2011, algorithm 4.1), from one backward pass and without
-    ever making G. Its orthonormal basis becomes A.
+    ever making G. Its orthonormal basis becomes A. Raises `ValueError` for slot 0.
     """
+    refuse_slot_zero(slot)
     generator = torch.Generator().manual_seed(seed)
     a_parameters, b_parameters = pool.a_parameters(), pool.b_parameters()
     with torch.no_grad():

@@ -15,7 +15,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
 from scheduler.records import TrainingConfig
-from scheduler.trainers.alignment import align, is_empty
+from scheduler.trainers.alignment import align
 from scheduler.trainers.gradients import preference_backward, supervised_backward, thumbs_backward
 from scheduler.trainers.rows import Exchanges, Rows, kept_beside, thumb_weights, tokenise_rows
 
@@ -78,7 +78,7 @@ def fit(
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
     pool.requires_grad(True)
     with pool.use(slot):
-        if is_empty(pool, slot):
+        if pool.is_empty(slot):
             align(pool, slot, config.seed, lambda: _first_gradients(phases, config.seed))
         reports = tuple(_optimise(pool, phase, config, report) for phase in phases)
     pool.requires_grad(False)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from torch import Tensor
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
-from scheduler.trainers.alignment import align, is_empty
+from scheduler.trainers.alignment import align
 from tests.adapters import random_adapter
 
 IDS = torch.tensor([[5, 9, 17, 3, 44, 8, 21, 30, 2, 11, 7, 19]])
@@ -23,11 +24,15 @@ def loss_of(base: BaseModel) -> Callable[[], None]:
 
 def aligned(base: BaseModel, rank: int, seed: int = 0) -> AdapterPool:
     pool = AdapterPool(base.model, LoraConfig(rank=rank, alpha=16.0), num_slots=2)
+    align_again(base, pool, seed)
+    return pool
+
+
+def align_again(base: BaseModel, pool: AdapterPool, seed: int) -> None:
     pool.requires_grad(True)
     with pool.use(1):
         align(pool, 1, seed, loss_of(base))
     pool.requires_grad(False)
-    return pool
 
 
 def weight_gradients(base: BaseModel, pool: AdapterPool) -> dict[str, Tensor]:
@@ -48,7 +53,7 @@ def test_an_aligned_slot_starts_as_the_base(tiny_base: BaseModel) -> None:
     pool = aligned(tiny_base, rank=4)
     with pool.use(1):
         assert torch.equal(tiny_base.model(input_ids=IDS).logits, bare)
-    assert is_empty(pool, 1)
+    assert pool.is_empty(1)
 
 
 def test_its_input_directions_hold_most_of_what_any_as_many_could(tiny_base: BaseModel) -> None:
@@ -62,7 +67,6 @@ def test_its_input_directions_hold_most_of_what_any_as_many_could(tiny_base: Bas
         held = (gradient @ directions).square().sum()
         most = torch.linalg.svdvals(gradient)[:rank].square().sum()
         shares.append((held / most).item())
-    # Random directions hold less than a fifth in the mean.
     assert min(shares) > 0.4
     assert sum(shares) / len(shares) > 0.65
 
@@ -71,10 +75,7 @@ def test_the_seed_decides_the_bytes(tiny_base: BaseModel) -> None:
     pool = aligned(tiny_base, rank=4, seed=0)
 
     def again(seed: int) -> list[bytes]:
-        pool.requires_grad(True)
-        with pool.use(1):
-            align(pool, 1, seed, loss_of(tiny_base))
-        pool.requires_grad(False)
+        align_again(tiny_base, pool, seed)
         return [a[1].numpy().tobytes() for a in pool.a_parameters()]
 
     assert again(seed=0) == again(seed=0) != again(seed=1)
@@ -90,4 +91,10 @@ def test_a_rank_above_the_width_of_a_layer_fills_up_with_zeros(tiny_base: BaseMo
 def test_a_slot_with_weights_is_not_empty(tiny_base: BaseModel) -> None:
     pool = aligned(tiny_base, rank=4)
     pool.load(1, random_adapter(pool.shapes, seed=1, rank=4))
-    assert not is_empty(pool, 1)
+    assert not pool.is_empty(1)
+
+
+def test_the_slot_of_the_base_is_refused(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LoraConfig(rank=4, alpha=16.0), num_slots=2)
+    with pytest.raises(ValueError, match="slot 0"):
+        align(pool, 0, 0, loss_of(tiny_base))

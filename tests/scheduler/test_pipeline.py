@@ -21,7 +21,7 @@ from tests.scheduler.world import World
 
 LOWER = Rule("case", "lower")
 LIMITS = 6
-"""Exemptions and admissions beside the twelve rows of a small dataset."""
+"""Exemptions and admissions beside one correction and its twelve rows of practice."""
 
 
 @pytest.fixture
