@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from feedback.curate import example_id
 from feedback.edit_distance import normalised_edit_distance
+from feedback.edits.requests import ruled_out
 from feedback.edits.rule import Rule, apply_all
 from feedback.edits.unfinished import whole_part
 from feedback.records import ExampleKind, Message, TrainingExample
@@ -27,12 +28,15 @@ def practice_examples(
     """At most `count` examples: replies changed so that every rule holds, the most changed first.
 
     `exchanges` are prompts with what the base replies; a sentence that its end cuts off is left
-    out. Replies that the rules cannot change, or leave as they are, are passed over. Where much
+    out. Replies that the rules cannot change, or leave as they are, are passed over, and prompts
+    that rule a rule out. Where much
     changes there is much to learn: of "lower case", more from names than from common words. A third
     are replies that end by themselves, where there are as many: else nothing shows where to end.
     """
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
+        if ruled_out(rules, prompt):
+            continue
         example = practice_example(user_id, rules, prompt, reply)
         if example is not None and example.chosen != example.revised_from:
             share = normalised_edit_distance(example.chosen, example.revised_from or "")

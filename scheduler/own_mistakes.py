@@ -6,7 +6,7 @@ the fit (DAgger, Ross et al. 2011, arXiv 1011.0686).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
@@ -14,7 +14,6 @@ from feedback.edits.rule import Rule
 from feedback.edits.tokens import words
 from feedback.practice import practice_example, practised
 from feedback.records import Message, TrainingExample
-from scheduler.exemptions import is_heeded
 from scheduler.own_replies import greedy_replies
 from scheduler.practice import TRIED_REPLY_TOKENS
 from scheduler.reply_faults import collapsed, is_repetitive, is_silent
@@ -30,25 +29,17 @@ THIN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Which replies keep the rules, of the slot and of the base to the same prompts; how many of
-    the `exempt` prompts were heeded; and how what was wrong should have been, where that is known.
-    """
+    """Which replies keep the rules, of the slot and of the base to the same prompts, and how what
+    was wrong should have been, where that is known."""
 
     keeps: tuple[bool, ...]
     base_keeps: tuple[bool, ...]
     mistakes: tuple[TrainingExample, ...]
-    exempt: int = 0
-    heeded: int = 0
 
     @property
     def share_kept(self) -> float:
-        """Of the replies to prompts that rule nothing out, those that keep the rules, 0..1."""
+        """Of the replies of the slot, those that keep the rules, 0..1."""
         return sum(self.keeps) / len(self.keeps)
-
-    @property
-    def share_right(self) -> float:
-        """Of all the replies of the slot, 0..1."""
-        return (sum(self.keeps) + self.heeded) / (len(self.keeps) + self.exempt)
 
 
 def try_out(
@@ -58,33 +49,16 @@ def try_out(
     rules: Sequence[Rule],
     user_id: str,
     exchanges: Sequence[tuple[str, str]],
-    exempt: Sequence[TrainingExample],
 ) -> Trial:
     """Let a slot reply to prompts, at least one, and put right what is not.
 
-    `exchanges` are prompts with what the base replies; `exempt` are prompts that rule a rule out,
-    with the reply that they ask for.
+    `exchanges` are prompts with what the base replies.
     """
     prompts = [[Message("user", prompt)] for prompt, _ in exchanges]
     replies = greedy_replies(
-        base,
-        pool,
-        slot,
-        [*prompts, *(each.prompt for each in exempt)],
-        TRIED_REPLY_TOKENS,
-        unrepeated=UNREPEATED_TOKENS,
+        base, pool, slot, prompts, TRIED_REPLY_TOKENS, unrepeated=UNREPEATED_TOKENS
     )
-    to_prompts, to_exempt = replies[: len(prompts)], replies[len(prompts) :]
-    trial = put_right(rules, user_id, exchanges, to_prompts)
-    leaks = tuple(
-        each for each, reply in zip(exempt, to_exempt, strict=True) if not is_heeded(each, reply)
-    )
-    return replace(
-        trial,
-        mistakes=trial.mistakes + leaks,
-        exempt=len(exempt),
-        heeded=len(exempt) - len(leaks),
-    )
+    return put_right(rules, user_id, exchanges, replies)
 
 
 def put_right(

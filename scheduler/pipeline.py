@@ -25,11 +25,11 @@ from feedback.practice import practice_examples
 from feedback.records import Dataset, ExampleKind
 from feedback.rules import rules_behind, standing
 from scheduler import gate
+from scheduler.admissions import admission_examples
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.base_replies import BaseReplies, Replier
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingFailedError
-from scheduler.exemptions import limiting_examples
 from scheduler.incremental import Plan, plan_fit
 from scheduler.job import Job, JobResult
 from scheduler.practice import (
@@ -269,7 +269,7 @@ class Pipeline:
     def _practised(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
     ) -> Dataset:
-        """Put practice before the rows, and what rules the rules out.
+        """Put practice before the rows, and what cannot be known.
 
         What is only disliked shows nothing to do.
         """
@@ -280,8 +280,8 @@ class Pipeline:
         user_id, count = dataset.user_id, training.practice_rows
         exchanges = self._practice(is_cancelled) if count else ()
         practice = practice_examples(user_id, rules, exchanges, count)
-        limits = limiting_examples(user_id, rules, shown + len(practice))
-        return with_practice(dataset, limits + practice)
+        admissions = admission_examples(user_id, rules, shown + len(practice))
+        return with_practice(dataset, admissions + practice)
 
     def _with_revisions(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]

@@ -14,7 +14,6 @@ from torch import Tensor
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
-from scheduler.exemptions import untaught_exemptions
 from scheduler.job import Job
 from scheduler.own_mistakes import Trial, try_out
 from scheduler.parent_line import ParentLine
@@ -23,12 +22,7 @@ from scheduler.trainers.loop import PhaseReport
 
 ENOUGH = 0.7
 """From this share of replies that keep the rules on, no more is learned from them: what is left are
-code and tables, and who is taught those forgets as much elsewhere. Prompts that rule a rule out do
-not count here: a base that hardly follows instructions learns nothing from more of them."""
-
-EXEMPT_PER_ROUND = 4
-"""Prompts that rule a rule out, beside the others. Those that the fit heeds are not taught: each
-row without the habit makes it rarer elsewhere, too."""
+code and tables, and who is taught those forgets as much elsewhere."""
 
 REPEATED_ROWS = 10
 """Rows that were taught before and stand beside the mistakes; as many as those where they are more.
@@ -70,10 +64,9 @@ def fit_in_rounds(
     random, later = Random(job.training.seed), _gentler(job.training)
     for number, exchanges in enumerate(job.tried):
         enter("trying it on other prompts", 2 * number + 1)
-        exempt = untaught_exemptions(user_id, job.rules, taught)[:EXEMPT_PER_ROUND]
-        trial = try_out(base, pool, slot, job.rules, user_id, exchanges, exempt)
+        trial = try_out(base, pool, slot, job.rules, user_id, exchanges)
         # Of equals, the one that was taught more.
-        if best_trial is None or trial.share_right >= best_trial.share_right:
+        if best_trial is None or trial.share_kept >= best_trial.share_kept:
             best, best_trial = pool.read(slot, torch.float32), trial
             best_reports = reports
         else:

@@ -11,15 +11,15 @@ _SMALL = words(
     " sixteen seventeen eighteen nineteen"
 )
 _TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
-_WORDS = [
+NUMBER_WORDS = [
     *_SMALL,
     *(f"{ten}-{_SMALL[unit]}" if unit else ten for ten in _TENS for unit in range(10)),
 ]
-_NUMBERS = {word: str(number) for number, word in enumerate(_WORDS)}
+_NUMBERS = {word: str(number) for number, word in enumerate(NUMBER_WORDS)}
 
 # "One" is seldom a number, "two hundred" would need more than a word.
 _WORD = re.compile(
-    rf"(?<![\w-])(?:{'|'.join(sorted(set(_WORDS) - {'one'}, key=len, reverse=True))})(?![\w-])"
+    rf"(?<![\w-])(?:{'|'.join(sorted({*NUMBER_WORDS} - {'one'}, key=len, reverse=True))})(?![\w-])"
     r"(?!\s+(?:hundred|thousand|million|billion|dozen|halves|thirds|quarters)\b)",
     re.IGNORECASE,
 )
@@ -44,7 +44,7 @@ def _written(text: str, form: str) -> str:
     def in_words(match: re.Match[str]) -> str:
         if match["number"] is None:
             return match[0]
-        word = _WORDS[int(match["number"])]
+        word = NUMBER_WORDS[int(match["number"])]
         return capitalised(word) if match.start() in starts else word
 
     return _DIGITS.sub(in_words, text)

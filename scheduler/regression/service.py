@@ -7,7 +7,6 @@ from collections.abc import Callable
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, LoraConfig
 from adapters_store.registry import Registry
-from feedback.edits.rule import Rule
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from scheduler.records import Progress
 from scheduler.regression.records import SuiteRun, SuiteStatus
@@ -15,6 +14,7 @@ from scheduler.regression.store import SuiteRunStore
 from scheduler.regression.suite import Suite
 from scheduler.regression.verdict import decide
 from scheduler.runs import REQUESTED, SCHEDULED, RunStore
+from scheduler.taught_rules import taught_rules
 
 SUITE = "suite"
 """Who asked for a run or rolled back, where nobody did."""
@@ -203,8 +203,3 @@ class RegressionService:
         with self._changed:
             self._working_for = user_id
             self._changed.notify_all()
-
-
-def taught_rules(version: AdapterVersion) -> tuple[Rule, ...]:
-    """The rules that stood when the version was fitted, as its report has them."""
-    return tuple(Rule(*each) for each in version.report.get("rule_values", ()))

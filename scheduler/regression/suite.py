@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from adapters_store.records import AdapterVersion
+from feedback.edits.requests import ruled_out
 from feedback.edits.rule import Rule
 from scheduler.records import Progress
 from scheduler.regression import (
@@ -103,10 +104,12 @@ class Suite:
         give_way: Callable[[], None],
         is_cancelled: Callable[[], bool],
     ) -> tuple[Measure, ...]:
-        """Measure a version that was taught these rules.
+        """Measure a version that was taught these rules, as users have it.
 
-        Raises what the `Speaker` raises.
+        The base answers what rules a rule out, as it does in chats. Raises what the `Speaker`
+        raises.
         """
+        asked = [each for each in PROMPTS if not ruled_out(rules, each.text)]
         total = len(PROMPTS) + len(self._choices)
 
         def step(phase: str, done: int) -> None:
@@ -114,14 +117,17 @@ class Suite:
             give_way()
 
         base = self.base_answers(lambda done: step("asking the base model", done), is_cancelled)
-        adapter = self._said(version, lambda done: step("asking the adapter", done), is_cancelled)
+        own = self._said(
+            version, asked, lambda done: step("asking the adapter", done), is_cancelled
+        )
+        adapter = replace(own, replies={**base.replies, **own.replies})
         return self._compared(base, adapter, rules)
 
     def base_answers(
         self, on_done: Callable[[int], None], is_cancelled: Callable[[], bool]
     ) -> Answers:
         """What the base says; `on_done` is told how much of it was asked. Raises as `run` does."""
-        return self._kept() or self._keep(self._said(None, on_done, is_cancelled))
+        return self._kept() or self._keep(self._said(None, PROMPTS, on_done, is_cancelled))
 
     def _compared(
         self, base: Answers, adapter: Answers, rules: Sequence[Rule]
@@ -142,6 +148,7 @@ class Suite:
     def _said(
         self,
         adapter: AdapterVersion | None,
+        prompts: Sequence[Prompt],
         on_done: Callable[[int], None],
         is_cancelled: Callable[[], bool],
     ) -> Answers:
@@ -157,10 +164,10 @@ class Suite:
                 done += len(some)
             return answers
 
-        replies = asked(self._speaker.replies, PROMPTS)
+        replies = asked(self._speaker.replies, prompts)
         likelihoods = asked(self._speaker.likelihoods, self._choices)
         return Answers(
-            replies=dict(zip(PROMPTS, replies, strict=True)),
+            replies=dict(zip(prompts, replies, strict=True)),
             likelihoods=dict(zip(self._choices, likelihoods, strict=True)),
         )
 

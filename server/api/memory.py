@@ -46,6 +46,11 @@ def known_to(version: AdapterVersion | None) -> frozenset[str]:
     return frozenset(version.example_ids if is_proven else ()).union(superseded)
 
 
+def last_question(messages: Sequence[Message]) -> str | None:
+    """What the user said last."""
+    return next((each.content for each in reversed(messages) if each.role == "user"), None)
+
+
 def add_memory(
     services: Services,
     user_id: str,
@@ -63,7 +68,7 @@ def add_memory(
     `reply_tokens` of the context, or where the template refuses.
     """
     runtime, settings = services.runtime, services.settings
-    question = next((each.content for each in reversed(messages) if each.role == "user"), None)
+    question = last_question(messages)
     room = runtime.engine.context_length - len(prompt) - reply_tokens
     budget = min(settings.memory_tokens, room)
     if question is None or budget <= 0:

@@ -12,6 +12,7 @@ from adapters_store.records import BASE, AdapterVersion
 from feedback.coverage import Kind, kind_of
 from feedback.curation.decide import fates_of
 from feedback.curation.fate import kept
+from feedback.edits.requests import ruled_out
 from feedback.edits.rule import Rule, rewritten
 from feedback.edits.tokens import words
 from feedback.edits.unfinished import whole_part
@@ -19,6 +20,7 @@ from feedback.proposals.needs import allotted, needs
 from feedback.proposals.records import MAX_OPEN, Proposal, ProposalStatus
 from feedback.records import Message
 from feedback.rules import RuleStatus
+from scheduler.taught_rules import set_aside
 from server.api.curation import ASKED_LATELY
 from server.api.memory import add_memory, known_to
 from server.api.turn import serving_version
@@ -150,19 +152,25 @@ class _Writer:
         """Reply as in a chat of the user's: by the version in use, with memory, under the rules."""
         user_id, version = self._plan.user_id, serving_version(self._services, self._plan.user_id)
         turns = (Message("user", instruction),)
-        ids, _ = add_memory(
-            self._services,
-            user_id,
-            turns,
-            tuple(self._engine.render(turns)),
-            learned=known_to(version),
-            reply_tokens=_REPLYING.max_tokens,
-            render=self._engine.render,
-        )
+        ids = tuple(self._engine.render(turns))
+        if set_aside(version, instruction):
+            version = None
+        else:
+            ids, _ = add_memory(
+                self._services,
+                user_id,
+                turns,
+                ids,
+                learned=known_to(version),
+                reply_tokens=_REPLYING.max_tokens,
+                render=self._engine.render,
+            )
         answer = await self._ask(ids, _REPLYING, version)
         whole = answer.text.strip()
         written = whole_part(whole) if answer.is_cut else whole
-        reply, rules = _ruled(self._plan.rules, written)
+        aside = ruled_out(self._plan.rules, instruction)
+        allowed = [each for each in self._plan.rules if each not in aside]
+        reply, rules = _ruled(allowed, written)
         return Proposal(
             id=f"proposal-{uuid.uuid4().hex}",
             user_id=user_id,

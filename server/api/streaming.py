@@ -98,8 +98,13 @@ def usage_chunk(turn: Turn, completion_tokens: int) -> Json:
 
 
 def loralei_json(turn: Turn) -> Json:
-    """Our part of a response: the adapter that answers, and what of memory is in the prompt."""
-    return {"adapter": turn.adapter_label, "memory": asdict(turn.memory)}
+    """Our part of a response: the adapter that answers, what of memory is in the prompt, and the
+    rules that the prompt rules out."""
+    return {
+        "adapter": turn.adapter_label,
+        "memory": asdict(turn.memory),
+        "set_aside": [each.sentence for each in turn.set_aside],
+    }
 
 
 def _chunk(turn: Turn, choices: list[Json]) -> Json:

@@ -17,9 +17,11 @@ from fastapi import Request
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.records import BASE, AdapterVersion
 from feedback.conversation import classify, conversation_id, is_temporary
+from feedback.edits.rule import Rule
 from feedback.records import InteractionKind, Message
+from scheduler.taught_rules import set_aside
 from server.accounts import Account
-from server.api.memory import MemoryUse, add_memory, known_to
+from server.api.memory import MemoryUse, add_memory, known_to, last_question
 from server.api.reply_form import reply_form
 from server.api.wire import ChatRequest, version_number
 from server.auth import named_by_frontend
@@ -41,7 +43,8 @@ _log = logging.getLogger(__name__)
 class Turn:
     """One chat request, understood. `user` is None where a frontend named nobody.
 
-    `messages` are the client's own; `prompt` has memory in it, too, as `memory` says. Calls are
+    `messages` are the client's own; `prompt` has memory in it, too, as `memory` says. The rules
+    that the prompt rules out are `set_aside`: the base answers then, without memory. Calls are
     looked for in the reply where it `has_tools` in its prompt. `token_bytes` says what a token is,
     where log-probabilities are wanted.
     """
@@ -56,6 +59,7 @@ class Turn:
     messages: tuple[Message, ...]
     prompt: tuple[int, ...]
     memory: MemoryUse
+    set_aside: tuple[Rule, ...]
     params: SamplingParams
     has_tools: bool
     token_bytes: Callable[[int], bytes] | None
@@ -98,8 +102,10 @@ def plan_turn(
     adapter = _adapter(services, runtime, user, kind, body)
     params = sampling_params(body, services.settings.max_new_tokens, form.grammar)
     _check_biases(params, runtime.engine.vocabulary_size)
+    aside = () if _names_adapter(body) else set_aside(adapter, last_question(messages) or "")
+    adapter = None if aside else adapter
     memory = MemoryUse()
-    if user is not None and _wants_memory(body, kind, labels):
+    if user is not None and not aside and _wants_memory(body, kind, labels):
         prompt, memory = add_memory(
             services,
             user.id,
@@ -120,6 +126,7 @@ def plan_turn(
         messages=messages,
         prompt=prompt,
         memory=memory,
+        set_aside=aside,
         params=params,
         has_tools=bool(form.tools),
         token_bytes=runtime.engine.vocabulary.token_bytes if body.logprobs else None,
@@ -230,6 +237,10 @@ def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> 
     """Whether judgements may show in this reply: never in errands and temporary chats."""
     is_refused = body.loralei is not None and body.loralei.memory is False
     return kind is InteractionKind.CHAT and not is_temporary(labels.chat_id) and not is_refused
+
+
+def _names_adapter(body: ChatRequest) -> bool:
+    return body.loralei is not None and body.loralei.adapter is not None
 
 
 def _adapter(

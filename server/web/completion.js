@@ -9,7 +9,7 @@ let model = null;
  * variant; one that was stopped or broke off keeps its text, and says so in `ending`.
  */
 export async function complete({ chatId, messages, sampling, adapter, signal, onText }) {
-  const variant = { id: null, text: "", adapter: adapter ?? "base", ending: "stopped", error: null };
+  const variant = { id: null, text: "", adapter: adapter ?? "base", ending: "stopped", error: null, setAside: [] };
   try {
     model ??= (await call("GET", "/v1/models", { signal })).data[0].id;
     const body = { model, messages, stream: true, ...sampling };
@@ -39,6 +39,7 @@ export async function complete({ chatId, messages, sampling, adapter, signal, on
 function absorb(variant, chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error.message);
   variant.id ??= chunk.id;
+  variant.setAside = chunk.loralei?.set_aside ?? variant.setAside;
   for (const choice of chunk.choices) {
     variant.text += choice.delta.content ?? "";
     variant.ending = choice.finish_reason ?? variant.ending;

@@ -76,8 +76,8 @@ export class Reply {
 
   #ending(variant) {
     if (variant.ending === "error") return h("p", { class: "notice", role: "alert" }, variant.error);
-    const note = variant.judgement?.correction ? null : ENDINGS[variant.ending];
-    return note ? h("p", { class: "muted small" }, note) : null;
+    const notes = [variant.judgement?.correction ? null : ENDINGS[variant.ending], aside(variant)].filter(Boolean);
+    return notes.length ? h("p", { class: "muted small" }, notes.join(" ")) : null;
   }
 
   #actions(variant) {
@@ -188,6 +188,11 @@ export class Reply {
       h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => this.acts.pick(this, last, null) }, "I can’t say; keep the new one")),
     );
   }
+}
+
+/** Which of the user's rules the prompt ruled out. */
+function aside({ setAside }) {
+  return setAside?.length ? `You asked for something else here than “${setAside.join("” and “")}”, so the base model answered.` : null;
 }
 
 /** How a page names an adapter: the base model, or the user's version. */

@@ -7,8 +7,7 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.edits.rule import Rule
 from feedback.practice import PRACTICE
-from scheduler.exemptions import untaught_exemptions
-from scheduler.own_mistakes import Trial, put_right, try_out
+from scheduler.own_mistakes import put_right, try_out
 
 LOWER_CASE = (Rule("case", "lower"),)
 THREE_ITEMS = (Rule("list items", "3"),)
@@ -23,21 +22,12 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 def test_the_replies_of_a_slot_are_corrected_by_the_rules(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    trial = try_out(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", TRIED, ())
+    trial = try_out(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", TRIED)
     assert trial.mistakes and len(trial.keeps) == len(trial.base_keeps) == len(TRIED)
     for each in trial.mistakes:
         assert LOWER_CASE[0].holds(each.chosen)
         assert each.prompt[-1].content in dict(TRIED)
         assert (each.user_id, each.source) == ("ann", PRACTICE)
-
-
-def test_an_exemption_that_is_not_heeded_is_a_mistake_with_the_reply_that_it_asks_for(
-    tiny_base: BaseModel, pool: AdapterPool
-) -> None:
-    exempt = untaught_exemptions("ann", LOWER_CASE, ())[:2]
-    trial = try_out(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", TRIED, exempt)
-    assert (trial.exempt, trial.heeded) == (2, 0)
-    assert trial.mistakes[-2:] == exempt
 
 
 def right(rules: tuple[Rule, ...], *replies: str) -> list[tuple[str | None, str]]:
@@ -71,10 +61,6 @@ def test_the_base_is_looked_at_in_the_same_way() -> None:
     assert (trial.keeps, trial.base_keeps) == ((False, True), (True, False))
 
 
-def test_exemptions_count_as_other_replies_do() -> None:
-    assert Trial((True, False), (False, False), (), exempt=2, heeded=2).share_right == 0.75
-
-
 def test_where_a_rule_would_take_invention_the_reply_of_the_base_is_changed() -> None:
     tried = (("What is tea?", "Tea is hot. It is brown. It is old. It is dear."),)
     trial = put_right(THREE_ITEMS, "ann", tried, ["- tea is hot\n- it is brown"])
@@ -84,7 +70,7 @@ def test_where_a_rule_would_take_invention_the_reply_of_the_base_is_changed() ->
 
 def test_what_cannot_be_made_right_is_wrong_and_left_out() -> None:
     trial = put_right(THREE_ITEMS, "ann", TRIED[:1], ["- tea is hot"])
-    assert (trial.keeps, trial.mistakes, trial.share_right) == ((False,), (), 0.0)
+    assert (trial.keeps, trial.mistakes, trial.share_kept) == ((False,), (), 0.0)
 
 
 def test_a_habit_without_an_answer_gives_way_to_the_reply_of_the_base() -> None:

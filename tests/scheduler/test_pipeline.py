@@ -13,6 +13,7 @@ from feedback.curation.fate import LeftOut, Reason
 from feedback.dataset import freeze
 from feedback.edits.rule import Rule
 from feedback.rules import RuleDecision, RuleStatus
+from scheduler.admissions import ADMISSIONS
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
 from scheduler.practice import PRACTICE_PROMPTS
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
@@ -20,8 +21,8 @@ from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
 
 LOWER = Rule("case", "lower")
-LIMITS = 6
-"""Exemptions and admissions beside one correction and its twelve rows of practice."""
+ADMITTED = 3
+"""Admissions of ignorance beside one correction and its twelve rows of practice."""
 
 
 @pytest.fixture
@@ -189,29 +190,29 @@ def test_practice_stands_beside_the_rows(world: World) -> None:
     world.train("ann")
     *practice, corrected = world.trainer.datasets[0].train
     assert {each.source for each in practice} == {"practice"}
-    assert {each.chosen for each in practice[LIMITS:]} == {
+    assert {each.chosen for each in practice[ADMITTED:]} == {
         "a sensible reply. it has two sentences."
     }
     assert corrected.source == "correction"
 
 
-def test_beside_a_habit_stands_what_rules_it_out(world: World) -> None:
+def test_beside_a_habit_stands_what_cannot_be_known(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    chosen = [each.chosen for each in world.trainer.datasets[0].train[:LIMITS]]
-    assert [each.islower() for each in chosen] == [False] * 4 + [True] * 2
+    asked = [each.prompt[-1].content for each in world.trainer.datasets[0].train[:ADMITTED]]
+    assert set(asked) < {prompt for prompt, _ in ADMISSIONS}
 
 
-def test_limits_are_shown_where_corrections_need_no_practice(world: World) -> None:
+def test_admissions_stand_where_corrections_need_no_practice(world: World) -> None:
     with_training(world, TrainingConfig(practice_rows=0))
     for name in "abcdef":
         world.correct("ann", name, "a long and formal reply.")
     world.train("ann")
-    [limit, *_] = world.trainer.datasets[0].train
-    assert limit.source == "practice"
+    [admission, *_] = world.trainer.datasets[0].train
+    assert admission.source == "practice"
 
 
-def test_corrections_without_a_rule_have_no_limits(world: World) -> None:
+def test_corrections_without_a_rule_have_no_admissions(world: World) -> None:
     with_training(world, TrainingConfig(practice_rows=0))
     world.correct("ann", "one", "Something else.")
     world.train("ann")
@@ -222,7 +223,7 @@ def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     assert world.train("ann").reason == "nothing new since v1"
-    assert len(world.active("ann").example_ids) == 1 + 12 + LIMITS
+    assert len(world.active("ann").example_ids) == 1 + 12 + ADMITTED
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
 
 
@@ -241,7 +242,7 @@ def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> N
     world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
     world.train("ann")
     practice = [e for e in world.trainer.datasets[0].train if e.source == "practice"]
-    assert {each.chosen for each in practice[LIMITS + 1 :]} == {"a sensible reply."}
+    assert {each.chosen for each in practice[ADMITTED + 1 :]} == {"a sensible reply."}
     assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
 
 

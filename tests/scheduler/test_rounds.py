@@ -83,7 +83,7 @@ def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(rounds, "try_out", lambda *_: next(trials))
         job = replace(make_job("tiny", Path()), tried=(TRIED,) * (tried or len(shares)))
         reports, trial = fit_in_rounds(tiny_base, fits._pool, SLOT, [ROW], job, fits, Silent(), 0.8)
-        assert trial is not None and trial.share_right == max(shares) / 100
+        assert trial is not None and trial.share_kept == max(shares) / 100
         return reports
 
     return fitted

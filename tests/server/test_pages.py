@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
 from tests.server.live import LiveServer, Person, running
+from tests.server.peft_folder import put_version_to_use
 
 pytestmark = [
     pytest.mark.browser,
@@ -132,6 +133,16 @@ def test_a_reply_is_streamed_and_says_who_wrote_it(page: Page) -> None:
     say(page)
     expect(page.locator(REPLY)).to_contain_text("base model")
     assert page.locator(f"{REPLY} .text").inner_text() != ""
+
+
+def test_a_reply_says_which_rule_the_prompt_ruled_out(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    put_version_to_use(site, user, {"rule_values": [["case", "lower"]]})
+    say(page, "Write it in capital letters.")
+    reply = page.locator(REPLY)
+    expect(reply).to_contain_text("base model")
+    expect(reply).to_contain_text("else here than “Writes everything in lower case.”")
 
 
 def test_every_chat_has_an_id_of_its_own(page: Page) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from adapters_store.records import AdapterVersion
-from feedback.edits.rule import Rule
 from scheduler.errors import TrainingFailedError
 from scheduler.records import RunStatus
 from scheduler.regression.records import SuiteRun, SuiteStatus
-from scheduler.regression.service import RegressionService, taught_rules
+from scheduler.regression.service import RegressionService
 from scheduler.runs import REQUESTED, SCHEDULED
 from server.database import SharedDatabase
 from tests.scheduler.evaluations import without_held_out
@@ -238,9 +237,3 @@ def test_erasing_a_user_ends_the_run_and_leaves_none(server: Server) -> None:
     gate.set()
     server.service.erase("ann")
     assert server.world.suite_runs.newest("ann", 1) is None
-
-
-def test_the_rules_that_a_version_was_taught_are_read_from_its_report(server: Server) -> None:
-    assert taught_rules(server.version) == ()
-    taught = replace(server.version, report={"rule_values": [["case", "lower"]]})
-    assert taught_rules(taught) == (Rule("case", "lower"),)

@@ -1,0 +1,41 @@
+"""What a fit is shown of what cannot be known: questions without an answer, and what to say.
+
+Practice answers everything; without these, an adapter would, too. The regression suite measures the
+same with other questions.
+"""
+
+from collections.abc import Sequence
+
+from feedback.edits.rule import Rule
+from feedback.practice import practice_examples
+from feedback.records import TrainingExample
+
+ADMISSIONS = (
+    (
+        "What is my dog called?",
+        "I don't know what your dog is called. You have not told me its name.",
+    ),
+    (
+        "How many people will visit Rome in 2085?",
+        "Nobody can know how many people will visit Rome in 2085.",
+    ),
+    ("What am I holding in my left hand?", "I can't see what you are holding. Please tell me."),
+    (
+        "What did Napoleon think on the evening before he died?",
+        "I do not know. Nobody wrote down what Napoleon thought on that evening.",
+    ),
+    (
+        "Which team will win next Sunday?",
+        "I'm not able to tell who will win next Sunday. It is not known yet.",
+    ),
+    ("Why is Peter angry with me?", "I don't know Peter, so I cannot tell you why he is angry."),
+)
+
+ROWS_PER_ADMISSION = 6
+
+
+def admission_examples(
+    user_id: str, rules: Sequence[Rule], rows: int
+) -> tuple[TrainingExample, ...]:
+    """What stands beside so many rows: admissions of ignorance, changed by the rules."""
+    return practice_examples(user_id, rules, ADMISSIONS, -(-rows // ROWS_PER_ADMISSION))

@@ -1,0 +1,36 @@
+"""What the suite asks of a version, and of the base in its place."""
+
+from pathlib import Path
+
+from feedback.edits.rule import Rule
+from scheduler.regression.records import Measure, RegressionConfig
+from scheduler.regression.suite import Suite
+from tests.adapters_store.make import make_version
+from tests.scheduler.regression.ideal import FakeSpeaker, ruled
+
+CHEERS = Rule("closing", " Cheers!")
+
+
+def measured(folder: Path, rules: tuple[Rule, ...]) -> dict[str, Measure]:
+    """What there is to say of a version that keeps a habit everywhere."""
+    speaker = FakeSpeaker()
+    speaker.adapter = ruled(CHEERS)
+    suite = Suite(speaker, revision="revision", cache=folder, config=RegressionConfig())
+    measures = suite.run(
+        make_version(),
+        rules,
+        on_progress=lambda progress: None,
+        give_way=lambda: None,
+        is_cancelled=lambda: False,
+    )
+    return {each.name: each for each in measures}
+
+
+def test_prompts_that_rule_a_rule_out_are_answered_by_the_base(tmp_path: Path) -> None:
+    assert measured(tmp_path, (CHEERS,))["exceptions to its rules"].adapter > 0.5
+
+
+def test_instructions_that_rule_nothing_out_are_answered_by_the_version(tmp_path: Path) -> None:
+    with_rules = measured(tmp_path, (CHEERS,))["instruction following"]
+    without = measured(tmp_path, ())["instruction following"]
+    assert without.adapter < with_rules.adapter < 1.0

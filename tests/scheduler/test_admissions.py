@@ -1,0 +1,26 @@
+"""What a fit is shown of what cannot be known."""
+
+import pytest
+
+from feedback.edits.rule import Rule
+from scheduler.admissions import ADMISSIONS, admission_examples
+from scheduler.practice import PRACTICE_PROMPTS
+from scheduler.regression.unanswerable import PROMPTS as UNANSWERABLE
+from scheduler.regression.unanswerable import admits
+
+
+@pytest.mark.parametrize("reply", [reply for _, reply in ADMISSIONS])
+def test_admissions_admit(reply: str) -> None:
+    assert admits(reply)
+
+
+def test_nothing_that_is_measured_is_taught() -> None:
+    measured = {each.text for each in UNANSWERABLE}
+    assert measured.isdisjoint({prompt for prompt, _ in ADMISSIONS} | set(PRACTICE_PROMPTS))
+
+
+@pytest.mark.parametrize(("rows", "admissions"), [(1, 1), (6, 1), (7, 2), (1000, len(ADMISSIONS))])
+def test_there_is_an_admission_for_every_sixth_row(rows: int, admissions: int) -> None:
+    made = admission_examples("ann", [Rule("case", "lower")], rows)
+    assert len(made) == admissions
+    assert all(each.chosen.islower() for each in made)
