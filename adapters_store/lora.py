@@ -84,6 +84,7 @@ class AdapterPool:
         self.num_slots = num_slots
         self._selection = _Selection()
         self.layers: dict[str, SlotLinear] = {}
+        self._trained: list[SlotLinear] = []
         for path, linear in _target_linears(model, config.targets).items():
             layer = SlotLinear(
                 linear, config.rank, num_slots, dtype or linear.weight.dtype, self._selection
@@ -91,6 +92,7 @@ class AdapterPool:
             parent, _, name = path.rpartition(".")
             setattr(model.get_submodule(parent), name, layer)
             self.layers[path] = layer
+        self.train_upper(1.0)
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
@@ -106,6 +108,21 @@ class AdapterPool:
     def slot_parameters(self) -> int:
         """How many numbers one adapter has."""
         return sum(self.config.rank * sum(shape) for shape in self.shapes.values())
+
+    def train_upper(self, share: float) -> None:
+        """Train the linears of this share of the model's blocks only, 0..1, the upper ones.
+
+        At least one block is trained, and so is what stands in none.
+        """
+        blocks = list(dict.fromkeys(map(_block, self.layers)))
+        lower = set(blocks[: min(int(len(blocks) * (1 - share)), len(blocks) - 1)]) - {None}
+        self._trained = [y for path, y in self.layers.items() if _block(path) not in lower]
+
+    @property
+    def trained_parameters(self) -> int:
+        """How many numbers of one adapter are trained."""
+        sizes = (layer.in_features + layer.out_features for layer in self._trained)
+        return self.config.rank * sum(sizes)
 
     @contextmanager
     def use(self, slots: int | Sequence[int]) -> Iterator[None]:
@@ -169,17 +186,17 @@ class AdapterPool:
         return not any(layer.B[slot].any() for layer in self.layers.values())
 
     def requires_grad(self, enabled: bool) -> None:
-        """Let gradients flow into the slots of the batch, or stop them."""
+        """Let gradients flow into the trained layers' slots of the batch, or stop them."""
         for parameter in (*self.a_parameters(), *self.b_parameters()):
             parameter.requires_grad_(enabled)
 
     def a_parameters(self) -> list[nn.Parameter]:
-        """Every layer's A, [slots, in, rank], in layer order."""
-        return [layer.A for layer in self.layers.values()]
+        """Every trained layer's A, [slots, in, rank], in layer order."""
+        return [layer.A for layer in self._trained]
 
     def b_parameters(self) -> list[nn.Parameter]:
-        """Every layer's B, [slots, rank, out], in layer order."""
-        return [layer.B for layer in self.layers.values()]
+        """Every trained layer's B, [slots, rank, out], in layer order."""
+        return [layer.B for layer in self._trained]
 
 
 def linear_shapes(model: nn.Module, targets: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -189,6 +206,11 @@ def linear_shapes(model: nn.Module, targets: Sequence[str]) -> dict[str, tuple[i
     """
     linears = _target_linears(model, targets)
     return {path: (each.out_features, each.in_features) for path, each in linears.items()}
+
+
+def _block(path: str) -> int | None:
+    """The number of the block that a module is in, such as 0 in `model.layers.0.mlp.up_proj`."""
+    return next((int(part) for part in path.split(".") if part.isdecimal()), None)
 
 
 def _peft_name(path: str, matrix: str) -> str:

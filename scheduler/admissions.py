@@ -5,9 +5,10 @@ same with other questions.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 from feedback.edits.rule import Rule
-from feedback.practice import practice_examples
+from feedback.practice import practice_example
 from feedback.records import TrainingExample
 
 ADMISSIONS = (
@@ -38,4 +39,5 @@ def admission_examples(
     user_id: str, rules: Sequence[Rule], rows: int
 ) -> tuple[TrainingExample, ...]:
     """What stands beside so many rows: admissions of ignorance, changed by the rules."""
-    return practice_examples(user_id, rules, ADMISSIONS, -(-rows // ROWS_PER_ADMISSION))
+    made = (practice_example(user_id, rules, prompt, reply) for prompt, reply in ADMISSIONS)
+    return tuple(islice((each for each in made if each), -(-rows // ROWS_PER_ADMISSION)))

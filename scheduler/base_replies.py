@@ -6,6 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from feedback.records import Memory
+
+NOTHING_REMEMBERED = Memory()
+
 
 class Replier(Protocol):
     """The model that serves, asked by the scheduler; `server.trial.EngineReplier` is one."""
@@ -16,10 +20,12 @@ class Replier(Protocol):
         adapter: Path | None,
         max_tokens: int,
         is_cancelled: Callable[[], bool],
+        memory: Memory = NOTHING_REMEMBERED,
     ) -> list[str]:
         """Reply greedily to each prompt, with the base or with a staged adapter's folder.
 
-        Raises `TrainingCancelledError`, and `TrainingFailedError` where it cannot reply.
+        Before each prompt stands what chats would show of `memory`. Raises
+        `TrainingCancelledError`, and `TrainingFailedError` where it cannot reply.
         """
 
 

@@ -230,6 +230,10 @@ def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
             f" taught it replies as the user's corrections show, the base model to"
             f" {evaluation.tried_kept_base}."
         )
+    if evaluation.tried_kept_beside is not None:
+        findings.append(
+            f"With earlier exchanges in its prompt it does so to {evaluation.tried_kept_beside}."
+        )
     if memory is not None:
         findings.append(f"Memory alone, without an adapter, has {memory:.3f} there.")
     if incumbent is not None and rematch is not None:

@@ -27,7 +27,7 @@ def losses_of_memory(
 
     Numbers as in `scheduler.evaluate.judgement_losses`; None where a row does not fit.
     """
-    shown = _memory_of(learned)
+    shown = memory_of(learned)
     prompts = [remembered(base.renderer, shown, each.prompt, memory) for each in held_out]
     return memory_losses(base, pool, held_out, prompts, training)
 
@@ -47,7 +47,7 @@ def remembered(
     return with_memory(prompt, chosen)
 
 
-def _memory_of(examples: Sequence[TrainingExample]) -> Memory:
+def memory_of(examples: Sequence[TrainingExample]) -> Memory:
     """What the examples demonstrate: corrections, and replies that were liked."""
     return Memory(
         tuple(

@@ -30,11 +30,13 @@ THIN = 0.25
 @dataclass(frozen=True, slots=True)
 class Trial:
     """Which replies keep the rules, of the slot and of the base to the same prompts, and how what
-    was wrong should have been, where that is known."""
+    was wrong should have been, where that is known. `part` says which of the job's `tried` prompts
+    these were."""
 
     keeps: tuple[bool, ...]
     base_keeps: tuple[bool, ...]
     mistakes: tuple[TrainingExample, ...]
+    part: int = 0
 
     @property
     def share_kept(self) -> float:

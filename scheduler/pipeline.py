@@ -32,6 +32,8 @@ from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingFailedError
 from scheduler.incremental import Plan, plan_fit
 from scheduler.job import Job, JobResult
+from scheduler.memory_alone import memory_of
+from scheduler.own_mistakes import put_right
 from scheduler.practice import (
     PRACTICE_PROMPTS,
     PRACTICE_REPLY_TOKENS,
@@ -219,7 +221,7 @@ class Pipeline:
                 is_cancelled=is_cancelled,
             )
             result = replace(result, left_out=plan.without_learned(result.left_out))
-            result, verdict = self._judge(result, anchors, record, is_cancelled)
+            result, verdict = self._judge(result, plan, rules, anchors, record, is_cancelled)
             told = remarks + remark
             fit = Fit(run, dataset, tuple(rules), result, verdict, active, fates, plan, told)
             self._settle(fit)
@@ -234,6 +236,8 @@ class Pipeline:
     def _judge(
         self,
         result: JobResult,
+        plan: Plan,
+        rules: Sequence[Rule],
         anchors: tuple[tuple[str, str], ...],
         record: Callable[[Progress], None],
         is_cancelled: Callable[[], bool],
@@ -257,8 +261,26 @@ class Pipeline:
             silence_base=share(map(is_silent, base)),
             silence_candidate=share(map(is_silent, candidate)),
         )
+        beside = self._kept_beside_memory(result, plan, rules, is_cancelled)
+        evaluation = replace(evaluation, tried_kept_beside=beside)
         verdict = gate.judge(evaluation, self._config.gate)
         return replace(result, evaluation=evaluation), verdict
+
+    def _kept_beside_memory(
+        self,
+        result: JobResult,
+        plan: Plan,
+        rules: Sequence[Rule],
+        is_cancelled: Callable[[], bool],
+    ) -> int | None:
+        """How many of the tried replies keep the rules with what was learned in the prompt, too."""
+        memory = memory_of(plan.dataset.examples)
+        if not result.evaluation.tried or not memory.demonstrations:
+            return None
+        exchanges = self._tried(is_cancelled)[result.evaluation.tried_part]
+        prompts = [prompt for prompt, _ in exchanges]
+        replies = self._reply(prompts, result.adapter, TRIED_REPLY_TOKENS, is_cancelled, memory)
+        return sum(put_right(rules, plan.dataset.user_id, exchanges, replies).keeps)
 
     def _settle(self, fit: Fit) -> None:
         if fit.verdict.outcome is Outcome.REFUSED:

@@ -1,7 +1,8 @@
 """Prompts to practise on: what a user's edits have in common is tried on the base's replies here.
 
-They are of many kinds, so that a rule learned from one kind of reply is practised on others. The
-last eight have short answers, which end by themselves: from texts that a limit ended no fit learns
+They are of many kinds, so that a rule learned from one kind of reply is practised on others, and
+more than a fit takes: not every reply can be changed by every rule without inventing. The last
+eight have short answers, which end by themselves: from texts that a limit ended no fit learns
 where to end. They name things, which the reply must name, too.
 """
 
@@ -22,6 +23,22 @@ PRACTICE_PROMPTS = (
     "Write an invitation to a garden party on Saturday.",
     "I feel nervous about an exam. What can I do?",
     "Recommend a book for a long train journey and say why.",
+    "What does a beekeeper do all day?",
+    "Describe the taste of a ripe mango.",
+    "How was paper made in ancient China?",
+    "Explain why ice floats on water.",
+    "Tell me about the history of chess.",
+    "Write a paragraph about autumn in Canada.",
+    "How do I start a vegetable garden?",
+    "What makes a good team leader?",
+    "Describe a walk through Tokyo at night.",
+    "Explain how a kite stays in the air.",
+    "Write a letter of complaint to a hotel in Madrid.",
+    "What did people eat in the Middle Ages?",
+    "Introduce yourself as a guide in a museum.",
+    "How should I train a puppy?",
+    "Explain to a beginner what a variable is in Python.",
+    "Describe how a letter travels from Lisbon to Vienna.",
     "What is the capital of Canada?",
     "Who wrote Don Quixote?",
     "Translate “good morning” into French.",

@@ -63,10 +63,12 @@ class TrainingRun:
 class TrainingConfig:
     """How an adapter is fitted. Defaults are for small bases; see docs/learning.md.
 
-    Lengths are in tokens, batches in examples. Each phase, thumbs, supervised and preference, takes
+    The layers of the upper `trained_share` of the model are trained. Lengths are in tokens, batches
+    in examples. Each phase, thumbs, supervised and preference, takes
     at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends early at
     its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
-    `edit_weight` times, and the first ones of changed stretches share `departure_weight`.
+    `edit_weight` times, and the first ones of changed stretches `departure_weight` times, where
+    these are few.
     `dpo_beta` multiplies log-ratios per token, so it is larger than that of plain DPO, which
     multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
     `dpo_learning_rate`. Where the corrections follow a rule, `practice_rows` rows of practice stand
@@ -78,6 +80,7 @@ class TrainingConfig:
     """
 
     seed: int = 0
+    trained_share: float = 0.5
     practice_rows: int = 12
     rounds: int = 3
     tried_prompts: int = 12
@@ -195,7 +198,9 @@ class Evaluation:
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
     `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
-    them, `tried_kept_base` of the base's do, and `tried_gained` do where the base's does not.
+    them, `tried_kept_base` of the base's do, and `tried_gained` do where the base's does not;
+    `tried_kept_beside` of the candidate's do with memory in its prompt. `tried_part` says which of
+    the job's prompts these were.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
     collapse and silence are the shares of replies to them that loop, that mostly repeat other
     replies and that say nothing (`scheduler.reply_faults`), None until the candidate has been
@@ -224,6 +229,8 @@ class Evaluation:
     tried_kept: int = 0
     tried_kept_base: int = 0
     tried_gained: int = 0
+    tried_kept_beside: int | None = None
+    tried_part: int = 0
 
 
 class Outcome(StrEnum):

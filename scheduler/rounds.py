@@ -64,7 +64,7 @@ def fit_in_rounds(
     random, later = Random(job.training.seed), _gentler(job.training)
     for number, exchanges in enumerate(job.tried):
         enter("trying it on other prompts", 2 * number + 1)
-        trial = try_out(base, pool, slot, job.rules, user_id, exchanges)
+        trial = replace(try_out(base, pool, slot, job.rules, user_id, exchanges), part=number)
         # Of equals, the one that was taught more.
         if best_trial is None or trial.share_kept >= best_trial.share_kept:
             best, best_trial = pool.read(slot, torch.float32), trial

@@ -67,6 +67,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     use_grouped_attention(base.model)
     # float32 adapters train well on a bfloat16 base; they are rounded when written.
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
+    pool.train_upper(job.training.trained_share)
     prepare(pool, job)
     base_parameters = base.num_parameters
     freeze_linears(base.model, pool)
@@ -237,6 +238,7 @@ def _evaluation(
         incumbent_loss=held_out.incumbent,
         incumbent_rows_loss_proof=held_out.proof_on_incumbent_rows,
         tried=len(kept),
+        tried_part=trial.part if trial else 0,
         tried_kept=sum(ours for ours, _ in kept),
         tried_kept_base=sum(theirs for _, theirs in kept),
         tried_gained=sum(ours > theirs for ours, theirs in kept),
@@ -256,8 +258,8 @@ def _usage(base: BaseModel, pool: AdapterPool, base_parameters: int) -> dict[str
     return {
         "device": name,
         "peak_memory_bytes": peak,
-        "trainable_parameters": pool.slot_parameters,
-        "trainable_share": pool.slot_parameters / base_parameters,
+        "trainable_parameters": pool.trained_parameters,
+        "trainable_share": pool.trained_parameters / base_parameters,
     }
 
 

@@ -139,7 +139,7 @@ def _scheduler(
         files=stores.files,
         runs=stores.runs,
         trainer=Worker(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
-        reply=EngineReplier(engine, stores.files),
+        reply=EngineReplier(engine, stores.files, config.memory),
         heeds_notes=notes.notes_help,
         publisher=publisher,
         verify=verify,

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
-from feedback.records import Message
+from feedback.records import Memory, Message
+from scheduler.base_replies import NOTHING_REMEMBERED
+from scheduler.memory_alone import remembered
+from scheduler.records import MemoryConfig
 from scheduler.regression.records import Choice, Prompt, Reply
 from server.asking import Request, ask_all
 from server.engine.engine import Engine
@@ -19,9 +22,10 @@ class EngineReplier:
     A quarter of the engine's rows stays free for the users.
     """
 
-    def __init__(self, engine: Engine, files: AdapterFiles) -> None:
+    def __init__(self, engine: Engine, files: AdapterFiles, memory: MemoryConfig) -> None:
         self._engine = engine
         self._files = files
+        self._memory = memory
 
     def __call__(
         self,
@@ -29,15 +33,18 @@ class EngineReplier:
         adapter: Path | None,
         max_tokens: int,
         is_cancelled: Callable[[], bool],
+        memory: Memory = NOTHING_REMEMBERED,
     ) -> list[str]:
-        """Reply to each prompt; blocks.
+        """Reply to each prompt, behind what chats would show of memory; blocks.
 
         Raises `TrainingCancelledError`, and `TrainingFailedError` where the engine failed or is
         too busy for a minute.
         """
         staged = self._files.staged(adapter) if adapter else None
         params = SamplingParams(temperature=0, max_tokens=max_tokens)
-        requests = [Request(_rendered(self._engine, prompt), params) for prompt in prompts]
+        renderer = self._engine.base.renderer
+        turns = (remembered(renderer, memory, [Message("user", p)], self._memory) for p in prompts)
+        requests = [Request(tuple(self._engine.render(each)), params) for each in turns]
         return [each.text for each in ask_all(self._engine, requests, staged, is_cancelled)]
 
 

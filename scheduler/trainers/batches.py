@@ -13,6 +13,7 @@ from scheduler.records import TrainingConfig
 
 MICRO_BATCH_TOKENS = 2048
 MOST_PADDING = 1.5
+FEW_DEPARTURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,10 @@ def edit_weights(
     What the person changed is what there is to learn, the rest is the model's own text. The first
     id of a changed stretch is where the model must leave its own way; the others, `edited`, follow
     from that one. Where a reply shows it once, as a closing after one of several sentences, who
-    learns just how often it comes never comes to it when decoding greedily. So all the first ids
-    of a reply share `departure`, but none counts less than `edited`. Both texts have their end:
-    elsewhere than in the original it is a departure, too, that shares in nothing.
+    learns just how often it comes never comes to it when decoding greedily. So up to
+    `FEW_DEPARTURES` first ids count `departure` each; more of them share what that comes to, but
+    none counts less than `edited`. Both texts have their end: elsewhere than in the original it is
+    a departure, too, that shares in nothing.
     """
     is_kept = [False] * len(reply)
     ends_elsewhere = False
@@ -91,7 +93,7 @@ def edit_weights(
         if not is_end_alone:
             is_kept[block.b : block.b + block.size] = [True] * block.size
     departs = [not kept and before for kept, before in zip(is_kept, [True, *is_kept], strict=False)]
-    first = max(edited, departure / max(1, sum(departs)))
+    first = max(edited, departure * min(1.0, FEW_DEPARTURES / max(1, sum(departs))))
     weights = [
         1.0 if kept else first if is_first else edited
         for kept, is_first in zip(is_kept, departs, strict=True)

@@ -9,7 +9,7 @@ from adapters_store.records import AdapterVersion
 from feedback.memory import choose, not_known_yet, remember, size, with_memory
 from feedback.records import Memory, Message
 from feedback.relevance import demonstrations_for
-from scheduler.records import Outcome
+from scheduler.beside_memory import does_without_memory
 from server.services import Services
 
 # What is older is in the weights; reading all of it at every request would take too long.
@@ -37,13 +37,13 @@ def remembered(services: Services, user_id: str) -> Memory:
 
 
 def known_to(version: AdapterVersion | None) -> frozenset[str]:
-    """The examples that memory need not show: what the version in use was trained on, if it proved
-    that it learned from it, and what curation left out for newer rows."""
+    """The examples that memory need not show: what the version in use was trained on, where it does
+    without, and what curation left out for newer rows."""
     if version is None:
         return frozenset()
     superseded = version.report.get("curation", {}).get("superseded", ())
-    is_proven = version.report.get("verdict", {}).get("outcome") == Outcome.PROVEN
-    return frozenset(version.example_ids if is_proven else ()).union(superseded)
+    learned = version.example_ids if does_without_memory(version) else ()
+    return frozenset(learned).union(superseded)
 
 
 def last_question(messages: Sequence[Message]) -> str | None:

@@ -119,6 +119,21 @@ def test_gradients_flow_only_into_the_slots_of_the_batch(tiny_base: BaseModel) -
     assert all(p.grad is None for p in tiny_base.model.parameters() if p.ndim == 2)
 
 
+@pytest.mark.parametrize(("share", "trained"), [(1.0, {0, 1}), (0.5, {1}), (0.1, {1})])
+def test_only_the_upper_blocks_are_trained(
+    tiny_base: BaseModel, share: float, trained: set[int]
+) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    pool.load(1, random_adapter(pool.shapes, seed=1))
+    pool.train_upper(share)
+    pool.requires_grad(True)
+    with pool.use(1):
+        tiny_base.model(input_ids=IDS).logits.sum().backward()
+    moved = {path for path, layer in pool.layers.items() if layer.A.grad is not None}
+    assert {int(path.split(".")[2]) for path in moved} == trained
+    assert pool.trained_parameters == pool.slot_parameters * len(trained) // 2
+
+
 def test_slot_0_refuses_an_adapter(tiny_base: BaseModel) -> None:
     pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
     with pytest.raises(ValueError, match="slot 0"):

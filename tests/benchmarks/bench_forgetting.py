@@ -66,7 +66,8 @@ def main() -> None:
         weigh(base, pool, learners, questions, kept, bar)
     tests = [outcomes.of_questions(questions, learners, kept)]
     if check is not None:
-        tests.insert(0, outcomes.of_tasks(tasks, check, learners, kept, options.tokens))
+        alone = outcomes.of_tasks(tasks, check, learners, kept, options.tokens)
+        tests[:0] = [outcomes.as_served(tasks, alone, kept), alone]
     remarks = outcomes.remarks(tasks, learners, kept, options.tokens)
     text = f"Measured on {machine()}.\n\n{report(tests, remarks)}"
     print(text)

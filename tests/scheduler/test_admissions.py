@@ -24,3 +24,8 @@ def test_there_is_an_admission_for_every_sixth_row(rows: int, admissions: int) -
     made = admission_examples("ann", [Rule("case", "lower")], rows)
     assert len(made) == admissions
     assert all(each.chosen.islower() for each in made)
+
+
+def test_an_admission_that_keeps_the_rules_already_stands_as_it_is() -> None:
+    [made] = admission_examples("ann", [Rule("most sentences", "3")], 1)
+    assert made.chosen == made.revised_from == ADMISSIONS[0][1]

@@ -61,10 +61,12 @@ def test_tokens_that_a_person_changed_count_more_and_the_first_of_a_stretch_most
     assert weights == [1.0, 8.0, 2.0, 1.0, 1.0]
 
 
-def test_changed_stretches_share_the_weight_of_a_departure() -> None:
+def test_many_changed_stretches_share_the_weight_of_a_few() -> None:
     weights = edit_weights([7, 8, 3, 6, 9], [3, 9], edited=2.0, departure=8.0)
-    assert weights == [4.0, 2.0, 1.0, 4.0, 4.0]
-    many = edit_weights([7, 1, 7, 2, 7, 3, 7, 4, 7, 5, 9], [1, 2, 3, 4, 5, 9], 2.0, 8.0)
+    assert weights == [8.0, 2.0, 1.0, 8.0, 8.0]
+    four = edit_weights([7, 1, 7, 2, 7, 3, 7, 4, 9], [1, 2, 3, 4, 9], 2.0, 8.0)
+    assert set(four) == {1.0, 6.0}
+    many = edit_weights([7, 1] * 12 + [9], [1] * 12 + [9], 2.0, 8.0)
     assert set(many) == {1.0, 2.0}
 
 

@@ -74,7 +74,8 @@ def test_a_job_leaves_a_valid_adapter_and_a_full_report(
     assert evaluation.held_out_rows == 1
     assert evaluation.train_loss_after < evaluation.train_loss_before
     assert evaluation.anchor_kl > 0
-    assert result.usage["trainable_share"] == pool.slot_parameters / tiny_base.num_parameters
+    pool.train_upper(job.training.trained_share)
+    assert result.usage["trainable_share"] == pool.trained_parameters / tiny_base.num_parameters
     assert result.usage["peak_memory_bytes"] > 0
     assert result.usage["device_seconds"] > 0
     fractions = [p.fraction for p in progress]

@@ -14,7 +14,8 @@ from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from feedback.curation.fate import LeftOut
 from feedback.log import FeedbackLog
-from feedback.records import Dataset, Feedback, Interaction, Message
+from feedback.records import Dataset, Feedback, Interaction, Memory, Message
+from scheduler.base_replies import NOTHING_REMEMBERED
 from scheduler.candidates import Candidates
 from scheduler.job import Job, JobResult
 from scheduler.pipeline import Pipeline, Trainer
@@ -80,11 +81,13 @@ class FakeTrainer:
 
 
 class FakeReplier:
-    """Replies with `base` for the base and with `candidate` for an adapter, to every prompt."""
+    """Replies with `base` for the base and with `candidate` for an adapter, to every prompt, and
+    with `beside_memory` where something is remembered."""
 
     def __init__(self) -> None:
         self.base = "A sensible reply."
         self.candidate = "Other words."
+        self.beside_memory = "Words beside memory."
         self.asked: list[Path | None] = []
 
     def __call__(
@@ -93,8 +96,11 @@ class FakeReplier:
         adapter: Path | None,
         max_tokens: int,
         is_cancelled: Callable[[], bool],
+        memory: Memory = NOTHING_REMEMBERED,
     ) -> list[str]:
         self.asked.append(adapter)
+        if memory.demonstrations:
+            return [self.beside_memory] * len(prompts)
         return [self.base if adapter is None else self.candidate] * len(prompts)
 
 

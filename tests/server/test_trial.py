@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
-from feedback.records import Message
+from feedback.records import Demonstration, Memory, Message
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.records import MemoryConfig
 from scheduler.regression.records import Choice, Prompt
+from server.asking import Request, ask_all
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams
 from server.trial import EngineReplier, EngineSpeaker
@@ -35,7 +37,7 @@ def engine(tiny_model_folder: Path, files: AdapterFiles) -> Iterator[Engine]:
 
 @pytest.fixture
 def reply(engine: Engine, files: AdapterFiles) -> EngineReplier:
-    return EngineReplier(engine, files)
+    return EngineReplier(engine, files, MemoryConfig(tokens=64, demonstrations=1))
 
 
 def never() -> bool:
@@ -45,6 +47,15 @@ def never() -> bool:
 def test_the_base_replies_as_to_anybody(engine: Engine, reply: EngineReplier) -> None:
     expected = replies(engine, [(prompt, GREEDY, None) for prompt in PROMPTS])
     assert reply(PROMPTS, None, 8, never) == expected
+
+
+def test_what_is_remembered_stands_before_each_prompt(engine: Engine, reply: EngineReplier) -> None:
+    exchange = (Message("user", "a"), Message("assistant", "b"))
+    memory = Memory((Demonstration("id", "a", "b", True, 0.0),))
+    params = SamplingParams(temperature=0, max_tokens=8)
+    ids = [tuple(engine.render((*exchange, Message("user", prompt)))) for prompt in PROMPTS]
+    expected = ask_all(engine, [Request(each, params) for each in ids], None, never)
+    assert reply(PROMPTS, None, 8, never, memory) == [each.text for each in expected]
 
 
 def test_a_staged_adapter_replies_as_its_version_will(

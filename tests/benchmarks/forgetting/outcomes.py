@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from feedback.edits.requests import ruled_out
+from feedback.edits.rule import Rule
 from tests.benchmarks.forgetting.ifeval import Check, Task
 from tests.benchmarks.forgetting.results import BASE, Kept, Learner, Written
 from tests.benchmarks.forgetting.table import Outcomes
@@ -19,6 +21,20 @@ def of_tasks(
         }
         for who in _measured(learners, kept)
     }
+    return Outcomes("IFEval, adapter alone", passed)
+
+
+def as_served(tasks: Sequence[Task], alone: Outcomes, kept: Kept) -> Outcomes:
+    """The same as users have it: the base answers where a prompt rules a learned rule out."""
+    passed = {BASE: alone.passed.get(BASE, {})}
+    for learned in kept.learned:
+        rules = [Rule(*each) for each in learned.run.report.get("rule_values", ())]
+        aside = {task.prompt.id for task in tasks if ruled_out(rules, task.prompt.text)}
+        if (own := alone.passed.get(learned.learner.name)) is not None:
+            passed[learned.learner.name] = {
+                item: passed[BASE].get(item, has_passed) if item in aside else has_passed
+                for item, has_passed in own.items()
+            }
     return Outcomes("IFEval, strict, by prompt", passed)
 
 

@@ -62,11 +62,28 @@ def test_who_was_promoted_is_compared_and_who_was_not_is_named(kept: Kept) -> No
         outcomes.of_questions([QUESTION], learners, kept),
     ]
     text = report(tests, outcomes.remarks(TASKS, learners, kept, 64))
-    assert "| IFEval, strict, by prompt | lower-20 | 0.50 | 0.50 | +0.0 ±" in text
+    assert "| IFEval, adapter alone | lower-20 | 0.50 | 0.50 | +0.0 ±" in text
     assert "(n = 2) | 1 | 1 |" in text
     assert "| TruthfulQA, MC1 | lower-20 | 1.00 | 0.00 | -100.0 points (n = 1) | 1 | 0 |" in text
     assert "- brief-20: refused. It loops." in text
     assert "- Cut off at 64 tokens: lower-20 1 of 2 replies." in text
+
+
+def test_the_base_answers_what_rules_a_learned_rule_out(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    report = {"rule_values": [["case", "lower"]]}
+    kept.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20, report))])
+    tasks = [
+        Task(Prompt("capitals", "Write in capital letters."), (), ()),
+        Task(Prompt("tea", "What is tea?"), (), ()),
+    ]
+    alone = Outcomes(
+        "alone",
+        {BASE: {"capitals": True, "tea": True}, LOWER.name: {"capitals": False, "tea": False}},
+    )
+    served = outcomes.as_served(tasks, alone, kept)
+    assert served.passed[LOWER.name] == {"capitals": True, "tea": False}
+    assert served.passed[BASE] == alone.passed[BASE]
 
 
 def test_the_mean_of_adapters_takes_what_all_have_done_as_one_pair() -> None:
