@@ -52,6 +52,7 @@ from scheduler.records import (
 from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
 from scheduler.revision import MAX_COMMENTS, revised
 from scheduler.rewording import REPLY_TOKENS
+from scheduler.rounds import ENOUGH
 from scheduler.runs import RunStore
 from scheduler.self_distillation import in_own_words
 
@@ -273,11 +274,14 @@ class Pipeline:
         rules: Sequence[Rule],
         is_cancelled: Callable[[], bool],
     ) -> int | None:
-        """How many of the tried replies keep the rules with what was learned in the prompt, too."""
-        memory = memory_of(plan.dataset.examples)
-        if not result.evaluation.tried or not memory.demonstrations:
+        """How many of the tried replies keep the rules with what was learned in the prompt, too.
+
+        None where that decides nothing: enough of them do without.
+        """
+        fitted, memory = result.evaluation, memory_of(plan.dataset.examples)
+        if fitted.tried_kept >= ENOUGH * fitted.tried or not memory.demonstrations:
             return None
-        exchanges = self._tried(is_cancelled)[result.evaluation.tried_part]
+        exchanges = self._tried(is_cancelled)[fitted.tried_part]
         prompts = [prompt for prompt, _ in exchanges]
         replies = self._reply(prompts, result.adapter, TRIED_REPLY_TOKENS, is_cancelled, memory)
         return sum(put_right(rules, plan.dataset.user_id, exchanges, replies).keeps)

@@ -19,7 +19,6 @@ from feedback.curation.fate import Fate
 from feedback.dataset import without
 from feedback.edits.rule import Rule
 from feedback.records import Dataset
-from scheduler.beside_memory import gain_of_memory
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingCancelledError
 from scheduler.incremental import Plan
@@ -66,7 +65,6 @@ class Fit:
             "curation": curation_report(self.fates, self.result.left_out),
             "fitting": self._fitting,
             "evaluation": _json_ready(asdict(self.result.evaluation)),
-            "memory_gain": gain_of_memory(self.result.evaluation),
             "verdict": {
                 "outcome": str(self.verdict.outcome),
                 "reasons": list(self.verdict.reasons),

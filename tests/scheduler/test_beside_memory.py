@@ -2,32 +2,30 @@
 
 import pytest
 
-from scheduler.beside_memory import does_without_memory, gain_of_memory
+from scheduler.beside_memory import does_without_memory
 from scheduler.records import Outcome
 from tests.adapters_store.make import make_version
-from tests.scheduler.evaluations import good
 
 
 @pytest.mark.parametrize(
-    ("beside", "gain"), [(None, None), (3, -0.5), (9, 0.0), (12, 0.25)], ids=str
-)
-def test_the_gain_is_a_difference_of_shares(beside: int | None, gain: float | None) -> None:
-    assert gain_of_memory(good(tried=12, tried_kept=9, tried_kept_beside=beside)) == gain
-
-
-@pytest.mark.parametrize(
-    ("outcome", "gain", "leaves"),
+    ("tried", "kept", "beside", "outcome", "leaves"),
     [
-        (Outcome.PROVEN, None, True),
-        (Outcome.PROVEN, 0.2, True),
-        (Outcome.PROVEN, 0.25, False),
-        (Outcome.PROVISIONAL, None, False),
-        (Outcome.PROVISIONAL, -0.2, False),
-        (Outcome.PROVISIONAL, -0.25, True),
+        (0, 0, None, Outcome.PROVEN, True),
+        (0, 0, None, Outcome.PROVISIONAL, False),
+        (12, 9, None, Outcome.PROVISIONAL, True),
+        (12, 6, 5, Outcome.PROVISIONAL, True),
+        (12, 6, 6, Outcome.PROVISIONAL, True),
+        (12, 6, 7, Outcome.PROVISIONAL, False),
+        (12, 6, 7, Outcome.PROVEN, False),
     ],
 )
-def test_memory_goes_where_a_gain_is_proven_or_it_clearly_spoils_the_replies(
-    outcome: Outcome, gain: float | None, leaves: bool
+def test_memory_stays_where_the_replies_are_better_with_it_or_nothing_shows_that_they_are_not(
+    tried: int, kept: int, beside: int | None, outcome: Outcome, leaves: bool
 ) -> None:
-    report = {"verdict": {"outcome": outcome}, "memory_gain": gain}
+    evaluation = {"tried": tried, "tried_kept": kept, "tried_kept_beside": beside}
+    report = {"evaluation": evaluation, "verdict": {"outcome": outcome}}
     assert does_without_memory(make_version(report=report)) is leaves
+
+
+def test_beside_a_version_that_was_made_elsewhere_memory_stays() -> None:
+    assert not does_without_memory(make_version(report={}))

@@ -14,6 +14,7 @@ from feedback.dataset import freeze
 from feedback.edits.rule import Rule
 from feedback.rules import RuleDecision, RuleStatus
 from scheduler.admissions import ADMISSIONS
+from scheduler.beside_memory import does_without_memory
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
 from scheduler.practice import PRACTICE_PROMPTS
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
@@ -176,15 +177,23 @@ def test_the_candidate_is_tried_as_it_will_be_served(world: World) -> None:
     assert world.replier.asked == [None, *world.trainer.destinations]
 
 
-def test_where_the_rules_were_tried_the_candidate_is_tried_beside_memory_too(world: World) -> None:
+def test_where_too_few_replies_keep_the_rules_they_are_tried_beside_memory(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
-    world.trainer.evaluation = good(tried=12, tried_kept=9, tried_part=2)
+    world.trainer.evaluation = good(tried=12, tried_kept=6, tried_part=2)
     world.replier.base = "A long reply. It has three sentences. They are plain."
     world.replier.beside_memory = "A Long Reply."
     run = world.train("ann")
     assert run.report["evaluation"]["tried_kept_beside"] == 0
-    assert world.active("ann").report["memory_gain"] == -0.75
+    assert does_without_memory(world.active("ann"))
     assert "With earlier exchanges in its prompt it does so to 0." in run.reason
+
+
+def test_where_enough_replies_keep_the_rules_memory_is_not_tried(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.trainer.evaluation = good(tried=12, tried_kept=9)
+    run = world.train("ann")
+    assert run.report["evaluation"]["tried_kept_beside"] is None
+    assert does_without_memory(world.active("ann"))
 
 
 def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:

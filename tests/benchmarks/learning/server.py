@@ -1,6 +1,8 @@
 """A server to be measured: the model of the settings, a data folder that is thrown away."""
 
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +18,9 @@ from server.data_folder import RunningServer
 from server.demo_server import demo_server
 from server.settings import Settings
 
-# Only the runs that are asked for: another one would change which judgements a version knows.
-NO_SCHEDULE = {"LORALEI_SCHEDULE__INTERVAL": "0", "LORALEI_SCHEDULE__NIGHTLY": ""}
+# A server with a schedule gets ready for the next run; but only runs that are asked for may begin:
+# another one would change which judgements a version knows.
+SELDOM = {"LORALEI_SCHEDULE__INTERVAL": str(7 * 24 * 3600), "LORALEI_SCHEDULE__NIGHTLY": ""}
 
 
 @contextmanager
@@ -31,7 +34,9 @@ def benchmark_server(
     settings = Settings()
     with model_progress(console) as show:
         resolve_model(settings.model, settings.model_cache, show)
-    os.environ |= {**NO_SCHEDULE, **(options or {})}
+    os.environ |= {**SELDOM, **(options or {})}
+    # Who is ended takes the server along: left alone, it would spoil the next measurement.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (
         tempfile.TemporaryDirectory() as folder,
         demo_server(Path(folder), console) as server,
