@@ -9,25 +9,20 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from sqlite_utils import Database
-
 from scheduler.errors import RunNotFoundError
+from scheduler.queue_table import NEWEST_FIRST, QueueTable
 from scheduler.records import Progress, RunStatus, TrainingRun
-from scheduler.schema import migrate
 
 SCHEDULED = "schedule"
 REQUESTED = "request"
 
 _OPEN = "status IN ('queued', 'running')"
-_NEWEST_FIRST = "ORDER BY created_at DESC, rowid DESC"
 
 
-class RunStore:
+class RunStore(QueueTable[TrainingRun]):
     """Runs, at most one open per user; a queued run waits in the order of creation."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        migrate(database)
+    TABLE = "runs"
 
     def create(self, user_id: str, *, trigger: str, requested_by: str, at: float) -> TrainingRun:
         """Queue a run for a user, or return the user's open run when there is one.
@@ -48,27 +43,6 @@ class RunStore:
             )
             self._database.table("runs").insert(_to_row(run))
             return run
-
-    def start(self, run_id: str, at: float) -> bool:
-        """Take a run from the queue; False when it is no longer there."""
-        return self._update(
-            run_id, RunStatus.QUEUED, status=RunStatus.RUNNING, started_at=at, reason=""
-        )
-
-    def progress(self, run_id: str, progress: Progress) -> bool:
-        """Record how far a running run is; False when it is not running."""
-        return self._update(run_id, RunStatus.RUNNING, progress=json.dumps(asdict(progress)))
-
-    def requeue(self, run_id: str, reason: str) -> bool:
-        """Put a running run back into the queue; False when it is not running."""
-        return self._update(
-            run_id,
-            RunStatus.RUNNING,
-            status=RunStatus.QUEUED,
-            started_at=None,
-            progress=json.dumps(asdict(Progress())),
-            reason=reason,
-        )
 
     def finish(
         self,
@@ -121,22 +95,6 @@ class RunStore:
         row = next(rows, None)
         return row is None or bool(row["is_cancel_requested"])
 
-    def fail_interrupted(self, at: float) -> int:
-        """Fail the runs that a crash cut short, for the start of the server; return how many."""
-        with self._database.atomic():
-            cursor = self._database.execute(
-                "UPDATE runs SET status = 'failed', finished_at = ?, reason = ?"
-                " WHERE status = 'running'",
-                [at, "the server stopped during this run"],
-            )
-            return int(cursor.rowcount)
-
-    def erase(self, user_id: str) -> int:
-        """Remove every run of a user, open ones too; return how many."""
-        with self._database.atomic():
-            cursor = self._database.execute("DELETE FROM runs WHERE user_id = ?", [user_id])
-            return int(cursor.rowcount)
-
     def run(self, run_id: str) -> TrainingRun:
         """Return a run. Raises `RunNotFoundError`."""
         run = self._first("id = ?", [run_id])
@@ -150,14 +108,10 @@ class RunStore:
         """Return the newest runs first, of one user or of all, in one status or in any."""
         rows = self._database.query(
             "SELECT * FROM runs WHERE (:user IS NULL OR user_id = :user)"
-            f" AND (:status IS NULL OR status = :status) {_NEWEST_FIRST} LIMIT :limit",
+            f" AND (:status IS NULL OR status = :status) {NEWEST_FIRST} LIMIT :limit",
             {"user": user_id, "status": status, "limit": limit},
         )
-        return [_from_row(row) for row in rows]
-
-    def next_queued(self) -> TrainingRun | None:
-        """Return the run that has waited longest."""
-        return self._first("status = 'queued'", [], "ORDER BY created_at, rowid")
+        return [self._from_row(row) for row in rows]
 
     def open_run(self, user_id: str) -> TrainingRun | None:
         """Return the user's queued or running run."""
@@ -197,21 +151,13 @@ class RunStore:
         rows = self._database.query("SELECT status, count(*) AS n FROM runs GROUP BY status")
         return {row["status"]: row["n"] for row in rows}
 
-    def _first(
-        self, where: str, params: list[Any], order: str = _NEWEST_FIRST
-    ) -> TrainingRun | None:
-        rows = self._database.query(f"SELECT * FROM runs WHERE {where} {order} LIMIT 1", params)
-        row = next(rows, None)
-        return None if row is None else _from_row(row)
-
-    def _update(self, run_id: str, expected: RunStatus, **changes: Any) -> bool:
-        assignments = ", ".join(f"{column} = ?" for column in changes)
-        with self._database.atomic():
-            cursor = self._database.execute(
-                f"UPDATE runs SET {assignments} WHERE id = ? AND status = ?",
-                [*changes.values(), run_id, expected],
-            )
-            return int(cursor.rowcount) == 1
+    def _from_row(self, row: Mapping[str, Any]) -> TrainingRun:
+        values = {column: row[column] for column in row if column != "is_cancel_requested"}
+        values["status"] = RunStatus(row["status"])
+        values["progress"] = Progress(**json.loads(row["progress"]))
+        values["report"] = json.loads(row["report"])
+        values["usage"] = json.loads(row["usage"])
+        return TrainingRun(**values)
 
 
 def _to_row(run: TrainingRun) -> dict[str, Any]:
@@ -219,12 +165,3 @@ def _to_row(run: TrainingRun) -> dict[str, Any]:
     for column in ("progress", "report", "usage"):
         row[column] = json.dumps(row[column])
     return row
-
-
-def _from_row(row: Mapping[str, Any]) -> TrainingRun:
-    values = {column: row[column] for column in row if column != "is_cancel_requested"}
-    values["status"] = RunStatus(row["status"])
-    values["progress"] = Progress(**json.loads(row["progress"]))
-    values["report"] = json.loads(row["report"])
-    values["usage"] = json.loads(row["usage"])
-    return TrainingRun(**values)
