@@ -33,7 +33,7 @@ from scheduler.trainers.loop import fit
 from server.settings import Settings
 from tests.benchmarks.base import load_base
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
-from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.feedback.curation.make import make_row
 
 PERSONA = (Rule("case", "lower"), Rule("closing", " cheers, mate!"))
@@ -74,9 +74,7 @@ def main() -> None:
         make_row(each.prompt, each.wanted).example for each in exchanges(folder / UNSEEN)[:MEASURED]
     ]
     text = measure(load_base(Settings(), Console()), rows, unseen)
-    print(text)
-    if "--no-write" not in sys.argv:
-        write_section("curation", text)
+    show_section("curation", text, is_written="--no-write" not in sys.argv)
 
 
 def exchanges(file: Path) -> list[Exchange]:

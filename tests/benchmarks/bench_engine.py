@@ -34,7 +34,7 @@ from server.engine.records import SamplingParams
 from server.settings import Settings
 from tests.adapters import publish_random_adapter
 from tests.benchmarks.peft_mixed import peft_tokens_per_second
-from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.benchmarks.report import machine, markdown_table, show_section
 
 REQUESTS = 16
 NEW_TOKENS = 64
@@ -62,9 +62,7 @@ def main() -> None:
         figures = measure(model, settings.lora, Path(folder))
     rows = [(figure.name, figure.measured, figure.wanted) for figure in figures]
     text = f"Measured on {machine()}.\n\n" + markdown_table(("figure", "measured", "wanted"), rows)
-    print(text)
-    if "--no-write" not in sys.argv:
-        write_section("engine", text)
+    show_section("engine", text, is_written="--no-write" not in sys.argv)
 
 
 def measure(model: ResolvedModel, lora: LoraConfig, folder: Path) -> list[Figure]:

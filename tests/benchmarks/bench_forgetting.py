@@ -26,7 +26,7 @@ from tests.benchmarks.forgetting.results import Kept, Learner
 from tests.benchmarks.forgetting.table import report
 from tests.benchmarks.learning.prompts import TAUGHT, data_folder, read_prompts
 from tests.benchmarks.learning.server import benchmark_server, progress_bar
-from tests.benchmarks.report import machine, write_section
+from tests.benchmarks.report import machine, show_section
 
 T = TypeVar("T")
 
@@ -70,9 +70,7 @@ def main() -> None:
         tests[:0] = [outcomes.as_served(tasks, alone, kept), alone]
     remarks = outcomes.remarks(tasks, learners, kept, options.tokens)
     text = f"Measured on {machine()}.\n\n{report(tests, remarks)}"
-    print(text)
-    if not options.no_write:
-        write_section("forgetting", text)
+    show_section("forgetting", text, is_written=not options.no_write)
 
 
 def drawn(items: Sequence[T], count: int) -> list[T]:

@@ -20,7 +20,7 @@ from server.engine.fused_runner import FusedRunner
 from server.engine.prompt_chunk import Chunk
 from server.engine.runner import PackedAdapter
 from tests.adapters import random_adapter
-from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.benchmarks.report import machine, markdown_table, show_section
 
 ROWS = (1, 4, 16, 64)
 PROMPT_TOKENS = 128
@@ -50,9 +50,7 @@ def main() -> None:
             )
     head = ("rows", "adapters", "tokens/s without", "tokens/s with", "with ÷ without")
     text = f"Measured on {machine()}.\n\n" + markdown_table(head, lines)
-    print(text)
-    if "--no-write" not in sys.argv:
-        write_section("gpu", text)
+    show_section("gpu", text, is_written="--no-write" not in sys.argv)
 
 
 def llama_of_1b(device: torch.device) -> LlamaForCausalLM:

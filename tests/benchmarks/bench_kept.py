@@ -15,7 +15,7 @@ from tests.benchmarks.kept.table import report
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.learning.results import Results
 from tests.benchmarks.learning.server import benchmark_server, progress_bar
-from tests.benchmarks.report import machine, write_section
+from tests.benchmarks.report import machine, show_section
 
 
 def main() -> None:
@@ -31,9 +31,7 @@ def main() -> None:
     with benchmark_server(console) as server, progress_bar(console) as bar:
         Keeping(plan, server.url, server.token, results, bar).run(data)
     text = f"Measured on {machine()}.\n\n{report(plan, results)}"
-    print(text)
-    if not options.no_write:
-        write_section("kept", text)
+    show_section("kept", text, is_written=not options.no_write)
 
 
 if __name__ == "__main__":

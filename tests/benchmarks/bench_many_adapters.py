@@ -20,7 +20,7 @@ from adapters_store.records import AdapterVersion
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams
 from tests.adapters import LORA, publish_random_adapter
-from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.conftest import load_tiny
 from tests.tiny_model import build_tiny_model
 
@@ -35,9 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder))
     text = f"Measured on {machine()}.\n\n" + markdown_table(("figure", "measured", "wanted"), rows)
-    print(text)
-    if "--no-write" not in sys.argv:
-        write_section("many adapters", text)
+    show_section("many adapters", text, is_written="--no-write" not in sys.argv)
 
 
 def measure(folder: Path) -> list[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from tests.benchmarks.learning.server import benchmark_server, progress_bar
 from tests.benchmarks.pooled.measure import Pooling
 from tests.benchmarks.pooled.options import planned, read_options
 from tests.benchmarks.pooled.table import report
-from tests.benchmarks.report import machine, write_section
+from tests.benchmarks.report import machine, show_section
 
 # Adapters are compared, not verdicts: a refused one would leave the base to answer.
 OPEN_GATE = {
@@ -39,9 +39,7 @@ def main() -> None:
     with benchmark_server(console, OPEN_GATE) as server, progress_bar(console) as bar:
         Pooling(plan, server.url, server.token, results, bar).run(data)
     text = f"Measured on {machine()}.\n\n{report(plan, results)}"
-    print(text)
-    if not options.no_write:
-        write_section("pooled", text)
+    show_section("pooled", text, is_written=not options.no_write)
 
 
 if __name__ == "__main__":

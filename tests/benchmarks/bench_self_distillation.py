@@ -30,7 +30,7 @@ from scheduler.trainers.loop import fit
 from server.settings import Settings
 from tests.benchmarks.base import load_base
 from tests.benchmarks.bench_learning_loop import UNSEEN
-from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.scheduler.training import make_example
 
 TAUGHT = PRACTICE_PROMPTS[:6]
@@ -57,9 +57,7 @@ def main() -> None:
     base = load_base(Settings(), Console())
     pool = AdapterPool(base.model, Settings().lora, SLOT + 1, dtype=torch.float32)
     text = measure(base, pool)
-    print(text)
-    if "--no-write" not in sys.argv:
-        write_section("self-distillation", text)
+    show_section("self-distillation", text, is_written="--no-write" not in sys.argv)
 
 
 def measure(base: BaseModel, pool: AdapterPool) -> str:

@@ -23,7 +23,7 @@ from feedback.records import Message
 from server.cli_views import model_progress
 from server.engine.records import SamplingParams
 from server.settings import Settings
-from tests.benchmarks.report import machine, markdown_table, write_section
+from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.server.live import LiveServer, Person, running
 from tests.server.peft_folder import import_version
 
@@ -65,9 +65,7 @@ def main() -> None:
         ) as live:
             rows = [*measure_http(live), *measure_swaps(live), *measure_training(live)]
     text = f"Measured on {machine()}.\n\n" + markdown_table(("figure", "measured", "wanted"), rows)
-    print(text)
-    if "--no-write" not in sys.argv:
-        write_section("serving", text)
+    show_section("serving", text, is_written="--no-write" not in sys.argv)
 
 
 def measure_http(live: LiveServer) -> list[tuple[str, str, str]]:

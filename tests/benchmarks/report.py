@@ -27,6 +27,13 @@ def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def show_section(name: str, text: str, *, is_written: bool) -> None:
+    """Print a table, and replace the section `name` of the page with it where that is wanted."""
+    print(text)
+    if is_written:
+        write_section(name, text)
+
+
 def write_section(name: str, text: str) -> None:
     """Replace the section `name` of the page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
