@@ -119,6 +119,22 @@ class AdapterPool:
         self._trained = [y for path, y in self.layers.items() if _block(path) not in lower]
 
     @property
+    def lowest_trained_block(self) -> tuple[str, int] | None:
+        """Where the trained blocks begin, such as `model.layers` and 15; None where some trained
+        linear stands in no block."""
+        trained = [p for p, layer in self.layers.items() if layer in self._trained]
+        if any(_block(path) is None for path in trained):
+            return None
+        lowest = min(trained, key=lambda path: _block(path) or 0)
+        number = _block(lowest) or 0
+        return lowest.partition(f".{number}.")[0], number
+
+    @property
+    def uniform_slot(self) -> int:
+        """The slot in use for all rows."""
+        return self._selection.uniform
+
+    @property
     def trained_parameters(self) -> int:
         """How many numbers of one adapter are trained."""
         sizes = (layer.in_features + layer.out_features for layer in self._trained)

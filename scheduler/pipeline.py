@@ -52,7 +52,6 @@ from scheduler.records import (
 from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
 from scheduler.revision import MAX_COMMENTS, revised
 from scheduler.rewording import REPLY_TOKENS
-from scheduler.rounds import ENOUGH
 from scheduler.runs import RunStore
 from scheduler.self_distillation import in_own_words
 
@@ -274,12 +273,9 @@ class Pipeline:
         rules: Sequence[Rule],
         is_cancelled: Callable[[], bool],
     ) -> int | None:
-        """How many of the tried replies keep the rules with what was learned in the prompt, too.
-
-        None where that decides nothing: enough of them do without.
-        """
+        """How many of the tried replies keep the rules with what was learned in the prompt, too."""
         fitted, memory = result.evaluation, memory_of(plan.dataset.examples)
-        if fitted.tried_kept >= ENOUGH * fitted.tried or not memory.demonstrations:
+        if not fitted.tried or not memory.demonstrations:
             return None
         exchanges = self._tried(is_cancelled)[fitted.tried_part]
         prompts = [prompt for prompt, _ in exchanges]

@@ -17,6 +17,7 @@ from feedback.records import TrainingExample
 from scheduler.records import TrainingConfig
 from scheduler.trainers.alignment import align
 from scheduler.trainers.gradients import preference_backward, supervised_backward, thumbs_backward
+from scheduler.trainers.lower_blocks import passed_once
 from scheduler.trainers.rows import Exchanges, Rows, kept_beside, thumb_weights, tokenise_rows
 
 THUMBS_STOP_LOSS = 0.4
@@ -77,7 +78,7 @@ def fit(
     if not phases:
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
     pool.requires_grad(True)
-    with pool.use(slot):
+    with pool.use(slot), passed_once(base, pool):
         if pool.is_empty(slot):
             align(pool, slot, config.seed, lambda: _first_gradients(phases, config.seed))
         reports = tuple(_optimise(pool, phase, config, report) for phase in phases)

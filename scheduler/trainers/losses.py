@@ -20,6 +20,7 @@ def reply_logits(base: BaseModel, batch: Batch) -> Tensor:
     logits: Tensor = base.model(
         input_ids=batch.ids,
         attention_mask=batch.attention,
+        use_cache=False,
         logits_to_keep=predicting.to(batch.ids.device),
     ).logits
     return logits

@@ -12,7 +12,7 @@ from tests.adapters_store.make import make_version
     [
         (0, 0, None, Outcome.PROVEN, True),
         (0, 0, None, Outcome.PROVISIONAL, False),
-        (12, 9, None, Outcome.PROVISIONAL, True),
+        (12, 9, None, Outcome.PROVISIONAL, False),
         (12, 6, 5, Outcome.PROVISIONAL, True),
         (12, 6, 6, Outcome.PROVISIONAL, True),
         (12, 6, 7, Outcome.PROVISIONAL, False),

@@ -177,7 +177,7 @@ def test_the_candidate_is_tried_as_it_will_be_served(world: World) -> None:
     assert world.replier.asked == [None, *world.trainer.destinations]
 
 
-def test_where_too_few_replies_keep_the_rules_they_are_tried_beside_memory(world: World) -> None:
+def test_where_the_rules_were_tried_the_candidate_is_tried_beside_memory_too(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.trainer.evaluation = good(tried=12, tried_kept=6, tried_part=2)
     world.replier.base = "A long reply. It has three sentences. They are plain."
@@ -186,14 +186,6 @@ def test_where_too_few_replies_keep_the_rules_they_are_tried_beside_memory(world
     assert run.report["evaluation"]["tried_kept_beside"] == 0
     assert does_without_memory(world.active("ann"))
     assert "With earlier exchanges in its prompt it does so to 0." in run.reason
-
-
-def test_where_enough_replies_keep_the_rules_memory_is_not_tried(world: World) -> None:
-    world.correct("ann", "one", "a long and formal reply.")
-    world.trainer.evaluation = good(tried=12, tried_kept=9)
-    run = world.train("ann")
-    assert run.report["evaluation"]["tried_kept_beside"] is None
-    assert does_without_memory(world.active("ann"))
 
 
 def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
