@@ -39,7 +39,8 @@ _BARE = re.compile(
 )
 _FORMAT = re.compile(
     r"\b(?:in|as|into|valid|only|return|output|print|produce|this|following)(?: an?| the| valid)?"
-    r" (?:JSON|XML|YAML|CSV|HTML|SQL|LaTeX|markdown table|code block)\b",
+    r" (?:JSON|XML|YAML|CSV|HTML|SQL|LaTeX|markdown table|code block)\b"
+    r"(?! (?:documents?|files?|pages?|templates?|databases?))",
     re.IGNORECASE,
 )
 
