@@ -199,6 +199,21 @@ _THINGS = (
         unwanted=_has("opening"),
     ),
     _Thing(
+        r"\b(?:begin|start|open)(?:s|ning|ing)?(?: (?:it|each \w+|your \w+|the \w+))? with\b"
+        r"|\b(?:first (?:word|sentence|line)|very beginning)\b",
+        wanted=_has("opening"),
+    ),
+    _Thing(
+        r"\b(?:end|finish|clos|conclud)(?:e?s|ing|e)?(?: (?:it|your \w+|the \w+))? with\b"
+        r"|\b(?:last (?:word|sentence|line)|very end|postscript)\b|\bP\.( ?P\.)? ?S\b"
+        r"|\bat the end of (?:it\b|(?:your|the) (?:answer|reply|response|text|email|letter|poem))",
+        wanted=_either(_has("closing"), _has("final question")),
+    ),
+    _Thing(
+        r"\bwrap (?:your|the) (?:entire |whole )?(?:answer|reply|response|output|text)\b",
+        wanted=_either(_adds(""), _has("wrapping")),
+    ),
+    _Thing(
         r"\b(?:sign[- ]?off|closing|farewell)\b",
         wanted=_has("left-out ending"),
         unwanted=_has("closing"),
