@@ -42,7 +42,7 @@ def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
     if unusable is not None:
         return Verdict(Outcome.REFUSED, (unusable,))
     objections = (
-        *_training_objections(evaluation),
+        *_training_objections(evaluation, config),
         *_drift_objections(evaluation, config),
         *_reply_objections(evaluation, config),
         *_held_out_objections(evaluation, config),
@@ -80,7 +80,13 @@ def _unusable(evaluation: Evaluation) -> str | None:
     return None
 
 
-def _training_objections(evaluation: Evaluation) -> tuple[str, ...]:
+def _training_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
+    if evaluation.train_loss_after > config.max_train_loss + _ROUNDING:
+        return (
+            f"It has not learned what it was taught: {evaluation.train_loss_after:.3f} nats per"
+            f" token, allowed {config.max_train_loss:.3f}. Is that text in a language that the base"
+            " model knows?",
+        )
     if evaluation.train_loss_after < evaluation.train_loss_before:
         return ()
     return (

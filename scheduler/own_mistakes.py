@@ -14,9 +14,10 @@ from feedback.edits.rule import Rule
 from feedback.edits.tokens import words
 from feedback.practice import practice_example, practised
 from feedback.records import Message, TrainingExample
+from feedback.repetition import is_repetitive
 from scheduler.own_replies import greedy_replies
 from scheduler.practice import TRIED_REPLY_TOKENS
-from scheduler.reply_faults import collapsed, is_repetitive, is_silent
+from scheduler.reply_faults import collapsed, is_silent
 
 UNREPEATED_TOKENS = 8
 """As the engine does, if in a coarser way: a loop would be no reply to correct."""

@@ -23,6 +23,7 @@ from feedback.edits.rule import Rule
 from feedback.log import FeedbackLog
 from feedback.practice import practice_examples
 from feedback.records import Dataset, ExampleKind
+from feedback.repetition import is_repetitive
 from feedback.rules import rules_behind, standing
 from scheduler import gate
 from scheduler.admissions import admission_examples
@@ -49,7 +50,7 @@ from scheduler.records import (
     TrainingRun,
     Verdict,
 )
-from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
+from scheduler.reply_faults import collapsed, is_silent, share
 from scheduler.revision import MAX_COMMENTS, revised
 from scheduler.rewording import REPLY_TOKENS
 from scheduler.runs import RunStore

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from feedback.edits.rule import Rule
 from feedback.edits.tokens import distance, tokens
 from feedback.records import Message
-from scheduler.reply_faults import is_repetitive, is_silent
+from feedback.repetition import is_repetitive
+from scheduler.reply_faults import is_silent
 
 REPLY_TOKENS = 256
 MAX_REQUEST_BYTES = 3000

@@ -9,6 +9,7 @@ from feedback.curation import (
     duplicates,
     garbled,
     length,
+    loops,
     personal,
     scripts,
 )
@@ -26,6 +27,7 @@ _CHECKS: tuple[Check, ...] = (
     confidential.left_out,
     length.left_out,
     garbled.left_out,
+    loops.left_out,
     scripts.left_out,
     # Last: of two near-equal rows one that is sound should stay.
     duplicates.left_out,

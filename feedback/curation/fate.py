@@ -21,6 +21,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     TOO_LONG = "too long"
     GARBLED = "garbled"
+    LOOPING = "looping"
     OTHER_SCRIPT = "other script"
     DUPLICATE = "near-duplicate"
     MISMATCH = "mismatch"

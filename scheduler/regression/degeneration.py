@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 from feedback.edits.rule import Rule
+from feedback.repetition import is_repetitive
 from scheduler.regression import endings, unanswerable
 from scheduler.regression.instructions import INSTRUCTIONS
 from scheduler.regression.own_words import without_affixes
 from scheduler.regression.paired import compared
 from scheduler.regression.records import Answers, Measure, RegressionConfig
-from scheduler.reply_faults import collapsed, is_repetitive, is_silent
+from scheduler.reply_faults import collapsed, is_silent
 
 PROMPTS = (
     *(each.prompt for each in INSTRUCTIONS),

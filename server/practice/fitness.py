@@ -8,7 +8,7 @@ from feedback.coverage import Kind, kind_of
 from feedback.curation.confidential import secrets_in
 from feedback.curation.shingles import Shingles, jaccard, shingles
 from feedback.edits.tokens import words
-from scheduler.reply_faults import is_repetitive
+from feedback.repetition import is_repetitive
 
 MAX_CHARACTERS = 300
 """Of an instruction."""

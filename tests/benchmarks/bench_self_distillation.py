@@ -19,12 +19,12 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.dataset import freeze
 from feedback.edits.rule import Rule, apply_all
 from feedback.records import Dataset, Message
+from feedback.repetition import is_repetitive
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.evaluate import drift
 from scheduler.own_replies import greedy_replies
 from scheduler.practice import PRACTICE_PROMPTS
 from scheduler.records import TrainingConfig
-from scheduler.reply_faults import is_repetitive
 from scheduler.self_distillation import in_own_words
 from scheduler.trainers.loop import fit
 from server.settings import Settings

@@ -88,6 +88,14 @@ def test_a_few_losses_do_not_refuse_what_visibly_keeps_the_rules() -> None:
     assert judge(by_chance, CONFIG).outcome is Outcome.REFUSED
 
 
+def test_what_was_taught_and_is_still_unlikely_was_not_learned() -> None:
+    coded = good(train_loss_before=5.1, train_loss_after=4.5)
+    assert "not learned what it was taught: 4.500 nats" in refusal(coded)
+    assert judge(good(train_loss_before=5.1, train_loss_after=3.5), CONFIG).outcome is not (
+        Outcome.REFUSED
+    )
+
+
 def test_many_losses_outweigh_the_rules() -> None:
     many = good(held_out_wins=1, held_out_loss_proof=2.1, tried=12, tried_kept=12, tried_gained=12)
     assert "worse than the base model" in refusal(many)

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.reply_faults import collapsed, is_repetitive, is_silent, share
+from feedback.repetition import is_repetitive
+from scheduler.reply_faults import collapsed, is_silent, share
 
 PROSE = (
     "A bicycle stays upright because its rider steers into every small fall, and the front"

@@ -2,7 +2,8 @@
 
 import re
 
-from scheduler.reply_faults import is_repetitive, is_silent
+from feedback.repetition import is_repetitive
+from scheduler.reply_faults import is_silent
 
 _MARKER = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"”')*])\s+")

@@ -1,6 +1,6 @@
 import pytest
 
-from feedback.curation import garbled, length, scripts
+from feedback.curation import garbled, length, loops, scripts
 from feedback.curation.fate import LeftOut, Row
 from feedback.records import ExampleKind
 from tests.feedback.curation.make import make_row
@@ -43,6 +43,20 @@ def test_a_reply_that_no_fit_can_read_is_left_out_as_too_long() -> None:
 @pytest.mark.parametrize("reply", ["caf\ufffd au lait", "a\x00b\x07c", "half \ud800 of a pair"])
 def test_a_liked_reply_with_unreadable_characters_is_left_out(reply: str) -> None:
     assert reasons(garbled.left_out([make_row(chosen=reply)])) == ["garbled"]
+
+
+def test_a_reply_that_repeats_itself_is_left_out_whoever_wrote_it() -> None:
+    for source in ("liked", "correction"):
+        row = make_row(chosen="buy now " * 20, source=source)
+        assert reasons(loops.left_out([row])) == ["looping"]
+    twice = "The bell rings at noon, and the whole village comes to eat. " * 2
+    for reply in ("no no no", twice):
+        assert loops.left_out([make_row(chosen=reply)]) == {}
+
+
+def test_what_is_only_disliked_may_repeat_itself() -> None:
+    row = make_row(chosen="buy now " * 20, kind=ExampleKind.UNDESIRABLE)
+    assert loops.left_out([row]) == {}
 
 
 def test_a_written_reply_is_never_garbled() -> None:
