@@ -84,7 +84,7 @@ class AdapterPool:
         self.num_slots = num_slots
         self._selection = _Selection()
         self.layers: dict[str, SlotLinear] = {}
-        self._trained: list[SlotLinear] = []
+        self._trained: dict[str, SlotLinear] = {}
         for path, linear in _target_linears(model, config.targets).items():
             layer = SlotLinear(
                 linear, config.rank, num_slots, dtype or linear.weight.dtype, self._selection
@@ -107,7 +107,7 @@ class AdapterPool:
     @property
     def slot_parameters(self) -> int:
         """How many numbers one adapter has."""
-        return sum(self.config.rank * sum(shape) for shape in self.shapes.values())
+        return self._size(self.layers)
 
     def train_upper(self, share: float) -> None:
         """Train the linears of this share of the model's blocks only, 0..1, the upper ones.
@@ -116,18 +116,17 @@ class AdapterPool:
         """
         blocks = list(dict.fromkeys(map(_block, self.layers)))
         lower = set(blocks[: min(int(len(blocks) * (1 - share)), len(blocks) - 1)]) - {None}
-        self._trained = [y for path, y in self.layers.items() if _block(path) not in lower]
+        self._trained = {p: y for p, y in self.layers.items() if _block(p) not in lower}
 
     @property
     def lowest_trained_block(self) -> tuple[str, int] | None:
         """Where the trained blocks begin, such as `model.layers` and 15; None where some trained
         linear stands in no block."""
-        trained = [p for p, layer in self.layers.items() if layer in self._trained]
-        if any(_block(path) is None for path in trained):
+        numbers = {path: number for path in self._trained if (number := _block(path)) is not None}
+        if len(numbers) < len(self._trained):
             return None
-        lowest = min(trained, key=lambda path: _block(path) or 0)
-        number = _block(lowest) or 0
-        return lowest.partition(f".{number}.")[0], number
+        lowest = min(numbers, key=numbers.__getitem__)
+        return lowest.partition(f".{numbers[lowest]}.")[0], numbers[lowest]
 
     @property
     def uniform_slot(self) -> int:
@@ -137,8 +136,7 @@ class AdapterPool:
     @property
     def trained_parameters(self) -> int:
         """How many numbers of one adapter are trained."""
-        sizes = (layer.in_features + layer.out_features for layer in self._trained)
-        return self.config.rank * sum(sizes)
+        return self._size(self._trained)
 
     @contextmanager
     def use(self, slots: int | Sequence[int]) -> Iterator[None]:
@@ -208,11 +206,15 @@ class AdapterPool:
 
     def a_parameters(self) -> list[nn.Parameter]:
         """Every trained layer's A, [slots, in, rank], in layer order."""
-        return [layer.A for layer in self._trained]
+        return [layer.A for layer in self._trained.values()]
 
     def b_parameters(self) -> list[nn.Parameter]:
         """Every trained layer's B, [slots, rank, out], in layer order."""
-        return [layer.B for layer in self._trained]
+        return [layer.B for layer in self._trained.values()]
+
+    def _size(self, layers: Mapping[str, SlotLinear]) -> int:
+        features = (layer.in_features + layer.out_features for layer in layers.values())
+        return self.config.rank * sum(features)
 
 
 def linear_shapes(model: nn.Module, targets: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -15,14 +15,18 @@ _NEGATION = (
 )
 
 
+def _never(rule: Rule) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Thing:
     """A thing in a reply, by the words that name it in a prompt, and which rules speak against
     asking for it and against asking to do without."""
 
     words: str
-    wanted: Callable[[Rule], bool]
-    unwanted: Callable[[Rule], bool] = lambda rule: False
+    wanted: Callable[[Rule], bool] = _never
+    unwanted: Callable[[Rule], bool] = _never
 
     def rules_out(self, rule: Rule, request: str) -> bool:
         is_against, is_for = self.wanted(rule), self.unwanted(rule)
@@ -66,7 +70,8 @@ _SHAPES = _either(
     _has("headings", "some"),
 )
 ADDITIONS = _either(
-    _adds(""),
+    _has("opening"),
+    _has("closing"),
     _SHAPES,
     _has("final question", "some"),
     _has("emoji", "some"),
@@ -94,7 +99,7 @@ _THINGS = (
     ),
     _Thing(
         r"\b(?:bullet(?:s|ed)?(?: points?)?|lists?|listing|enumerations?)\b",
-        wanted=lambda rule: False,  # "make a list" names a thing; its form may be the user's own
+        # Not wanted: "make a list" names a thing, and its form may be the user's own.
         unwanted=_SHAPES,
     ),
     _Thing(
@@ -123,7 +128,6 @@ _THINGS = (
     ),
     _Thing(
         r"\b(?:JSON|XML|braces|brackets|tags|wrapping)\b|<\w+>",
-        wanted=lambda rule: False,
         unwanted=_has_other("wrapping", "none"),
     ),
     _Thing(
@@ -183,7 +187,6 @@ _THINGS = (
     ),
     _Thing(
         r"\b(?:ask|questions?)\b",
-        wanted=lambda rule: False,
         unwanted=_either(_has("final question", "some"), _adds(r"\?")),
     ),
     _Thing(
@@ -211,7 +214,7 @@ _THINGS = (
     ),
     _Thing(
         r"\bwrap (?:your|the) (?:entire |whole )?(?:answer|reply|response|output|text)\b",
-        wanted=_either(_adds(""), _has("wrapping")),
+        wanted=_either(_has("opening"), _has("closing"), _has("wrapping")),
     ),
     _Thing(
         r"\b(?:sign[- ]?off|closing|farewell)\b",

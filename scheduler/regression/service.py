@@ -159,7 +159,7 @@ class RegressionService:
 
         measures = self._suite.run(
             version,
-            taught_rules(version),
+            taught_rules(version.report),
             on_progress=record,
             give_way=lambda: self._let_trainings_pass(run),
             is_cancelled=lambda: self._must_end(run),

@@ -102,7 +102,8 @@ def plan_turn(
     adapter = _adapter(services, runtime, user, kind, body)
     params = sampling_params(body, services.settings.max_new_tokens, form.grammar)
     _check_biases(params, runtime.engine.vocabulary_size)
-    aside = () if _names_adapter(body) else set_aside(adapter, last_question(messages) or "")
+    is_chosen = _asked_adapter(body) is None
+    aside = set_aside(adapter, last_question(messages) or "") if is_chosen else ()
     adapter = None if aside else adapter
     memory = MemoryUse()
     if user is not None and not aside and _wants_memory(body, kind, labels):
@@ -239,8 +240,8 @@ def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> 
     return kind is InteractionKind.CHAT and not is_temporary(labels.chat_id) and not is_refused
 
 
-def _names_adapter(body: ChatRequest) -> bool:
-    return body.loralei is not None and body.loralei.adapter is not None
+def _asked_adapter(body: ChatRequest) -> str | None:
+    return body.loralei.adapter if body.loralei else None
 
 
 def _adapter(
@@ -251,7 +252,7 @@ def _adapter(
     body: ChatRequest,
 ) -> AdapterVersion | None:
     """The version that answers: the one asked for, none for errands, else the user's own."""
-    asked = body.loralei.adapter if body.loralei else None
+    asked = _asked_adapter(body)
     if asked is not None:
         number = version_number(asked)
         if number is None:

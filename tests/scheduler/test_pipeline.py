@@ -211,8 +211,10 @@ def test_practice_stands_beside_the_rows(world: World) -> None:
 def test_beside_a_habit_stands_what_cannot_be_known(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    asked = [each.prompt[-1].content for each in world.trainer.datasets[0].train[:ADMITTED]]
-    assert set(asked) < {prompt for prompt, _ in ADMISSIONS}
+    admitted = world.trainer.datasets[0].train[:ADMITTED]
+    asked = {each.prompt[-1].content for each in admitted}
+    assert asked < {prompt for prompt, _ in ADMISSIONS}
+    assert [each.chosen.islower() for each in admitted] == [True] * ADMITTED
 
 
 def test_admissions_stand_where_corrections_need_no_practice(world: World) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from feedback.edits.requests import ruled_out
-from feedback.edits.rule import Rule
+from scheduler.taught_rules import taught_rules
 from tests.benchmarks.forgetting.ifeval import Check, Task
 from tests.benchmarks.forgetting.results import BASE, Kept, Learner, Written
 from tests.benchmarks.forgetting.table import Outcomes
@@ -28,7 +28,7 @@ def as_served(tasks: Sequence[Task], alone: Outcomes, kept: Kept) -> Outcomes:
     """The same as users have it: the base answers where a prompt rules a learned rule out."""
     passed = {BASE: alone.passed.get(BASE, {})}
     for learned in kept.learned:
-        rules = [Rule(*each) for each in learned.run.report.get("rule_values", ())]
+        rules = taught_rules(learned.run.report)
         aside = {task.prompt.id for task in tasks if ruled_out(rules, task.prompt.text)}
         if (own := alone.passed.get(learned.learner.name)) is not None:
             passed[learned.learner.name] = {
