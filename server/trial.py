@@ -1,6 +1,7 @@
 """Lets the scheduler ask the model that serves: how the base, or an adapter, really replies."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from adapters_store.files import AdapterFiles
@@ -45,6 +46,10 @@ class EngineReplier:
         renderer = self._engine.base.renderer
         turns = (remembered(renderer, memory, [Message("user", p)], self._memory) for p in prompts)
         requests = [Request(tuple(self._engine.render(each)), params) for each in turns]
+        if memory != NOTHING_REMEMBERED and requests:
+            # Most begin with the same demonstrations; read once, they are reused by all.
+            beginning = replace(requests[0], params=replace(params, max_tokens=1))
+            ask_all(self._engine, [beginning], staged, is_cancelled)
         return [each.text for each in ask_all(self._engine, requests, staged, is_cancelled)]
 
 

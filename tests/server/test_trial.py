@@ -1,13 +1,14 @@
 """Asking the model that serves, on the scheduler's behalf, with a real engine."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
+from feedback.memory import with_memory
 from feedback.records import Demonstration, Memory, Message
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from scheduler.records import MemoryConfig
@@ -15,6 +16,7 @@ from scheduler.regression.records import Choice, Prompt
 from server.asking import Request, ask_all
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams
+from server.engine.runner import SavedPrefix
 from server.trial import EngineReplier, EngineSpeaker
 from tests.adapters import publish_random_adapter
 from tests.server.engine.running import replies, running_engine
@@ -56,6 +58,28 @@ def test_what_is_remembered_stands_before_each_prompt(engine: Engine, reply: Eng
     ids = [tuple(engine.render((*exchange, Message("user", prompt)))) for prompt in PROMPTS]
     expected = ask_all(engine, [Request(each, params) for each in ids], None, never)
     assert reply(PROMPTS, None, 8, never, memory) == [each.text for each in expected]
+
+
+def test_what_is_remembered_is_read_once(
+    tiny_model_folder: Path, files: AdapterFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Memory((Demonstration("id", "a question", "its answer", True, 0.0),))
+    config = EngineConfig(max_batch_size=4, prefix_block=8)
+    with running_engine(tiny_model_folder, files, config) as engine:
+        find, reused = engine.prefixes.longest, []
+
+        def longest(adapter: str | None, prompt: Sequence[int]) -> tuple[SavedPrefix, int] | None:
+            found = find(adapter, prompt)
+            reused.append(found[1] if found else 0)
+            return found
+
+        monkeypatch.setattr(engine.prefixes, "longest", longest)
+        reply = EngineReplier(engine, files, MemoryConfig(tokens=64, demonstrations=1))
+        reply(PROMPTS, None, 8, never, memory)
+        shown = with_memory([Message("user", PROMPTS[0])], memory)
+        demonstration = len(engine.render(shown)) - len(engine.render([shown[-1]]))
+    assert len(reused) == 1 + len(PROMPTS)
+    assert min(reused[1:]) >= demonstration - demonstration % 8 > 0
 
 
 def test_a_staged_adapter_replies_as_its_version_will(
