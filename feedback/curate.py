@@ -57,6 +57,20 @@ def single_replies(
     return _merged([_target_example(each) for group in groups for each in targets(group)])
 
 
+def judged_replies(
+    interactions: Iterable[Interaction], feedback: Iterable[Feedback]
+) -> tuple[TrainingExample, ...]:
+    """The corrected, liked and disliked replies, and the pairs that the user chose between.
+
+    Like `examples`, but that a disliked reply stands by itself also where it makes a pair.
+    Compares no texts, so it is quick.
+    """
+    known, applied = usable(interactions, feedback)
+    held = opinions(known, applied)
+    made = [_target_example(each) for group in by_prompt(held) for each in targets(group)]
+    return _merged([*made, *_disliked_examples(held), *_chosen_pairs(known, applied)])
+
+
 def judgements_behind(
     example_ids: Container[str], interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[Feedback, ...]:

@@ -147,7 +147,7 @@ class FeedbackLog(FeedbackReader):
         self._decide(decision, at=decision.decided_at)
 
     def undo_decision(self, user_id: str, wanted_id: str, now: float) -> None:
-        """Forget the user's decision on the rule with this id: it stands if corrections show it.
+        """Forget the user's decision on the rule with this id: it stands if judgements show it.
 
         Raises:
             NotFoundError: the user decided nothing about such a rule.

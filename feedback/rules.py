@@ -1,18 +1,20 @@
-"""A user's rules: what corrections have in common, and what the user decided about it. Pure.
+"""A user's rules: what judgements have in common, and what the user decided about it. Pure.
 
-A dropped rule never stands; a pinned one stands whatever the corrections show.
+Corrections show rules, and so do thumbs and choices, if less clearly. A dropped rule never stands;
+a pinned one stands whatever the judgements show.
 """
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
 from feedback.edits.learned import Edit, LearnedRule, evidence, learned_rules
+from feedback.edits.parting import Thumb, parting_rules, thumbs_evidence
 from feedback.edits.rule import Rule, are_rivals, in_order
 from feedback.proposals.records import APPROVED, EDITED
-from feedback.records import TrainingExample
+from feedback.records import ExampleKind, TrainingExample
 
 MAX_DECISIONS = 64
 """Decisions that are kept of one user."""
@@ -38,7 +40,7 @@ class RuleDecision:
 
 @dataclass(frozen=True, slots=True)
 class UserRule:
-    """A rule with what speaks for it: the corrections, by their judgements' ids, and the user."""
+    """A rule with what speaks for it: judgements, by their ids, and the user."""
 
     rule: Rule
     status: RuleStatus
@@ -53,18 +55,32 @@ def rule_id(rule: Rule) -> str:
     return f"rule-{sha256(json.dumps([rule.property, rule.value]).encode()).hexdigest()[:32]}"
 
 
-def corrections(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, ...]:
-    """The corrected replies among the examples. Rules changed proposals, so those show none."""
+def telling(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, ...]:
+    """The examples that can show rules. Rules changed proposals, so those show none."""
     return tuple(
         each
         for each in examples
-        if each.revised_from is not None and each.prompt and each.source not in (APPROVED, EDITED)
+        if each.prompt
+        and each.source not in (APPROVED, EDITED)
+        and (each.revised_from is not None or _thumbs_of(each))
     )
 
 
 def rules_behind(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]:
-    """What the corrections among the examples agree on; `edits` are places in `corrections`."""
-    return learned_rules(_edits(corrections(examples)))
+    """What the examples agree on, in order of application; `places` are places in `telling`.
+
+    Of what excludes each other, corrections count more than thumbs.
+    """
+    told = telling(examples)
+    edits, thumbs = _edits(told), _thumbs(told)
+    found = {
+        each.rule: _among(each, [place for place, _ in edits])
+        for each in learned_rules([edit for _, edit in edits])
+    }
+    for each in parting_rules([thumb for _, thumb in thumbs]):
+        if not any(each.rule == rule or are_rivals(each.rule, rule) for rule in found):
+            found[each.rule] = _among(each, [place for place, _ in thumbs])
+    return tuple(found[rule] for rule in in_order([*found]))
 
 
 def exclude_each_other(one: RuleDecision, other: RuleDecision) -> bool:
@@ -100,18 +116,17 @@ def standing(learned: Iterable[LearnedRule], decisions: Iterable[RuleDecision]) 
 
 
 def user_rules(
-    corrected: Sequence[TrainingExample],
+    told: Sequence[TrainingExample],
     learned: Iterable[LearnedRule],
     decisions: Sequence[RuleDecision],
 ) -> tuple[UserRule, ...]:
-    """Every rule that stands or was decided on. `learned` are the rules behind the corrections."""
+    """Every rule that stands or was decided on. `learned` are the rules behind what is told."""
     found = {each.rule: each for each in learned}
     decided_at = {each.rule: each.decided_at for each in decisions}
-    edits = _edits(corrected)
     rules = []
     for rule, status in decided(found, decisions).items():
-        shown = found.get(rule) or evidence(rule, edits)
-        ids = {name for place in shown.edits for name in corrected[place].feedback_ids}
+        shown = found.get(rule) or _evidence(rule, told)
+        ids = {name for place in shown.places for name in told[place].feedback_ids}
         rules.append(
             UserRule(
                 rule=rule,
@@ -125,8 +140,50 @@ def user_rules(
     return tuple(rules)
 
 
-def _edits(corrected: Iterable[TrainingExample]) -> list[Edit]:
+def _evidence(rule: Rule, told: Sequence[TrainingExample]) -> LearnedRule:
+    """What speaks for a rule and against it, standing or not."""
+    edits, thumbs = _edits(told), _thumbs(told)
+    edited = evidence(rule, [edit for _, edit in edits])
+    thumbed = thumbs_evidence(rule, [thumb for _, thumb in thumbs])
+    places = (
+        *_among(edited, [place for place, _ in edits]).places,
+        *_among(thumbed, [place for place, _ in thumbs]).places,
+    )
+    against = edited.against + thumbed.against
+    return LearnedRule(rule, edited.support + thumbed.support, against, places)
+
+
+def _among(learned: LearnedRule, places: Sequence[int]) -> LearnedRule:
+    """The rule with places in a sequence of which what it was learned from is a part."""
+    return replace(learned, places=tuple(places[at] for at in learned.places))
+
+
+def _edits(told: Iterable[TrainingExample]) -> list[tuple[int, Edit]]:
+    """The corrections, each with its place."""
     return [
-        Edit(each.prompt[-1].content, each.revised_from or "", each.chosen, each.created_at)
-        for each in corrected
+        (place, Edit(each.prompt[-1].content, each.revised_from, each.chosen, each.created_at))
+        for place, each in enumerate(told)
+        if each.revised_from is not None
     ]
+
+
+def _thumbs(told: Iterable[TrainingExample]) -> list[tuple[int, Thumb]]:
+    """The liked and disliked replies, each with its place."""
+    return [(place, thumb) for place, each in enumerate(told) for thumb in _thumbs_of(each)]
+
+
+def _thumbs_of(example: TrainingExample) -> tuple[Thumb, ...]:
+    """What was liked or disliked as it is; of a choice both. What was corrected is neither.
+
+    A reply that was asked for again stands where it was liked, too.
+    """
+    liked = Thumb(example.chosen, True, example.created_at)
+    disliked = Thumb(example.rejected or "", False, example.created_at)
+    match example.kind, example.source:
+        case ExampleKind.DESIRABLE, _:
+            return (liked,)
+        case (ExampleKind.UNDESIRABLE, _) | (ExampleKind.DPO, "regenerated"):
+            return (disliked,)
+        case ExampleKind.DPO, "pair":
+            return liked, disliked
+    return ()

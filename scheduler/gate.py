@@ -233,7 +233,7 @@ def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     if evaluation.tried:
         findings.append(
             f"To {evaluation.tried_kept} of {_count(evaluation.tried, 'prompt')} that it was not"
-            f" taught it replies as the user's corrections show, the base model to"
+            f" taught it replies as the user's judgements show, the base model to"
             f" {evaluation.tried_kept_base}."
         )
     if evaluation.tried_kept_beside is not None:

@@ -32,7 +32,7 @@ class Fit:
     """What one run trained, on what, with which verdict; `active` was in use when it began.
 
     `dataset` is all that there is to learn, `plan` what of it was taught and how, in the words that
-    were taught. `rules` are what the corrections have in common, `fates` what curation decided
+    were taught. `rules` are what the judgements have in common, `fates` what curation decided
     before the dataset was frozen, `remarks` what else there is to say of the rows.
     """
 

@@ -1,14 +1,14 @@
-"""What every user's corrections have in common right now, before any training."""
+"""What every user's judgements have in common right now, before any training."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from feedback.curate import single_replies
+from feedback.curate import judged_replies
 from feedback.edits.learned import LearnedRule
 from feedback.log import FeedbackLog
 from feedback.records import TrainingExample
-from feedback.rules import UserRule, corrections, rules_behind, user_rules
+from feedback.rules import UserRule, rules_behind, telling, user_rules
 from server.errors import RulesNotReadyError
 
 _MOST_USERS = 256
@@ -17,7 +17,7 @@ _MOST_USERS = 256
 class LiveRules:
     """Answers which rules a user has.
 
-    Comparing many long corrections takes seconds, so each user's last answer is kept, and no user
+    Comparing many long replies takes seconds, so each user's last answer is kept, and no user
     has two comparisons at a time.
     """
 
@@ -30,31 +30,29 @@ class LiveRules:
     def of(self, user_id: str) -> tuple[UserRule, ...]:
         """Every rule that stands or was decided on.
 
-        Raises `RulesNotReadyError` while the user's corrections are being compared.
+        Raises `RulesNotReadyError` while the user's judgements are being compared.
         """
-        corrected = corrections(single_replies(*self._log.judged(user_id)))
-        learned = self._learned(user_id, corrected)
-        return user_rules(corrected, learned, self._log.decisions(user_id))
+        told = telling(judged_replies(*self._log.judged(user_id)))
+        learned = self._learned(user_id, told)
+        return user_rules(told, learned, self._log.decisions(user_id))
 
     def forget(self, user_id: str) -> None:
         """Keep nothing of a user."""
         with self._lock:
             self._kept.pop(user_id, None)
 
-    def _learned(
-        self, user_id: str, corrected: Sequence[TrainingExample]
-    ) -> tuple[LearnedRule, ...]:
-        content = hash(tuple((each.id, each.created_at) for each in corrected))
+    def _learned(self, user_id: str, told: Sequence[TrainingExample]) -> tuple[LearnedRule, ...]:
+        content = hash(tuple((each.id, each.created_at) for each in told))
         with self._lock:
             known, learned = self._kept.get(user_id, (None, ()))
             if known == content:
                 self._kept.move_to_end(user_id)
                 return learned
             if user_id in self._at_work:
-                raise RulesNotReadyError("Your corrections are being compared. Ask again soon.")
+                raise RulesNotReadyError("Your judgements are being compared. Ask again soon.")
             self._at_work.add(user_id)
         try:
-            learned = rules_behind(corrected)
+            learned = rules_behind(told)
             with self._lock:
                 self._kept[user_id] = content, learned
                 if len(self._kept) > _MOST_USERS:

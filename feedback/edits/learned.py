@@ -26,15 +26,15 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class LearnedRule:
-    """A rule: how many edits made it, how many speak against it.
+    """A rule: how many judgements show it, how many speak against it.
 
-    `edits` are the places, in the sequence that was learned from, of those that made it.
+    `places` are those that show it, in the sequence that was learned from.
     """
 
     rule: Rule
     support: int
     against: int
-    edits: tuple[int, ...]
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

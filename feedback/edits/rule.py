@@ -12,7 +12,7 @@ from feedback.edits.wrapping import unwrap, wrap
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A habit that corrections show: a property of the catalogue and its value.
+    """A habit that judgements show: a property of the catalogue and its value.
 
     Raises `ValueError` for a property that is not there.
     """

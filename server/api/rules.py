@@ -1,4 +1,4 @@
-"""`/v1/me/rules`: what a user's corrections have in common, and what the user decides about it."""
+"""`/v1/me/rules`: what a user's judgements have in common, and what the user decides about it."""
 
 import time
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def list_rules(user: User, services: App) -> Json:
 
 @router.put("/{rule_id}")
 def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -> Json:
-    """Pin a rule, so that it stands whatever I correct, or drop it, so that it never does.
+    """Pin a rule, so that it stands whatever I judge, or drop it, so that it never does.
 
     A pin replaces pins of other values of the same property, of which a reply follows one only.
     """
@@ -37,7 +37,7 @@ def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -
 
 @router.delete("/{rule_id}")
 def undo_decision(rule_id: str, user: User, services: App) -> Json:
-    """Take a decision back: the rule stands again if my corrections show it."""
+    """Take a decision back: the rule stands again if my judgements show it."""
     services.stores.log.undo_decision(user.id, rule_id, time.time())
     services.stores.database.checkpoint()  # its text leaves the write-ahead log, too
     return {"object": "rule.decision.deleted", "id": rule_id, "deleted": True}

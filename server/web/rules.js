@@ -1,4 +1,4 @@
-// The rules behind the user's corrections, each with what the user can decide about it.
+// The rules behind the user's judgements, each with what the user can decide about it.
 
 import { call } from "./api.js";
 import { h, iconButton, put } from "./dom.js";
@@ -15,7 +15,7 @@ export class RuleList {
     this.round = 0;
   }
 
-  /** Asks the server now, and again soon while it still compares the corrections. */
+  /** Asks the server now, and again soon while it still compares them. */
   async refresh() {
     clearTimeout(this.timer);
     this.round += 1;
@@ -40,7 +40,7 @@ export class RuleList {
   #show(rules) {
     put(
       this.element,
-      rules.length > 0 && h("h3", { class: "small", id: "rules-title" }, "Rules from your corrections"),
+      rules.length > 0 && h("h3", { class: "small", id: "rules-title" }, "Rules from your judgements"),
       rules.length > 0 && h("ul", { class: "small", "aria-labelledby": "rules-title" }, rules.map((rule) => this.#entry(rule))),
     );
   }
@@ -50,7 +50,7 @@ export class RuleList {
       "li",
       { class: rule.status },
       h("span", {}, rule.sentence),
-      this.#toggle(rule, "pinned", "pin", "Keep, whatever I correct"),
+      this.#toggle(rule, "pinned", "pin", "Keep, whatever I judge"),
       this.#toggle(rule, "dropped", "close", "Drop, never practise this"),
     );
   }

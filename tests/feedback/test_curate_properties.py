@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.curate import example_id, examples, judgements_behind
+from feedback.curate import example_id, examples, judged_replies, judgements_behind
 from feedback.records import ExampleKind, Feedback, Interaction
 from tests.feedback.strategies import interactions, judgements
 
@@ -100,3 +100,19 @@ def test_the_judgements_behind_all_examples_include_all_that_they_name(
     named = {(each.user_id, name) for each in made for name in each.feedback_ids}
     behind = judgements_behind({each.id for each in made}, turns, feedback)
     assert named <= {(each.user_id, each.id) for each in behind}
+
+
+@given(*HISTORIES)
+def test_judged_replies_are_all_examples_that_compare_no_texts(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    compared = ("regenerated", "correction")
+    made = [
+        each
+        for each in examples(turns, feedback)
+        if each.kind is not ExampleKind.DPO or each.source not in compared
+    ]
+    judged = judged_replies(turns, feedback)
+    assert {each.id for each in made} <= {each.id for each in judged}
+    more = {each.kind for each in judged} - {each.kind for each in made}
+    assert more <= {ExampleKind.UNDESIRABLE}

@@ -1,5 +1,7 @@
 """What becomes of learned rules and of the user's decisions about them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from feedback.edits.property import Change
 from feedback.edits.rule import Rule, are_rivals, in_order
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from feedback.log import FeedbackLog
+from feedback.records import TrainingExample
 from feedback.rules import (
     MAX_DECISIONS,
     RuleDecision,
@@ -23,10 +26,12 @@ from feedback.rules import (
 )
 from tests.feedback.edits.rules import RULES
 from tests.feedback.edits.strategies import made_replies, replies, rules
-from tests.scheduler.training import make_example
+from tests.scheduler.training import make_example, make_thumb
 
 LOWER, UPPER = Rule("case", "lower"), Rule("case", "upper")
 TEXT = "Paris is the capital. It lies on the Seine."
+TEXTS = [f"Ann has {n} cats. In all, {n} of them are tame." for n in range(9)]
+LOWER_TEXTS = [text.lower() for text in TEXTS]
 
 
 def decision(rule: Rule, status: RuleStatus, at: float = 1.0) -> RuleDecision:
@@ -127,6 +132,48 @@ def test_a_rule_shows_what_speaks_for_it_and_against_it() -> None:
     assert (dropped.status, dropped.support, dropped.decided_at) == (RuleStatus.DROPPED, 2, 5.0)
     assert dropped.feedback_ids == ("one?", "two?")
     assert (pinned.support, pinned.against, pinned.feedback_ids) == (0, 3, ())
+
+
+def rated(liked: list[str], disliked: list[str]) -> list[TrainingExample]:
+    """Thumbs, each on another prompt, whose judgement has the prompt's name."""
+    return [
+        *(make_thumb(f"liked {n}", text, True) for n, text in enumerate(liked)),
+        *(make_thumb(f"disliked {n}", text, False) for n, text in enumerate(disliked)),
+    ]
+
+
+def test_thumbs_show_a_rule_where_no_correction_does() -> None:
+    told = rated(LOWER_TEXTS, TEXTS)
+    [shown] = user_rules(told, rules_behind(told), [])
+    assert (shown.rule, shown.support, shown.against) == (LOWER, 18, 0)
+    assert shown.feedback_ids == tuple(sorted(each.prompt[0].content for each in told))
+
+
+def test_corrections_outrank_thumbs() -> None:
+    corrected = make_example("question", TEXT.upper(), revised_from=TEXT)
+    told = [*rated(LOWER_TEXTS, TEXTS), corrected]
+    assert [each.rule for each in rules_behind(told)] == [UPPER]
+
+
+def test_choices_show_what_liked_and_disliked_replies_show() -> None:
+    pairs = [replace(make_example(text, text.lower(), text), source="pair") for text in TEXTS]
+    assert [each.rule for each in rules_behind(pairs)] == [LOWER]
+
+
+def test_a_reply_that_was_passed_over_counts_as_disliked() -> None:
+    again = [
+        replace(make_example(text, text.lower(), text), source="regenerated") for text in TEXTS
+    ]
+    assert rules_behind(again) == ()
+    assert [each.rule for each in rules_behind([*again, *rated(LOWER_TEXTS, [])])] == [LOWER]
+
+
+def test_what_is_decided_on_shows_corrections_and_thumbs() -> None:
+    corrected = make_example("corrected", TEXT.upper(), revised_from=TEXT)
+    told = [*rated([TEXT.upper()], [TEXT]), corrected]
+    [shown] = user_rules(told, [], [drop(UPPER)])
+    assert (shown.support, shown.against) == (3, 0)
+    assert shown.feedback_ids == ("corrected", "disliked 0", "liked 0")
 
 
 def test_a_decision_is_kept_in_place_of_those_it_excludes(log: FeedbackLog) -> None:

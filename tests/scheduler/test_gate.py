@@ -81,7 +81,7 @@ def test_a_few_losses_do_not_refuse_what_visibly_keeps_the_rules() -> None:
     verdict = judge(tried, CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
     assert (
-        "To 9 of 12 prompts that it was not taught it replies as the user's corrections show,"
+        "To 9 of 12 prompts that it was not taught it replies as the user's judgements show,"
         " the base model to 2." in verdict.reasons
     )
     by_chance = replace(few, tried=12, tried_kept=4, tried_kept_base=2, tried_gained=4)

@@ -1,4 +1,4 @@
-"""A user's rules over HTTP: what the corrections show, what was decided on it."""
+"""A user's rules over HTTP: what judgements show, what was decided on it."""
 
 import io
 import json

@@ -31,7 +31,7 @@ def test_nothing_is_learned_from_no_edits() -> None:
 
 def test_a_rule_says_which_edits_made_it() -> None:
     (found,) = learned_rules(edits([LOWER], (), [LOWER], [LOWER]))
-    assert (found.rule, found.support, found.against, found.edits) == (LOWER, 3, 1, (0, 2, 3))
+    assert (found.rule, found.support, found.against, found.places) == (LOWER, 3, 1, (0, 2, 3))
 
 
 def test_a_rule_falls_when_as_many_edits_speak_against_it() -> None:
