@@ -88,7 +88,7 @@ class TrainingConfig:
     max_tokens: int = 1024
     learning_rate: float = 2e-3
     max_steps: int = 10
-    min_passes: int = 1
+    min_passes: int = 3
     warmup_steps: int = 2
     sft_stop_loss: float = 0.1
     edit_weight: float = 2.0

@@ -83,4 +83,4 @@ def fit_in_rounds(
 
 def _gentler(config: TrainingConfig) -> TrainingConfig:
     rate = config.learning_rate * LATER_RATE
-    return replace(config, learning_rate=rate, max_steps=LATER_STEPS)
+    return replace(config, learning_rate=rate, max_steps=LATER_STEPS, min_passes=1)
