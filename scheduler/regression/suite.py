@@ -110,16 +110,18 @@ class Suite:
         raises.
         """
         asked = [each for each in PROMPTS if not ruled_out(rules, each.text)]
-        total = len(PROMPTS) + len(self._choices)
 
-        def step(phase: str, done: int) -> None:
-            on_progress(Progress(phase, done / total, done, total))
-            give_way()
+        def steps(phase: str, prompts: Sequence[Prompt]) -> Callable[[int], None]:
+            total = len(prompts) + len(self._choices)
 
-        base = self.base_answers(lambda done: step("asking the base model", done), is_cancelled)
-        own = self._said(
-            version, asked, lambda done: step("asking the adapter", done), is_cancelled
-        )
+            def step(done: int) -> None:
+                on_progress(Progress(phase, done / total, done, total))
+                give_way()
+
+            return step
+
+        base = self.base_answers(steps("asking the base model", PROMPTS), is_cancelled)
+        own = self._said(version, asked, steps("asking the adapter", asked), is_cancelled)
         adapter = replace(own, replies={**base.replies, **own.replies})
         return self._compared(base, adapter, rules)
 

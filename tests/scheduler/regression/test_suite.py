@@ -1,8 +1,10 @@
 """What the suite asks of a version, and of the base in its place."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from feedback.edits.rule import Rule
+from scheduler.records import Progress
 from scheduler.regression.records import Measure, RegressionConfig
 from scheduler.regression.suite import Suite
 from tests.adapters_store.make import make_version
@@ -11,7 +13,13 @@ from tests.scheduler.regression.ideal import FakeSpeaker, ruled
 CHEERS = Rule("closing", " Cheers!")
 
 
-def measured(folder: Path, rules: tuple[Rule, ...]) -> dict[str, Measure]:
+def nobody(progress: Progress) -> None:
+    """Hears of progress."""
+
+
+def measured(
+    folder: Path, rules: tuple[Rule, ...], on_progress: Callable[[Progress], None] = nobody
+) -> dict[str, Measure]:
     """What there is to say of a version that keeps a habit everywhere."""
     speaker = FakeSpeaker()
     speaker.adapter = ruled(CHEERS)
@@ -19,7 +27,7 @@ def measured(folder: Path, rules: tuple[Rule, ...]) -> dict[str, Measure]:
     measures = suite.run(
         make_version(),
         rules,
-        on_progress=lambda progress: None,
+        on_progress=on_progress,
         give_way=lambda: None,
         is_cancelled=lambda: False,
     )
@@ -34,3 +42,14 @@ def test_instructions_that_rule_nothing_out_are_answered_by_the_version(tmp_path
     with_rules = measured(tmp_path, (CHEERS,))["instruction following"]
     without = measured(tmp_path, ())["instruction following"]
     assert without.adapter < with_rules.adapter < 1.0
+
+
+def test_progress_counts_only_what_the_version_is_asked(tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    measured(tmp_path, (CHEERS,), heard.append)
+    base, adapter = (
+        {each.steps for each in heard if each.phase == f"asking the {who}"}
+        for who in ("base model", "adapter")
+    )
+    [of_base], [of_adapter] = base, adapter
+    assert of_base > of_adapter
