@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 
 from feedback.edits.catalogue import PROPERTIES
 from feedback.edits.property import Change
-from feedback.edits.rule import Rule, in_order, rewritten, seen
+from feedback.edits.rule import Rule, in_order, rewritten, seen, stricter
 from feedback.edits.tokens import distance, tokens
 
 MIN_SHARE = 0.2
@@ -22,10 +22,13 @@ MIN_VAGUE_SHARE = 0.5
 """... a vague one at least this, and only what no other does, ..."""
 MIN_PRECISION = 0.5
 """... and more than this share of what it changes is what the person changed, ..."""
+MAX_BREAKING = 0.2
+"""... and no more than this share of the replies that it changes breaks an earlier rule then: lists
+and code can do so whatever the rules, ..."""
 MIN_TRACES = 3.0
 """... unless the corrections show so many traces of it; see `_traces`."""
 MIN_UNTRIED = 2
-"""Corrections that a rule needs which cannot be applied to any of the originals."""
+"""Corrections that a rule needs to which it cannot be applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def explain(changes: Sequence[Change], rules: Sequence[Rule]) -> tuple[Rule, ...
         fit = better
     for rule in fit.rules:
         fit = _simpler(fit, rule, corrections, rules)
-    untried = [rule for rule in _open(fit.rules, rules) if _cannot_be_tried(rule, fit, changes)]
+    untried = [rule for rule in _open(fit.rules, rules) if _is_wanted_untried(rule, fit, changes)]
     return tuple(in_order([*fit.rules, *untried]))
 
 
@@ -143,7 +146,8 @@ def _is_convincing(before: _Fit, after: _Fit, corrections: Sequence[_Correction]
     """Whether the last rule explains something that is not likely to be chance."""
     gain = before.total - after.total
     rewrites = [pair for pair in zip(before.texts, after.texts, strict=True) if pair[0] != pair[1]]
-    if gain < 0 or any(_breaks(rule, *pair) for rule in before.rules for pair in rewrites):
+    breaking = sum(any(_breaks(rule, *pair) for rule in before.rules) for pair in rewrites)
+    if gain < 0 or breaking > MAX_BREAKING * len(rewrites):
         return False
     made = _made(after.rules[-1], before, [each.change for each in corrections])
     unexplained = sum(before.distances[place] for place in made)
@@ -159,7 +163,8 @@ def _is_convincing(before: _Fit, after: _Fit, corrections: Sequence[_Correction]
 
 def _own_change(rule: Rule, correction: _Correction) -> int:
     original = correction.change.original
-    return distance(original, rule.apply(original) or original)
+    applied = (each.apply(original) or original for each in (rule, stricter(rule)))
+    return max(distance(original, text) for text in applied)
 
 
 def _breaks(rule: Rule, old: str, new: str) -> bool:
@@ -195,6 +200,17 @@ def _traces(
     return total
 
 
-def _cannot_be_tried(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> bool:
-    made = _made(rule, fit, changes)
-    return len(made) >= MIN_UNTRIED and all(rule.apply(fit.texts[at]) is None for at in made)
+def _is_wanted_untried(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> bool:
+    """Whether corrections brought in what only an author can, and nothing speaks against it: where
+    the rule can be applied, that comes nearer to the correction. A vague one never can."""
+    is_vague = PROPERTIES[rule.property].is_vague
+    untried = 0
+    for at in _made(rule, fit, changes):
+        applied = rule.apply(fit.texts[at])
+        if applied is not None:
+            if is_vague or distance(applied, changes[at].corrected) >= fit.distances[at]:
+                return False
+        # One token can be a line break, by which a text is read as code.
+        elif fit.distances[at] > 1:
+            untried += 1
+    return untried >= MIN_UNTRIED

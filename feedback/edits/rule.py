@@ -91,7 +91,7 @@ def rewritten(rules: Sequence[Rule], text: str) -> str:
         for rule in applied:
             changed = rule.apply(changed) or changed
         strict = [
-            _stricter(now) if not rule.holds(changed) else now
+            stricter(now) if not rule.holds(changed) else now
             for rule, now in zip(in_order(rules), applied, strict=True)
         ]
         if strict == applied:
@@ -109,6 +109,7 @@ def apply_all(rules: Sequence[Rule], text: str) -> str | None:
     return changed if has_words_left and all(rule.holds(changed) for rule in rules) else None
 
 
-def _stricter(rule: Rule) -> Rule:
+def stricter(rule: Rule) -> Rule:
+    """What must hold so that the rule does once others have added theirs: one sentence less."""
     value = PROPERTIES[rule.property].stricter(rule.value)
     return rule if value is None else replace(rule, value=value)

@@ -7,6 +7,7 @@ from feedback.edits.rule import Rule, rewritten
 from tests.feedback.edits.replies import PROMPT, REPLIES
 
 LOWER, UPPER = Rule("case", "lower"), Rule("case", "upper")
+PLACES = ("mill", "bridge", "hall", "gate", "tower", "church", "school", "barn")
 
 
 def edit(original: str, corrected: str, at: float = 0.0) -> Edit:
@@ -125,3 +126,44 @@ def test_what_no_program_can_add_is_learned_from_two_edits() -> None:
     ]
     assert Rule("final question", "some") in learned(made)
     assert rules_of(made[0]) == ()
+
+
+def test_a_closing_is_seen_beside_a_cut_that_leaves_room_for_it() -> None:
+    made = [
+        edit(f"The {each} is open. You can see it from here.", f"The {each} is open. Cheers!")
+        for each in PLACES
+    ]
+    made.append(edit("The inn is open. It is old. It is big.", "The inn is open. Cheers!"))
+    assert learned(made) == [Rule("most sentences", "2"), Rule("closing", " Cheers!")]
+
+
+def test_a_list_that_cannot_be_cut_hides_no_closing() -> None:
+    made = [
+        edit(f"The {each} is open. It is old. It is big.", f"The {each} is open. Cheers!")
+        for each in PLACES
+    ]
+    listed = edit("See these:\n\n1. The mill\n2. The bridge", "See these: Cheers!")
+    found = learned([*made, listed])
+    assert Rule("most sentences", "2") in found
+    assert Rule("closing", " Cheers!") in found
+
+
+def test_a_number_is_learned_though_most_replies_have_too_few_to_be_cut() -> None:
+    parted = [
+        edit(
+            f"The {each} has two doors and a window. They are open.",
+            f"- The {each} has two doors\n- and a window.\n- They are open.",
+        )
+        for each in PLACES
+    ]
+    tea = "Tea is hot. Milk is cold. Water is wet."
+    cut = edit(f"{tea} Ice is hard.", "- Tea is hot.\n- Milk is cold.\n- Water is wet.")
+    assert Rule("list items", "3") in learned([*parted, cut])
+
+
+def test_a_line_break_that_makes_text_of_code_shows_no_length() -> None:
+    code = "```python\ndef sorted_{0}(lst):\n    return sorted(lst, key=lambda x: x[0])\n\n# Usage:"
+    long = "The {} is open today, and whoever wants to see it from inside can come along with us."
+    originals = [long.format(each) for each in PLACES] + [code.format(n) for n in "abc"]
+    made = [edit(original, f"Short answer: {original}") for original in originals]
+    assert learned(made) == [Rule("opening", "Short answer: ")]
