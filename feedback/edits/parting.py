@@ -16,6 +16,7 @@ from feedback.edits.learned import LONGEST, LearnedRule
 from feedback.edits.property import Change
 from feedback.edits.rule import Rule, are_rivals, in_order
 from feedback.edits.tokens import words
+from feedback.edits.words import WORDS
 
 LEVEL = 0.01
 """How often thumbs at random may show a rule."""
@@ -57,7 +58,9 @@ def parting_rules(thumbs: Sequence[Thumb]) -> tuple[LearnedRule, ...]:
     it; liked ones that break it speak against it.
     """
     liked, disliked = _newest(thumbs, is_liked=True), _newest(thumbs, is_liked=False)
-    tried = candidates(_changes(liked, disliked))
+    # What was replaced by what cannot be seen in texts that have nothing to do with each other.
+    found_in = candidates(_changes(liked, disliked))
+    tried = [rule for rule in found_in if rule.property != WORDS.name]
     kept = {rule: liked.keeping(rule) for rule in tried}
     open_to = {rule: disliked.keeping(rule) for rule in tried}
     unexplained = frozenset(disliked.places)

@@ -1,4 +1,4 @@
-"""Words that a person always replaces by others, or always leaves out."""
+"""Words that a person always replaces by others or by a sign, or always leaves out."""
 
 import json
 import re
@@ -8,14 +8,16 @@ from difflib import SequenceMatcher
 
 from feedback.edits.property import Change, Property
 from feedback.edits.structure import sentence_starts
-from feedback.edits.tokens import capitalised, like, words
+from feedback.edits.tokens import WORD, capitalised, like, words
 
 _LONGEST = 3
 """Words of a phrase."""
 _PLACES, _EDITS = 3, 2
 """A replacement was meant in general when it was made in so many places, or corrections."""
+_FUNCTION_PLACES = 5
+"""Function words come and go with others: they must go in so many places, and stay nowhere."""
 
-# Words whose coming and going says nothing.
+_UNIT = re.compile(rf"{WORD.pattern}|[&+@=%→]")
 _FUNCTION = frozenset(
     words(
         "a an the of to in on at for from by with as and or but so if is are was were be been it"
@@ -31,15 +33,29 @@ def _values(changes: Sequence[Change]) -> Iterable[str]:
     places: Counter[tuple[str, str]] = Counter()
     edits: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for index, change in enumerate(changes):
-        for pair in _replaced(words(change.original), words(change.corrected)):
+        for pair in _replaced(_units(change.original), _units(change.corrected)):
             places[pair] += 1
             edits[pair].add(index)
     for pair in places:
-        if places[pair] >= _PLACES or len(edits[pair]) >= _EDITS:
-            yield json.dumps(pair, ensure_ascii=False)
+        value = json.dumps(pair, ensure_ascii=False)
+        if _FUNCTION.issuperset(pair[0].split()):
+            is_meant = (
+                places[pair] >= _FUNCTION_PLACES
+                and len(edits[pair]) >= _EDITS
+                and all(_is_avoided(change.corrected, value) for change in changes)
+            )
+        else:
+            is_meant = places[pair] >= _PLACES or len(edits[pair]) >= _EDITS
+        if is_meant:
+            yield value
 
 
-def _replaced(before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _units(text: str) -> list[str]:
+    """Words, and signs that stand for words, in lower case."""
+    return [unit.lower() for unit in _UNIT.findall(text)]
+
+
+def _replaced(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
         old, new = before[start:end], after[new_start:new_end]
@@ -47,7 +63,7 @@ def _replaced(before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[tuple
             kind in ("replace", "delete")
             and max(len(old), len(new)) <= _LONGEST
             and " ".join(old) not in " ".join(new)
-            and not _FUNCTION.issuperset(old)
+            and all(map(WORD.fullmatch, old))
             and not any(character.isdigit() for word in (*old, *new) for character in word)
         ):
             yield " ".join(old), " ".join(new)

@@ -16,6 +16,8 @@ RULES = (
     Rule("contractions", "short"),
     Rule("numbers", "digits"),
     Rule("numbers", "words"),
+    Rule("words", '["and", "&"]'),
+    Rule("words", '["the", ""]'),
     Rule("words", '["people", "folks"]'),
     Rule("words", '["most", ""]'),
     Rule("emoji", "none"),
