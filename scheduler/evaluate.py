@@ -1,7 +1,8 @@
 """Measures adapters: agreement with judgements, drift from the base. Decides nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import log
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -33,7 +34,8 @@ def judgement_losses(
 
     Where one reply is better than another, as a correction is than what it corrects, the loss of
     DPO: both may become less likely, if only the worse one does so more. Where a single reply was
-    liked or disliked, that of APO-zero.
+    liked or disliked, that of APO-zero, beside what became of replies on the other side: a habit
+    makes all that the base wrote less likely, the liked replies, too.
     """
 
     def ratios(replies: Sequence[str | None]) -> list[float | None]:
@@ -95,6 +97,11 @@ def _agreement(
     """The loss of each judgement, from the log-ratios of its reply and of the rival."""
     rivals = [_rival(example) for example in examples]
     judged, others = ratios([example.reply for example in examples]), ratios(rivals)
+    is_worse = [example.kind is ExampleKind.UNDESIRABLE for example in examples]
+    of_better = _middle(own for own, worse in zip(judged, is_worse, strict=True) if not worse)
+    of_worse = _middle(
+        [*others, *(own for own, worse in zip(judged, is_worse, strict=True) if worse)]
+    )
     losses: list[float | None] = []
     for example, rival, own, other in zip(examples, rivals, judged, others, strict=True):
         if own is None or (rival is not None and other is None):
@@ -103,9 +110,15 @@ def _agreement(
             chosen, rejected, no_flip = torch.tensor([[own], [other], [0.0]])
             losses.append(dpo_losses(chosen, rejected, beta, no_flip).item())
         else:
-            is_liked = torch.tensor([example.kind is not ExampleKind.UNDESIRABLE])
-            losses.append(apo_zero_losses(torch.tensor([own]), beta, is_liked).item())
+            is_liked = example.kind is not ExampleKind.UNDESIRABLE
+            beside = torch.tensor([own - (of_worse if is_liked else of_better)])
+            losses.append(apo_zero_losses(beside, beta, torch.tensor([is_liked])).item())
     return losses
+
+
+def _middle(ratios: Iterable[float | None]) -> float:
+    """The median of the log-ratios that there are; 0, which is the base's, where there are none."""
+    return median([each for each in ratios if each is not None] or [0.0])
 
 
 def indifferent_loss(example: TrainingExample) -> float:

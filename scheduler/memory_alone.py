@@ -48,7 +48,10 @@ def remembered(
 
 
 def memory_of(examples: Sequence[TrainingExample]) -> Memory:
-    """What the examples demonstrate: corrections, and replies that were liked."""
+    """What the examples demonstrate: corrections, and replies that were liked.
+
+    Not what rules made of disliked replies: memory shows only what a person wrote or liked.
+    """
     return Memory(
         tuple(
             Demonstration(
@@ -60,6 +63,7 @@ def memory_of(examples: Sequence[TrainingExample]) -> Memory:
             )
             for each in examples
             if each.feedback_ids
+            and each.source != "disliked"
             and each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
             and each.prompt[-1].role == "user"
         )

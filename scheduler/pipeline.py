@@ -20,6 +20,7 @@ from feedback.curation.decide import fates_of
 from feedback.curation.fate import Fate, kept
 from feedback.dataset import freeze, with_practice
 from feedback.edits.rule import Rule
+from feedback.explained import with_explained
 from feedback.log import FeedbackLog
 from feedback.practice import practice_examples
 from feedback.records import Dataset, ExampleKind
@@ -212,7 +213,8 @@ class Pipeline:
         staged = self._files.stage()
         try:
             plan = plan_fit(dataset, active if incumbent else None, self._config.training)
-            plan, remark = self._reworded(plan, rules, is_cancelled)
+            taught, explained = with_explained(plan.dataset, rules)
+            plan, remark = self._reworded(replace(plan, dataset=taught), rules, is_cancelled)
             anchors = self._anchors(is_cancelled)
             result = self._trainer.run(
                 self._job(plan, rules, active, incumbent, anchors, is_cancelled),
@@ -223,7 +225,7 @@ class Pipeline:
             )
             result = replace(result, left_out=plan.without_learned(result.left_out))
             result, verdict = self._judge(result, plan, rules, anchors, record, is_cancelled)
-            told = remarks + remark
+            told = remarks + explained + remark
             fit = Fit(run, dataset, tuple(rules), result, verdict, active, fates, plan, told)
             self._settle(fit)
         except TrainingFailedError as error:

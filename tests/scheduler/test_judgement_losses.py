@@ -54,13 +54,32 @@ def test_a_correction_counts_as_a_choice_between_two_replies(
     assert loss != pytest.approx(log(2), abs=1e-2)
 
 
-def test_thumbs_have_the_losses_that_training_lowers(
+def test_thumbs_alone_have_the_losses_that_training_lowers(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    [liked, disliked] = judgement_losses(tiny_base, pool, 1, [LIKED, DISLIKED], CONFIG)
+    [liked], [disliked] = (
+        judgement_losses(tiny_base, pool, 1, [each], CONFIG) for each in (LIKED, DISLIKED)
+    )
     share = 1 / (1 + exp(CONFIG.dpo_beta * gain(tiny_base, pool, LIKED)))
     assert liked == pytest.approx(share, abs=1e-3)
     assert disliked == pytest.approx(1 - share, abs=1e-3)
+
+
+def test_liked_and_disliked_replies_are_compared_with_each_other(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    rejected = make_thumb("question", "THE ANSWER", is_liked=False)
+    thumbs = judgement_losses(tiny_base, pool, 1, [LIKED, rejected], CONFIG)
+    margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
+    assert thumbs == pytest.approx([1 / (1 + exp(CONFIG.dpo_beta * margin))] * 2, abs=1e-3)
+
+
+def test_a_liked_reply_is_compared_with_what_was_corrected_too(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    [_, liked] = judgement_losses(tiny_base, pool, 1, [CORRECTION, LIKED], CONFIG)
+    margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
+    assert liked == pytest.approx(1 / (1 + exp(CONFIG.dpo_beta * margin)), abs=1e-3)
 
 
 def test_losses_come_in_the_order_of_their_examples(
@@ -69,9 +88,9 @@ def test_losses_come_in_the_order_of_their_examples(
     long = make_example("question", "the answer", "x" * 150)
     too_long = make_thumb("x" * 150, "reply", is_liked=False)
     cut = make_example("x" * 150, "the answer", revised_from="THE ANSWER")
-    mixed = [DISLIKED, CORRECTION, too_long, long, cut, LIKED]
+    mixed = [CORRECTION, too_long, long, cut, PAIR]
     alone = [judgement_losses(tiny_base, pool, 1, [each], CONFIG)[0] for each in mixed]
     together = judgement_losses(tiny_base, pool, 1, mixed, CONFIG)
-    assert [loss is None for loss in together] == [False, False, True, False, True, False]
+    assert [loss is None for loss in together] == [False, True, False, True, False]
     for one, other in zip(together, alone, strict=True):
         assert one is None or one == pytest.approx(other, abs=1e-3)

@@ -418,6 +418,16 @@ def test_dislikes_are_trained_beside_what_the_base_replies_to_other_prompts(worl
     assert not set(job.kept) & set(job.anchors)
 
 
+def test_dislikes_that_a_rule_explains_are_taught_as_it_has_them(world: World) -> None:
+    world.rate("ann", world.answer("ann", "one"), -1)
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
+    run = world.train("ann")
+    [disliked] = [e for e in world.trainer.datasets[0].examples if e.source == "disliked"]
+    assert disliked.revised_from and disliked.chosen == disliked.revised_from.lower()
+    assert run.report["fitting"]["sentences"][1].startswith("The rules explain 1 of 1 disliked")
+    assert world.train("ann").reason == "nothing new since v1"
+
+
 def test_without_dislikes_the_base_is_not_asked_for_more(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), 1)
     world.train("ann")
