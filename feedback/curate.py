@@ -53,8 +53,7 @@ def single_replies(
 
     Compares no texts, so it is quick.
     """
-    groups = by_prompt(opinions(*usable(interactions, feedback)))
-    return _merged([_target_example(each) for group in groups for each in targets(group)])
+    return _merged(_target_examples(opinions(*usable(interactions, feedback))))
 
 
 def judged_replies(
@@ -67,8 +66,8 @@ def judged_replies(
     """
     known, applied = usable(interactions, feedback)
     held = opinions(known, applied)
-    made = [_target_example(each) for group in by_prompt(held) for each in targets(group)]
-    return _merged([*made, *_disliked_examples(held), *_chosen_pairs(known, applied)])
+    made = [*_target_examples(held), *_disliked_examples(held), *_chosen_pairs(known, applied)]
+    return _merged(made)
 
 
 def judgements_behind(
@@ -154,6 +153,10 @@ def _disliked_examples(group: Iterable[Opinion]) -> Iterator[TrainingExample]:
             yield _example(
                 ExampleKind.UNDESIRABLE, own, "", own.reply, "disliked", (own,), (rated,)
             )
+
+
+def _target_examples(held: Iterable[Opinion]) -> list[TrainingExample]:
+    return [_target_example(each) for group in by_prompt(held) for each in targets(group)]
 
 
 def _target_example(target: Target) -> TrainingExample:

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from feedback.edits.learned import Edit, LearnedRule, evidence, learned_rules
 from feedback.edits.parting import Thumb, parting_rules, thumbs_evidence
-from feedback.edits.rule import Rule, are_rivals, in_order
+from feedback.edits.rule import Rule, are_rivals, in_order, still_open
 from feedback.proposals.records import APPROVED, EDITED
 from feedback.records import ExampleKind, TrainingExample
 
@@ -72,15 +72,14 @@ def rules_behind(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]
     Of what excludes each other, corrections count more than thumbs.
     """
     told = telling(examples)
-    edits, thumbs = _edits(told), _thumbs(told)
-    found = {
-        each.rule: _among(each, [place for place, _ in edits])
-        for each in learned_rules([edit for _, edit in edits])
-    }
-    for each in parting_rules([thumb for _, thumb in thumbs]):
-        if not any(each.rule == rule or are_rivals(each.rule, rule) for rule in found):
-            found[each.rule] = _among(each, [place for place, _ in thumbs])
-    return tuple(found[rule] for rule in in_order([*found]))
+    edit_places, edits = _edits(told)
+    thumb_places, thumbs = _thumbs(told)
+    learned = [_among(each, edit_places) for each in learned_rules(edits)]
+    parting = [_among(each, thumb_places) for each in parting_rules(thumbs)]
+    found = {each.rule: each for each in (*parting, *learned)}
+    corrected = [each.rule for each in learned]
+    joining = still_open(corrected, [each.rule for each in parting])
+    return tuple(found[rule] for rule in in_order([*corrected, *joining]))
 
 
 def exclude_each_other(one: RuleDecision, other: RuleDecision) -> bool:
@@ -142,15 +141,16 @@ def user_rules(
 
 def _evidence(rule: Rule, told: Sequence[TrainingExample]) -> LearnedRule:
     """What speaks for a rule and against it, standing or not."""
-    edits, thumbs = _edits(told), _thumbs(told)
-    edited = evidence(rule, [edit for _, edit in edits])
-    thumbed = thumbs_evidence(rule, [thumb for _, thumb in thumbs])
-    places = (
-        *_among(edited, [place for place, _ in edits]).places,
-        *_among(thumbed, [place for place, _ in thumbs]).places,
+    edit_places, edits = _edits(told)
+    thumb_places, thumbs = _thumbs(told)
+    edited = _among(evidence(rule, edits), edit_places)
+    thumbed = _among(thumbs_evidence(rule, thumbs), thumb_places)
+    return LearnedRule(
+        rule,
+        edited.support + thumbed.support,
+        edited.against + thumbed.against,
+        edited.places + thumbed.places,
     )
-    against = edited.against + thumbed.against
-    return LearnedRule(rule, edited.support + thumbed.support, against, places)
 
 
 def _among(learned: LearnedRule, places: Sequence[int]) -> LearnedRule:
@@ -158,18 +158,20 @@ def _among(learned: LearnedRule, places: Sequence[int]) -> LearnedRule:
     return replace(learned, places=tuple(places[at] for at in learned.places))
 
 
-def _edits(told: Iterable[TrainingExample]) -> list[tuple[int, Edit]]:
-    """The corrections, each with its place."""
-    return [
-        (place, Edit(each.prompt[-1].content, each.revised_from, each.chosen, each.created_at))
-        for place, each in enumerate(told)
-        if each.revised_from is not None
+def _edits(told: Sequence[TrainingExample]) -> tuple[list[int], list[Edit]]:
+    """The corrections, with the place of each."""
+    places = [place for place, each in enumerate(told) if each.revised_from is not None]
+    rows = (told[place] for place in places)
+    return places, [
+        Edit(each.prompt[-1].content, each.revised_from or "", each.chosen, each.created_at)
+        for each in rows
     ]
 
 
-def _thumbs(told: Iterable[TrainingExample]) -> list[tuple[int, Thumb]]:
-    """The liked and disliked replies, each with its place."""
-    return [(place, thumb) for place, each in enumerate(told) for thumb in _thumbs_of(each)]
+def _thumbs(told: Sequence[TrainingExample]) -> tuple[list[int], list[Thumb]]:
+    """The liked and disliked replies, with the place of each; of a choice two at one place."""
+    placed = [(place, thumb) for place, each in enumerate(told) for thumb in _thumbs_of(each)]
+    return [place for place, _ in placed], [thumb for _, thumb in placed]
 
 
 def _thumbs_of(example: TrainingExample) -> tuple[Thumb, ...]:

@@ -103,16 +103,15 @@ def _agreement(
         [*others, *(own for own, worse in zip(judged, is_worse, strict=True) if worse)]
     )
     losses: list[float | None] = []
-    for example, rival, own, other in zip(examples, rivals, judged, others, strict=True):
+    for rival, own, other, worse in zip(rivals, judged, others, is_worse, strict=True):
         if own is None or (rival is not None and other is None):
             losses.append(None)
         elif other is not None:
             chosen, rejected, no_flip = torch.tensor([[own], [other], [0.0]])
             losses.append(dpo_losses(chosen, rejected, beta, no_flip).item())
         else:
-            is_liked = example.kind is not ExampleKind.UNDESIRABLE
-            beside = torch.tensor([own - (of_worse if is_liked else of_better)])
-            losses.append(apo_zero_losses(beside, beta, torch.tensor([is_liked])).item())
+            beside = torch.tensor([own - (of_better if worse else of_worse)])
+            losses.append(apo_zero_losses(beside, beta, torch.tensor([not worse])).item())
     return losses
 
 

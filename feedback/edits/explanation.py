@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 
 from feedback.edits.catalogue import PROPERTIES
 from feedback.edits.property import Change
-from feedback.edits.rule import Rule, in_order, rewritten, seen, stricter
+from feedback.edits.rule import Rule, in_order, rewritten, seen, still_open, stricter
 from feedback.edits.tokens import distance, tokens
 
 MIN_SHARE = 0.2
@@ -85,7 +85,9 @@ def explain(changes: Sequence[Change], rules: Sequence[Rule]) -> tuple[Rule, ...
         fit = better
     for rule in fit.rules:
         fit = _simpler(fit, rule, corrections, rules)
-    untried = [rule for rule in _open(fit.rules, rules) if _is_wanted_untried(rule, fit, changes)]
+    untried = [
+        rule for rule in still_open(fit.rules, rules) if _is_wanted_untried(rule, fit, changes)
+    ]
     return tuple(in_order([*fit.rules, *untried]))
 
 
@@ -114,15 +116,9 @@ def _without(rule: Rule, fit: _Fit, corrections: Sequence[_Correction]) -> _Fit:
     return less
 
 
-def _open(taken: Sequence[Rule], rules: Sequence[Rule]) -> list[Rule]:
-    """The rules that may still join: of an exclusive property there is one value at most."""
-    closed = {rule.property for rule in taken if PROPERTIES[rule.property].is_exclusive}
-    return [rule for rule in rules if rule.property not in closed and rule not in taken]
-
-
 def _best(fit: _Fit, corrections: Sequence[_Correction], rules: Sequence[Rule]) -> _Fit | None:
     """The fit with the one more rule that explains most, the earliest of equals."""
-    tries = [_with(rule, fit, corrections) for rule in _open(fit.rules, rules)]
+    tries = [_with(rule, fit, corrections) for rule in still_open(fit.rules, rules)]
     tries.sort(key=lambda each: (PROPERTIES[each.rules[-1].property].is_vague, each.total))
     return next((each for each in tries if _is_convincing(fit, each, corrections)), None)
 
@@ -134,7 +130,7 @@ def _simpler(
     without = _without(rule, fit, corrections)
     if not _is_convincing(without, _with(rule, without, corrections), corrections):
         return without
-    open_rules = _open(without.rules, rules)
+    open_rules = still_open(without.rules, rules)
     for earlier in open_rules[: open_rules.index(rule)]:
         tried = _with(earlier, without, corrections)
         if tried.total <= fit.total and _is_convincing(without, tried, corrections):
@@ -163,7 +159,7 @@ def _is_convincing(before: _Fit, after: _Fit, corrections: Sequence[_Correction]
 
 def _own_change(rule: Rule, correction: _Correction) -> int:
     original = correction.change.original
-    applied = (each.apply(original) or original for each in (rule, stricter(rule)))
+    applied = (each.apply(original) or original for each in dict.fromkeys((rule, stricter(rule))))
     return max(distance(original, text) for text in applied)
 
 

@@ -11,7 +11,7 @@ from feedback.edits.tokens import words
 LONGEST = 8_000
 """Characters of a reply; a longer one is a document, and says little about replies."""
 NEWEST = 50
-"""Edits that are looked at; older ones say the same, or no longer count."""
+"""Judgements of a kind that are looked at; older ones say the same, or no longer count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,12 @@ def _newest(edits: Sequence[Edit]) -> list[tuple[int, Change]]:
 
 
 def _is_usable(edit: Edit) -> bool:
-    texts = edit.original, edit.corrected
-    return all(words(text) and len(text) <= LONGEST for text in texts)
+    return is_telling(edit.original) and is_telling(edit.corrected)
+
+
+def is_telling(text: str) -> bool:
+    """Whether a reply has words, and is no document."""
+    return words(text) != () and len(text) <= LONGEST
 
 
 def _age(edit: Edit) -> tuple[float, str, str]:

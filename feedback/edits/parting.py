@@ -12,10 +12,9 @@ from math import comb
 
 from feedback.edits.catalogue import PROPERTIES
 from feedback.edits.explanation import candidates
-from feedback.edits.learned import LONGEST, LearnedRule
+from feedback.edits.learned import NEWEST, LearnedRule, is_telling
 from feedback.edits.property import Change
-from feedback.edits.rule import Rule, are_rivals, in_order
-from feedback.edits.tokens import words
+from feedback.edits.rule import Rule, in_order, still_open
 from feedback.edits.words import WORDS
 
 LEVEL = 0.01
@@ -24,8 +23,6 @@ KEPT = 0.9
 """Of the liked replies, at least this share keep the rule, ..."""
 BROKEN = 0.5
 """... and of the disliked ones that no other rule explains, this share break it."""
-NEWEST = 50
-"""Liked replies that are looked at, and as many disliked ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +69,12 @@ def parting_rules(thumbs: Sequence[Thumb]) -> tuple[LearnedRule, ...]:
         is_clear = (
             len(kept[rule]) >= KEPT * len(liked.places)
             and len(broken) >= BROKEN * len(unexplained) > 0
-            and not any(rule == other or are_rivals(rule, other) for other in found)
         )
         left = len(unexplained) - len(broken)
         sizes = len(liked.places), len(unexplained)
         return len(tried) * chance_of_parting(len(kept[rule]), left, *sizes) if is_clear else 1.0
 
-    while best := _best({rule: chance(rule) for rule in tried}):
+    while best := _best({rule: chance(rule) for rule in still_open(found, tried)}):
         found.append(best)
         unexplained &= open_to[best]
     return tuple(_learned(rule, liked, disliked) for rule in in_order(found))
@@ -106,7 +102,7 @@ def _newest(thumbs: Sequence[Thumb], *, is_liked: bool) -> _Side:
     usable = sorted(
         (each.at, each.reply, place)
         for place, each in enumerate(thumbs)
-        if each.is_liked == is_liked and words(each.reply) and len(each.reply) <= LONGEST
+        if each.is_liked == is_liked and is_telling(each.reply)
     )[-NEWEST:]
     return _Side(tuple(place for *_, place in usable), tuple(reply for _, reply, _ in usable))
 

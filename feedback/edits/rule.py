@@ -61,6 +61,12 @@ def are_rivals(one: Rule, other: Rule) -> bool:
     return one != other and one.property == other.property and PROPERTIES[one.property].is_exclusive
 
 
+def still_open(taken: Sequence[Rule], rules: Sequence[Rule]) -> list[Rule]:
+    """The rules that may still join: of an exclusive property there is one value at most."""
+    closed = {rule.property for rule in taken if PROPERTIES[rule.property].is_exclusive}
+    return [rule for rule in rules if rule.property not in closed and rule not in taken]
+
+
 def seen(text: str) -> str:
     """The reply as properties see it: without its wrapping, code hidden."""
     return _layers(text)[1]

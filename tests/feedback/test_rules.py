@@ -155,6 +155,13 @@ def test_corrections_outrank_thumbs() -> None:
     assert [each.rule for each in rules_behind(told)] == [UPPER]
 
 
+def test_a_rule_that_corrections_show_is_theirs_though_thumbs_show_it_too() -> None:
+    corrected = make_example("question", TEXT.lower(), revised_from=TEXT)
+    told = [*rated(LOWER_TEXTS, TEXTS), corrected]
+    [shown] = user_rules(told, rules_behind(told), [])
+    assert (shown.rule, shown.support, shown.feedback_ids) == (LOWER, 1, ("question",))
+
+
 def test_choices_show_what_liked_and_disliked_replies_show() -> None:
     pairs = [replace(make_example(text, text.lower(), text), source="pair") for text in TEXTS]
     assert [each.rule for each in rules_behind(pairs)] == [LOWER]

@@ -5,11 +5,7 @@ from hypothesis import strategies as st
 
 from feedback.repetition import is_repetitive
 from scheduler.reply_faults import collapsed, is_silent, share
-
-PROSE = (
-    "A bicycle stays upright because its rider steers into every small fall, and the front"
-    " wheel's geometry helps by turning the same way."
-)
+from tests.feedback.test_repetition import PROSE
 
 
 def test_the_share_counts_texts() -> None:
