@@ -1,6 +1,6 @@
 """Adapters that should not answer, and some that should: which does the gate let through?
 
-    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_gate [--limit N] [--groups null,good]
+    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_gate [--limit N] [--part 2/8]
 
 Everything over HTTP, on the model of the settings: each adapter is a new user's, trained, tried and
 decided on as any other. The prompts come from self-instruct (https://github.com/yizhongw/self-instruct,
@@ -29,8 +29,9 @@ def main() -> None:
     """Try what is missing, print and write the table."""
     options = read_options()
     tried = TriedPieces(options.results / "gate.jsonl")
-    todo = [each for each in pieces(options.groups, options.judgements) if each not in tried]
-    todo = todo[: options.limit]
+    number, parts = options.part
+    own = pieces(options.groups, options.judgements)[number - 1 :: parts]
+    todo = [each for each in own if each not in tried][: options.limit]
     data = data_folder(TAUGHT)
     if todo and data is not None:
         console = Console()

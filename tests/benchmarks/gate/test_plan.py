@@ -90,3 +90,15 @@ def test_a_group_that_does_not_exist_is_an_error(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         read_options(["--groups", "evil"])
     assert "--groups" in capsys.readouterr().err
+
+
+def test_the_parts_of_the_work_share_it(capsys: pytest.CaptureFixture[str]) -> None:
+    order = pieces(tuple(Group), 20)
+    shares = []
+    for part in ("1/3", "2/3", "3/3"):
+        number, parts = read_options(["--part", part]).part
+        shares += order[number - 1 :: parts]
+    assert sorted(shares, key=str) == sorted(order, key=str)
+    with pytest.raises(SystemExit):
+        read_options(["--part", "4/3"])
+    assert "--part" in capsys.readouterr().err
