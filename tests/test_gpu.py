@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from adapters_store.base_model import load_base_model
 from adapters_store.lora import AdapterPool, linear_shapes
 from adapters_store.records import LoraConfig
 from server.engine.fused_runner import FusedRunner
+from server.engine.kv_rows import BLOCK as KV_BLOCK
 from server.engine.prompt_chunk import Chunk
 from server.settings import default_model_cache
 from tests.adapters import random_adapter
@@ -30,6 +32,7 @@ SETTINGS = {
     "training": {"learning_rate": 5e-3, "max_steps": 20},
     "gate": {
         "max_anchor_kl": 100.0,
+        "max_train_loss": 100.0,
         "max_repetition_increase": 1.0,
         "max_collapse_increase": 1.0,
         "max_silence_increase": 1.0,
@@ -67,22 +70,31 @@ def test_steps_replayed_as_graphs_are_the_reference_logits(tiny_model_folder: Pa
         )
         for _ in range(2)
     )
+    shapes = linear_shapes(reference.model, lora.targets)
     pool = AdapterPool(reference.model, lora, num_slots=rows + 1)
     runner = FusedRunner(fused.model, lora, rows, fused.context_length)
-    shapes = linear_shapes(reference.model, lora.targets)
     ids = [[5 + row, 6, 7, 8 + row] for row in range(rows)]
     for row in range(rows):
         adapter = random_adapter(shapes, row, rank=lora.rank)
         pool.load(row + 1, adapter)
         runner.bind(row, runner.pack(adapter))
         runner.run([], [], [Chunk(row, 0, ids[row], is_last=True)])
+
+    def expect(logits: Tensor, row: int, whole: list[int]) -> None:
+        with torch.no_grad(), pool.use(row + 1):
+            expected = reference.model(torch.tensor([whole], device=device)).logits[0, -1]
+        torch.testing.assert_close(logits, expected, atol=1e-3, rtol=1e-3)
+
     for step in range(3):
         logits = runner.run([20 + step] * rows, [len(ids[0]) + step] * rows, [])
         for row in range(rows):
-            whole = [*ids[row], *range(20, 21 + step)]
-            with torch.no_grad(), pool.use(row + 1):
-                expected = reference.model(torch.tensor([whole], device=device)).logits[0, -1]
-            torch.testing.assert_close(logits[row], expected, atol=1e-3, rtol=1e-3)
+            expect(logits[row], row, [*ids[row], *range(20, 21 + step)])
+    # A long prompt moves the cache, and the graphs are captured anew.
+    long = [5 + place % 40 for place in range(KV_BLOCK)]
+    runner.run([], [], [Chunk(0, 0, long, is_last=True)])
+    for step in range(2):
+        logits = runner.run([20 + step], [len(long) + step], [])
+        expect(logits[0], 0, [*long, *range(20, 21 + step)])
 
 
 @pytest.mark.real_model

@@ -16,16 +16,23 @@ row has an adapter, to logits [rows, vocabulary]. Launches work without looking 
 
 Replay = Callable[[], Tensor]
 Capture = Callable[[Callable[[], Tensor]], Replay]
+"""Makes a replay of some work. PyTorch ends a pool of memory with the last graph that lies in it:
+what is captured after all others were dropped needs another `Capture`."""
 
 
 class DecodeGraphs:
     """The graphs of one `DecodeStep`, captured at the first step of each size."""
 
     def __init__(
-        self, step: DecodeStep, rows: int, device: torch.device, capture: Capture | None = None
+        self,
+        step: DecodeStep,
+        rows: int,
+        device: torch.device,
+        new_capture: Callable[[], Capture] | None = None,
     ) -> None:
         self._step = step
-        self._capture = capture or CudaCapture()
+        self._new_capture = new_capture or CudaCapture
+        self._capture = self._new_capture()
         self._ids, self._positions, self._places = (
             torch.zeros(rows, dtype=torch.long, device=device) for _ in range(3)
         )
@@ -43,6 +50,7 @@ class DecodeGraphs:
         if cache.data_ptr() != self._cache_address:
             # It was moved to make room, and graphs write to where it was.
             self._replays.clear()
+            self._capture = self._new_capture()
             self._cache_address = cache.data_ptr()
         count, size = len(tokens), padded_size(len(tokens), len(self._ids))
         filling = size - count
@@ -61,7 +69,7 @@ class DecodeGraphs:
 
 
 class CudaCapture:
-    """Captures work on the current CUDA device; all graphs share one pool of memory."""
+    """Captures work on the current CUDA device; all its graphs share one pool of memory."""
 
     def __init__(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()

@@ -136,7 +136,7 @@ def with_graphs(both: Both) -> FusedRunner:
     """The fused pass with decode steps that are "captured" as what they are: calls."""
     model: Any = both.runner._model
     device = model.cache.buffer.device
-    model._graphs = DecodeGraphs(model.decode, ROWS, device, capture=lambda work: work)
+    model._graphs = DecodeGraphs(model.decode, ROWS, device, lambda: lambda work: work)
     return both.runner
 
 
@@ -178,5 +178,7 @@ def test_graphs_are_captured_once_for_each_size_and_anew_where_the_cache_moved(b
         runner.run([9, 8, 7], [length + step for length in lengths], [])
     runner.run([9], [lengths[0] + 3], [])
     assert set(model._graphs._replays) == {(4, False), (1, False)}
+    capture = model._graphs._capture
     runner.run([9], [KV_BLOCK], [])
     assert set(model._graphs._replays) == {(1, False)}
+    assert model._graphs._capture is not capture  # its pool of memory ended with its graphs
