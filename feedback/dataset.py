@@ -16,6 +16,10 @@ from feedback.proposals.records import APPROVED, EDITED
 from feedback.records import Dataset, ExampleKind, Message, TrainingExample
 
 MIN_CONVERSATIONS_TO_HOLD_OUT = 4
+ENOUGH_FOR_PROOF = 5
+"""Held-out conversations with which a gain can be proven: an exact sign test needs five wins."""
+MAX_SHARE_FOR_PROOF = 1 / 3
+"""As many as that are held out where they are no more than this of all."""
 
 
 def freeze(
@@ -24,7 +28,8 @@ def freeze(
     """The dataset of one user's examples; the same in whatever order they come.
 
     About `held_out_share` of the conversations is held out, chosen by hash: at least one of four
-    or more, none of fewer. Approved proposals are trained on only.
+    or more, none of fewer, and from fifteen on enough to prove a gain. Approved proposals are
+    trained on only.
 
     Raises:
         ValueError: the share is not in 0..1, an example is another user's, or two share an id.
@@ -105,7 +110,8 @@ def _held_out(conversation_ids: set[str], share: float) -> set[str]:
     if share == 0 or count < MIN_CONVERSATIONS_TO_HOLD_OUT:
         return set()
     by_hash = sorted(conversation_ids, key=lambda each: sha256(each.encode()).hexdigest())
-    return set(by_hash[: min(max(1, round(share * count)), count - 1)])
+    least = ENOUGH_FOR_PROOF if count * MAX_SHARE_FOR_PROOF >= ENOUGH_FOR_PROOF else 1
+    return set(by_hash[: min(max(least, round(share * count)), count - 1)])
 
 
 def _content_hash(train: Iterable[TrainingExample], held_out: Iterable[TrainingExample]) -> str:

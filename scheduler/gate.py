@@ -1,7 +1,8 @@
 """Whether a trained adapter may answer, and the sentences that say why.
 
-Pure. A candidate must stay close to the base on unrelated prompts, must not loop, fall silent or
-say one thing to everything, and must predict judgements it never saw better than the base does.
+Pure. A candidate must stay close to the base on unrelated prompts, must not loop, fall silent, say
+one thing to everything or the prompt again, and must predict judgements it never saw better than
+the base does.
 Where those are enough, it must do so better than the base with the user's rows in its prompt, too.
 It counts as proven only when an exact one-sided sign test over those judgements is significant. Not
 worse, but not significant, is provisional while the judgements are too few to prove much.
@@ -131,6 +132,13 @@ def _faults(evaluation: Evaluation, config: GateConfig) -> tuple[_Fault, ...]:
             config.max_collapse_increase,
         ),
         (
+            "It says what it was asked",
+            "mostly repeat the prompt",
+            evaluation.parroting_base,
+            evaluation.parroting_candidate,
+            config.max_parroting_increase,
+        ),
+        (
             "It falls silent",
             "say nothing",
             evaluation.silence_base,
@@ -161,12 +169,20 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
             f"It is worse than the base model on most judgements that it was not trained on:"
             f" better on {wins} of {rows} only."
         )
-    elif rows >= config.provisional_below and chance_of_wins(wins, rows) > ALPHA:
+    elif _must_be_proven(evaluation, config) and chance_of_wins(wins, rows) > ALPHA:
         objections.append(
             f"It beats the base model on only {wins} of {rows} judgements that it was not trained"
             f" on, which chance alone does {chance_of_wins(wins, rows):.0%} of the time."
         )
     return tuple(objections)
+
+
+def _must_be_proven(evaluation: Evaluation, config: GateConfig) -> bool:
+    """Whether not worse is not enough: chance passes that half of the time."""
+    rows = evaluation.held_out_rows
+    if rows < config.min_held_out_for_proof:
+        return False
+    return rows >= config.provisional_below or not _keeps_rules(evaluation)
 
 
 def _keeps_rules(evaluation: Evaluation) -> bool:

@@ -51,7 +51,7 @@ from scheduler.records import (
     TrainingRun,
     Verdict,
 )
-from scheduler.reply_faults import collapsed, is_silent, share
+from scheduler.reply_faults import collapsed, is_silent, parrots, share
 from scheduler.revision import MAX_COMMENTS, revised
 from scheduler.rewording import REPLY_TOKENS
 from scheduler.runs import RunStore
@@ -261,6 +261,8 @@ class Pipeline:
             repetition_candidate=share(map(is_repetitive, candidate)),
             collapse_base=share(collapsed(base)),
             collapse_candidate=share(collapsed(candidate)),
+            parroting_base=share(map(parrots, ANCHOR_PROMPTS, base)),
+            parroting_candidate=share(map(parrots, ANCHOR_PROMPTS, candidate)),
             silence_base=share(map(is_silent, base)),
             silence_candidate=share(map(is_silent, candidate)),
         )

@@ -128,18 +128,19 @@ class GateConfig:
 
     Of text in no language a fit of the embedded model has 4.5 to 6 nats per token left, of what
     people write less than 1.
-    The three of replies bound what their share may be above the base's.
+    The four of replies bound what their share may be above the base's.
     `max_incumbent_loss_increase` is wide because the rows that neither version
     has seen are few, and their loss varies by about this much between two fits of the same rows.
-    From `provisional_below` held-out judgements on a gain has to be proven: a good candidate, which
-    is better on nine in ten, then proves it four times in five, one that learned nothing passes
-    once in thirty.
+    From `min_held_out_for_proof` held-out judgements on a gain has to be proven, by them or, below
+    `provisional_below`, by replies that keep the user's rules: a good candidate, which is better on
+    nine in ten, then proves it four times in five, one that learned nothing passes once in thirty.
     """
 
     max_train_loss: float = 3.5
     max_anchor_kl: float = 1.0
     max_repetition_increase: float = 0.1
     max_collapse_increase: float = 0.25
+    max_parroting_increase: float = 0.25
     max_silence_increase: float = 0.0
     max_incumbent_loss_increase: float = 0.1
     min_held_out_for_proof: int = 5
@@ -205,9 +206,9 @@ class Evaluation:
     `tried_kept_beside` of the candidate's do with memory in its prompt. `tried_part` says which of
     the job's prompts these were.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
-    collapse and silence are the shares of replies to them that loop, that mostly repeat other
-    replies and that say nothing (`scheduler.reply_faults`), None until the candidate has been
-    tried.
+    collapse, parroting and silence are the shares of replies to them that loop, that mostly repeat
+    other replies or the prompt, and that say nothing (`scheduler.reply_faults`), None until the
+    candidate has been tried.
     """
 
     held_out_rows: int
@@ -226,6 +227,8 @@ class Evaluation:
     repetition_candidate: float | None = None
     collapse_base: float | None = None
     collapse_candidate: float | None = None
+    parroting_base: float | None = None
+    parroting_candidate: float | None = None
     silence_base: float | None = None
     silence_candidate: float | None = None
     tried: int = 0

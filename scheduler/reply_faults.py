@@ -1,4 +1,4 @@
-"""What is wrong with replies whatever was asked: one reply to everything, silence. Pure.
+"""What is wrong with replies whatever was asked: sameness, the prompt again, silence. Pure.
 
 Loops are `feedback.repetition`'s.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from feedback.repetition import ngrams
 
 MAX_SHARED_SHARE = 0.5
+MAX_PROMPT_SHARE = 0.5
 
 
 def collapsed(texts: Sequence[str]) -> list[bool]:
@@ -18,12 +19,21 @@ def collapsed(texts: Sequence[str]) -> list[bool]:
     A model that has collapsed says one thing to everything, such as an evasion. A word is a run of
     letters and digits; texts of fewer than 4 words never count.
     """
-    found = [set(ngrams(re.findall(r"\w+", text.lower()))) for text in texts]
+    found = [_sequences(text) for text in texts]
     in_texts = Counter(ngram for own in found for ngram in own)
     return [
         bool(own) and sum(in_texts[each] > 1 for each in own) >= len(own) * MAX_SHARED_SHARE
         for own in found
     ]
+
+
+def parrots(prompt: str, reply: str) -> bool:
+    """Whether half of the reply's 4-word sequences or more are the prompt's.
+
+    Words as in `collapsed`; replies of fewer than 4 words never count.
+    """
+    own = _sequences(reply)
+    return bool(own) and len(own & _sequences(prompt)) >= len(own) * MAX_PROMPT_SHARE
 
 
 def is_silent(text: str) -> bool:
@@ -35,3 +45,7 @@ def share(faults: Iterable[bool]) -> float:
     """Share of texts with a fault; 0 for no texts."""
     found = list(faults)
     return sum(found) / max(len(found), 1)
+
+
+def _sequences(text: str) -> set[tuple[str, ...]]:
+    return set(ngrams(re.findall(r"\w+", text.lower())))

@@ -35,6 +35,7 @@ SETTINGS = {
         "max_train_loss": 100.0,
         "max_repetition_increase": 1.0,
         "max_collapse_increase": 1.0,
+        "max_parroting_increase": 1.0,
         "max_silence_increase": 1.0,
     },
 }

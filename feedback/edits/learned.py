@@ -10,6 +10,8 @@ from feedback.edits.tokens import words
 
 LONGEST = 8_000
 """Characters of a reply; a longer one is a document, and says little about replies."""
+MIN_MAJORITY = 2
+"""Edits that made a rule for each that speaks against it: corrections at random come to one."""
 NEWEST = 50
 """Judgements of a kind that are looked at; older ones say the same, or no longer count."""
 
@@ -55,14 +57,19 @@ def rules_of(edit: Edit) -> tuple[Rule, ...]:
 def learned_rules(edits: Sequence[Edit]) -> tuple[LearnedRule, ...]:
     """What the edits agree on, in order of application.
 
-    A rule stands when more edits made it than left their text without it; an edit whose original
-    followed it already says nothing. When an edit shows another value that its text and the rule
-    cannot both have, the older of the two no longer counts: the person changed their mind.
+    A rule stands when at least twice as many edits made it as left their text without it; an edit
+    whose original followed it already says nothing. When an edit shows another value that its text
+    and the rule cannot both have, what was shown before it no longer counts: the person changed
+    their mind. Who goes to and fro between the two wants neither.
     """
     seen = [_Seen(place, change, rules_of(edits[place])) for place, change in _newest(edits)]
     changes = [each.change for each in seen]
     votes = (_vote(rule, seen) for rule in candidates(changes))
-    standing = {vote.rule: vote for vote in votes if vote.support > vote.against}
+    standing = {
+        vote.rule: vote
+        for vote in votes
+        if vote.support and vote.support >= MIN_MAJORITY * vote.against
+    }
     return tuple(standing[rule] for rule in explain(changes, list(standing)))
 
 
@@ -107,5 +114,6 @@ def _vote(rule: Rule, seen: Sequence[_Seen]) -> LearnedRule:
         if index > made[-1] and rivals:
             made = []
             break
-        against += all(other.holds(newest) for other in rivals)
+        is_outdated = bool(rivals) and index < made[0]
+        against += not is_outdated or all(other.holds(newest) for other in rivals)
     return LearnedRule(rule, len(made), against, tuple(seen[index].place for index in made))

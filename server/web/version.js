@@ -74,6 +74,7 @@ function facts(version) {
     ["Drift from the base", evaluation.anchor_kl === undefined ? null : `${figure(evaluation.anchor_kl, 3)} nats per token`],
     ["Looping replies", besideBase(evaluation.repetition_candidate, evaluation.repetition_base)],
     ["Replies alike", besideBase(evaluation.collapse_candidate, evaluation.collapse_base)],
+    ["Replies that say the prompt", besideBase(evaluation.parroting_candidate, evaluation.parroting_base)],
     ["Empty replies", besideBase(evaluation.silence_candidate, evaluation.silence_base)],
     ["Trained parameters", usage.trainable_share === undefined ? null : percent(usage.trainable_share, 2)],
     ["Device", usage.device === undefined ? null : `${usage.device}, ${duration(usage.device_seconds)}`],

@@ -55,6 +55,11 @@ def test_the_held_out_share_is_kept(rows: list[TrainingExample], share: float) -
         assert held_out == min(max(1, round(share * count)), count - 1)
 
 
+def test_from_fifteen_conversations_on_enough_are_held_out_to_prove_a_gain() -> None:
+    held_out = [len(make_dataset(count).held_out) for count in (14, 15, 25, 30)]
+    assert held_out == [3 * 2, 5 * 2, 5 * 2, 6 * 2]
+
+
 @given(training_examples(), st.integers())
 def test_the_order_of_the_examples_does_not_matter(rows: list[TrainingExample], seed: int) -> None:
     shuffled = random.Random(seed).sample(rows, len(rows))

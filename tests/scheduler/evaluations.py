@@ -22,6 +22,8 @@ GOOD = Evaluation(
     repetition_candidate=0.0,
     collapse_base=0.0,
     collapse_candidate=0.0,
+    parroting_base=0.0,
+    parroting_candidate=0.0,
     silence_base=0.0,
     silence_candidate=0.0,
 )

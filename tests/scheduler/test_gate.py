@@ -34,6 +34,8 @@ def evaluations(draw: st.DrawFn) -> Evaluation:
         repetition_candidate=draw(st.floats(0, 1)),
         collapse_base=draw(st.floats(0, 1)),
         collapse_candidate=draw(st.floats(0, 1)),
+        parroting_base=draw(st.floats(0, 1)),
+        parroting_candidate=draw(st.floats(0, 1)),
         silence_base=draw(st.floats(0, 1)),
         silence_candidate=draw(st.floats(0, 1)),
         train_loss_before=draw(loss),
@@ -101,8 +103,11 @@ def test_many_losses_outweigh_the_rules() -> None:
     assert "worse than the base model" in refusal(many)
 
 
-def test_a_gain_that_chance_explains_is_provisional() -> None:
-    verdict = judge(good(held_out_rows=7, held_out_wins=5), CONFIG)
+def test_a_gain_that_chance_explains_is_refused_but_where_the_rules_are_visibly_kept() -> None:
+    by_chance = good(held_out_rows=7, held_out_wins=5)
+    assert "which chance alone does 23% of the time" in refusal(by_chance)
+    tried = replace(by_chance, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    verdict = judge(tried, CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
     assert verdict.reasons[0].endswith("which chance alone does 23% of the time: not proof.")
 
@@ -112,9 +117,9 @@ def test_a_gain_that_chance_explains_is_refused_where_the_judgements_could_have_
         "It beats the base model on only 5 of 8 judgements that it was not trained on,"
         " which chance alone does 36% of the time."
     )
-    assert judge(good(held_out_wins=5), replace(CONFIG, provisional_below=9)).outcome is (
-        Outcome.PROVISIONAL
-    )
+    visible = good(held_out_wins=5, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    assert judge(visible, CONFIG).outcome is Outcome.REFUSED
+    assert judge(visible, replace(CONFIG, provisional_below=9)).outcome is Outcome.PROVISIONAL
 
 
 @given(evaluations())
@@ -171,6 +176,12 @@ def test_replies_that_loop_are_refused() -> None:
 def test_one_reply_to_everything_is_refused() -> None:
     assert "58% of its replies mostly repeat other replies" in refusal(
         good(collapse_candidate=7 / 12)
+    )
+
+
+def test_the_prompt_again_is_refused() -> None:
+    assert "33% of its replies mostly repeat the prompt" in refusal(
+        good(parroting_candidate=4 / 12)
     )
 
 
@@ -232,6 +243,11 @@ def test_what_is_allowed_keeps_every_bound(evaluation: Evaluation) -> None:
             CONFIG.max_repetition_increase,
         ),
         (evaluation.collapse_base, evaluation.collapse_candidate, CONFIG.max_collapse_increase),
+        (
+            evaluation.parroting_base,
+            evaluation.parroting_candidate,
+            CONFIG.max_parroting_increase,
+        ),
         (evaluation.silence_base, evaluation.silence_candidate, CONFIG.max_silence_increase),
     ):
         assert base is not None
@@ -258,6 +274,7 @@ def test_a_stricter_gate_allows_nothing_more(evaluation: Evaluation, share: floa
         max_anchor_kl=CONFIG.max_anchor_kl * share,
         max_repetition_increase=CONFIG.max_repetition_increase * share,
         max_collapse_increase=CONFIG.max_collapse_increase * share,
+        max_parroting_increase=CONFIG.max_parroting_increase * share,
         max_incumbent_loss_increase=CONFIG.max_incumbent_loss_increase * share,
     )
     if judge(evaluation, CONFIG).outcome is Outcome.REFUSED:

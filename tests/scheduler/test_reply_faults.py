@@ -1,10 +1,10 @@
-"""Telling one reply to everything and silence from prose."""
+"""Telling one reply to everything, the prompt again and silence from prose."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.repetition import is_repetitive
-from scheduler.reply_faults import collapsed, is_silent, share
+from scheduler.reply_faults import collapsed, is_silent, parrots, share
 from tests.feedback.test_repetition import PROSE
 
 
@@ -27,6 +27,14 @@ def test_a_reply_that_is_said_twice_has_collapsed(texts: list[str]) -> None:
 
 def test_a_reply_of_its_own_has_not_collapsed() -> None:
     assert collapsed([PROSE, "Paris.", "Paris.", ""]) == [False] * 4
+
+
+def test_a_reply_that_says_the_prompt_again_parrots_it_and_one_that_takes_it_up_does_not() -> None:
+    prompt = "How do I boil an egg at home?"
+    assert parrots(prompt, "how do I boil an egg!")
+    assert parrots(prompt, f"Sure. {prompt}")
+    assert not parrots(prompt, "To boil an egg at home, lay it into boiling water for six minutes.")
+    assert not parrots(prompt, "An egg.")
 
 
 def test_signs_alone_say_nothing() -> None:

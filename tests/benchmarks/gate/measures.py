@@ -35,6 +35,7 @@ def measures(gate: GateConfig) -> tuple[Measure, ...]:
         Measure("KL, nats per token", _drift, gate.max_anchor_kl, is_logarithmic=True),
         Measure("loops", _increase("repetition"), gate.max_repetition_increase),
         Measure("the same reply", _increase("collapse"), gate.max_collapse_increase),
+        Measure("the prompt again", _increase("parroting"), gate.max_parroting_increase),
         Measure("silence", _increase("silence"), gate.max_silence_increase),
         Measure("held-out wins", _held_out_wins, 0.5),
     )

@@ -35,8 +35,9 @@ def test_a_rule_says_which_edits_made_it() -> None:
     assert (found.rule, found.support, found.against, found.places) == (LOWER, 3, 1, (0, 2, 3))
 
 
-def test_a_rule_falls_when_as_many_edits_speak_against_it() -> None:
-    assert learned(edits([LOWER], (), [LOWER], ())) == []
+def test_a_rule_falls_when_more_than_half_as_many_edits_speak_against_it() -> None:
+    assert learned(edits([LOWER], (), [LOWER], [LOWER], ())) == []
+    assert learned(edits([LOWER], (), [LOWER])) == [LOWER]
 
 
 def test_an_original_that_followed_the_rule_already_says_nothing() -> None:
@@ -48,6 +49,11 @@ def test_an_original_that_followed_the_rule_already_says_nothing() -> None:
 def test_the_newest_of_two_values_wins() -> None:
     assert learned(edits([LOWER], [LOWER], [LOWER], [UPPER])) == [UPPER]
     assert learned(edits([UPPER], [UPPER], [UPPER], [LOWER])) == [LOWER]
+
+
+def test_who_goes_to_and_fro_between_two_values_wants_neither() -> None:
+    assert learned(edits(*[[LOWER], [UPPER]] * 3)) == []
+    assert learned(edits([LOWER], [LOWER], [UPPER], [LOWER])) == [LOWER]
 
 
 def test_bounds_narrow_to_what_all_edits_keep() -> None:
