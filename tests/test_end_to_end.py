@@ -25,8 +25,12 @@ UNSEEN = (
 
 @pytest.fixture
 def loop(tmp_path: Path, embedded_model_folder: Path) -> Iterator[Loop]:
-    schedule = {"interval": 0, "nightly": ""}
-    with running(embedded_model_folder, tmp_path / "data", schedule=schedule, threads=2) as server:
+    options = {
+        "schedule": {"interval": 0, "nightly": ""},
+        "training": {"rounds": 1},  # one fit that is tried, for time's sake
+        "threads": 2,
+    }
+    with running(embedded_model_folder, tmp_path / "data", **options) as server:
         yield Loop(server, embedded_model_folder.name, max_tokens=32)
 
 

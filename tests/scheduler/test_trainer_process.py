@@ -90,14 +90,6 @@ def test_the_rows_that_proved_a_fit_are_added_in_one_pass(job: Job, tmp_path: Pa
     assert result.evaluation.steps <= whole + len(dataset.examples)
 
 
-def test_the_same_job_twice_gives_the_same_bytes(job: Job, tmp_path: Path) -> None:
-    files = []
-    for name in ("one", "two"):
-        result, _ = run(job, freeze("ann", EXAMPLES), tmp_path / name)
-        files.append((result.adapter / "adapter_model.safetensors").read_bytes())
-    assert files[0] == files[1]
-
-
 def test_the_version_in_use_is_measured_on_rows_that_it_never_saw(job: Job, tmp_path: Path) -> None:
     dataset = freeze("ann", EXAMPLES)
     first, _ = run(job, dataset, tmp_path / "first")
