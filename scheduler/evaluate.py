@@ -125,6 +125,29 @@ def indifferent_loss(example: TrainingExample) -> float:
     return 0.5 if _rival(example) is None else log(2)
 
 
+def comparisons(examples: Sequence[TrainingExample], is_better: Sequence[bool]) -> list[bool]:
+    """What a sign test may count of judgements on which a slot does better than the base or not.
+
+    One for each choice between two replies, and one for each pair of a lone like and a lone
+    dislike: those have their losses from each other, so a single one that stands apart would win
+    for all of them.
+    """
+    choices: list[bool] = []
+    likes: list[bool] = []
+    dislikes: list[bool] = []
+    for example, better in zip(examples, is_better, strict=True):
+        if _rival(example) is not None:
+            choices.append(better)
+        elif example.kind is ExampleKind.UNDESIRABLE:
+            dislikes.append(better)
+        else:
+            likes.append(better)
+    if likes and dislikes:
+        pairs = zip(likes, dislikes, strict=False)
+        return [*choices, *(like and dislike for like, dislike in pairs)]
+    return [*choices, *likes, *dislikes]
+
+
 def _rival(example: TrainingExample) -> str | None:
     """The reply that the example's own one is better than."""
     return example.rejected if example.kind is ExampleKind.DPO else example.revised_from

@@ -73,7 +73,8 @@ def _unusable(evaluation: Evaluation) -> str | None:
             return f"Training diverged: the {name} is not a finite number."
     rows = evaluation.held_out_rows
     losses = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
-    if not 0 <= evaluation.held_out_wins <= rows or (rows and None in losses):
+    wins, compared = evaluation.held_out_wins, evaluation.held_out_comparisons
+    if not 0 <= wins <= compared <= rows or (rows and None in losses):
         return "The evaluation is incomplete: not every held-out judgement was measured."
     losses = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
     if not 0 <= evaluation.incumbent_rows <= rows or (evaluation.incumbent_rows and None in losses):
@@ -155,6 +156,7 @@ def _faults(evaluation: Evaluation, config: GateConfig) -> tuple[_Fault, ...]:
 
 def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
+    compared = evaluation.held_out_comparisons
     base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
     if rows < config.min_held_out_for_proof and _keeps_rules(evaluation):
         return ()  # a few losses say less than what it writes
@@ -164,25 +166,33 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
             f"It is no better than the base model on {_count(rows, 'judgement')} that it was not"
             f" trained on: loss {proof:.3f}, base {base:.3f}."
         )
-    if rows and chance_of_wins(rows - wins, rows) <= ALPHA:
+    if rows and chance_of_wins(compared - wins, compared) <= ALPHA:
         objections.append(
             f"It is worse than the base model on most judgements that it was not trained on:"
-            f" better on {wins} of {rows} only."
+            f" better on {wins} of {compared} only."
         )
-    elif _must_be_proven(evaluation, config) and chance_of_wins(wins, rows) > ALPHA:
+    elif _must_be_proven(evaluation, config) and chance_of_wins(wins, compared) > ALPHA:
         objections.append(
-            f"It beats the base model on only {wins} of {rows} judgements that it was not trained"
-            f" on, which chance alone does {chance_of_wins(wins, rows):.0%} of the time."
+            f"It beats the base model on only {wins} of {_compared(evaluation)} that it was not"
+            f" trained on, which chance alone does {chance_of_wins(wins, compared):.0%} of the"
+            " time."
         )
     return tuple(objections)
 
 
 def _must_be_proven(evaluation: Evaluation, config: GateConfig) -> bool:
     """Whether not worse is not enough: chance passes that half of the time."""
-    rows = evaluation.held_out_rows
-    if rows < config.min_held_out_for_proof:
+    if evaluation.held_out_rows < config.min_held_out_for_proof:
         return False
-    return rows >= config.provisional_below or not _keeps_rules(evaluation)
+    if evaluation.held_out_comparisons >= config.provisional_below:
+        return True
+    return not _keeps_rules(evaluation)
+
+
+def _compared(evaluation: Evaluation) -> str:
+    """What wins are counted among."""
+    count = evaluation.held_out_comparisons
+    return _count(count, "judgement" if count == evaluation.held_out_rows else "comparison")
 
 
 def _keeps_rules(evaluation: Evaluation) -> bool:
@@ -219,18 +229,16 @@ def _incumbent_objections(evaluation: Evaluation, config: GateConfig) -> tuple[s
 
 
 def _proof(evaluation: Evaluation, config: GateConfig) -> tuple[Outcome, str]:
-    rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
-    if rows == 0:
+    compared, wins = evaluation.held_out_comparisons, evaluation.held_out_wins
+    if compared == 0:
         return Outcome.PROVISIONAL, "No judgement was held out, so a gain is not proven."
-    score = (
-        f"It beats the base model on {wins} of {_count(rows, 'judgement')} it was not trained on"
-    )
-    if rows < config.min_held_out_for_proof:
+    score = f"It beats the base model on {wins} of {_compared(evaluation)} it was not trained on"
+    if compared < config.min_held_out_for_proof:
         return (
             Outcome.PROVISIONAL,
             f"{score}; proof needs at least {config.min_held_out_for_proof}.",
         )
-    chance = chance_of_wins(wins, rows)
+    chance = chance_of_wins(wins, compared)
     if chance > ALPHA:
         return (
             Outcome.PROVISIONAL,

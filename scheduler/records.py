@@ -199,6 +199,8 @@ class Evaluation:
     The candidate is first fitted on the training split: `proof` numbers are measured then, on
     held-out rows that it has not seen. Only afterwards is it fitted on all rows, and the rest
     measured. `memory` is the base's with the training rows in its prompt, as memory shows them.
+    `held_out_wins` are of `held_out_comparisons`, which a sign test may count: see
+    `scheduler.evaluate.comparisons`.
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
     `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
@@ -212,6 +214,7 @@ class Evaluation:
     """
 
     held_out_rows: int
+    held_out_comparisons: int
     held_out_wins: int
     held_out_loss_base: float | None
     held_out_loss_proof: float | None

@@ -23,7 +23,7 @@ from feedback.curation.ranking import rank, to_score
 from feedback.dataset import read as read_dataset
 from feedback.dataset import without
 from feedback.records import Dataset, TrainingExample
-from scheduler.evaluate import drift, indifferent_loss, judgement_losses
+from scheduler.evaluate import comparisons, drift, indifferent_loss, judgement_losses
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
 from scheduler.memory_alone import losses_of_memory
 from scheduler.own_mistakes import Trial
@@ -49,6 +49,7 @@ class HeldOutReport:
     the version in use on the ones that it never saw either. None where there are no such rows."""
 
     rows: int = 0
+    comparisons: int = 0
     wins: int = 0
     base: float | None = None
     proof: float | None = None
@@ -170,9 +171,11 @@ def _measure_held_out(
     held_out = [row[0] for row in rows]
     memory = losses_of_memory(base, pool, held_out, dataset.train, job.memory, job.training)
     unseen, incumbent = _measure_incumbent(base, pool, held_out, job)
+    compared = comparisons(held_out, [after < before for _, before, after in rows])
     return HeldOutReport(
         rows=len(rows),
-        wins=sum(after < before for _, before, after in rows),
+        comparisons=len(compared),
+        wins=sum(compared),
         base=_mean([before for _, before, _ in rows]),
         proof=_mean([after for _, _, after in rows]),
         memory=_mean([loss for loss in memory if loss is not None]),
@@ -230,6 +233,7 @@ def _evaluation(
     kept = tuple(zip(trial.keeps, trial.base_keeps, strict=True)) if trial else ()
     return Evaluation(
         held_out_rows=held_out.rows,
+        held_out_comparisons=held_out.comparisons,
         held_out_wins=held_out.wins,
         held_out_loss_base=held_out.base,
         held_out_loss_proof=held_out.proof,

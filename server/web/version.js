@@ -50,7 +50,7 @@ function charts(version) {
   return h(
     "div",
     { class: "charts" },
-    unseen ? null : beforeAfter("Loss on unseen rows", `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_rows, "held-out row")}; lower is better.`, evaluation.held_out_loss_base, evaluation.held_out_loss_proof, version.label),
+    unseen ? null : beforeAfter("Loss on unseen rows", `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_rows, "held-out comparison")}; lower is better.`, evaluation.held_out_loss_base, evaluation.held_out_loss_proof, version.label),
     beforeAfter("Loss on its own rows", `${plural(evaluation.steps, "step")} of training; lower is better.`, evaluation.train_loss_before, evaluation.train_loss_after, version.label),
   );
 }

@@ -7,6 +7,7 @@ from scheduler.records import Evaluation
 
 GOOD = Evaluation(
     held_out_rows=8,
+    held_out_comparisons=8,
     held_out_wins=7,
     held_out_loss_base=2.0,
     held_out_loss_proof=1.5,
@@ -30,7 +31,9 @@ GOOD = Evaluation(
 
 
 def good(**changes: Any) -> Evaluation:
-    """Return a good evaluation with some numbers changed."""
+    """Return a good evaluation with some numbers changed; every held-out row is a comparison."""
+    if "held_out_rows" in changes:
+        changes = {"held_out_comparisons": changes["held_out_rows"]} | changes
     return replace(GOOD, **changes)
 
 

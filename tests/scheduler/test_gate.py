@@ -18,11 +18,12 @@ CONFIG = GateConfig(max_anchor_kl=0.5)
 @st.composite
 def evaluations(draw: st.DrawFn) -> Evaluation:
     rows = draw(st.integers(0, 30))
-    rematch = draw(st.integers(0, rows))
+    rematch, compared = draw(st.integers(0, rows)), draw(st.integers((rows + 1) // 2, rows))
     loss = st.floats(0, 5)
     return Evaluation(
         held_out_rows=rows,
-        held_out_wins=draw(st.integers(0, rows)),
+        held_out_comparisons=compared,
+        held_out_wins=draw(st.integers(0, compared)),
         held_out_loss_base=draw(loss) if rows else None,
         held_out_loss_proof=draw(loss) if rows else None,
         held_out_loss_memory=draw(loss) if rows else None,
@@ -122,11 +123,18 @@ def test_a_gain_that_chance_explains_is_refused_where_the_judgements_could_have_
     assert judge(visible, replace(CONFIG, provisional_below=9)).outcome is Outcome.PROVISIONAL
 
 
+def test_thumbs_that_are_compared_with_each_other_prove_less_than_as_many_choices() -> None:
+    thumbs = good(held_out_rows=5, held_out_comparisons=2, held_out_wins=2)
+    assert "2 of 2 comparisons that it was not trained on" in refusal(thumbs)
+    visible = replace(thumbs, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    assert judge(visible, CONFIG).outcome is Outcome.PROVISIONAL
+
+
 @given(evaluations())
 def test_from_some_held_out_judgements_on_nothing_answers_without_proof(
     evaluation: Evaluation,
 ) -> None:
-    if evaluation.held_out_rows >= CONFIG.provisional_below:
+    if evaluation.held_out_comparisons >= CONFIG.provisional_below:
         assert judge(evaluation, CONFIG).outcome is not Outcome.PROVISIONAL
 
 
@@ -261,7 +269,7 @@ def test_what_is_allowed_keeps_every_bound(evaluation: Evaluation) -> None:
 
 @given(evaluations())
 def test_what_is_proven_could_hardly_be_chance(evaluation: Evaluation) -> None:
-    rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
+    rows, wins = evaluation.held_out_comparisons, evaluation.held_out_wins
     if judge(evaluation, CONFIG).outcome is Outcome.PROVEN:
         assert rows >= CONFIG.min_held_out_for_proof
         assert chance_of_wins(wins, rows) <= ALPHA

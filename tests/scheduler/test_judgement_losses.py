@@ -7,7 +7,7 @@ import pytest
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
-from scheduler.evaluate import indifferent_loss, judgement_losses, reply_losses
+from scheduler.evaluate import comparisons, indifferent_loss, judgement_losses, reply_losses
 from scheduler.records import TrainingConfig
 from tests.adapters import LORA, random_adapter
 from tests.scheduler.training import make_example, make_thumb
@@ -80,6 +80,16 @@ def test_a_liked_reply_is_compared_with_what_was_corrected_too(
     [_, liked] = judgement_losses(tiny_base, pool, 1, [CORRECTION, LIKED], CONFIG)
     margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
     assert liked == pytest.approx(1 / (1 + exp(CONFIG.dpo_beta * margin)), abs=1e-3)
+
+
+def test_a_like_and_a_dislike_are_one_comparison_and_a_choice_is_its_own() -> None:
+    judged = [LIKED, CORRECTION, DISLIKED, LIKED, DISLIKED, DISLIKED]
+    assert comparisons(judged, [True] * 6) == [True] * 3
+    assert comparisons(judged, [True, False, True, True, False, True]) == [False, True, False]
+
+
+def test_likes_alone_are_compared_with_the_base_one_by_one() -> None:
+    assert comparisons([LIKED, LIKED, PAIR], [True, False, True]) == [True, True, False]
 
 
 def test_losses_come_in_the_order_of_their_examples(

@@ -54,5 +54,5 @@ def _increase(fault: str) -> Callable[[Evaluation], float | None]:
 
 
 def _held_out_wins(evaluation: Evaluation) -> float | None:
-    rows = evaluation.get("held_out_rows")
+    rows = evaluation.get("held_out_comparisons", evaluation.get("held_out_rows"))
     return evaluation["held_out_wins"] / rows if rows else None
