@@ -181,12 +181,16 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
 
 
 def _must_be_proven(evaluation: Evaluation, config: GateConfig) -> bool:
-    """Whether not worse is not enough: chance passes that half of the time."""
+    """Whether not worse is not enough: chance passes that half of the time.
+
+    Rules stand on judgements that agree, so who keeps them more often than the base did not learn
+    from chance.
+    """
     if evaluation.held_out_rows < config.min_held_out_for_proof:
         return False
     if evaluation.held_out_comparisons >= config.provisional_below:
         return True
-    return not _keeps_rules(evaluation)
+    return evaluation.tried_kept <= evaluation.tried_kept_base
 
 
 def _compared(evaluation: Evaluation) -> str:

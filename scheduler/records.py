@@ -132,8 +132,9 @@ class GateConfig:
     `max_incumbent_loss_increase` is wide because the rows that neither version
     has seen are few, and their loss varies by about this much between two fits of the same rows.
     From `min_held_out_for_proof` held-out judgements on a gain has to be proven, by them or, below
-    `provisional_below`, by replies that keep the user's rules: a good candidate, which is better on
-    nine in ten, then proves it four times in five, one that learned nothing passes once in thirty.
+    `provisional_below`, by keeping the rules more often than the base: a good candidate, which is
+    better on nine in ten, then proves it four times in five, one that learned nothing passes once
+    in thirty.
     """
 
     max_train_loss: float = 3.5
