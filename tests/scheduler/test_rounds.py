@@ -116,7 +116,7 @@ def test_without_prompts_to_try_it_on_there_is_one_fit(tiny_base: BaseModel, fit
     assert (len(fits.taught), fits.kept) == (1, 1)
 
 
-def test_the_same_rows_and_rules_make_the_same_bytes(
+def test_the_same_rows_and_rules_make_the_same_bytes_and_others_without_rules(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:
     job = replace(
@@ -126,10 +126,12 @@ def test_the_same_rows_and_rules_make_the_same_bytes(
         tried=(TRIED, TRIED),
         rules=LOWER_CASE,
     )
-    written, again = (
+    jobs = (job, job, replace(job, rules=(), tried=()))
+    written, again, without = (
         (
-            run(job, freeze("ann", EXAMPLES), tmp_path / str(i))[0].adapter / WEIGHTS_FILE
+            run(each, freeze("ann", EXAMPLES), tmp_path / str(i))[0].adapter / WEIGHTS_FILE
         ).read_bytes()
-        for i in range(2)
+        for i, each in enumerate(jobs)
     )
     assert written == again
+    assert written != without
