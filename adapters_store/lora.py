@@ -195,6 +195,12 @@ class AdapterPool:
             layer.A[slot].zero_()
             layer.B[slot].zero_()
 
+    @torch.no_grad()
+    def scale(self, slot: int, factor: float) -> None:
+        """Multiply what a slot adds to the base's outputs by `factor`."""
+        for layer in self.layers.values():
+            layer.B[slot].mul_(factor)
+
     def is_empty(self, slot: int) -> bool:
         """Whether a slot is equal to "no adapter"."""
         return not any(layer.B[slot].any() for layer in self.layers.values())

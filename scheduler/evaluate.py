@@ -1,6 +1,7 @@
 """Measures adapters: agreement with judgements, drift from the base. Decides nothing."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import log
 from statistics import median
 
@@ -21,16 +22,44 @@ from scheduler.trainers.losses import (
     reply_log_probs,
 )
 
+INDIFFERENT_TO_ONE = 0.5
+"""APO-zero of a reply that is as likely as the base has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a model makes of a judgement: its loss, of log-ratios that are means per token, and
+    whether it is a win by their sums, too.
+
+    Means do not see that a reply is shorter, sums hardly anything else where all that the base
+    wrote became less likely. A lone reply has no other length to be compared with.
+    """
+
+    loss: float
+    wins_by_sum: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ratio:
+    """A reply's log-ratio to the base: its mean per token, in nats, and the tokens."""
+
+    mean: float
+    tokens: int
+
+    @property
+    def sum(self) -> float:
+        return self.mean * self.tokens
+
 
 @torch.no_grad()
-def judgement_losses(
+def agreements(
     base: BaseModel,
     pool: AdapterPool,
     slot: int,
     examples: Sequence[TrainingExample],
     config: TrainingConfig,
-) -> list[float | None]:
-    """How little a slot agrees with each judgement; None where a reply is too long.
+) -> list[Agreement | None]:
+    """How much a slot agrees with each judgement; None where a reply is too long.
 
     Where one reply is better than another, as a correction is than what it corrects, the loss of
     DPO: both may become less likely, if only the worse one does so more. Where a single reply was
@@ -38,40 +67,41 @@ def judgement_losses(
     makes all that the base wrote less likely, the liked replies, too.
     """
 
-    def ratios(replies: Sequence[str | None]) -> list[float | None]:
+    def ratios(replies: Sequence[str | None]) -> list[_Ratio | None]:
         rows = _tokenised(base, examples, [e.prompt for e in examples], replies, config.max_tokens)
         with pool.use(slot):
-            return _measure(rows, lambda batch: log_ratios(base, pool, batch)[0], base.device)
+            means = _measure(rows, lambda batch: log_ratios(base, pool, batch)[0], base.device)
+        return _ratios(means, rows)
 
-    return _agreement(examples, config.dpo_beta, ratios)
+    return _agreements(examples, config.dpo_beta, ratios)
 
 
 @torch.no_grad()
-def memory_losses(
+def agreements_of_memory(
     base: BaseModel,
     pool: AdapterPool,
     examples: Sequence[TrainingExample],
     remembered: Sequence[Sequence[Message]],
     config: TrainingConfig,
-) -> list[float | None]:
-    """The `judgement_losses` of the base that reads each example's prompt as it is `remembered`:
-    the same log-ratios, of the base with memory to the base without."""
+) -> list[Agreement | None]:
+    """The `agreements` of the base that reads each example's prompt as it is `remembered`: the same
+    log-ratios, of the base with memory to the base without."""
 
-    def log_probs(
-        prompts: Sequence[Sequence[Message]], replies: Sequence[str | None]
-    ) -> list[float | None]:
-        rows = _tokenised(base, examples, prompts, replies, base.context_length)
-        return _mean_log_probs(base, pool, NO_ADAPTER, rows)
-
-    def ratios(replies: Sequence[str | None]) -> list[float | None]:
-        with_memory = log_probs(remembered, replies)
-        without = log_probs([e.prompt for e in examples], replies)
-        return [
+    def ratios(replies: Sequence[str | None]) -> list[_Ratio | None]:
+        shown, plain = (
+            _tokenised(base, examples, prompts, replies, base.context_length)
+            for prompts in (remembered, [e.prompt for e in examples])
+        )
+        with_memory, without = (
+            _mean_log_probs(base, pool, NO_ADAPTER, rows) for rows in (shown, plain)
+        )
+        means = [
             None if one is None or other is None else one - other
             for one, other in zip(with_memory, without, strict=True)
         ]
+        return _ratios(means, plain)
 
-    return _agreement(examples, config.dpo_beta, ratios)
+    return _agreements(examples, config.dpo_beta, ratios)
 
 
 def _tokenised(
@@ -89,12 +119,21 @@ def _tokenised(
     ]
 
 
-def _agreement(
+def _ratios(
+    means: Sequence[float | None], rows: Sequence[TokenisedReply | None]
+) -> list[_Ratio | None]:
+    return [
+        None if mean is None or row is None else _Ratio(mean, row.reply_tokens)
+        for mean, row in zip(means, rows, strict=True)
+    ]
+
+
+def _agreements(
     examples: Sequence[TrainingExample],
     beta: float,
-    ratios: Callable[[Sequence[str | None]], list[float | None]],
-) -> list[float | None]:
-    """The loss of each judgement, from the log-ratios of its reply and of the rival."""
+    ratios: Callable[[Sequence[str | None]], list[_Ratio | None]],
+) -> list[Agreement | None]:
+    """Of each judgement, from the log-ratios of its reply and of the rival."""
     rivals = [_rival(example) for example in examples]
     judged, others = ratios([example.reply for example in examples]), ratios(rivals)
     is_worse = [example.kind is ExampleKind.UNDESIRABLE for example in examples]
@@ -102,27 +141,29 @@ def _agreement(
     of_worse = _middle(
         [*others, *(own for own, worse in zip(judged, is_worse, strict=True) if worse)]
     )
-    losses: list[float | None] = []
+    found: list[Agreement | None] = []
     for rival, own, other, worse in zip(rivals, judged, others, is_worse, strict=True):
         if own is None or (rival is not None and other is None):
-            losses.append(None)
+            found.append(None)
         elif other is not None:
-            chosen, rejected, no_flip = torch.tensor([[own], [other], [0.0]])
-            losses.append(dpo_losses(chosen, rejected, beta, no_flip).item())
+            chosen, rejected, no_flip = torch.tensor([[own.mean], [other.mean], [0.0]])
+            loss = dpo_losses(chosen, rejected, beta, no_flip).item()
+            found.append(Agreement(loss, wins_by_sum=own.sum > other.sum))
         else:
-            beside = torch.tensor([own - (of_better if worse else of_worse)])
-            losses.append(apo_zero_losses(beside, beta, torch.tensor([not worse])).item())
-    return losses
+            beside = torch.tensor([own.mean - (of_better if worse else of_worse)])
+            loss = apo_zero_losses(beside, beta, torch.tensor([not worse])).item()
+            found.append(Agreement(loss, wins_by_sum=loss < INDIFFERENT_TO_ONE))
+    return found
 
 
-def _middle(ratios: Iterable[float | None]) -> float:
+def _middle(ratios: Iterable[_Ratio | None]) -> float:
     """The median of the log-ratios that there are; 0, which is the base's, where there are none."""
-    return median([each for each in ratios if each is not None] or [0.0])
+    return median([each.mean for each in ratios if each is not None] or [0.0])
 
 
 def indifferent_loss(example: TrainingExample) -> float:
-    """The `judgement_losses` of the base, and of any slot that changes nothing."""
-    return 0.5 if _rival(example) is None else log(2)
+    """The loss of the base, and of any slot that changes nothing."""
+    return INDIFFERENT_TO_ONE if _rival(example) is None else log(2)
 
 
 def comparisons(examples: Sequence[TrainingExample], is_better: Sequence[bool]) -> list[bool]:

@@ -14,7 +14,8 @@ from math import comb, isfinite
 from scheduler.records import Evaluation, GateConfig, Outcome, Verdict
 
 ALPHA = 0.1
-"""Significance level of the sign tests: 7 wins of 8, or 8 of 10, are proof."""
+"""Significance level of the sign tests: 7 wins of 8, or 9 of 10, are proof. There are two, of means
+per token and of sums, so that each has half of it (Bonferroni)."""
 
 _ROUNDING = 1e-9
 
@@ -73,8 +74,10 @@ def _unusable(evaluation: Evaluation) -> str | None:
             return f"Training diverged: the {name} is not a finite number."
     rows = evaluation.held_out_rows
     losses = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
-    wins, compared = evaluation.held_out_wins, evaluation.held_out_comparisons
-    if not 0 <= wins <= compared <= rows or (rows and None in losses):
+    wins, by_sum = evaluation.held_out_wins, evaluation.held_out_wins_by_sum
+    compared = evaluation.held_out_comparisons
+    is_counted = all(0 <= each <= compared <= rows for each in (wins, by_sum))
+    if not is_counted or (rows and None in losses):
         return "The evaluation is incomplete: not every held-out judgement was measured."
     losses = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
     if not 0 <= evaluation.incumbent_rows <= rows or (evaluation.incumbent_rows and None in losses):
@@ -155,8 +158,8 @@ def _faults(evaluation: Evaluation, config: GateConfig) -> tuple[_Fault, ...]:
 
 
 def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
-    rows, wins = evaluation.held_out_rows, evaluation.held_out_wins
-    compared = evaluation.held_out_comparisons
+    rows, compared = evaluation.held_out_rows, evaluation.held_out_comparisons
+    wins = max(evaluation.held_out_wins, evaluation.held_out_wins_by_sum)
     base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
     if rows < config.min_held_out_for_proof and _keeps_rules(evaluation):
         return ()  # a few losses say less than what it writes
@@ -171,11 +174,10 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
             f"It is worse than the base model on most judgements that it was not trained on:"
             f" better on {wins} of {compared} only."
         )
-    elif _must_be_proven(evaluation, config) and chance_of_wins(wins, compared) > ALPHA:
+    elif _must_be_proven(evaluation, config) and chance_of_gain(evaluation) > ALPHA:
         objections.append(
-            f"It beats the base model on only {wins} of {_compared(evaluation)} that it was not"
-            f" trained on, which chance alone does {chance_of_wins(wins, compared):.0%} of the"
-            " time."
+            f"It beats the base model on only {_score(evaluation)} that it was not trained on,"
+            f" which chance alone does at most {chance_of_gain(evaluation):.0%} of the time."
         )
     return tuple(objections)
 
@@ -193,10 +195,20 @@ def _must_be_proven(evaluation: Evaluation, config: GateConfig) -> bool:
     return evaluation.tried_kept <= evaluation.tried_kept_base
 
 
-def _compared(evaluation: Evaluation) -> str:
-    """What wins are counted among."""
+def chance_of_gain(evaluation: Evaluation) -> float:
+    """Return how likely chance alone is to win as often, 0..1, by means per token or by sums."""
+    compared = evaluation.held_out_comparisons
+    best = max(evaluation.held_out_wins, evaluation.held_out_wins_by_sum)
+    return min(1.0, 2 * chance_of_wins(best, compared))
+
+
+def _score(evaluation: Evaluation) -> str:
     count = evaluation.held_out_comparisons
-    return _count(count, "judgement" if count == evaluation.held_out_rows else "comparison")
+    wins, by_sum = evaluation.held_out_wins, evaluation.held_out_wins_by_sum
+    noun = "judgement" if count == evaluation.held_out_rows else "comparison"
+    # Only what differs needs a second number.
+    summed = "" if by_sum == wins else f" ({by_sum} where length counts)"
+    return f"{wins} of {_count(count, noun)}{summed}"
 
 
 def _keeps_rules(evaluation: Evaluation) -> bool:
@@ -233,22 +245,22 @@ def _incumbent_objections(evaluation: Evaluation, config: GateConfig) -> tuple[s
 
 
 def _proof(evaluation: Evaluation, config: GateConfig) -> tuple[Outcome, str]:
-    compared, wins = evaluation.held_out_comparisons, evaluation.held_out_wins
+    compared = evaluation.held_out_comparisons
     if compared == 0:
         return Outcome.PROVISIONAL, "No judgement was held out, so a gain is not proven."
-    score = f"It beats the base model on {wins} of {_compared(evaluation)} it was not trained on"
+    score = f"It beats the base model on {_score(evaluation)} it was not trained on"
     if compared < config.min_held_out_for_proof:
         return (
             Outcome.PROVISIONAL,
             f"{score}; proof needs at least {config.min_held_out_for_proof}.",
         )
-    chance = chance_of_wins(wins, compared)
+    chance = chance_of_gain(evaluation)
     if chance > ALPHA:
         return (
             Outcome.PROVISIONAL,
-            f"{score}, which chance alone does {chance:.0%} of the time: not proof.",
+            f"{score}, which chance alone does at most {chance:.0%} of the time: not proof.",
         )
-    return Outcome.PROVEN, f"{score}, which chance alone does {chance:.1%} of the time."
+    return Outcome.PROVEN, f"{score}, which chance alone does at most {chance:.1%} of the time."
 
 
 def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:

@@ -28,9 +28,9 @@ class Job:
     config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
     `incumbent` is the folder of the version in use, None for the base; its training examples are
     `incumbent_example_ids`. `anchors`, `kept` and each round of `tried` are prompts of other
-    things, with what the base replies: drift is measured on the first, the fit holds on to the
-    second, and to the last the adapter replies, and is corrected by the `rules`. A `warm_start`
-    goes on from the incumbent's weights.
+    things, with what the base replies: drift is measured on the first, and may be `max_anchor_kl`
+    nats per token, the fit holds on to the second, and to the last the adapter replies, and is
+    corrected by the `rules`. A `warm_start` goes on from the incumbent's weights.
     """
 
     base_path: str
@@ -45,6 +45,7 @@ class Job:
     incumbent: str | None
     incumbent_example_ids: tuple[str, ...]
     anchors: tuple[tuple[str, str], ...]
+    max_anchor_kl: float
     kept: tuple[tuple[str, str], ...]
     tried: tuple[tuple[tuple[str, str], ...], ...] = ()
     rules: tuple[Rule, ...] = ()

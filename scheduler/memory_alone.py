@@ -11,25 +11,25 @@ from adapters_store.lora import AdapterPool
 from feedback.memory import choose, with_memory
 from feedback.records import Demonstration, ExampleKind, Memory, Message, TrainingExample
 from feedback.relevance import demonstrations_for
-from scheduler.evaluate import memory_losses
+from scheduler.evaluate import Agreement, agreements_of_memory
 from scheduler.records import MemoryConfig, TrainingConfig
 
 
-def losses_of_memory(
+def agreements_of_memory_alone(
     base: BaseModel,
     pool: AdapterPool,
     held_out: Sequence[TrainingExample],
     learned: Sequence[TrainingExample],
     memory: MemoryConfig,
     training: TrainingConfig,
-) -> list[float | None]:
-    """How little the base agrees with each held-out judgement when memory shows what was learned.
+) -> list[Agreement | None]:
+    """How much the base agrees with each held-out judgement when memory shows what was learned.
 
-    Numbers as in `scheduler.evaluate.judgement_losses`; None where a row does not fit.
+    None where a row does not fit.
     """
     shown = memory_of(learned)
     prompts = [remembered(base.renderer, shown, each.prompt, memory) for each in held_out]
-    return memory_losses(base, pool, held_out, prompts, training)
+    return agreements_of_memory(base, pool, held_out, prompts, training)
 
 
 def remembered(

@@ -387,6 +387,7 @@ class Pipeline:
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=known,
             anchors=anchors,
+            max_anchor_kl=config.gate.max_anchor_kl,
             kept=self._kept(plan, is_cancelled),
             tried=self._tried(is_cancelled) if is_tried else (),
             rules=tuple(rules),

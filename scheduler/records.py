@@ -201,7 +201,8 @@ class Evaluation:
     held-out rows that it has not seen. Only afterwards is it fitted on all rows, and the rest
     measured. `memory` is the base's with the training rows in its prompt, as memory shows them.
     `held_out_wins` are of `held_out_comparisons`, which a sign test may count: see
-    `scheduler.evaluate.comparisons`.
+    `scheduler.evaluate.comparisons`. So are those `by_sum`, of log-ratios that are not divided by
+    the length.
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
     `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
@@ -217,6 +218,7 @@ class Evaluation:
     held_out_rows: int
     held_out_comparisons: int
     held_out_wins: int
+    held_out_wins_by_sum: int
     held_out_loss_base: float | None
     held_out_loss_proof: float | None
     held_out_loss_memory: float | None

@@ -1,7 +1,8 @@
 """Fits an adapter, tries it on other prompts and fits it again with its mistakes, a few times over.
 
 Two fits of the same rows differ by more than most settings do, and a second fit can unlearn what
-the first one had learned. So every fit is tried, and the one that does best is kept.
+the first one had learned. So every fit is tried, and the one that does best is kept. Where that
+one drifted too far from the base, it is pulled back.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from feedback.records import TrainingExample
 from scheduler.job import Job
 from scheduler.own_mistakes import Trial, try_out
 from scheduler.parent_line import ParentLine
+from scheduler.pull_back import pull_back
 from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport
 
@@ -31,6 +33,9 @@ Most are learned by then."""
 LATER_STEPS = 6
 LATER_RATE = 0.25
 """Of the first fit's learning rate: a new Adam's first steps move every weight by all of it."""
+
+ROOM = 0.9
+"""Of the drift that is allowed: rows that are added afterwards and rounding move it a little."""
 
 Fit = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
 
@@ -48,7 +53,8 @@ def fit_in_rounds(
     """Fit a slot on the examples, in as many rounds as the job has prompts to try it on.
 
     Without such prompts it is fitted once. A round goes on from the best fit so far, which is left
-    in the slot in the end; returned are the reports of the fits that led to it, and its trial.
+    in the slot in the end, pulled back where it drifted too far; returned are the reports of the
+    fits that led to it, and its trial.
     `end` is how far the whole run is then, in 0..1.
     """
     parts = max(1, 2 * len(job.tried))
@@ -56,15 +62,19 @@ def fit_in_rounds(
     def enter(phase: str, part: int) -> None:
         parent.enter(phase, end * part / parts, end * (part + 1) / parts)
 
+    def tried(number: int) -> Trial:
+        trial = try_out(base, pool, slot, job.rules, user_id, job.tried[number])
+        return replace(trial, part=number)
+
     enter("fitting", 0)
     reports = best_reports = [fitted(examples, job.training)]
     best: dict[str, Tensor] = {}
     best_trial: Trial | None = None
     user_id, taught = examples[0].user_id, tuple(examples)
     random, later = Random(job.training.seed), _gentler(job.training)
-    for number, exchanges in enumerate(job.tried):
+    for number in range(len(job.tried)):
         enter("trying it on other prompts", 2 * number + 1)
-        trial = replace(try_out(base, pool, slot, job.rules, user_id, exchanges), part=number)
+        trial = tried(number)
         # Of equals, the one that was taught more.
         if best_trial is None or trial.share_kept >= best_trial.share_kept:
             best, best_trial = pool.read(slot, torch.float32), trial
@@ -78,6 +88,9 @@ def fit_in_rounds(
         beside = random.sample(taught, min(len(taught), repeated))
         taught = (*trial.mistakes, *taught)
         reports = [*best_reports, fitted((*trial.mistakes, *beside), later)]
+    is_weaker = pull_back(base, pool, slot, job.anchors, ROOM * job.max_anchor_kl)
+    if is_weaker and best_trial is not None:
+        best_trial = tried(best_trial.part)
     return best_reports, best_trial
 
 

@@ -23,9 +23,9 @@ from feedback.curation.ranking import rank, to_score
 from feedback.dataset import read as read_dataset
 from feedback.dataset import without
 from feedback.records import Dataset, TrainingExample
-from scheduler.evaluate import comparisons, drift, indifferent_loss, judgement_losses
+from scheduler.evaluate import agreements, comparisons, drift, indifferent_loss
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
-from scheduler.memory_alone import losses_of_memory
+from scheduler.memory_alone import agreements_of_memory_alone
 from scheduler.own_mistakes import Trial
 from scheduler.parent_line import ParentLine
 from scheduler.records import Evaluation, TrainingConfig
@@ -51,6 +51,7 @@ class HeldOutReport:
     rows: int = 0
     comparisons: int = 0
     wins: int = 0
+    wins_by_sum: int = 0
     base: float | None = None
     proof: float | None = None
     memory: float | None = None
@@ -160,28 +161,32 @@ def _measure_held_out(
 ) -> HeldOutReport:
     # A correction can make a supervised row and a pair: it is one judgement all the same.
     judgements = list({(e.prompt, e.reply): e for e in dataset.held_out}.values())
-    losses = judgement_losses(base, pool, CANDIDATE, judgements, job.training)
+    found = agreements(base, pool, CANDIDATE, judgements, job.training)
     rows = [
         (example, indifferent_loss(example), after)
-        for example, after in zip(judgements, losses, strict=True)
+        for example, after in zip(judgements, found, strict=True)
         if after is not None
     ]
     if not rows:
         return HeldOutReport()
     held_out = [row[0] for row in rows]
-    memory = losses_of_memory(base, pool, held_out, dataset.train, job.memory, job.training)
+    memory = agreements_of_memory_alone(
+        base, pool, held_out, dataset.train, job.memory, job.training
+    )
     unseen, incumbent = _measure_incumbent(base, pool, held_out, job)
-    compared = comparisons(held_out, [after < before for _, before, after in rows])
+    compared = comparisons(held_out, [after.loss < before for _, before, after in rows])
+    by_sum = comparisons(held_out, [after.wins_by_sum for *_, after in rows])
     return HeldOutReport(
         rows=len(rows),
         comparisons=len(compared),
         wins=sum(compared),
+        wins_by_sum=sum(by_sum),
         base=_mean([before for _, before, _ in rows]),
-        proof=_mean([after for _, _, after in rows]),
-        memory=_mean([loss for loss in memory if loss is not None]),
+        proof=_mean([after.loss for *_, after in rows]),
+        memory=_mean([each.loss for each in memory if each is not None]),
         incumbent_rows=len(unseen),
         incumbent=incumbent,
-        proof_on_incumbent_rows=_mean([after for e, _, after in rows if e.id in unseen]),
+        proof_on_incumbent_rows=_mean([after.loss for e, _, after in rows if e.id in unseen]),
     )
 
 
@@ -193,8 +198,8 @@ def _measure_incumbent(
     if job.incumbent is None or not unseen:
         return set(), None
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
-    losses = judgement_losses(base, pool, INCUMBENT, unseen, job.training)
-    return {e.id for e in unseen}, _mean([loss for loss in losses if loss is not None])
+    found = agreements(base, pool, INCUMBENT, unseen, job.training)
+    return {e.id for e in unseen}, _mean([each.loss for each in found if each is not None])
 
 
 def _one_gentle_pass(config: TrainingConfig) -> TrainingConfig:
@@ -235,6 +240,7 @@ def _evaluation(
         held_out_rows=held_out.rows,
         held_out_comparisons=held_out.comparisons,
         held_out_wins=held_out.wins,
+        held_out_wins_by_sum=held_out.wins_by_sum,
         held_out_loss_base=held_out.base,
         held_out_loss_proof=held_out.proof,
         held_out_loss_memory=held_out.memory,

@@ -50,9 +50,13 @@ function charts(version) {
   return h(
     "div",
     { class: "charts" },
-    unseen ? null : beforeAfter("Loss on unseen rows", `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_rows, "held-out comparison")}; lower is better.`, evaluation.held_out_loss_base, evaluation.held_out_loss_proof, version.label),
+    unseen ? null : beforeAfter("Loss on unseen rows", `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_rows, "held-out comparison")}${bySum(evaluation)}; lower is better.`, evaluation.held_out_loss_base, evaluation.held_out_loss_proof, version.label),
     beforeAfter("Loss on its own rows", `${plural(evaluation.steps, "step")} of training; lower is better.`, evaluation.train_loss_before, evaluation.train_loss_after, version.label),
   );
+}
+
+function bySum({ held_out_wins, held_out_wins_by_sum = held_out_wins }) {
+  return held_out_wins_by_sum === held_out_wins ? "" : ` (${held_out_wins_by_sum} where length counts)`;
 }
 
 function beforeAfter(title, note, before, after, label) {

@@ -1,6 +1,6 @@
 """Simulated users correct and thumb: how many of their unseen replies are then as they want them?
 
-    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_learning [--quick | --full]
+    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_learning [--quick | --broad | --full]
 
 Everything over HTTP, on the model of the settings. The prompts come from self-instruct
 (https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements are kept with their

@@ -33,8 +33,8 @@ from tests.benchmarks.bench_learning_loop import UNSEEN
 from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.scheduler.training import make_example
 
-TAUGHT = PRACTICE_PROMPTS[:6]
-RULES = (Rule("most sentences", "2"), Rule("closing", " Cheers, mate!"))
+TAUGHT = PRACTICE_PROMPTS[:24]
+RULES = (Rule("most sentences", "2"),)
 TAUGHT_TOKENS = MEASURED_TOKENS = 48
 WORDING_TOKENS = 96  # twice what was corrected
 CONFIG = TrainingConfig(max_tokens=256)

@@ -43,6 +43,7 @@ def make_job(base_model: str, folder: Path) -> Job:
         incumbent=None,
         incumbent_example_ids=("a", "b"),
         anchors=(("Why?", "Because."),),
+        max_anchor_kl=1.0,
         kept=(("Who?", "Nobody."),),
         rules=(Rule("case", "lower"),),
     )

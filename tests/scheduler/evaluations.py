@@ -9,6 +9,7 @@ GOOD = Evaluation(
     held_out_rows=8,
     held_out_comparisons=8,
     held_out_wins=7,
+    held_out_wins_by_sum=7,
     held_out_loss_base=2.0,
     held_out_loss_proof=1.5,
     held_out_loss_memory=1.8,
@@ -31,9 +32,12 @@ GOOD = Evaluation(
 
 
 def good(**changes: Any) -> Evaluation:
-    """Return a good evaluation with some numbers changed; every held-out row is a comparison."""
+    """Return a good evaluation with some numbers changed; every held-out row is a comparison, and
+    wins are wins by sum."""
     if "held_out_rows" in changes:
         changes = {"held_out_comparisons": changes["held_out_rows"]} | changes
+    if "held_out_wins" in changes:
+        changes = {"held_out_wins_by_sum": changes["held_out_wins"]} | changes
     return replace(GOOD, **changes)
 
 

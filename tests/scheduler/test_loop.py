@@ -9,7 +9,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.records import TrainingExample
-from scheduler.evaluate import drift, judgement_losses, reply_losses
+from scheduler.evaluate import agreements, drift, reply_losses
 from scheduler.records import TrainingConfig
 from scheduler.trainers.loop import PhaseReport, fit
 from tests.adapters import random_adapter
@@ -154,8 +154,8 @@ def test_a_disliked_reply_becomes_less_likely_and_a_liked_one_more(
 ) -> None:
     thumbs, _ = fit_slot_1(tiny_base, pool, [*LIKED, *DISLIKED])
     assert thumbs.loss_after < thumbs.loss_before
-    losses = judgement_losses(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
-    assert all(loss is not None and loss < 0.5 for loss in losses)
+    found = agreements(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
+    assert all(each is not None and each.loss < 0.5 for each in found)
 
 
 def test_likes_alone_are_only_replies_to_learn(tiny_base: BaseModel, pool: AdapterPool) -> None:

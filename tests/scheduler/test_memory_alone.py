@@ -9,7 +9,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.records import Message, TrainingExample
-from scheduler.memory_alone import losses_of_memory
+from scheduler.memory_alone import agreements_of_memory_alone
 from scheduler.records import MemoryConfig, TrainingConfig
 from tests.scheduler.builders import make_dataset
 
@@ -26,10 +26,10 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 def loss(
     base: BaseModel, pool: AdapterPool, *learned: TrainingExample, tokens: int = 64
 ) -> float | None:
-    [only] = losses_of_memory(
+    [only] = agreements_of_memory_alone(
         base, pool, [ASKED], learned, MemoryConfig(tokens, 3), TrainingConfig()
     )
-    return only
+    return None if only is None else only.loss
 
 
 def test_a_memory_that_shows_nothing_agrees_as_much_as_the_base(

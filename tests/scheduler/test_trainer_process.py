@@ -37,6 +37,7 @@ def tiny_job(model: Path) -> Job:
         incumbent=None,
         incumbent_example_ids=(),
         anchors=(("Why?", "Because it is so."),),
+        max_anchor_kl=10.0,
         kept=(("Who?", "Nobody knows."),),
     )
 

@@ -37,7 +37,8 @@ def measures(gate: GateConfig) -> tuple[Measure, ...]:
         Measure("the same reply", _increase("collapse"), gate.max_collapse_increase),
         Measure("the prompt again", _increase("parroting"), gate.max_parroting_increase),
         Measure("silence", _increase("silence"), gate.max_silence_increase),
-        Measure("held-out wins", _held_out_wins, 0.5),
+        Measure("held-out wins", _won("held_out_wins"), 0.5),
+        Measure("held-out wins, by sum", _won("held_out_wins_by_sum"), 0.5),
     )
 
 
@@ -53,6 +54,10 @@ def _increase(fault: str) -> Callable[[Evaluation], float | None]:
     return read
 
 
-def _held_out_wins(evaluation: Evaluation) -> float | None:
-    rows = evaluation.get("held_out_comparisons", evaluation.get("held_out_rows"))
-    return evaluation["held_out_wins"] / rows if rows else None
+def _won(wins: str) -> Callable[[Evaluation], float | None]:
+    def read(evaluation: Evaluation) -> float | None:
+        count = evaluation.get(wins)
+        compared = evaluation.get("held_out_comparisons", evaluation.get("held_out_rows"))
+        return count / compared if compared and count is not None else None
+
+    return read

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.benchmarks.learning.personas import BY_NAME, Persona
-from tests.benchmarks.learning.plan import FULL, QUICK, Plan
+from tests.benchmarks.learning.plan import BROAD, FULL, QUICK, Plan
 from tests.benchmarks.learning.results import Point
 
 T = TypeVar("T")
@@ -18,6 +18,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_learning")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="six personas, one seed (the default)")
+    size.add_argument("--broad", action="store_true", help="all personas, one seed, thumbs too")
     size.add_argument("--full", action="store_true", help="all personas, three seeds, thumbs too")
     parser.add_argument("--personas", type=personas, help="names, with commas between them")
     parser.add_argument("--points", type=_points, help="such as 1,20,thumbs")
@@ -28,8 +29,8 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def planned(options: argparse.Namespace) -> Plan:
-    """The quick or the full plan, narrowed as the options say."""
-    plan = FULL if options.full else QUICK
+    """The quick, the broad or the full plan, narrowed as the options say."""
+    plan = FULL if options.full else BROAD if options.broad else QUICK
     return replace(
         plan,
         personas=options.personas or plan.personas,

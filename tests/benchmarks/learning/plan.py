@@ -1,7 +1,7 @@
 """What is to be measured, and what of it is still missing. Pure."""
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.benchmarks.learning.personas import PERSONAS, Persona
 from tests.benchmarks.learning.results import Arm, Key, Point
@@ -42,6 +42,7 @@ QUICK = Plan(
     taught_tokens=64,
     test_tokens=128,
 )
+BROAD = replace(QUICK, name="broad", personas=PERSONAS, points=(*CORRECTIONS, THUMBS))
 FULL = Plan(
     "full",
     PERSONAS,
