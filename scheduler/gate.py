@@ -49,6 +49,7 @@ def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
         *_reply_objections(evaluation, config),
         *_held_out_objections(evaluation, config),
         *_memory_objections(evaluation, config),
+        *_rules_by_memory_objections(evaluation),
         *_incumbent_objections(evaluation, config),
     )
     if objections:
@@ -230,6 +231,19 @@ def _memory_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str,
     )
 
 
+def _rules_by_memory_objections(evaluation: Evaluation) -> tuple[str, ...]:
+    """Memory alone may keep the user's rules as often; who keeps them always cannot do better."""
+    by_memory = evaluation.tried_kept_memory
+    best = max(evaluation.tried_kept, evaluation.tried_kept_beside or 0)
+    if not by_memory or by_memory < best or best == evaluation.tried:
+        return ()
+    return (
+        f"With earlier exchanges in its prompt the base model replies as the user's judgements show"
+        f" to {by_memory} of {_count(evaluation.tried, 'prompt')} that nobody was taught, and it to"
+        f" {best}: memory alone does as well.",
+    )
+
+
 def _incumbent_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     incumbent, proof = evaluation.incumbent_loss, evaluation.incumbent_rows_loss_proof
     if incumbent is None or proof is None:
@@ -279,6 +293,10 @@ def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     if evaluation.tried_kept_beside is not None:
         findings.append(
             f"With earlier exchanges in its prompt it does so to {evaluation.tried_kept_beside}."
+        )
+    if evaluation.tried_kept_memory is not None:
+        findings.append(
+            f"With them and without an adapter the base does to {evaluation.tried_kept_memory}."
         )
     if memory is not None:
         findings.append(f"Memory alone, without an adapter, has {memory:.3f} there.")

@@ -23,7 +23,7 @@ from feedback.edits.rule import Rule
 from feedback.explained import with_explained
 from feedback.log import FeedbackLog
 from feedback.practice import practice_examples
-from feedback.records import Dataset, ExampleKind
+from feedback.records import Dataset, ExampleKind, Memory
 from feedback.repetition import is_repetitive
 from feedback.rules import rules_behind, standing
 from scheduler import gate
@@ -44,6 +44,7 @@ from scheduler.practice import (
 )
 from scheduler.publication import Fit, Publisher
 from scheduler.records import (
+    Evaluation,
     Outcome,
     PipelineConfig,
     Progress,
@@ -266,25 +267,29 @@ class Pipeline:
             silence_base=share(map(is_silent, base)),
             silence_candidate=share(map(is_silent, candidate)),
         )
-        beside = self._kept_beside_memory(result, plan, rules, is_cancelled)
-        evaluation = replace(evaluation, tried_kept_beside=beside)
+        if evaluation.tried and (memory := memory_of(plan.dataset.examples)).demonstrations:
+            beside, alone = (
+                self._kept_with_memory(memory, adapter, fitted, plan, rules, is_cancelled)
+                for adapter in (result.adapter, None)
+            )
+            evaluation = replace(evaluation, tried_kept_beside=beside, tried_kept_memory=alone)
         verdict = gate.judge(evaluation, self._config.gate)
         return replace(result, evaluation=evaluation), verdict
 
-    def _kept_beside_memory(
+    def _kept_with_memory(
         self,
-        result: JobResult,
+        memory: Memory,
+        adapter: Path | None,
+        fitted: Evaluation,
         plan: Plan,
         rules: Sequence[Rule],
         is_cancelled: Callable[[], bool],
-    ) -> int | None:
-        """How many of the tried replies keep the rules with what was learned in the prompt, too."""
-        fitted, memory = result.evaluation, memory_of(plan.dataset.examples)
-        if not fitted.tried or not memory.demonstrations:
-            return None
+    ) -> int:
+        """How many of the tried replies keep the rules with what was learned in the prompt: of the
+        candidate's, or of the base's where there is no adapter."""
         exchanges = self._tried(is_cancelled)[fitted.tried_part]
         prompts = [prompt for prompt, _ in exchanges]
-        replies = self._reply(prompts, result.adapter, TRIED_REPLY_TOKENS, is_cancelled, memory)
+        replies = self._reply(prompts, adapter, TRIED_REPLY_TOKENS, is_cancelled, memory)
         return sum(put_right(rules, plan.dataset.user_id, exchanges, replies).keeps)
 
     def _settle(self, fit: Fit) -> None:

@@ -207,8 +207,8 @@ class Evaluation:
     either.
     `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
     them, `tried_kept_base` of the base's do, and `tried_gained` do where the base's does not;
-    `tried_kept_beside` of the candidate's do with memory in its prompt. `tried_part` says which of
-    the job's prompts these were.
+    `tried_kept_beside` of the candidate's do with memory in its prompt, and `tried_kept_memory` of
+    the base's. `tried_part` says which of the job's prompts these were.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
     collapse, parroting and silence are the shares of replies to them that loop, that mostly repeat
     other replies or the prompt, and that say nothing (`scheduler.reply_faults`), None until the
@@ -242,6 +242,7 @@ class Evaluation:
     tried_kept_base: int = 0
     tried_gained: int = 0
     tried_kept_beside: int | None = None
+    tried_kept_memory: int | None = None
     tried_part: int = 0
 
 

@@ -65,6 +65,20 @@ def test_what_memory_alone_does_as_well_is_refused() -> None:
     assert "with memory 1.500" in refusal(good(held_out_loss_memory=1.5))
 
 
+def test_replies_that_memory_alone_brings_as_often_refuse() -> None:
+    tried = good(tried=12, tried_kept=8, tried_gained=8, tried_kept_memory=8)
+    assert "memory alone does as well" in refusal(tried)
+    beside = replace(tried, tried_kept_beside=9)
+    assert judge(beside, CONFIG).outcome is Outcome.PROVEN
+    assert judge(replace(tried, tried_kept_memory=7), CONFIG).outcome is Outcome.PROVEN
+
+
+def test_who_keeps_the_rules_always_or_where_memory_never_does_is_not_refused_for_it() -> None:
+    always = good(tried=12, tried_kept=12, tried_gained=12, tried_kept_memory=12)
+    never = good(tried=12, tried_kept=0, tried_kept_memory=0)
+    assert judge(always, CONFIG).outcome is judge(never, CONFIG).outcome is Outcome.PROVEN
+
+
 def test_fewer_judgements_than_prove_anything_do_not_speak_for_memory() -> None:
     few = good(held_out_rows=4, held_out_wins=4, held_out_loss_memory=0.1, incumbent_rows=4)
     assert judge(few, CONFIG).outcome is Outcome.PROVISIONAL

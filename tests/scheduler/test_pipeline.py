@@ -188,6 +188,17 @@ def test_where_the_rules_were_tried_the_candidate_is_tried_beside_memory_too(wor
     assert "With earlier exchanges in its prompt it does so to 0." in run.reason
 
 
+def test_where_memory_alone_keeps_the_rules_as_often_nothing_is_promoted(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.trainer.evaluation = good(tried=12, tried_kept=6)
+    world.replier.base = "A long reply. It has three sentences. They are plain."
+    world.replier.base_with_memory = str.lower
+    run = world.train("ann")
+    assert run.report["evaluation"]["tried_kept_memory"] == 12
+    assert run.status is RunStatus.REFUSED
+    assert "to 12 of 12 prompts that nobody was taught, and it to 6" in run.reason
+
+
 def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
     world.correct("ann", "one")
     world.trainer.evaluation = good(anchor_kl=9.0, repetition_base=None, repetition_candidate=None)

@@ -81,13 +81,15 @@ class FakeTrainer:
 
 
 class FakeReplier:
-    """Replies with `base` for the base and with `candidate` for an adapter, to every prompt, and
-    with `beside_memory` where something is remembered."""
+    """Replies with `base` for the base and with `candidate` for an adapter, to every prompt; where
+    something is remembered with `beside_memory`, and the base with what `base_with_memory` makes of
+    the prompt."""
 
     def __init__(self) -> None:
         self.base = "A sensible reply."
         self.candidate = "Other words."
         self.beside_memory = "Words beside memory."
+        self.base_with_memory: Callable[[str], str] = str.upper
         self.asked: list[Path | None] = []
 
     def __call__(
@@ -100,7 +102,8 @@ class FakeReplier:
     ) -> list[str]:
         self.asked.append(adapter)
         if memory.demonstrations:
-            return [self.beside_memory] * len(prompts)
+            of_base = map(self.base_with_memory, prompts)
+            return list(of_base) if adapter is None else [self.beside_memory] * len(prompts)
         return [self.base if adapter is None else self.candidate] * len(prompts)
 
 
