@@ -17,6 +17,9 @@ ALPHA = 0.1
 """Significance level of the sign tests: 7 wins of 8, or 9 of 10, are proof. There are two, of means
 per token and of sums, so that each has half of it (Bonferroni)."""
 
+MAX_RULES_LOST = 1
+"""By this many fewer of the tried replies may keep the user's rules than of the base's: chance."""
+
 _ROUNDING = 1e-9
 
 
@@ -49,7 +52,7 @@ def judge(evaluation: Evaluation, config: GateConfig) -> Verdict:
         *_reply_objections(evaluation, config),
         *_held_out_objections(evaluation, config),
         *_memory_objections(evaluation, config),
-        *_rules_by_memory_objections(evaluation),
+        *_rule_objections(evaluation, config),
         *_incumbent_objections(evaluation, config),
     )
     if objections:
@@ -87,9 +90,10 @@ def _unusable(evaluation: Evaluation) -> str | None:
 
 
 def _training_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
-    if evaluation.train_loss_after > config.max_train_loss + _ROUNDING:
+    left = max(evaluation.train_loss_after, evaluation.added_loss or 0.0)
+    if left > config.max_train_loss + _ROUNDING:
         return (
-            f"It has not learned what it was taught: {evaluation.train_loss_after:.3f} nats per"
+            f"It has not learned what it was taught: {left:.3f} nats per"
             f" token, allowed {config.max_train_loss:.3f}. Is that text in a language that the base"
             " model knows?",
         )
@@ -231,17 +235,25 @@ def _memory_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str,
     )
 
 
-def _rules_by_memory_objections(evaluation: Evaluation) -> tuple[str, ...]:
+def _rule_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     """Memory alone may keep the user's rules as often; who keeps them always cannot do better."""
-    by_memory = evaluation.tried_kept_memory
-    best = max(evaluation.tried_kept, evaluation.tried_kept_beside or 0)
-    if not by_memory or by_memory < best or best == evaluation.tried:
-        return ()
-    return (
-        f"With earlier exchanges in its prompt the base model replies as the user's judgements show"
-        f" to {by_memory} of {_count(evaluation.tried, 'prompt')} that nobody was taught, and it to"
-        f" {best}: memory alone does as well.",
-    )
+    kept, by_base = evaluation.tried_kept, evaluation.tried_kept_base
+    prompts = _count(evaluation.tried, "prompt")
+    objections = []
+    if by_base - kept > MAX_RULES_LOST:
+        objections.append(
+            f"It unlearns what the user's judgements show: it replies so to {kept} of {prompts}"
+            f" that it was not taught, the base model to {by_base}."
+        )
+    by_memory = evaluation.tried_kept_memory or 0
+    best = max(kept, evaluation.tried_kept_beside or 0)
+    is_compared = evaluation.held_out_rows >= config.min_held_out_for_proof
+    if is_compared and by_memory and best <= by_memory and best < evaluation.tried:
+        objections.append(
+            "With earlier exchanges in its prompt the base model replies as the user's judgements"
+            f" show to {by_memory} of {prompts}, and it to {best}: memory alone does as well."
+        )
+    return tuple(objections)
 
 
 def _incumbent_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from scheduler.evaluate import drift
 
-FACTORS = (0.95, 0.9, 0.85)
+FACTORS = (0.95, 0.9, 0.85, 0.8)
 """What is still too far at the last one was taught something else than a habit."""
 
 

@@ -203,6 +203,8 @@ class Evaluation:
     `held_out_wins` are of `held_out_comparisons`, which a sign test may count: see
     `scheduler.evaluate.comparisons`. So are those `by_sum`, of log-ratios that are not divided by
     the length.
+    `train_loss_before` and `after` are those of the first fit, `added_loss` is what rows had that
+    were held out from it and then added.
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
     `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
@@ -228,6 +230,7 @@ class Evaluation:
     anchor_kl: float
     train_loss_before: float
     train_loss_after: float
+    added_loss: float | None
     steps: int
     repetition_base: float | None = None
     repetition_candidate: float | None = None

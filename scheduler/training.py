@@ -90,6 +90,7 @@ def train(folder: Path, parent: ParentLine) -> None:
         )
 
     held_out = HeldOutReport()
+    added: Phases = ()
     if dataset.held_out and dataset.train:
         reports, trial = fit_in_rounds(
             base, pool, CANDIDATE, dataset.train, job, fitted, parent, 0.8
@@ -98,7 +99,7 @@ def train(folder: Path, parent: ParentLine) -> None:
         # The weights hold the other rows: one pass adds those that were held out, among as many.
         parent.enter("adding the held-out rows", 0.8, 0.9)
         among_others = _among_others(dataset, job.training.seed)
-        reports.append(fitted(among_others, _one_gentle_pass(job.training)))
+        added = fitted(among_others, _one_gentle_pass(job.training))
     else:
         reports, trial = fit_in_rounds(
             base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9
@@ -109,7 +110,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     anchor_kl = drift(base, pool, CANDIDATE, job.anchors)
     write_result(
         folder,
-        _evaluation(reports, held_out, anchor_kl, trial),
+        _evaluation(reports, added, held_out, anchor_kl, trial),
         _usage(base, pool, base_parameters),
         tuple(pool.layers),
         left_out,
@@ -229,12 +230,19 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -
 
 
 def _evaluation(
-    reports: list[Phases], held_out: HeldOutReport, anchor_kl: float, trial: Trial | None
+    reports: list[Phases],
+    added: Phases,
+    held_out: HeldOutReport,
+    anchor_kl: float,
+    trial: Trial | None,
 ) -> Evaluation:
-    # Losses of two phases cannot be compared, and the last fit has all phases of the first.
-    first, last = ({phase.name: phase for phase in report} for report in (reports[0], reports[-1]))
-    told = next(name for name in ("supervised", "preference", "thumbs") if name in first)
-    before, after = first[told], last[told]
+    # Losses of two phases cannot be compared, nor those of two fits, which have other rows.
+    told = next(
+        phase
+        for name in ("supervised", "preference", "thumbs")
+        for phase in reports[0]
+        if phase.name == name
+    )
     kept = tuple(zip(trial.keeps, trial.base_keeps, strict=True)) if trial else ()
     return Evaluation(
         held_out_rows=held_out.rows,
@@ -253,9 +261,10 @@ def _evaluation(
         tried_kept_base=sum(theirs for _, theirs in kept),
         tried_gained=sum(ours > theirs for ours, theirs in kept),
         anchor_kl=anchor_kl,
-        train_loss_before=before.loss_before,
-        train_loss_after=after.loss_after,
-        steps=sum(phase.steps for report in reports for phase in report),
+        train_loss_before=told.loss_before,
+        train_loss_after=told.loss_after,
+        added_loss=next((each.loss_after for each in added if each.name == told.name), None),
+        steps=sum(phase.steps for report in (*reports, added) for phase in report),
     )
 
 

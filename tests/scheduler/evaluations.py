@@ -19,6 +19,7 @@ GOOD = Evaluation(
     anchor_kl=0.1,
     train_loss_before=2.1,
     train_loss_after=0.4,
+    added_loss=1.9,
     steps=12,
     repetition_base=0.0,
     repetition_candidate=0.0,

@@ -42,6 +42,7 @@ def evaluations(draw: st.DrawFn) -> Evaluation:
         silence_candidate=draw(st.floats(0, 1)),
         train_loss_before=draw(loss),
         train_loss_after=draw(loss),
+        added_loss=draw(loss | st.none()),
         steps=draw(st.integers(0, 40)),
     )
 
@@ -68,9 +69,20 @@ def test_what_memory_alone_does_as_well_is_refused() -> None:
 def test_replies_that_memory_alone_brings_as_often_refuse() -> None:
     tried = good(tried=12, tried_kept=8, tried_gained=8, tried_kept_memory=8)
     assert "memory alone does as well" in refusal(tried)
+    few = replace(tried, held_out_rows=4, held_out_comparisons=4, held_out_wins=4)
+    few = replace(few, held_out_wins_by_sum=4, incumbent_rows=4)
+    assert judge(few, CONFIG).outcome is Outcome.PROVISIONAL
     beside = replace(tried, tried_kept_beside=9)
     assert judge(beside, CONFIG).outcome is Outcome.PROVEN
     assert judge(replace(tried, tried_kept_memory=7), CONFIG).outcome is Outcome.PROVEN
+
+
+def test_who_keeps_the_rules_less_often_than_the_base_is_refused() -> None:
+    tried = good(tried=12, tried_kept=9, tried_kept_base=11)
+    assert "replies so to 9 of 12 prompts that it was not taught, the base model to 11" in (
+        refusal(tried)
+    )
+    assert judge(replace(tried, tried_kept_base=10), CONFIG).outcome is Outcome.PROVEN
 
 
 def test_who_keeps_the_rules_always_or_where_memory_never_does_is_not_refused_for_it() -> None:
@@ -107,6 +119,8 @@ def test_a_few_losses_do_not_refuse_what_visibly_keeps_the_rules() -> None:
 
 
 def test_what_was_taught_and_is_still_unlikely_was_not_learned() -> None:
+    added = good(added_loss=4.5)
+    assert "not learned what it was taught: 4.500 nats" in refusal(added)
     coded = good(train_loss_before=5.1, train_loss_after=4.5)
     assert "not learned what it was taught: 4.500 nats" in refusal(coded)
     assert judge(good(train_loss_before=5.1, train_loss_after=3.5), CONFIG).outcome is not (
