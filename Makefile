@@ -28,8 +28,7 @@ setup:  ## Make .venv with PyTorch and Loralei
 	@.ci/setup
 
 test-setup:
-	@.ci/setup dev
-	@.ci/test-tools
+	@.ci/test-tools & .ci/setup dev; result=$$?; wait; exit $$result
 
 serve: setup  ## Start the server (PORT=8000 DATA=./data)
 	@exec $(RUN)/loralei serve

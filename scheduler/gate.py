@@ -182,7 +182,7 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
     elif _must_be_proven(evaluation, config) and chance_of_gain(evaluation) > ALPHA:
         objections.append(
             f"It beats the base model on only {_score(evaluation)} that it was not trained on,"
-            f" which chance alone does at most {chance_of_gain(evaluation):.0%} of the time."
+            f" which chance alone does {_how_often(chance_of_gain(evaluation), 0)}."
         )
     return tuple(objections)
 
@@ -284,9 +284,13 @@ def _proof(evaluation: Evaluation, config: GateConfig) -> tuple[Outcome, str]:
     if chance > ALPHA:
         return (
             Outcome.PROVISIONAL,
-            f"{score}, which chance alone does at most {chance:.0%} of the time: not proof.",
+            f"{score}, which chance alone does {_how_often(chance, 0)}: not proof.",
         )
-    return Outcome.PROVEN, f"{score}, which chance alone does at most {chance:.1%} of the time."
+    return Outcome.PROVEN, f"{score}, which chance alone does {_how_often(chance, 1)}."
+
+
+def _how_often(chance: float, digits: int) -> str:
+    return f"at most {chance:.{digits}%} of the time" if chance < 1 else "as well"
 
 
 def _findings(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:

@@ -151,6 +151,7 @@ def test_a_gain_that_chance_explains_is_refused_where_the_judgements_could_have_
         "It beats the base model on only 5 of 8 judgements that it was not trained on,"
         " which chance alone does at most 73% of the time."
     )
+    assert refusal(good(held_out_wins=4)).endswith(", which chance alone does as well.")
     visible = good(held_out_wins=5, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
     assert judge(visible, CONFIG).outcome is Outcome.REFUSED
     assert judge(visible, replace(CONFIG, provisional_below=9)).outcome is Outcome.PROVISIONAL
