@@ -236,7 +236,8 @@ def _memory_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str,
 
 
 def _rule_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
-    """Memory alone may keep the user's rules as often; who keeps them always cannot do better."""
+    """Fewer replies by the user's rules than the base's, or no more than memory alone brings; who
+    keeps them always cannot do better."""
     kept, by_base = evaluation.tried_kept, evaluation.tried_kept_base
     prompts = _count(evaluation.tried, "prompt")
     objections = []
