@@ -166,7 +166,7 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
     rows, compared = evaluation.held_out_rows, evaluation.held_out_comparisons
     wins = max(evaluation.held_out_wins, evaluation.held_out_wins_by_sum)
     base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
-    if rows < config.min_held_out_for_proof and _keeps_rules(evaluation):
+    if rows < config.min_held_out_for_proof and _keeps_rules_more(evaluation):
         return ()  # a few losses say less than what it writes
     objections = []
     if base is not None and proof is not None and proof >= base:
@@ -188,16 +188,12 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
 
 
 def _must_be_proven(evaluation: Evaluation, config: GateConfig) -> bool:
-    """Whether not worse is not enough: chance passes that half of the time.
-
-    Rules stand on judgements that agree, so who keeps them more often than the base did not learn
-    from chance.
-    """
+    """Whether not worse is not enough: chance passes that half of the time."""
     if evaluation.held_out_rows < config.min_held_out_for_proof:
         return False
     if evaluation.held_out_comparisons >= config.provisional_below:
         return True
-    return evaluation.tried_kept <= evaluation.tried_kept_base
+    return not _keeps_rules_more(evaluation)
 
 
 def chance_of_gain(evaluation: Evaluation) -> float:
@@ -216,12 +212,10 @@ def _score(evaluation: Evaluation) -> str:
     return f"{wins} of {_count(count, noun)}{summed}"
 
 
-def _keeps_rules(evaluation: Evaluation) -> bool:
-    """Whether its replies keep the user's rules significantly more often than the base's do, by an
-    exact one-sided sign test over the prompts on which the two differ."""
-    gained = evaluation.tried_gained
-    lost = gained - (evaluation.tried_kept - evaluation.tried_kept_base)
-    return gained > 0 and chance_of_wins(gained, gained + lost) <= ALPHA
+def _keeps_rules_more(evaluation: Evaluation) -> bool:
+    """Whether more of its replies keep the user's rules than of the base's: rules stand on
+    judgements that agree, so that was not learned from chance."""
+    return evaluation.tried_kept > evaluation.tried_kept_base
 
 
 def _memory_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:

@@ -208,7 +208,7 @@ class Evaluation:
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
     `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
-    them, `tried_kept_base` of the base's do, and `tried_gained` do where the base's does not;
+    them and `tried_kept_base` of the base's do;
     `tried_kept_beside` of the candidate's do with memory in its prompt, and `tried_kept_memory` of
     the base's. `tried_part` says which of the job's prompts these were.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
@@ -243,7 +243,6 @@ class Evaluation:
     tried: int = 0
     tried_kept: int = 0
     tried_kept_base: int = 0
-    tried_gained: int = 0
     tried_kept_beside: int | None = None
     tried_kept_memory: int | None = None
     tried_part: int = 0

@@ -259,7 +259,6 @@ def _evaluation(
         tried_part=trial.part if trial else 0,
         tried_kept=sum(ours for ours, _ in kept),
         tried_kept_base=sum(theirs for _, theirs in kept),
-        tried_gained=sum(ours > theirs for ours, theirs in kept),
         anchor_kl=anchor_kl,
         train_loss_before=told.loss_before,
         train_loss_after=told.loss_after,

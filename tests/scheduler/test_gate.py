@@ -67,7 +67,7 @@ def test_what_memory_alone_does_as_well_is_refused() -> None:
 
 
 def test_replies_that_memory_alone_brings_as_often_refuse() -> None:
-    tried = good(tried=12, tried_kept=8, tried_gained=8, tried_kept_memory=8)
+    tried = good(tried=12, tried_kept=8, tried_kept_memory=8)
     assert "memory alone does as well" in refusal(tried)
     few = replace(tried, held_out_rows=4, held_out_comparisons=4, held_out_wins=4)
     few = replace(few, held_out_wins_by_sum=4, incumbent_rows=4)
@@ -86,7 +86,7 @@ def test_who_keeps_the_rules_less_often_than_the_base_is_refused() -> None:
 
 
 def test_who_keeps_the_rules_always_or_where_memory_never_does_is_not_refused_for_it() -> None:
-    always = good(tried=12, tried_kept=12, tried_gained=12, tried_kept_memory=12)
+    always = good(tried=12, tried_kept=12, tried_kept_memory=12)
     never = good(tried=12, tried_kept=0, tried_kept_memory=0)
     assert judge(always, CONFIG).outcome is judge(never, CONFIG).outcome is Outcome.PROVEN
 
@@ -107,15 +107,15 @@ def test_a_few_losses_do_not_refuse_what_visibly_keeps_the_rules() -> None:
         incumbent_rows_loss_proof=None,
     )
     assert "no better than the base model" in refusal(few)
-    tried = replace(few, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    tried = replace(few, tried=12, tried_kept=9, tried_kept_base=2)
     verdict = judge(tried, CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
     assert (
         "To 9 of 12 prompts that it was not taught it replies as the user's judgements show,"
         " the base model to 2." in verdict.reasons
     )
-    by_chance = replace(few, tried=12, tried_kept=4, tried_kept_base=2, tried_gained=4)
-    assert judge(by_chance, CONFIG).outcome is Outcome.REFUSED
+    as_often = replace(few, tried=12, tried_kept=9, tried_kept_base=9)
+    assert judge(as_often, CONFIG).outcome is Outcome.REFUSED
 
 
 def test_what_was_taught_and_is_still_unlikely_was_not_learned() -> None:
@@ -129,16 +129,16 @@ def test_what_was_taught_and_is_still_unlikely_was_not_learned() -> None:
 
 
 def test_many_losses_outweigh_the_rules() -> None:
-    many = good(held_out_wins=1, held_out_loss_proof=2.1, tried=12, tried_kept=12, tried_gained=12)
+    many = good(held_out_wins=1, held_out_loss_proof=2.1, tried=12, tried_kept=12)
     assert "worse than the base model" in refusal(many)
 
 
 def test_a_gain_that_chance_explains_is_refused_but_where_the_rules_are_kept_more_often() -> None:
     by_chance = good(held_out_rows=7, held_out_wins=5)
     assert "which chance alone does at most 45% of the time" in refusal(by_chance)
-    as_often = replace(by_chance, tried=12, tried_kept=9, tried_kept_base=9, tried_gained=1)
+    as_often = replace(by_chance, tried=12, tried_kept=9, tried_kept_base=9)
     assert "which chance alone does at most 45% of the time" in refusal(as_often)
-    tried = replace(by_chance, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    tried = replace(by_chance, tried=12, tried_kept=9, tried_kept_base=2)
     verdict = judge(tried, CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
     assert verdict.reasons[0].endswith(
@@ -152,7 +152,7 @@ def test_a_gain_that_chance_explains_is_refused_where_the_judgements_could_have_
         " which chance alone does at most 73% of the time."
     )
     assert refusal(good(held_out_wins=4)).endswith(", which chance alone does as well.")
-    visible = good(held_out_wins=5, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    visible = good(held_out_wins=5, tried=12, tried_kept=9, tried_kept_base=2)
     assert judge(visible, CONFIG).outcome is Outcome.REFUSED
     assert judge(visible, replace(CONFIG, provisional_below=9)).outcome is Outcome.PROVISIONAL
 
@@ -172,7 +172,7 @@ def test_a_gain_that_only_the_sums_see_is_a_gain() -> None:
 def test_thumbs_that_are_compared_with_each_other_prove_less_than_as_many_choices() -> None:
     thumbs = good(held_out_rows=5, held_out_comparisons=2, held_out_wins=2)
     assert "2 of 2 comparisons that it was not trained on" in refusal(thumbs)
-    visible = replace(thumbs, tried=12, tried_kept=9, tried_kept_base=2, tried_gained=7)
+    visible = replace(thumbs, tried=12, tried_kept=9, tried_kept_base=2)
     assert judge(visible, CONFIG).outcome is Outcome.PROVISIONAL
 
 
