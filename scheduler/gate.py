@@ -164,7 +164,7 @@ def _faults(evaluation: Evaluation, config: GateConfig) -> tuple[_Fault, ...]:
 
 def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[str, ...]:
     rows, compared = evaluation.held_out_rows, evaluation.held_out_comparisons
-    wins = max(evaluation.held_out_wins, evaluation.held_out_wins_by_sum)
+    wins, chance = _best_wins(evaluation), _chance_of_gain(evaluation)
     base, proof = evaluation.held_out_loss_base, evaluation.held_out_loss_proof
     if rows < config.min_held_out_for_proof and _keeps_rules_more(evaluation):
         return ()  # a few losses say less than what it writes
@@ -179,10 +179,10 @@ def _held_out_objections(evaluation: Evaluation, config: GateConfig) -> tuple[st
             f"It is worse than the base model on most judgements that it was not trained on:"
             f" better on {wins} of {compared} only."
         )
-    elif _must_be_proven(evaluation, config) and chance_of_gain(evaluation) > ALPHA:
+    elif _must_be_proven(evaluation, config) and chance > ALPHA:
         objections.append(
             f"It beats the base model on only {_score(evaluation)} that it was not trained on,"
-            f" which chance alone does {_how_often(chance_of_gain(evaluation), 0)}."
+            f" which chance alone does {_how_often(chance, 0)}."
         )
     return tuple(objections)
 
@@ -196,11 +196,14 @@ def _must_be_proven(evaluation: Evaluation, config: GateConfig) -> bool:
     return not _keeps_rules_more(evaluation)
 
 
-def chance_of_gain(evaluation: Evaluation) -> float:
-    """Return how likely chance alone is to win as often, 0..1, by means per token or by sums."""
-    compared = evaluation.held_out_comparisons
-    best = max(evaluation.held_out_wins, evaluation.held_out_wins_by_sum)
-    return min(1.0, 2 * chance_of_wins(best, compared))
+def _best_wins(evaluation: Evaluation) -> int:
+    return max(evaluation.held_out_wins, evaluation.held_out_wins_by_sum)
+
+
+def _chance_of_gain(evaluation: Evaluation) -> float:
+    """How likely chance alone is to win as often at most, 0..1, by means per token or by sums."""
+    chance = chance_of_wins(_best_wins(evaluation), evaluation.held_out_comparisons)
+    return min(1.0, 2 * chance)
 
 
 def _score(evaluation: Evaluation) -> str:
@@ -275,7 +278,7 @@ def _proof(evaluation: Evaluation, config: GateConfig) -> tuple[Outcome, str]:
             Outcome.PROVISIONAL,
             f"{score}; proof needs at least {config.min_held_out_for_proof}.",
         )
-    chance = chance_of_gain(evaluation)
+    chance = _chance_of_gain(evaluation)
     if chance > ALPHA:
         return (
             Outcome.PROVISIONAL,

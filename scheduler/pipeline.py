@@ -23,7 +23,7 @@ from feedback.edits.rule import Rule
 from feedback.explained import with_explained
 from feedback.log import FeedbackLog
 from feedback.practice import practice_examples
-from feedback.records import Dataset, ExampleKind, Memory
+from feedback.records import Dataset, ExampleKind
 from feedback.repetition import is_repetitive
 from feedback.rules import rules_behind, standing
 from scheduler import gate
@@ -267,30 +267,31 @@ class Pipeline:
             silence_base=share(map(is_silent, base)),
             silence_candidate=share(map(is_silent, candidate)),
         )
-        if evaluation.tried and (memory := memory_of(plan.dataset.examples)).demonstrations:
-            beside, alone = (
-                self._kept_with_memory(memory, adapter, fitted, plan, rules, is_cancelled)
-                for adapter in (result.adapter, None)
-            )
-            evaluation = replace(evaluation, tried_kept_beside=beside, tried_kept_memory=alone)
+        evaluation = self._tried_with_memory(evaluation, result.adapter, plan, rules, is_cancelled)
         verdict = gate.judge(evaluation, self._config.gate)
         return replace(result, evaluation=evaluation), verdict
 
-    def _kept_with_memory(
+    def _tried_with_memory(
         self,
-        memory: Memory,
-        adapter: Path | None,
-        fitted: Evaluation,
+        evaluation: Evaluation,
+        candidate: Path,
         plan: Plan,
         rules: Sequence[Rule],
         is_cancelled: Callable[[], bool],
-    ) -> int:
-        """How many of the tried replies keep the rules with what was learned in the prompt: of the
-        candidate's, or of the base's where there is no adapter."""
-        exchanges = self._tried(is_cancelled)[fitted.tried_part]
+    ) -> Evaluation:
+        """Add how many of the tried replies keep the rules with what was learned in the prompt, of
+        the candidate's and of the base's."""
+        memory = memory_of(plan.dataset.examples)
+        if not evaluation.tried or not memory.demonstrations:
+            return evaluation
+        exchanges = self._tried(is_cancelled)[evaluation.tried_part]
         prompts = [prompt for prompt, _ in exchanges]
-        replies = self._reply(prompts, adapter, TRIED_REPLY_TOKENS, is_cancelled, memory)
-        return sum(put_right(rules, plan.dataset.user_id, exchanges, replies).keeps)
+
+        def kept(adapter: Path | None) -> int:
+            replies = self._reply(prompts, adapter, TRIED_REPLY_TOKENS, is_cancelled, memory)
+            return sum(put_right(rules, plan.dataset.user_id, exchanges, replies).keeps)
+
+        return replace(evaluation, tried_kept_beside=kept(candidate), tried_kept_memory=kept(None))
 
     def _settle(self, fit: Fit) -> None:
         if fit.verdict.outcome is Outcome.REFUSED:

@@ -208,9 +208,9 @@ class Evaluation:
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
     `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
-    them and `tried_kept_base` of the base's do;
-    `tried_kept_beside` of the candidate's do with memory in its prompt, and `tried_kept_memory` of
-    the base's. `tried_part` says which of the job's prompts these were.
+    them and `tried_kept_base` of the base's do; with memory in the prompt `tried_kept_beside` of
+    the candidate's and `tried_kept_memory` of the base's. `tried_part` says which of the job's
+    prompts these were.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
     collapse, parroting and silence are the shares of replies to them that loop, that mostly repeat
     other replies or the prompt, and that say nothing (`scheduler.reply_faults`), None until the

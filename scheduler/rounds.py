@@ -62,6 +62,8 @@ def fit_in_rounds(
     def enter(phase: str, part: int) -> None:
         parent.enter(phase, end * part / parts, end * (part + 1) / parts)
 
+    user_id, taught = examples[0].user_id, tuple(examples)
+
     def tried(number: int) -> Trial:
         trial = try_out(base, pool, slot, job.rules, user_id, job.tried[number])
         return replace(trial, part=number)
@@ -70,7 +72,6 @@ def fit_in_rounds(
     reports = best_reports = [fitted(examples, job.training)]
     best: dict[str, Tensor] = {}
     best_trial: Trial | None = None
-    user_id, taught = examples[0].user_id, tuple(examples)
     random, later = Random(job.training.seed), _gentler(job.training)
     for number in range(len(job.tried)):
         enter("trying it on other prompts", 2 * number + 1)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from adapters_store.files import AdapterFiles
-from adapters_store.lora import ADAPTER_DTYPE, PEFT_PREFIX
+from adapters_store.lora import ADAPTER_DTYPE, PEFT_PREFIX, AdapterPool
 from adapters_store.records import AdapterVersion, LoraConfig
 
 LORA = LoraConfig(rank=4, alpha=8.0)
@@ -25,6 +25,13 @@ def random_adapter(
             values = (scale * torch.randn(shape, generator=generator)).to(ADAPTER_DTYPE).float()
             tensors[f"{PEFT_PREFIX}{path}.{name}.weight"] = values
     return tensors
+
+
+def pool_with_adapter(model: nn.Module, scale: float = 0.3) -> AdapterPool:
+    """A pool on the model whose slot 1 holds an adapter that changes replies."""
+    pool = AdapterPool(model, LORA, num_slots=2)
+    pool.load(1, random_adapter(pool.shapes, seed=1, scale=scale))
+    return pool
 
 
 def publish_random_adapter(

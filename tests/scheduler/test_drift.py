@@ -5,17 +5,14 @@ import pytest
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from scheduler.evaluate import drift
-from tests.adapters import LORA, random_adapter
+from tests.adapters import pool_with_adapter
 
 EXCHANGES = [("Why?", "Because it is so."), ("Who are you?", "I am a model.")]
 
 
 @pytest.fixture
 def pool(tiny_base: BaseModel) -> AdapterPool:
-    """Slot 1 holds an adapter that changes replies."""
-    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
-    pool.load(1, random_adapter(pool.shapes, seed=1))
-    return pool
+    return pool_with_adapter(tiny_base.model)
 
 
 def test_no_adapter_does_not_drift(tiny_base: BaseModel, pool: AdapterPool) -> None:

@@ -10,7 +10,7 @@ from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
 from scheduler.evaluate import agreements, comparisons, indifferent_loss, reply_losses
 from scheduler.records import TrainingConfig
-from tests.adapters import LORA, random_adapter
+from tests.adapters import pool_with_adapter
 from tests.scheduler.training import make_example, make_thumb
 
 CONFIG = TrainingConfig(max_tokens=100)
@@ -23,10 +23,7 @@ REJECTED = make_thumb("question", "THE ANSWER", is_liked=True)
 
 @pytest.fixture
 def pool(tiny_base: BaseModel) -> AdapterPool:
-    """Slot 1 holds an adapter that changes replies."""
-    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
-    pool.load(1, random_adapter(pool.shapes, seed=1))
-    return pool
+    return pool_with_adapter(tiny_base.model)
 
 
 def judgement_losses(

@@ -7,17 +7,13 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from scheduler.evaluate import drift
 from scheduler.pull_back import FACTORS, pull_back
-from tests.adapters import LORA, random_adapter
-
-EXCHANGES = [("Why?", "Because it is so."), ("Who are you?", "I am a model.")]
+from tests.adapters import pool_with_adapter
+from tests.scheduler.test_drift import EXCHANGES
 
 
 @pytest.fixture
 def pool(tiny_base: BaseModel) -> AdapterPool:
-    """Slot 1 holds an adapter that changes replies."""
-    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
-    pool.load(1, random_adapter(pool.shapes, seed=1, scale=0.05))
-    return pool
+    return pool_with_adapter(tiny_base.model, scale=0.05)
 
 
 def weights(pool: AdapterPool) -> torch.Tensor:

@@ -17,9 +17,14 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What is asked for; the process's own arguments where none are given."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_learning")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="six personas, one seed (the default)")
-    size.add_argument("--broad", action="store_true", help="all personas, one seed, thumbs too")
-    size.add_argument("--full", action="store_true", help="all personas, three seeds, thumbs too")
+    for plan, what in (
+        (QUICK, "six personas, one seed (the default)"),
+        (BROAD, "all personas, one seed, thumbs too"),
+        (FULL, "all personas, three seeds, thumbs too"),
+    ):
+        name = f"--{plan.name}"
+        size.add_argument(name, dest="plan", action="store_const", const=plan, help=what)
+    parser.set_defaults(plan=QUICK)
     parser.add_argument("--personas", type=personas, help="names, with commas between them")
     parser.add_argument("--points", type=_points, help="such as 1,20,thumbs")
     parser.add_argument("--seeds", type=int, help="how many orders of the prompts")
@@ -30,7 +35,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def planned(options: argparse.Namespace) -> Plan:
     """The quick, the broad or the full plan, narrowed as the options say."""
-    plan = FULL if options.full else BROAD if options.broad else QUICK
+    plan: Plan = options.plan
     return replace(
         plan,
         personas=options.personas or plan.personas,
