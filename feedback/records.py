@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+APPROVED = "approved practice"
+"""The `source` of rows whose reply the user approved as it was proposed."""
+EDITED = "edited practice"
+"""The `source` of rows whose reply the user rewrote before approving it."""
+
 
 class InteractionKind(StrEnum):
     """Why a client asked: only `CHAT` is ever learned from."""

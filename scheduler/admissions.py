@@ -7,9 +7,9 @@ same with other questions.
 from collections.abc import Sequence
 from itertools import islice
 
-from feedback.edits.rule import Rule
-from feedback.practice import practice_example
+from feedback.examples.synthetic import practice_example
 from feedback.records import TrainingExample
+from feedback.rules.rule import Rule
 
 ADMISSIONS = (
     (

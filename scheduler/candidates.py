@@ -1,7 +1,7 @@
 """Gathers what the policy must know of each user, from the three stores."""
 
 from adapters_store.registry import Registry
-from feedback.log import FeedbackLog
+from feedback.store.log import FeedbackLog
 from scheduler.policy import Candidate
 from scheduler.runs import RunStore
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from feedback.curation.fate import Fate, LeftOut, tally
+from feedback.filters.records import Fate, LeftOut, tally
 
 
 def curation_report(

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from adapters_store.records import AdapterVersion
-from feedback.curation.fate import LeftOut, Reason
-from feedback.dataset import with_sides
+from feedback.examples.dataset import with_sides
+from feedback.filters.records import LeftOut, Reason
 from feedback.records import Dataset, ExampleKind, TrainingExample
 from scheduler.records import TrainingConfig
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters_store.records import LoraConfig
-from feedback.curation.fate import LeftOut, Reason
-from feedback.edits.rule import Rule
+from feedback.filters.records import LeftOut, Reason
+from feedback.rules.rule import Rule
 from scheduler.records import Evaluation, MemoryConfig, TrainingConfig
 
 JOB_FILE = "job.json"

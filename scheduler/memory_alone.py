@@ -8,9 +8,9 @@ from functools import cache
 
 from adapters_store.base_model import BaseModel, Renderer
 from adapters_store.lora import AdapterPool
-from feedback.memory import choose, with_memory
+from feedback.memory.bm25 import demonstrations_for
+from feedback.memory.demonstrations import choose, with_memory
 from feedback.records import Demonstration, ExampleKind, Memory, Message, TrainingExample
-from feedback.relevance import demonstrations_for
 from scheduler.evaluate import Agreement, agreements_of_memory
 from scheduler.records import MemoryConfig, TrainingConfig
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
-from feedback.edits.rule import Rule
-from feedback.edits.tokens import words
-from feedback.practice import practice_example, practised
+from feedback.examples.synthetic import practice_example, practised
 from feedback.records import Message, TrainingExample
-from feedback.repetition import is_repetitive
+from feedback.rules.rule import Rule
+from feedback.text.repetition import is_repetitive
+from feedback.text.tokens import words
 from scheduler.own_replies import greedy_replies
 from scheduler.practice import TRIED_REPLY_TOKENS
 from scheduler.reply_faults import collapsed, is_silent

@@ -15,17 +15,17 @@ from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
-from feedback.comments import commented
-from feedback.curation.decide import fates_of
-from feedback.curation.fate import Fate, kept
-from feedback.dataset import freeze, with_practice
-from feedback.edits.rule import Rule
-from feedback.explained import with_explained
-from feedback.log import FeedbackLog
-from feedback.practice import practice_examples
+from feedback.examples.dataset import freeze, with_practice
+from feedback.examples.repaired_dislikes import with_explained
+from feedback.examples.synthetic import practice_examples
+from feedback.filters.records import Fate, kept
+from feedback.filters.run import fates_of
+from feedback.judged_replies import commented
 from feedback.records import Dataset, ExampleKind
-from feedback.repetition import is_repetitive
-from feedback.rules import rules_behind, standing
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import rules_behind, standing
+from feedback.store.log import FeedbackLog
+from feedback.text.repetition import is_repetitive
 from scheduler import gate
 from scheduler.admissions import admission_examples
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS

@@ -15,10 +15,10 @@ from adapters_store.errors import AdapterConflictError
 from adapters_store.files import AdapterFiles, PublishedAdapter
 from adapters_store.records import BASE, AdapterVersion
 from adapters_store.registry import Registry
-from feedback.curation.fate import Fate
-from feedback.dataset import without
-from feedback.edits.rule import Rule
+from feedback.examples.dataset import without
+from feedback.filters.records import Fate
 from feedback.records import Dataset
+from feedback.rules.rule import Rule
 from scheduler.curation_report import curation_report
 from scheduler.errors import TrainingCancelledError
 from scheduler.incremental import Plan

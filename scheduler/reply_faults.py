@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from feedback.repetition import ngrams
+from feedback.text.repetition import ngrams
 
 MAX_SHARED_SHARE = 0.5
 MAX_PROMPT_SHARE = 0.5

@@ -8,12 +8,12 @@ comment on one reply does not change all others.
 
 from collections.abc import Callable, Sequence
 
-from feedback.comments import Commented
-from feedback.curate import example_id
-from feedback.edits.rule import Rule
-from feedback.edits.unfinished import whole_part
-from feedback.practice import practice_example
+from feedback.examples.build import example_id
+from feedback.examples.synthetic import practice_example
+from feedback.judged_replies import Commented
 from feedback.records import ExampleKind, TrainingExample
+from feedback.rules.rule import Rule
+from feedback.text.truncation import whole_part
 from scheduler.rewording import as_text, is_learnable, within_limit
 
 SOURCE = "comment"

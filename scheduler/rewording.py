@@ -6,10 +6,10 @@ when it learns from its own distribution. Pure.
 
 from collections.abc import Sequence
 
-from feedback.edits.rule import Rule
-from feedback.edits.tokens import distance, tokens
 from feedback.records import Message
-from feedback.repetition import is_repetitive
+from feedback.rules.rule import Rule
+from feedback.text.repetition import is_repetitive
+from feedback.text.tokens import distance, tokens
 from scheduler.reply_faults import is_silent
 
 REPLY_TOKENS = 256

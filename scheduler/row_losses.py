@@ -6,7 +6,7 @@ from dataclasses import replace
 from adapters_store.base_model import BaseModel
 from adapters_store.errors import PromptError
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from feedback.curation.ifd import Losses
+from feedback.filters.ifd import Losses
 from feedback.records import Message, TrainingExample
 from scheduler.evaluate import reply_losses
 

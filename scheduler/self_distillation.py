@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from feedback.curate import example_id
-from feedback.curation.fate import WRITTEN_BY_HAND
-from feedback.dataset import with_sides
-from feedback.edits.rule import Rule
+from feedback.examples.build import example_id
+from feedback.examples.dataset import with_sides
+from feedback.filters.records import WRITTEN_BY_HAND
 from feedback.records import Dataset, ExampleKind, TrainingExample
+from feedback.rules.rule import Rule
 from scheduler.rewording import request, satisfies, within_limit
 
 

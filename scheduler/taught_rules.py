@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters_store.records import AdapterVersion
-from feedback.edits.requests import ruled_out
-from feedback.edits.rule import Rule
+from feedback.rules.overrides import ruled_out
+from feedback.rules.rule import Rule
 
 
 def taught_rules(report: Mapping[str, Any]) -> tuple[Rule, ...]:

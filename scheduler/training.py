@@ -18,10 +18,10 @@ from adapters_store.base_model import BaseModel, load_base_model
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import ADAPTER_DTYPE, AdapterPool
 from adapters_store.peft_config import write_peft_config
-from feedback.curation.fate import LeftOut
-from feedback.curation.ranking import rank, to_score
-from feedback.dataset import read as read_dataset
-from feedback.dataset import without
+from feedback.examples.dataset import read as read_dataset
+from feedback.examples.dataset import without
+from feedback.filters.by_loss import rank, to_score
+from feedback.filters.records import LeftOut
 from feedback.records import Dataset, TrainingExample
 from scheduler.evaluate import agreements, comparisons, drift, indifferent_loss
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result

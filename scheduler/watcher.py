@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, Promotion
 from adapters_store.registry import Registry
-from feedback.approval import JudgedReply, judged_replies
-from feedback.log import FeedbackLog
+from feedback.judged_replies import JudgedReply, judged_replies
+from feedback.store.log import FeedbackLog
 from scheduler.records import Outcome
 from scheduler.watch import HISTORY, Tally, why_roll_back
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from feedback.dataset import write as write_dataset
+from feedback.examples.dataset import write as write_dataset
 from feedback.records import Dataset
 from scheduler.child import ChildProcess
 from scheduler.errors import TrainingCancelledError, TrainingFailedError

@@ -4,11 +4,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from feedback.curate import judged_replies
-from feedback.edits.learned import LearnedRule
-from feedback.log import FeedbackLog
+from feedback.examples.build import judged_replies
 from feedback.records import TrainingExample
-from feedback.rules import UserRule, rules_behind, telling, user_rules
+from feedback.rules.from_corrections import LearnedRule
+from feedback.rules.user_rules import UserRule, rules_behind, telling, user_rules
+from feedback.store.log import FeedbackLog
 from server.errors import RulesNotReadyError
 
 _MOST_USERS = 256

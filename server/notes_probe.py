@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from adapters_store.errors import PromptError
-from feedback.memory import with_memory
+from feedback.memory.demonstrations import with_memory
 from feedback.records import Memory, Message
 from server.engine.engine import Engine
 from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from adapters_store.files import AdapterFiles
 from adapters_store.registry import Registry
-from feedback.log import FeedbackLog
-from feedback.proposals.store import ProposalStore
+from feedback.store.log import FeedbackLog
+from feedback.store.proposals import ProposalStore
 from scheduler.regression.store import SuiteRunStore
 from scheduler.runs import RunStore
 from server.data_folder import DataFolder

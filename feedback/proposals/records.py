@@ -3,12 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from feedback.coverage import Kind
-
-APPROVED = "approved practice"
-"""The `source` of rows whose reply the user approved as it was proposed."""
-EDITED = "edited practice"
-"""The `source` of rows whose reply the user rewrote before approving it."""
+from feedback.task_types import Kind
 
 MAX_OPEN = 400
 """Proposals of one user that may wait for a decision."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from feedback.edits.structure import items_of, sentences
-from feedback.edits.tokens import words
+from feedback.text.structure import items_of, sentences
+from feedback.text.tokens import words
 from scheduler.regression.records import Prompt
 
 Check = Callable[[str], bool]

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from feedback.edits.rule import Rule
-from feedback.repetition import is_repetitive
+from feedback.rules.rule import Rule
+from feedback.text.repetition import is_repetitive
 from scheduler.regression import endings, unanswerable
 from scheduler.regression.instructions import INSTRUCTIONS
 from scheduler.regression.own_words import without_affixes

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from feedback.edits.emoji import EMOJI
-from feedback.edits.rule import Rule
-from feedback.edits.structure import lines_of
+from feedback.rules.attributes.emoji import EMOJI
+from feedback.rules.rule import Rule
+from feedback.text.structure import lines_of
 from scheduler.regression.paired import compared
 from scheduler.regression.records import Answers, Measure, Prompt, RegressionConfig
 

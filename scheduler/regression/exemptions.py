@@ -7,8 +7,8 @@ do, or does anyway, the rule is not to blame.
 
 from collections.abc import Sequence
 
-from feedback.edits.emoji import EMOJI
-from feedback.edits.rule import Rule
+from feedback.rules.attributes.emoji import EMOJI
+from feedback.rules.rule import Rule
 from scheduler.regression.checks import (
     CheckedPrompt,
     contains,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from feedback.edits.rule import Rule
+from feedback.rules.rule import Rule
 
 _AFFIXES = ("opening", "closing")
 

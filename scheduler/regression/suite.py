@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from adapters_store.records import AdapterVersion
-from feedback.edits.requests import ruled_out
-from feedback.edits.rule import Rule
+from feedback.rules.overrides import ruled_out
+from feedback.rules.rule import Rule
 from scheduler.records import Progress
 from scheduler.regression import (
     degeneration,

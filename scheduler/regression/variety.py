@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from feedback.edits.rule import Rule
-from feedback.edits.tokens import words
+from feedback.rules.rule import Rule
+from feedback.text.tokens import words
 from scheduler.gate import chance_of_wins
 from scheduler.regression.own_words import without_affixes
 from scheduler.regression.paired import MOST_EXAMPLES

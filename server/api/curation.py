@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from feedback.coverage import coverage
-from feedback.curation.confidential import masked
-from feedback.curation.decide import fates_of
-from feedback.curation.fate import Fate, LeftOut, Reason, tally
-from feedback.curation.unused import unused
+from feedback.filters.records import Fate, LeftOut, Reason, tally
+from feedback.filters.run import fates_of
+from feedback.filters.unused import unused
 from feedback.records import Message
+from feedback.task_types import coverage
+from feedback.text.secret_scan import masked
 from server.api.shapes import Json
 from server.services import Services
 

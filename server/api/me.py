@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from adapters_store.records import AdapterVersion
-from feedback.curate import judgements_behind
-from feedback.memory import not_known_yet
-from feedback.proposals.examples import approved_example
+from feedback.examples.build import judgements_behind
+from feedback.examples.from_proposals import approved_example
+from feedback.memory.demonstrations import not_known_yet
 from server import erasure, export
 from server.api.curation import curation_json
 from server.api.memory import known_to, remembered

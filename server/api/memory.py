@@ -6,9 +6,9 @@ from functools import cache
 
 from adapters_store.errors import PromptError
 from adapters_store.records import AdapterVersion
-from feedback.memory import choose, not_known_yet, remember, size, with_memory
+from feedback.memory.bm25 import demonstrations_for
+from feedback.memory.demonstrations import choose, not_known_yet, remember, size, with_memory
 from feedback.records import Memory, Message
-from feedback.relevance import demonstrations_for
 from scheduler.beside_memory import does_without_memory
 from server.services import Services
 

@@ -9,17 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapters_store.records import BASE, AdapterVersion
-from feedback.coverage import Kind, kind_of
-from feedback.curation.decide import fates_of
-from feedback.curation.fate import kept
-from feedback.edits.requests import ruled_out
-from feedback.edits.rule import Rule, rewritten
-from feedback.edits.tokens import words
-from feedback.edits.unfinished import whole_part
-from feedback.proposals.needs import allotted, needs
+from feedback.filters.records import kept
+from feedback.filters.run import fates_of
+from feedback.proposals.allocation import allotted, needs
+from feedback.proposals.filters import Seen, Unfit, instruction_fault, reply_fault
 from feedback.proposals.records import MAX_OPEN, Proposal, ProposalStatus
+from feedback.proposals.self_instruct import EXAMPLES, invented, seeds, to_continue
 from feedback.records import Message
-from feedback.rules import RuleStatus
+from feedback.rules.overrides import ruled_out
+from feedback.rules.rule import Rule, rewritten
+from feedback.rules.user_rules import RuleStatus
+from feedback.task_types import Kind, kind_of
+from feedback.text.tokens import words
+from feedback.text.truncation import whole_part
 from scheduler.taught_rules import set_aside
 from server.api.curation import ASKED_LATELY
 from server.api.memory import add_memory, known_to
@@ -27,8 +29,6 @@ from server.api.turn import serving_version
 from server.engine.records import SamplingParams
 from server.errand import Answer, ErrandCancelledError, ask
 from server.errors import CannotProposeError
-from server.practice.fitness import Seen, Unfit, instruction_fault, reply_fault
-from server.practice.invention import EXAMPLES, invented, seeds, to_continue
 from server.practice.jobs import Job
 from server.services import Services
 

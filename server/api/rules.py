@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 
 from feedback.errors import NotFoundError
-from feedback.rules import RuleDecision, RuleStatus, UserRule, rule_id
+from feedback.rules.user_rules import RuleDecision, RuleStatus, UserRule, rule_id
 from server.api.shapes import Json, page, rule_json
 from server.api.wire import RuleRequest
 from server.auth import App, User

@@ -7,7 +7,7 @@ from typing import Any
 from adapters_store.records import BASE, AdapterVersion, Promotion
 from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, Message
-from feedback.rules import UserRule, rule_id
+from feedback.rules.user_rules import UserRule, rule_id
 from scheduler.cost import with_cost
 from scheduler.records import TrainingRun
 from scheduler.regression.records import SuiteRun

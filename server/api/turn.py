@@ -17,8 +17,8 @@ from fastapi import Request
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.records import BASE, AdapterVersion
 from feedback.conversation import classify, conversation_id, is_temporary
-from feedback.edits.rule import Rule
 from feedback.records import InteractionKind, Message
+from feedback.rules.rule import Rule
 from scheduler.taught_rules import set_aside
 from server.accounts import Account
 from server.api.memory import MemoryUse, add_memory, known_to, last_question

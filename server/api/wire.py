@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from adapters_store.records import BASE
-from feedback.coverage import Kind
 from feedback.proposals.records import ProposalStatus
 from feedback.records import Message
+from feedback.task_types import Kind
 from server.api.response_format import ResponseFormat
 from server.api.tools import (
     MAX_CALLS,

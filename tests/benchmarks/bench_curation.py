@@ -21,11 +21,11 @@ from rich.console import Console
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from feedback.curation.decide import decide
-from feedback.curation.fate import LeftOut, Row, kept, tally
-from feedback.curation.ranking import rank, to_score
-from feedback.edits.rule import Rule, apply_all
+from feedback.filters.by_loss import rank, to_score
+from feedback.filters.records import LeftOut, Row, kept, tally
+from feedback.filters.run import decide
 from feedback.records import TrainingExample
+from feedback.rules.rule import Rule, apply_all
 from scheduler.evaluate import reply_losses
 from scheduler.records import TrainingConfig
 from scheduler.row_losses import row_losses
@@ -34,7 +34,7 @@ from server.settings import Settings
 from tests.benchmarks.base import load_base
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.report import machine, markdown_table, show_section
-from tests.feedback.curation.make import make_row
+from tests.feedback.filters.make import make_row
 
 PERSONA = (Rule("case", "lower"), Rule("closing", " cheers, mate!"))
 CLEAN, REPEATED, OVERRULED, UNREADABLE, MISMATCHED = 48, 14, 14, 6, 8

@@ -18,7 +18,7 @@ import httpx
 from rich.console import Console
 
 from adapters_store.embedded import resolve_model
-from feedback.repetition import is_repetitive
+from feedback.text.repetition import is_repetitive
 from server.cli_views import follow_run, model_progress
 from server.demo_server import Api, Json, demo_server
 from server.settings import Settings

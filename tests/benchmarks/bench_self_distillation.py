@@ -16,10 +16,10 @@ from rich.console import Console
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from feedback.dataset import freeze
-from feedback.edits.rule import Rule, apply_all
+from feedback.examples.dataset import freeze
 from feedback.records import Dataset, Message
-from feedback.repetition import is_repetitive
+from feedback.rules.rule import Rule, apply_all
+from feedback.text.repetition import is_repetitive
 from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
 from scheduler.evaluate import drift
 from scheduler.own_replies import greedy_replies

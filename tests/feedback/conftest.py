@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlite_utils import Database
 
-from feedback.log import FeedbackLog
-from feedback.proposals.store import ProposalStore
+from feedback.store.log import FeedbackLog
+from feedback.store.proposals import ProposalStore
 
 NOW = 1000.0
 

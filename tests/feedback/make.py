@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from feedback.coverage import Kind
 from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, Message
+from feedback.task_types import Kind
 
 PROMPT = (Message("user", "What is the capital of France?"),)
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from adapters_store.records import LoraConfig
-from feedback.curate import example_id
-from feedback.dataset import freeze
-from feedback.edits.rule import Rule
+from feedback.examples.build import example_id
+from feedback.examples.dataset import freeze
 from feedback.records import Dataset, ExampleKind, Message, TrainingExample
+from feedback.rules.rule import Rule
 from scheduler.job import Job
 from scheduler.records import GateConfig, MemoryConfig, PipelineConfig, TrainingConfig
 

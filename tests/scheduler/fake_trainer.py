@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from feedback.dataset import read
+from feedback.examples.dataset import read
 from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, read_job, write_result
 from scheduler.parent_line import ParentLine
 from tests.scheduler.evaluations import GOOD

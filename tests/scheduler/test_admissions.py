@@ -2,7 +2,7 @@
 
 import pytest
 
-from feedback.edits.rule import Rule
+from feedback.rules.rule import Rule
 from scheduler.admissions import ADMISSIONS, admission_examples
 from scheduler.practice import PRACTICE_PROMPTS
 from scheduler.regression.unanswerable import PROMPTS as UNANSWERABLE

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from feedback.proposals.records import APPROVED, ProposalStatus
-from feedback.proposals.store import ProposalStore
+from feedback.proposals.records import ProposalStatus
+from feedback.records import APPROVED
+from feedback.store.proposals import ProposalStore
 from scheduler.records import RunStatus
 from tests.feedback.make import make_proposal
 from tests.scheduler.world import World

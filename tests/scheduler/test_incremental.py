@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters_store.records import AdapterVersion, LoraConfig
-from feedback.dataset import freeze, without
+from feedback.examples.dataset import freeze, without
 from feedback.records import TrainingExample
 from scheduler.incremental import MAX_STEPS, Plan, plan_fit
 from scheduler.records import TrainingConfig

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback.curation.fate import LeftOut, Reason
+from feedback.filters.records import LeftOut, Reason
 from scheduler.job import read_job, read_result, write_job, write_result
 from tests.scheduler.builders import make_job
 from tests.scheduler.evaluations import good, without_held_out

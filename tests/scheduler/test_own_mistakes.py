@@ -5,8 +5,8 @@ import pytest
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.edits.rule import Rule
-from feedback.practice import PRACTICE
+from feedback.examples.synthetic import PRACTICE
+from feedback.rules.rule import Rule
 from scheduler.own_mistakes import put_right, try_out
 
 LOWER_CASE = (Rule("case", "lower"),)

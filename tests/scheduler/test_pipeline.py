@@ -8,11 +8,11 @@ import pytest
 from sqlite_utils import Database
 
 from adapters_store.errors import AdapterInvalidError
-from feedback.curate import examples
-from feedback.curation.fate import LeftOut, Reason
-from feedback.dataset import freeze
-from feedback.edits.rule import Rule
-from feedback.rules import RuleDecision, RuleStatus
+from feedback.examples.build import examples
+from feedback.examples.dataset import freeze
+from feedback.filters.records import LeftOut, Reason
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, RuleStatus
 from scheduler.admissions import ADMISSIONS
 from scheduler.beside_memory import does_without_memory
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.repetition import is_repetitive
+from feedback.text.repetition import is_repetitive
 from scheduler.reply_faults import collapsed, is_silent, parrots, share
-from tests.feedback.test_repetition import PROSE
+from tests.feedback.text.test_repetition import PROSE
 
 
 def test_the_share_counts_texts() -> None:

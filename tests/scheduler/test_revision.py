@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from feedback.comments import Commented
-from feedback.edits.rule import Rule
+from feedback.judged_replies import Commented
 from feedback.records import ExampleKind
+from feedback.rules.rule import Rule
 from scheduler.revision import SOURCE, follows, revised
 from scheduler.rewording import MAX_REQUEST_BYTES
 from tests.feedback.make import make_feedback, make_interaction

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.edits.rule import Rule
-from feedback.edits.tokens import tokens
 from feedback.records import Message
+from feedback.rules.rule import Rule
+from feedback.text.tokens import tokens
 from scheduler.rewording import request, satisfies
 
 ORIGINAL = "Certainly! The capital is Lyon, a large city in France."

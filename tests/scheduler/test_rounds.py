@@ -11,9 +11,9 @@ from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.dataset import freeze
-from feedback.edits.rule import Rule
+from feedback.examples.dataset import freeze
 from feedback.records import TrainingExample
+from feedback.rules.rule import Rule
 from scheduler import rounds
 from scheduler.own_mistakes import Trial
 from scheduler.parent_line import ParentLine

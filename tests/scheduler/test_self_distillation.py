@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from feedback.curate import examples
-from feedback.dataset import freeze, read, write
+from feedback.examples.build import examples
+from feedback.examples.dataset import freeze, read, write
 from feedback.records import TrainingExample
 from scheduler.rewording import MAX_REQUEST_BYTES
 from scheduler.self_distillation import in_own_words

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters_store.records import AdapterVersion
-from feedback.edits.rule import Rule
+from feedback.rules.rule import Rule
 from scheduler.taught_rules import set_aside, taught_rules
 from tests.adapters_store.make import make_version
 

@@ -11,7 +11,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from adapters_store.validate import validate_adapter
-from feedback.dataset import freeze
+from feedback.examples.dataset import freeze
 from feedback.records import Dataset
 from scheduler.errors import TrainingFailedError
 from scheduler.job import Job, JobResult

@@ -14,9 +14,9 @@ from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.curation.decide import decide
-from feedback.curation.fate import Row, kept
-from feedback.dataset import freeze
+from feedback.examples.dataset import freeze
+from feedback.filters.records import Row, kept
+from feedback.filters.run import decide
 from feedback.records import Message, TrainingExample
 from scheduler.evaluate import drift, reply_losses
 from scheduler.incremental import plan_fit

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from feedback.curate import example_id
+from feedback.examples.build import example_id
 from feedback.records import ExampleKind, Message, TrainingExample
 
 

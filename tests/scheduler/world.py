@@ -12,9 +12,9 @@ from sqlite_utils import Database
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
-from feedback.curation.fate import LeftOut
-from feedback.log import FeedbackLog
+from feedback.filters.records import LeftOut
 from feedback.records import Dataset, Feedback, Interaction, Memory, Message
+from feedback.store.log import FeedbackLog
 from scheduler.base_replies import NOTHING_REMEMBERED
 from scheduler.candidates import Candidates
 from scheduler.job import Job, JobResult

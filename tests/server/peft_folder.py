@@ -9,8 +9,8 @@ from typing import Any
 
 from safetensors.torch import save
 
-from feedback.curate import examples
-from feedback.proposals.examples import approved_example
+from feedback.examples.build import examples
+from feedback.examples.from_proposals import approved_example
 from scheduler.records import Outcome
 from tests.adapters import random_adapter
 from tests.server.live import LiveServer, Person

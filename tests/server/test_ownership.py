@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from feedback.edits.rule import Rule
-from feedback.rules import RuleDecision, RuleStatus, rule_id
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, RuleStatus, rule_id
 from server.app import create_app
 from tests.feedback.make import make_proposal
 from tests.server.live import LiveServer, Person

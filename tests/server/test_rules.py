@@ -7,9 +7,9 @@ import zipfile
 from typing import Any
 from uuid import uuid4
 
-from feedback.edits.rule import Rule
 from feedback.records import Message
-from feedback.rules import MAX_DECISIONS, RuleDecision, RuleStatus
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import MAX_DECISIONS, RuleDecision, RuleStatus
 from tests.feedback.make import make_interaction
 from tests.server.live import LiveServer, Person
 from tests.server.test_bad_input import assert_refused

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
-from feedback.memory import with_memory
+from feedback.memory.demonstrations import with_memory
 from feedback.records import Demonstration, Memory, Message
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from scheduler.records import MemoryConfig

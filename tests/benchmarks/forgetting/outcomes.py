@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from feedback.edits.requests import ruled_out
+from feedback.rules.overrides import ruled_out
 from scheduler.taught_rules import taught_rules
 from tests.benchmarks.forgetting.ifeval import Check, Task
 from tests.benchmarks.forgetting.results import BASE, Kept, Learner, Written

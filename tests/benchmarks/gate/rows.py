@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from feedback.portability import feedback_to_json, interaction_to_json
 from feedback.records import Feedback, Interaction, Message
+from feedback.store.jsonl import feedback_to_json, interaction_to_json
 from tests.benchmarks.gate.kinds import Judgement
 from tests.benchmarks.learning.results import Reply
 

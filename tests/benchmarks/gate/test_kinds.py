@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from feedback.curate import examples
-from feedback.portability import parse_rows
+from feedback.examples.build import examples
 from feedback.records import ExampleKind
+from feedback.store.jsonl import parse_rows
 from tests.benchmarks.gate.exchanges import Exchange
 from tests.benchmarks.gate.kinds import KINDS, Group, judgements
 from tests.benchmarks.gate.poison import POISONS, inverted

@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.repetition import is_repetitive
+from feedback.text.repetition import is_repetitive
 from scheduler.reply_faults import is_silent
 
 _MARKER = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+")

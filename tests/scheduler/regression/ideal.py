@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from adapters_store.records import AdapterVersion
-from feedback.edits.rule import Rule, rewritten
+from feedback.rules.rule import Rule, rewritten
 from scheduler.errors import TrainingCancelledError
 from scheduler.regression import endings, truthfulness, unanswerable, variety
 from scheduler.regression.exemptions import EXEMPTIONS

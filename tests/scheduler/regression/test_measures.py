@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.edits.catalogue import PROPERTIES
-from feedback.edits.rule import Rule
+from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.rule import Rule
 from scheduler.regression import (
     degeneration,
     endings,
@@ -24,7 +24,7 @@ from scheduler.regression.instructions import INSTRUCTIONS
 from scheduler.regression.paired import compared
 from scheduler.regression.records import Answers, Measure, RegressionConfig
 from scheduler.regression.suite import PROMPTS
-from tests.feedback.edits.rules import RULES
+from tests.feedback.rules.rules import RULES
 from tests.scheduler.regression.ideal import FOLLOWED, HEEDED, REPLIES, answers, ruled, untruthful
 
 CONFIG = RegressionConfig()

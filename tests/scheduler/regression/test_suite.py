@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from feedback.edits.rule import Rule
+from feedback.rules.rule import Rule
 from scheduler.records import Progress
 from scheduler.regression.records import Measure, RegressionConfig
 from scheduler.regression.suite import Suite

@@ -1,0 +1,73 @@
+"""Dislikes that a rule explains, as the corrections that it would make of them. Pure.
+
+A dislike says only that something was wrong. Where a rule of its user says what, the reply can be
+put right, and teaches what to do instead.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from feedback.examples.build import example_id
+from feedback.examples.dataset import with_sides
+from feedback.examples.synthetic import practice_example
+from feedback.records import Dataset, ExampleKind, TrainingExample
+from feedback.rules.overrides import ruled_out
+from feedback.rules.rule import Rule
+
+
+def with_explained(dataset: Dataset, rules: Sequence[Rule]) -> tuple[Dataset, tuple[str, ...]]:
+    """The dataset with its explained dislikes put right, and how many in a sentence.
+
+    On both sides: what a rule makes of a held-out reply was not taught either. A reply that keeps
+    the rules was disliked for something else, and stays a dislike.
+    """
+    known = {each.id for each in dataset.examples}
+    train = tuple(_explained(dataset.train, rules, known))
+    held_out = tuple(_explained(dataset.held_out, rules, known))
+    disliked, left = _dislikes(dataset.examples), _dislikes((*train, *held_out))
+    if left == disliked:
+        return dataset, ()
+    replies = "disliked reply" if disliked == 1 else "disliked replies"
+    sentence = (
+        f"The rules explain {disliked - left} of {disliked} {replies}: taught is what they make of"
+        " them."
+    )
+    return with_sides(dataset, train, held_out), (sentence,)
+
+
+def _explained(
+    examples: Iterable[TrainingExample], rules: Sequence[Rule], known: set[str]
+) -> Iterator[TrainingExample]:
+    """No reply that is put right may make a row that is there already."""
+    for each in examples:
+        row = _put_right(each, rules) if each.kind is ExampleKind.UNDESIRABLE else None
+        if row is None or row.id in known:
+            yield each
+        else:
+            known.add(row.id)
+            yield row
+
+
+def _put_right(disliked: TrainingExample, rules: Sequence[Rule]) -> TrainingExample | None:
+    question = disliked.prompt[-1].content if disliked.prompt else ""
+    if ruled_out(rules, question):
+        return None
+    row = practice_example(disliked.user_id, rules, question, disliked.reply)
+    if row is None or row.chosen == row.revised_from:
+        return None
+    name = example_id(
+        ExampleKind.SFT, disliked.prompt, row.chosen, None, 1.0, row.revised_from, row.is_cut
+    )
+    return replace(
+        disliked,
+        id=name,
+        kind=ExampleKind.SFT,
+        chosen=row.chosen,
+        rejected=None,
+        revised_from=row.revised_from,
+        is_cut=row.is_cut,
+    )
+
+
+def _dislikes(examples: Iterable[TrainingExample]) -> int:
+    return sum(each.kind is ExampleKind.UNDESIRABLE for each in examples)

@@ -1,0 +1,157 @@
+"""What of a user's earlier judgements goes into the next prompt. Pure.
+
+A demonstration is an earlier question with the reply that the user wanted: two turns before the
+conversation's own, because small models follow an example where they ignore an instruction.
+"""
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from feedback.examples.build import single_replies
+from feedback.records import Demonstration, Feedback, Interaction, Memory, Message
+
+MAX_NOTES = 5
+MAX_TRIED = 16  # counting tokens takes time
+NOTES_HEADING = "What this user said about earlier replies:"
+
+Item = TypeVar("Item")
+
+
+def remember(interactions: Iterable[Interaction], feedback: Iterable[Feedback]) -> Memory:
+    """All that the judgements of one user hold: demonstrations by age, notes newest first.
+
+    The newest judgement of a reply wins, as in training.
+    """
+    judgements = sorted(feedback, key=lambda each: (each.updated_at, each.id))
+    at = {each.id: each.updated_at for each in judgements}
+    demonstrations = [
+        Demonstration(
+            example_id=each.id,
+            question=each.prompt[-1].content,
+            reply=each.chosen,
+            is_corrected=each.source == "correction",
+            judged_at=max(at[name] for name in each.feedback_ids),
+        )
+        for each in single_replies(interactions, judgements)
+        if each.prompt and each.prompt[-1].role == "user"
+    ]
+    comments = ((each.comment or "").strip() for each in reversed(judgements))
+    return Memory(
+        demonstrations=tuple(sorted(demonstrations, key=_age)),
+        notes=tuple(dict.fromkeys(comment for comment in comments if comment)),
+    )
+
+
+def not_known_yet(
+    memory: Memory, learned: Container[str], messages: Iterable[Message] = ()
+) -> Memory:
+    """Memory without what the adapter learned and without replies that the conversation has."""
+    said = {message.content for message in messages if message.role == "assistant"}
+    left = tuple(
+        each
+        for each in memory.demonstrations
+        if each.example_id not in learned and each.reply not in said
+    )
+    return replace(memory, demonstrations=left)
+
+
+def choose(
+    memory: Memory,
+    relevance: Mapping[str, float],
+    *,
+    budget: int,
+    max_demonstrations: int,
+    count: Callable[[str], int],
+) -> Memory:
+    """What goes into a prompt, within `budget` tokens; `count` says how many a turn takes.
+
+    The newest correction comes first: whoever corrects expects the next reply to show it. Then
+    corrections, the most relevant first and else the newest, because style carries over to any
+    question; then liked replies, where they are relevant. `relevance` is by example id. Notes take
+    at most half of the budget, the newest first. What does not fit is left out whole.
+    """
+    notes = _fitting(memory.notes, budget // 2 - count(NOTES_HEADING), MAX_NOTES, count)
+    demonstrations = _fitting(
+        _ranked(memory.demonstrations, relevance),
+        budget - size(Memory(notes=notes), count),
+        max_demonstrations,
+        lambda each: count(each.question) + count(each.reply),
+    )
+    return Memory(tuple(sorted(demonstrations, key=_age)), notes)
+
+
+def size(memory: Memory, count: Callable[[str], int]) -> int:
+    """How many tokens a chosen memory takes; `count` says how many a turn takes."""
+    texts = [text for each in memory.demonstrations for text in (each.question, each.reply)]
+    if memory.notes:
+        texts += [NOTES_HEADING, *memory.notes]
+    return sum(map(count, texts))
+
+
+def with_memory(messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
+    """The conversation as the model reads it: notes in the system message, then demonstrations.
+
+    Demonstrations stand before the first user turn, so roles still alternate and follow-ups still
+    refer to what was said last. They stand by age, so that an unchanged choice is an unchanged
+    beginning of the prompt. Nothing is added to messages without a user turn.
+    """
+    if "user" not in (message.role for message in messages):
+        return tuple(messages)
+    start = [message.role for message in messages].index("user")
+    turns = [
+        turn
+        for each in memory.demonstrations
+        for turn in (Message("user", each.question), Message("assistant", each.reply))
+    ]
+    return (*_noted(messages[:start], memory.notes), *turns, *messages[start:])
+
+
+def _noted(opening: Sequence[Message], notes: Sequence[str]) -> tuple[Message, ...]:
+    """What precedes the first user turn, with notes in its system message or in one of its own."""
+    if not notes:
+        return tuple(opening)
+    text = "\n".join([NOTES_HEADING, *(f"- {note}" for note in notes)])
+    if opening and opening[0].role == "system":
+        return (replace(opening[0], content=f"{opening[0].content}\n\n{text}"), *opening[1:])
+    return (Message("system", text), *opening)
+
+
+def _ranked(
+    demonstrations: Sequence[Demonstration], relevance: Mapping[str, float]
+) -> list[Demonstration]:
+    """The order in which demonstrations are taken, without the liked ones that match nothing."""
+
+    def score(each: Demonstration) -> float:
+        return relevance.get(each.example_id, 0.0)
+
+    newest_first = sorted(demonstrations, key=_age, reverse=True)
+    corrected = [each for each in newest_first if each.is_corrected]
+    liked = [each for each in newest_first if not each.is_corrected and score(each) > 0]
+    ranked: dict[tuple[str, str], Demonstration] = {}
+    for each in (
+        *corrected[:1],
+        *sorted(corrected[1:], key=score, reverse=True),
+        *sorted(liked, key=score, reverse=True),
+    ):
+        ranked.setdefault((each.question, each.reply), each)
+    return list(ranked.values())
+
+
+def _fitting(
+    items: Sequence[Item], budget: int, limit: int, cost: Callable[[Item], int]
+) -> tuple[Item, ...]:
+    """The first `limit` items that fit into the budget, each where the ones before leave room."""
+    chosen: list[Item] = []
+    for item in items[:MAX_TRIED]:
+        if len(chosen) == limit:
+            break
+        price = cost(item)
+        if price <= budget:
+            chosen.append(item)
+            budget -= price
+    return tuple(chosen)
+
+
+def _age(demonstration: Demonstration) -> tuple[float, str]:
+    return demonstration.judged_at, demonstration.example_id

@@ -1,0 +1,104 @@
+"""Length: at most so many sentences or words, or at least so many words."""
+
+import re
+from collections.abc import Iterable
+
+from feedback.rules.attributes.attribute import Change, Property, each, impossible
+from feedback.rules.attributes.removals import without_opener
+from feedback.text.code_masking import BLOCK
+from feedback.text.structure import sentences
+from feedback.text.tokens import words
+
+_MOST_SENTENCES = 6
+_SHORTENED = 0.8
+"""A correction was shortened when it has at most this share of the words, and sentences."""
+_LENGTHENED = 1.5
+_BANDS = (*range(10, 50, 5), *range(50, 100, 10), *range(100, 300, 25), *range(300, 1001, 100))
+_BLOCK_NEXT = re.compile(rf"\s*{BLOCK}")
+
+
+def _sentence_counts(change: Change) -> Iterable[str]:
+    before, after = len(sentences(change.original)), len(sentences(change.corrected))
+    if 1 <= after <= min(_MOST_SENTENCES, _SHORTENED * before) and _is_shorter(change):
+        yield str(after)
+
+
+def _first_sentences(text: str, most: str) -> str | None:
+    """The text up to the last sentence that fits and does not announce what is cut off.
+
+    A pleasantry takes no place: "Certainly!" alone would be no reply.
+    """
+    text = without_opener(text)
+    for _, end in reversed(sentences(text)[: int(most)]):
+        if not text[:end].endswith(":"):
+            return _balanced(text[:end])
+        if block := _BLOCK_NEXT.match(text, end):
+            return text[: block.end()]
+    return None
+
+
+def _balanced(text: str) -> str:
+    """The text with its last bold passage ended."""
+    return f"{text}**" if text.count("**") % 2 else text
+
+
+def _shorter_bands(change: Change) -> Iterable[str]:
+    if _is_shorter(change):
+        count = len(words(change.corrected))
+        yield from [str(band) for band in _BANDS if band >= count][:1]
+
+
+def _is_shorter(change: Change) -> bool:
+    return len(words(change.corrected)) <= _SHORTENED * len(words(change.original))
+
+
+def _first_words(text: str, most: str) -> str | None:
+    """Whole sentences from the start, as many as fit."""
+    for count in range(len(sentences(text)), 0, -1):
+        shorter = _first_sentences(text, str(count))
+        if shorter is not None and len(words(shorter)) <= int(most):
+            return shorter
+    return None
+
+
+def _longer_bands(change: Change) -> Iterable[str]:
+    before, after = len(words(change.original)), len(words(change.corrected))
+    if after >= _LENGTHENED * before:
+        yield from [str(band) for band in _BANDS if before < band <= after][-1:]
+
+
+def _fewer(count: str) -> str | None:
+    return str(int(count) - 1) if int(count) > 1 else None
+
+
+def _counted(count: str, thing: str) -> str:
+    return f"{count} {thing}" if count == "1" else f"{count} {thing}s"
+
+
+SENTENCES = Property(
+    "most sentences",
+    each(_sentence_counts),
+    lambda text, most: len(sentences(text)) <= int(most),
+    _first_sentences,
+    lambda most: f"Writes at most {_counted(most, 'sentence')}.",
+    lambda value: value in map(str, range(1, _MOST_SENTENCES + 1)),
+    stricter=_fewer,
+)
+MOST_WORDS = Property(
+    "most words",
+    each(_shorter_bands),
+    lambda text, most: len(words(text)) <= int(most),
+    _first_words,
+    lambda most: f"Writes at most {_counted(most, 'word')}.",
+    lambda value: value in map(str, _BANDS),
+    is_vague=True,
+    stricter=_fewer,
+)
+LEAST_WORDS = Property(
+    "least words",
+    each(_longer_bands),
+    lambda text, least: len(words(text)) >= int(least),
+    impossible,
+    lambda least: f"Writes at least {_counted(least, 'word')}.",
+    lambda value: value in map(str, _BANDS),
+)

@@ -1,0 +1,141 @@
+"""Lists: bulleted, numbered or none, and exactly so many items."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from feedback.rules.attributes.attribute import Change, Property, each
+from feedback.rules.attributes.removals import without_closer, without_opener
+from feedback.text.structure import BULLETS, Line, items_of, joined, lines_of, split_sentences
+
+_MOST_ITEMS = 10
+_LOOSE_END = re.compile(r"(?<=\w)[,;]?$")
+_SENTENCES = {
+    "none": "Writes no lists.",
+    "1.": "Writes numbered lists.",
+    "1)": "Writes numbered lists (1)).",
+}
+
+
+def _markers(change: Change) -> Iterable[str]:
+    items = items_of(change.corrected)
+    if not items:
+        yield "none"
+    elif items[0].is_numbered:
+        yield f"1{items[0].marker.strip()[-1]}"
+    else:
+        yield items[0].marker.strip()
+
+
+def _is_numbered(marker: str) -> bool:
+    return marker[0].isdigit()
+
+
+def _has_lists(text: str, marker: str) -> bool:
+    items = items_of(text)
+    if marker == "none" or not items:
+        return (marker == "none") == (not items)
+    return all(item.is_numbered == _is_numbered(marker) for item in items)
+
+
+def _with_lists(text: str, marker: str) -> str:
+    if marker == "none":
+        return _without_lists(text)
+    return joined(_marked(lines_of(text) if items_of(text) else _itemised(text), marker))
+
+
+def _itemised(text: str) -> list[Line]:
+    """Every sentence as an item, but for pleasantries; a line that announces them stays."""
+    made: list[Line] = []
+    for line in lines_of(without_closer(without_opener(text))):
+        if line.kind == "prose":
+            pieces = [line.text[start:end] for start, end in split_sentences(line.text)]
+            kinds = ["prose" if piece.endswith(":") else "item" for piece in pieces]
+            made.extend(map(Line, kinds, ["- " if k == "item" else "" for k in kinds], pieces))
+        elif line.kind != "blank":
+            made.append(line)
+    return made
+
+
+def _marked(lines: Sequence[Line], marker: str) -> list[Line]:
+    """The lines with this marker on all items; numbers begin anew behind other lines."""
+    made: list[Line] = []
+    number = 0
+    for line in lines:
+        if line.kind == "item":
+            number += 1
+            mark = f"{number}{marker[1]} " if _is_numbered(marker) else f"{marker} "
+            made.append(Line("item", mark, line.text))
+        else:
+            is_part = line.kind == "blank" or str(line)[:1].isspace()
+            number = number if is_part else 0
+            made.append(line)
+    return made
+
+
+def _without_lists(text: str) -> str:
+    """The items of each list as sentences of one line, behind the line that announces them."""
+    made: list[str] = []
+    is_open = False
+    for line in lines_of(text):
+        if line.kind == "item":
+            sentence = _LOOSE_END.sub(".", line.text.rstrip())
+            if is_open:
+                made[-1] = f"{made[-1].rstrip()} {sentence}"
+            else:
+                made.append(sentence)
+            is_open = True
+        elif line.kind != "blank":
+            is_open = line.kind == "prose" and str(line).rstrip().endswith(":")
+            made.append(str(line))
+        elif not is_open:
+            made.append("")
+    return "\n".join(made)
+
+
+def _marker_sentence(marker: str) -> str:
+    return _SENTENCES.get(marker, f"Writes bulleted lists ({marker}).")
+
+
+def _item_counts(change: Change) -> Iterable[str]:
+    count = len(items_of(change.corrected))
+    if 2 <= count <= _MOST_ITEMS:
+        yield str(count)
+
+
+def _exactly(text: str, count: str) -> str | None:
+    """The text with the first items only; of a text without lists, so many sentences as items."""
+    lines = lines_of(text) if items_of(text) else _marked(_itemised(text), "-")
+    kept: list[Line] = []
+    seen, is_cut = 0, False
+    for line in lines:
+        if line.kind == "item":
+            seen += 1
+            is_cut = seen > int(count)
+        elif is_cut and line.kind == "prose" and not str(line)[:1].isspace():
+            kept.append(Line("blank", "", ""))
+            is_cut = False
+        if not is_cut:
+            kept.append(line)
+    return joined(kept)
+
+
+def _count_sentence(count: str) -> str:
+    return f"Writes exactly {count} list {'item' if count == '1' else 'items'}."
+
+
+MARKER = Property(
+    "list",
+    each(_markers),
+    _has_lists,
+    _with_lists,
+    _marker_sentence,
+    lambda value: value in _SENTENCES or value in BULLETS,
+)
+COUNT = Property(
+    "list items",
+    each(_item_counts),
+    lambda text, count: len(items_of(text)) == int(count),
+    _exactly,
+    _count_sentence,
+    lambda value: value in map(str, range(2, _MOST_ITEMS + 1)),
+)

@@ -1,0 +1,101 @@
+"""Punctuation marks that are left out, and what stands in their place."""
+
+import re
+from collections.abc import Callable
+
+from feedback.rules.attributes.attribute import Property, always
+from feedback.text.structure import sentences
+
+_Replacement = tuple[str, str | Callable[[re.Match[str]], str]]
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
+_GAP = r"(?:(?<![ \t])[ \t]+)?"
+
+
+def _new_sentence(match: re.Match[str]) -> str:
+    return f". {match[1].upper()}"
+
+
+_DASH = rf"(?<=\S){_GAP}(?:—|--+){_GAP}|(?<=\S)[ \t]+–[ \t]+"
+
+
+def _left_out(plural: str, mark: str, replacements: dict[str, _Replacement]) -> Property:
+    """The property of not using a mark; a value names its replacement, or is `none`."""
+    found = re.compile(mark)
+
+    def replaced(text: str, value: str) -> str:
+        pattern, replacement = replacements[value]
+        return _TRAILING.sub("", re.sub(pattern, replacement, text))
+
+    def sentence(value: str) -> str:
+        return f"Uses no {plural}." if value == "none" else f"Writes “{value}” for {plural}."
+
+    return Property(
+        plural,
+        always(*replacements),
+        lambda text, value: found.search(text) is None,
+        replaced,
+        sentence,
+        replacements.__contains__,
+    )
+
+
+LEFT_OUT = (
+    _left_out(
+        "exclamation marks",
+        "[!！]",
+        {".": (r"([?？])?[!！]+([?？])?", lambda match: match[1] or match[2] or ".")},
+    ),
+    _left_out(
+        "semicolons",
+        ";",
+        {",": (";", ","), ".": (rf"{_GAP};{_GAP}(\w?)", _new_sentence)},
+    ),
+    _left_out(
+        "dashes",
+        _DASH,
+        {
+            ",": (_DASH, ", "),
+            "-": (_DASH, " - "),
+            ":": (_DASH, ": "),
+            ";": (_DASH, "; "),
+            ".": (rf"(?:{_DASH})(\w?)", _new_sentence),
+        },
+    ),
+    _left_out("ellipses", r"…|\.{3,}", {".": (r"…|\.{3,}", ".")}),
+    _left_out("quotation marks", '["“”„«»]', {"none": ('["“”„«»]', "")}),
+    _left_out("commas", r",(?!\d)", {"none": (r",(?!\d)", "")}),
+    _left_out(
+        "parentheses",
+        r"(?<!\])\([^()\n]*\)",
+        {"none": (rf"{_GAP}(?<!\])\([^()\n]*\)", "")},
+    ),
+)
+
+
+def _is_emphatic(text: str, value: str) -> bool:
+    ends = [text[start:end].rstrip("\"'”’)]*_")[-1:] for start, end in sentences(text)]
+    return "!" in ends and "." not in ends
+
+
+def _emphatic(text: str, value: str) -> str:
+    for start, end in reversed(sentences(text)):
+        text = text[:start] + re.sub(r"\.(?=[\"'”’)\]*_]*$)", "!", text[start:end]) + text[end:]
+    return text
+
+
+EMPHATIC = Property(
+    "sentence endings",
+    always("!"),
+    _is_emphatic,
+    _emphatic,
+    lambda value: "Ends every statement with an exclamation mark.",
+    lambda value: value == "!",
+)
+FINAL_STOP = Property(
+    "final full stop",
+    always("none"),
+    lambda text, value: not text.rstrip().endswith("."),
+    lambda text, value: text.rstrip().rstrip("."),
+    lambda value: "Ends without a full stop.",
+    lambda value: value == "none",
+)

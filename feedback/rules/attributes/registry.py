@@ -1,0 +1,55 @@
+"""All properties, in the order in which rules are applied.
+
+What is left out comes first, then words, then structure and length, then what is added, then case,
+then the wrapping: so no rule undoes an earlier one. Where two rules explain a change equally well,
+the one that is applied first is taken: it says more.
+"""
+
+from feedback.rules.attributes import (
+    affixes,
+    casing,
+    emoji,
+    hedging,
+    length,
+    lists,
+    markup,
+    numerals,
+    punctuation,
+    questions,
+    removals,
+    spelling,
+    words,
+    wrapping,
+)
+from feedback.rules.attributes.attribute import Property
+
+_ALL: tuple[Property, ...] = (
+    removals.BEGINNING,
+    removals.ENDING,
+    questions.FINAL_QUESTION,
+    hedging.HEDGING,
+    spelling.SPELLING,
+    spelling.CONTRACTIONS,
+    numerals.NUMBERS,
+    words.WORDS,
+    emoji.USE,
+    *punctuation.LEFT_OUT,
+    markup.HEADINGS,
+    markup.EMPHASIS,
+    lists.MARKER,
+    lists.COUNT,
+    length.SENTENCES,
+    length.MOST_WORDS,
+    length.LEAST_WORDS,
+    punctuation.EMPHATIC,
+    markup.PARAGRAPHS,
+    markup.OWN_LINES,
+    punctuation.FINAL_STOP,
+    affixes.OPENING,
+    affixes.CLOSING,
+    casing.CASE,
+    wrapping.WRAPPING,
+)
+
+PROPERTIES = {each.name: each for each in _ALL}
+ORDER = {each.name: place for place, each in enumerate(_ALL)}

@@ -1,0 +1,229 @@
+"""Things in a reply that prompts ask for by name, or ask to leave out: capitals, lists, marks."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from feedback.rules.attributes.emoji import EMOJI
+from feedback.rules.override_lengths import COUNT
+from feedback.rules.rule import Rule
+
+_NEGATION = (
+    r"\b(?:no|not|without|never|avoid(?:ing)?|nor|instead of|rather than|free of|omit(?:ting)?"
+    r"|leave out|skip(?:ping)?|\w+n['’]t)\b(?:[ \t]+[\w'’-]+){0,3}?[ \t]+"
+)
+
+
+def _never(rule: Rule) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """A thing in a reply, by the words that name it in a prompt, and which rules speak against
+    asking for it and against asking to do without."""
+
+    words: str
+    wanted: Callable[[Rule], bool] = _never
+    unwanted: Callable[[Rule], bool] = _never
+
+    def rules_out(self, rule: Rule, request: str) -> bool:
+        is_against, is_for = self.wanted(rule), self.unwanted(rule)
+        if not (is_against or is_for):
+            return False
+        named, left_out = _patterns(self.words)
+        if is_for and left_out.search(request):
+            return True
+        return is_against and named.search(left_out.sub(" ", request)) is not None
+
+
+@cache
+def _patterns(words: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Where a thing is named, and where it is named to be left out."""
+    return re.compile(words, re.IGNORECASE), re.compile(f"{_NEGATION}(?:{words})", re.IGNORECASE)
+
+
+def _has(name: str, *values: str) -> Callable[[Rule], bool]:
+    """Rules of a property with one of these values, or with any where none is given."""
+    return lambda rule: rule.property == name and (not values or rule.value in values)
+
+
+def _has_other(name: str, *values: str) -> Callable[[Rule], bool]:
+    return lambda rule: rule.property == name and rule.value not in values
+
+
+def _adds(mark: str) -> Callable[[Rule], bool]:
+    """Rules that put something into the reply that the pattern finds."""
+    return lambda rule: rule.property in _PHRASES and re.search(mark, rule.value) is not None
+
+
+def _either(*kinds: Callable[[Rule], bool]) -> Callable[[Rule], bool]:
+    return lambda rule: any(kind(rule) for kind in kinds)
+
+
+_PHRASES = ("opening", "closing")
+_SHAPES = _either(
+    _has_other("list", "none"),
+    _has("list items"),
+    _has("sentence lines"),
+    _has("headings", "some"),
+)
+ADDITIONS = _either(
+    _has("opening"),
+    _has("closing"),
+    _SHAPES,
+    _has("final question", "some"),
+    _has("emoji", "some"),
+    _has("least words"),
+    _has("sentence endings"),
+    _has_other("wrapping", "none"),
+)
+
+_THINGS = (
+    _Thing(
+        r"\b(?:capital letters?|(?:in|all|use|only)(?: block)? capitals|upper[- ]?case"
+        r"|all[- ]caps|capitals only)\b",
+        wanted=_has_other("case", "upper"),
+        unwanted=_has_other("case", "lower"),
+    ),
+    _Thing(
+        r"\b(?:title[- ]case|(?:each|every) word (?:with a capital|capitali[sz]ed)"
+        r"|with (?:its|their|the right) capitals)",
+        wanted=_has_other("case", "title"),
+    ),
+    _Thing(
+        r"\b(?:lower[- ]?case|small letters?)\b",
+        wanted=_has_other("case", "lower"),
+        unwanted=_has("case", "lower"),
+    ),
+    _Thing(
+        r"\b(?:bullet(?:s|ed)?(?: points?)?|lists?|listing|enumerations?)\b",
+        # Not wanted: "make a list" names a thing, and its form may be the user's own.
+        unwanted=_SHAPES,
+    ),
+    _Thing(
+        r"\b(?:bullet(?:s|ed)?|(?:as|in|into)(?: an?)?(?: \w+)? lists?)\b",
+        wanted=_either(_has("list", "none"), _has("paragraphs", "one")),
+    ),
+    _Thing(
+        r"\b(?:numbered|number (?:the|each|them)|1[.)] to \d)",
+        wanted=_either(_has_other("list", "1.", "1)"), _has("paragraphs", "one")),
+        unwanted=_has("list", "1.", "1)"),
+    ),
+    _Thing(
+        r"\b(?:bullet(?:s|ed)?|hyphens)\b",
+        wanted=_either(_has("list", "1.", "1)"), _has("paragraphs", "one")),
+    ),
+    _Thing(
+        r"\b(?:running text|(?:in|as) an? (?:plain )?(?:paragraph|line|sentence)"
+        r"|(?:one|a single) (?:plain )?(?:paragraph|line|sentence)|(?:in|as|flowing) prose)\b",
+        wanted=_SHAPES,
+    ),
+    _Thing(
+        r"\b(?:(?:on|each in)? ?(?:a|their|its) (?:own )?lines? of (?:its|their) own"
+        r"|(?:separate|own|new) lines?|one per line|line by line|paragraphs|blank lines?|stanzas?"
+        rf"|{COUNT} (?:lines|verses|paragraphs))\b",
+        wanted=_has("paragraphs"),
+    ),
+    _Thing(
+        r"\b(?:JSON|XML|braces|brackets|tags|wrapping)\b|<\w+>",
+        unwanted=_has_other("wrapping", "none"),
+    ),
+    _Thing(
+        r"\b(?:plain|running) (?:text|words|English)\b",
+        wanted=_either(_has_other("wrapping", "none"), _has("headings", "some")),
+    ),
+    _Thing(r"\bcommas?\b", wanted=_has("commas"), unwanted=_adds(",")),
+    _Thing(r"\bsemicolons?\b", wanted=_has("semicolons"), unwanted=_has("dashes", ";")),
+    _Thing(r"\b(?:em[- ])?dash(?:es)?\b", wanted=_has("dashes"), unwanted=_adds("[–—]")),
+    _Thing(r"\bellips[ei]s\b", wanted=_has("ellipses"), unwanted=_adds(r"…|\.\.\.")),
+    _Thing(
+        r"\b(?:quotes|quotation marks|inverted commas)\b",
+        wanted=_has("quotation marks"),
+        unwanted=_either(_has("wrapping", 'marks:"', "marks:“", "marks:«"), _adds('["“„«]')),
+    ),
+    _Thing(r"\bparenthes[ei]s\b|\bin brackets\b", wanted=_has("parentheses")),
+    _Thing(
+        r"\bexclamation (?:marks?|points?)\b|!!",
+        wanted=_has("exclamation marks"),
+        unwanted=_either(_has("sentence endings"), _adds("!")),
+    ),
+    _Thing(
+        rf"\bemojis?\b|\bsmileys?\b|{EMOJI}",
+        wanted=_has("emoji", "none"),
+        unwanted=_either(_has("emoji", "some"), _adds(EMOJI)),
+    ),
+    _Thing(
+        r"\b(?:headings?|headers?|headlines?|title)\b",
+        wanted=_has("headings", "none", "plain"),
+        unwanted=_has("headings", "some"),
+    ),
+    _Thing(
+        r"\b(?:markdown|mark-?up|formatting)\b",
+        wanted=_either(_has("headings", "none", "plain"), _has("emphasis")),
+        unwanted=_either(_SHAPES, _has("wrapping", "marks:**", "marks:*", "marks:_")),
+    ),
+    _Thing(r"\b(?:bold|italics?|emphasi[sz]e)\b", wanted=_has("emphasis")),
+    _Thing(
+        r"\b(?:contractions|contracted|short forms|apostrophes?)\b",
+        wanted=_has("contractions", "long"),
+        unwanted=_has("contractions", "short"),
+    ),
+    _Thing(
+        r"\b(?:digits?|numerals|figures)\b",
+        wanted=_has("numbers", "words"),
+        unwanted=_has("numbers", "digits"),
+    ),
+    _Thing(
+        r"\b(?:spel(?:l|t|led)(?: \w+)? out|(?:as a|in) words?)\b",
+        wanted=_has("numbers", "digits"),
+        unwanted=_has("numbers", "words"),
+    ),
+    _Thing(
+        r"\bask (?:me |us |him |her |them )?(?:an?|one|some|any|\w+ more|\w+) questions?\b"
+        r"|\b(?:end|close|finish) with a question\b|\bwrite (?:an?|one) (?:\w+ )?question\b",
+        wanted=_has("final question", "none"),
+    ),
+    _Thing(
+        r"\b(?:ask|questions?)\b",
+        unwanted=_either(_has("final question", "some"), _adds(r"\?")),
+    ),
+    _Thing(
+        r"\bask nothing\b",
+        wanted=_either(_has("final question", "some"), _adds(r"\?")),
+    ),
+    _Thing(r"\bAmerican (?:spelling|English)\b", wanted=_has_other("spelling", "american")),
+    _Thing(r"\bBritish (?:spelling|English)\b", wanted=_has_other("spelling", "british")),
+    _Thing(r"\b(?:full stop|period) at the end\b", wanted=_has("final full stop")),
+    _Thing(
+        r"\b(?:greeting|salutation|introduction|opening)\b",
+        wanted=_has("left-out beginning"),
+        unwanted=_has("opening"),
+    ),
+    _Thing(
+        r"\b(?:begin|start|open)(?:s|ning|ing)?(?: (?:it|each \w+|your \w+|the \w+))? with\b"
+        r"|\b(?:first (?:word|sentence|line)|very beginning)\b",
+        wanted=_has("opening"),
+    ),
+    _Thing(
+        r"\b(?:end|finish|clos|conclud)(?:e?s|ing|e)?(?: (?:it|your \w+|the \w+))? with\b"
+        r"|\b(?:last (?:word|sentence|line)|very end|postscript)\b|\bP\.( ?P\.)? ?S\b"
+        r"|\bat the end of (?:it\b|(?:your|the) (?:answer|reply|response|text|email|letter|poem))",
+        wanted=_either(_has("closing"), _has("final question")),
+    ),
+    _Thing(
+        r"\bwrap (?:your|the) (?:entire |whole )?(?:answer|reply|response|output|text)\b",
+        wanted=_either(_has("opening"), _has("closing"), _has("wrapping")),
+    ),
+    _Thing(
+        r"\b(?:sign[- ]?off|closing|farewell)\b",
+        wanted=_has("left-out ending"),
+        unwanted=_has("closing"),
+    ),
+)
+
+
+def names_against(rule: Rule, request: str) -> bool:
+    """Whether a request names something that the rule leaves out, or does without what it adds."""
+    return any(thing.rules_out(rule, request) for thing in _THINGS)

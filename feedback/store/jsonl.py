@@ -1,0 +1,292 @@
+"""The JSON Lines form of a user's data: what `export` writes and `import_rows` reads. Pure."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from feedback.errors import InvalidFeedbackError
+from feedback.proposals.records import Proposal, ProposalStatus
+from feedback.records import (
+    Feedback,
+    Interaction,
+    InteractionKind,
+    InteractionStatus,
+    Message,
+)
+from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, RuleStatus
+from feedback.task_types import Kind
+from feedback.validation import is_storable
+
+MAX_ID = 128
+MAX_TEXT = 1_000_000
+MAX_RULE_VALUE = 20_000
+MAX_TURNS = 4096
+MAX_PAIRS = 64
+MAX_COUNT = 2**31 - 1
+END_OF_TIME = 253_402_300_800.0  # the year 10000
+ROLES = ("system", "user", "assistant", "tool")
+
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+def interaction_to_json(interaction: Interaction) -> dict[str, Any]:
+    """An interaction as a JSON-ready row, without its owner."""
+    return {
+        "type": "interaction",
+        "id": interaction.id,
+        "conversation_id": interaction.conversation_id,
+        "created_at": interaction.created_at,
+        "model": interaction.model,
+        "adapter": interaction.adapter,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in interaction.messages],
+        "replies": list(interaction.replies),
+        "finish_reasons": list(interaction.finish_reasons),
+        "prompt_tokens": interaction.prompt_tokens,
+        "completion_tokens": interaction.completion_tokens,
+        "kind": interaction.kind.value,
+        "status": interaction.status.value,
+        "listed": interaction.listed,
+        "metadata": dict(interaction.metadata),
+    }
+
+
+def feedback_to_json(feedback: Feedback) -> dict[str, Any]:
+    """A judgement as a JSON-ready row, without its owner."""
+    return {
+        "type": "feedback",
+        "id": feedback.id,
+        "target": feedback.target,
+        "created_at": feedback.created_at,
+        "updated_at": feedback.updated_at,
+        "value": feedback.value,
+        "correction": feedback.correction,
+        "preferred_over": feedback.preferred_over,
+        "comment": feedback.comment,
+        "reason": feedback.reason,
+        "metadata": dict(feedback.metadata),
+        "status": feedback.status.value,
+    }
+
+
+def decision_to_json(decision: RuleDecision) -> dict[str, Any]:
+    """A decision on a rule as a JSON-ready row, without its owner."""
+    return {
+        "type": "rule",
+        "property": decision.rule.property,
+        "value": decision.rule.value,
+        "status": decision.status.value,
+        "decided_at": decision.decided_at,
+    }
+
+
+def proposal_to_json(proposal: Proposal) -> dict[str, Any]:
+    """A proposal as a JSON-ready row, without its owner."""
+    return {
+        "type": "proposal",
+        "id": proposal.id,
+        "kind": proposal.kind.value,
+        "instruction": proposal.instruction,
+        "reply": proposal.reply,
+        "proposed": proposal.proposed,
+        "written": proposal.written,
+        "is_cut": proposal.is_cut,
+        "rules": list(proposal.rules),
+        "adapter": proposal.adapter,
+        "created_at": proposal.created_at,
+        "status": proposal.status.value,
+        "decided_at": proposal.decided_at,
+    }
+
+
+def parse_rows(
+    user_id: str, rows: Iterable[Mapping[str, Any]]
+) -> tuple[
+    list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]], list[Proposal]
+]:
+    """Read rows in any order: interactions, judgements, decisions on rules, and proposals.
+
+    Judgements and decisions come with their row's number, counted from 0.
+
+    `user_id` becomes the owner of all of them, whatever the rows say.
+
+    Raises:
+        InvalidFeedbackError: a row is malformed, or two interactions share an id.
+    """
+    interactions: dict[str, Interaction] = {}
+    judgements: list[tuple[int, Feedback]] = []
+    decisions: list[tuple[int, RuleDecision]] = []
+    proposals: list[Proposal] = []
+    for number, content in enumerate(rows):
+        if not isinstance(content, Mapping):
+            raise row_error(number, "A row is a JSON object.")
+        row = _Row(number, content)
+        if content.get("type") == "interaction":
+            interaction = _interaction(user_id, row)
+            if interaction.id in interactions:
+                raise row_error(number, "Two interactions share this id.", "id")
+            interactions[interaction.id] = interaction
+        elif content.get("type") == "feedback":
+            judgements.append((number, _feedback(user_id, row)))
+        elif content.get("type") == "rule":
+            decisions.append((number, _decision(user_id, row)))
+        elif content.get("type") == "proposal":
+            proposals.append(_proposal(user_id, row))
+        else:
+            raise row_error(number, "The type is interaction, feedback, rule or proposal.", "type")
+    return list(interactions.values()), judgements, decisions, proposals
+
+
+def row_error(number: int, message: str, param: str | None = None) -> InvalidFeedbackError:
+    """The error that blames one field of one row."""
+    field = f"rows[{number}]" if param is None else f"rows[{number}].{param}"
+    return InvalidFeedbackError(f"Row {number}: {message}", field)
+
+
+def _interaction(user_id: str, row: "_Row") -> Interaction:
+    replies = row.texts("replies")
+    finish_reasons = row.texts("finish_reasons")
+    if len(finish_reasons) != len(replies):
+        raise row_error(row.number, "Every reply has one finish reason.", "finish_reasons")
+    return Interaction(
+        id=row.label("id"),
+        user_id=user_id,
+        conversation_id=row.label("conversation_id"),
+        created_at=row.time("created_at"),
+        model=row.text("model"),
+        adapter=row.label("adapter"),
+        messages=row.messages("messages"),
+        replies=replies,
+        finish_reasons=finish_reasons,
+        prompt_tokens=row.integer("prompt_tokens", 0, MAX_COUNT),
+        completion_tokens=row.integer("completion_tokens", 0, MAX_COUNT),
+        kind=row.choice("kind", InteractionKind),
+        status=row.choice("status", InteractionStatus),
+        listed=row.flag("listed"),
+        metadata=row.metadata("metadata"),
+    )
+
+
+def _feedback(user_id: str, row: "_Row") -> Feedback:
+    return Feedback(
+        id=row.label("id"),
+        user_id=user_id,
+        target=row.label("target"),
+        created_at=row.time("created_at"),
+        updated_at=row.time("updated_at"),
+        value=None if row.is_null("value") else row.integer("value", -1, 1),
+        correction=None if row.is_null("correction") else row.text("correction"),
+        preferred_over=None if row.is_null("preferred_over") else row.label("preferred_over"),
+        comment=None if row.is_null("comment") else row.text("comment"),
+        reason=None if row.is_null("reason") else row.text("reason"),
+        metadata=row.metadata("metadata"),
+    )
+
+
+def _decision(user_id: str, row: "_Row") -> RuleDecision:
+    name, value = row.label("property"), row.text("value", MAX_RULE_VALUE)
+    if name not in PROPERTIES:
+        raise row_error(row.number, "There is no such property.", "property")
+    if not PROPERTIES[name].is_value(value):
+        raise row_error(row.number, "The property has no such value.", "value")
+    status = row.choice("status", RuleStatus)
+    if status is RuleStatus.LEARNED:
+        raise row_error(row.number, "Rules are learned from corrections only.", "status")
+    return RuleDecision(user_id, Rule(name, value), status, row.time("decided_at"))
+
+
+def _proposal(user_id: str, row: "_Row") -> Proposal:
+    return Proposal(
+        id=row.label("id"),
+        user_id=user_id,
+        kind=row.choice("kind", Kind),
+        instruction=row.label("instruction", MAX_TEXT),
+        reply=row.label("reply", MAX_TEXT),
+        proposed=row.text("proposed"),
+        written=row.text("written"),
+        is_cut=row.flag("is_cut"),
+        rules=row.texts("rules"),
+        adapter=row.label("adapter"),
+        created_at=row.time("created_at"),
+        status=row.choice("status", ProposalStatus),
+        decided_at=None if row.is_null("decided_at") else row.time("decided_at"),
+    )
+
+
+class _Row:
+    """One untrusted row: each method returns a field of one type, or raises `row_error`."""
+
+    def __init__(self, number: int, content: Mapping[str, Any]) -> None:
+        self.number = number
+        self._content = content
+
+    def is_null(self, name: str) -> bool:
+        return self._content.get(name) is None
+
+    def text(self, name: str, longest: int = MAX_TEXT) -> str:
+        return self._text(name, self._content.get(name), longest)
+
+    def label(self, name: str, longest: int = MAX_ID) -> str:
+        value = self._text(name, self._content.get(name), longest)
+        if not value:
+            raise row_error(self.number, "This is empty.", name)
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(self._text(name, each, MAX_TEXT) for each in self._list(name))
+
+    def messages(self, name: str) -> tuple[Message, ...]:
+        turns = []
+        for turn in self._list(name):
+            if not isinstance(turn, Mapping) or turn.get("role") not in ROLES:
+                raise row_error(self.number, f"A message has a role: {', '.join(ROLES)}.", name)
+            turns.append(Message(turn["role"], self._text(name, turn.get("content"), MAX_TEXT)))
+        return tuple(turns)
+
+    def metadata(self, name: str) -> dict[str, str]:
+        pairs = self._content.get(name, {})
+        if not isinstance(pairs, Mapping) or len(pairs) > MAX_PAIRS:
+            raise row_error(self.number, f"This is an object of at most {MAX_PAIRS} pairs.", name)
+        return {
+            self._text(name, key, MAX_TEXT): self._text(name, value, MAX_TEXT)
+            for key, value in pairs.items()
+        }
+
+    def time(self, name: str) -> float:
+        value = self._content.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise row_error(self.number, "This is a number.", name)
+        if not 0 <= value < END_OF_TIME:  # not true of NaN either
+            raise row_error(self.number, "This is a time in seconds since 1970.", name)
+        return float(value)
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        value = self._content.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise row_error(self.number, f"This is a whole number from {low} to {high}.", name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._content.get(name)
+        if not isinstance(value, bool):
+            raise row_error(self.number, "This is true or false.", name)
+        return value
+
+    def choice(self, name: str, choices: type[_Enum]) -> _Enum:
+        value = self._content.get(name)
+        for choice in choices:
+            if value == choice.value:
+                return choice
+        raise row_error(self.number, f"This is one of {', '.join(choices)}.", name)
+
+    def _list(self, name: str) -> list[Any]:
+        value = self._content.get(name)
+        if not isinstance(value, list) or len(value) > MAX_TURNS:
+            raise row_error(self.number, f"This is a list of at most {MAX_TURNS}.", name)
+        return value
+
+    def _text(self, name: str, value: object, longest: int) -> str:
+        if not isinstance(value, str) or len(value) > longest or not is_storable(value):
+            raise row_error(self.number, f"This is text of at most {longest} characters.", name)
+        return value

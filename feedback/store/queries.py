@@ -1,0 +1,82 @@
+"""The few statements that find rows. Knows the tables, but neither owners' rights nor rules."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from feedback.records import Feedback, Interaction
+from feedback.store.rows import feedback_from_row, interaction_from_row
+
+Cursor = tuple[float, str]
+"""Where a page ended: (created_at, id) of its last row."""
+
+
+def find_interaction(database: Database, interaction_id: str) -> Interaction | None:
+    """The interaction with this id, whoever owns it."""
+    found = select_interactions(database, "id = ?", [interaction_id])
+    return found[0] if found else None
+
+
+def select_interactions(
+    database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
+) -> list[Interaction]:
+    """The interactions that fulfil an SQL condition, oldest first."""
+    rows = database.query(
+        f"SELECT * FROM interactions WHERE {condition} ORDER BY created_at, id", values
+    )
+    return [interaction_from_row(row) for row in rows]
+
+
+def is_deleted(database: Database, interaction_id: str) -> bool:
+    """Whether an interaction with this id once existed and was deleted or erased."""
+    rows = database.query("SELECT 1 FROM deleted_interactions WHERE id = ?", [interaction_id])
+    return any(list(rows))
+
+
+def find_feedback(database: Database, user_id: str, feedback_id: str) -> Feedback | None:
+    """The user's judgement with this id."""
+    found = select_feedback(database, "user_id = ? AND id = ?", [user_id, feedback_id])
+    return found[0] if found else None
+
+
+def select_feedback(
+    database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
+) -> list[Feedback]:
+    """The judgements that fulfil an SQL condition, oldest first."""
+    rows = database.query(
+        f"SELECT * FROM feedback WHERE {condition} ORDER BY created_at, id", values
+    )
+    return [feedback_from_row(row) for row in rows]
+
+
+def select_page(
+    database: Database,
+    table: str,
+    conditions: Sequence[str],
+    values: Sequence[Any],
+    *,
+    after: Cursor | None,
+    limit: int,
+    is_descending: bool = False,
+) -> tuple[list[dict[str, Any]], bool]:
+    """One page of rows in order of (created_at, id), and whether more follow.
+
+    Raises:
+        ValueError: `limit` is not positive.
+    """
+    if limit < 1:
+        raise ValueError("A page has at least one row.")
+    comparison, direction = ("<", "DESC") if is_descending else (">", "ASC")
+    conditions, values = list(conditions), list(values)
+    if after is not None:
+        conditions.append(f"(created_at, id) {comparison} (?, ?)")
+        values.extend(after)
+    rows = list(
+        database.query(
+            f"SELECT * FROM {table} WHERE {' AND '.join(conditions)}"
+            f" ORDER BY created_at {direction}, id {direction} LIMIT ?",
+            [*values, limit + 1],
+        )
+    )
+    return rows[:limit], len(rows) > limit

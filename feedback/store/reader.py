@@ -1,0 +1,264 @@
+"""Everything that is asked of the log. Changes nothing; every question names the owner."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlite_utils import Database
+
+from feedback.errors import NotFoundError
+from feedback.proposals.records import Proposal
+from feedback.records import Feedback, FeedbackCounts, Interaction
+from feedback.rules.user_rules import RuleDecision, rule_id
+from feedback.store import audit
+from feedback.store.jsonl import (
+    decision_to_json,
+    feedback_to_json,
+    interaction_to_json,
+    proposal_to_json,
+)
+from feedback.store.proposal_queries import select_proposals
+from feedback.store.queries import (
+    find_feedback,
+    find_interaction,
+    select_feedback,
+    select_interactions,
+    select_page,
+)
+from feedback.store.rows import feedback_from_row, interaction_from_row
+from feedback.store.rule_decisions import select_decisions
+
+# The plus keeps SQLite from reading all of a user's turns where the ids name a few of them.
+IS_LEARNABLE_TURN = (
+    "+interactions.user_id = :user"
+    " AND interactions.kind = 'chat' AND interactions.status = 'complete'"
+    " AND NOT EXISTS (SELECT 1 FROM json_each(interactions.finish_reasons)"
+    " WHERE json_each.value = 'tool_calls')"
+    " AND NOT EXISTS (SELECT 1 FROM json_each(interactions.messages)"
+    " WHERE json_each.value ->> 0 = 'tool')"
+)
+
+
+class FeedbackReader:
+    """Reads interactions and judgements; a foreign id is answered as an unknown one is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def interaction(self, user_id: str, interaction_id: str) -> Interaction:
+        """One of the user's interactions.
+
+        Raises:
+            NotFoundError: the user has no such interaction.
+        """
+        found = find_interaction(self._database, interaction_id)
+        if found is None or found.user_id != user_id:
+            raise NotFoundError(f"There is no completion {interaction_id!r}.")
+        return found
+
+    def listed(
+        self,
+        user_id: str,
+        *,
+        after: str | None,
+        limit: int,
+        order: str,
+        model: str | None,
+        metadata: Mapping[str, str],
+    ) -> tuple[list[Interaction], bool]:
+        """A page of the interactions stored with `store: true`, and whether more follow.
+
+        `order` is `asc` or `desc` by age; attempts that a retry superseded are left out.
+
+        Raises:
+            NotFoundError: `after` names none of the user's listed interactions.
+            ValueError: `order` or `limit` has no meaning.
+        """
+        if order not in ("asc", "desc"):
+            raise ValueError("The order is asc or desc.")
+        conditions, values = ["user_id = ?", "listed = 1", "status != 'superseded'"], [user_id]
+        if model is not None:
+            conditions.append("model = ?")
+            values.append(model)
+        for pair in metadata.items():
+            conditions.append(
+                "EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND value = ?)"
+            )
+            values.extend(pair)
+        rows, has_more = select_page(
+            self._database,
+            "interactions",
+            conditions,
+            values,
+            after=None if after is None else self._listed_cursor(user_id, after),
+            limit=limit,
+            is_descending=order == "desc",
+        )
+        return [interaction_from_row(row) for row in rows], has_more
+
+    def feedback(self, user_id: str, feedback_id: str) -> Feedback:
+        """One of the user's judgements.
+
+        Raises:
+            NotFoundError: the user has no such judgement.
+        """
+        found = find_feedback(self._database, user_id, feedback_id)
+        if found is None:
+            raise NotFoundError(f"There is no feedback {feedback_id!r}.")
+        return found
+
+    def list_feedback(
+        self, user_id: str, *, target: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Feedback], bool]:
+        """A page of the user's judgements, oldest first, and whether more follow.
+
+        Raises:
+            NotFoundError: `after` names none of the user's judgements.
+            ValueError: `limit` is not positive.
+        """
+        conditions, values = ["user_id = ?"], [user_id]
+        if target is not None:
+            conditions.append("target = ?")
+            values.append(target)
+        cursor = None
+        if after is not None:
+            last = self.feedback(user_id, after)
+            cursor = (last.created_at, last.id)
+        rows, has_more = select_page(
+            self._database, "feedback", conditions, values, after=cursor, limit=limit
+        )
+        return [feedback_from_row(row) for row in rows], has_more
+
+    def decisions(self, user_id: str) -> list[RuleDecision]:
+        """What the user decided about rules, oldest first."""
+        return select_decisions(self._database, user_id)
+
+    def decision(self, user_id: str, wanted_id: str) -> RuleDecision:
+        """The user's decision on the rule with this id.
+
+        Raises:
+            NotFoundError: the user decided nothing about such a rule.
+        """
+        for each in self.decisions(user_id):
+            if rule_id(each.rule) == wanted_id:
+                return each
+        raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
+
+    def approved(self, user_id: str) -> list[Proposal]:
+        """The proposed practice that the user approved, oldest first."""
+        return select_proposals(self._database, "user_id = ? AND status = 'approved'", [user_id])
+
+    def judgements_since(self, user_id: str, since: float) -> int:
+        """How many judgements that training learns from came, changed or went after `since`.
+
+        Decisions on rules and on proposals are among them.
+        """
+        return audit.changed_since(self._database, user_id, since)
+
+    def judged_users(self) -> list[str]:
+        """The users who ever judged something to learn from, even if they deleted it since."""
+        return audit.users(self._database)
+
+    def judged(
+        self, user_id: str, newest: int | None = None
+    ) -> tuple[list[Interaction], list[Feedback]]:
+        """What can be learned from: applied judgements of finished chat turns, and those turns.
+
+        The turns include the ones that lost a comparison. Both lists are oldest first. With
+        `newest`, only what is about that many turns, the last judged.
+        """
+        values = {"user": user_id, "limit": -1 if newest is None else newest}
+        chosen = (
+            "SELECT target FROM feedback WHERE user_id = :user AND feedback.status = 'applied'"
+            " AND EXISTS (SELECT 1 FROM interactions"
+            f" WHERE id = feedback.target AND {IS_LEARNABLE_TURN})"
+            " GROUP BY target ORDER BY max(updated_at) DESC, target LIMIT :limit"
+        )
+        with self._database.atomic():  # one moment for both reads
+            feedback = select_feedback(
+                self._database,
+                f"user_id = :user AND status = 'applied' AND target IN ({chosen})",
+                values,
+            )
+            named = {each.target for each in feedback}
+            named |= {each.preferred_over for each in feedback if each.preferred_over}
+            interactions = select_interactions(
+                self._database,
+                f"{IS_LEARNABLE_TURN} AND id IN (SELECT value FROM json_each(:ids))",
+                {"user": user_id, "ids": json.dumps(sorted(named))},
+            )
+        return interactions, feedback
+
+    def last_turns(self, user_id: str, newest: int) -> list[Interaction]:
+        """The newest finished chat turns, judged or not, oldest first."""
+        return select_interactions(
+            self._database,
+            "id IN (SELECT id FROM interactions"
+            f" WHERE {IS_LEARNABLE_TURN} ORDER BY created_at DESC, id DESC LIMIT :newest)",
+            {"user": user_id, "newest": newest},
+        )
+
+    def answered_again(self, user_id: str) -> list[Interaction]:
+        """Turns that nobody judged, with a later, judged answer to the same messages, oldest first.
+
+        Learnable turns of one conversation only: there, asking again says that the first reply was
+        not enough.
+        """
+        return select_interactions(
+            self._database,
+            f"{IS_LEARNABLE_TURN} AND id IN ("
+            "SELECT earlier.id FROM feedback"
+            " JOIN interactions AS later ON later.id = feedback.target"
+            " JOIN interactions AS earlier ON earlier.user_id = later.user_id"
+            " AND earlier.conversation_id = later.conversation_id"
+            " AND earlier.messages = later.messages"
+            " AND (earlier.created_at, earlier.id) < (later.created_at, later.id)"
+            " WHERE feedback.user_id = :user AND feedback.status = 'applied'"
+            " AND NOT EXISTS (SELECT 1 FROM feedback AS own WHERE own.user_id = :user"
+            " AND own.target = earlier.id AND own.status = 'applied'))",
+            {"user": user_id},
+        )
+
+    def count_pending(self) -> int:
+        """How many judgements of all users wait for their completion."""
+        (row,) = self._database.query("SELECT count(*) AS n FROM feedback WHERE status = 'pending'")
+        return int(row["n"])
+
+    def counts(self, user_id: str) -> FeedbackCounts:
+        """How much the user said and judged."""
+        (row,) = self._database.query(
+            """
+            SELECT
+                (SELECT count(*) FROM interactions WHERE user_id = :user
+                 AND kind = 'chat' AND status != 'superseded') AS interactions,
+                count(*) FILTER (WHERE status = 'applied') AS judgements,
+                count(correction) FILTER (WHERE status = 'applied') AS corrections,
+                count(*) FILTER (WHERE status = 'applied' AND value = 1) AS liked,
+                count(*) FILTER (WHERE status = 'applied' AND value = -1) AS disliked,
+                count(preferred_over) FILTER (WHERE status = 'applied') AS pairs,
+                count(*) FILTER (WHERE status = 'pending') AS pending
+            FROM feedback WHERE user_id = :user
+            """,
+            {"user": user_id},
+        )
+        return FeedbackCounts(**row)
+
+    def export(self, user_id: str) -> Iterator[dict[str, Any]]:
+        """Everything the user said, judged and decided, as of now, as JSON-ready rows by age."""
+        with self._database.atomic():  # one moment for all reads
+            interactions = select_interactions(self._database, "user_id = ?", [user_id])
+            feedback = select_feedback(self._database, "user_id = ?", [user_id])
+            decisions = self.decisions(user_id)
+            proposals = select_proposals(self._database, "user_id = ?", [user_id])
+        return iter(
+            [interaction_to_json(each) for each in interactions]
+            + [feedback_to_json(each) for each in feedback]
+            + [decision_to_json(each) for each in decisions]
+            + [proposal_to_json(each) for each in proposals]
+        )
+
+    def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:
+        last = self.interaction(user_id, interaction_id)
+        if not last.listed:
+            raise NotFoundError(f"There is no stored completion {interaction_id!r}.", "after")
+        return last.created_at, last.id

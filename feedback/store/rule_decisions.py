@@ -1,0 +1,46 @@
+"""The few statements on decisions about rules. Knows the table, but not what excludes what."""
+
+from sqlite_utils import Database
+
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, RuleStatus
+
+
+def select_decisions(database: Database, user_id: str) -> list[RuleDecision]:
+    """A user's decisions, oldest first."""
+    rows = database.query(
+        "SELECT * FROM rule_decisions WHERE user_id = ? ORDER BY decided_at, property, value",
+        [user_id],
+    )
+    return [
+        RuleDecision(
+            user_id=row["user_id"],
+            rule=Rule(row["property"], row["value"]),
+            status=RuleStatus(row["status"]),
+            decided_at=row["decided_at"],
+        )
+        for row in rows
+    ]
+
+
+def insert_decision(database: Database, decision: RuleDecision) -> None:
+    """Keep a decision on a rule that the user has none on."""
+    rule = decision.rule
+    database.execute(
+        "INSERT INTO rule_decisions VALUES (?, ?, ?, ?, ?)",
+        [
+            decision.user_id,
+            rule.property,
+            rule.value,
+            decision.status.value,
+            decision.decided_at,
+        ],
+    )
+
+
+def delete_decision(database: Database, decision: RuleDecision) -> None:
+    """Forget a decision."""
+    database.execute(
+        "DELETE FROM rule_decisions WHERE user_id = ? AND property = ? AND value = ?",
+        [decision.user_id, decision.rule.property, decision.rule.value],
+    )

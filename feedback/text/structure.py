@@ -1,0 +1,125 @@
+"""Finds sentences, list items and headings in a text whose code is hidden (`prose.hide`)."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from feedback.text.code_masking import BLOCK, INLINE, is_plain
+from feedback.text.tokens import WORD
+
+HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+(?=\S)")
+BULLETS = ("-", "*", "+", "•", "‣")
+ITEM = re.compile(r"(?P<indent>[ \t]*)(?P<marker>[-*+•‣]|\d{1,3}[.)])[ \t]+(?=\S)")
+_BLOCK_LINE = re.compile(rf"[ \t]*{BLOCK}[ \t]*")
+_NESTED = 2
+"""Columns from which an item belongs to the one above it."""
+
+_CONTENT = re.compile(rf"[^\W_]|{INLINE}")
+_FIRST = re.compile(rf"{INLINE}|{WORD.pattern}")
+_SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]*_~]*(?=\s|$)|[。！？]+["'”’」』）]*""")
+# Compared in lower case, so that a text has the same sentences however it is capitalised.
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"'“])(?:[^\W\d_]|mr|mrs|ms|dr|prof|st|sr|jr|vs|etc|no|fig|approx|e\.g|i\.e|cf|al"
+    r"|a\.m|p\.m|u\.s|u\.k|u\.n|ph\.d|inc|ltd|co)\.$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line: its marker (such as `- `, `2. `, `## `, or nothing) and the text behind it.
+
+    `kind` is `item`, `heading`, `block` (hidden code), `blank` or `prose`. An indented item is
+    prose that belongs to the item above it.
+    """
+
+    kind: str
+    marker: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.marker + self.text
+
+    @property
+    def is_numbered(self) -> bool:
+        return self.kind == "item" and self.marker.strip()[0].isdigit()
+
+
+def line_of(raw: str) -> Line:
+    """One line, taken apart."""
+    if not raw.strip():
+        return Line("blank", "", raw)
+    if _BLOCK_LINE.fullmatch(raw):
+        return Line("block", "", raw)
+    if heading := HEADING.match(raw):
+        return Line("heading", heading[0], raw[heading.end() :])
+    if item := ITEM.match(raw):
+        kind = "item" if len(item["indent"].expandtabs(4)) < _NESTED else "prose"
+        return Line(kind, item[0], raw[item.end() :])
+    return Line("prose", "", raw)
+
+
+def lines_of(text: str) -> tuple[Line, ...]:
+    """All lines in order."""
+    return tuple(line_of(raw) for raw in text.split("\n"))
+
+
+def joined(lines: Iterable[Line]) -> str:
+    """The text of the lines."""
+    return "\n".join(map(str, lines))
+
+
+def items_of(text: str) -> list[Line]:
+    """The list items of the outermost level."""
+    return [line for line in lines_of(text) if line.kind == "item"]
+
+
+def split_sentences(line: str) -> list[tuple[int, int]]:
+    """Start and end of every sentence in one line without marker.
+
+    What holds no letter, digit or code (an emoji, a dash) belongs to the sentence before it.
+    """
+    starts = [0]
+    for mark in _SENTENCE_END.finditer(line):
+        trails_off = mark[0].startswith(("…", ".."))
+        if mark.end() < len(line) and not trails_off and not _is_abbreviation(line, mark.start()):
+            starts.append(mark.end())
+    spans: list[tuple[int, int]] = []
+    for start, end in zip(starts, [*starts[1:], len(line)], strict=True):
+        piece = line[start:end]
+        left = start + len(piece) - len(piece.lstrip())
+        right = end - (len(piece) - len(piece.rstrip()))
+        if _CONTENT.search(piece):
+            spans.append((left, right))
+        elif spans and piece.strip():
+            spans[-1] = spans[-1][0], right
+    return spans
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Start and end of every sentence; a list item has at least one, a heading has none."""
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for line in lines_of(text):
+        if line.kind in ("prose", "item"):
+            left = at + len(line.marker)
+            spans.extend((left + start, left + end) for start, end in split_sentences(line.text))
+        at += len(str(line)) + 1
+    return spans
+
+
+def sentence_texts(text: str) -> list[str]:
+    """Every sentence in order."""
+    return [text[start:end] for start, end in sentences(text)]
+
+
+def sentence_starts(text: str) -> set[int]:
+    """Where the first word of every sentence begins, unless code stands before it."""
+    firsts = (_FIRST.search(text, start, end) for start, end in sentences(text))
+    return {first.start() for first in firsts if first and is_plain(first[0])}
+
+
+def _is_abbreviation(line: str, stop: int) -> bool:
+    return (
+        line[stop] == "." and _ABBREVIATION.search(line[max(0, stop - 12) : stop + 1]) is not None
+    )

@@ -1,0 +1,397 @@
+from collections.abc import Sequence
+
+import pytest
+
+from feedback.examples.build import example_id, examples, judgements_behind
+from feedback.records import (
+    ExampleKind,
+    Feedback,
+    FeedbackStatus,
+    Interaction,
+    InteractionKind,
+    InteractionStatus,
+    Message,
+    TrainingExample,
+)
+from tests.feedback.make import PROMPT, make_feedback, make_interaction
+
+Learned = tuple[str, str | None, str]
+
+
+def turn(number: int, reply: str, **fields: object) -> Interaction:
+    """The `number`-th answer to the same prompt."""
+    return make_interaction(
+        f"c{number}",
+        replies=(reply,),
+        created_at=100.0 + number,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def learned(*rows: Interaction | Feedback) -> set[Learned]:
+    """What was learned: (chosen, rejected, source)."""
+    return {(each.chosen, each.rejected, each.source) for each in curated(rows)}
+
+
+def curated(rows: Sequence[Interaction | Feedback]) -> tuple[TrainingExample, ...]:
+    return examples(
+        [each for each in rows if isinstance(each, Interaction)],
+        [each for each in rows if isinstance(each, Feedback)],
+    )
+
+
+def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
+    rows = (turn(1, "A long reply."), make_feedback(target="c1", correction="short"))
+    sft, dpo = sorted(curated(rows), key=lambda each: each.kind, reverse=True)
+    assert (sft.kind, sft.prompt, sft.chosen, sft.rejected) == (
+        ExampleKind.SFT,
+        PROMPT,
+        "short",
+        None,
+    )
+    assert sft.revised_from == "A long reply."
+    assert (dpo.kind, dpo.chosen, dpo.rejected) == (ExampleKind.DPO, "short", "A long reply.")
+    for each in (sft, dpo):
+        assert each.source == "correction"
+        assert each.weight == 1.0
+        assert (each.interaction_ids, each.feedback_ids) == (("c1",), ("feedback-1",))
+        assert (each.conversation_id, each.created_at) == ("conversation-1", 101.0)
+
+
+@pytest.mark.parametrize(
+    ("correction", "is_cut"),
+    [
+        ("the sea is blue because it reflects the", True),
+        ("The sea is blue.", False),
+        ("The sea is blue because it reflects the sky.", False),
+    ],
+)
+def test_a_correction_of_a_cut_reply_has_an_end_where_somebody_wrote_one(
+    correction: str, is_cut: bool
+) -> None:
+    cut = turn(1, "The sea is blue because it reflects the", finish_reasons=("length",))
+    made = curated((cut, make_feedback(target="c1", correction=correction)))
+    assert {each.is_cut for each in made} == {is_cut}
+
+
+@pytest.mark.parametrize(
+    ("correction", "corrected"),
+    [
+        ("THE SEA IS BLUE.", "The sea is blue."),
+        ("THE SEA IS BLUE. IT REFLECTS THE", "The sea is blue. It reflects the"),
+    ],
+)
+def test_half_a_sentence_that_the_limit_left_and_nobody_kept_is_no_part_of_the_correction(
+    correction: str, corrected: str
+) -> None:
+    cut = turn(1, "The sea is blue. It reflects the", finish_reasons=("length",))
+    [sft] = (
+        each
+        for each in curated((cut, make_feedback(target="c1", correction=correction)))
+        if each.kind is ExampleKind.SFT
+    )
+    assert sft.revised_from == corrected
+
+
+def test_a_cut_reply_has_no_end_to_like_or_to_dislike() -> None:
+    for value in (1, -1):
+        cut = turn(1, "The sea is blue because it", finish_reasons=("length",))
+        [rated] = curated((cut, make_feedback(target="c1", value=value)))
+        assert rated.is_cut
+
+
+def test_a_correction_close_to_the_original_makes_no_pair() -> None:
+    reply = "The capital of France is Paris, of course."
+    rows = (turn(1, reply), make_feedback(target="c1", correction=reply.lower()))
+    assert learned(*rows) == {(reply.lower(), None, "correction")}
+
+
+def test_a_liked_reply_is_desirable() -> None:
+    (only,) = curated((turn(1, "Paris."), make_feedback(target="c1", value=1)))
+    assert (only.kind, only.reply, only.source) == (ExampleKind.DESIRABLE, "Paris.", "liked")
+    assert (only.chosen, only.rejected) == ("Paris.", None)
+
+
+def test_a_disliked_reply_is_undesirable() -> None:
+    (only,) = curated((turn(1, "Paris."), make_feedback(target="c1", value=-1)))
+    assert (only.kind, only.reply, only.source) == (ExampleKind.UNDESIRABLE, "Paris.", "disliked")
+    assert (only.chosen, only.rejected) == ("", "Paris.")
+    assert (only.interaction_ids, only.feedback_ids) == (("c1",), ("feedback-1",))
+
+
+@pytest.mark.parametrize("value", [1, -1])
+def test_a_thumb_on_an_empty_reply_teaches_nothing(value: int) -> None:
+    assert learned(turn(1, " \n"), make_feedback(target="c1", value=value)) == set()
+
+
+def test_a_comment_alone_teaches_nothing() -> None:
+    assert learned(turn(1, "Paris."), make_feedback("b", target="c1", comment="meh")) == set()
+
+
+def test_a_correction_replaces_a_dislike() -> None:
+    disliked = make_feedback("a", target="c1", value=-1)
+    corrected = make_feedback("b", target="c1", correction="It is Paris.")
+    assert learned(turn(1, "It is paris."), disliked, corrected) == {
+        ("It is Paris.", None, "correction")
+    }
+
+
+def test_a_disliked_reply_close_to_a_wanted_one_makes_no_row() -> None:
+    rows = (
+        turn(1, "The capital of France is Paris."),
+        turn(2, "The capital of France is Paris!"),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=-1),
+    )
+    assert learned(*rows) == {("The capital of France is Paris.", None, "liked")}
+
+
+def test_a_disliked_reply_that_lost_a_choice_makes_no_row_of_its_own() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "Lyon."),
+        make_feedback("a", target="c1", preferred_over="c2"),
+        make_feedback("b", target="c2", value=-1),
+    )
+    assert learned(*rows) == {("Paris.", "Lyon.", "pair")}
+
+
+def test_a_correction_replaces_a_like_even_a_newer_one() -> None:
+    corrected = make_feedback("a", target="c1", correction="paris", at=200.0)
+    liked = make_feedback("b", target="c1", value=1, at=300.0)
+    assert learned(turn(1, "I think it is Paris."), corrected, liked) == {
+        ("paris", None, "correction"),
+        ("paris", "I think it is Paris.", "correction"),
+    }
+
+
+def test_the_newest_value_of_a_completion_wins() -> None:
+    liked = make_feedback("a", target="c1", value=1, at=200.0)
+    disliked = make_feedback("b", target="c1", value=-1, at=300.0)
+    assert learned(turn(1, "Paris."), liked, disliked) == {("", "Paris.", "disliked")}
+
+
+def test_a_later_comment_does_not_take_a_like_back() -> None:
+    liked = make_feedback("a", target="c1", value=1, at=200.0)
+    commented = make_feedback("b", target="c1", comment="nice", at=300.0)
+    assert learned(turn(1, "Paris."), liked, commented) == {("Paris.", None, "liked")}
+
+
+def test_the_newest_correction_of_a_prompt_overrules_what_is_older() -> None:
+    rows = (
+        turn(1, "Answer number one"),
+        turn(2, "The second answer"),
+        turn(3, "Something third"),
+        turn(4, "Fourth"),
+        make_feedback("old-correction", target="c1", correction="UPPER", at=200.0),
+        make_feedback("old-like", target="c2", value=1, at=210.0),
+        make_feedback("correction", target="c3", correction="lower", at=220.0),
+        make_feedback("new-like", target="c4", value=1, at=230.0),
+    )
+    assert learned(*rows) == {
+        ("lower", None, "correction"),
+        ("lower", "Something third", "correction"),
+        ("Fourth", None, "liked"),
+    }
+
+
+def test_a_correction_does_not_overrule_answers_to_other_prompts() -> None:
+    other = (*PROMPT, Message("assistant", "Paris."), Message("user", "Sure?"))
+    rows = (
+        turn(1, "Yes.", messages=other),
+        turn(2, "It is the city of Paris."),
+        make_feedback("a", target="c1", value=1, at=200.0),
+        make_feedback("b", target="c2", correction="paris", at=300.0),
+    )
+    assert ("Yes.", None, "liked") in learned(*rows)
+
+
+def test_a_chosen_reply_is_preferred_to_the_one_that_lost() -> None:
+    rows = (turn(1, "Paris."), turn(2, "Lyon."), make_feedback(target="c2", preferred_over="c1"))
+    (pair,) = curated(rows)
+    assert (pair.kind, pair.chosen, pair.rejected) == (ExampleKind.DPO, "Lyon.", "Paris.")
+    assert (pair.source, pair.interaction_ids) == ("pair", ("c1", "c2"))
+
+
+def test_of_two_opposite_choices_the_newest_counts() -> None:
+    first = make_feedback("a", target="c1", preferred_over="c2", at=200.0)
+    second = make_feedback("b", target="c2", preferred_over="c1", at=300.0)
+    assert learned(turn(1, "Paris."), turn(2, "Lyon."), second, first) == {
+        ("Lyon.", "Paris.", "pair")
+    }
+
+
+def test_a_choice_between_equal_replies_teaches_nothing() -> None:
+    choice = make_feedback(target="c2", preferred_over="c1")
+    assert learned(turn(1, "Paris."), turn(2, "Paris.\n"), choice) == set()
+
+
+def test_a_reply_liked_after_a_disliked_one_is_preferred_to_it() -> None:
+    rows = (
+        turn(1, "No idea."),
+        turn(2, "Paris."),
+        make_feedback("a", target="c1", value=-1),
+        make_feedback("b", target="c2", value=1),
+    )
+    regenerated = next(each for each in curated(rows) if each.kind is ExampleKind.DPO)
+    assert (regenerated.chosen, regenerated.rejected) == ("Paris.", "No idea.")
+    assert regenerated.source == "regenerated"
+    assert regenerated.interaction_ids == ("c1", "c2")
+    assert regenerated.feedback_ids == ("a", "b")
+
+
+def test_a_correction_after_a_disliked_reply_is_preferred_to_it() -> None:
+    rows = (
+        turn(1, "No idea."),
+        turn(2, "It might be Paris?"),
+        make_feedback("a", target="c1", value=-1),
+        make_feedback("b", target="c2", correction="Paris."),
+    )
+    assert ("Paris.", "No idea.", "regenerated") in learned(*rows)
+
+
+def test_a_reply_liked_before_a_disliked_one_makes_no_pair() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "No idea."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=-1),
+    )
+    assert learned(*rows) == {("Paris.", None, "liked"), ("", "No idea.", "disliked")}
+
+
+def test_a_reply_liked_after_it_was_regenerated_is_preferred_to_the_first() -> None:
+    liked = make_feedback(target="c2", value=1)
+    (pair,) = (
+        each
+        for each in curated((turn(1, "No idea."), turn(2, "Paris."), liked))
+        if each.kind is ExampleKind.DPO
+    )
+    assert (pair.chosen, pair.rejected, pair.source) == ("Paris.", "No idea.", "regenerated")
+    assert (pair.interaction_ids, pair.feedback_ids) == (("c1", "c2"), ("feedback-1",))
+
+
+def test_the_same_question_in_another_conversation_is_no_regeneration() -> None:
+    elsewhere = turn(1, "No idea.", conversation_id="conversation-2")
+    liked = make_feedback(target="c2", value=1)
+    assert learned(elsewhere, turn(2, "Paris."), liked) == {("Paris.", None, "liked")}
+
+
+def test_a_liked_reply_is_not_given_up_for_a_later_one() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "The city of light."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=1),
+    )
+    assert learned(*rows) == {("Paris.", None, "liked"), ("The city of light.", None, "liked")}
+
+
+def test_a_choice_overrules_what_regenerating_says() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "The city of light."),
+        make_feedback("a", target="c1", preferred_over="c2"),
+        make_feedback("b", target="c2", value=1),
+    )
+    assert learned(*rows) == {
+        ("Paris.", "The city of light.", "pair"),
+        ("The city of light.", None, "liked"),
+    }
+
+
+def test_two_users_never_share_an_example() -> None:
+    rows = (
+        turn(1, "No idea."),
+        turn(2, "Paris.", user_id="bob"),
+        make_feedback("a", "ann", "c1", value=-1),
+        make_feedback("b", "bob", "c2", value=1, preferred_over="c1"),
+        make_feedback("c", "ann", "c2", correction="Lyon."),
+    )
+    assert {(each.user_id, each.reply, each.source) for each in curated(rows)} == {
+        ("ann", "No idea.", "disliked"),
+        ("bob", "Paris.", "liked"),
+    }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": InteractionKind.BACKGROUND},
+        {"status": InteractionStatus.ABORTED},
+        {"status": InteractionStatus.SUPERSEDED},
+    ],
+)
+def test_only_finished_chat_turns_teach(fields: dict[str, object]) -> None:
+    rows = (
+        turn(1, "Paris.", **fields),
+        turn(2, "Lyon."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", preferred_over="c1"),
+    )
+    assert learned(*rows) == set()
+
+
+def test_pending_feedback_and_unknown_targets_teach_nothing() -> None:
+    pending = make_feedback("a", target="c1", value=1, status=FeedbackStatus.PENDING)
+    lost = make_feedback("b", target="c9", value=1)
+    assert learned(turn(1, "Paris."), pending, lost) == set()
+
+
+def test_equal_examples_are_merged_and_name_all_their_sources() -> None:
+    rows = (
+        turn(1, "Paris."),
+        turn(2, "Paris."),
+        make_feedback("a", target="c1", value=1),
+        make_feedback("b", target="c2", value=1),
+    )
+    (only,) = curated(rows)
+    assert (only.interaction_ids, only.feedback_ids) == (("c1", "c2"), ("a", "b"))
+    assert only.created_at == 101.0
+
+
+def behind(known: Sequence[TrainingExample], *rows: Interaction | Feedback) -> list[str]:
+    """Which judgements made the examples, by id."""
+    ids = {each.id for each in known}
+    turns = [each for each in rows if isinstance(each, Interaction)]
+    judged = [each for each in rows if isinstance(each, Feedback)]
+    return [each.id for each in judgements_behind(ids, turns, judged)]
+
+
+def test_judgements_are_found_by_the_examples_that_they_made() -> None:
+    turns = (turn(1, "Paris."), turn(2, "Lyon.", messages=PROMPT * 2), turn(3, "No idea."))
+    corrected = make_feedback("a", target="c1", correction="paris")
+    liked = make_feedback("b", target="c2", value=1)
+    chosen = make_feedback("c", target="c1", preferred_over="c3")
+    disliked = make_feedback("d", target="c3", value=-1)
+    rows = (*turns, corrected, liked, chosen, disliked)
+    assert behind(curated(rows), *rows) == ["a", "b", "c"]
+    assert behind(curated((turns[2], disliked)), *rows) == ["d"]
+    assert behind(curated((*turns, corrected)), *rows) == ["a"]
+    assert behind((), *rows) == []
+
+
+def test_a_judgement_that_was_overruled_since_no_longer_counts() -> None:
+    liked = make_feedback("a", target="c1", value=1)
+    corrected = make_feedback("b", target="c1", correction="paris", at=300.0)
+    then = (turn(1, "Paris."), liked)
+    assert behind(curated(then), *then) == ["a"]
+    assert behind(curated(then), *then, corrected) == []
+
+
+def test_the_id_of_an_example_is_a_hash_of_what_trains() -> None:
+    base = example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0)
+    assert base == example_id(ExampleKind.DPO, PROMPT, "a", "b", 1)
+    assert len({base, *other_ids()}) == 8
+
+
+def other_ids() -> list[str]:
+    return [
+        example_id(ExampleKind.SFT, PROMPT, "a", "b", 1.0),
+        example_id(ExampleKind.DPO, PROMPT[:0], "a", "b", 1.0),
+        example_id(ExampleKind.DPO, PROMPT, "b", "a", 1.0),
+        example_id(ExampleKind.DPO, PROMPT, "a", None, 1.0),
+        example_id(ExampleKind.DPO, PROMPT, "a", "b", 0.5),
+        example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0, "c"),
+        example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0, None, True),
+    ]

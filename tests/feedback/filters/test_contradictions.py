@@ -1,0 +1,90 @@
+import pytest
+
+from feedback.filters.contradictions import left_out, prompt_key
+from feedback.records import ExampleKind, Message
+from tests.feedback.filters.make import make_row
+
+
+def test_the_newest_correction_of_a_prompt_wins() -> None:
+    old = make_row(chosen="It is Paris.", at=1.0, source="correction")
+    new = make_row(chosen="paris", at=2.0, source="correction")
+    [(name, cause)] = left_out([new, old]).items()
+    assert (name, cause.other, cause.reason) == (old.id, new.id, "contradicted")
+
+
+def test_a_correction_overrules_older_likes_and_pairs_of_theirs() -> None:
+    rows = [
+        make_row(chosen="It is Paris.", at=1.0),
+        make_row(chosen="It is Paris.", rejected="Lyon.", at=1.0, source="regenerated"),
+        make_row(chosen="paris", at=2.0, source="correction"),
+        make_row(chosen="paris", rejected="It is Paris.", at=2.0, source="correction"),
+    ]
+    assert set(left_out(rows)) == {rows[0].id, rows[1].id}
+
+
+def test_a_newer_like_does_not_overrule_a_correction() -> None:
+    rows = [
+        make_row(chosen="paris", at=1.0, source="correction"),
+        make_row(chosen="It is Paris.", at=2.0),
+    ]
+    assert left_out(rows) == {}
+
+
+def test_a_correction_does_not_contradict_what_was_called_wrong() -> None:
+    wrong = make_row(
+        chosen="", rejected="Lyon.", kind=ExampleKind.UNDESIRABLE, at=1.0, source="disliked"
+    )
+    assert left_out([wrong, make_row(chosen="paris", at=2.0, source="correction")]) == {}
+
+
+def test_two_liked_replies_can_both_be() -> None:
+    assert left_out([make_row(chosen="A joke.", at=1.0), make_row(chosen="Ho ho.", at=2.0)]) == {}
+
+
+def test_a_reply_like_the_newest_correction_is_left_to_the_check_for_duplicates() -> None:
+    long = "The capital of France is Paris, a city on the river Seine."
+    rows = [
+        make_row(chosen=long, at=1.0, source="correction"),
+        make_row(chosen=f"{long} ", at=2.0, source="correction"),
+    ]
+    assert left_out(rows) == {}
+
+
+def test_of_two_choices_the_other_way_round_the_newest_counts() -> None:
+    old = make_row(chosen="Yes.", rejected="No.", at=1.0, source="pair")
+    new = make_row(chosen="No.", rejected="Yes.", at=2.0, source="pair")
+    other = make_row(chosen="No.", rejected="Perhaps.", at=1.0, source="pair")
+    assert set(left_out([old, new, other])) == {old.id}
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "what is the capital of france",
+        "What's the capital of France???",
+        "  Please:  What is the capital\nof France?",
+    ],
+)
+def test_prompts_are_near_equal_when_only_the_typing_differs(same: str) -> None:
+    assert prompt_key(make_row(same).example) == prompt_key(make_row().example)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("What is the capital of France?", "What is the capital of Spain?"),
+        ("Why is it good?", "Why is it not good?"),
+        ("What does a++ do?", "What does a-- do?"),
+        ("Flights to Rome", "Flights from Rome"),
+        ("Room 12", "Room 21"),
+        ("Summarise this: " + "word " * 200, "Translate this: " + "word " * 200),
+    ],
+)
+def test_prompts_that_ask_for_something_else_are_not_near_equal(one: str, two: str) -> None:
+    assert prompt_key(make_row(one).example) != prompt_key(make_row(two).example)
+
+
+def test_the_same_question_after_other_turns_is_another_prompt() -> None:
+    earlier = (Message("user", "Hi"), Message("assistant", "Hello."))
+    question = Message("user", "What is the capital of France?")
+    assert prompt_key(make_row((*earlier, question)).example) != prompt_key(make_row().example)

@@ -1,0 +1,107 @@
+import pytest
+
+from feedback.filters import length, mojibake, writing_system
+from feedback.filters.records import LeftOut, Row
+from feedback.records import ExampleKind
+from tests.feedback.filters.make import make_row
+
+RUSSIAN = "Столица Франции называется Париж, и она очень красива."
+USUAL = [make_row(f"Question {n}?", f"A reply in English, with the number {n}.") for n in range(24)]
+
+
+def reasons(causes: dict[str, LeftOut]) -> list[str]:
+    return [cause.reason for cause in causes.values()]
+
+
+def of_scripts(row: Row, usual: list[Row] = USUAL) -> list[str]:
+    causes = writing_system.left_out([*usual, row])
+    assert set(causes) <= {row.id}
+    return reasons(causes)
+
+
+@pytest.mark.parametrize("reply", ["", " \n", "...", "—", "?!"])
+def test_a_reply_without_a_word_is_left_out_as_empty(reply: str) -> None:
+    assert reasons(length.left_out([make_row(chosen=reply)])) == ["empty"]
+
+
+@pytest.mark.parametrize("reply", ["ok", "7", "👍", "不", "+"])
+def test_one_sign_that_says_something_is_a_reply(reply: str) -> None:
+    assert length.left_out([make_row(chosen=reply)]) == {}
+
+
+def test_a_row_that_only_says_what_was_wrong_has_no_reply_to_be_empty() -> None:
+    wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.UNDESIRABLE)
+    pair = make_row(chosen="", rejected="Lyon.")
+    assert set(length.left_out([wrong, pair])) == {pair.id}
+
+
+def test_a_reply_that_no_fit_can_read_is_left_out_as_too_long() -> None:
+    assert reasons(length.left_out([make_row(chosen="word " * 5000)])) == ["too long"]
+    assert length.left_out([make_row(chosen="word " * 4000)]) == {}
+
+
+@pytest.mark.parametrize("reply", ["caf\ufffd au lait", "a\x00b\x07c", "half \ud800 of a pair"])
+def test_a_liked_reply_with_unreadable_characters_is_left_out(reply: str) -> None:
+    assert reasons(mojibake.left_out([make_row(chosen=reply)])) == ["garbled"]
+
+
+def test_a_reply_that_repeats_itself_is_left_out_whoever_wrote_it() -> None:
+    for source in ("liked", "correction"):
+        row = make_row(chosen="buy now " * 20, source=source)
+        assert reasons(length.left_out_loops([row])) == ["looping"]
+    twice = "The bell rings at noon, and the whole village comes to eat. " * 2
+    for reply in ("no no no", twice):
+        assert length.left_out_loops([make_row(chosen=reply)]) == {}
+
+
+def test_what_is_only_disliked_may_repeat_itself() -> None:
+    row = make_row(chosen="buy now " * 20, kind=ExampleKind.UNDESIRABLE)
+    assert length.left_out_loops([row]) == {}
+
+
+def test_a_written_reply_is_never_garbled() -> None:
+    assert mojibake.left_out([make_row(chosen="caf\ufffd", source="correction")]) == {}
+
+
+def test_layout_emoji_and_one_bad_character_in_a_long_text_are_readable() -> None:
+    rows = [make_row(chosen="a\tb\r\nc 👩‍🚀"), make_row(chosen="\ufffd" + "word " * 50)]
+    assert mojibake.left_out(rows) == {}
+
+
+def test_the_only_reply_in_another_script_is_left_out() -> None:
+    causes = writing_system.left_out([*USUAL, make_row("And the capital?", RUSSIAN)])
+    assert [cause.why for cause in causes.values()] == [
+        "The reply is the only one in Cyrillic letters, and nothing in the prompt asks for that."
+    ]
+
+
+@pytest.mark.parametrize("prompt", ["Say it in Russian.", "Übersetze das", "Что это?"])
+def test_a_script_that_the_prompt_asks_for_stays(prompt: str) -> None:
+    assert of_scripts(make_row(prompt, RUSSIAN)) == []
+
+
+def test_a_script_that_the_user_writes_stays() -> None:
+    assert of_scripts(make_row("And?", RUSSIAN, source="correction")) == []
+
+
+def test_a_script_that_occurs_twice_stays() -> None:
+    other = make_row("And then?", RUSSIAN[::-1])
+    assert of_scripts(make_row("And?", RUSSIAN), [*USUAL, other]) == []
+
+
+def test_with_few_rows_every_script_stays() -> None:
+    assert of_scripts(make_row("And?", RUSSIAN), USUAL[:10]) == []
+
+
+def test_a_few_foreign_letters_are_no_script() -> None:
+    assert of_scripts(make_row("And?", "The letter Щ is one of many, and π is another.")) == []
+
+
+def test_users_of_other_scripts_keep_everything() -> None:
+    usual = [make_row(f"Вопрос {n}?", f"{RUSSIAN} {n}") for n in range(24)]
+    assert of_scripts(make_row("Ещё?", "A reply in English, with many letters."), usual) == []
+
+
+def test_a_reply_with_its_pair_counts_as_one() -> None:
+    slip = make_row("And?", RUSSIAN), make_row("And?", RUSSIAN, rejected="No.")
+    assert set(writing_system.left_out([*USUAL, *slip])) == {row.id for row in slip}

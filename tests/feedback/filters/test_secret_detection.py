@@ -1,0 +1,98 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.filters.pii import warnings
+from feedback.filters.secret_detection import left_out
+from feedback.records import Message
+from feedback.text.secret_scan import masked, secrets_in
+from tests.feedback.filters.make import make_row
+
+LETTERS = "a1B2c3D4e5F6g7H8i9J0"
+# Put together here, so that no scanner takes this file for a leak.
+SECRETS = {
+    "an API key or access token": [
+        "AKIA" + "Q3EGVXAMPEQWERTZ"[:16],
+        "ghp" + "_" + LETTERS * 2,
+        "sk-" + "proj-" + LETTERS * 2,
+        "xoxb" + "-1234567890-abcdef",
+        "AIza" + "Sy" + LETTERS + "abcdefghijklm",
+        "lk-" + LETTERS * 2,
+        ".".join(["eyJ" + LETTERS] * 2 + [LETTERS]),
+    ],
+    "a private key": ["-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END"],
+    "a password in an address": ["postgres://admin:" + "hunter2@db.local/orders"],
+    "a password or key in code": ['password = "' + 'tr0ub4dor&3"', "api_key: '" + LETTERS + "'"],
+    "a card number": ["4111 1111 1111 1111", "5500-0000-0000-0004"],
+}
+CASES = [(name, text) for name, texts in SECRETS.items() for text in texts]
+HARMLESS = [
+    "Keep the secret: the token of a private key is a password.",
+    "api_key = os.environ['API_KEY']",
+    'password = "your-password-1"',
+    "postgres://user:password@localhost/orders",
+    "Visit https://example.org:8080/a@b",
+    "AKIA" + "IOSFODNN7EXAMPLE",
+    "Order 4111 1111 1111 1112",
+    "It has 12345678901234567890 grains.",
+    "task-with-a-name-that-is-quite-long-indeed",
+]
+
+
+@pytest.mark.parametrize(("name", "secret"), CASES)
+def test_a_secret_in_a_reply_holds_the_row_back(name: str, secret: str) -> None:
+    row = make_row(chosen=f"Use this: {secret}\n")
+    [cause] = left_out([row]).values()
+    assert (cause.reason, cause.why) == ("secret", f"It holds {name}.")
+
+
+@pytest.mark.parametrize(("name", "secret"), CASES)
+def test_what_is_shown_of_a_secret_is_dots(name: str, secret: str) -> None:
+    shown = masked(f"before {secret}")
+    assert shown.startswith("before ") and "•••" in shown
+    assert list(secrets_in(shown)) == []
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_only_looks_like_a_secret_stays(text: str) -> None:
+    assert left_out([make_row(chosen=text)]) == {}
+    assert masked(text) == text
+
+
+def test_secrets_are_looked_for_in_every_turn_and_in_the_rejected_reply() -> None:
+    secret = "ghp" + "_" + LETTERS * 2
+    turns = (Message("system", secret), Message("user", "Hello"))
+    rows = [make_row(turns), make_row("Hi", "Hello.", rejected=secret)]
+    assert set(left_out(rows)) == {row.id for row in rows}
+
+
+def test_a_correction_that_takes_a_secret_out_is_learned() -> None:
+    row = make_row(chosen="Use your key.", source="correction", revised_from="4111111111111111")
+    assert left_out([row]) == {}
+
+
+@given(st.lists(st.sampled_from([text for _, text in CASES] + HARMLESS)))
+def test_masking_twice_is_masking_once(texts: list[str]) -> None:
+    once = masked(" , ".join(texts))
+    assert masked(once) == once
+
+
+@pytest.mark.parametrize("text", ["write to ann.b@mail.example.org", "<ann@example.org>"])
+def test_an_address_is_warned_of(text: str) -> None:
+    assert warnings(make_row(chosen=text).example) == ("It holds an e-mail address.",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+44 20 7946 0958", "call (555) 123-4567", "555-123-4567.", "030 1234567", "+49-171-1234567"],
+)
+def test_a_phone_number_is_warned_of(text: str) -> None:
+    assert warnings(make_row(chosen=text).example) == ("It holds a phone number.",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["on 2024-01-02", "05/2024", "192.168.100.200", "3.14159265", "1,000,000 a year", "@ann"],
+)
+def test_dates_and_figures_are_no_personal_data(text: str) -> None:
+    assert warnings(make_row(chosen=text).example) == ()

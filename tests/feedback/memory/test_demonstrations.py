@@ -1,0 +1,145 @@
+from collections.abc import Mapping
+
+from feedback.memory.demonstrations import choose, not_known_yet, remember, with_memory
+from feedback.records import Demonstration, Memory, Message
+from tests.feedback.make import make_feedback, make_interaction
+
+QUESTION = Message("user", "And now?")
+
+
+def demonstration(name: str, at: float, *, is_corrected: bool = True) -> Demonstration:
+    return Demonstration(name, f"{name}?", f"{name}.", is_corrected, at)
+
+
+def chosen(
+    *demonstrations: Demonstration,
+    relevance: Mapping[str, float] | None = None,
+    budget: int = 1000,
+    most: int = 2,
+) -> list[str]:
+    memory = choose(
+        Memory(demonstrations),
+        relevance or {},
+        budget=budget,
+        max_demonstrations=most,
+        count=len,
+    )
+    return [each.example_id for each in memory.demonstrations]
+
+
+def test_a_correction_and_a_comment_are_remembered() -> None:
+    memory = remember(
+        [make_interaction()],
+        [make_feedback(correction="paris", comment=" lower case, please ", at=7.0)],
+    )
+    (held,) = memory.demonstrations
+    assert (held.question, held.reply) == ("What is the capital of France?", "paris")
+    assert (held.is_corrected, held.judged_at) == (True, 7.0)
+    assert memory.notes == ("lower case, please",)
+
+
+def test_a_liked_reply_is_remembered_as_it_is() -> None:
+    (held,) = remember([make_interaction()], [make_feedback(value=1)]).demonstrations
+    assert (held.reply, held.is_corrected) == ("The capital of France is Paris.", False)
+
+
+def test_a_dislike_and_an_errand_are_not_remembered() -> None:
+    turns = [make_interaction("a"), make_interaction("b", status="aborted")]
+    feedback = [
+        make_feedback("1", target="a", value=-1),
+        make_feedback("2", target="b", correction="better"),
+    ]
+    assert remember(turns, feedback).demonstrations == ()
+
+
+def test_the_newest_correction_of_a_prompt_overrules_the_older_one() -> None:
+    turns = [make_interaction("a"), make_interaction("b")]
+    feedback = [
+        make_feedback("1", target="a", correction="PARIS", at=1.0),
+        make_feedback("2", target="b", correction="paris", at=2.0),
+    ]
+    assert [each.reply for each in remember(turns, feedback).demonstrations] == ["paris"]
+
+
+def test_notes_are_the_newest_first_and_each_once() -> None:
+    turns = [make_interaction(name) for name in "abc"]
+    comments = {"a": "shorter", "b": "in French", "c": "shorter"}
+    feedback = [
+        make_feedback(name, target=name, comment=comment, at=float(at))
+        for at, (name, comment) in enumerate(comments.items())
+    ]
+    assert remember(turns, feedback).notes == ("shorter", "in French")
+
+
+def test_what_the_adapter_learned_is_left_out() -> None:
+    memory = Memory((demonstration("old", 1), demonstration("new", 2)), ("a note",))
+    assert not_known_yet(memory, {"old"}) == Memory((demonstration("new", 2),), ("a note",))
+
+
+def test_a_reply_that_the_conversation_has_is_left_out() -> None:
+    memory = Memory((demonstration("said", 1),))
+    assert not_known_yet(memory, (), [Message("assistant", "said.")]) == Memory()
+
+
+def test_the_newest_correction_is_shown_whatever_matches() -> None:
+    old = [demonstration(name, at) for at, name in enumerate("abcd")]
+    newest = demonstration("new", 10)
+    assert chosen(*old, newest, relevance={"b": 9.0}) == ["b", "new"]
+
+
+def test_where_nothing_matches_the_newest_corrections_are_shown() -> None:
+    assert chosen(*[demonstration(name, at) for at, name in enumerate("abcd")]) == ["c", "d"]
+
+
+def test_a_liked_reply_is_shown_only_where_it_matches_and_after_corrections() -> None:
+    liked = [demonstration(name, 5, is_corrected=False) for name in ("match", "other")]
+    assert chosen(*liked, relevance={"match": 1.0}) == ["match"]
+    corrected = [demonstration(name, 1) for name in ("a", "b")]
+    assert chosen(*liked, *corrected, relevance={"match": 1.0}) == ["a", "b"]
+
+
+def test_the_same_exchange_is_shown_once() -> None:
+    corrected = demonstration("x", 1)
+    liked = Demonstration("y", corrected.question, corrected.reply, False, 2)
+    assert chosen(corrected, liked, relevance={"y": 1.0}) == ["x"]
+
+
+def test_what_does_not_fit_makes_room_for_what_does() -> None:
+    long = Demonstration("long", "?", "long " * 50, True, 9)
+    assert chosen(long, demonstration("short", 1), budget=20) == ["short"]
+
+
+def test_notes_take_at_most_half_of_the_budget() -> None:
+    memory = Memory((demonstration("a", 1),), ("n" * 40, "m" * 20))
+    taken = choose(memory, {}, budget=130, max_demonstrations=1, count=len)
+    assert taken.notes == ("m" * 20,)
+    assert taken.demonstrations == memory.demonstrations
+
+
+def test_demonstrations_stand_between_the_system_message_and_the_conversation() -> None:
+    system = Message("system", "Be kind.")
+    earlier = (Message("user", "Hi"), Message("assistant", "Hello"))
+    memory = Memory((demonstration("a", 1), demonstration("b", 2)))
+    assert with_memory((system, *earlier, QUESTION), memory) == (
+        system,
+        Message("user", "a?"),
+        Message("assistant", "a."),
+        Message("user", "b?"),
+        Message("assistant", "b."),
+        *earlier,
+        QUESTION,
+    )
+
+
+def test_notes_join_the_system_message_or_become_one() -> None:
+    notes = "What this user said about earlier replies:\n- shorter\n- in French"
+    memory = Memory(notes=("shorter", "in French"))
+    assert with_memory((QUESTION,), memory) == (Message("system", notes), QUESTION)
+    system = Message("system", "Be kind.")
+    joined = Message("system", f"Be kind.\n\n{notes}")
+    assert with_memory((system, QUESTION), memory) == (joined, QUESTION)
+
+
+def test_messages_without_a_question_stay_as_they_are() -> None:
+    messages = (Message("system", "Be kind."),)
+    assert with_memory(messages, Memory((demonstration("a", 1),), ("shorter",))) == messages

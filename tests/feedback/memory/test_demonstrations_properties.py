@@ -1,0 +1,96 @@
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.examples.build import examples
+from feedback.memory.demonstrations import choose, remember, size, with_memory
+from feedback.records import (
+    Demonstration,
+    ExampleKind,
+    Feedback,
+    FeedbackStatus,
+    Interaction,
+    Memory,
+    Message,
+)
+from tests.feedback.strategies import interactions, judgements
+
+NAMES = st.text(alphabet="abcdefgh", min_size=1, max_size=3)
+DEMONSTRATIONS = st.builds(
+    Demonstration,
+    example_id=NAMES,
+    question=st.text(max_size=20),
+    reply=st.text(max_size=40),
+    is_corrected=st.booleans(),
+    judged_at=st.integers(0, 5).map(float),
+)
+MEMORIES = st.builds(
+    Memory,
+    demonstrations=st.lists(DEMONSTRATIONS, unique_by=lambda each: each.example_id).map(tuple),
+    notes=st.lists(st.text(min_size=1, max_size=60), unique=True).map(tuple),
+)
+RELEVANCE = st.dictionaries(NAMES, st.sampled_from([0.0, 0.5, 1.0]))
+BUDGETS = st.integers(0, 300)
+CONVERSATIONS = st.builds(
+    lambda has_system, turns: [
+        *([Message("system", "Be kind.")] if has_system else []),
+        *(Message(("user", "assistant")[i % 2], f"turn {i}") for i in range(2 * turns + 1)),
+    ],
+    st.booleans(),
+    st.integers(0, 3),
+)
+
+
+def count(text: str) -> int:
+    return len(text) + 3
+
+
+def choice(memory: Memory, relevance: dict[str, float], budget: int, most: int) -> Memory:
+    return choose(memory, relevance, budget=budget, max_demonstrations=most, count=count)
+
+
+@given(MEMORIES, RELEVANCE, BUDGETS, st.integers(0, 4))
+def test_a_choice_keeps_the_budget_and_the_number(
+    memory: Memory, relevance: dict[str, float], budget: int, most: int
+) -> None:
+    chosen = choice(memory, relevance, budget, most)
+    assert size(chosen, count) <= budget
+    assert len(chosen.demonstrations) <= most
+    assert set(chosen.demonstrations) <= set(memory.demonstrations)
+    assert set(chosen.notes) <= set(memory.notes)
+
+
+@given(MEMORIES, RELEVANCE, BUDGETS, st.integers())
+def test_the_order_of_what_is_held_does_not_matter(
+    memory: Memory, relevance: dict[str, float], budget: int, seed: int
+) -> None:
+    shuffled = list(memory.demonstrations)
+    random.Random(seed).shuffle(shuffled)
+    again = Memory(tuple(shuffled), memory.notes)
+    assert choice(again, relevance, budget, 3) == choice(memory, relevance, budget, 3)
+
+
+@given(MEMORIES, CONVERSATIONS)
+def test_roles_alternate_with_memory_where_they_did_without(
+    memory: Memory, conversation: list[Message]
+) -> None:
+    longer = with_memory(conversation, memory)
+    roles = [message.role for message in longer if message.role != "system"]
+    assert roles == [("user", "assistant")[i % 2] for i in range(len(roles))]
+    assert [each.role for each in longer[1:]].count("system") == 0
+    turns = [message for message in conversation if message.role != "system"]
+    assert list(longer)[-len(turns) :] == turns
+
+
+@given(interactions(), judgements())
+def test_what_is_remembered_is_what_training_learns_from_single_replies(
+    turns: list[Interaction], feedback: list[Feedback]
+) -> None:
+    turns = [each for each in turns if each.user_id == "ann"]
+    own = [
+        each for each in feedback if each.user_id == "ann" and each.status is FeedbackStatus.APPLIED
+    ]
+    held = {each.example_id: each.reply for each in remember(turns, own).demonstrations}
+    single = (ExampleKind.SFT, ExampleKind.DESIRABLE)
+    assert held == {each.id: each.chosen for each in examples(turns, own) if each.kind in single}

@@ -1,0 +1,56 @@
+"""What the base is given to go on with, and what is read out of its text."""
+
+import pytest
+
+from feedback.proposals.self_instruct import invented, seeds, to_continue
+from feedback.records import Message
+from feedback.task_types import Kind
+
+
+def asked(*texts: str) -> tuple[Message, ...]:
+    return tuple(Message("user", text) for text in texts)
+
+
+def test_the_examples_are_a_list_that_goes_on() -> None:
+    assert to_continue(["Sing a song.", "Tell a joke."]).endswith(
+        "Task 1: Sing a song.\nTask 2: Tell a joke.\nTask 3:"
+    )
+
+
+def test_examples_are_the_users_own_openings_by_kind_each_once() -> None:
+    found = seeds(
+        [
+            asked("Who was\n Ada Lovelace?"),
+            (Message("system", "Be brief."), *asked("Who was Ada Lovelace?")),
+            asked("Write a poem about rain."),
+        ]
+    )
+    assert found == {
+        Kind.FACT: ("Who was Ada Lovelace?",),
+        Kind.WRITING: ("Write a poem about rain.",),
+    }
+
+
+def test_follow_ups_and_long_texts_are_no_examples() -> None:
+    reply = Message("assistant", "She was a mathematician.")
+    long = "Summarise this text for me: " + "it rained and rained, " * 40
+    follow_up = (*asked("Who was Ada?"), reply, *asked("And when did she live?"))
+    assert seeds([follow_up, asked(long), ()]) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " Tell a joke.",
+        '"Tell a joke."',
+        "4. Tell a joke.",
+        "- Tell a joke.",
+        "Task 3: Tell a joke.",
+    ],
+)
+def test_marks_of_a_list_are_not_part_of_the_instruction(text: str) -> None:
+    assert invented(text) == "Tell a joke."
+
+
+def test_quotes_inside_stay() -> None:
+    assert invented('"Yes" or "no"') == '"Yes" or "no"'

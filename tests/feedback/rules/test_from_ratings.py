@@ -1,0 +1,99 @@
+"""Rules that part liked replies from disliked ones."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.rules.from_ratings import (
+    LEVEL,
+    Thumb,
+    chance_of_parting,
+    parting_rules,
+    thumbs_evidence,
+)
+from feedback.rules.rule import Rule, are_rivals, in_order
+from tests.feedback.rules.replies import REPLIES
+from tests.feedback.rules.strategies import made_replies
+
+NO_COMMAS, LOWER = Rule("commas", "none"), Rule("case", "lower")
+WITH = [f"Tea, number {n}, is hot and good." for n in range(12)]
+WITHOUT = [f"Tea number {n} is hot and good." for n in range(12)]
+
+
+def thumbs(liked: Sequence[str], disliked: Sequence[str]) -> list[Thumb]:
+    texts = [(text, True) for text in liked] + [(text, False) for text in disliked]
+    return [Thumb(text, is_liked, float(at)) for at, (text, is_liked) in enumerate(texts)]
+
+
+def found(liked: Sequence[str], disliked: Sequence[str]) -> list[Rule]:
+    return [each.rule for each in parting_rules(thumbs(liked, disliked))]
+
+
+def test_what_liked_replies_keep_and_disliked_ones_break_is_a_rule() -> None:
+    assert found(WITHOUT, WITH) == [NO_COMMAS]
+
+
+def test_a_rule_says_which_thumbs_show_it_and_which_speak_against_it() -> None:
+    liked, disliked = [*WITHOUT, WITH[0]], [*WITH[1:], WITHOUT[0]]
+    [learned] = parting_rules(thumbs(liked, disliked))
+    shown = (*range(12), *range(13, 24))
+    assert (learned.rule, learned.support, learned.against) == (NO_COMMAS, 23, 1)
+    assert learned.places == shown
+    assert thumbs_evidence(NO_COMMAS, thumbs(liked, disliked)) == learned
+
+
+@pytest.mark.parametrize(("liked", "disliked"), [(12, 0), (0, 12), (3, 3)])
+def test_too_few_thumbs_of_a_kind_show_nothing(liked: int, disliked: int) -> None:
+    assert found(WITHOUT[:liked], WITH[:disliked]) == []
+
+
+def test_what_both_kinds_of_replies_keep_is_no_rule() -> None:
+    assert found(WITHOUT[:6], WITHOUT[6:]) == []
+
+
+def test_what_the_first_rule_leaves_unexplained_can_show_another() -> None:
+    liked = [text.lower() for text in WITHOUT]
+    disliked = [text.lower() for text in WITH]
+    assert found(liked, [*disliked, *WITHOUT]) == [NO_COMMAS, LOWER]
+
+
+def test_thumbs_at_random_show_a_rule_hardly_ever() -> None:
+    shown = 0
+    for seed in range(100):
+        random = Random(seed)
+        rated = [Thumb(text, random.random() < 0.4, 0.0) for text in [*WITH, *WITHOUT]]
+        shown += bool(parting_rules(rated))
+    assert shown <= 100 * LEVEL + 3
+
+
+@given(st.lists(st.tuples(made_replies(), st.booleans()), max_size=40), st.randoms())
+def test_the_order_of_arrival_never_matters(rated: list[tuple[str, bool]], random: Random) -> None:
+    made = [Thumb(text, is_liked, float(at)) for at, (text, is_liked) in enumerate(rated)]
+    shuffled = random.sample(made, len(made))
+    one, other = parting_rules(made), parting_rules(shuffled)
+    assert [(each.rule, each.support) for each in one] == [
+        (each.rule, each.support) for each in other
+    ]
+    rules = [each.rule for each in one]
+    assert rules == in_order(rules)
+    assert not any(are_rivals(*pair) for pair in combinations(rules, 2))
+
+
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(1, 6), st.integers(1, 6))
+def test_the_chance_is_that_of_drawing_as_many_without_putting_back(
+    kept: int, kept_too: int, replies: int, others: int
+) -> None:
+    kept, kept_too = min(kept, replies), min(kept_too, others)
+    total, keeping = replies + others, kept + kept_too
+    draws = list(combinations(range(total), replies))
+    as_many = sum(sum(place < keeping for place in draw) >= kept for draw in draws)
+    expected = as_many / len(draws)
+    assert chance_of_parting(kept, kept_too, replies, others) == pytest.approx(expected)
+
+
+def test_texts_without_words_and_documents_say_nothing() -> None:
+    assert found(["…", "a " * 5000], REPLIES[:12]) == []

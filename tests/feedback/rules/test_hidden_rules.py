@@ -1,0 +1,56 @@
+"""Five corrections made by one hidden rule show exactly that rule."""
+
+import pytest
+
+from feedback.rules.from_corrections import Edit, learned_rules, rules_of
+from feedback.rules.rule import Rule, apply_all, rewritten
+from tests.feedback.rules.replies import PROMPT, REPLIES
+from tests.feedback.rules.rules import RULES
+
+# How the originals were before, where ordinary replies give nothing to change.
+BEFORE = {
+    Rule("left-out beginning", "As you asked."): Rule("opening", "As you asked. "),
+    Rule("left-out ending", "That is all."): Rule("closing", " That is all."),
+    Rule("left-out beginning", "lead-in"): Rule("opening", "Here is what I found:\n\n"),
+    Rule("spelling", "american"): Rule("spelling", "british"),
+    Rule("contractions", "short"): Rule("contractions", "long"),
+    Rule("case", "sentence"): Rule("case", "lower"),
+    Rule("emoji", "none"): Rule("closing", " 😊"),
+    Rule("wrapping", "none"): Rule("wrapping", 'marks:"'),
+    Rule("final full stop", "none"): Rule("exclamation marks", "."),
+    Rule("list", "none"): Rule("list", "-"),
+    Rule("paragraphs", "one"): Rule("headings", "none"),
+}
+# No text can be made longer without inventing what it says.
+HIDDEN = [rule for rule in RULES if rule.property != "least words"]
+# A word, or one sentence less, can be chance: these show in several edits only.
+PLAIN = [
+    rule
+    for rule in HIDDEN
+    if rule.property not in ("words", "left-out beginning", "left-out ending")
+]
+
+
+def made_by(hidden: Rule) -> list[Edit]:
+    """Five edits of different replies, all by one rule."""
+    before = BEFORE.get(hidden)
+    originals = [rewritten([before] if before else [], reply) for reply in REPLIES]
+    pairs = ((original, hidden.apply(original)) for original in originals)
+    changed = [(was, now) for was, now in pairs if now is not None and now != was]
+    return [Edit(PROMPT, *pair, at=float(at)) for at, pair in enumerate(changed[-5:])]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN, ids=lambda rule: f"{rule.property} {rule.value!r}")
+def test_a_hidden_rule_comes_out_of_five_edits(hidden: Rule) -> None:
+    edits = made_by(hidden)
+    assert len(edits) == 5
+    (learned,) = learned_rules(edits)
+    assert learned.rule == hidden
+    assert (learned.support, learned.against) == (5, 0)
+
+
+@pytest.mark.parametrize("hidden", PLAIN, ids=lambda rule: f"{rule.property} {rule.value!r}")
+def test_one_edit_shows_the_rule_or_one_that_explains_it_as_well(hidden: Rule) -> None:
+    for edit in made_by(hidden):
+        found = rules_of(edit)
+        assert hidden in found or apply_all(found, edit.original) == edit.corrected

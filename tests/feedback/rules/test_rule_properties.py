@@ -1,0 +1,89 @@
+from random import Random
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.from_corrections import Edit, learned_rules, rules_of
+from feedback.rules.rule import Rule, apply_all, rewritten, seen
+from feedback.text.code_masking import hide
+from feedback.text.structure import sentences
+from feedback.text.tokens import distance, words
+from tests.feedback.rules.replies import PROMPT
+from tests.feedback.rules.rules import RULES
+from tests.feedback.rules.strategies import made_replies, replies, rules
+
+NEED_MORE = ("words", "left-out beginning", "left-out ending", "most sentences", "most words")
+"""One edit may be too little to tell these: a word, or half a sentence less, can be chance."""
+
+
+def test_every_property_is_tried() -> None:
+    assert {rule.property for rule in RULES} == set(PROPERTIES)
+
+
+@given(rules(), replies())
+def test_a_rule_holds_where_it_was_applied(rule: Rule, text: str) -> None:
+    applied = rule.apply(text)
+    assert applied is None or rule.holds(applied)
+
+
+@given(rules(), replies())
+def test_applying_a_rule_twice_is_applying_it_once(rule: Rule, text: str) -> None:
+    applied = rule.apply(text)
+    assert applied is None or rule.apply(applied) == applied
+
+
+@given(rules(), replies())
+def test_a_reply_that_follows_a_rule_is_left_as_it_is(rule: Rule, text: str) -> None:
+    assume(words(text) and rule.holds(text))
+    assert rule.apply(text) == text
+
+
+@given(rules(), made_replies())
+def test_no_code_link_or_table_is_changed(rule: Rule, text: str) -> None:
+    applied = rule.apply(text)
+    assume(applied is not None and rule.property != "wrapping")
+    assert set(hide(seen(applied or ""))[1]) <= set(hide(seen(text))[1])
+
+
+@given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.property), replies())
+def test_rules_that_are_applied_together_all_hold(together: list[Rule], text: str) -> None:
+    applied = apply_all(together, text)
+    assert applied is None or all(rule.holds(applied) for rule in together)
+
+
+@given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.property), replies())
+def test_applying_rules_together_twice_is_applying_them_once(
+    together: list[Rule], text: str
+) -> None:
+    applied = apply_all(together, text)
+    assert applied is None or apply_all(together, applied) == applied
+
+
+@given(replies(), replies())
+def test_the_rules_of_an_edit_hold_in_its_correction_alone(original: str, corrected: str) -> None:
+    for rule in rules_of(Edit(PROMPT, original, corrected, 1.0)):
+        assert not rule.holds(original)
+        assert rule.holds(corrected)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.tuples(made_replies(), made_replies()), max_size=3), st.randoms())
+def test_the_order_of_the_edits_does_not_matter(
+    pairs: list[tuple[str, str]], random: Random
+) -> None:
+    edits = [Edit(PROMPT, *pair, at=float(at)) for at, pair in enumerate(pairs)]
+    expected = [(each.rule, each.support, each.against) for each in learned_rules(edits)]
+    random.shuffle(edits)
+    found = [(each.rule, each.support, each.against) for each in learned_rules(edits)]
+    assert found == expected
+
+
+@settings(max_examples=60)
+@given(rules(), made_replies())
+def test_one_edit_shows_its_rule_or_one_that_explains_it_as_well(rule: Rule, text: str) -> None:
+    applied = rule.apply(text)
+    assume(applied is not None and applied != text)
+    assume(len(sentences(seen(text))) >= 4 and rule.property not in NEED_MORE)
+    found = rules_of(Edit(PROMPT, text, applied or "", 1.0))
+    assert rule in found or distance(rewritten(found, text), applied or "") == 0

@@ -1,0 +1,237 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from feedback.errors import InvalidFeedbackError, NotFoundError
+from feedback.records import FeedbackStatus, InteractionKind, InteractionStatus, Message
+from feedback.store.log import FeedbackLog
+from tests.feedback.make import make_feedback, make_interaction
+
+REPLY = make_interaction().reply
+
+
+def refused_param(log: FeedbackLog, **fields: object) -> str:
+    with pytest.raises(InvalidFeedbackError) as refusal:
+        log.judge(make_feedback(**fields))  # type: ignore[arg-type]
+    return refusal.value.param
+
+
+def test_a_judgement_is_stored_and_read_back(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    feedback = make_feedback(
+        value=-1, correction="Paris.", comment="too long", reason="style", metadata={"a": "b"}
+    )
+    assert log.judge(feedback) == (feedback, True)
+    assert log.feedback("ann", "feedback-1") == feedback
+
+
+def test_a_second_judgement_with_the_same_id_replaces_the_first(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    log.judge(make_feedback(value=1, comment="nice"))
+    second = make_feedback(value=-1, created_at=300.0, updated_at=300.0)
+    stored, is_new = log.judge(second)
+    assert not is_new
+    assert stored == replace(second, created_at=200.0)
+    assert log.list_feedback("ann") == ([stored], False)
+
+
+def test_two_users_may_use_the_same_feedback_id(log: FeedbackLog) -> None:
+    log.store(make_interaction("chatcmpl-1", "ann"))
+    log.store(make_interaction("chatcmpl-2", "bob"))
+    log.judge(make_feedback("same", "ann", "chatcmpl-1", value=1))
+    log.judge(make_feedback("same", "bob", "chatcmpl-2", value=-1))
+    assert log.feedback("ann", "same").value == 1
+    assert log.feedback("bob", "same").value == -1
+
+
+def test_a_judgement_that_judges_nothing_is_refused(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    assert refused_param(log) == "value"
+    assert refused_param(log, comment="  ", reason="style") == "value"
+
+
+def test_a_value_other_than_plus_or_minus_one_is_refused(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    assert refused_param(log, value=0) == "value"
+
+
+@pytest.mark.parametrize("correction", ["", " \n", REPLY, f"  {REPLY}\n"])
+def test_a_correction_that_corrects_nothing_is_refused(log: FeedbackLog, correction: str) -> None:
+    log.store(make_interaction())
+    assert refused_param(log, correction=correction) == "correction"
+
+
+def test_a_reply_cannot_be_preferred_over_itself(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    assert refused_param(log, preferred_over="chatcmpl-1") == "preferred_over"
+
+
+def test_replies_to_different_prompts_make_no_pair(log: FeedbackLog) -> None:
+    log.store(make_interaction("chatcmpl-1"))
+    log.store(make_interaction("chatcmpl-2", messages=(Message("user", "And of Spain?"),)))
+    assert refused_param(log, preferred_over="chatcmpl-2") == "preferred_over"
+
+
+def test_text_that_is_not_unicode_is_refused(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    assert refused_param(log, comment="half \ud800") == "comment"
+
+
+def test_a_refused_change_leaves_the_earlier_judgement(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    first, _ = log.judge(make_feedback(value=1))
+    refused_param(log, correction=REPLY)
+    assert log.feedback("ann", "feedback-1") == first
+
+
+def test_a_foreign_completion_cannot_be_judged(log: FeedbackLog) -> None:
+    log.store(make_interaction(user_id="bob"))
+    with pytest.raises(NotFoundError) as refusal:
+        log.judge(make_feedback(value=1))
+    assert refusal.value.param == "target"
+    assert log.list_feedback("ann") == ([], False)
+
+
+@pytest.mark.parametrize("loser", ["chatcmpl-foreign", "chatcmpl-unknown", "chatcmpl-deleted"])
+def test_a_pair_with_a_completion_out_of_reach_is_refused(log: FeedbackLog, loser: str) -> None:
+    log.store(make_interaction("chatcmpl-1"))
+    log.store(make_interaction("chatcmpl-foreign", "bob"))
+    log.store(make_interaction("chatcmpl-deleted"))
+    log.delete_interaction("ann", "chatcmpl-deleted")
+    with pytest.raises(NotFoundError) as refusal:
+        log.judge(make_feedback(preferred_over=loser))
+    assert refusal.value.param == "preferred_over"
+
+
+def test_a_deleted_judgement_is_gone(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    log.judge(make_feedback(value=1))
+    log.delete_feedback("ann", "feedback-1", now=300.0)
+    with pytest.raises(NotFoundError):
+        log.feedback("ann", "feedback-1")
+    with pytest.raises(NotFoundError):
+        log.delete_feedback("ann", "feedback-1", now=301.0)
+
+
+def test_a_foreign_judgement_can_neither_be_read_nor_deleted(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    log.judge(make_feedback(value=1))
+    with pytest.raises(NotFoundError):
+        log.feedback("bob", "feedback-1")
+    with pytest.raises(NotFoundError):
+        log.delete_feedback("bob", "feedback-1", now=300.0)
+    assert log.feedback("ann", "feedback-1").value == 1
+
+
+def test_judgements_are_listed_in_pages_and_by_target(log: FeedbackLog) -> None:
+    log.store(make_interaction("chatcmpl-1"))
+    log.store(make_interaction("chatcmpl-2"))
+    for number in range(5):
+        target = f"chatcmpl-{number % 2 + 1}"
+        log.judge(make_feedback(f"f{number}", target=target, value=1, created_at=float(number)))
+    first, has_more = log.list_feedback("ann", limit=3)
+    rest, has_still_more = log.list_feedback("ann", limit=3, after=first[-1].id)
+    assert [each.id for each in first + rest] == ["f0", "f1", "f2", "f3", "f4"]
+    assert (has_more, has_still_more) == (True, False)
+    assert [each.id for each in log.list_feedback("ann", target="chatcmpl-2")[0]] == ["f1", "f3"]
+    with pytest.raises(NotFoundError):
+        log.list_feedback("ann", after="f9")
+
+
+def test_new_changed_and_deleted_judgements_count_once_each(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    for name in ("a", "b", "c"):
+        log.judge(make_feedback(name, value=1, at=200.0))
+    assert log.judgements_since("ann", 100.0) == 3
+    assert log.judgements_since("ann", 200.0) == 0
+    log.judge(make_feedback("a", value=-1, at=300.0))
+    log.judge(make_feedback("a", value=1, at=310.0))
+    log.delete_feedback("ann", "b", now=320.0)
+    assert log.judgements_since("ann", 200.0) == 2
+    assert log.judgements_since("bob", 0.0) == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"kind": InteractionKind.BACKGROUND}, {"status": InteractionStatus.ABORTED}],
+)
+def test_judging_what_is_never_learned_from_makes_nobody_due(
+    log: FeedbackLog, fields: dict[str, object]
+) -> None:
+    log.store(make_interaction(**fields))  # type: ignore[arg-type]
+    stored, _ = log.judge(make_feedback(value=1))
+    assert stored.status is FeedbackStatus.APPLIED
+    assert log.judgements_since("ann", 0.0) == 0
+    assert log.judged_users() == []
+    assert log.judged("ann") == ([], [])
+
+
+def test_a_user_who_deleted_every_judgement_still_counts_as_judged(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    log.judge(make_feedback(value=1))
+    log.delete_feedback("ann", "feedback-1", now=300.0)
+    assert log.judged_users() == ["ann"]
+    assert log.judged("ann") == ([], [])
+
+
+def test_what_was_judged_comes_with_the_turns_involved(log: FeedbackLog) -> None:
+    for number in (1, 2, 3):
+        log.store(make_interaction(f"chatcmpl-{number}", replies=(f"reply {number}",)))
+    log.store(make_interaction("chatcmpl-4", "bob"))
+    log.judge(make_feedback("a", target="chatcmpl-1", preferred_over="chatcmpl-2"))
+    log.judge(make_feedback("b", target="chatcmpl-9", value=1))
+    log.judge(make_feedback("c", "bob", "chatcmpl-4", value=1))
+    interactions, feedback = log.judged("ann")
+    assert [each.id for each in interactions] == ["chatcmpl-1", "chatcmpl-2"]
+    assert [each.id for each in feedback] == ["a"]
+    assert log.judged_users() == ["ann", "bob"]
+
+
+def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
+    log: FeedbackLog,
+) -> None:
+    turns: list[dict[str, Any]] = [
+        {},
+        {},
+        {"conversation_id": "conversation-2"},
+        {"messages": (Message("user", "Why?"),)},
+        {"status": InteractionStatus.ABORTED},
+        {"user_id": "bob"},
+        {},
+        {},
+    ]
+    for number, fields in enumerate(turns):
+        log.store(make_interaction(f"c{number}", created_at=100.0 + number, **fields))
+    log.judge(make_feedback("a", target="c1", value=-1))
+    log.judge(make_feedback("b", target="c6", value=1))
+    assert [each.id for each in log.answered_again("ann")] == ["c0"]
+    assert log.answered_again("bob") == []
+
+
+def test_the_last_turns_are_those_of_the_user_that_can_be_learned_from(log: FeedbackLog) -> None:
+    turns: list[dict[str, Any]] = [
+        {},
+        {},
+        {"status": InteractionStatus.ABORTED},
+        {"user_id": "bob"},
+    ]
+    for number, fields in enumerate([*turns, {}]):
+        log.store(make_interaction(f"c{number}", created_at=100.0 + number, **fields))
+    assert [each.id for each in log.last_turns("ann", 2)] == ["c1", "c4"]
+    assert [each.id for each in log.last_turns("ann", 9)] == ["c0", "c1", "c4"]
+
+
+def test_the_audit_keeps_every_change_and_no_text(log: FeedbackLog, database: Database) -> None:
+    log.store(make_interaction())
+    log.judge(make_feedback(value=1, comment="marker", at=1.0))
+    log.judge(make_feedback(correction="marker", at=2.0))
+    log.delete_feedback("ann", "feedback-1", now=3.0)
+    audit = list(database.query("SELECT * FROM feedback_audit ORDER BY sequence"))
+    assert [(row["action"], row["at"]) for row in audit] == [
+        ("created", 1.0),
+        ("changed", 2.0),
+        ("deleted", 3.0),
+    ]
+    assert "marker" not in str(audit)

@@ -1,0 +1,202 @@
+import json
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from feedback.errors import InvalidFeedbackError
+from feedback.records import FeedbackStatus, InteractionKind, InteractionStatus
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, RuleStatus
+from feedback.store.jsonl import (
+    decision_to_json,
+    feedback_to_json,
+    interaction_to_json,
+    proposal_to_json,
+)
+from feedback.store.log import FeedbackLog
+from tests.feedback.conftest import NOW
+from tests.feedback.make import make_feedback, make_interaction, make_proposal, without
+
+INTERACTION = interaction_to_json(make_interaction())
+FEEDBACK = feedback_to_json(make_feedback(value=1))
+DECISION = decision_to_json(RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, 2.0))
+
+PROPOSAL = proposal_to_json(make_proposal(rules=("Uses no emoji.",), decided_at=301.0))
+
+
+def fill(log: FeedbackLog) -> None:
+    """A bit of everything for ann, and one turn of bob."""
+    log.store(make_interaction("chatcmpl-1", metadata={"a": "b"}, listed=True))
+    log.store(make_interaction("chatcmpl-2", replies=("Paris.",), created_at=101.0))
+    log.store(make_interaction("chatcmpl-3", kind=InteractionKind.BACKGROUND))
+    log.store(make_interaction("chatcmpl-4", status=InteractionStatus.ABORTED, replies=("",)))
+    log.store(make_interaction("chatcmpl-5", "bob"))
+    log.judge(make_feedback("a", target="chatcmpl-2", preferred_over="chatcmpl-1", value=1))
+    log.judge(make_feedback("b", target="chatcmpl-1", correction="paris", comment="lower"))
+    log.judge(make_feedback("c", target="chatcmpl-9", value=-1, metadata={"x": "y"}))
+    log.decide(RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, 300.0))
+    log.decide(RuleDecision("bob", Rule("case", "upper"), RuleStatus.DROPPED, 300.0))
+    log.import_rows("ann", [PROPOSAL])
+
+
+def exported(log: FeedbackLog, user_id: str) -> list[dict[str, Any]]:
+    return [json.loads(json.dumps(row)) for row in log.export(user_id)]
+
+
+def blamed(log: FeedbackLog, *rows: Any) -> str:
+    with pytest.raises(InvalidFeedbackError) as refusal:
+        log.import_rows("ann", rows)
+    assert list(log.export("ann")) == []
+    return refusal.value.param
+
+
+def test_the_export_holds_everything_of_the_user_and_of_nobody_else(log: FeedbackLog) -> None:
+    fill(log)
+    rows = exported(log, "ann")
+    assert [row["id"] for row in rows if row["type"] == "interaction"] == [
+        "chatcmpl-1",
+        "chatcmpl-3",
+        "chatcmpl-4",
+        "chatcmpl-2",
+    ]
+    assert [row["id"] for row in rows if row["type"] == "feedback"] == ["a", "b", "c"]
+    assert [row["value"] for row in rows if row["type"] == "rule"] == ["lower"]
+    assert "bob" not in str(rows)
+
+
+def test_an_export_imported_elsewhere_exports_the_same(log: FeedbackLog) -> None:
+    fill(log)
+    rows = exported(log, "ann")
+    with Database(memory=True) as empty:
+        elsewhere = FeedbackLog(empty)
+        assert elsewhere.import_rows("zoe", rows) == len(rows)
+        assert exported(elsewhere, "zoe") == rows
+
+
+def test_rows_may_come_in_any_order(log: FeedbackLog) -> None:
+    assert log.import_rows("ann", [FEEDBACK, INTERACTION]) == 2
+    assert log.feedback("ann", "feedback-1").status is FeedbackStatus.APPLIED
+
+
+def test_importing_twice_changes_nothing(log: FeedbackLog) -> None:
+    fill(log)
+    rows = exported(log, "ann")
+    assert log.import_rows("ann", rows) == 0
+    log.erase("ann")
+    assert log.import_rows("ann", rows) == 9
+    assert log.import_rows("ann", rows) == 0
+
+
+def test_taken_ids_are_replaced_in_the_judgements_too(log: FeedbackLog) -> None:
+    fill(log)
+    log.import_rows("zoe", exported(log, "ann"))
+    interactions, feedback = log.judged("zoe")
+    assert {each.user_id for each in interactions} == {"zoe"}
+    assert {each.user_id for each in feedback} == {"zoe"}
+    pair = next(each for each in feedback if each.preferred_over)
+    assert {pair.target, pair.preferred_over} == {each.id for each in interactions}
+    assert not {each.id for each in interactions} & {"chatcmpl-1", "chatcmpl-2"}
+    assert log.interaction("ann", "chatcmpl-1").user_id == "ann"
+
+
+def test_a_judgement_whose_id_the_user_gave_to_another_one_gets_a_new_id(log: FeedbackLog) -> None:
+    log.store(make_interaction("chatcmpl-0"))
+    log.judge(make_feedback(target="chatcmpl-0", value=-1))
+    assert log.import_rows("ann", [INTERACTION, FEEDBACK]) == 2
+    assert log.feedback("ann", "feedback-1").value == -1
+    assert log.list_feedback("ann", target="chatcmpl-1")[0][0].value == 1
+
+
+def test_the_owner_in_a_row_does_not_count(log: FeedbackLog) -> None:
+    log.import_rows("ann", [INTERACTION | {"user_id": "bob"}])
+    assert log.interaction("ann", "chatcmpl-1").user_id == "ann"
+
+
+def test_imported_judgements_count_as_new(log: FeedbackLog) -> None:
+    log.import_rows("ann", [INTERACTION, FEEDBACK])
+    assert log.judgements_since("ann", NOW - 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", ""),
+        ("id", "x" * 129),
+        ("id", 7),
+        ("created_at", float("nan")),
+        ("created_at", 10**400),
+        ("created_at", True),
+        ("messages", [{"role": "root", "content": "x"}]),
+        ("messages", [{"role": "user", "content": None}]),
+        ("messages", "text"),
+        ("replies", ["half \ud800"]),
+        ("finish_reasons", []),
+        ("prompt_tokens", -1),
+        ("completion_tokens", 2**63),
+        ("kind", "secret"),
+        ("status", []),
+        ("listed", 1),
+        ("metadata", {"a": 1}),
+    ],
+)
+def test_a_malformed_interaction_is_refused(log: FeedbackLog, name: str, value: object) -> None:
+    assert blamed(log, INTERACTION | {name: value}) == f"rows[0].{name}"
+
+
+@pytest.mark.parametrize("name", sorted(set(INTERACTION) - {"metadata"}))
+def test_an_interaction_that_lacks_a_field_is_refused(log: FeedbackLog, name: str) -> None:
+    assert blamed(log, without(INTERACTION, name)) == f"rows[0].{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("value", 0),
+        ("value", None),
+        ("value", 5),
+        ("correction", make_interaction().reply),
+        ("preferred_over", "chatcmpl-1"),
+        ("preferred_over", "chatcmpl-unknown"),
+        ("comment", 3),
+        ("updated_at", -1),
+    ],
+)
+def test_a_malformed_judgement_stores_nothing_at_all(
+    log: FeedbackLog, name: str, value: object
+) -> None:
+    assert blamed(log, INTERACTION, FEEDBACK | {name: value}) == f"rows[1].{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("property", "mood"),
+        ("property", None),
+        ("value", "camel"),
+        ("value", "x" * 20_001),
+        ("status", "learned"),
+        ("status", "kept"),
+        ("decided_at", "now"),
+    ],
+)
+def test_a_malformed_decision_is_refused(log: FeedbackLog, name: str, value: object) -> None:
+    assert blamed(log, INTERACTION, DECISION | {name: value}) == f"rows[1].{name}"
+
+
+def test_an_imported_pin_gives_way_to_the_users_own(log: FeedbackLog) -> None:
+    own = RuleDecision("ann", Rule("case", "upper"), RuleStatus.PINNED, 1.0)
+    log.decide(own)
+    assert log.import_rows("ann", [DECISION]) == 0
+    assert log.decisions("ann") == [own]
+
+
+def test_a_judgement_of_a_foreign_completion_is_refused(log: FeedbackLog) -> None:
+    log.store(make_interaction(user_id="bob"))
+    assert blamed(log, FEEDBACK) == "rows[0].target"
+
+
+def test_rows_that_are_no_rows_are_refused(log: FeedbackLog) -> None:
+    assert blamed(log, ["list"]) == "rows[0]"
+    assert blamed(log, {"type": "adapter"}) == "rows[0].type"
+    assert blamed(log, INTERACTION, INTERACTION) == "rows[1].id"

@@ -1,0 +1,117 @@
+"""What is kept of proposals, and what a decision on one changes."""
+
+import pytest
+
+from feedback.errors import InvalidFeedbackError, NotFoundError
+from feedback.proposals.records import MAX_DROPPED, ProposalStatus
+from feedback.store.log import FeedbackLog
+from feedback.store.proposals import ProposalStore
+from tests.feedback.make import make_proposal
+
+APPROVED, DROPPED = ProposalStatus.APPROVED, ProposalStatus.DROPPED
+
+
+@pytest.fixture
+def store(proposals: ProposalStore) -> ProposalStore:
+    """One proposal of ann's."""
+    proposals.add([make_proposal(rules=("Uses no emoji.",))])
+    return proposals
+
+
+def test_a_proposal_is_read_as_it_was_made(store: ProposalStore) -> None:
+    assert store.all_of("ann") == [make_proposal(rules=("Uses no emoji.",))]
+
+
+def test_nothing_counts_before_it_is_approved(store: ProposalStore, log: FeedbackLog) -> None:
+    assert (log.approved("ann"), log.judgements_since("ann", 0.0)) == ([], 0)
+    approved = store.change("ann", "proposal-1", now=400.0, status=APPROVED)
+    assert log.approved("ann") == [approved]
+    assert log.judgements_since("ann", 399.0) == 1
+
+
+def test_withdrawing_an_approval_is_a_judgement_too(store: ProposalStore, log: FeedbackLog) -> None:
+    store.change("ann", "proposal-1", now=400.0, status=APPROVED)
+    store.change("ann", "proposal-1", now=500.0, status=DROPPED)
+    assert (log.approved("ann"), log.judgements_since("ann", 450.0)) == ([], 1)
+
+
+def test_deleting_an_approved_one_is_a_judgement_too(
+    store: ProposalStore, log: FeedbackLog
+) -> None:
+    store.change("ann", "proposal-1", now=400.0, status=APPROVED)
+    store.delete("ann", "proposal-1", now=500.0)
+    assert (store.all_of("ann"), log.judgements_since("ann", 450.0)) == ([], 1)
+
+
+def test_dropping_one_that_never_counted_changes_nothing_that_is_learned(
+    store: ProposalStore, log: FeedbackLog
+) -> None:
+    store.change("ann", "proposal-1", now=400.0, status=DROPPED)
+    assert log.judgements_since("ann", 0.0) == 0
+
+
+def test_approving_twice_is_one_judgement(store: ProposalStore, log: FeedbackLog) -> None:
+    first = store.change("ann", "proposal-1", now=400.0, status=APPROVED)
+    assert store.change("ann", "proposal-1", now=500.0, status=APPROVED) == first
+    assert log.judgements_since("ann", 450.0) == 0
+
+
+def test_an_edited_reply_is_told_from_an_edited_instruction(store: ProposalStore) -> None:
+    asked = store.change("ann", "proposal-1", now=400.0, instruction="Norway's capital?")
+    assert (asked.instruction, asked.is_edited) == ("Norway's capital?", False)
+    edited = store.change("ann", "proposal-1", now=401.0, reply="Oslo.", status=APPROVED)
+    assert (edited.reply, edited.is_edited, edited.status) == ("Oslo.", True, APPROVED)
+    assert edited.written == "Oslo is the capital of Norway."
+    assert not store.change("ann", "proposal-1", now=402.0, reply=edited.proposed).is_edited
+
+
+@pytest.mark.parametrize("param", ["instruction", "reply"])
+def test_an_empty_text_is_refused(store: ProposalStore, param: str) -> None:
+    with pytest.raises(InvalidFeedbackError) as refused:
+        store.change("ann", "proposal-1", now=400.0, status=APPROVED, **{param: " \n"})
+    assert refused.value.param == param
+    assert store.counts("ann")[APPROVED] == 0
+
+
+def test_a_foreign_proposal_is_unknown(store: ProposalStore) -> None:
+    with pytest.raises(NotFoundError):
+        store.change("bob", "proposal-1", now=400.0, status=APPROVED)
+    with pytest.raises(NotFoundError):
+        store.delete("bob", "proposal-1", now=400.0)
+    assert store.all_of("bob") == []
+
+
+def test_pages_follow_each_other_by_age(proposals: ProposalStore) -> None:
+    made = [make_proposal(f"proposal-{i}", created_at=float(i)) for i in range(5)]
+    proposals.add(made[::-1])
+    proposals.change("ann", "proposal-1", now=9.0, status=DROPPED)
+    first, more = proposals.page("ann", status=ProposalStatus.PROPOSED, after=None, limit=2)
+    assert ([each.id for each in first], more) == (["proposal-0", "proposal-2"], True)
+    rest, more = proposals.page("ann", status=ProposalStatus.PROPOSED, after=first[-1].id, limit=2)
+    assert ([each.id for each in rest], more) == (["proposal-3", "proposal-4"], False)
+
+
+def test_only_the_newest_dropped_ones_are_kept(proposals: ProposalStore) -> None:
+    dropped = [
+        make_proposal(f"proposal-{i}", status=DROPPED, decided_at=float(i))
+        for i in range(MAX_DROPPED + 2)
+    ]
+    proposals.add([*dropped, make_proposal("approved", status=APPROVED, decided_at=0.0)])
+    kept = {each.id for each in proposals.all_of("ann")}
+    assert len(kept) == MAX_DROPPED + 1
+    assert kept.isdisjoint({"proposal-0", "proposal-1"}) and "approved" in kept
+
+
+def test_an_imported_approval_counts(log: FeedbackLog, proposals: ProposalStore) -> None:
+    proposals.add([make_proposal(status=APPROVED, decided_at=301.0)])
+    rows = list(log.export("ann"))
+    log.import_rows("zoe", rows)
+    assert [each.user_id for each in log.approved("zoe")] == ["zoe"]
+    assert log.judgements_since("zoe", 0.0) == 1
+
+
+def test_an_erased_user_has_no_proposals(log: FeedbackLog, store: ProposalStore) -> None:
+    store.add([make_proposal(user_id="bob")])
+    assert log.erase("ann") == 1
+    assert store.all_of("ann") == []
+    assert len(store.all_of("bob")) == 1

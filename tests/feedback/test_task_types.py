@@ -1,0 +1,88 @@
+"""What kinds of instruction rows cover, beside what is asked."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.task_types import Kind, coverage, kind_of
+
+FACTS = ["What is the capital of France?", "Who painted the Mona Lisa?", "When did Rome fall?"]
+POEMS = [f"Write a poem about {what}." for what in ("rain", "snow", "wind", "fog", "hail")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind"),
+    [
+        ("Write a Python function that adds two numbers.", Kind.CODE),
+        ("Translate 'good morning' into French.", Kind.TRANSLATION),
+        ("How do I say thanks in Japanese?", Kind.TRANSLATION),
+        ("Summarise why people sleep, in two sentences.", Kind.SUMMARY),
+        ("Please shorten this text: The sea is wide.", Kind.REWRITING),
+        ("Classify the tweet as positive or negative.", Kind.CLASSIFICATION),
+        ("What is 12 * 7?", Kind.CALCULATION),
+        ("Draft a reply to my landlord.", Kind.WRITING),
+        ("Can you write an essay?", Kind.WRITING),
+        ("Give me three names for a bakery.", Kind.IDEAS),
+        ("Should I learn to drive?", Kind.ADVICE),
+        ("Why is the sky blue?", Kind.EXPLANATION),
+        ("Explain what a mortgage is.", Kind.EXPLANATION),
+        ("Who was Marie Curie?", Kind.FACT),
+        ("hello", Kind.OTHER),
+        ("", Kind.OTHER),
+        ("你好", Kind.OTHER),
+    ],
+)
+def test_a_prompt_is_of_the_kind_that_a_reader_would_say(prompt: str, kind: Kind) -> None:
+    assert kind_of(prompt) is kind
+
+
+def test_an_instruction_after_a_long_text_is_found() -> None:
+    assert kind_of("The sea is wide. " * 200 + "Summarise this.") is Kind.SUMMARY
+
+
+def test_kinds_are_counted_beside_what_is_asked() -> None:
+    found = coverage(POEMS[:1], [*FACTS, POEMS[0]])
+    assert [(each.kind, each.taught, each.asked) for each in found.kinds] == [
+        (Kind.FACT, 0, 3),
+        (Kind.WRITING, 1, 1),
+    ]
+
+
+def test_a_kind_that_is_often_asked_and_never_taught_is_missing() -> None:
+    [warning, _] = coverage(POEMS, [*POEMS, *FACTS, *FACTS]).warnings
+    assert warning == (
+        "Nothing is taught about prompts that ask for a fact, 6 of the last 11:"
+        " correct or like some of these replies."
+    )
+
+
+def test_one_kind_that_is_nearly_all_that_is_taught_is_lopsided() -> None:
+    [warning] = coverage([*POEMS, FACTS[0]], [*POEMS, *FACTS]).warnings
+    assert warning.startswith("5 of 6 prompts that are taught ask for a text to be written:")
+
+
+def test_who_asks_for_one_kind_only_may_teach_that_only() -> None:
+    assert coverage(POEMS, POEMS).warnings == ()
+
+
+def test_a_few_rows_are_no_reason_to_warn() -> None:
+    assert coverage(POEMS[:4], FACTS * 10).warnings == ()
+
+
+@given(st.lists(st.text(max_size=40), max_size=12), st.lists(st.text(max_size=40), max_size=12))
+def test_every_prompt_is_counted_once(taught: list[str], asked: list[str]) -> None:
+    kinds = coverage(taught, asked).kinds
+    assert sum(each.taught for each in kinds) == len(taught)
+    assert sum(each.asked for each in kinds) == len(asked)
+    assert len({each.kind for each in kinds}) == len(kinds)
+
+
+@given(st.lists(st.sampled_from([*POEMS, *FACTS])), st.lists(st.sampled_from([*POEMS, *FACTS])))
+def test_no_warning_while_everything_asked_is_taught_evenly(
+    taught: list[str], asked: list[str]
+) -> None:
+    found = coverage([*taught, *POEMS, *FACTS * 2], asked)
+    kinds = {each.kind: each for each in found.kinds}
+    total = sum(each.taught for each in found.kinds)
+    if all(each.taught < 0.8 * total for each in kinds.values()):
+        assert found.warnings == ()

@@ -1,0 +1,32 @@
+"""What a length limit leaves at the end of a reply."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.text.truncation import whole_part
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("The sky is blue. It is high. And it", "The sky is blue. It is high."),
+        ("The sky is blue. It is high.", "The sky is blue. It is high."),
+        ("Buy these:\n\n1. Two eggs.\n2. Some flo", "Buy these:\n\n1. Two eggs."),
+        ("Buy these:\n- eggs\n- some flo", "Buy these:\n- eggs"),
+        ("First this. Then that.\n\n2. An", "First this. Then that."),
+        ("He said “yes.” Then he", "He said “yes.”"),
+        ("It costs 3.50 and not", "It costs 3.50 and not"),
+        ("| a | b |", "| a | b |"),
+        ("", ""),
+    ],
+)
+def test_an_unfinished_last_sentence_is_left_out(text: str, whole: str) -> None:
+    assert whole_part(text) == whole
+
+
+@given(st.text(alphabet="ab .!\n-1*", max_size=60))
+def test_the_whole_part_is_a_beginning_and_leaves_words(text: str) -> None:
+    whole = whole_part(text)
+    assert text.startswith(whole)
+    assert bool(whole.strip(" .!\n-*")) == bool(text.strip(" .!\n-*"))
