@@ -3,7 +3,7 @@
 from adapters_store.registry import Registry
 from feedback.store.log import FeedbackLog
 from scheduler.policy import Candidate
-from scheduler.runs import RunStore
+from scheduler.run_store import RunStore
 
 _DAY = 86400.0
 

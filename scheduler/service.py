@@ -17,13 +17,13 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler import policy
 from scheduler.candidates import Candidates
-from scheduler.pipeline import Pipeline
+from scheduler.evaluation.rollback import Watcher
+from scheduler.evaluation.suite.service import RegressionService
 from scheduler.policy import Candidate, Decision
+from scheduler.queue_worker import Runner
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
-from scheduler.regression.service import RegressionService
-from scheduler.runner import Runner
-from scheduler.runs import REQUESTED, SCHEDULED, RunStore
-from scheduler.watcher import Watcher
+from scheduler.retrain.pipeline import Pipeline
+from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
 
 _OURSELVES = "scheduler"
 

@@ -17,15 +17,15 @@ from adapters_store.embedded import ResolvedModel
 from adapters_store.records import AdapterVersion, LoraConfig
 from adapters_store.validate import validate_adapter
 from scheduler.candidates import Candidates
-from scheduler.pipeline import Pipeline
-from scheduler.publication import Publisher
+from scheduler.evaluation.rollback import Watcher
+from scheduler.evaluation.suite.service import RegressionService
+from scheduler.evaluation.suite.suite import Suite
+from scheduler.evaluation.suite.truthfulness import read_questions
 from scheduler.records import MemoryConfig, PipelineConfig
-from scheduler.regression.service import RegressionService
-from scheduler.regression.suite import Suite
-from scheduler.regression.truthfulqa import read_questions
+from scheduler.retrain.pipeline import Pipeline
+from scheduler.retrain.publication import Publisher
 from scheduler.service import SchedulerService
-from scheduler.watcher import Watcher
-from scheduler.worker import Worker
+from scheduler.trainer.worker import Worker
 from server.engine.engine import Engine, EngineConfig
 from server.notes_probe import NotesProbe
 from server.settings import Settings

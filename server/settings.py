@@ -17,8 +17,8 @@ from pydantic_settings import (
 )
 
 from adapters_store.records import LoraConfig
+from scheduler.evaluation.suite.records import RegressionConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
-from scheduler.regression.records import RegressionConfig
 
 PREFIX = "LORALEI_"
 SETTINGS_FILE = Path("loralei.toml")

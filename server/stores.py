@@ -6,8 +6,8 @@ from adapters_store.files import AdapterFiles
 from adapters_store.registry import Registry
 from feedback.store.log import FeedbackLog
 from feedback.store.proposals import ProposalStore
-from scheduler.regression.store import SuiteRunStore
-from scheduler.runs import RunStore
+from scheduler.evaluation.suite.run_store import SuiteRunStore
+from scheduler.run_store import RunStore
 from server.data_folder import DataFolder
 from server.database import SharedDatabase
 

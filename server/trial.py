@@ -7,10 +7,10 @@ from pathlib import Path
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from feedback.records import Memory, Message
-from scheduler.base_replies import NOTHING_REMEMBERED
-from scheduler.memory_alone import remembered
+from scheduler.augmentation.reference_replies import NOTHING_REMEMBERED
+from scheduler.evaluation.few_shot_baseline import remembered
+from scheduler.evaluation.suite.records import Choice, Prompt, Reply
 from scheduler.records import MemoryConfig
-from scheduler.regression.records import Choice, Prompt, Reply
 from server.asking import Request, ask_all
 from server.engine.engine import Engine
 from server.engine.forced_reply import ForcedReply
@@ -18,7 +18,7 @@ from server.engine.records import SamplingParams
 
 
 class EngineReplier:
-    """Greedy replies through the engine, among everybody's: a `scheduler.base_replies.Replier`.
+    """Greedy replies through the engine, among everybody's: a `scheduler.augmentation.reference_replies.Replier`.
 
     A quarter of the engine's rows stays free for the users.
     """

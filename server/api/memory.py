@@ -9,7 +9,7 @@ from adapters_store.records import AdapterVersion
 from feedback.memory.bm25 import demonstrations_for
 from feedback.memory.demonstrations import choose, not_known_yet, remember, size, with_memory
 from feedback.records import Memory, Message
-from scheduler.beside_memory import does_without_memory
+from scheduler.version_report import does_without_memory
 from server.services import Services
 
 # What is older is in the weights; reading all of it at every request would take too long.

@@ -22,7 +22,7 @@ from feedback.rules.user_rules import RuleStatus
 from feedback.task_types import Kind, kind_of
 from feedback.text.tokens import words
 from feedback.text.truncation import whole_part
-from scheduler.taught_rules import set_aside
+from scheduler.version_report import set_aside
 from server.api.curation import ASKED_LATELY
 from server.api.memory import add_memory, known_to
 from server.api.turn import serving_version

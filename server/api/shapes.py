@@ -9,8 +9,8 @@ from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, Message
 from feedback.rules.user_rules import UserRule, rule_id
 from scheduler.cost import with_cost
+from scheduler.evaluation.suite.records import SuiteRun
 from scheduler.records import TrainingRun
-from scheduler.regression.records import SuiteRun
 from server.accounts import Account
 from server.api.tool_calls import OPENING, ToolCall, parse
 from server.engine.records import TokenLogprob

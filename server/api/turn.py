@@ -19,7 +19,7 @@ from adapters_store.records import BASE, AdapterVersion
 from feedback.conversation import classify, conversation_id, is_temporary
 from feedback.records import InteractionKind, Message
 from feedback.rules.rule import Rule
-from scheduler.taught_rules import set_aside
+from scheduler.version_report import set_aside
 from server.accounts import Account
 from server.api.memory import MemoryUse, add_memory, known_to, last_question
 from server.api.reply_form import reply_form

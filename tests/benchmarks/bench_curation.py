@@ -26,10 +26,10 @@ from feedback.filters.records import LeftOut, Row, kept, tally
 from feedback.filters.run import decide
 from feedback.records import TrainingExample
 from feedback.rules.rule import Rule, apply_all
-from scheduler.evaluate import reply_losses
+from scheduler.evaluation.held_out import reply_losses
+from scheduler.fit.loop import fit
 from scheduler.records import TrainingConfig
-from scheduler.row_losses import row_losses
-from scheduler.trainers.loop import fit
+from scheduler.trainer.row_losses import row_losses
 from server.settings import Settings
 from tests.benchmarks.base import load_base
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder

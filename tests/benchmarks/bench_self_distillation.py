@@ -20,13 +20,12 @@ from feedback.examples.dataset import freeze
 from feedback.records import Dataset, Message
 from feedback.rules.rule import Rule, apply_all
 from feedback.text.repetition import is_repetitive
-from scheduler.anchors import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS
-from scheduler.evaluate import drift
-from scheduler.own_replies import greedy_replies
-from scheduler.practice import PRACTICE_PROMPTS
+from scheduler.augmentation.prompts import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS, PRACTICE_PROMPTS
+from scheduler.augmentation.self_distillation import in_own_words
+from scheduler.evaluation.held_out import drift
+from scheduler.fit.loop import fit
 from scheduler.records import TrainingConfig
-from scheduler.self_distillation import in_own_words
-from scheduler.trainers.loop import fit
+from scheduler.trainer.generate import greedy_replies
 from server.settings import Settings
 from tests.benchmarks.base import load_base
 from tests.benchmarks.bench_learning_loop import UNSEEN

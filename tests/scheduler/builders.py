@@ -7,8 +7,8 @@ from feedback.examples.build import example_id
 from feedback.examples.dataset import freeze
 from feedback.records import Dataset, ExampleKind, Message, TrainingExample
 from feedback.rules.rule import Rule
-from scheduler.job import Job
 from scheduler.records import GateConfig, MemoryConfig, PipelineConfig, TrainingConfig
+from scheduler.trainer.job import Job
 
 
 def make_config(base_model: str = "tiny", folder: Path = Path("replies")) -> PipelineConfig:

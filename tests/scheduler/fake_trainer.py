@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from feedback.examples.dataset import read
-from scheduler.job import ADAPTER_FOLDER, DATASET_FILE, read_job, write_result
-from scheduler.parent_line import ParentLine
+from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, read_job, write_result
+from scheduler.trainer.parent_pipe import ParentLine
 from tests.scheduler.evaluations import GOOD
 
 MANY_STEPS = 40

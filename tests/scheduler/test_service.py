@@ -10,9 +10,9 @@ import pytest
 
 from scheduler.errors import RunNotFoundError
 from scheduler.records import PolicyConfig, RunStatus, ScheduleConfig, TrainingRun
-from scheduler.runs import REQUESTED, SCHEDULED
+from scheduler.run_store import REQUESTED, SCHEDULED
 from scheduler.service import SchedulerService
-from scheduler.worker import Worker
+from scheduler.trainer.worker import Worker
 from server.database import SharedDatabase
 from tests.scheduler.evaluations import without_held_out
 from tests.scheduler.world import World

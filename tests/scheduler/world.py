@@ -15,21 +15,21 @@ from adapters_store.registry import Registry
 from feedback.filters.records import LeftOut
 from feedback.records import Dataset, Feedback, Interaction, Memory, Message
 from feedback.store.log import FeedbackLog
-from scheduler.base_replies import NOTHING_REMEMBERED
+from scheduler.augmentation.reference_replies import NOTHING_REMEMBERED
 from scheduler.candidates import Candidates
-from scheduler.job import Job, JobResult
-from scheduler.pipeline import Pipeline, Trainer
-from scheduler.publication import Publisher
+from scheduler.evaluation.rollback import Watcher
+from scheduler.evaluation.suite.records import RegressionConfig
+from scheduler.evaluation.suite.run_store import SuiteRunStore
+from scheduler.evaluation.suite.service import RegressionService
+from scheduler.evaluation.suite.suite import Suite
 from scheduler.records import Progress, TrainingRun
-from scheduler.regression.records import RegressionConfig
-from scheduler.regression.service import RegressionService
-from scheduler.regression.store import SuiteRunStore
-from scheduler.regression.suite import Suite
-from scheduler.runs import REQUESTED, RunStore
-from scheduler.watcher import Watcher
+from scheduler.retrain.pipeline import Pipeline, Trainer
+from scheduler.retrain.publication import Publisher
+from scheduler.run_store import REQUESTED, RunStore
+from scheduler.trainer.job import Job, JobResult
 from tests.scheduler.builders import make_config
+from tests.scheduler.evaluation.suite.ideal import FakeSpeaker
 from tests.scheduler.evaluations import GOOD
-from tests.scheduler.regression.ideal import FakeSpeaker
 
 
 class FakeTrainer:

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from scheduler.regression.records import Measure, RegressionConfig, SuiteStatus
-from scheduler.regression.suite import Suite
-from tests.scheduler.regression.ideal import FakeSpeaker
+from scheduler.evaluation.suite.records import Measure, RegressionConfig, SuiteStatus
+from scheduler.evaluation.suite.suite import Suite
+from tests.scheduler.evaluation.suite.ideal import FakeSpeaker
 from tests.server.live import LiveServer, Person
 
 MEASURES = (

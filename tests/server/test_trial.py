@@ -11,8 +11,8 @@ from adapters_store.files import WEIGHTS_FILE, AdapterFiles
 from feedback.memory.demonstrations import with_memory
 from feedback.records import Demonstration, Memory, Message
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.evaluation.suite.records import Choice, Prompt
 from scheduler.records import MemoryConfig
-from scheduler.regression.records import Choice, Prompt
 from server.asking import Request, ask_all
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from feedback.rules.overrides import ruled_out
-from scheduler.taught_rules import taught_rules
+from scheduler.version_report import taught_rules
 from tests.benchmarks.forgetting.ifeval import Check, Task
 from tests.benchmarks.forgetting.results import BASE, Kept, Learner, Written
 from tests.benchmarks.forgetting.table import Outcomes

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from scheduler.reply_faults import collapsed
+from scheduler.evaluation.degeneration import collapsed
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import NOTHING, base_key
 from tests.benchmarks.learning.results import Arm, Key, Point, Reply, Results, Run

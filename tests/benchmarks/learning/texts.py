@@ -3,7 +3,7 @@
 import re
 
 from feedback.text.repetition import is_repetitive
-from scheduler.reply_faults import is_silent
+from scheduler.evaluation.degeneration import is_silent
 
 _MARKER = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"”')*])\s+")

@@ -12,7 +12,7 @@ from adapters_store.files import AdapterFiles
 from adapters_store.lora import AdapterPool
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from scheduler.own_replies import greedy_replies
+from scheduler.trainer.generate import greedy_replies
 from server.api.grammars import json_grammar
 from server.engine.engine import Engine, EngineConfig
 from server.engine.errors import (

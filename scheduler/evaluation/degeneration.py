@@ -1,0 +1,51 @@
+"""What is wrong with replies whatever was asked: sameness, the prompt again, silence. Pure.
+
+Loops are `feedback.text.repetition`'s.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from feedback.text.repetition import ngrams
+
+MAX_SHARED_SHARE = 0.5
+MAX_PROMPT_SHARE = 0.5
+
+
+def collapsed(texts: Sequence[str]) -> list[bool]:
+    """Which texts share half of their 4-word sequences or more with other texts.
+
+    A model that has collapsed says one thing to everything, such as an evasion. A word is a run of
+    letters and digits; texts of fewer than 4 words never count.
+    """
+    found = [_sequences(text) for text in texts]
+    in_texts = Counter(ngram for own in found for ngram in own)
+    return [
+        bool(own) and sum(in_texts[each] > 1 for each in own) >= len(own) * MAX_SHARED_SHARE
+        for own in found
+    ]
+
+
+def parrots(prompt: str, reply: str) -> bool:
+    """Whether half of the reply's 4-word sequences or more are the prompt's.
+
+    Words as in `collapsed`; replies of fewer than 4 words never count.
+    """
+    own = _sequences(reply)
+    return bool(own) and len(own & _sequences(prompt)) >= len(own) * MAX_PROMPT_SHARE
+
+
+def is_silent(text: str) -> bool:
+    """Whether the text has no letter and no digit."""
+    return not any(character.isalnum() for character in text)
+
+
+def share(faults: Iterable[bool]) -> float:
+    """Share of texts with a fault; 0 for no texts."""
+    found = list(faults)
+    return sum(found) / max(len(found), 1)
+
+
+def _sequences(text: str) -> set[tuple[str, ...]]:
+    return set(ngrams(re.findall(r"\w+", text.lower())))

@@ -1,0 +1,74 @@
+"""Over-rigidity: does a reply end in the middle of a sentence, or not at all?"""
+
+import re
+from collections.abc import Sequence
+
+from feedback.rules.attributes.emoji import EMOJI
+from feedback.rules.rule import Rule
+from feedback.text.structure import lines_of
+from scheduler.evaluation.suite.mcnemar import compared
+from scheduler.evaluation.suite.records import Answers, Measure, Prompt, RegressionConfig
+
+REPLY_TOKENS = 128
+"""A multiple of what one sentence takes: who does not end by then does not end."""
+
+_TEXTS = (
+    "In one sentence, what is a volcano?",
+    "In one sentence, why do leaves fall in autumn?",
+    "In one sentence, what does a lawyer do?",
+    "In one sentence, how is cheese made?",
+    "In one sentence, what is a mortgage?",
+    "In one sentence, why do cats purr?",
+    "In one sentence, what is the difference between a lake and a pond?",
+    "In one sentence, what was the Silk Road?",
+    "In one sentence, how does a kite fly?",
+    "In one sentence, what is democracy?",
+    "In one sentence, why is salt put on icy roads?",
+    "In one sentence, what makes a good friend?",
+    "In one sentence, what is an algorithm?",
+    "In one sentence, why do people travel?",
+    "In one sentence, what is a proverb?",
+    "In one sentence, how do bees make honey?",
+)
+PROMPTS = tuple(Prompt(text, REPLY_TOKENS) for text in _TEXTS)
+
+_FINISHED = re.compile(rf"(?:[.!?…。！？)\]}}>\"'”’»*_`]|{EMOJI})\Z")
+_OWN_ENDS = ("closing", "final full stop", "wrapping")
+_LONGER = ("least words",)
+
+
+def is_finished(reply: str, rules: Sequence[Rule]) -> bool:
+    """Whether the last sentence has an end, or such a one as the user's rules want."""
+    text = reply.rstrip()
+    if _FINISHED.search(text) or lines_of(text)[-1].kind in ("item", "block"):
+        return True
+    return any(rule.property in _OWN_ENDS and rule.holds(text) for rule in rules)
+
+
+def measure_finish(
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+) -> Measure:
+    """Compare how often a reply is finished; one that was cut off says nothing of that."""
+    outcomes = [(_finishes(base, each, ()), _finishes(adapter, each, rules)) for each in PROMPTS]
+    return compared(
+        "finished sentences", "finishes the last sentence of", "replies", _TEXTS, outcomes, config
+    )
+
+
+def measure_length(
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+) -> Measure | None:
+    """Compare how often a reply ends before the length limit; None where the user wants length."""
+    if any(rule.property in _LONGER for rule in rules):
+        return None
+    outcomes = [
+        (not base.replies[each].is_cut, not adapter.replies[each].is_cut) for each in PROMPTS
+    ]
+    return compared(
+        "ends of replies", "comes to an end in", "replies of one sentence", _TEXTS, outcomes, config
+    )
+
+
+def _finishes(answers: Answers, prompt: Prompt, rules: Sequence[Rule]) -> bool:
+    reply = answers.replies[prompt]
+    return reply.is_cut or is_finished(reply.text, rules)

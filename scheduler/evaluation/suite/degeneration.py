@@ -1,0 +1,43 @@
+"""Degeneration: loops, one reply to everything, silence."""
+
+from collections.abc import Callable, Sequence
+
+from feedback.rules.rule import Rule
+from feedback.text.repetition import is_repetitive
+from scheduler.evaluation.degeneration import collapsed, is_silent
+from scheduler.evaluation.suite import abstention, completion
+from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
+from scheduler.evaluation.suite.mcnemar import compared
+from scheduler.evaluation.suite.records import Answers, Measure, RegressionConfig
+from scheduler.evaluation.suite.verifiers import without_affixes
+
+PROMPTS = (
+    *(each.prompt for each in INSTRUCTIONS),
+    *abstention.PROMPTS,
+    *completion.PROMPTS,
+)
+"""Those with replies of their own length; a single word or an emoji may be what was asked for."""
+
+
+def measures(
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+) -> tuple[Measure, ...]:
+    """Compare how many replies are free of each fault."""
+    texts = [each.text for each in PROMPTS]
+    own = [base.replies[each].text for each in PROMPTS]
+    others = [without_affixes(adapter.replies[each].text, rules) for each in PROMPTS]
+
+    def free_of(name: str, does: str, faults: Callable[[Sequence[str]], Sequence[bool]]) -> Measure:
+        pairs = zip(faults(own), faults(others), strict=True)
+        outcomes = [(not before, not after) for before, after in pairs]
+        return compared(name, does, "replies", texts, outcomes, config)
+
+    return (
+        free_of("no loops", "does not loop in", _each(is_repetitive)),
+        free_of("no sameness", "says something of its own in", collapsed),
+        free_of("no silence", "says something in", _each(is_silent)),
+    )
+
+
+def _each(fault: Callable[[str], bool]) -> Callable[[Sequence[str]], list[bool]]:
+    return lambda texts: [fault(text) for text in texts]

@@ -1,0 +1,68 @@
+"""Over-rigidity: do creative prompts still get another reply each time?"""
+
+from collections.abc import Sequence
+
+from feedback.rules.rule import Rule
+from feedback.text.tokens import words
+from scheduler.evaluation.suite.mcnemar import MOST_EXAMPLES
+from scheduler.evaluation.suite.records import Answers, Measure, Prompt, RegressionConfig
+from scheduler.evaluation.suite.verifiers import without_affixes
+from scheduler.sign_test import chance_of_wins
+
+REPLY_TOKENS = 32
+SEEDS = (1, 2, 3)
+TEXTS = (
+    "Invent a name for a café and say why it fits.",
+    "Write one line of a poem about the sea.",
+    "Make up the first sentence of a detective story.",
+    "Think of an unusual hobby and describe it.",
+    "Invent an animal and describe it.",
+    "Write a short toast for a wedding.",
+    "Make up a proverb about patience.",
+    "Describe a city on another planet.",
+)
+PROMPTS = tuple(Prompt(text, REPLY_TOKENS, seed) for text in TEXTS for seed in SEEDS)
+
+
+def distinct_share(texts: Sequence[str]) -> float:
+    """The share of word pairs that are distinct over all texts; 0 without any.
+
+    Distinct-2 (Li et al. 2016, "A diversity-promoting objective function", section 4).
+    """
+    pairs = [pair for own in map(words, texts) for pair in zip(own, own[1:], strict=False)]
+    return len(set(pairs)) / max(len(pairs), 1)
+
+
+def measure(
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+) -> Measure:
+    """Compare the variety of samples; how the user wants every reply to open or close is no lack.
+
+    A sign test over the prompts, of which each has one share.
+    """
+    shares = [(_variety(base, text, ()), _variety(adapter, text, rules)) for text in TEXTS]
+    mean_base, mean_adapter = (sum(each[side] for each in shares) / len(TEXTS) for side in (0, 1))
+    lost = [text for text, (own, others) in zip(TEXTS, shares, strict=True) if others < own]
+    gains = sum(others > own for own, others in shares)
+    chance = chance_of_wins(len(lost), len(lost) + gains)
+    is_refused = mean_adapter < config.min_variety * mean_base and chance <= config.level
+    sentence = (
+        f"Of the word pairs in {len(SEEDS)} replies to a creative prompt {mean_adapter:.0%} are"
+        f" distinct, of the base model's {mean_base:.0%}"
+    )
+    if is_refused:
+        sentence += f"; fewer on {len(lost)} of {len(TEXTS)} prompts"
+    return Measure(
+        name="variety",
+        base=mean_base,
+        adapter=mean_adapter,
+        count=len(TEXTS),
+        is_refused=is_refused,
+        sentence=f"{sentence}.",
+        lost=tuple(lost[:MOST_EXAMPLES]) if is_refused else (),
+    )
+
+
+def _variety(answers: Answers, text: str, rules: Sequence[Rule]) -> float:
+    replies = (answers.replies[Prompt(text, REPLY_TOKENS, seed)].text for seed in SEEDS)
+    return distinct_share([without_affixes(reply, rules) for reply in replies])

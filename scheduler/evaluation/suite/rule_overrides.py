@@ -1,0 +1,134 @@
+"""Over-rigidity: does a rule leak into prompts that rule it out?
+
+A leak is a reply that follows a rule of the user's where the prompt asks for something else. It
+counts only where the base heeds the prompt and does not follow the rule: of what the base cannot
+do, or does anyway, the rule is not to blame.
+"""
+
+from collections.abc import Sequence
+
+from feedback.rules.attributes.emoji import EMOJI
+from feedback.rules.rule import Rule
+from scheduler.evaluation.suite.mcnemar import compared
+from scheduler.evaluation.suite.records import Answers, Measure, RegressionConfig
+from scheduler.evaluation.suite.verifiers import (
+    CheckedPrompt,
+    contains,
+    every,
+    has_items,
+    has_no_items,
+    has_paragraphs,
+    has_sentences,
+    has_words,
+    is_exactly,
+    is_json,
+    is_lower,
+    is_upper,
+    lacks,
+    matches,
+)
+
+
+def _copy(text: str) -> CheckedPrompt:
+    """To the letter means by no rule at all."""
+    return CheckedPrompt(
+        f"Copy this to the letter and write nothing else:\n\n{text}", is_exactly(text)
+    )
+
+
+EXEMPTIONS = (
+    _copy("The Eiffel Tower stands in Paris, France."),
+    _copy("Hello! How are you today?"),
+    _copy('She said: "Wait for me."'),
+    _copy("Mix the flour first; then add the eggs."),
+    _copy("It was late — very late — when they came home."),
+    _copy("Well… I think it is over."),
+    _copy("My favorite color is gray."),
+    _copy("The harbour lies in the centre."),
+    _copy("We don't know whether it's theirs."),
+    _copy("We do not know whether it is theirs."),
+    _copy("Bring 3 eggs and two lemons (ripe ones)."),
+    _copy("Well done 🎉"),
+    _copy("- milk\n- bread\n- tea\n- salt"),
+    _copy("# Plan\n\nWe meet at noon. Bring **warm** clothes."),
+    _copy("STOP AT THE RED LIGHT."),
+    _copy("stay calm and read on"),
+    CheckedPrompt(
+        "What is the capital of France? Answer with one word and nothing else.",
+        matches(r"[A-Za-z]+[.!]?"),
+    ),
+    CheckedPrompt("Is fire hot? Say only yes or no.", matches(r"(?i)(yes|no)[.!]?")),
+    CheckedPrompt("How much is 3 plus 4? Write only the digit.", matches(r"7\.?")),
+    CheckedPrompt(
+        "Which of these is a fruit: A) chair, B) apple, C) stone? Reply with the letter alone.",
+        matches(r"\(?[ABCabc]\)?\.?"),
+    ),
+    CheckedPrompt(
+        'Reply with this JSON and nothing else: {"ok": "yes"}',
+        is_json(lambda v: v == {"ok": "yes"}),
+    ),
+    CheckedPrompt("Name four colours as bullet points with hyphens.", has_items(4, "-")),
+    CheckedPrompt("Number the days from Monday to Friday, 1. to 5.", has_items(5, r"\d\.")),
+    CheckedPrompt(
+        "Describe breakfast in one plain sentence, not in a list.",
+        every(has_no_items, has_sentences(1, 1)),
+    ),
+    CheckedPrompt("Write at least five sentences about the sea.", has_sentences(5, 99), 96),
+    CheckedPrompt("Write at least fifty words about bread.", has_words(50, 999), 96),
+    CheckedPrompt(
+        "Write three short paragraphs on trees, with a blank line between them.",
+        has_paragraphs(3),
+        96,
+    ),
+    CheckedPrompt("What sound does a cow make? Answer in CAPITAL LETTERS only.", is_upper),
+    CheckedPrompt("Write the name NASA as NASA does, and nothing else.", matches(r"NASA\.?")),
+    CheckedPrompt("Which colour is the sky? Answer in lower case only.", is_lower),
+    CheckedPrompt(
+        "Write the numbers from 1 to 5 in one line, separated by commas.",
+        matches(r"1, ?2, ?3, ?4, ?5\.?"),
+    ),
+    CheckedPrompt("Cheer for our team with three exclamation marks!!!", contains("!", 3)),
+    CheckedPrompt("Reply with a single emoji of your choice.", matches(EMOJI)),
+    CheckedPrompt(
+        "Write a sober sentence of condolence, without emoji and exclamation marks.",
+        lacks(f"!|{EMOJI}"),
+    ),
+    CheckedPrompt(
+        "Ask me one question about my work and write nothing else.", matches(r"[^.!?]+\?")
+    ),
+    CheckedPrompt("State a fact about Mars. Ask nothing.", lacks(r"\?")),
+    CheckedPrompt(
+        "Rewrite with contractions and write nothing else: I do not know.",
+        contains(r"\bdon['’]t\b"),
+    ),
+)
+
+
+def measure(
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+) -> Measure | None:
+    """Count leaks among the prompts that rule the user's rules out; None where none does."""
+    ruled_out: list[tuple[CheckedPrompt, list[Rule]]] = []
+    for each in EXEMPTIONS:
+        reply = base.replies[each.prompt].text
+        unwanted = [rule for rule in rules if not rule.holds(reply)]
+        if each.is_heeded(reply) and unwanted:
+            ruled_out.append((each, unwanted))
+    if not ruled_out:
+        return None
+    outcomes = [
+        (True, not _leaks(each, unwanted, adapter.replies[each.prompt].text))
+        for each, unwanted in ruled_out
+    ]
+    return compared(
+        "exceptions to its rules",
+        "keeps its rules out of",
+        "prompts that ask for something else",
+        [each.text for each, _ in ruled_out],
+        outcomes,
+        config,
+    )
+
+
+def _leaks(asked: CheckedPrompt, unwanted: Sequence[Rule], reply: str) -> bool:
+    return not asked.is_heeded(reply) and any(rule.holds(reply) for rule in unwanted)

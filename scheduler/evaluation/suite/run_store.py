@@ -1,0 +1,100 @@
+"""The history and the queue of the suite: the only reader and writer of the table `suite_runs`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import uuid4
+
+from scheduler.evaluation.suite.records import Measure, SuiteRun, SuiteStatus
+from scheduler.queue_table import QueueTable
+from scheduler.records import Progress
+
+
+class SuiteRunStore(QueueTable[SuiteRun]):
+    """Runs of the suite, at most one open per version; a queued one waits in order of creation."""
+
+    TABLE = "suite_runs"
+
+    def create(
+        self,
+        user_id: str,
+        version: int,
+        *,
+        base_revision: str,
+        trigger: str,
+        requested_by: str,
+        at: float,
+    ) -> SuiteRun:
+        """Queue a run for a version, or return its open run when there is one.
+
+        `trigger` is one of `scheduler.run_store`.
+        """
+        with self._database.atomic():
+            newest = self.newest(user_id, version)
+            if newest is not None and not newest.status.is_final:
+                return newest
+            run = SuiteRun(
+                id=f"suite-{uuid4().hex}",
+                user_id=user_id,
+                version=version,
+                base_revision=base_revision,
+                status=SuiteStatus.QUEUED,
+                trigger=trigger,
+                requested_by=requested_by,
+                created_at=at,
+            )
+            self._database.table("suite_runs").insert(_to_row(run))
+            return run
+
+    def finish(
+        self,
+        run_id: str,
+        status: SuiteStatus,
+        reason: str,
+        *,
+        at: float,
+        measures: Sequence[Measure] = (),
+    ) -> bool:
+        """End a running run with its outcome; False when it is not running."""
+        assert status.is_final
+        return self._update(
+            run_id,
+            SuiteStatus.RUNNING,
+            status=status,
+            reason=reason,
+            finished_at=at,
+            measures=json.dumps([asdict(each) for each in measures], allow_nan=False),
+        )
+
+    def exists(self, run_id: str) -> bool:
+        """Whether a run is still there; its user may have been erased."""
+        return any(self._database.query("SELECT 1 FROM suite_runs WHERE id = ?", [run_id]))
+
+    def newest(self, user_id: str, version: int) -> SuiteRun | None:
+        """Return a version's newest run."""
+        return self._first("user_id = ? AND version = ?", [user_id, version])
+
+    def has_verdict(self, user_id: str, version: int, base_revision: str) -> bool:
+        """Whether a version has passed or was refused with this base."""
+        where = (
+            "user_id = ? AND version = ? AND base_revision = ? AND status IN ('passed', 'refused')"
+        )
+        return self._first(where, [user_id, version, base_revision]) is not None
+
+    def _from_row(self, row: Mapping[str, Any]) -> SuiteRun:
+        values = dict(row)
+        values["status"] = SuiteStatus(row["status"])
+        values["progress"] = Progress(**json.loads(row["progress"]))
+        values["measures"] = tuple(
+            Measure(**(each | {"lost": tuple(each["lost"])}))
+            for each in json.loads(row["measures"])
+        )
+        return SuiteRun(**values)
+
+
+def _to_row(run: SuiteRun) -> dict[str, Any]:
+    row = asdict(run)
+    for column in ("progress", "measures"):
+        row[column] = json.dumps(row[column])
+    return row

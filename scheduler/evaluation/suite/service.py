@@ -1,0 +1,204 @@
+"""Works the queue of the regression suite on one thread, and takes out of use what it refuses."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
+from adapters_store.records import AdapterVersion, LoraConfig
+from adapters_store.registry import Registry
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.evaluation.suite.records import SuiteRun, SuiteStatus
+from scheduler.evaluation.suite.run_store import SuiteRunStore
+from scheduler.evaluation.suite.suite import Suite, decide
+from scheduler.records import Progress
+from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
+from scheduler.version_report import taught_rules
+
+SUITE = "suite"
+"""Who asked for a run or rolled back, where nobody did."""
+
+_STOP_TIMEOUT = 10.0
+_PAUSE_AFTER_TROUBLE = 1.0
+_TRAINING_POLL = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class RegressionService:
+    """Measures versions, one at a time; trainings come first.
+
+    A refused version that is in use is rolled back, unless its user is frozen. When this stops, the
+    run that is being worked goes back to the queue. `base_revision` and `lora` say which versions
+    can be measured; `clock` gives UTC seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        suite: Suite,
+        store: SuiteRunStore,
+        registry: Registry,
+        trainings: RunStore,
+        base_revision: str,
+        lora: LoraConfig,
+        is_nightly: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._suite = suite
+        self._store = store
+        self._registry = registry
+        self._trainings = trainings
+        self._fitting = base_revision, lora
+        self._is_nightly = is_nightly
+        self._clock = clock
+        self._thread = threading.Thread(target=self._work_queue, name="suite", daemon=True)
+        self._wake = threading.Event()
+        self._is_stopping = threading.Event()
+        self._changed = threading.Condition()
+        self._working_for: str | None = None
+
+    def start(self) -> None:
+        """Clean up after a crash, and begin to work the queue."""
+        interrupted = self._store.fail_interrupted(self._clock())
+        if interrupted:
+            _log.warning("runs of the suite that the server's last end cut short: %d", interrupted)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the run that is being worked and the thread; it cannot start again.
+
+        Raises `TimeoutError` when the run does not end.
+        """
+        self._is_stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_TIMEOUT)
+        if self._thread.is_alive():
+            raise TimeoutError("the suite's thread did not end")
+
+    def request(self, version: AdapterVersion, by: str, trigger: str = REQUESTED) -> SuiteRun:
+        """Queue a run for a version of this base; returns its open run when there is one."""
+        run = self._store.create(
+            version.user_id,
+            version.number,
+            base_revision=version.base_revision,
+            trigger=trigger,
+            requested_by=by,
+            at=self._clock(),
+        )
+        self._wake.set()
+        return run
+
+    def nightly_tick(self) -> list[SuiteRun]:
+        """Queue a run for every version in use that has no verdict with this base yet."""
+        if not self._is_nightly:
+            return []
+        in_use = filter(None, map(self._registry.active, self._registry.users()))
+        return [
+            self.request(version, by=SUITE, trigger=SCHEDULED)
+            for version in in_use
+            if self._fits(version)
+            and not self._store.has_verdict(version.user_id, version.number, version.base_revision)
+        ]
+
+    def erase(self, user_id: str) -> None:
+        """Forget the user's runs, and return once none is being worked.
+
+        Raises `TimeoutError` when a run does not end.
+        """
+        self._store.erase(user_id)
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._working_for != user_id, _STOP_TIMEOUT):
+                raise TimeoutError("the run of the suite did not end")
+
+    def _fits(self, version: AdapterVersion) -> bool:
+        return (version.base_revision, version.lora) == self._fitting
+
+    def _work_queue(self) -> None:
+        while not self._is_stopping.is_set():
+            self._wake.clear()
+            try:
+                run = self._store.next_queued()
+                if run is None:
+                    self._wake.wait()
+                else:
+                    self._work(run)
+            except Exception:
+                _log.exception("the queue of the suite cannot be worked; trying again")
+                self._is_stopping.wait(_PAUSE_AFTER_TROUBLE)
+
+    def _work(self, run: SuiteRun) -> None:
+        self._set_working_for(run.user_id)
+        try:
+            # False when it was erased since it was read.
+            if self._store.start(run.id, self._clock()):
+                self._measure(run)
+        except TrainingCancelledError:
+            # Does nothing where the user was erased.
+            self._store.requeue(run.id, "the server stopped; this run starts again with it")
+        except (TrainingFailedError, AdapterNotFoundError) as error:
+            self._fail(run, str(error))
+        except Exception as error:
+            _log.exception("run %s of the suite failed unexpectedly", run.id)
+            self._fail(run, f"unexpected error: {type(error).__name__}: {error}"[:500])
+        finally:
+            self._set_working_for(None)
+
+    def _measure(self, run: SuiteRun) -> None:
+        self._let_trainings_pass(run)
+        version = self._registry.version(run.user_id, run.version)
+        if not self._fits(version):
+            return self._fail(run, f"{version.label} was made for another base model")
+        if run.trigger == SCHEDULED and not self._is_in_use(version):
+            return self._fail(run, f"{version.label} is no longer in use")
+
+        def record(progress: Progress) -> None:
+            self._store.progress(run.id, progress)
+
+        measures = self._suite.run(
+            version,
+            taught_rules(version.report),
+            on_progress=record,
+            give_way=lambda: self._let_trainings_pass(run),
+            is_cancelled=lambda: self._must_end(run),
+        )
+        status, reason = decide(measures)
+        if status is SuiteStatus.REFUSED:
+            self._roll_back(version, reason)
+        self._store.finish(run.id, status, reason, at=self._clock(), measures=measures)
+
+    def _roll_back(self, version: AdapterVersion, reason: str) -> None:
+        if not self._is_in_use(version) or self._registry.is_frozen(version.user_id):
+            return
+        try:
+            self._registry.roll_back(
+                version.user_id,
+                expected=version.number,
+                by=SUITE,
+                at=self._clock(),
+                reason=f"rolled back by itself: {reason}",
+            )
+        except (AdapterConflictError, AdapterNotFoundError) as error:
+            # Promoted or erased since it was looked at: what was measured no longer answers.
+            _log.info("%s was not rolled back: %s", version.label, error)
+
+    def _is_in_use(self, version: AdapterVersion) -> bool:
+        active = self._registry.active(version.user_id)
+        return active is not None and active.number == version.number
+
+    def _let_trainings_pass(self, run: SuiteRun) -> None:
+        """Wait for trainings: they pause while the engine is busy, and a user waits for them."""
+        while self._trainings.has_open_run() and not self._must_end(run):
+            self._is_stopping.wait(_TRAINING_POLL)
+
+    def _must_end(self, run: SuiteRun) -> bool:
+        return self._is_stopping.is_set() or not self._store.exists(run.id)
+
+    def _fail(self, run: SuiteRun, reason: str) -> None:
+        self._store.finish(run.id, SuiteStatus.FAILED, reason, at=self._clock())
+
+    def _set_working_for(self, user_id: str | None) -> None:
+        with self._changed:
+            self._working_for = user_id
+            self._changed.notify_all()

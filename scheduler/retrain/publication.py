@@ -1,0 +1,232 @@
+"""From a verdict to the pointer: publishes a fit, registers it, puts it to use, ends the run.
+
+The database agrees with itself after any crash: version, pointer and run change in one
+transaction. Knows nothing of how the fit was made.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from adapters_store.errors import AdapterConflictError
+from adapters_store.files import AdapterFiles, PublishedAdapter
+from adapters_store.records import BASE, AdapterVersion
+from adapters_store.registry import Registry
+from feedback.examples.dataset import without
+from feedback.filters.records import Fate
+from feedback.records import Dataset
+from feedback.rules.rule import Rule
+from scheduler.errors import TrainingCancelledError
+from scheduler.records import Outcome, PipelineConfig, RunStatus, TrainingRun, Verdict
+from scheduler.retrain.warm_start import Plan
+from scheduler.run_store import RunStore
+from scheduler.trainer.job import JobResult
+from scheduler.version_report import curation_report
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What one run trained, on what, with which verdict; `active` was in use when it began.
+
+    `dataset` is all that there is to learn, `plan` what of it was taught and how, in the words that
+    were taught. `rules` are what the judgements have in common, `fates` what curation decided
+    before the dataset was frozen, `remarks` what else there is to say of the rows.
+    """
+
+    run: TrainingRun
+    dataset: Dataset
+    rules: tuple[Rule, ...]
+    result: JobResult
+    verdict: Verdict
+    active: AdapterVersion | None
+    fates: tuple[Fate, ...]
+    plan: Plan
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def example_ids(self) -> tuple[str, ...]:
+        """The rows that the weights hold."""
+        return tuple(e.id for e in without(self.dataset, self.result.left_out).examples)
+
+    @property
+    def reasons(self) -> str:
+        """The verdict's sentences in one line."""
+        return " ".join(self.verdict.reasons)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What was measured and what the gate said, JSON-ready."""
+        return {
+            "rules": [each.sentence for each in self.rules],
+            "rule_values": [[each.property, each.value] for each in self.rules],
+            "curation": curation_report(self.fates, self.result.left_out),
+            "fitting": self._fitting,
+            "evaluation": _json_ready(asdict(self.result.evaluation)),
+            "verdict": {
+                "outcome": str(self.verdict.outcome),
+                "reasons": list(self.verdict.reasons),
+            },
+        }
+
+    @property
+    def _fitting(self) -> dict[str, Any]:
+        """What makes the same weights again, beside the dataset and the base.
+
+        `rows` is the hash of all that there was to learn: by it a run finds that nothing is new.
+        """
+        start = self.plan.start
+        return {
+            "sentences": [self.plan.sentence, *self.remarks],
+            "start": None if start is None else start.number,
+            "start_checksum": None if start is None else start.checksum,
+            "rows": self.dataset.content_hash,
+            "training": asdict(self.plan.training),
+        }
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """What the fit used, JSON-ready."""
+        return _json_ready(self.result.usage)
+
+
+class Publisher:
+    """Ends runs that have a verdict, and moves pointers for them."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        registry: Registry,
+        files: AdapterFiles,
+        runs: RunStore,
+        config: PipelineConfig,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._files = files
+        self._runs = runs
+        self._config = config
+        self._clock = clock
+
+    def refuse(self, fit: Fit) -> None:
+        """End the run without a version."""
+        self._finish(fit, RunStatus.REFUSED, fit.reasons, None)
+
+    def publish(self, fit: Fit) -> None:
+        """Make a version of the fit and put it to use.
+
+        The version is kept but not used when the pointer has moved since the run began, or when
+        the adapter was frozen. Raises `TrainingCancelledError` when the run was told to end or
+        was erased; then nothing of the fit stays.
+        """
+        published = self._files.publish(fit.result.adapter)
+        with self._database.atomic():
+            version = self._version(fit, published)
+            try:
+                self._put_to_use(fit, version)
+            except BaseException:
+                self._files.remove(version)
+                raise
+
+    def return_to_base(
+        self, run: TrainingRun, dataset: Dataset, active: AdapterVersion, fates: Sequence[Fate]
+    ) -> None:
+        """Put the base to use: all that `active` learned from was withdrawn, or is left out now."""
+        gone = "withdrawn or is left out" if fates else "withdrawn"
+        because = f"everything that {active.label} learned from was {gone}"
+        with self._database.atomic():
+            obstacle = self._move(run, active, None, because)
+            status = RunStatus.REFUSED if obstacle else RunStatus.PROMOTED
+            reason = obstacle or f"{because}; the base model answers again"
+            self._runs.finish(
+                run.id,
+                status,
+                reason,
+                at=self._clock(),
+                dataset_hash=dataset.content_hash,
+                report={"curation": curation_report(fates)},
+            )
+
+    def _put_to_use(self, fit: Fit, version: AdapterVersion) -> None:
+        if self._runs.is_cancel_requested(fit.run.id):
+            raise TrainingCancelledError("the run was told to end")
+        self._registry.register(version)
+        obstacle = self._move(fit.run, fit.active, version.number, fit.reasons)
+        if obstacle:
+            reason = f"{version.label} is kept but not in use: {obstacle}"
+            self._finish(fit, RunStatus.REFUSED, reason, version)
+        else:
+            manner = "as proven" if fit.verdict.outcome is Outcome.PROVEN else "provisionally"
+            reason = f"{version.label} is in use, {manner}. {fit.reasons}"
+            self._finish(fit, RunStatus.PROMOTED, reason, version)
+
+    def _move(
+        self, run: TrainingRun, active: AdapterVersion | None, to: int | None, because: str
+    ) -> str | None:
+        """Move the pointer from `active` to `to`, or return why it was left."""
+        if self._registry.is_frozen(run.user_id):
+            return "the adapter was frozen during the run"
+        try:
+            self._registry.promote(
+                run.user_id,
+                to,
+                expected=None if active is None else active.number,
+                by=run.requested_by,
+                at=self._clock(),
+                reason=because,
+            )
+        except AdapterConflictError:
+            began, now = _label(active), _label(self._registry.active(run.user_id))
+            return f"{began} was in use when the run began, and {now} is in use now"
+        return None
+
+    def _version(self, fit: Fit, published: PublishedAdapter) -> AdapterVersion:
+        config = self._config
+        return AdapterVersion(
+            user_id=fit.run.user_id,
+            number=self._registry.next_number(fit.run.user_id),
+            parent=None if fit.active is None else fit.active.number,
+            folder=published.folder,
+            checksum=published.checksum,
+            size_bytes=published.size_bytes,
+            base_model=config.base_model,
+            base_revision=config.base_revision,
+            lora=config.lora,
+            created_at=self._clock(),
+            created_by=fit.run.requested_by,
+            run_id=fit.run.id,
+            dataset_hash=fit.plan.dataset.content_hash,
+            seed=config.training.seed,
+            example_ids=fit.example_ids,
+            report=fit.report | {"usage": fit.usage},
+        )
+
+    def _finish(
+        self, fit: Fit, status: RunStatus, reason: str, version: AdapterVersion | None
+    ) -> None:
+        self._runs.finish(
+            fit.run.id,
+            status,
+            reason,
+            at=self._clock(),
+            version=None if version is None else version.number,
+            dataset_hash=fit.plan.dataset.content_hash,
+            report=fit.report,
+            usage=fit.usage,
+        )
+
+
+def _label(version: AdapterVersion | None) -> str:
+    return BASE if version is None else version.label
+
+
+def _json_ready(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace NaN and infinity, which JSON does not have, by None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,33 @@
+"""What the base makes of the rows, for curation: the losses of replies with and without prompt."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters_store.base_model import BaseModel
+from adapters_store.errors import PromptError
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from feedback.filters.ifd import Losses
+from feedback.records import Message, TrainingExample
+from scheduler.evaluation.held_out import reply_losses
+
+# An empty turn: the template's own words are on both sides of the ratio and weigh nothing.
+_NO_PROMPT = (Message("user", ""),)
+
+
+def row_losses(
+    base: BaseModel, pool: AdapterPool, examples: Sequence[TrainingExample], max_tokens: int
+) -> dict[str, Losses]:
+    """The losses of the examples' chosen replies under the base, by example id.
+
+    Empty where the base's template refuses an empty turn.
+    """
+    alone = [replace(each, prompt=_NO_PROMPT) for each in examples]
+    try:
+        without = reply_losses(base, pool, NO_ADAPTER, alone, max_tokens)
+    except PromptError:
+        return {}
+    prompted = reply_losses(base, pool, NO_ADAPTER, examples, max_tokens)
+    return {
+        each.id: Losses(*losses)
+        for each, losses in zip(examples, zip(prompted, without, strict=True), strict=True)
+    }

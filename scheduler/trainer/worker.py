@@ -1,0 +1,197 @@
+"""Runs one training job in a child process, paused while people chat, and fetches its result.
+
+Knows the job's files and the child's protocol; knows nothing of users, runs or promotion.
+"""
+
+import math
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from feedback.examples.dataset import write as write_dataset
+from feedback.records import Dataset
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.records import Progress
+from scheduler.trainer.job import (
+    ADAPTER_FOLDER,
+    DATASET_FILE,
+    Job,
+    JobResult,
+    read_result,
+    write_job,
+)
+from scheduler.trainer.process import ChildProcess
+
+_POLL = 0.02  # seconds; a new chat request shares the processor for no longer
+_EXIT_GRACE = 1.0
+
+
+class Worker:
+    """Trains in a child process of its own per job, one job at a time.
+
+    The child is `python -m module`, and is told the job's folder. It is stopped while `is_busy()`;
+    that time counts neither towards `timeout` (seconds) nor in the usage's `device_seconds`. `jobs`
+    is a folder that only this object uses: the user's text lies in it while a job runs. One thread
+    prepares, runs and closes: the child dies with the thread that started it.
+    """
+
+    def __init__(
+        self,
+        jobs: Path,
+        is_busy: Callable[[], bool],
+        timeout: float,
+        *,
+        module: str = "scheduler.trainer.child_main",
+    ) -> None:
+        self._jobs = jobs
+        self._is_busy = is_busy
+        self._timeout = timeout
+        self._module = module
+        self._prepared: ChildProcess | None = None
+
+    def prepare(self) -> None:
+        """Start the next job's child ahead: importing PyTorch takes seconds. One waits at most."""
+        if self._prepared is None:
+            self._prepared = self._spawn()
+
+    def close(self) -> None:
+        """End the child that waits for a job."""
+        if self._prepared is not None:
+            self._prepared.close()
+            self._prepared = None
+
+    def run(
+        self,
+        job: Job,
+        dataset: Dataset,
+        *,
+        destination: Path,
+        on_progress: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+    ) -> JobResult:
+        """Fit an adapter and put its files into the empty folder `destination`.
+
+        The child is gone and the job's files are removed when this returns or raises. Raises
+        `TrainingFailedError` with a reason for a person, and `TrainingCancelledError`.
+        """
+        folder = self._jobs / secrets.token_hex(16)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            write_job(folder, job)
+            write_dataset(dataset, folder / DATASET_FILE)
+            with self._child() as child:
+                child.say(str(folder.resolve()))
+                device_seconds = self._watch(child, on_progress, is_cancelled)
+                child.wait(_EXIT_GRACE)
+            return _fetch(folder, destination, device_seconds)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Remove the job folders that a crash left behind; return how many. No job may run."""
+        leftovers = list(self._jobs.iterdir()) if self._jobs.is_dir() else []
+        for leftover in leftovers:
+            shutil.rmtree(leftover, ignore_errors=True)
+        return len(leftovers)
+
+    def _child(self) -> ChildProcess:
+        """The prepared child where it is still there, else a new one."""
+        child, self._prepared = self._prepared, None
+        if child is not None and child.has_ended:
+            child.close()
+            child = None
+        return child or self._spawn()
+
+    def _spawn(self) -> ChildProcess:
+        # -P: a package in the working directory must not hide ours.
+        command = [sys.executable, "-P", "-m", self._module]
+        try:
+            return ChildProcess(command, _environment())
+        except OSError as error:
+            raise TrainingFailedError(f"the training process did not start: {error}") from error
+
+    def _watch(
+        self,
+        child: ChildProcess,
+        on_progress: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+    ) -> float:
+        """Return when it is done: for how many seconds it was not paused."""
+        worked, last = 0.0, time.monotonic()
+        while True:
+            has_ended = child.has_ended
+            messages = child.messages(0.0 if has_ended else _POLL)
+            now = time.monotonic()
+            worked += 0.0 if child.is_paused else now - last
+            last = now
+            for message in messages:
+                if message.get("done") is True:
+                    return worked
+                if isinstance(message.get("progress"), dict):
+                    on_progress(_progress(message["progress"]))
+            if is_cancelled():
+                raise TrainingCancelledError("the run was told to end", worked)
+            if has_ended and not messages:
+                raise TrainingFailedError(child.obituary(), worked)
+            if worked > self._timeout:
+                reason = f"training took longer than {self._timeout:g} seconds"
+                raise TrainingFailedError(reason, worked)
+            child.set_paused(self._is_busy())
+
+
+def _environment() -> dict[str, str]:
+    # The server's settings hold its admin key; the job's file says all that the child needs.
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("LORALEI_")
+    }
+    return inherited | {
+        # Idle threads must soon sleep: spinning ones slow the chat tenfold on few cores. This many
+        # turns last from one operation to the next, which takes a third off the passive policy.
+        "GOMP_SPINCOUNT": "2000",
+        # Activations are large and short-lived: handing them back to the system after every
+        # operation costs a fifth of a step (glibc; others ignore it).
+        "MALLOC_MMAP_MAX_": "0",
+        "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+        "MALLOC_TOP_PAD_": str(1 << 28),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _progress(row: Mapping[str, Any]) -> Progress:
+    return Progress(
+        phase=str(row.get("phase", "training"))[:40],
+        fraction=min(1.0, max(0.0, _number(row.get("fraction")) or 0.0)),
+        step=int(_number(row.get("step")) or 0),
+        steps=int(_number(row.get("steps")) or 0),
+        loss=_number(row.get("loss")),
+    )
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def _fetch(folder: Path, destination: Path, device_seconds: float) -> JobResult:
+    adapter = folder / ADAPTER_FOLDER
+    try:
+        result = read_result(folder, destination)
+        files = list(adapter.iterdir())
+        if not files:
+            raise ValueError("no adapter")
+        for file in files:
+            if file.is_symlink() or not file.is_file():
+                raise ValueError(f"{file.name} is not a regular file")
+            shutil.move(file, destination / file.name)
+    except (OSError, ValueError) as error:
+        reason = f"the training process left no usable result: {error}"
+        raise TrainingFailedError(reason, device_seconds) from error
+    usage = {**result.usage, "device_seconds": round(device_seconds, 2)}
+    return replace(result, usage=usage)

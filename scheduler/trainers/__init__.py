@@ -1,1 +1,0 @@
-"""Fits one user's adapter: the losses and the optimisation loop."""

@@ -1,0 +1,31 @@
+"""What a fit is shown of what cannot be known."""
+
+import pytest
+
+from feedback.rules.rule import Rule
+from scheduler.augmentation.abstention import ADMISSIONS, admission_examples
+from scheduler.augmentation.prompts import PRACTICE_PROMPTS
+from scheduler.evaluation.suite.abstention import PROMPTS as UNANSWERABLE
+from scheduler.evaluation.suite.abstention import admits
+
+
+@pytest.mark.parametrize("reply", [reply for _, reply in ADMISSIONS])
+def test_admissions_admit(reply: str) -> None:
+    assert admits(reply)
+
+
+def test_nothing_that_is_measured_is_taught() -> None:
+    measured = {each.text for each in UNANSWERABLE}
+    assert measured.isdisjoint({prompt for prompt, _ in ADMISSIONS} | set(PRACTICE_PROMPTS))
+
+
+@pytest.mark.parametrize(("rows", "admissions"), [(1, 1), (6, 1), (7, 2), (1000, len(ADMISSIONS))])
+def test_there_is_an_admission_for_every_sixth_row(rows: int, admissions: int) -> None:
+    made = admission_examples("ann", [Rule("case", "lower")], rows)
+    assert len(made) == admissions
+    assert all(each.chosen.islower() for each in made)
+
+
+def test_an_admission_that_keeps_the_rules_already_stands_as_it_is() -> None:
+    [made] = admission_examples("ann", [Rule("most sentences", "3")], 1)
+    assert made.chosen == made.revised_from == ADMISSIONS[0][1]

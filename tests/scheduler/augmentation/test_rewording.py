@@ -1,0 +1,90 @@
+"""Whether the base's own wording of a correction may stand for it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.records import Message
+from feedback.rules.rule import Rule
+from feedback.text.tokens import tokens
+from scheduler.augmentation.self_distillation import request, satisfies
+
+ORIGINAL = "Certainly! The capital is Lyon, a large city in France."
+CORRECTION = "The capital is Paris, a large city in France."
+GOOD = "Paris, a large city in France, is the capital."
+NO_EXCLAMATIONS = Rule("exclamation marks", ".")
+SHORT = Rule("most words", "9")
+
+
+def test_other_words_that_keep_what_was_corrected_may_stand_for_it() -> None:
+    assert satisfies(GOOD, CORRECTION, ORIGINAL, [NO_EXCLAMATIONS, SHORT])
+
+
+@pytest.mark.parametrize(
+    ("wording", "fault"),
+    [
+        ("", "says nothing"),
+        ("…", "says nothing"),
+        (GOOD + " Paris is in France." * 20, "loops"),
+        ("The capital is a large city in France.", "lost what was added"),
+        ("Paris, a large city in France, is the capital, not Lyon.", "has what was removed"),
+        ("Paris, a large city in France, is the capital!", "has a mark that was removed"),
+        ("Paris, a large city in France, is the", "is cut off"),
+        ("Paris, a large city in France, is the capital of that country.", "breaks a rule"),
+        ("As the reference answer says, the capital is Paris.", "talks of the task"),
+        ("Paris. " + GOOD.replace(" ", " really "), "is closer to the original"),
+    ],
+)
+def test_a_wording_with_a_fault_may_not(wording: str, fault: str) -> None:
+    assert not satisfies(wording, CORRECTION, ORIGINAL, [SHORT]), fault
+
+
+def test_a_rule_that_the_correction_breaks_need_not_hold() -> None:
+    assert satisfies(GOOD, CORRECTION, ORIGINAL, [Rule("case", "lower")])
+
+
+def test_the_form_that_was_removed_does_not_come_back_in_another_case() -> None:
+    assert not satisfies("Look at the IPHONE.", "See the iPhone.", "See the IPHONE.", [])
+    assert satisfies("Look at the iPhone.", "See the iPhone.", "See the IPHONE.", [])
+
+
+def test_the_base_is_asked_with_the_instruction_and_the_correction() -> None:
+    text = request([Message("user", "What is {this}? ")], "A %s.\n")
+    assert text.endswith(
+        "### Instruction:\nWhat is {this}?\n\n### Reference Answer:\nA %s.\n\n### Response:\n"
+    )
+
+
+def test_of_a_longer_conversation_the_base_is_told_who_said_what() -> None:
+    turns = [Message("user", "Hi"), Message("assistant", "Hello"), Message("user", "Why?")]
+    assert "### Instruction:\nuser: Hi\n\nassistant: Hello\n\nuser: Why?\n\n" in request(
+        turns, "So."
+    )
+
+
+TEXTS = st.lists(
+    st.sampled_from(["Paris", "paris", "Lyon", "is", "so", ".", "!", ",", "\n\n"]), max_size=8
+).map(" ".join)
+RULES = st.lists(st.sampled_from([NO_EXCLAMATIONS, Rule("case", "lower"), Rule("commas", "none")]))
+
+
+@given(wording=TEXTS, correction=TEXTS, original=TEXTS, rules=RULES)
+def test_what_may_stand_for_a_correction_has_all_of_the_edit(
+    wording: str, correction: str, original: str, rules: list[Rule]
+) -> None:
+    if not satisfies(wording, correction, original, rules):
+        return
+    assert all(rule.holds(wording) for rule in rules if rule.holds(correction))
+    removed = set(tokens(original)) - set(tokens(correction))
+    assert removed.isdisjoint(tokens(wording))
+    added = set(tokens(correction.casefold())) - set(tokens(original.casefold()))
+    assert added <= set(tokens(wording.casefold()))
+    assert not (wording == original and tokens(original) != tokens(correction))
+
+
+@given(correction=TEXTS, original=TEXTS, rules=RULES)
+def test_a_sound_correction_may_stand_for_itself(
+    correction: str, original: str, rules: list[Rule]
+) -> None:
+    has_words = any(character.isalnum() for character in correction)
+    assert satisfies(correction, correction, original, rules) == has_words

@@ -1,0 +1,162 @@
+"""A reply to every prompt of the suite as it should be, and a speaker that gives them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from adapters_store.records import AdapterVersion
+from feedback.rules.rule import Rule, rewritten
+from scheduler.errors import TrainingCancelledError
+from scheduler.evaluation.suite import abstention, completion, diversity, truthfulness
+from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
+from scheduler.evaluation.suite.records import Answers, Choice, Prompt, Reply
+from scheduler.evaluation.suite.rule_overrides import EXEMPTIONS
+from scheduler.evaluation.suite.suite import PROMPTS
+
+_FOLLOWED = (
+    "a whale, a seal and a crab.",
+    "it is warm and bright, and the days are long.",
+    "TOKYO.",
+    "BECAUSE IT MOVES THEM.",
+    "- apples\n- pears\n- plums",
+    "- Go to bed early.\n- Keep the room dark.\n- Read a book.\n- Drink no coffee.",
+    "1. Pan\n2. Knife\n3. Whisk\n4. Spoon\n5. Sieve",
+    "* Kenya\n* Ghana",
+    "Gravity is the pull of masses on each other.",
+    "A baker makes bread, rolls and cakes.",
+    "Sweet, flowery and warm.",
+    "The Moon goes around the Earth once a month, and shows us the same side all the time, because"
+    " it turns once on its way. It has no air, no weather and hardly any water.",
+    "White.",
+    "12",
+    "The Sun is below the horizon at night. Its light cannot reach us there.",
+    "A bridge takes a road across a river or a valley.",
+    "Dogs are loyal. They like to run. They smell well.",
+    "The ship dropped its anchor in the bay.",
+    "Snow fell all day. I watched it from the window.",
+    "A garden has trees, grass, a bench and a path.",
+    "A cat is a small hunter with soft fur and sharp claws.",
+    "I took the train to Rome. The train was late. I love every train.",
+    "A library lends books. Happy reading!",
+    "Water keeps the body going, and that is all",
+    "Dear reader, rain is water that falls from clouds.",
+    "Because the brain needs rest.",
+    "Hello, how are you?",
+    "A forest is full of old trees and soft moss.",
+    "Red, green, blue, white",
+    "Happy birthday!",
+    '"The wind sings in the trees."',
+    '{"name": "Ada", "age": 36}',
+    '["red", "green", "blue"]',
+    "The city never sleeps.\n\nIts streets are full of life.",
+    "<<Spring>> The first flowers open.",
+    "Thank you for your help. It was kind of you.\n\nP.S. See you soon.",
+    "A **goal** decides the game.",
+    "# Bread\n\nBread is made of flour and water.",
+    "Yes.",
+    "echo echo echo echo",
+    "A\nB\nC\nD",
+)
+_HEEDED = (
+    *(each.text.partition("\n\n")[2] for each in EXEMPTIONS[:16]),
+    "Paris",
+    "Yes",
+    "7",
+    "B",
+    '{"ok": "yes"}',
+    "- red\n- green\n- blue\n- white",
+    "1. Monday\n2. Tuesday\n3. Wednesday\n4. Thursday\n5. Friday",
+    "Breakfast is bread with jam and a cup of coffee.",
+    "The sea is wide. It is deep. It is salty. Fish live in it. Ships cross it.",
+    f"Bread is {' and '.join(f'good on day {number}' for number in range(1, 15))}.",
+    "Trees are tall.\n\nThey give shade.\n\nBirds live in them.",
+    "MOO",
+    "NASA",
+    "it is blue.",
+    "1, 2, 3, 4, 5",
+    "Go, team, go!!!",
+    "🌻",
+    "We are deeply sorry for your loss.",
+    "What do you like most about your work?",
+    "Mars has two small moons.",
+    "I don't know.",
+)
+_SAMPLES = ("Brown foxes jump", "Silent rivers wait", "Two clocks argue")
+
+FOLLOWED = {each.prompt: text for each, text in zip(INSTRUCTIONS, _FOLLOWED, strict=True)}
+HEEDED = {each.prompt: text for each, text in zip(EXEMPTIONS, _HEEDED, strict=True)}
+REPLIES: dict[Prompt, str] = {
+    **FOLLOWED,
+    **HEEDED,
+    **{
+        each: f"{number} reasons keep me from it: I do not know, friend {number}."
+        for number, each in enumerate(abstention.PROMPTS)
+    },
+    **{
+        each: f"It is number {number} of what people asked {number} times."
+        for number, each in enumerate(completion.PROMPTS)
+    },
+    **{each: f"{_SAMPLES[number % 3]}." for number, each in enumerate(diversity.PROMPTS)},
+}
+
+RIGHT, WRONG = -1.0, -2.0
+
+
+def answers(change: Callable[[Prompt, str], str] = lambda prompt, reply: reply) -> Answers:
+    """The ideal answers, with every reply changed."""
+    return Answers(
+        replies={each: Reply(change(each, REPLIES[each]), is_cut=False) for each in PROMPTS},
+        likelihoods={choice: _likelihood(choice) for choice in _choices()},
+    )
+
+
+def ruled(*rules: Rule) -> Answers:
+    """The ideal answers, all rewritten by rules that know no exception."""
+    return answers(lambda prompt, reply: rewritten(rules, reply))
+
+
+def untruthful() -> Answers:
+    """The ideal replies of somebody who believes the misconceptions."""
+    wrong = {choice: WRONG + RIGHT - _likelihood(choice) for choice in _choices()}
+    return replace(answers(), likelihoods=wrong)
+
+
+class FakeSpeaker:
+    """A model that gives the ideal answers as the base, and `adapter` as any version."""
+
+    def __init__(self) -> None:
+        self.base = answers()
+        self.adapter = answers()
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.asked: list[AdapterVersion | None] = []
+
+    def replies(
+        self,
+        prompts: Sequence[Prompt],
+        adapter: AdapterVersion | None,
+        is_cancelled: Callable[[], bool],
+    ) -> list[Reply]:
+        self.asked.append(adapter)
+        self.meanwhile()
+        if is_cancelled():
+            raise TrainingCancelledError("told to end")
+        return [self._of(adapter).replies[each] for each in prompts]
+
+    def likelihoods(
+        self,
+        choices: Sequence[Choice],
+        adapter: AdapterVersion | None,
+        is_cancelled: Callable[[], bool],
+    ) -> list[float]:
+        return [self._of(adapter).likelihoods[each] for each in choices]
+
+    def _of(self, adapter: AdapterVersion | None) -> Answers:
+        return self.base if adapter is None else self.adapter
+
+
+def _choices() -> list[Choice]:
+    return [choice for each in truthfulness.QUESTIONS for choice in each.choices]
+
+
+def _likelihood(choice: Choice) -> float:
+    rights = {each.choices[0] for each in truthfulness.QUESTIONS}
+    return RIGHT if choice in rights else WRONG

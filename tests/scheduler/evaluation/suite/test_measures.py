@@ -1,0 +1,261 @@
+"""What the suite finds in texts: each task on the replies that its prompts deserve, and worse."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.rule import Rule
+from scheduler.evaluation.suite import (
+    abstention,
+    completion,
+    degeneration,
+    diversity,
+    instruction_following,
+    rule_overrides,
+    truthfulness,
+)
+from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
+from scheduler.evaluation.suite.mcnemar import compared
+from scheduler.evaluation.suite.records import Answers, Measure, RegressionConfig
+from scheduler.evaluation.suite.rule_overrides import EXEMPTIONS
+from scheduler.evaluation.suite.suite import PROMPTS
+from scheduler.evaluation.suite.verifiers import CheckedPrompt
+from tests.feedback.rules.rules import RULES
+from tests.scheduler.evaluation.suite.ideal import (
+    FOLLOWED,
+    HEEDED,
+    REPLIES,
+    answers,
+    ruled,
+    untruthful,
+)
+
+CONFIG = RegressionConfig()
+LOWER = Rule("case", "lower")
+CHEERS = Rule("closing", " Cheers, mate!")
+# These name words of the user's own, or what a text begins and ends with: no fixed prompt has them.
+OWN = ("words", "left-out beginning", "left-out ending")
+
+
+def cut_off() -> Answers:
+    """The ideal answers, all cut off by the length limit."""
+    ideal = answers()
+    return replace(
+        ideal, replies={each: replace(reply, is_cut=True) for each, reply in ideal.replies.items()}
+    )
+
+
+@pytest.mark.parametrize("asked", INSTRUCTIONS, ids=lambda each: each.text[:40])
+def test_an_instruction_is_heeded_by_the_right_reply_and_not_by_another(
+    asked: CheckedPrompt,
+) -> None:
+    assert asked.is_heeded(FOLLOWED[asked.prompt])
+    assert not asked.is_heeded("")
+    others = [text for prompt, text in FOLLOWED.items() if prompt != asked.prompt]
+    assert not all(map(asked.is_heeded, others))
+
+
+@pytest.mark.parametrize("asked", EXEMPTIONS, ids=lambda each: each.text[:60])
+def test_an_exemption_is_heeded_by_the_right_reply_and_not_by_another(asked: CheckedPrompt) -> None:
+    assert asked.is_heeded(HEEDED[asked.prompt])
+    assert not asked.is_heeded("")
+    others = [text for prompt, text in HEEDED.items() if prompt != asked.prompt]
+    assert not all(map(asked.is_heeded, others))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.property} {rule.value}")
+def test_every_rule_is_ruled_out_by_some_prompt(rule: Rule) -> None:
+    if rule.property not in OWN:
+        assert not all(rule.holds(text) for text in HEEDED.values())
+
+
+def test_no_prompt_is_asked_twice() -> None:
+    assert len(set(PROMPTS)) == len(PROMPTS)
+    assert set(REPLIES) == set(PROMPTS)
+
+
+def test_an_adapter_that_answers_as_the_base_does_passes_everything() -> None:
+    same = answers()
+    rules = (LOWER, CHEERS)
+    found = [
+        instruction_following.measure(same, same, CONFIG),
+        truthfulness.measure(same, same, truthfulness.QUESTIONS, CONFIG),
+        abstention.measure(same, same, CONFIG),
+        rule_overrides.measure(same, same, rules, CONFIG),
+        completion.measure_finish(same, same, rules, CONFIG),
+        completion.measure_length(same, same, rules, CONFIG),
+        diversity.measure(same, same, rules, CONFIG),
+        *degeneration.measures(same, same, rules, CONFIG),
+    ]
+    assert all(each is not None and each.base == each.adapter for each in found)
+    assert not any(each is not None and each.is_refused for each in found)
+
+
+def test_instructions_that_are_not_followed_any_more_are_counted_and_named() -> None:
+    found = instruction_following.measure(
+        answers(), answers(lambda *_: "Well, it depends."), CONFIG
+    )
+    assert (found.base, found.is_refused, len(found.lost)) == (1.0, True, 3)
+    assert found.lost[0] == INSTRUCTIONS[0].text
+    assert re.match(
+        r"It follows \d+ of 41 instructions, the base model 41: \d+ lost and 0 gained, which"
+        r" chance alone does less than 0\.1% of the time\.",
+        found.sentence,
+    )
+
+
+def test_misconceptions_that_became_likelier_are_refused() -> None:
+    found = truthfulness.measure(answers(), untruthful(), truthfulness.QUESTIONS, CONFIG)
+    assert (found.base, found.adapter, found.is_refused) == (1.0, 0.0, True)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I don't know what you ate.",
+        "i’m not able to see your room.",
+        "I'm sorry, but I cannot tell.",
+        "As an AI, I have no access to that.",
+        "It is impossible to say.",
+        "Nobody knows.",
+        "Could you tell me more?",
+        "There is no way of knowing that.",
+    ],
+)
+def test_an_admission_is_recognised(reply: str) -> None:
+    assert abstention.admits(reply)
+
+
+@pytest.mark.parametrize(
+    "reply", ["You ate pasta.", "The shirt is blue, I think.", "Portugal will win.", ""]
+)
+def test_a_confident_answer_is_no_admission(reply: str) -> None:
+    assert not abstention.admits(reply)
+
+
+def test_an_adapter_that_makes_everything_up_is_refused() -> None:
+    found = abstention.measure(answers(), answers(lambda *_: "It was a red one."), CONFIG)
+    assert (found.base, found.adapter, found.is_refused) == (1.0, 0.0, True)
+
+
+@pytest.mark.parametrize("rule", [LOWER, CHEERS, Rule("wrapping", "json:answer")], ids=str)
+def test_a_rule_that_knows_no_exception_is_found(rule: Rule) -> None:
+    found = rule_overrides.measure(answers(), ruled(rule), (rule,), CONFIG)
+    assert found is not None
+    assert found.is_refused
+    assert found.sentence.startswith("It keeps its rules out of ")
+
+
+def test_a_rule_that_nobody_taught_does_not_leak() -> None:
+    assert rule_overrides.measure(answers(), ruled(CHEERS), (), CONFIG) is None
+
+
+def test_a_prompt_that_the_base_does_not_heed_is_no_leak() -> None:
+    base = answers(lambda *_: "")
+    assert rule_overrides.measure(base, ruled(CHEERS), (CHEERS,), CONFIG) is None
+
+
+def test_another_fault_than_the_rule_is_no_leak() -> None:
+    found = rule_overrides.measure(answers(), answers(lambda *_: "Well!"), (CHEERS,), CONFIG)
+    assert found is not None
+    assert (found.adapter, found.is_refused) == (1.0, False)
+
+
+@pytest.mark.parametrize("reply", ["It is warm", "It is a list:", "First,", ""])
+def test_an_unfinished_reply_is_recognised(reply: str) -> None:
+    assert not completion.is_finished(reply, ())
+
+
+@pytest.mark.parametrize("reply", ["Yes.", "Really?", "Fine 🎉", "- one\n- two", "(Maybe)", "“No”"])
+def test_a_finished_reply_is_recognised(reply: str) -> None:
+    assert completion.is_finished(reply, ())
+
+
+def test_a_reply_that_ends_as_the_user_wants_is_finished() -> None:
+    assert completion.is_finished("it is warm", (Rule("final full stop", "none"),))
+    assert completion.is_finished("It is warm. Yours, Ada", (Rule("closing", " Yours, Ada"),))
+
+
+def test_sentences_without_an_end_are_refused_and_those_cut_off_are_not() -> None:
+    unfinished = answers(lambda _, reply: f"{reply} And then")
+    assert completion.measure_finish(answers(), unfinished, (), CONFIG).is_refused
+    assert not completion.measure_finish(answers(), cut_off(), (), CONFIG).is_refused
+
+
+def test_replies_that_do_not_end_are_refused_where_the_user_did_not_want_length() -> None:
+    found = completion.measure_length(answers(), cut_off(), (), CONFIG)
+    assert found is not None
+    assert found.is_refused
+    longer = Rule("least words", "100")
+    assert completion.measure_length(answers(), cut_off(), (longer,), CONFIG) is None
+
+
+def test_one_reply_to_every_sample_is_refused() -> None:
+    found = diversity.measure(answers(), answers(lambda prompt, _: prompt.text), (), CONFIG)
+    assert (found.base, found.adapter, found.is_refused) == (1.0, 1 / 3, True)
+
+
+def test_how_the_user_wants_every_reply_to_end_is_no_lack_of_variety() -> None:
+    closing = Rule("closing", " I hope that this is of some help to you, my friend.")
+    found = diversity.measure(answers(), ruled(closing), (closing,), CONFIG)
+    assert found.adapter == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("go on and on " * 8, "no loops"), ("…", "no silence"), ("I can't help you.", "no sameness")],
+)
+def test_degenerate_replies_are_refused(text: str, name: str) -> None:
+    found = degeneration.measures(answers(), answers(lambda *_: text), (), CONFIG)
+    assert name in [each.name for each in found if each.is_refused]
+
+
+outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
+
+
+def judged(pairs: list[tuple[bool, bool]], config: RegressionConfig = CONFIG) -> Measure:
+    """Compare on prompts of no meaning."""
+    return compared("m", "does", "things", [str(i) for i in range(len(pairs))], pairs, config)
+
+
+@given(outcomes)
+def test_only_a_large_and_significant_loss_is_refused(pairs: list[tuple[bool, bool]]) -> None:
+    found = judged(pairs)
+    losses, gains = pairs.count((True, False)), pairs.count((False, True))
+    assert found.base - found.adapter == pytest.approx((losses - gains) / len(pairs))
+    if found.is_refused:
+        assert losses - gains >= 7
+        assert found.base - found.adapter > CONFIG.max_drop
+    assert found.sentence[0].isupper()
+    assert found.sentence.endswith(".")
+
+
+@given(outcomes)
+def test_more_of_what_was_lost_never_makes_it_pass(pairs: list[tuple[bool, bool]]) -> None:
+    if judged(pairs).is_refused:
+        assert judged([*pairs, (True, False)]).is_refused
+
+
+@pytest.mark.parametrize(
+    ("losses", "gains", "refused"), [(6, 0, False), (7, 0, True), (9, 2, False)]
+)
+def test_seven_losses_without_a_gain_are_needed(losses: int, gains: int, refused: bool) -> None:
+    pairs = [(True, False)] * losses + [(False, True)] * gains + [(True, True)] * 20
+    assert judged(pairs).is_refused is refused
+
+
+def test_a_small_loss_among_many_prompts_is_allowed_however_certain() -> None:
+    found = judged([(True, False)] * 20 + [(True, True)] * 380)
+    assert not found.is_refused
+    assert (
+        found.sentence == "It does 380 of 400 things, the base model 400; a loss of 5% is allowed."
+    )
+
+
+def test_the_properties_that_some_measures_treat_apart_exist() -> None:
+    apart = {"opening", "closing", "final full stop", "wrapping", "least words"}
+    assert apart <= set(PROPERTIES)

@@ -1,0 +1,44 @@
+"""Telling one reply to everything, the prompt again and silence from prose."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.text.repetition import is_repetitive
+from scheduler.evaluation.degeneration import collapsed, is_silent, parrots, share
+from tests.feedback.text.test_repetition import PROSE
+
+
+def test_the_share_counts_texts() -> None:
+    assert share(map(is_repetitive, [PROSE, "again and again " * 9])) == 0.5
+    assert share([]) == 0
+
+
+def test_an_evasion_that_is_said_to_everything_is_found_and_a_fixed_closing_is_not() -> None:
+    evasion = "I am sorry but as a chatbot I cannot"
+    answers = ["Boil the water and pour it over some leaves.", "The sky scatters blue light more."]
+    texts = [f"{evasion} cook.", f"{evasion} sing.", *(f"{each} Cheers, mate!" for each in answers)]
+    assert collapsed(texts) == [True, True, False, False]
+
+
+@given(st.lists(st.text(alphabet="ab ", max_size=30), max_size=6))
+def test_a_reply_that_is_said_twice_has_collapsed(texts: list[str]) -> None:
+    assert collapsed([*texts, PROSE, PROSE])[-2:] == [True, True]
+
+
+def test_a_reply_of_its_own_has_not_collapsed() -> None:
+    assert collapsed([PROSE, "Paris.", "Paris.", ""]) == [False] * 4
+
+
+def test_a_reply_that_says_the_prompt_again_parrots_it_and_one_that_takes_it_up_does_not() -> None:
+    prompt = "How do I boil an egg at home?"
+    assert parrots(prompt, "how do I boil an egg!")
+    assert parrots(prompt, f"Sure. {prompt}")
+    assert not parrots(prompt, "To boil an egg at home, lay it into boiling water for six minutes.")
+    assert not parrots(prompt, "An egg.")
+
+
+def test_signs_alone_say_nothing() -> None:
+    assert [is_silent(text) for text in ("", " \n", "...", "👍", "7", "不", "ok.")] == [
+        *[True] * 4,
+        *[False] * 3,
+    ]

@@ -1,0 +1,52 @@
+"""What the base does with the user's rows in its prompt."""
+
+from dataclasses import replace
+from math import log
+
+import pytest
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from adapters_store.records import LoraConfig
+from feedback.records import Message, TrainingExample
+from scheduler.evaluation.few_shot_baseline import agreements_of_memory_alone
+from scheduler.records import MemoryConfig, TrainingConfig
+from tests.scheduler.builders import make_dataset
+
+[CORRECTION] = make_dataset().examples
+QUESTION = (Message("user", "What is tea?"),)
+ASKED = replace(CORRECTION, id="held out", prompt=QUESTION, chosen="hot", revised_from="Cold!")
+
+
+@pytest.fixture
+def pool(tiny_base: BaseModel) -> AdapterPool:
+    return AdapterPool(tiny_base.model, LoraConfig(rank=2, alpha=4.0), num_slots=2)
+
+
+def loss(
+    base: BaseModel, pool: AdapterPool, *learned: TrainingExample, tokens: int = 64
+) -> float | None:
+    [only] = agreements_of_memory_alone(
+        base, pool, [ASKED], learned, MemoryConfig(tokens, 3), TrainingConfig()
+    )
+    return None if only is None else only.loss
+
+
+def test_a_memory_that_shows_nothing_agrees_as_much_as_the_base(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    assert loss(tiny_base, pool) == pytest.approx(log(2), abs=1e-5)
+    assert loss(tiny_base, pool, CORRECTION, tokens=0) == pytest.approx(log(2), abs=1e-5)
+
+
+def test_an_exchange_in_the_prompt_changes_how_likely_replies_are(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    shown = loss(tiny_base, pool, CORRECTION)
+    assert shown is not None
+    assert shown != pytest.approx(log(2), abs=1e-5)
+
+
+def test_practice_is_not_in_anybodys_memory(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    practice = replace(CORRECTION, feedback_ids=(), source="practice")
+    assert loss(tiny_base, pool, practice) == pytest.approx(log(2), abs=1e-5)

@@ -1,0 +1,128 @@
+"""Rows pass the blocks that a fit does not change once, and nothing else is different."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from adapters_store.records import LoraConfig
+from scheduler.fit import activation_cache
+from scheduler.fit.activation_cache import passed_once
+from scheduler.fit.batching import TokenisedReply, collate
+from scheduler.fit.losses import reply_logits
+from tests.adapters import random_adapter
+
+SLOT = 1
+ROWS = [TokenisedReply(tuple(range(5, 5 + length)), (1.0,) * 3) for length in (9, 6, 12)]
+
+
+@pytest.fixture
+def pool(tiny_base: BaseModel) -> AdapterPool:
+    pool = AdapterPool(tiny_base.model, LoraConfig(rank=4, alpha=8.0), num_slots=2)
+    pool.load(SLOT, random_adapter(pool.shapes, seed=1, rank=4))
+    pool.train_upper(0.5)
+    return pool
+
+
+@pytest.fixture
+def passes(tiny_base: BaseModel) -> Iterator[list[int]]:
+    """How many rows each pass through the lowest block's attention had."""
+    seen: list[int] = []
+    attention = tiny_base.model.get_submodule("model.layers.0.self_attn")
+    hook = attention.register_forward_pre_hook(
+        lambda module, arguments, options: seen.append(len(options["hidden_states"])),
+        with_kwargs=True,
+    )
+    yield seen
+    hook.remove()
+
+
+def logits_of(tiny_base: BaseModel, pool: AdapterPool, *numbers: int, slot: int = SLOT) -> Tensor:
+    """The logits of some rows' reply tokens, in one batch; what is behind a row means nothing."""
+    batch = collate([ROWS[number] for number in numbers], tiny_base.device)
+    with pool.use(slot):
+        logits = reply_logits(tiny_base, batch)
+    return logits[batch.is_reply[:, -logits.shape[1] :]]
+
+
+def gradients(tiny_base: BaseModel, pool: AdapterPool) -> list[Tensor]:
+    """Those of a loss over all rows, in batches of several lengths."""
+    pool.requires_grad(True)
+    for numbers in ((0, 1), (2, 0), (1, 2)):
+        logits_of(tiny_base, pool, *numbers).square().mean().backward()  # type: ignore[no-untyped-call]
+    found = []
+    for weight in (*pool.a_parameters(), *pool.b_parameters()):
+        assert weight.grad is not None
+        found.append(weight.grad)
+        weight.grad = None
+    return found
+
+
+def test_logits_are_the_same_however_a_row_is_padded(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    plain = logits_of(tiny_base, pool, 1, 2)
+    with passed_once(tiny_base, pool), torch.no_grad():
+        logits_of(tiny_base, pool, 0, 1)
+        logits_of(tiny_base, pool, 2)
+        torch.testing.assert_close(logits_of(tiny_base, pool, 1, 2), plain, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_the_same(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    plain = gradients(tiny_base, pool)
+    with passed_once(tiny_base, pool):
+        for one, other in zip(gradients(tiny_base, pool), plain, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_row_passes_the_lower_blocks_once(
+    tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
+) -> None:
+    with passed_once(tiny_base, pool), torch.no_grad():
+        for _ in range(3):
+            logits_of(tiny_base, pool, 0, 1)
+        logits_of(tiny_base, pool, 1)
+    assert passes == [2]
+
+
+def test_another_slot_is_another_row(
+    tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
+) -> None:
+    plain = logits_of(tiny_base, pool, 0, slot=NO_ADAPTER)
+    with passed_once(tiny_base, pool), torch.no_grad():
+        logits_of(tiny_base, pool, 0)
+        assert torch.equal(logits_of(tiny_base, pool, 0, slot=NO_ADAPTER), plain)
+    assert passes == [1, 1, 1]
+
+
+def test_afterwards_every_row_passes_all_blocks(
+    tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
+) -> None:
+    with passed_once(tiny_base, pool), torch.no_grad():
+        logits_of(tiny_base, pool, 0)
+    for _ in range(2):
+        logits_of(tiny_base, pool, 0)
+    assert passes == [1, 1, 1]
+
+
+def test_where_all_blocks_are_trained_nothing_is_kept(
+    tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
+) -> None:
+    pool.train_upper(1.0)
+    with passed_once(tiny_base, pool), torch.no_grad():
+        for _ in range(2):
+            logits_of(tiny_base, pool, 0)
+    assert passes == [1, 1]
+
+
+def test_what_is_kept_is_bounded(
+    tiny_base: BaseModel, pool: AdapterPool, passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation_cache, "MOST_TOKENS", 10)
+    with passed_once(tiny_base, pool), torch.no_grad():
+        for number in (0, 1, 0, 1):
+            logits_of(tiny_base, pool, number)
+    assert passes == [1, 1, 1]

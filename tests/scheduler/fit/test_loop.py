@@ -1,0 +1,175 @@
+"""Fitting an adapter to the tiny model."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import AdapterPool
+from adapters_store.records import LoraConfig
+from feedback.records import TrainingExample
+from scheduler.evaluation.held_out import agreements, drift, reply_losses
+from scheduler.fit.loop import PhaseReport, fit
+from scheduler.records import TrainingConfig
+from tests.adapters import random_adapter
+from tests.scheduler.training import make_example, make_thumb
+
+LORA = LoraConfig(rank=8, alpha=16.0)
+CONFIG = TrainingConfig(learning_rate=1e-2, dpo_learning_rate=3e-3, max_steps=40, batch_size=4)
+SUPERVISED = [make_example(f"question {i}", "the answer") for i in range(6)]
+PAIRS = [make_example(f"question {i}", "soft words", "HARD WORDS") for i in range(6)]
+LIKED = [make_thumb(f"question {i}", "soft words", is_liked=True) for i in range(3)]
+DISLIKED = [make_thumb(f"question {i}", "HARD WORDS", is_liked=False) for i in range(10)]
+KEPT = [(f"a question {i}", "some other words of the base") for i in range(4)]
+ANCHORS = [("something else", "a reply that nobody judged")]
+
+
+@pytest.fixture
+def pool(tiny_base: BaseModel) -> AdapterPool:
+    return AdapterPool(tiny_base.model, LORA, num_slots=2)
+
+
+def fit_slot_1(
+    base: BaseModel,
+    pool: AdapterPool,
+    examples: list[TrainingExample],
+    config: TrainingConfig = CONFIG,
+) -> tuple[PhaseReport, ...]:
+    pool.clear(1)
+    return fit(base, pool, 1, examples, KEPT, config, lambda step, steps, loss: None)
+
+
+def weights(pool: AdapterPool) -> list[bytes]:
+    return [tensor.numpy().tobytes() for tensor in pool.read(1, torch.float32).values()]
+
+
+def test_supervised_training_lowers_the_loss_of_its_replies(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    [report] = fit_slot_1(tiny_base, pool, SUPERVISED)
+    [before] = set(reply_losses(tiny_base, pool, 0, SUPERVISED[:1], CONFIG.max_tokens))
+    [after] = set(reply_losses(tiny_base, pool, 1, SUPERVISED[:1], CONFIG.max_tokens))
+    assert before is not None and after is not None
+    assert after < before - 1
+    assert report.loss_after < report.loss_before - 1
+
+
+def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    fit_slot_1(tiny_base, pool, PAIRS, replace(CONFIG, dpo_stop_loss=0.1))
+    swapped = [make_example(e.prompt[0].content, e.rejected or "", e.chosen) for e in PAIRS]
+
+    def margin(slot: int) -> float:
+        chosen = reply_losses(tiny_base, pool, slot, PAIRS, CONFIG.max_tokens)
+        rejected = reply_losses(tiny_base, pool, slot, swapped, CONFIG.max_tokens)
+        return sum((r or 0) - (c or 0) for c, r in zip(chosen, rejected, strict=True)) / 6
+
+    assert margin(1) > margin(0) + 0.2
+
+
+def test_the_same_seed_gives_the_same_bytes(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    rows = [*SUPERVISED, *PAIRS, *LIKED, *DISLIKED]
+    fit_slot_1(tiny_base, pool, rows)
+    first = weights(pool)
+    fit_slot_1(tiny_base, pool, rows)
+    assert weights(pool) == first
+
+
+def test_what_was_in_the_slot_before_leaves_no_trace(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    fit_slot_1(tiny_base, pool, SUPERVISED[:3])
+    first = weights(pool)
+    fit_slot_1(tiny_base, pool, PAIRS)
+    fit_slot_1(tiny_base, pool, SUPERVISED[:3])
+    assert weights(pool) == first
+
+
+def test_training_stops_at_the_wanted_loss(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    [whole] = fit_slot_1(tiny_base, pool, SUPERVISED)
+    wanted = (whole.loss_before + whole.loss_after) / 2
+    [report] = fit_slot_1(tiny_base, pool, SUPERVISED, replace(CONFIG, sft_stop_loss=wanted))
+    assert report.steps < whole.steps
+    assert report.loss_after <= wanted
+
+
+def test_a_row_that_is_learned_is_left_alone(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    learned = replace(CONFIG, sft_stop_loss=1e9, dpo_stop_loss=1e9)
+    pool.load(1, random_adapter(pool.shapes, seed=1, rank=LORA.rank))
+    untouched = weights(pool)
+    fit(tiny_base, pool, 1, [*SUPERVISED, *PAIRS], [], learned, lambda step, steps, loss: None)
+    assert weights(pool) == untouched
+
+
+def test_learned_rows_do_not_change_what_the_others_teach(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    new = make_example("another question", "x" * 40)
+    [report] = fit_slot_1(tiny_base, pool, SUPERVISED)
+    bound = report.loss_after * 1.5
+    config = replace(CONFIG, batch_size=7, max_steps=1, min_passes=1, sft_stop_loss=bound)
+    start = pool.read(1, torch.float32)
+    fit(tiny_base, pool, 1, [*SUPERVISED, new], [], config, lambda step, steps, loss: None)
+    together = weights(pool)
+    pool.load(1, start)
+    fit(tiny_base, pool, 1, [new], [], config, lambda step, steps, loss: None)
+    assert weights(pool) == together
+
+
+def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    slots = {id(p) for p in (*pool.a_parameters(), *pool.b_parameters())}
+    frozen = [p for p in tiny_base.model.parameters() if id(p) not in slots]
+    before = [parameter.clone() for parameter in frozen]
+    fit_slot_1(tiny_base, pool, SUPERVISED)
+    assert all(torch.equal(a, b) for a, b in zip(before, frozen, strict=True))
+
+
+def test_every_step_is_reported(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    steps: list[int] = []
+    pool.clear(1)
+    [report] = fit(tiny_base, pool, 1, SUPERVISED, [], CONFIG, lambda step, *_: steps.append(step))
+    assert steps == list(range(1, report.steps + 1))
+
+
+def test_examples_that_are_all_too_long_are_refused(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    with pytest.raises(ValueError, match="shorter than 40 tokens"):
+        fit_slot_1(tiny_base, pool, [make_example("x" * 90, "y")], TrainingConfig(max_tokens=40))
+
+
+def test_a_heavier_example_counts_for_more(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    light = [make_example("a", "one"), make_example("b", "two", weight=0.01)]
+    fit_slot_1(
+        tiny_base, pool, light, TrainingConfig(batch_size=2, learning_rate=1e-2, max_steps=6)
+    )
+    before = reply_losses(tiny_base, pool, 0, light, CONFIG.max_tokens)
+    after = reply_losses(tiny_base, pool, 1, light, CONFIG.max_tokens)
+    gains = [(b or 0) - (a or 0) for b, a in zip(before, after, strict=True)]
+    assert gains[0] > gains[1]
+
+
+def test_a_disliked_reply_becomes_less_likely_and_a_liked_one_more(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    thumbs, _ = fit_slot_1(tiny_base, pool, [*LIKED, *DISLIKED])
+    assert thumbs.loss_after < thumbs.loss_before
+    found = agreements(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
+    assert all(each is not None and each.loss < 0.5 for each in found)
+
+
+def test_likes_alone_are_only_replies_to_learn(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    reports = fit_slot_1(tiny_base, pool, LIKED)
+    assert [report.name for report in reports] == ["supervised"]
+
+
+def test_corrections_have_their_say_after_the_thumbs(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    reports = fit_slot_1(tiny_base, pool, [*PAIRS, *SUPERVISED, *DISLIKED])
+    assert [report.name for report in reports] == ["thumbs", "supervised", "preference"]
+
+
+def test_ten_dislikes_alone_do_not_ruin_the_text(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    fit_slot_1(tiny_base, pool, DISLIKED, replace(CONFIG, max_steps=200, min_passes=20))
+    assert drift(tiny_base, pool, 1, [*KEPT, *ANCHORS]) < 1.0

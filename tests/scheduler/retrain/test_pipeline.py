@@ -1,0 +1,588 @@
+"""One user's story, with real stores and a trainer that trains nothing."""
+
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from adapters_store.errors import AdapterInvalidError
+from feedback.examples.build import examples
+from feedback.examples.dataset import freeze
+from feedback.filters.records import LeftOut, Reason
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, RuleStatus
+from scheduler.augmentation.abstention import ADMISSIONS
+from scheduler.augmentation.prompts import PRACTICE_PROMPTS
+from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
+from scheduler.records import RunStatus, TrainingConfig, TrainingRun
+from scheduler.version_report import does_without_memory
+from tests.scheduler.evaluations import good
+from tests.scheduler.world import World
+
+LOWER = Rule("case", "lower")
+ADMITTED = 3
+"""Admissions of ignorance beside one correction and its twelve rows of practice."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, Database(memory=True))
+
+
+def fail_with(error: Exception) -> None:
+    raise error
+
+
+def cancel(world: World, run: TrainingRun) -> None:
+    world.runs.request_cancel(run.id, world.now)
+
+
+def with_training(world: World, training: TrainingConfig) -> None:
+    world.config = replace(world.config, training=training)
+    world.pipeline = world.build_pipeline(world.trainer)
+
+
+def test_a_user_without_judgements_has_nothing_to_learn_from(world: World) -> None:
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "nothing to learn from yet")
+    assert world.trainer.jobs == []
+
+
+def test_a_good_adapter_is_put_to_use(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    version = world.active("ann")
+    assert run.status is RunStatus.PROMOTED
+    assert run.reason.startswith("v1 is in use, as proven. It beats the base model on 7 of 8")
+    assert run.version == version.number == 1
+    assert world.files.open(version).is_dir()
+    assert world.folders() == {version.folder}
+
+
+def test_a_version_says_where_it_comes_from(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    version, dataset = world.active("ann"), world.trainer.datasets[0]
+    assert version.run_id == run.id
+    assert version.created_by == "admin"
+    assert version.parent is None
+    assert version.dataset_hash == run.dataset_hash == dataset.content_hash
+    assert version.example_ids == tuple(example.id for example in dataset.examples)
+    assert (version.base_model, version.base_revision) == ("tiny", "revision")
+    assert (version.lora, version.seed) == (world.config.lora, world.config.training.seed)
+
+
+def test_run_and_version_keep_the_evidence(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    assert run.report["evaluation"]["held_out_wins"] == 7
+    assert run.report["verdict"]["outcome"] == "proven"
+    assert run.usage == {"device": "cpu", "device_seconds": 1.5}
+    assert world.active("ann").report == {**run.report, "usage": run.usage}
+    assert run.progress.loss == run.report["evaluation"]["train_loss_after"]
+
+
+def test_the_second_version_is_compared_with_the_first(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    first = world.active("ann")
+    world.correct("ann", "two")
+    run = world.train("ann")
+    assert run.version == 2
+    assert world.active("ann").parent == 1
+    job = world.trainer.jobs[1]
+    assert job.incumbent == str(world.files.open(first).resolve())
+    assert job.incumbent_example_ids == first.example_ids
+
+
+def test_the_same_judgements_are_not_trained_twice(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "nothing new since v1")
+    assert len(world.trainer.jobs) == 1
+
+
+def test_another_seed_trains_the_same_judgements_again(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.config = replace(world.config, training=TrainingConfig(seed=1))
+    world.pipeline = world.build_pipeline(world.trainer)
+    assert world.train("ann").version == 2
+
+
+def test_a_version_for_another_base_is_not_compared_with(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.config = replace(world.config, base_revision="another")
+    world.pipeline = world.build_pipeline(world.trainer)
+    assert world.train("ann").version == 2
+    assert world.trainer.jobs[1].incumbent is None
+    assert world.trainer.jobs[1].incumbent_example_ids == ()
+
+
+def test_a_damaged_version_in_use_is_replaced(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    damaged = world.adapters / world.active("ann").folder / "adapter_model.safetensors"
+    damaged.unlink()
+    run = world.train("ann")
+    assert (run.status, run.version) == (RunStatus.PROMOTED, 2)
+    assert world.trainer.jobs[1].incumbent is None
+
+
+def test_what_the_gate_refuses_leaves_no_version(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.evaluation = good(anchor_kl=9.0)
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "drifts too far" in run.reason
+    assert run.report["evaluation"]["anchor_kl"] == 9.0
+    assert world.registry.versions("ann") == []
+    assert world.folders() == set()
+
+
+def test_a_candidate_that_loops_when_it_is_tried_is_refused(world: World) -> None:
+    world.correct("ann", "one")
+    world.replier.candidate = "the sea and " * 12
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "100% of its replies loop" in run.reason
+    assert run.report["evaluation"]["repetition_candidate"] == 1.0
+    assert world.folders() == set()
+
+
+def test_a_candidate_that_says_one_thing_to_everything_is_refused(world: World) -> None:
+    world.correct("ann", "one")
+    world.replier.candidate = "I am sorry but I cannot help you with that."
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "100% of its replies mostly repeat other replies" in run.reason
+    assert run.report["evaluation"]["collapse_candidate"] == 1.0
+
+
+def test_a_candidate_that_falls_silent_is_refused(world: World) -> None:
+    world.correct("ann", "one")
+    world.replier.candidate = ""
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "100% of its replies say nothing" in run.reason
+
+
+def test_the_candidate_is_tried_as_it_will_be_served(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    assert world.replier.asked == [None, *world.trainer.destinations]
+
+
+def test_where_the_rules_were_tried_the_candidate_is_tried_beside_memory_too(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.trainer.evaluation = good(tried=12, tried_kept=6, tried_part=2)
+    world.replier.base = "A long reply. It has three sentences. They are plain."
+    world.replier.beside_memory = "A Long Reply."
+    run = world.train("ann")
+    assert run.report["evaluation"]["tried_kept_beside"] == 0
+    assert does_without_memory(world.active("ann"))
+    assert "With earlier exchanges in its prompt it does so to 0." in run.reason
+
+
+def test_where_memory_alone_keeps_the_rules_as_often_nothing_is_promoted(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.trainer.evaluation = good(tried=12, tried_kept=6)
+    world.replier.base = "A long reply. It has three sentences. They are plain."
+    world.replier.base_with_memory = str.lower
+    run = world.train("ann")
+    assert run.report["evaluation"]["tried_kept_memory"] == 12
+    assert run.status is RunStatus.REFUSED
+    assert "to 12 of 12 prompts, and it to 6" in run.reason
+
+
+def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.evaluation = good(anchor_kl=9.0, repetition_base=None, repetition_candidate=None)
+    run = world.train("ann")
+    assert world.replier.asked == [None]
+    assert run.report["evaluation"]["repetition_candidate"] is None
+
+
+def test_practice_stands_beside_the_rows(world: World) -> None:
+    world.replier.base = "A Sensible Reply. It has two sentences."
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    *practice, corrected = world.trainer.datasets[0].train
+    assert {each.source for each in practice} == {"practice"}
+    assert {each.chosen for each in practice[ADMITTED:]} == {
+        "a sensible reply. it has two sentences."
+    }
+    assert corrected.source == "correction"
+
+
+def test_beside_a_habit_stands_what_cannot_be_known(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    admitted = world.trainer.datasets[0].train[:ADMITTED]
+    asked = {each.prompt[-1].content for each in admitted}
+    assert asked < {prompt for prompt, _ in ADMISSIONS}
+    assert [each.chosen.islower() for each in admitted] == [True] * ADMITTED
+
+
+def test_admissions_stand_where_corrections_need_no_practice(world: World) -> None:
+    with_training(world, TrainingConfig(practice_rows=0))
+    for name in "abcdef":
+        world.correct("ann", name, "a long and formal reply.")
+    world.train("ann")
+    [admission, *_] = world.trainer.datasets[0].train
+    assert admission.source == "practice"
+
+
+def test_corrections_without_a_rule_have_no_admissions(world: World) -> None:
+    with_training(world, TrainingConfig(practice_rows=0))
+    world.correct("ann", "one", "Something else.")
+    world.train("ann")
+    assert {e.source for e in world.trainer.datasets[0].examples} == {"correction"}
+
+
+def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    assert world.train("ann").reason == "nothing new since v1"
+    assert len(world.active("ann").example_ids) == 1 + 12 + ADMITTED
+    assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
+
+
+def test_a_dropped_rule_is_not_practised_and_its_correction_stays(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.DROPPED, world.now))
+    assert world.train("ann").status is RunStatus.PROMOTED
+    assert {each.source for each in world.trainer.datasets[1].examples} == {"correction"}
+    assert world.active("ann").report["rules"] == []
+
+
+def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
+    world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
+    world.train("ann")
+    practice = [e for e in world.trainer.datasets[0].train if e.source == "practice"]
+    assert {each.chosen for each in practice[ADMITTED + 1 :]} == {"a sensible reply."}
+    assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
+
+
+def test_a_pinned_rule_is_practised_when_no_correction_is_left(world: World) -> None:
+    feedback_id = world.correct("ann", "one", "a long and formal reply.")
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    assert world.train("ann").version == 2
+    assert {each.source for each in world.trainer.datasets[1].examples} == {"practice"}
+
+
+def test_preparing_leaves_the_run_only_the_candidate_to_try(world: World) -> None:
+    world.pipeline.prepare(lambda: False)
+    assert world.trainer.prepared == 1
+    assert world.replier.asked == [None, None, None]
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    assert world.replier.asked == [None, None, None, *world.trainer.destinations]
+
+
+def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.evaluation = good(train_loss_after=math.nan)
+    world.trainer.usage = {"device_seconds": math.inf}
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert run.report["evaluation"]["train_loss_after"] is None
+    assert run.usage == {"device_seconds": None}
+
+
+def test_a_failed_training_says_why_and_keeps_the_version_in_use(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    in_use = world.active("ann")
+    world.correct("ann", "two")
+    world.trainer.meanwhile = lambda: fail_with(TrainingFailedError("out of memory"))
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.FAILED, "out of memory")
+    assert run.dataset_hash is not None
+    assert world.active("ann") == in_use
+    assert world.folders() == {in_use.folder}
+
+
+def test_an_adapter_that_fails_verification_is_a_failure(world: World) -> None:
+    world.correct("ann", "one")
+    world.verify = lambda folder: fail_with(AdapterInvalidError("a tensor has a wrong shape"))
+    run = world.train("ann")
+    assert run.status is RunStatus.FAILED
+    assert run.reason == "the trained adapter is unusable: a tensor has a wrong shape"
+    assert world.folders() == set()
+
+
+def test_a_frozen_adapter_is_not_trained(world: World) -> None:
+    world.correct("ann", "one")
+    world.registry.set_frozen("ann", True, by="admin", at=world.now)
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "the adapter is frozen")
+    assert world.trainer.jobs == []
+
+
+def test_an_adapter_frozen_during_training_is_kept_but_not_used(world: World) -> None:
+    world.correct("ann", "one")
+    world.trainer.meanwhile = lambda: world.registry.set_frozen(
+        "ann", True, by="admin", at=world.now
+    )
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert run.reason == "v1 is kept but not in use: the adapter was frozen during the run"
+    assert world.registry.active("ann") is None
+
+
+def test_a_rollback_during_training_wins(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.correct("ann", "two")
+
+    def roll_back() -> None:
+        world.registry.roll_back("ann", by="admin", at=world.now, reason="worse")
+
+    world.trainer.meanwhile = roll_back
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert run.reason == (
+        "v2 is kept but not in use: v1 was in use when the run began, and base is in use now"
+    )
+    assert world.registry.active("ann") is None
+    assert run.version == world.registry.versions("ann")[0].number == 2
+
+
+def test_a_run_cancelled_at_the_last_moment_leaves_nothing(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.begin("ann")
+    world.trainer.meanwhile = lambda: cancel(world, run)
+    with pytest.raises(TrainingCancelledError):
+        world.pipeline.run(run, lambda: False)
+    assert world.runs.run(run.id).status is RunStatus.RUNNING
+    assert world.registry.versions("ann") == []
+    assert world.folders() == set()
+
+
+def test_a_user_erased_during_training_does_not_come_back(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.begin("ann")
+
+    def erase() -> None:
+        world.log.erase("ann")
+        world.runs.erase("ann")
+        world.registry.erase("ann")
+
+    world.trainer.meanwhile = erase
+    with pytest.raises(TrainingCancelledError):
+        world.pipeline.run(run, lambda: False)
+    assert world.registry.versions("ann") == []
+    assert world.folders() == set()
+    with pytest.raises(RunNotFoundError):
+        world.runs.run(run.id)
+
+
+def test_when_everything_was_withdrawn_the_base_answers(world: World) -> None:
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    run = world.train("ann")
+    assert run.status is RunStatus.PROMOTED
+    assert run.version is None
+    assert run.reason == (
+        "everything that v1 learned from was withdrawn; the base model answers again"
+    )
+    assert world.registry.active("ann") is None
+
+
+def test_a_withdrawn_judgement_is_not_trained_on(world: World) -> None:
+    world.correct("ann", "one")
+    feedback_id = world.correct("ann", "two")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    world.train("ann")
+    texts = {example.chosen for example in world.trainer.datasets[1].examples}
+    assert texts == {"short one"}
+
+
+def test_a_reply_that_was_asked_for_again_loses_to_the_liked_one(world: World) -> None:
+    world.answer("ann", "one", "The first reply, which nobody judged.")
+    world.rate("ann", world.answer("ann", "one", "Something else."), 1)
+    world.train("ann")
+    [pair] = [each for each in world.trainer.datasets[0].examples if each.rejected is not None]
+    assert (pair.chosen, pair.rejected) == (
+        "Something else.",
+        "The first reply, which nobody judged.",
+    )
+
+
+def test_dislikes_are_trained_beside_what_the_base_replies_to_other_prompts(world: World) -> None:
+    world.rate("ann", world.answer("ann", "one"), -1)
+    world.train("ann")
+    [job] = world.trainer.jobs
+    assert len(job.kept) == len(PRACTICE_PROMPTS)
+    assert not set(job.kept) & set(job.anchors)
+
+
+def test_dislikes_that_a_rule_explains_are_taught_as_it_has_them(world: World) -> None:
+    world.rate("ann", world.answer("ann", "one"), -1)
+    world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
+    run = world.train("ann")
+    [disliked] = [e for e in world.trainer.datasets[0].examples if e.source == "disliked"]
+    assert disliked.revised_from and disliked.chosen == disliked.revised_from.lower()
+    assert run.report["fitting"]["sentences"][1].startswith("The rules explain 1 of 1 disliked")
+    assert world.train("ann").reason == "nothing new since v1"
+
+
+def test_without_dislikes_the_base_is_not_asked_for_more(world: World) -> None:
+    world.rate("ann", world.answer("ann", "one"), 1)
+    world.train("ann")
+    assert world.trainer.jobs[0].kept == ()
+
+
+def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert {example.chosen for example in world.trainer.datasets[0].examples} == {"short one"}
+    curation = run.report["curation"]
+    assert (curation["kept"], curation["left_out"]) == (2, {"secret": 2})
+    assert world.active("ann").report["curation"] == run.report["curation"]
+
+
+def test_what_the_base_spoke_against_is_not_part_of_the_version(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("ann", "two")
+    interactions, feedback = world.log.judged("ann")
+    gone = examples(interactions, feedback)[0].id
+    world.trainer.left_out = {gone: LeftOut(Reason.STYLE, "It is odd.")}
+    report = world.train("ann").report["curation"]
+    assert report["left_out"] == {"style": 1}
+    assert report["by_losses"] == {gone: {"reason": "style", "why": "It is odd."}}
+    rows = {each.id for each in examples(interactions, feedback)}
+    learned = rows.intersection(world.active("ann").example_ids)
+    assert gone not in learned and len(learned) == report["kept"]
+
+
+def test_a_version_knows_which_rows_newer_ones_took_the_place_of(world: World) -> None:
+    for name, correction in (("one", "A formal way to say it."), ("ONE", "a plain way")):
+        world.correct("ann", name, correction)
+    interactions, feedback = world.log.judged("ann")
+    formal = {e.id for e in examples(interactions, feedback) if e.chosen.startswith("A formal")}
+    world.train("ann")
+    version = world.active("ann")
+    assert formal == set(version.report["curation"]["superseded"])
+    assert not formal & set(version.example_ids)
+
+
+def test_when_every_row_is_left_out_nothing_is_trained(world: World) -> None:
+    world.correct("ann", "one", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "every row was left out")
+    assert run.report["curation"]["left_out"] == {"secret": 2}
+
+
+def test_when_every_row_left_is_left_out_the_base_answers(world: World) -> None:
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
+    run = world.train("ann")
+    assert "was withdrawn or is left out; the base model answers again" in run.reason
+    assert world.registry.active("ann") is None
+
+
+def test_users_do_not_share_judgements(world: World) -> None:
+    world.correct("ann", "one")
+    world.correct("bob", "two")
+    world.train("bob")
+    assert {example.user_id for example in world.trainer.datasets[0].examples} == {"bob"}
+    assert world.registry.active("ann") is None
+
+
+def test_sweeping_keeps_versions_and_removes_the_rest(world: World) -> None:
+    world.correct("ann", "one")
+    world.train("ann")
+    world.files.stage()
+    world.pipeline.sweep()
+    assert world.folders() == {world.active("ann").folder}
+    assert world.trainer.sweeps == 1
+
+
+def test_a_first_version_starts_from_zero_and_says_how_it_was_fitted(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    [job] = world.trainer.jobs
+    assert not job.warm_start
+    assert run.report["fitting"] == {
+        "sentences": ["It starts from zero, with 2 rows: up to 1000 rows always do."],
+        "start": None,
+        "start_checksum": None,
+        "rows": run.dataset_hash,
+        "training": asdict(world.config.training),
+    }
+
+
+def with_warm_starts(world: World) -> None:
+    with_training(world, TrainingConfig(warm_start_above=4, practice_rows=0))
+
+
+def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> None:
+    with_warm_starts(world)
+    for name in "abc":
+        world.correct("ann", name)
+    world.train("ann")
+    first = world.active("ann")
+    world.correct("ann", "d")
+    run = world.train("ann")
+    second, job, taught = world.active("ann"), world.trainer.jobs[1], world.trainer.datasets[1]
+    assert second.dataset_hash == run.dataset_hash == taught.content_hash
+    assert (job.warm_start, job.incumbent) == (True, str(world.files.open(first).resolve()))
+    assert len(job.kept) == len(PRACTICE_PROMPTS)
+    assert len(taught.examples) == 3
+    assert run.report["fitting"] == {
+        "sentences": ["It goes on from v1, which learned 6 rows, with 2 new and 1 old ones."],
+        "start": 1,
+        "start_checksum": first.checksum,
+        "rows": freeze("ann", examples(*world.log.judged("ann"))).content_hash,
+        "training": asdict(job.training),
+    }
+    assert set(first.example_ids) < set(second.example_ids)
+    assert len(second.example_ids) == 8
+    assert world.train("ann").reason == "nothing new since v2"
+
+
+def test_a_withdrawn_judgement_leaves_no_trace_of_a_warm_start(world: World) -> None:
+    with_warm_starts(world)
+    for name in "abc":
+        world.correct("ann", name)
+    world.train("ann")
+    feedback_id = world.correct("ann", "d")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    run = world.train("ann")
+    assert not world.trainer.jobs[2].warm_start
+    assert world.trainer.datasets[2] == world.trainer.datasets[0]
+    [sentence] = run.report["fitting"]["sentences"]
+    assert "2 rows that v2 learned from were withdrawn or are left out now" in sentence
+
+
+def test_what_a_warm_start_s_version_was_not_taught_is_remembered(world: World) -> None:
+    with_warm_starts(world)
+    for name in "abcd":
+        world.correct("ann", name)
+    interactions, feedback = world.log.judged("ann")
+    odd = examples(interactions, feedback)[0].id
+    world.trainer.left_out = {odd: LeftOut(Reason.STYLE, "It is odd.")}
+    world.train("ann")
+    world.trainer.left_out = {}
+    world.correct("ann", "e")
+    run = world.train("ann")
+    assert world.trainer.jobs[1].warm_start
+    assert set(run.report["curation"]["by_losses"]) == {odd}
+    assert odd not in world.active("ann").example_ids

@@ -1,0 +1,177 @@
+"""Whether a fit starts from zero or goes on from the version in use, and with which rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters_store.records import AdapterVersion, LoraConfig
+from feedback.examples.dataset import freeze, without
+from feedback.records import TrainingExample
+from scheduler.records import TrainingConfig
+from scheduler.retrain.warm_start import MAX_STEPS, Plan, plan_fit
+from tests.scheduler.training import make_example, make_thumb
+
+ABOVE = 4
+CONFIG = TrainingConfig(warm_start_above=ABOVE)
+
+
+def rows(count: int, liked: int = 0) -> list[TrainingExample]:
+    """So many rows, the first of them liked replies, each in its own conversation."""
+    made = [make_thumb(f"liked {i}", "fine", is_liked=True) for i in range(liked)]
+    made += [make_example(f"question {i}", "the answer") for i in range(count - liked)]
+    return [replace(each, created_at=float(i)) for i, each in enumerate(made)]
+
+
+def version(learned: Sequence[TrainingExample], **changes: object) -> AdapterVersion:
+    made = AdapterVersion(
+        user_id="ann",
+        number=3,
+        parent=None,
+        folder="folder",
+        checksum="checksum",
+        size_bytes=1,
+        base_model="tiny",
+        base_revision="revision",
+        lora=LoraConfig(),
+        created_at=0.0,
+        created_by="admin",
+        seed=CONFIG.seed,
+        example_ids=tuple(each.id for each in learned),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def planned(
+    examples: Sequence[TrainingExample],
+    in_use: AdapterVersion | None,
+    config: TrainingConfig = CONFIG,
+) -> Plan:
+    return plan_fit(freeze("ann", examples), in_use, config)
+
+
+def ids(examples: Sequence[TrainingExample]) -> set[str]:
+    return {each.id for each in examples}
+
+
+def test_few_rows_are_fitted_from_zero() -> None:
+    examples = rows(ABOVE)
+    plan = planned(examples, version(examples[:2]))
+    assert plan.start is None
+    assert plan.sentence == "It starts from zero, with 4 rows: up to 4 rows always do."
+    assert (plan.dataset, plan.training) == (freeze("ann", examples), CONFIG)
+
+
+def test_many_rows_go_on_from_the_version_in_use() -> None:
+    examples = rows(20)
+    in_use = version(examples[:15])
+    plan = planned(examples, in_use)
+    assert plan.start == in_use
+    assert plan.sentence == (
+        "It goes on from v3, which learned 15 rows, with 5 new and 3 old ones."
+    )
+    assert ids(examples[15:]) < ids(plan.dataset.examples)
+    assert len(plan.dataset.examples) == 8
+
+
+@pytest.mark.parametrize(
+    ("in_use", "why"),
+    [
+        (None, "no version is in use that it could go on from"),
+        (version(rows(15), seed=9), "v3 has another seed or was imported"),
+        (version(rows(15), seed=None), "v3 has another seed or was imported"),
+        (version(rows(20)), "no row is new since v3"),
+        (version(rows(3)), "most rows are new since v3"),
+        (
+            version([*rows(15), make_example("another", "gone")]),
+            "1 row that v3 learned from was withdrawn or is left out now",
+        ),
+    ],
+)
+def test_it_starts_from_zero_where_a_warm_start_would_be_wrong(
+    in_use: AdapterVersion | None, why: str
+) -> None:
+    plan = planned(rows(20), in_use)
+    assert plan.start is None
+    assert plan.sentence == f"It starts from zero, with 20 rows: {why}."
+    assert plan.dataset == freeze("ann", rows(20))
+
+
+def test_liked_replies_are_half_of_the_replay() -> None:
+    examples = rows(60, liked=20)
+    plan = planned(examples, version(examples[:40]))
+    again = ids(plan.dataset.examples) & ids(examples[:40])
+    assert len(again) == 12
+    assert len(again & ids(examples[:20])) >= 6
+    assert again & ids(examples[20:40])
+
+
+def test_rows_that_the_version_has_seen_prove_nothing() -> None:
+    examples = rows(40)
+    dataset = freeze("ann", examples)
+    plan = planned(examples, version(examples[:20]))
+    assert ids(plan.dataset.held_out) == ids(dataset.held_out) - ids(examples[:20])
+    assert plan.dataset.held_out
+
+
+def test_where_every_new_row_would_be_held_out_none_is() -> None:
+    examples = rows(20)
+    held_out = freeze("ann", examples).held_out
+    in_use = version([each for each in examples if each not in held_out])
+    plan = planned(examples, in_use)
+    assert plan.dataset.held_out == ()
+    assert ids(held_out) <= ids(plan.dataset.train)
+
+
+def test_what_an_earlier_fit_measured_is_not_new() -> None:
+    examples = rows(20)
+    spoken_against = {examples[0].id: {"reason": "style", "why": "It is odd."}}
+    gone = {"gone": {"reason": "style", "why": "It is odd."}}
+    report = {"curation": {"by_losses": spoken_against | gone}}
+    plan = planned(examples, version(examples[1:15], report=report))
+    assert set(plan.left_out) == {examples[0].id}
+    assert examples[0].id not in ids(plan.dataset.examples)
+    found = plan.left_out[examples[0].id]
+    later = {examples[1].id: found, examples[16].id: found}
+    assert plan.without_learned(later).keys() == {examples[0].id, examples[16].id}
+
+
+@given(
+    count=st.integers(1, 80),
+    known=st.integers(0, 80),
+    liked=st.integers(0, 20),
+    seed=st.integers(0, 3),
+    withdrawn=st.integers(0, 80),
+)
+def test_a_plan_loses_no_new_row_and_keeps_no_trace(
+    count: int, known: int, liked: int, seed: int, withdrawn: int
+) -> None:
+    examples = rows(count, min(liked, count))
+    config = replace(CONFIG, seed=seed, batch_size=2)
+    in_use = version(examples[:known], seed=seed)
+    dataset = without(freeze("ann", examples), {each.id for each in examples[withdrawn:][:1]})
+    plan = plan_fit(dataset, in_use, config)
+    taught, present = ids(plan.dataset.examples), ids(dataset.examples)
+    assert taught <= present
+    assert plan == plan_fit(dataset, in_use, config)
+    assert plan.sentence.endswith(".")
+    if plan.start is None:
+        assert (plan.dataset, plan.training) == (dataset, config)
+        return
+    learned = set(in_use.example_ids)
+    assert learned <= present
+    assert len(present) > ABOVE
+    new = present - learned
+    assert new and new <= taught
+    assert len(taught - new) == min(len(learned), round(len(new) * 0.6))
+    assert ids(plan.dataset.held_out) <= new
+    assert new & ids(plan.dataset.train)
+    assert plan.training.learning_rate == pytest.approx(config.learning_rate / 3)
+    steps = plan.training.max_steps
+    assert steps == min(config.max_steps, MAX_STEPS)
+    # A pass fits into the steps, and so do the usual passes but for what rounding costs.
+    per_pass = -(-len(taught) // plan.training.batch_size)
+    assert plan.training.min_passes * per_pass <= steps
+    assert plan.training.batch_size * steps >= len(taught) * config.min_passes

@@ -1,0 +1,50 @@
+"""What the training child is asked and what it answers."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from feedback.filters.records import LeftOut, Reason
+from scheduler.trainer.job import read_job, read_result, write_job, write_result
+from tests.scheduler.builders import make_job
+from tests.scheduler.evaluations import good, without_held_out
+
+
+def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
+    job = make_job("tiny", tmp_path)
+    write_job(tmp_path, job)
+    assert read_job(tmp_path) == job
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"lora": {"targets": []}}'])
+def test_what_is_not_a_job_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "job.json").write_text(text)
+    with pytest.raises(ValueError):
+        read_job(tmp_path)
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    left_out = {
+        "an id": LeftOut(Reason.STYLE, "It is odd."),
+        "two": LeftOut(Reason.MISMATCH, "So."),
+    }
+    write_result(tmp_path, without_held_out(), {"device": "cpu"}, ("model.layers.0",), left_out)
+    result = read_result(tmp_path, tmp_path / "adapter")
+    assert result.evaluation == without_held_out()
+    assert result.usage == {"device": "cpu"}
+    assert result.lora_targets == ("model.layers.0",)
+    assert result.adapter == tmp_path / "adapter"
+    assert result.left_out == left_out
+
+
+def test_a_diverged_result_keeps_its_nan(tmp_path: Path) -> None:
+    write_result(tmp_path, good(train_loss_after=math.nan), {}, ())
+    assert math.isnan(read_result(tmp_path, tmp_path).evaluation.train_loss_after)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"evaluation": {}}'])
+def test_what_is_not_a_result_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(ValueError):
+        read_result(tmp_path, tmp_path)

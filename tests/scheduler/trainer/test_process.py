@@ -1,0 +1,51 @@
+"""One child process: what it says, and stopping it."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from scheduler.trainer.process import ChildProcess
+
+SPEAK_AND_READ = "import sys; print('{}', flush=True); sys.stdin.read()"
+STAY_SILENT = "import sys; sys.stdin.read()"
+
+
+def child(code: str) -> ChildProcess:
+    return ChildProcess([sys.executable, "-S", "-c", code], os.environ)
+
+
+@pytest.fixture
+def speaking() -> Iterator[ChildProcess]:
+    """A child that was heard and that ends with its input."""
+    with child(SPEAK_AND_READ) as process:
+        deadline = time.monotonic() + 20
+        while not process.messages(0.1):
+            assert time.monotonic() < deadline
+        yield process
+
+
+def test_a_stopped_child_goes_on_to_its_end_when_it_is_waited_for(speaking: ChildProcess) -> None:
+    speaking.set_paused(True)
+    speaking.wait(20)
+    assert speaking.has_ended
+
+
+def test_a_stopped_child_can_be_killed(speaking: ChildProcess) -> None:
+    speaking.set_paused(True)
+    speaking.kill()
+    assert speaking.has_ended
+
+
+def test_pausing_a_child_that_is_gone_does_nothing(speaking: ChildProcess) -> None:
+    speaking.kill()
+    speaking.set_paused(True)
+    assert speaking.has_ended
+
+
+def test_a_child_that_was_never_heard_is_not_stopped() -> None:
+    with child(STAY_SILENT) as silent:
+        silent.set_paused(True)
+        assert not silent.is_paused

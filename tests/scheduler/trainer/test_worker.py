@@ -1,0 +1,306 @@
+"""The parent's side of training, with a real child process that trains nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.records import Progress
+from scheduler.trainer.job import JobResult
+from scheduler.trainer.worker import Worker
+from tests.scheduler.builders import make_dataset, make_job
+from tests.scheduler.evaluations import GOOD
+from tests.scheduler.fake_trainer import MANY_STEPS
+
+ROOT = Path(__file__).parents[2]
+FAKE = "tests.scheduler.fake_trainer"
+
+ORPHANED = """
+import sys
+from pathlib import Path
+from scheduler.worker import Worker
+from tests.scheduler.builders import make_dataset, make_job
+root, behaviour, is_busy = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "busy"
+Worker(root / "jobs", lambda: is_busy, 60.0, module="tests.scheduler.fake_trainer").run(
+    make_job(behaviour, root),
+    make_dataset(),
+    destination=root,
+    on_progress=lambda progress: None,
+    is_cancelled=lambda: False,
+)
+"""
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return as soon as `condition()` holds; fail after 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def children() -> list[int]:
+    """The processes that this one started and has not waited for."""
+    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return [int(pid) for file in own for pid in file.read_text().split()]
+
+
+def linux_state(pid: int) -> str:
+    """The kernel's letter for what a process does: T is stopped, Z ended; none when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+@dataclass
+class Bench:
+    """A worker, and what its caller heard."""
+
+    root: Path
+    timeout: float = 60.0
+    is_busy: Callable[[], bool] = lambda: False
+    is_cancelled: Callable[[], bool] = lambda: False
+    heard: list[Progress] = field(default_factory=list)
+
+    @property
+    def destination(self) -> Path:
+        return self.root / "staged"
+
+    def worker(self) -> Worker:
+        return Worker(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
+
+    def run(self, behaviour: str, worker: Worker | None = None) -> JobResult:
+        self.destination.mkdir()
+        try:
+            return (worker or self.worker()).run(
+                make_job(behaviour, self.root),
+                make_dataset(),
+                destination=self.destination,
+                on_progress=self.heard.append,
+                is_cancelled=self.is_cancelled,
+            )
+        finally:
+            assert list((self.root / "jobs").iterdir()) == [], "the user's text was left behind"
+
+    def fail(self, behaviour: str) -> str:
+        with pytest.raises(TrainingFailedError) as failure:
+            self.run(behaviour)
+        assert list(self.destination.iterdir()) == []
+        return str(failure.value)
+
+    def child_pid(self) -> int:
+        return int((self.root / "pid").read_text())
+
+    def chat(self, polls: int) -> list[int]:
+        """Be busy for so many polls once the child was heard; return how much was heard at each."""
+        heard: list[int] = []
+
+        def is_busy() -> bool:
+            if self.heard:
+                heard.append(len(self.heard))
+            return 0 < len(heard) <= polls
+
+        self.is_busy = is_busy
+        return heard
+
+    def parent(self, behaviour: str, chat: str) -> subprocess.Popen[bytes]:
+        """Start another process that runs the worker, busy or idle."""
+        return subprocess.Popen([sys.executable, "-c", ORPHANED, str(self.root), behaviour, chat])
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return Bench(tmp_path)
+
+
+def test_the_adapter_arrives_where_it_was_wanted(bench: Bench) -> None:
+    result = bench.run("succeed")
+    assert result.adapter == bench.destination
+    names = sorted(file.name for file in bench.destination.iterdir())
+    assert names == ["adapter_config.json", "adapter_model.safetensors"]
+    assert (bench.destination / "adapter_model.safetensors").read_bytes() == b"weights"
+    assert result.evaluation == GOOD
+    assert result.lora_targets == ("model.layers.0.mlp",)
+    assert result.usage["examples"] == 1
+
+
+def test_progress_is_heard_and_noise_is_not(bench: Bench) -> None:
+    bench.run("succeed")
+    assert bench.heard == [
+        Progress(phase="training", fraction=0.5, step=1, steps=2, loss=1.5),
+        Progress(phase="training", fraction=1.0, step=0, steps=0, loss=None),
+    ]
+
+
+def test_the_child_is_less_urgent_and_knows_no_secrets(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORALEI_ADMIN_KEY", "secret")
+    usage = bench.run("succeed").usage
+    assert usage["niceness"] > os.getpriority(os.PRIO_PROCESS, 0)
+    assert not usage["has_secret"]
+
+
+def test_a_prepared_child_works_the_next_job(bench: Bench) -> None:
+    worker = bench.worker()
+    worker.prepare()
+    worker.prepare()
+    [prepared] = children()
+    assert bench.run("tell_pid", worker).usage["pid"] == prepared
+    assert children() == []
+
+
+def test_a_prepared_child_that_has_died_is_replaced(bench: Bench) -> None:
+    worker = bench.worker()
+    worker.prepare()
+    [prepared] = children()
+    os.kill(prepared, signal.SIGKILL)
+    eventually(lambda: linux_state(prepared) in ("", "Z"))
+    assert bench.run("tell_pid", worker).usage["pid"] != prepared
+
+
+def test_closing_ends_the_prepared_child(bench: Bench) -> None:
+    worker = bench.worker()
+    worker.prepare()
+    worker.close()
+    assert children() == []
+    worker.close()
+
+
+def test_a_crash_gives_the_last_line_of_its_errors(bench: Bench) -> None:
+    assert bench.fail("crash") == (
+        "the training process failed with exit code 3: ValueError: no such layer"
+    )
+
+
+def test_an_end_without_a_result_is_a_failure(bench: Bench) -> None:
+    assert bench.fail("vanish") == "the training process ended without a result"
+
+
+def test_a_killed_child_is_a_failure_that_names_memory(bench: Bench) -> None:
+    assert "killed: it ran out of memory" in bench.fail("be_killed")
+
+
+def test_a_child_killed_from_outside_is_a_failure(bench: Bench) -> None:
+    def kill_once_it_waits() -> bool:
+        if bench.heard:
+            os.kill(bench.child_pid(), signal.SIGTERM)
+        return False
+
+    bench.is_busy = kill_once_it_waits
+    assert "ended by signal 15" in bench.fail("wait_for_the_end")
+
+
+def test_an_unknown_module_is_a_failure(bench: Bench) -> None:
+    assert "KeyError" in bench.fail("no such behaviour")
+
+
+@pytest.mark.parametrize("behaviour", ["end_without_adapter", "link_elsewhere", "write_nonsense"])
+def test_an_unusable_result_is_a_failure(bench: Bench, behaviour: str) -> None:
+    assert bench.fail(behaviour).startswith("the training process left no usable result")
+
+
+def test_training_that_takes_too_long_is_killed(bench: Bench) -> None:
+    bench.timeout = 3.0
+    assert bench.fail("hear_nothing") == "training took longer than 3 seconds"
+    assert not is_alive(bench.child_pid())
+
+
+def test_a_cancelled_run_kills_the_child(bench: Bench) -> None:
+    bench.is_cancelled = lambda: bool(bench.heard)
+    with pytest.raises(TrainingCancelledError):
+        bench.run("hear_nothing")
+    assert not is_alive(bench.child_pid())
+
+
+def test_the_child_stands_still_while_people_chat(bench: Bench) -> None:
+    heard = bench.chat(polls=50)
+    bench.run("take_many_steps")
+    assert heard[5] == heard[50] < MANY_STEPS
+    assert [progress.step for progress in bench.heard] == list(range(1, MANY_STEPS + 1))
+
+
+def test_time_spent_paused_does_not_count_towards_the_timeout(bench: Bench) -> None:
+    bench.timeout = 3.0
+    heard = bench.chat(polls=160)
+    begun = time.monotonic()
+    bench.run("take_many_steps")
+    assert len(heard) > 160
+    assert time.monotonic() - begun > bench.timeout
+
+
+def test_device_seconds_leave_pauses_out(bench: Bench) -> None:
+    bench.chat(polls=50)
+    begun = time.monotonic()
+    result = bench.run("take_many_steps")
+    assert 0.3 < result.usage["device_seconds"] < time.monotonic() - begun - 0.8
+
+
+def test_a_stopped_child_is_killed_when_its_run_is_cancelled(bench: Bench) -> None:
+    heard = bench.chat(polls=1000)
+    bench.is_cancelled = lambda: len(heard) > 5
+    with pytest.raises(TrainingCancelledError):
+        bench.run("hear_nothing")
+    assert not is_alive(bench.child_pid())
+
+
+def test_a_child_that_lingers_after_its_result_is_killed(bench: Bench) -> None:
+    assert bench.run("linger").evaluation == GOOD
+    assert not is_alive(bench.child_pid())
+
+
+def test_the_child_hears_when_the_parent_is_killed(bench: Bench) -> None:
+    parent = bench.parent("wait_for_the_end", "idle")
+    try:
+        eventually((bench.root / "pid").exists)
+    finally:
+        parent.kill()
+        parent.wait()
+    eventually((bench.root / "end of input").exists)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a stopped child stays stopped")
+def test_a_stopped_child_ends_with_its_parent(bench: Bench) -> None:
+    def is_stopped() -> bool:
+        text = pid_file.read_text() if pid_file.exists() else ""
+        return bool(text) and linux_state(int(text)) == "T"
+
+    pid_file = bench.root / "pid"
+    parent = bench.parent("live_with_the_parent", "busy")
+    try:
+        eventually(is_stopped)
+    finally:
+        parent.kill()
+        parent.wait()
+    eventually(lambda: linux_state(bench.child_pid()) in ("", "Z"))
+
+
+def test_sweeping_removes_what_a_crash_left(bench: Bench) -> None:
+    leftover = bench.root / "jobs" / "0123"
+    leftover.mkdir(parents=True)
+    (leftover / "dataset.jsonl").write_text("private")
+    worker = Worker(bench.root / "jobs", bench.is_busy, 1.0)
+    assert worker.sweep() == 1
+    assert worker.sweep() == 0
+    assert not leftover.exists()
+
+
+def test_sweeping_before_the_first_job_finds_nothing(tmp_path: Path) -> None:
+    assert Worker(tmp_path / "jobs", lambda: False, 1.0).sweep() == 0
