@@ -73,9 +73,9 @@ class TrainingConfig:
     multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
     `dpo_learning_rate`. Where the corrections follow a rule, `practice_rows` rows of practice stand
     beside them; then there are up to `rounds` fits, each of which is tried on `tried_prompts` other
-    prompts, and what is wrong there joins the next (`scheduler.trainer.dagger`).
+    prompts, and what is wrong there joins the next (`trainer.dagger`).
     0 rounds are one fit that is not tried. With more rows than `warm_start_above` a fit goes on
-    from the version in use (`scheduler.retrain.warm_start`). With `self_distillation` the base's own
+    from the version in use (`retrain.warm_start`). With `self_distillation` the base's own
     wording of a correction is learned where it keeps what was corrected.
     """
 
@@ -201,7 +201,7 @@ class Evaluation:
     held-out rows that it has not seen. Only afterwards is it fitted on all rows, and the rest
     measured. `memory` is the base's with the training rows in its prompt, as memory shows them.
     `held_out_wins` are of `held_out_comparisons`, which a sign test may count: see
-    `scheduler.evaluation.held_out.comparisons`. So are those `by_sum`, of log-ratios that are not divided by
+    `held_out.comparisons`. So are those `by_sum`, of log-ratios that are not divided by
     the length.
     `train_loss_before` and `after` are those of the first fit, `added_loss` is what rows had that
     were held out from it and then added.
@@ -213,7 +213,7 @@ class Evaluation:
     prompts these were.
     `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
     collapse, parroting and silence are the shares of replies to them that loop, that mostly repeat
-    other replies or the prompt, and that say nothing (`scheduler.evaluation.degeneration`), None until the
+    other replies or the prompt, and that say nothing (`evaluation.degeneration`), None until the
     candidate has been tried.
     """
 

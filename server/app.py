@@ -11,24 +11,24 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from server.api import (
-    adapters,
-    chat,
-    completions,
-    health,
-    me,
-    models,
-    practice,
-    ratings,
-    rules,
-    runs,
-    suite,
-    users,
-)
-from server.api.pages import pages_router
 from server.auth import authenticate, require_admin
 from server.errors import ErrorEnvelope, install_error_handlers
 from server.middleware import RequestFrame
+from server.routes import (
+    adapters,
+    chat,
+    completions,
+    evaluations,
+    feedback,
+    health,
+    me,
+    models,
+    proposals,
+    rules,
+    runs,
+    users,
+)
+from server.routes.pages import pages_router
 from server.services import Services
 
 HOUSEKEEPING_SECONDS = 3600.0
@@ -57,14 +57,14 @@ def create_app(services: Services) -> FastAPI:
 
 def _behind_a_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(authenticate)])
-    for each in (chat, completions, models, ratings, me, rules, practice):
+    for each in (chat, completions, models, feedback, me, rules, proposals):
         router.include_router(each.router)
     return router
 
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, runs, suite):
+    for each in (users, adapters, runs, evaluations):
         router.include_router(each.router)
     return router
 

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from server.accounts import Account
+from server.accounts.accounts import Account
+from server.accounts.identity import BodyIdentity, named_user
 from server.errors import AuthenticationError, ForbiddenError, RequestError
-from server.identity import BodyIdentity, named_user
 from server.services import Services
 
 _bearer = HTTPBearer(auto_error=False, description="A key made by Loralei.")

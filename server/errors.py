@@ -22,20 +22,20 @@ from adapters_store.errors import (
 )
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from scheduler.errors import RunNotFoundError
-from server.accounts import (
+from server.accounts.accounts import (
     ErasedIdentityError,
     InvalidNameError,
     LastAdminError,
     NameTakenError,
     UnknownAccountError,
 )
+from server.accounts.identity import AmbiguousIdentityError, UnverifiedIdentityError
 from server.engine.errors import (
     ContextOverflowError,
     EngineOverloadedError,
     GenerationError,
     UserQueueFullError,
 )
-from server.identity import AmbiguousIdentityError, UnverifiedIdentityError
 
 
 class ErrorBody(BaseModel):

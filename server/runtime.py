@@ -26,11 +26,11 @@ from scheduler.retrain.pipeline import Pipeline
 from scheduler.retrain.publication import Publisher
 from scheduler.service import SchedulerService
 from scheduler.trainer.worker import Worker
+from server.background.engine_generator import EngineReplier, EngineSpeaker
+from server.background.instruction_probe import NotesProbe
 from server.engine.engine import Engine, EngineConfig
-from server.notes_probe import NotesProbe
 from server.settings import Settings
 from server.stores import Stores
-from server.trial import EngineReplier, EngineSpeaker
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from adapters_store.embedded import resolve_model
 from scheduler.candidates import Candidates
-from server.accounts import Accounts
+from server.accounts.accounts import Accounts
+from server.accounts.identity import IdentityRules
+from server.background.proposal_jobs import PracticeJobs
+from server.background.rules_cache import LiveRules
 from server.data_folder import DataFolder
 from server.errors import NotReadyError
-from server.identity import IdentityRules
-from server.live_rules import LiveRules
 from server.metrics import Metrics
-from server.practice.jobs import PracticeJobs
 from server.settings import Settings
 from server.stores import open_stores
 

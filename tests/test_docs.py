@@ -10,7 +10,7 @@ import typer
 from pydantic import BaseModel
 
 from server.app import create_app
-from server.cli import app
+from server.cli.app import app
 from server.services import Services
 from server.settings import Settings
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from adapters_store.base_model import load_base_model
 from adapters_store.lora import AdapterPool, linear_shapes
 from adapters_store.records import LoraConfig
-from server.engine.fused_runner import FusedRunner
-from server.engine.kv_rows import BLOCK as KV_BLOCK
-from server.engine.prompt_chunk import Chunk
+from server.engine.model.fused_runner import FusedRunner
+from server.engine.model.kv_rows import BLOCK as KV_BLOCK
+from server.engine.model.runner import Chunk
 from server.settings import default_model_cache
 from tests.adapters import random_adapter
 from tests.loop import Loop

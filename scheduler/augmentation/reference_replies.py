@@ -12,7 +12,7 @@ NOTHING_REMEMBERED = Memory()
 
 
 class Replier(Protocol):
-    """The model that serves, asked by the scheduler; `server.background.engine_client.EngineReplier` is one."""
+    """The model that serves, asked by the scheduler; `EngineReplier` is one."""
 
     def __call__(
         self,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
 from adapters_store.records import ServableAdapter
-from server.engine.runner import PackedAdapter, size_bytes
+from server.engine.model.runner import PackedAdapter, size_bytes
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,6 @@ from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
 from adapters_store.records import LoraConfig, ServableAdapter
 from server.engine.adapter_cache import AdapterCache
-from server.engine.batcher import prompt_shares
 from server.engine.detokenizer import TextStream
 from server.engine.errors import (
     ContextOverflowError,
@@ -27,20 +26,18 @@ from server.engine.errors import (
     GenerationError,
     UserQueueFullError,
 )
-from server.engine.fair_share import FairShare
-from server.engine.fused_llama import is_fusible
-from server.engine.fused_runner import FusedRunner
-from server.engine.general_runner import GeneralRunner
 from server.engine.generation import Generation
-from server.engine.logprobs import token_logprobs
+from server.engine.grammar import Vocabulary
+from server.engine.model.fused_llama import is_fusible
+from server.engine.model.fused_runner import FusedRunner
+from server.engine.model.general_runner import GeneralRunner
+from server.engine.model.runner import Chunk, Runner
 from server.engine.prefix_cache import PrefixCache
-from server.engine.prompt_chunk import Chunk
 from server.engine.records import Event, SamplingParams
-from server.engine.runner import Runner
 from server.engine.running_rows import RunningRows
-from server.engine.sampler import sample
+from server.engine.sampler import sample, token_logprobs
+from server.engine.scheduling import FairShare, prompt_shares
 from server.engine.sequence import Sequence
-from server.engine.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
 

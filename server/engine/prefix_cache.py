@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.engine.runner import SavedPrefix, size_bytes
+from server.engine.model.runner import SavedPrefix, size_bytes
 
 
 @dataclass(frozen=True, slots=True)

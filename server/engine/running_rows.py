@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from server.engine.runner import PackedAdapter, Runner
+from server.engine.model.runner import PackedAdapter, Runner
 from server.engine.sequence import Sequence
 
 

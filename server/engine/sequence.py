@@ -7,10 +7,10 @@ from random import Random
 
 from adapters_store.records import ServableAdapter
 from server.engine.detokenizer import TextStream
+from server.engine.dry_penalty import Repetition
 from server.engine.errors import GenerationError
+from server.engine.model.runner import PackedAdapter
 from server.engine.records import Event, SamplingParams, TextDelta, TokenLogprob
-from server.engine.repetition import Repetition
-from server.engine.runner import PackedAdapter
 
 
 class Sequence:

@@ -5,7 +5,7 @@ from rich.console import Console
 from adapters_store.base_model import BaseModel, choose_device, choose_dtype, load_base_model
 from adapters_store.embedded import resolve_model
 from scheduler.fit.cpu_attention import use_grouped_attention
-from server.cli_views import model_progress
+from server.cli.views import model_progress
 from server.settings import Settings
 
 

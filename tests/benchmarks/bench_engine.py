@@ -28,7 +28,7 @@ from adapters_store.embedded import ResolvedModel, resolve_model
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
 from adapters_store.records import AdapterVersion, LoraConfig
-from server.cli_views import model_progress
+from server.cli.views import model_progress
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams
 from server.settings import Settings

@@ -16,9 +16,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from adapters_store.lora import linear_shapes
 from adapters_store.records import LoraConfig
-from server.engine.fused_runner import FusedRunner
-from server.engine.prompt_chunk import Chunk
-from server.engine.runner import PackedAdapter
+from server.engine.model.fused_runner import FusedRunner
+from server.engine.model.runner import Chunk, PackedAdapter
 from tests.adapters import random_adapter
 from tests.benchmarks.report import machine, markdown_table, show_section
 

@@ -19,8 +19,8 @@ from rich.console import Console
 
 from adapters_store.embedded import resolve_model
 from feedback.text.repetition import is_repetitive
-from server.cli_views import follow_run, model_progress
-from server.demo_server import Api, Json, demo_server
+from server.cli.demo_server import Api, Json, demo_server
+from server.cli.views import follow_run, model_progress
 from server.settings import Settings
 from tests.benchmarks.report import machine, markdown_table, write_section
 

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from adapters_store.embedded import resolve_model
 from feedback.records import Message
-from server.cli_views import model_progress
+from server.cli.views import model_progress
 from server.engine.records import SamplingParams
 from server.settings import Settings
 from tests.benchmarks.report import machine, markdown_table, show_section

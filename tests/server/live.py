@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from server.serve import HttpServer
+from server.http_server import HttpServer
 from server.services import Services
 from server.settings import Settings
 from tests.tiny_model import build_tiny_model

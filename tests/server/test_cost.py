@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from scheduler.records import RunStatus
-from server.cli_views import adapter_view, adapters_table
+from server.cli.views import adapter_view, adapters_table
 from tests.server.live import LiveServer, Person, running
 
 

@@ -48,7 +48,7 @@ _Ask = Callable[[Sequence[_Asked], AdapterVersion | None, Callable[[], bool]], l
 
 
 class Speaker(Protocol):
-    """The model that serves, asked by the suite; `server.background.engine_client.EngineSpeaker` is one.
+    """The model that serves, asked by the suite; `EngineSpeaker` is one.
 
     Both methods take the base where there is no version. They raise `TrainingCancelledError`, and
     `TrainingFailedError` where the model cannot answer.

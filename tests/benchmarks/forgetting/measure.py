@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from server.demo_server import Api
-from server.peft_folder import read_peft_folder
+from server.cli.demo_server import Api
+from server.cli.peft_folder import read_peft_folder
 from tests.benchmarks.forgetting.ifeval import Task
 from tests.benchmarks.forgetting.results import BASE, Kept, Learned, Learner, Weighed, Written
 from tests.benchmarks.forgetting.truthfulqa import Question, answer_log_probs

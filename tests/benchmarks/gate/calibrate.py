@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.progress import Progress
 
-from server.demo_server import Api
+from server.cli.demo_server import Api
 from tests.benchmarks.gate.exchanges import Exchange, Exchanges, ask_missing
 from tests.benchmarks.gate.kinds import KINDS, judgements
 from tests.benchmarks.gate.plan import Piece, Tried, TriedPieces

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.demo_server import Api
+from server.cli.demo_server import Api
 from tests.benchmarks.finished import Finished
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Arm, Reply

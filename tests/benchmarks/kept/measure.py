@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from server.demo_server import Api
+from server.cli.demo_server import Api
 from tests.benchmarks.kept.plan import Chain, KeptPlan
 from tests.benchmarks.learning.keeping import each_order, keep
 from tests.benchmarks.learning.plan import QUICK

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from server.demo_server import Api
+from server.cli.demo_server import Api
 from tests.benchmarks.learning.plan import QUICK, base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
 from tests.benchmarks.learning.results import Key, Measurement, Results, Run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from server.demo_server import Api
+from server.cli.demo_server import Api
 from tests.benchmarks.learning.figures import compliance
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import NOTHING, THUMBS_BASE, Plan, missing

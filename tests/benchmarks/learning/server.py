@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters_store.embedded import resolve_model
-from server.cli_views import model_progress
+from server.cli.demo_server import demo_server
+from server.cli.views import model_progress
 from server.data_folder import RunningServer
-from server.demo_server import demo_server
 from server.settings import Settings
 
 # A server with a schedule gets ready for the next run; but only runs that are asked for may begin:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from server.cli_views import FINAL
-from server.demo_server import Api
+from server.cli.demo_server import Api
+from server.cli.views import FINAL
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Arm, Point, Reply, Run

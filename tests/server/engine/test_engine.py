@@ -13,7 +13,6 @@ from adapters_store.lora import AdapterPool
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
 from scheduler.trainer.generate import greedy_replies
-from server.api.grammars import json_grammar
 from server.engine.engine import Engine, EngineConfig
 from server.engine.errors import (
     ContextOverflowError,
@@ -22,6 +21,7 @@ from server.engine.errors import (
     UserQueueFullError,
 )
 from server.engine.records import SamplingParams
+from server.wire.grammars import json_grammar
 from tests.adapters import LORA, publish_random_adapter
 from tests.conftest import load_tiny
 from tests.server.engine.running import Request, replies, reply, running_engine

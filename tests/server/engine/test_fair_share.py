@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.engine.fair_share import FairShare
+from server.engine.scheduling import FairShare
 
 users = st.lists(st.sampled_from("abcd"), max_size=8)
 

@@ -9,9 +9,9 @@ import torch
 
 from adapters_store.files import AdapterFiles
 from feedback.records import Message
-from server.api.grammars import json_grammar
-from server.engine.logprobs import token_logprobs
 from server.engine.records import SamplingParams, TextDelta, TokenLogprob
+from server.engine.sampler import token_logprobs
+from server.wire.grammars import json_grammar
 from tests.conftest import load_tiny
 from tests.server.engine.running import reply, running_engine
 

@@ -1,0 +1,294 @@
+"""Who may call: users and their keys. The only writer of these tables.
+
+Knows nothing of HTTP, nor of what users said or what was learned from them.
+"""
+
+import hashlib
+import uuid
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from sqlite_utils import Database
+
+from server.accounts import keys
+from server.accounts.schema import migrate
+
+MAX_NAME_LENGTH = 64
+_FORBIDDEN_IN_NAMES = frozenset("/:?#%\\")
+_LAST_SEEN_RESOLUTION = 60.0
+
+
+class AccountKind(StrEnum):
+    """What an account's keys may do: everything, be one user, or act for users that it names."""
+
+    ADMIN = "admin"
+    USER = "user"
+    FRONTEND = "frontend"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user, an admin (also a user), or a frontend. Times are UTC seconds since the epoch.
+
+    `frontend_id` is set for users that a frontend named, `external_id` is what it calls them.
+    """
+
+    id: str
+    name: str
+    kind: AccountKind
+    created_at: float
+    last_seen_at: float | None = None
+    frontend_id: str | None = None
+    external_id: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether admin routes are open to it."""
+        return self.kind is AccountKind.ADMIN
+
+    @property
+    def is_frontend(self) -> bool:
+        """Whether it acts for users that it names."""
+        return self.kind is AccountKind.FRONTEND
+
+
+class UnknownAccountError(LookupError):
+    """There is no account with this id or name."""
+
+
+class InvalidNameError(ValueError):
+    """An account cannot be called that."""
+
+
+class NameTakenError(RuntimeError):
+    """Another account has this name."""
+
+
+class ErasedIdentityError(LookupError):
+    """The frontend's user was erased and has not chatted since."""
+
+
+class LastAdminError(RuntimeError):
+    """Without this account nobody could administer the server."""
+
+
+class Accounts:
+    """Users and keys in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        migrate(database)
+
+    def ensure_admin(self, preset: str | None, now: float) -> str | None:
+        """Make the first admin where there is none, and return its new key to be shown once.
+
+        A `preset` key becomes that admin's only key, and is not returned. Raises `ValueError`
+        where it is not a possible key.
+        """
+        key = keys.preset_key(preset) if preset is not None else None
+        with self._database.atomic():
+            if not self._count_admins():
+                admin = self._insert("admin", AccountKind.ADMIN, now)
+                made = key or keys.new_key()
+                self._insert_key(admin.id, made, now)
+                return made.text if key is None else None
+            if key is not None:
+                admin, owner = self.first_admin(), self.authenticate(key.text, now)
+                if owner is None or owner.id != admin.id:
+                    self._replace_keys(admin.id, key, now)
+        return None
+
+    def create(self, name: str, kind: AccountKind, now: float) -> tuple[Account, str]:
+        """Make an account with one key, and return both; the key cannot be read again.
+
+        Raises `InvalidNameError`, `NameTakenError`.
+        """
+        _check_name(name)
+        key = keys.new_key()
+        with self._database.atomic():
+            if self._one("name = ?", name) is not None:
+                raise NameTakenError(f"the name {name!r} is taken")
+            account = self._insert(name, kind, now)
+            self._insert_key(account.id, key, now)
+        return account, key.text
+
+    def replace_key(self, account_id: str, now: float) -> str:
+        """Revoke all keys of an account, at once, and return its new one."""
+        key = keys.new_key()
+        with self._database.atomic():
+            self._replace_keys(account_id, key, now)
+        return key.text
+
+    def authenticate(self, token: str, now: float) -> Account | None:
+        """The account whose key this is, None if it is nobody's; notes when it was seen."""
+        if len(token) > keys.MAX_LENGTH:
+            return None
+        rows = self._database.query(
+            "select user_id, hash from api_keys where public_id = ?", [keys.public_id(token)]
+        )
+        row = next(rows, None)
+        if row is None or not keys.matches(token, row["hash"]):
+            return None
+        account = self._one("id = ?", row["user_id"])
+        return self._note_seen(account, now) if account is not None else None
+
+    def acting_user(self, frontend: Account, external_id: str, now: float) -> Account:
+        """The user that a frontend names, made at first sight (also after an erasure)."""
+        with self._database.atomic():
+            account = self._external(frontend, external_id)
+            if account is None:
+                name = f"{frontend.name}:{external_id}"
+                account = self._insert(name, AccountKind.USER, now, frontend.id, external_id)
+                self._database.execute(
+                    "delete from erased_identities where frontend_id = ? and external_hash = ?",
+                    [frontend.id, _hash_identity(external_id)],
+                )
+        return self._note_seen(account, now)
+
+    def known_user(self, frontend: Account, external_id: str) -> Account:
+        """The user that a frontend names.
+
+        Raises `UnknownAccountError` where it was never seen, `ErasedIdentityError` where it was
+        erased and has not chatted since.
+        """
+        account = self._external(frontend, external_id)
+        if account is not None:
+            return account
+        erased = self._database.query(
+            "select 1 from erased_identities where frontend_id = ? and external_hash = ?",
+            [frontend.id, _hash_identity(external_id)],
+        )
+        if next(erased, None) is not None:
+            raise ErasedIdentityError("this user was erased")
+        raise UnknownAccountError("this frontend has no such user")
+
+    def find(self, id_or_name: str) -> Account:
+        """Look an account up by its id, else by its name. Raises `UnknownAccountError`."""
+        account = self._one("id = ?", id_or_name) or self._one("name = ?", id_or_name)
+        if account is None:
+            raise UnknownAccountError(f"there is no user {id_or_name!r}")
+        return account
+
+    def exists(self, account_id: str) -> bool:
+        """Whether there is (still) an account with this id."""
+        return self._one("id = ?", account_id) is not None
+
+    def all(self) -> list[Account]:
+        """Every account, oldest first."""
+        rows = self._database.query("select * from users order by created_at, id")
+        return [_account(row) for row in rows]
+
+    def users_of(self, frontend_id: str) -> list[Account]:
+        """The users that a frontend has named, oldest first."""
+        rows = self._database.query(
+            "select * from users where frontend_id = ? order by created_at, id", [frontend_id]
+        )
+        return [_account(row) for row in rows]
+
+    def erase(self, account: Account, now: float) -> None:
+        """Remove an account and its keys; its id and name are free again.
+
+        Raises `LastAdminError` for the only admin. A frontend's users must be erased before it.
+        """
+        with self._database.atomic():
+            if account.is_admin and self._count_admins() <= 1:
+                raise LastAdminError("this is the only admin: make another one first")
+            if account.frontend_id is not None and account.external_id is not None:
+                self._database.execute(
+                    "insert or replace into erased_identities values (?, ?, ?)",
+                    [account.frontend_id, _hash_identity(account.external_id), now],
+                )
+            self._database.execute(
+                "delete from erased_identities where frontend_id = ?", [account.id]
+            )
+            self._database.execute("delete from api_keys where user_id = ?", [account.id])
+            self._database.execute("delete from users where id = ?", [account.id])
+
+    def first_admin(self) -> Account:
+        """The oldest admin. Raises `UnknownAccountError` before `ensure_admin` has made one."""
+        rows = self._database.query(
+            "select * from users where kind = 'admin' order by created_at, id limit 1"
+        )
+        for row in rows:
+            return _account(row)
+        raise UnknownAccountError("there is no admin")
+
+    def _count_admins(self) -> int:
+        rows = self._database.query("select count(*) as n from users where kind = 'admin'")
+        return int(next(rows)["n"])
+
+    def _external(self, frontend: Account, external_id: str) -> Account | None:
+        return self._one("frontend_id = ? and external_id = ?", frontend.id, external_id)
+
+    def _one(self, where: str, *params: str) -> Account | None:
+        row = next(self._database.query(f"select * from users where {where}", list(params)), None)
+        return _account(row) if row else None
+
+    def _insert(
+        self,
+        name: str,
+        kind: AccountKind,
+        now: float,
+        frontend_id: str | None = None,
+        external_id: str | None = None,
+    ) -> Account:
+        account = Account(
+            id=f"user-{uuid.uuid4().hex}",
+            name=name,
+            kind=kind,
+            created_at=now,
+            frontend_id=frontend_id,
+            external_id=external_id,
+        )
+        self._database.execute(
+            "insert into users (id, name, kind, frontend_id, external_id, created_at)"
+            " values (?, ?, ?, ?, ?, ?)",
+            [account.id, name, kind.value, frontend_id, external_id, now],
+        )
+        return account
+
+    def _insert_key(self, account_id: str, key: keys.NewKey, now: float) -> None:
+        self._database.execute(
+            "insert into api_keys (public_id, user_id, hash, created_at) values (?, ?, ?, ?)",
+            [key.public_id, account_id, key.hash, now],
+        )
+
+    def _replace_keys(self, account_id: str, key: keys.NewKey, now: float) -> None:
+        self._database.execute("delete from api_keys where user_id = ?", [account_id])
+        self._insert_key(account_id, key, now)
+
+    def _note_seen(self, account: Account, now: float) -> Account:
+        """Write at most once a minute: most requests should not have to wait for a commit."""
+        if account.last_seen_at is not None and now - account.last_seen_at < _LAST_SEEN_RESOLUTION:
+            return account
+        with self._database.atomic():
+            self._database.execute(
+                "update users set last_seen_at = ? where id = ?", [now, account.id]
+            )
+        return replace(account, last_seen_at=now)
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise InvalidNameError(f"a name has 1 to {MAX_NAME_LENGTH} characters")
+    if not name.isprintable() or name != name.strip() or _FORBIDDEN_IN_NAMES & set(name):
+        raise InvalidNameError("a name is printable, with none of / : ? # % \\ and no outer spaces")
+    if name in (".", "..") or name.startswith("user-"):
+        raise InvalidNameError("a name must not look like a path or an id")
+
+
+def _hash_identity(external_id: str) -> str:
+    return hashlib.sha256(external_id.encode()).hexdigest()
+
+
+def _account(row: dict[str, Any]) -> Account:
+    return Account(
+        id=row["id"],
+        name=row["name"],
+        kind=AccountKind(row["kind"]),
+        created_at=row["created_at"],
+        last_seen_at=row["last_seen_at"],
+        frontend_id=row["frontend_id"],
+        external_id=row["external_id"],
+    )

@@ -1,0 +1,130 @@
+"""The server's own generation requests: asked among everybody's, and never in a hurry."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters_store.records import ServableAdapter
+from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from server.engine.errors import EngineOverloadedError, GenerationError
+from server.engine.records import SamplingParams
+
+if TYPE_CHECKING:
+    from server.engine.engine import Engine
+
+_ASKER = "trial"  # shares the rows with the users as if it were one more
+_BUSY_TRIES = 60
+_BUSY_WAIT = 1.0  # seconds
+
+
+class ErrandCancelledError(RuntimeError):
+    """The answer is not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole reply: its text, why it ended, and its tokens' log-probabilities if asked for."""
+
+    text: str
+    finish_reason: str
+    logprobs: tuple[float, ...]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the length limit ended it."""
+        return self.finish_reason == "length"
+
+
+async def ask(
+    engine: "Engine",
+    prompt: Sequence[int],
+    params: SamplingParams,
+    adapter: ServableAdapter | None,
+    *,
+    asker: str,
+    is_cancelled: Callable[[], bool],
+) -> Answer:
+    """One answer to a prompt of token ids. `asker` shares the rows as if it were one more user.
+
+    Raises `ErrandCancelledError`, `EngineOverloadedError` where the engine is too busy for a
+    minute, and what else the engine raises.
+    """
+    for tries_left in reversed(range(_BUSY_TRIES)):
+        _check(is_cancelled)
+        try:
+            generation = engine.submit(prompt, params, adapter, user=asker)
+            break
+        except EngineOverloadedError:
+            if not tries_left:
+                raise
+            await asyncio.sleep(_BUSY_WAIT)
+    deltas = []
+    try:
+        async for delta in generation:
+            _check(is_cancelled)
+            deltas.append(delta)
+    finally:
+        generation.cancel()
+    return Answer(
+        text="".join(delta.text for delta in deltas),
+        finish_reason=deltas[-1].finish_reason or "",
+        logprobs=tuple(each.logprob for delta in deltas for each in delta.logprobs),
+    )
+
+
+def _check(is_cancelled: Callable[[], bool]) -> None:
+    if is_cancelled():
+        raise ErrandCancelledError("This is not wanted any more.")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prompt's token ids, and how to reply to it."""
+
+    prompt: tuple[int, ...]
+    params: SamplingParams
+
+
+def ask_all(
+    engine: "Engine",
+    requests: Iterable[Request],
+    adapter: ServableAdapter | None,
+    is_cancelled: Callable[[], bool],
+) -> list[Answer]:
+    """Ask the base or an adapter; blocks. A quarter of the engine's rows stays free for the users.
+
+    Raises `TrainingCancelledError`, and `TrainingFailedError` where the engine failed or is too
+    busy for a minute.
+    """
+    try:
+        return asyncio.run(_ask_all(engine, requests, adapter, is_cancelled))
+    except ErrandCancelledError as error:
+        raise TrainingCancelledError("the run was told to end") from error
+    except EngineOverloadedError as error:
+        message = "the adapter could not be tried: the server is too busy"
+        raise TrainingFailedError(message) from error
+    except GenerationError as error:
+        raise TrainingFailedError(f"the adapter could not be tried: {error}") from error
+
+
+async def _ask_all(
+    engine: "Engine",
+    requests: Iterable[Request],
+    adapter: ServableAdapter | None,
+    is_cancelled: Callable[[], bool],
+) -> list[Answer]:
+    rows = asyncio.Semaphore(max(1, engine.config.max_batch_size * 3 // 4))
+
+    async def answer(request: Request) -> Answer:
+        async with rows:
+            return await ask(
+                engine,
+                request.prompt,
+                request.params,
+                adapter,
+                asker=_ASKER,
+                is_cancelled=is_cancelled,
+            )
+
+    return await asyncio.gather(*map(answer, requests))

@@ -1,0 +1,107 @@
+"""Lets the scheduler ask the model that serves: how the base, or an adapter, really replies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from adapters_store.files import AdapterFiles
+from adapters_store.records import AdapterVersion
+from feedback.records import Memory, Message
+from scheduler.augmentation.reference_replies import NOTHING_REMEMBERED
+from scheduler.evaluation.few_shot_baseline import remembered
+from scheduler.evaluation.suite.records import Choice, Prompt, Reply
+from scheduler.records import MemoryConfig
+from server.background.engine_client import Request, ask_all
+from server.engine.engine import Engine
+from server.engine.grammar import ForcedReply
+from server.engine.records import SamplingParams
+
+
+class EngineReplier:
+    """Greedy replies through the engine, among everybody's: a `Replier`.
+
+    A quarter of the engine's rows stays free for the users.
+    """
+
+    def __init__(self, engine: Engine, files: AdapterFiles, memory: MemoryConfig) -> None:
+        self._engine = engine
+        self._files = files
+        self._memory = memory
+
+    def __call__(
+        self,
+        prompts: Sequence[str],
+        adapter: Path | None,
+        max_tokens: int,
+        is_cancelled: Callable[[], bool],
+        memory: Memory = NOTHING_REMEMBERED,
+    ) -> list[str]:
+        """Reply to each prompt, behind what chats would show of memory; blocks.
+
+        Raises `TrainingCancelledError`, and `TrainingFailedError` where the engine failed or is
+        too busy for a minute.
+        """
+        staged = self._files.staged(adapter) if adapter else None
+        params = SamplingParams(temperature=0, max_tokens=max_tokens)
+        renderer = self._engine.base.renderer
+        turns = (remembered(renderer, memory, [Message("user", p)], self._memory) for p in prompts)
+        requests = [Request(tuple(self._engine.render(each)), params) for each in turns]
+        if memory != NOTHING_REMEMBERED and requests:
+            # Most begin with the same demonstrations; read once, they are reused by all.
+            beginning = replace(requests[0], params=replace(params, max_tokens=1))
+            ask_all(self._engine, [beginning], staged, is_cancelled)
+        return [each.text for each in ask_all(self._engine, requests, staged, is_cancelled)]
+
+
+class EngineSpeaker:
+    """What the suite asks of the engine, among everybody's: a `scheduler.regression` `Speaker`.
+
+    Both methods block, and raise what `EngineReplier` raises.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def replies(
+        self,
+        prompts: Sequence[Prompt],
+        adapter: AdapterVersion | None,
+        is_cancelled: Callable[[], bool],
+    ) -> list[Reply]:
+        """Reply to each prompt."""
+        requests = [
+            Request(
+                _rendered(self._engine, each.text),
+                SamplingParams(
+                    temperature=0.0 if each.seed is None else 1.0,
+                    seed=each.seed,
+                    max_tokens=each.max_tokens,
+                ),
+            )
+            for each in prompts
+        ]
+        answers = ask_all(self._engine, requests, adapter, is_cancelled)
+        return [Reply(each.text, each.is_cut) for each in answers]
+
+    def likelihoods(
+        self,
+        choices: Sequence[Choice],
+        adapter: AdapterVersion | None,
+        is_cancelled: Callable[[], bool],
+    ) -> list[float]:
+        """The mean log-probability per token of each answer, behind its question."""
+        engine = self._engine
+        requests = []
+        for each in choices:
+            ids = engine.base.renderer.text_ids(each.answer)
+            forced = ForcedReply(ids, engine.vocabulary_size)
+            params = SamplingParams(
+                temperature=0, max_tokens=len(ids), grammar=forced, logprobs=0, ignore_eos=True
+            )
+            requests.append(Request(_rendered(engine, each.question), params))
+        answers = ask_all(engine, requests, adapter, is_cancelled)
+        return [sum(each.logprobs) / len(each.logprobs) for each in answers]
+
+
+def _rendered(engine: Engine, prompt: str) -> tuple[int, ...]:
+    return tuple(engine.render([Message("user", prompt)]))

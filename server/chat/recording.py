@@ -1,0 +1,84 @@
+"""Remembers how a turn ended, once: finished, or cut short."""
+
+import anyio
+from fastapi.concurrency import run_in_threadpool
+
+from feedback.records import Interaction, InteractionStatus
+from server.chat.replies import Replies
+from server.chat.turn import Turn
+from server.services import Services
+
+
+class Recorder:
+    """Stores one turn's interaction and counts it."""
+
+    def __init__(self, services: Services, turn: Turn, replies: Replies) -> None:
+        self._services = services
+        self._turn = turn
+        self._replies = replies
+        self._is_done = False
+
+    async def complete(self) -> None:
+        """Remember a finished turn; feedback on it is accepted from now on."""
+        await self._record(InteractionStatus.COMPLETE)
+
+    async def close(self) -> None:
+        """Stop writing, and remember a turn that nothing else was said of as cut short."""
+        self._replies.cancel()
+        if not self._is_done:
+            await self._record(InteractionStatus.ABORTED)
+
+    async def _record(self, status: InteractionStatus) -> None:
+        self._is_done = True
+        self._count(status)
+        if self._turn.is_stored:
+            # Also where the client went away just now: what was said must not be lost.
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(self._store, status)
+
+    def _store(self, status: InteractionStatus) -> None:
+        turn, stores = self._turn, self._services.stores
+        assert turn.user is not None
+        with stores.database.atomic():
+            # Somebody who was erased while the reply was written must not come back through it.
+            if not self._services.accounts.exists(turn.user.id):
+                return
+            if turn.is_retry:
+                since = turn.created_at - self._services.settings.retry_window
+                stores.log.supersede(turn.user.id, turn.request_hash, since)
+            stores.log.store(interaction(turn, turn.user.id, self._replies, status))
+
+    def _count(self, status: InteractionStatus) -> None:
+        metrics, replies = self._services.metrics, self._replies
+        metrics.replies.labels(self._turn.kind.value, status.value).inc()
+        metrics.prompt_tokens.inc(len(self._turn.prompt))
+        metrics.memory_tokens.inc(self._turn.memory.tokens)
+        metrics.memory_saved_tokens.inc(self._turn.memory.saved_tokens)
+        metrics.reply_tokens.inc(replies.completion_tokens)
+        if replies.first_text_at is not None:
+            waited = max(0.0, replies.first_text_at - self._turn.created_at)
+            metrics.first_token.observe(waited)
+
+
+def interaction(
+    turn: Turn, user_id: str, replies: Replies, status: InteractionStatus
+) -> Interaction:
+    """The row of a turn that has ended."""
+    return Interaction(
+        id=turn.id,
+        user_id=user_id,
+        conversation_id=turn.conversation_id,
+        created_at=turn.created_at,
+        model=turn.model,
+        adapter=turn.adapter_label,
+        messages=turn.messages,
+        replies=tuple(choice.text for choice in replies.choices),
+        finish_reasons=tuple(choice.finish_reason or "aborted" for choice in replies.choices),
+        prompt_tokens=len(turn.prompt),
+        completion_tokens=replies.completion_tokens,
+        kind=turn.kind,
+        status=status,
+        listed=turn.is_listed,
+        request_hash=turn.request_hash,
+        metadata=turn.metadata,
+    )

@@ -1,0 +1,123 @@
+"""Server-sent events: how chunks look, and a response that always cleans up after itself."""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+
+import anyio
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from server.chat.replies import ChoiceDelta
+from server.chat.turn import Turn
+from server.errors import error_body
+from server.wire.responses import Json, logprobs_json, tool_calls_json, usage_json
+from server.wire.tool_calls import ToolCall
+
+PING = ": ping\n\n"
+PING_SECONDS = 15.0
+DONE = "data: [DONE]\n\n"
+_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class EventStream(StreamingResponse):
+    """A stream of events that calls `on_end` however it ends, also when it never began."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        events: AsyncGenerator[str, None],
+        on_end: Callable[[], Awaitable[None]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(events, headers={**_HEADERS, **(headers or {})})
+        self._events = events
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events; a client that goes away ends it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._events.aclose()
+                if self._on_end is not None:
+                    await self._on_end()
+
+
+def event(data: Json) -> str:
+    """One event."""
+    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def error_event(error: Exception) -> str:
+    """The one way to fail in the middle of a stream that every client understands."""
+    return event(error_body(error)[0])
+
+
+def opening_chunk(turn: Turn) -> Json:
+    """The first chunk: which adapter answers.
+
+    Open WebUI keeps `selected_model_id` with a later rating.
+    """
+    selected = turn.model
+    if turn.adapter is not None and turn.user is not None:
+        selected = f"{turn.model}@{turn.user.id}-{turn.adapter.label}"
+    return _chunk(turn, []) | {"selected_model_id": selected, "loralei": loralei_json(turn)}
+
+
+def role_chunk(turn: Turn, index: int) -> Json:
+    """The first delta of a choice."""
+    return _chunk(turn, [_choice(index, {"role": "assistant", "content": ""}, None)])
+
+
+def content_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
+    """New content of a choice."""
+    logprobs = logprobs_json(delta.logprobs)
+    return _chunk(turn, [_choice(delta.index, {"content": delta.content}, None, logprobs)])
+
+
+def tool_calls_chunk(turn: Turn, index: int, calls: Sequence[ToolCall]) -> Json:
+    """All calls of a choice, whole."""
+    written = [
+        {"index": number, **call}
+        for number, call in enumerate(tool_calls_json(turn.id, index, calls))
+    ]
+    return _chunk(turn, [_choice(index, {"tool_calls": written}, None)])
+
+
+def finish_chunk(turn: Turn, index: int, reason: str) -> Json:
+    """The last delta of a choice."""
+    return _chunk(turn, [_choice(index, {}, reason)])
+
+
+def usage_chunk(turn: Turn, completion_tokens: int) -> Json:
+    """What the whole request used."""
+    return _chunk(turn, []) | {"usage": usage_json(len(turn.prompt), completion_tokens)}
+
+
+def loralei_json(turn: Turn) -> Json:
+    """Our part of a response: the adapter that answers, what of memory is in the prompt, and the
+    rules that the prompt rules out."""
+    return {
+        "adapter": turn.adapter_label,
+        "memory": asdict(turn.memory),
+        "set_aside": [each.sentence for each in turn.set_aside],
+    }
+
+
+def _chunk(turn: Turn, choices: list[Json]) -> Json:
+    return {
+        "id": turn.id,
+        "object": "chat.completion.chunk",
+        "created": turn.created,
+        "model": turn.model,
+        "choices": choices,
+    }
+
+
+def _choice(
+    index: int, delta: Json, finish_reason: str | None, logprobs: Json | None = None
+) -> Json:
+    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}

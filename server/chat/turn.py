@@ -1,0 +1,283 @@
+"""What one chat request asks for, decided before any reply: who, which adapter, which token ids.
+
+Runs in a worker thread: it reads the database and renders the prompt.
+"""
+
+import hashlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
+from adapters_store.records import BASE, AdapterVersion
+from feedback.conversation import classify, conversation_id, is_temporary
+from feedback.records import InteractionKind, Message
+from feedback.rules.rule import Rule
+from scheduler.version_report import set_aside
+from server.accounts.accounts import Account
+from server.auth import named_by_frontend
+from server.chat.memory import MemoryUse, add_memory, known_to, last_question
+from server.chat.structured_output import reply_form
+from server.engine.records import SamplingParams
+from server.errors import ModelNotFoundError, RequestError
+from server.services import Services
+from server.wire.requests import ChatRequest, version_number
+
+if TYPE_CHECKING:
+    from server.engine.grammar import Grammar
+    from server.runtime import Runtime
+
+MAX_LABEL_LENGTH = 256
+_CHAT_ID_HEADERS = ("x-loralei-chat-id", "x-openwebui-chat-id", "chatui-conversation-id")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One chat request, understood. `user` is None where a frontend named nobody.
+
+    `messages` are the client's own; `prompt` has memory in it, too, as `memory` says. The rules
+    that the prompt rules out are `set_aside`: the base answers then, without memory. Calls are
+    looked for in the reply where it `has_tools` in its prompt. `token_bytes` says what a token is,
+    where log-probabilities are wanted.
+    """
+
+    id: str
+    created_at: float
+    user: Account | None
+    conversation_id: str
+    kind: InteractionKind
+    model: str
+    adapter: AdapterVersion | None
+    messages: tuple[Message, ...]
+    prompt: tuple[int, ...]
+    memory: MemoryUse
+    set_aside: tuple[Rule, ...]
+    params: SamplingParams
+    has_tools: bool
+    token_bytes: Callable[[int], bytes] | None
+    num_choices: int
+    is_stored: bool
+    is_listed: bool
+    metadata: Mapping[str, str]
+    request_hash: str
+    is_retry: bool
+
+    @property
+    def created(self) -> int:
+        """When it arrived, as OpenAI's shapes say it: whole seconds."""
+        return int(self.created_at)
+
+    @property
+    def adapter_label(self) -> str:
+        """Which adapter answers: `base` or `v3`."""
+        return self.adapter.label if self.adapter else BASE
+
+
+def plan_turn(
+    request: Request, body: ChatRequest, raw: bytes, caller: Account, services: Services
+) -> Turn:
+    """Decide everything about a chat request.
+
+    Raises the named errors of identity, adapters and the prompt, each a 4xx.
+    """
+    runtime = services.runtime
+    _check_model(body.model, runtime.engine.model_name)
+    now = time.time()
+    labels = _Labels.of(request)
+    messages = tuple(message.message() for message in body.messages)
+    form = reply_form(body, runtime.engine)
+    render = partial(runtime.engine.render, tools=form.tools)
+    prompt = tuple(render(messages))
+    user = _user(request, body, caller, services, now)
+    kind = labels.kind_of(messages, is_streamed=bool(body.stream))
+    is_kept = user is not None and body.store is not False and not is_temporary(labels.chat_id)
+    adapter = _adapter(services, runtime, user, kind, body)
+    params = sampling_params(body, services.settings.max_new_tokens, form.grammar)
+    _check_biases(params, runtime.engine.vocabulary_size)
+    is_chosen = _asked_adapter(body) is None
+    aside = set_aside(adapter, last_question(messages) or "") if is_chosen else ()
+    adapter = None if aside else adapter
+    memory = MemoryUse()
+    if user is not None and not aside and _wants_memory(body, kind, labels):
+        prompt, memory = add_memory(
+            services,
+            user.id,
+            messages,
+            prompt,
+            learned=known_to(adapter),
+            reply_tokens=min(params.max_tokens, services.settings.max_new_tokens),
+            render=render,
+        )
+    return Turn(
+        id=new_completion_id(now),
+        created_at=now,
+        user=user,
+        conversation_id=conversation_id(user.id if user else "", labels.chat_id, messages),
+        kind=kind,
+        model=body.model,
+        adapter=adapter,
+        messages=messages,
+        prompt=prompt,
+        memory=memory,
+        set_aside=aside,
+        params=params,
+        has_tools=bool(form.tools),
+        token_bytes=runtime.engine.vocabulary.token_bytes if body.logprobs else None,
+        num_choices=body.n or 1,
+        is_stored=is_kept,
+        is_listed=is_kept and body.store is True,
+        metadata=body.metadata or {},
+        request_hash=hashlib.sha256(raw).hexdigest(),
+        is_retry=_retry_count(request) > 0,
+    )
+
+
+def sampling_params(
+    body: ChatRequest, default_length: int, grammar: "Grammar | None" = None
+) -> SamplingParams:
+    """How the reply is drawn; what the request leaves out has OpenAI's defaults."""
+    default = SamplingParams()
+    return SamplingParams(
+        temperature=default.temperature if body.temperature is None else body.temperature,
+        top_p=default.top_p if body.top_p is None else body.top_p,
+        top_k=max(0, body.top_k or 0),
+        seed=body.seed,
+        max_tokens=body.max_completion_tokens or body.max_tokens or default_length,
+        stop=tuple(body.stop or ()),
+        frequency_penalty=body.frequency_penalty or 0.0,
+        presence_penalty=body.presence_penalty or 0.0,
+        logit_bias=body.logit_bias or {},
+        grammar=grammar,
+        logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+        ignore_eos=bool(body.ignore_eos),
+    )
+
+
+def new_completion_id(now: float) -> str:
+    """A completion id that sorts by time: UUID version 7 (RFC 9562, section 5.7)."""
+    random = uuid.uuid4().int
+    value = (int(now * 1000) & (1 << 48) - 1) << 80 | random & (1 << 80) - 1
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return f"chatcmpl-{value:032x}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """What frontends call this chat and message; never keys into anything shared."""
+
+    chat_id: str | None
+    message_id: str | None
+    task: str | None
+
+    @classmethod
+    def of(cls, request: Request) -> "_Labels":
+        chat_ids = (_header(request, name) for name in _CHAT_ID_HEADERS)
+        return cls(
+            chat_id=next((chat_id for chat_id in chat_ids if chat_id), None),
+            message_id=_header(request, "x-loralei-message-id"),
+            task=_header(request, "x-loralei-task"),
+        )
+
+    def kind_of(self, messages: tuple[Message, ...], *, is_streamed: bool) -> InteractionKind:
+        """Whether this is a person's turn or the frontend's own errand."""
+        return classify(
+            messages,
+            task=self.task,
+            chat_id=self.chat_id,
+            message_id=self.message_id,
+            is_streamed=is_streamed,
+        )
+
+
+def _check_model(asked: str, served: str) -> None:
+    if asked != served:
+        raise ModelNotFoundError(f"The model {asked!r} does not exist; this server has {served!r}.")
+
+
+def _check_biases(params: SamplingParams, vocabulary_size: int) -> None:
+    if any(token >= vocabulary_size for token in params.logit_bias):
+        message = f"logit_bias names a token beyond the vocabulary of {vocabulary_size}."
+        raise RequestError(400, message, param="logit_bias")
+
+
+def _header(request: Request, name: str) -> str | None:
+    value = request.headers.get(name)
+    if value is not None and len(value) > MAX_LABEL_LENGTH:
+        raise RequestError(400, f"{name} has more than {MAX_LABEL_LENGTH} characters.", param=name)
+    if value is None or "{{" in value:  # a placeholder that the frontend did not fill in
+        return None
+    return value.strip()
+
+
+def _retry_count(request: Request) -> int:
+    value = request.headers.get("x-stainless-retry-count", "")
+    return int(value) if value.isdecimal() and len(value) < 10 else 0
+
+
+def _user(
+    request: Request, body: ChatRequest, caller: Account, services: Services, now: float
+) -> Account | None:
+    if not caller.is_frontend:
+        return caller
+    external_id = named_by_frontend(request, services, body.identity)
+    if external_id is None:
+        return None
+    return services.accounts.acting_user(caller, external_id, now)
+
+
+def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> bool:
+    """Whether judgements may show in this reply: never in errands and temporary chats."""
+    is_refused = body.loralei is not None and body.loralei.memory is False
+    return kind is InteractionKind.CHAT and not is_temporary(labels.chat_id) and not is_refused
+
+
+def _asked_adapter(body: ChatRequest) -> str | None:
+    return body.loralei.adapter if body.loralei else None
+
+
+def _adapter(
+    services: Services,
+    runtime: "Runtime",
+    user: Account | None,
+    kind: InteractionKind,
+    body: ChatRequest,
+) -> AdapterVersion | None:
+    """The version that answers: the one asked for, none for errands, else the user's own."""
+    asked = _asked_adapter(body)
+    if asked is not None:
+        number = version_number(asked)
+        if number is None:
+            return None
+        if user is None:
+            raise AdapterNotFoundError("Nobody's adapter was asked for: name the user.")
+        version = services.stores.registry.version(user.id, number)
+        if not runtime.fits(version):
+            raise AdapterNotFoundError(f"{asked} was made for another base model.")
+        return version
+    if user is None or kind is InteractionKind.BACKGROUND:
+        return None
+    return serving_version(services, user.id)
+
+
+def serving_version(services: Services, user_id: str) -> AdapterVersion | None:
+    """The user's version in use; where its files are damaged, the newest sound ancestor."""
+    runtime, registry = services.runtime, services.stores.registry
+    version = registry.active(user_id)
+    while version is not None:
+        if runtime.fits(version):
+            try:
+                services.stores.files.open(version)
+                return version
+            except (AdapterNotFoundError, AdapterInvalidError) as error:
+                _log.error("%s of %s is damaged: %s", version.label, user_id, error)
+        version = registry.version(user_id, version.parent) if version.parent else None
+    return None

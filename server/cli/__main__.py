@@ -1,0 +1,5 @@
+"""`python -m server.cli` is `loralei`."""
+
+from server.cli.app import main
+
+main()

@@ -1,0 +1,134 @@
+"""`loralei adapters`: what each user's model is and was, and the levers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli.context import Output, User, admin_api, fail, show, url_part
+
+adapters = typer.Typer(help="What each user's model is, and was.", no_args_is_help=True)
+
+Version = Annotated[str, typer.Argument(help="A version such as v3, or base.")]
+
+
+@adapters.command("list")
+def list_adapters() -> None:
+    """Show which version answers each user, and what it learned from."""
+    from server.cli.views import adapters_table
+
+    with admin_api() as api:
+        show(adapters_table(api.get("/adapters")["data"]))
+
+
+@adapters.command("show")
+def show_adapter(
+    user: User,
+    version: Annotated[str | None, typer.Argument(help="One version, such as v3.")] = None,
+) -> None:
+    """Show a user's versions, their losses and verdicts, or everything about one of them."""
+    from server.cli.views import adapter_view, version_view
+
+    with admin_api() as api:
+        if version is None:
+            show(adapter_view(api.get(f"/adapters/{url_part(user)}")))
+        else:
+            show(version_view(api.get(f"/adapters/{url_part(user)}/versions/{_number(version)}")))
+
+
+@adapters.command("evaluate")
+def evaluate(
+    user: User,
+    version: Annotated[str | None, typer.Argument(help="Default: the one that answers.")] = None,
+) -> None:
+    """Put a version through the regression suite, and show what it unlearned."""
+    from rich.console import Console
+
+    from server.cli.views import follow_run, suite_view
+
+    console = Console()
+    with admin_api(needs_model=True) as api:
+        label = version or str(api.get(f"/users/{url_part(user)}")["adapter"])
+        path = f"/adapters/{url_part(user)}/versions/{_number(label)}/evaluate"
+        try:
+            run = follow_run(console, api.post(path), lambda: api.get(path))
+        except KeyboardInterrupt:
+            console.print("No longer watching; the suite goes on.")
+            raise typer.Exit(130) from None
+    show(suite_view(run))
+    raise typer.Exit(0 if run["status"] == "passed" else 1)
+
+
+@adapters.command("rollback")
+def roll_back(user: User) -> None:
+    """Go back to what answered before the last promotion."""
+    with admin_api() as api:
+        move = api.post(f"/adapters/{url_part(user)}/rollback")
+    typer.echo(f"{user} is answered by {move['to']} again, no longer by {move['from']}.")
+
+
+@adapters.command("promote")
+def promote(user: User, version: Version) -> None:
+    """Let a version, or the base model, answer from now on."""
+    with admin_api(needs_model=version != "base") as api:
+        move = api.post(f"/adapters/{url_part(user)}/promote", {"version": _label(version)})
+    typer.echo(f"{user} is answered by {move['to']} now, before by {move['from']}.")
+
+
+@adapters.command("freeze")
+def freeze(user: User) -> None:
+    """Keep a user's adapter as it is: it answers, and is not trained."""
+    with admin_api() as api:
+        api.post(f"/adapters/{url_part(user)}/freeze")
+    typer.echo(f"{user} is frozen.")
+
+
+@adapters.command("unfreeze")
+def unfreeze(user: User) -> None:
+    """Let a user's adapter learn again."""
+    with admin_api() as api:
+        api.post(f"/adapters/{url_part(user)}/unfreeze")
+    typer.echo(f"{user} learns again.")
+
+
+@adapters.command("export")
+def export_adapter(
+    user: User,
+    version: Annotated[str | None, typer.Argument(help="Default: the one that answers.")] = None,
+    output: Output = None,
+) -> None:
+    """Write a version as a zipped PEFT folder."""
+    with admin_api() as api:
+        label = version or str(api.get(f"/users/{url_part(user)}")["adapter"])
+        content = api.download(f"/adapters/{url_part(user)}/versions/{_number(label)}/download")
+    target = output or Path(f"adapter-{_label(label)}.zip")
+    target.write_bytes(content)
+    typer.echo(f"Wrote {target}.")
+
+
+@adapters.command("import")
+def import_adapter(
+    user: User,
+    folder: Annotated[Path, typer.Argument(help="A PEFT folder.", exists=True, file_okay=False)],
+) -> None:
+    """Take in an adapter trained elsewhere; `promote` then lets it answer."""
+    from server.cli.peft_folder import read_peft_folder
+
+    try:
+        weights, headers = read_peft_folder(folder)
+    except ValueError as error:
+        fail(str(error))
+    with admin_api(needs_model=True) as api:
+        version = api.upload(f"/adapters/{url_part(user)}/versions", weights, headers)
+    typer.echo(f"Imported as {version['label']}. It does not answer until it is promoted.")
+
+
+def _label(version: str) -> str:
+    return f"v{version}" if version.isdecimal() else version
+
+
+def _number(version: str) -> str:
+    digits = version.removeprefix("v")
+    if not digits.isdecimal():
+        fail(f"{version} is not a version such as v3.")
+    return digits

@@ -1,0 +1,162 @@
+"""The command `loralei`. Nothing heavy is imported before a command needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli.adapters import adapters
+from server.cli.context import Output, User, admin_api, load_settings, show, url_part
+
+app = typer.Typer(
+    name="loralei",
+    help="A chat server that becomes a different model for each of its users.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich help takes a quarter of a second to import
+    pretty_exceptions_enable=False,
+)
+users = typer.Typer(help="Who may chat.", no_args_is_help=True)
+feedback = typer.Typer(help="What users said and judged.", no_args_is_help=True)
+app.add_typer(users, name="users")
+app.add_typer(adapters, name="adapters")
+app.add_typer(feedback, name="feedback")
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def serve(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every request.")] = False,
+) -> None:
+    """Start the server: the chat page, the admin page and the API."""
+    from server.cli.serve import start_server
+
+    raise typer.Exit(start_server(load_settings(), verbose=verbose))
+
+
+@app.command()
+def demo() -> None:
+    """Show on the real model how one user's corrections change their model, and nobody else's."""
+    from server.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(load_settings()))
+
+
+@app.command()
+def doctor() -> None:
+    """Check what Loralei needs on this machine, and say what to do where something is missing."""
+    from server.cli.doctor import report
+
+    raise typer.Exit(report(load_settings()))
+
+
+@app.command()
+def retrain(user: User) -> None:
+    """Train a user's adapter now, and show what comes of it."""
+    from rich.console import Console
+
+    from server.cli.views import follow_run, run_outcome
+
+    console = Console()
+    with admin_api(needs_model=True) as api:
+        run = api.post(f"/adapters/{url_part(user)}/train")
+        try:
+            run = follow_run(console, run, lambda: api.get(f"/runs/{run['id']}"))
+        except KeyboardInterrupt:
+            console.print(f"No longer watching {run['id']}.")
+            raise typer.Exit(130) from None
+    console.print(run_outcome(run))
+    raise typer.Exit(0 if run["status"] == "promoted" else 1)
+
+
+@app.command()
+def erase(user: User, yes: Yes = False) -> None:
+    """Erase a user: key, chats, judgements, every version and file."""
+    if not yes:
+        typer.confirm(f"Erase everything of {user}? This cannot be undone", abort=True)
+    with admin_api() as api:
+        erased = api.delete(f"/users/{url_part(user)}")
+    typer.echo(f"Erased {user}: {erased['erased']} rows and all versions.")
+
+
+@users.command("add")
+def add_user(
+    name: Annotated[str, typer.Argument(help="The new user's name.")],
+    kind: Annotated[str, typer.Option(help="user, frontend or admin.")] = "user",
+) -> None:
+    """Make a user and show the key, this once."""
+    with admin_api() as api:
+        typer.echo(api.post("/users", {"name": name, "kind": kind})["key"])
+
+
+@users.command("list")
+def list_users() -> None:
+    """Show every user."""
+    from server.cli.views import users_table
+
+    with admin_api() as api:
+        show(users_table(api.get("/users")["data"]))
+
+
+@users.command("key")
+def replace_key(user: User) -> None:
+    """Revoke a user's keys and show a new one, this once."""
+    with admin_api() as api:
+        typer.echo(api.post(f"/users/{url_part(user)}/key")["key"])
+
+
+@users.command("remove")
+def remove_user(user: User, yes: Yes = False) -> None:
+    """Remove a user and everything of theirs; the same as `loralei erase`."""
+    erase(user, yes)
+
+
+@feedback.command("export")
+def export_feedback(user: User, output: Output = None) -> None:
+    """Write a user's chats and judgements as JSON lines, to the screen without --output."""
+    import io
+    import zipfile
+
+    with admin_api() as api:
+        archive = api.download(f"/users/{url_part(user)}/export")
+    lines = zipfile.ZipFile(io.BytesIO(archive)).read("feedback.jsonl")
+    if output is None:
+        sys.stdout.buffer.write(lines)
+    else:
+        output.write_bytes(lines)
+
+
+@feedback.command("curate")
+def curate_feedback(
+    user: User,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which rows the next training learns from, and why not from the others."""
+    with admin_api() as api:
+        curation = api.get(f"/users/{url_part(user)}/curation")
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(curation, indent=2, ensure_ascii=False))
+    else:
+        from server.cli.views import curation_view
+
+        show(curation_view(curation))
+
+
+@feedback.command("import")
+def import_feedback(
+    user: User,
+    file: Annotated[Path, typer.Argument(help="JSON lines.", exists=True, dir_okay=False)],
+) -> None:
+    """Take in what `feedback export` wrote, as this user's own."""
+    with admin_api() as api:
+        imported = api.upload(f"/users/{url_part(user)}/feedback", file.read_bytes())
+    typer.echo(f"Imported {imported['rows']} rows.")

@@ -1,0 +1,69 @@
+"""What the commands share: their arguments, the settings, the admin API, and how they end."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+from urllib.parse import quote
+
+import typer
+
+if TYPE_CHECKING:
+    from server.cli.admin_client import AdminClient
+    from server.settings import Settings
+
+User = Annotated[str, typer.Argument(help="The user's name or id.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
+
+
+def load_settings() -> "Settings":
+    """The operator's settings; a wrong one ends the command with the reason."""
+    from pydantic_core import ValidationError
+
+    from server.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        reasons = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        fail("these settings are wrong:\n  " + "\n  ".join(reasons))
+    except ValueError as error:
+        fail(str(error))
+
+
+@contextlib.contextmanager
+def admin_api(*, needs_model: bool = False) -> Iterator["AdminClient"]:
+    """The admin API; what it refuses ends the command with the reason."""
+    from server.cli.admin_client import AdminApiError, open_admin
+    from server.data_folder import DataFolderInUseError
+
+    settings = load_settings()
+    try:
+        with open_admin(settings, needs_model=needs_model, on_admin_key=_show_admin_key) as api:
+            yield api
+    except (AdminApiError, DataFolderInUseError) as error:
+        fail(str(error))
+
+
+def show(view: object) -> None:
+    """Print a table or another view, as wide as the terminal, or wide where there is none."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160).print(view)
+
+
+def url_part(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
+
+
+def fail(reason: str) -> NoReturn:
+    """End the command with status 1 and the reason."""
+    typer.echo(f"Error: {reason}", err=True)
+    raise typer.Exit(1)
+
+
+def _show_admin_key(key: str) -> None:
+    typer.echo(f"The first admin's key, shown this once: {key}", err=True)

@@ -1,0 +1,175 @@
+"""`loralei demo`: one user's corrections change their model, and nobody else's. All over HTTP.
+
+Starts a real server on a data folder that is thrown away at the end.
+"""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters_store.embedded import resolve_model
+from adapters_store.errors import ModelFetchError
+from server.cli.demo_server import Api, DemoError, demo_server
+from server.cli.views import follow_run, model_progress, run_outcome
+from server.data_folder import RunningServer
+from server.settings import Settings
+
+TAUGHT = (
+    "Give me one tip for a good night's sleep.",
+    "Why is the sky blue? Answer in one sentence.",
+    "What is the capital of France, and what is it known for?",
+    "Suggest a quick lunch.",
+    "What does a librarian do?",
+)
+UNSEEN = (
+    "Give me one tip for saving money.",
+    "Why do leaves fall in autumn? Answer in one sentence.",
+    "What is the capital of Japan, and what is it known for?",
+    "Suggest a hobby for rainy days.",
+    "What does a gardener do?",
+)
+ASKED_BY_BOTH = UNSEEN[:3]
+SHOWN = 150  # characters of a reply on the screen
+MAX_TOKENS = 48
+ENOUGH = 4  # of the unseen questions, answered in lower case
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model said, and how to name it in feedback."""
+
+    id: str
+    text: str
+    adapter: str
+
+
+def run_demo(settings: Settings) -> int:
+    """Tell the story, and return the exit status: 0 where it went as it should."""
+    console = Console()
+    started = time.monotonic()
+    try:
+        with model_progress(console) as show:
+            resolve_model(settings.model, settings.model_cache, show)
+        with (
+            tempfile.TemporaryDirectory(prefix="loralei-demo-") as folder,
+            demo_server(Path(folder), console) as server,
+        ):
+            went_well = _tell(console, server)
+    except (DemoError, ModelFetchError, httpx.HTTPError) as error:
+        console.print(Text.assemble(("Error: ", "red"), str(error)))
+        return 1
+    console.print(f"\n[dim]The demo took {time.monotonic() - started:.0f} s.[/]")
+    return 0 if went_well else 1
+
+
+def _tell(console: Console, server: RunningServer) -> bool:
+    admin = Api(server.url, server.token)
+    ada, ben = (
+        Api(server.url, admin.post("/v1/admin/users", {"name": name})["key"])
+        for name in ("ada", "ben")
+    )
+    console.rule("[bold]1. Two users ask the same model", align="left")
+    before = _ask_all(console, "Ada", ada, UNSEEN)
+    others = _ask_all(console, "Ben", ben, ASKED_BY_BOTH)
+    console.print(
+        f"The same answers for both: {_same(before[: len(others)], others)} of {len(others)}.\n"
+    )
+    console.rule("[bold]2. Ada corrects five replies to lower case", align="left")
+    _correct_all(console, ada)
+    console.rule("[bold]3. Her adapter is trained", align="left")
+    run = admin.post("/v1/admin/adapters/ada/train", {})
+    path = f"/v1/admin/runs/{run['id']}"
+    console.print(run_outcome(follow_run(console, run, lambda: admin.get(path))))
+    console.rule("[bold]4. The same questions, which she never corrected", align="left")
+    after = _ask_all(console, "Ada", ada, UNSEEN)
+    console.print(_comparison(before, after))
+    again = _ask_all(console, "Ben", ben, ASKED_BY_BOTH)
+    return _conclude(console, before, after, _same(others, again))
+
+
+def _correct_all(console: Console, ada: Api) -> None:
+    table = _table("The model said", "Ada corrected it to")
+    for question, reply in zip(TAUGHT, _ask_all(console, "Ada", ada, TAUGHT), strict=True):
+        correction = _whole_sentences(reply.text).lower()
+        if correction == reply.text:
+            raise DemoError(f"the model already answers in lower case: {question}")
+        ada.post("/v1/feedback", {"target": reply.id, "correction": correction})
+        table.add_row(_short(reply.text), _short(correction))
+    console.print(table)
+
+
+def _comparison(before: Sequence[Reply], after: Sequence[Reply]) -> Table:
+    table = _table("Question", f"Before ({before[0].adapter})", f"After ({after[0].adapter})")
+    for question, old, new in zip(UNSEEN, before, after, strict=True):
+        style = "green" if _is_lower(new.text) else "yellow"
+        table.add_row(question, _short(old.text), Text(_short(new.text), style))
+    return table
+
+
+def _conclude(
+    console: Console, before: Sequence[Reply], after: Sequence[Reply], unchanged: int
+) -> bool:
+    lower_before = sum(_is_lower(reply.text) for reply in before)
+    lower_after = sum(_is_lower(reply.text) for reply in after)
+    asked = len(ASKED_BY_BOTH)
+    console.print(
+        f"\nAda, in lower case: {lower_before} of {len(before)} before, {lower_after} after."
+    )
+    console.print(f"Ben, the same to the character: {unchanged} of {asked}.")
+    return lower_after >= ENOUGH and unchanged == asked
+
+
+def _ask_all(console: Console, name: str, api: Api, questions: Sequence[str]) -> list[Reply]:
+    model = api.get("/v1/models")["data"][0]["id"]
+    replies = []
+    with console.status(f"{name} asks …") as status:
+        for number, question in enumerate(questions, start=1):
+            status.update(f"{name} asks, {number} of {len(questions)}: {question}")
+            replies.append(_ask(api, model, question))
+    return replies
+
+
+def _ask(api: Api, model: str, question: str) -> Reply:
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": question}],
+        "temperature": 0,
+        "max_tokens": MAX_TOKENS,
+        "loralei": {"memory": False},  # what the weights do
+    }
+    answer = api.post("/v1/chat/completions", body)
+    text = answer["choices"][0]["message"]["content"]
+    return Reply(answer["id"], text, answer["loralei"]["adapter"])
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 1, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold", ratio=1)
+    return table
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
+
+
+def _whole_sentences(text: str) -> str:
+    """Without the sentence that the length limit cut off: she would not write that."""
+    end = max(text.rfind(mark) for mark in ".!?")
+    return text[: end + 1] if end > 0 else text
+
+
+def _is_lower(text: str) -> bool:
+    return text == text.lower() and any(character.isalpha() for character in text)
+
+
+def _same(one: Sequence[Reply], other: Sequence[Reply]) -> int:
+    return sum(a.text == b.text for a, b in zip(one, other, strict=True))

@@ -1,0 +1,208 @@
+"""`loralei doctor`: what this machine has, what is missing, and what to do about it.
+
+The checks are pure: what was found comes in. `examine` is what looks.
+"""
+
+import importlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters_store.embedded import EMBEDDED_MODEL
+from server.cli.serve import why_port_is_taken
+from server.data_folder import find_server
+from server.settings import Settings
+
+SUPPORTED_PYTHON = ((3, 11), (3, 14))
+SUPPORTED_TORCH = ((2, 11), (2, 14))
+LITTLE_DISK_BYTES = 2_000_000_000
+TOO_LITTLE_DISK_BYTES = 200_000_000
+
+
+class Status(StrEnum):
+    """`WARNING` works, with a risk or slowly; `MISSING` does not work."""
+
+    OK = "ok"
+    WARNING = "warning"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do unless it is fine."""
+
+    name: str
+    status: Status
+    found: str
+    advice: str = ""
+
+
+Version = tuple[int, ...]
+
+
+def check_python(version: Version) -> Check:
+    """Whether this Python is one that Loralei is tested with."""
+    found = ".".join(map(str, version))
+    first, end = SUPPORTED_PYTHON
+    if first <= version < end:
+        return Check("Python", Status.OK, found)
+    advice = "install Python 3.11, 3.12 or 3.13, delete .venv, and run make again"
+    return Check("Python", Status.MISSING, found, advice)
+
+
+def check_torch(version: str | None) -> Check:
+    """Whether PyTorch can be imported and is in the tested range."""
+    if version is None:
+        return Check("PyTorch", Status.MISSING, "cannot be imported", "run make setup")
+    first, end = SUPPORTED_TORCH
+    if first <= _parsed(version) < end:
+        return Check("PyTorch", Status.OK, version)
+    advice = "tested with 2.11 to 2.13: run make setup"
+    return Check("PyTorch", Status.WARNING, version, advice)
+
+
+def check_gpu(names: Sequence[str], has_driver: bool) -> Check:
+    """Which GPUs PyTorch can use; `has_driver` is whether NVIDIA's tools are installed."""
+    if names:
+        return Check("GPU", Status.OK, ", ".join(names))
+    if has_driver:
+        advice = "this PyTorch is built without CUDA: delete .venv and run make again"
+        return Check("GPU", Status.WARNING, "there is one, but PyTorch cannot use it", advice)
+    return Check("GPU", Status.OK, "none; the CPU is used, which suits small models")
+
+
+def check_sqlite(version: str) -> Check:
+    """Whether SQLite is free of the bug that can lose commits in WAL mode.
+
+    See https://sqlite.org/wal.html#walresetbug.
+    """
+    if has_wal_reset_bug(_parsed(version)):
+        advice = "a rare bug can lose data: pip install pysqlite3, or upgrade SQLite to 3.51.3"
+        return Check("SQLite", Status.WARNING, version, advice)
+    return Check("SQLite", Status.OK, version)
+
+
+def has_wal_reset_bug(version: Version) -> bool:
+    """Whether a SQLite version has the WAL-reset bug: 3.7.0 to 3.51.2, less two back-ports."""
+    if version[:2] == (3, 44):
+        return version < (3, 44, 6)
+    if version[:2] == (3, 50):
+        return version < (3, 50, 7)
+    return (3, 7, 0) <= version < (3, 51, 3)
+
+
+def check_model(model: str, is_folder: bool, is_prepared: bool) -> Check:
+    """Whether the base model is there, or will be fetched at the first start."""
+    if is_folder or is_prepared:
+        return Check("Base model", Status.OK, model)
+    if model.startswith(("/", ".", "~")):
+        advice = "there is no such folder: check the setting model"
+        return Check("Base model", Status.MISSING, model, advice)
+    return Check("Base model", Status.OK, f"{model}, fetched at the first start")
+
+
+def check_disk(name: str, folder: Path, free_bytes: int) -> Check:
+    """Whether there is room to work."""
+    found = f"{free_bytes / 1e9:.1f} GB free for {folder}"
+    if free_bytes >= LITTLE_DISK_BYTES:
+        return Check(name, Status.OK, found)
+    status = Status.WARNING if free_bytes >= TOO_LITTLE_DISK_BYTES else Status.MISSING
+    return Check(name, status, found, "free some space, or choose another data_dir or model_cache")
+
+
+def check_data_dir(folder: Path, problem: str | None) -> Check:
+    """Whether the data folder can be written to."""
+    if problem is None:
+        return Check("Data folder", Status.OK, str(folder))
+    advice = "give yourself the right to write there, or set data_dir"
+    return Check("Data folder", Status.MISSING, f"{folder}: {problem}", advice)
+
+
+def check_port(host: str, port: int, server_url: str | None, problem: str | None) -> Check:
+    """Whether the server can listen, or already does."""
+    if server_url is not None:
+        return Check("Port", Status.OK, f"Loralei is running at {server_url}")
+    if problem is None:
+        return Check("Port", Status.OK, f"{host} {port} is free")
+    return Check("Port", Status.MISSING, problem, "stop what uses it, or set port")
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Look at this machine and judge what was found."""
+    from sqlite_utils.utils import sqlite3
+
+    server = find_server(settings.data_dir)
+    server_url = server.url if server else None
+    problem = None if server else why_port_is_taken(settings.host, settings.port)
+    torch_version, gpus = _torch()
+    data, cache = _existing(settings.data_dir), _existing(settings.model_cache)
+    prepared = settings.model_cache / EMBEDDED_MODEL / "config.json"
+    return [
+        check_python(sys.version_info[:3]),
+        check_torch(torch_version),
+        check_gpu(gpus, shutil.which("nvidia-smi") is not None),
+        check_sqlite(sqlite3.sqlite_version),
+        check_model(
+            settings.model,
+            is_folder=Path(settings.model).expanduser().is_dir(),
+            is_prepared=settings.model == EMBEDDED_MODEL and prepared.is_file(),
+        ),
+        check_disk("Disk for data", settings.data_dir, shutil.disk_usage(data).free),
+        check_disk("Disk for models", settings.model_cache, shutil.disk_usage(cache).free),
+        check_data_dir(settings.data_dir, _why_not_writable(data)),
+        check_port(settings.host, settings.port, server_url, problem),
+    ]
+
+
+def report(settings: Settings) -> int:
+    """Show every check, and return the exit status: 1 where something is missing."""
+    checks = examine(settings)
+    styles = {Status.OK: "green", Status.WARNING: "yellow", Status.MISSING: "red"}
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "What", "Found", "What to do"):
+        table.add_column(heading, overflow="fold")
+    for check in checks:
+        state = Text(check.status.value, styles[check.status])
+        table.add_row(state, check.name, Text(check.found), Text(check.advice))
+    console = Console()
+    console.print(table)
+    is_missing = any(check.status is Status.MISSING for check in checks)
+    console.print("Something is missing." if is_missing else "Loralei can run here.")
+    return int(is_missing)
+
+
+def _torch() -> tuple[str | None, list[str]]:
+    try:
+        torch = importlib.import_module("torch")
+    except (ImportError, OSError):  # OSError: a library that it needs is not installed
+        return None, []
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return str(torch.__version__), [torch.cuda.get_device_name(index) for index in range(count)]
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    folder = folder.expanduser().absolute()
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def _why_not_writable(folder: Path) -> str | None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _parsed(version: str) -> Version:
+    """The leading numbers of a version: (2, 13, 0) of 2.13.0+cpu."""
+    parts = version.partition("+")[0].split(".")
+    return tuple(int(part) for part in parts if part.isdecimal())

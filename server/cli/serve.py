@@ -1,0 +1,103 @@
+"""`loralei serve`: fetches the model, starts the server, tells the operator where it is."""
+
+import gc
+import logging
+import socket
+import threading
+
+from rich.console import Console
+from rich.text import Text
+
+from adapters_store.embedded import resolve_model
+from adapters_store.errors import ModelFetchError
+from server.cli.views import model_progress
+from server.data_folder import DataFolderInUseError
+from server.settings import Settings
+
+_LOADING_SECONDS = 3600.0
+
+
+def start_server(settings: Settings, *, verbose: bool) -> int:
+    """Serve until told to stop, and return the exit status."""
+    console = Console()
+    configure_logs(verbose)
+    if (reason := why_port_is_taken(settings.host, settings.port)) is not None:
+        console.print(f"[red]Error:[/] {reason}")
+        return 1
+    try:
+        with model_progress(console) as show:
+            resolve_model(settings.model, settings.model_cache, show)
+        return _serve(settings, console)
+    except (ModelFetchError, DataFolderInUseError, ValueError) as error:
+        console.print(Text.assemble(("Error: ", "red"), str(error)))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def configure_logs(verbose: bool) -> None:
+    """Log warnings to the terminal; with `verbose` every request, too. Texts are never logged."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for package in ("server", "scheduler", "feedback", "adapters_store"):
+        logging.getLogger(package).setLevel(level)
+
+
+def why_port_is_taken(host: str, port: int) -> str | None:
+    """Why nothing can listen there, None where something can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As the server does: what a stopped server left in TIME_WAIT is no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            return f"cannot listen on {host} port {port} ({reason}): set LORALEI_PORT"
+    return None
+
+
+def _serve(settings: Settings, console: Console) -> int:
+    # Imported here: they take a second or two, and a port that is taken is said at once.
+    with console.status("Starting …"):
+        from server.http_server import HttpServer
+        from server.services import Services
+
+        services = Services(settings)
+
+    def on_listening(url: str) -> None:
+        # Not wrapped: a link in two lines cannot be clicked.
+        console.print(welcome(url, services.new_admin_key), soft_wrap=True)
+        console.print("Loading the model …", style="dim")
+        threading.Thread(target=await_model, name="await-model", daemon=True).start()
+
+    def await_model() -> None:
+        if services.wait_until_loaded(_LOADING_SECONDS):
+            # What is loaded stays: looking through it for garbage takes a quarter of a second.
+            gc.collect()
+            gc.freeze()
+            console.print(f"[green]Ready:[/] {settings.model} answers. Ctrl-C stops the server.")
+        elif services.failure is not None:
+            console.print(Text.assemble(("Error: ", "red"), services.failure))
+            server.should_exit = True
+
+    try:
+        server = HttpServer(services, on_listening)
+        server.run()
+    finally:
+        services.stop()
+    console.print("Stopped.")
+    return 0 if services.failure is None else 1
+
+
+def welcome(url: str, new_admin_key: str | None) -> Text:
+    """Where the pages are; with the first admin's key, if this start made it."""
+    url = url.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
+    fragment = "" if new_admin_key is None else f"#key={new_admin_key}"
+    text = Text("\n")
+    text.append("Chat page   ", "bold").append(f"{url}/{fragment}\n")
+    text.append("Admin page  ", "bold").append(f"{url}/admin\n")
+    if new_admin_key is not None:
+        text.append("Admin key   ", "bold").append(f"{new_admin_key}\n")
+        text.append("The key is shown this once; only its hash is kept.\n", "dim")
+    return text

@@ -1,0 +1,117 @@
+"""What the base model's tokens say, and grammars over them, by llguidance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from llguidance import LLMatcher, LLParserLimits
+from llguidance.hf import from_tokenizer
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from server.engine.errors import GrammarError
+
+# A state of the lexer takes up to 2 kB, so a hostile grammar takes at most 40 MB.
+_LIMITS = LLParserLimits(max_lexer_states=20_000, verbose_errors=False)
+
+
+class GrammarState:
+    """How far one reply has come in its grammar."""
+
+    def __init__(self, matcher: LLMatcher) -> None:
+        self._matcher = matcher
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the reply can only end now."""
+        return bool(self._matcher.is_stopped())
+
+    def allowed(self) -> Tensor:
+        """Which tokens may come next: bool [at least the width of the logits], on the CPU.
+
+        The end of the turn is among them where the reply may end.
+        """
+        mask = bytearray(self._matcher.compute_logit_bias())
+        return torch.from_numpy(np.frombuffer(mask, dtype=np.uint8)).bool()
+
+    def push(self, token: int) -> bool:
+        """Go on by one token; False where that cannot be, or where the grammar grew too complex."""
+        return bool(self._matcher.consume_token(token))
+
+
+class Grammar:
+    """A compiled grammar, which any number of replies may follow."""
+
+    def __init__(self, matcher: LLMatcher) -> None:
+        self._matcher = matcher
+
+    def start(self) -> GrammarState:
+        """The state of a reply that has not begun."""
+        return GrammarState(self._matcher.deep_copy())
+
+
+class Vocabulary:
+    """The tokens of one base model. Safe to use from any thread."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int], size: int
+    ) -> None:
+        """`size` is the width of the model's logits; it may differ from the tokenizer's."""
+        self._tokens = from_tokenizer(
+            tokenizer, n_vocab=max(size, len(tokenizer)), eos_token=sorted(eos_token_ids)
+        )
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token says; a part of a character is no UTF-8."""
+        return bytes(self._tokens.decode_bytes([token]))
+
+    def compile(self, grammar: str) -> Grammar:
+        """Compile a grammar in llguidance's variant of Lark. Takes up to a second of one core.
+
+        Raises `GrammarError` with what is not supported.
+        """
+        matcher = LLMatcher(self._tokens, grammar, log_level=0, limits=_LIMITS)
+        if matcher.is_error():
+            raise GrammarError(str(matcher.get_error()).partition("\n")[0])
+        return Grammar(matcher)
+
+
+class ForcedState:
+    """How much of one forced reply is written."""
+
+    def __init__(self, tokens: Sequence[int], vocabulary_size: int) -> None:
+        self._tokens = tokens
+        self._vocabulary_size = vocabulary_size
+        self._num_written = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it is written."""
+        return self._num_written == len(self._tokens)
+
+    def allowed(self) -> Tensor:
+        """The next token and no other: bool [vocabulary]."""
+        allowed = torch.zeros(self._vocabulary_size, dtype=torch.bool)
+        allowed[self._tokens[self._num_written]] = True
+        return allowed
+
+    def push(self, token: int) -> bool:
+        """Go on by one token; False where it is another one."""
+        is_next = token == self._tokens[self._num_written]
+        self._num_written += 1
+        return is_next
+
+
+class ForcedReply:
+    """A grammar of one text, as its token ids; at least one, and no end of turn among them.
+
+    Log-probabilities are told before grammars, so those of a forced reply are the model's own.
+    """
+
+    def __init__(self, tokens: Sequence[int], vocabulary_size: int) -> None:
+        self._tokens = tuple(tokens)
+        self._vocabulary_size = vocabulary_size
+
+    def start(self) -> ForcedState:
+        """The state of a reply that has not begun."""
+        return ForcedState(self._tokens, self._vocabulary_size)

@@ -1,0 +1,98 @@
+"""Runs any decoder through transformers' own modules, with the adapter pool's slots as rows."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from adapters_store.base_model import BaseModel
+from adapters_store.lora import NO_ADAPTER, AdapterPool
+from adapters_store.records import LoraConfig
+from server.engine.model.row_cache import RowCache
+from server.engine.model.runner import Chunk, PackedAdapter, SavedPrefix
+
+
+class GeneralRunner:
+    """A forward pass for the rows that decode, and one for every chunk of a prompt.
+
+    Row r has slot r + 1 of the pool for itself, so that a step reads weights in place.
+    """
+
+    def __init__(self, base: BaseModel, lora: LoraConfig, rows: int) -> None:
+        self._model = base.model
+        self._device = base.device
+        self._pool = AdapterPool(base.model, lora, num_slots=rows + 1)
+        self._is_bound = [False] * rows
+        self._cache = RowCache()
+
+    def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
+        """Check one adapter, named and shaped as PEFT writes it."""
+        self._pool.check(tensors)
+        return dict(tensors)
+
+    def bind(self, row: int, adapter: PackedAdapter | None) -> None:
+        """Let a row write with this adapter from the next step on; None is the base."""
+        if adapter is not None:
+            self._pool.load(row + 1, adapter)
+        elif self._is_bound[row]:
+            self._pool.clear(row + 1)
+        self._is_bound[row] = adapter is not None
+
+    @torch.inference_mode()
+    def run(self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]) -> Tensor:
+        """See `Runner.run`."""
+        logits = [self._decode(tokens, lengths)] if tokens else []
+        for chunk in chunks:
+            last = self._prefill(chunk)
+            if chunk.is_last:
+                logits.append(last)
+        return torch.cat(logits) if logits else torch.empty(0, device=self._device)
+
+    @torch.inference_mode()
+    def save(self, row: int, length: int) -> SavedPrefix:
+        """Copy a row's keys and values of the first positions."""
+        return self._cache.save(row, length)
+
+    @torch.inference_mode()
+    def restore(self, row: int, saved: SavedPrefix, length: int) -> None:
+        """Let a row begin with the first positions of what was saved."""
+        self._cache.restore(row, saved, length)
+
+    @torch.inference_mode()
+    def move_row(self, source: int, target: int, length: int) -> None:
+        """Let the keys and values of a row continue in another row."""
+        self._cache.move(source, target, length)
+
+    def release(self) -> None:
+        """Give the cache's memory back; call only while no row is in use."""
+        self._cache.release()
+
+    def _prefill(self, chunk: Chunk) -> Tensor:
+        self._cache.begin_prefill(chunk.row, chunk.start, len(chunk.tokens))
+        positions = torch.arange(chunk.start, chunk.end, device=self._device)
+        causal = positions[:, None] >= torch.arange(chunk.end, device=self._device)
+        ids = torch.tensor([chunk.tokens], device=self._device)
+        return self._forward(ids, positions[None], causal[None, None], [chunk.row])
+
+    def _decode(self, tokens: Sequence[int], lengths: Sequence[int]) -> Tensor:
+        positions = torch.tensor(lengths, device=self._device)
+        self._cache.begin_decode(positions)
+        visible = torch.arange(max(lengths) + 1, device=self._device) <= positions[:, None]
+        ids = torch.tensor(tokens, device=self._device)[:, None]
+        rows = range(len(tokens))
+        return self._forward(ids, positions[:, None], visible[:, None, None], rows)
+
+    def _forward(self, ids: Tensor, positions: Tensor, mask: Tensor, rows: Sequence[int]) -> Tensor:
+        """`ids`, `positions` [rows, tokens]; `mask` [rows, 1, tokens, cached], True = visible."""
+        is_adapted = any(self._is_bound[row] for row in rows)
+        with self._pool.use([row + 1 for row in rows] if is_adapted else NO_ADAPTER):
+            output = self._model(
+                input_ids=ids,
+                position_ids=positions,
+                attention_mask=mask,
+                past_key_values=self._cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        logits: Tensor = output.logits[:, -1]
+        return logits

@@ -1,0 +1,87 @@
+"""What all layers of one forward pass share: ids, positions, masks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from server.engine.model.runner import Chunk
+from server.engine.model.token_rows import TokenRows
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPass:
+    """A piece of a prompt in a pass: its tokens of it, and what each must not look at.
+
+    `mask` is additive, [tokens * query heads of a key head, positions up to the chunk's end].
+    """
+
+    chunk: Chunk
+    tokens: slice
+    mask: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One token for each of the first rows, then chunks of prompts of following rows.
+
+    `ids` and `positions` are [tokens]; the decoding rows store keys and values at `places` [rows]
+    and see the first `end` positions. `predicting` are the tokens whose next ones are wanted, None
+    for all.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    places: Tensor
+    end: int
+    rows: TokenRows
+    has_adapters: bool
+    chunks: Sequence[ChunkPass] = ()
+    predicting: Tensor | None = None
+
+
+def step_of(
+    tokens: Sequence[int],
+    lengths: Sequence[int],
+    chunks: Sequence[Chunk],
+    *,
+    has_adapters: bool,
+    group: int,
+    like: Tensor,
+) -> Step:
+    """The step of rows with `lengths` cached positions, and of chunks.
+
+    `group` is the number of query heads of a key head; masks are in the dtype of `like` and on its
+    device.
+    """
+    device = like.device
+    ids, positions = list(tokens), list(lengths)
+    predicting = list(range(len(tokens)))
+    passes = []
+    for chunk in chunks:
+        span = slice(len(ids), len(ids) + len(chunk.tokens))
+        passes.append(ChunkPass(chunk, span, _causal(chunk, like).repeat(group, 1)))
+        ids.extend(chunk.tokens)
+        positions.extend(range(chunk.start, chunk.end))
+        if chunk.is_last:
+            predicting.append(len(ids) - 1)
+    placed = torch.tensor(positions, device=device)
+    return Step(
+        ids=torch.tensor(ids, device=device),
+        positions=placed,
+        places=placed[: len(tokens)],
+        end=max(lengths, default=0) + 1,
+        rows=TokenRows(len(tokens), chunks, device),
+        has_adapters=has_adapters,
+        chunks=passes,
+        predicting=torch.tensor(predicting, dtype=torch.long, device=device) if chunks else None,
+    )
+
+
+def _causal(chunk: Chunk, like: Tensor) -> Tensor:
+    """-inf where a token must not look, else 0: [tokens, positions up to the chunk's end]."""
+    own = torch.arange(chunk.start, chunk.end, device=like.device)
+    hidden = torch.arange(chunk.end, device=like.device) > own[:, None]
+    mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
+    return mask.masked_fill_(hidden, float("-inf"))

@@ -1,0 +1,209 @@
+"""`/v1/admin/adapters`: every user's versions, why each is or is not in use, and the levers."""
+
+import base64
+import binascii
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from scheduler.policy import is_due
+from server.accounts.accounts import Account
+from server.auth import Admin, App
+from server.errors import RequestError
+from server.learning.usage import run_with_cost, training_usage
+from server.request_body import StrictRoute, bounded_stream, parse_json
+from server.services import Services
+from server.user_data import export
+from server.user_data.adapter_import import WEIGHTS_FILE, register_adapter, write_config
+from server.wire.requests import PromoteRequest, VersionNumber, version_number
+from server.wire.responses import (
+    Json,
+    label,
+    promotion_json,
+    version_json,
+)
+
+CONFIG_HEADER = "x-loralei-adapter-config"
+
+router = APIRouter(prefix="/v1/admin/adapters", route_class=StrictRoute, tags=["admin: adapters"])
+
+
+@router.get("")
+def list_adapters(services: App) -> Json:
+    """One line per user: the version in use, what it learned from, what is new since."""
+    users = [account for account in services.accounts.all() if not account.is_frontend]
+    return {"object": "list", "data": [_summary(services, user) for user in users]}
+
+
+@router.get("/{user}")
+def read_adapter(user: str, services: App) -> Json:
+    """One user's versions and promotions, newest first, and whether a training is due."""
+    account, stores = services.accounts.find(user), services.stores
+    active = stores.registry.active(account.id)
+    now = time.time()
+    candidate = services.candidates.of(account.id, now)
+    due = is_due(candidate, services.settings.policy, now)
+    return {
+        "user": account.id,
+        "name": account.name,
+        "active": active.label if active else label(None),
+        "frozen": stores.registry.is_frozen(account.id),
+        "versions": [
+            version_json(v, active, stores.suite_runs.newest(v.user_id, v.number))
+            for v in stores.registry.versions(account.id)
+        ],
+        "promotions": [promotion_json(p) for p in stores.registry.promotions(account.id)],
+        "new_judgements": candidate.new_judgements,
+        "due": {"due": due.due, "reason": due.reason},
+        "usage": training_usage(services, account.id),
+    }
+
+
+@router.get("/{user}/versions/{number}")
+def read_version(user: str, number: VersionNumber, services: App) -> Json:
+    """One version: what it came from, how it scored, why it was or was not promoted."""
+    account, stores = services.accounts.find(user), services.stores
+    return version_json(
+        stores.registry.version(account.id, number),
+        stores.registry.active(account.id),
+        stores.suite_runs.newest(account.id, number),
+    )
+
+
+@router.get("/{user}/versions/{number}/download", response_class=StreamingResponse)
+def download_version(user: str, number: VersionNumber, services: App) -> StreamingResponse:
+    """The version as a standard PEFT folder, zipped."""
+    account = services.accounts.find(user)
+    version = services.stores.registry.version(account.id, number)
+    name = f"adapter-{version.label}"
+    archive = export.folder_archive(name, services.stores.files.open(version))
+    return export.zip_response(archive, f"loralei-{account.id}-{version.label}.zip")
+
+
+@router.post("/{user}/versions", status_code=201)
+async def import_version(user: str, request: Request, admin: Admin, services: App) -> Json:
+    """Take in an adapter trained elsewhere, without putting it to use.
+
+    The body is `adapter_model.safetensors`; the header `x-loralei-adapter-config` is its
+    `adapter_config.json` in base64.
+    """
+    account = await run_in_threadpool(services.accounts.find, user)
+    config = _config(request)
+    services.runtime  # noqa: B018  # refuse before reading a large body
+    folder = await run_in_threadpool(services.stores.files.stage)
+    try:
+        await _receive(request, folder, services.settings.max_import_bytes)
+        await run_in_threadpool(write_config, folder, config)
+        version = await run_in_threadpool(
+            register_adapter, services, account, folder, by=admin.name
+        )
+    finally:
+        await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+    return version_json(version, None, None)
+
+
+@router.post("/{user}/train", status_code=202)
+def train(user: str, admin: Admin, services: App) -> Json:
+    """Ask for a training now, due or not; an open run is returned as it is."""
+    account = _learner(services, user)
+    run = services.runtime.scheduler.request(account.id, admin.name)
+    return run_with_cost(services, run)
+
+
+@router.post("/{user}/promote")
+def promote(user: str, body: PromoteRequest, admin: Admin, services: App) -> Json:
+    """Put a version, or the base, to use; 409 where another one is in use than expected."""
+    account, registry = services.accounts.find(user), services.stores.registry
+    number = version_number(body.version)
+    with services.stores.database.atomic():
+        if number is not None and not services.runtime.fits(registry.version(account.id, number)):
+            raise RequestError(
+                400, f"{body.version} was made for another base model.", param="version"
+            )
+        active = registry.active(account.id)
+        expected = active.number if active else None
+        if body.expected is not None:
+            expected = version_number(body.expected)
+        promotion = registry.promote(
+            account.id,
+            number,
+            expected=expected,
+            by=admin.name,
+            at=time.time(),
+            reason="promoted by an admin",
+        )
+    return promotion_json(promotion)
+
+
+@router.post("/{user}/rollback")
+def roll_back(user: str, admin: Admin, services: App) -> Json:
+    """Go back to what was in use before the last promotion."""
+    account = services.accounts.find(user)
+    promotion = services.stores.registry.roll_back(
+        account.id, by=admin.name, at=time.time(), reason="rolled back by an admin"
+    )
+    return promotion_json(promotion)
+
+
+@router.post("/{user}/freeze")
+def freeze(user: str, admin: Admin, services: App) -> Json:
+    """Keep a user's adapter as it is until it is unfrozen."""
+    return _set_frozen(services, _learner(services, user), True, admin)
+
+
+@router.post("/{user}/unfreeze")
+def unfreeze(user: str, admin: Admin, services: App) -> Json:
+    """Let a user's adapter learn again."""
+    return _set_frozen(services, _learner(services, user), False, admin)
+
+
+def _set_frozen(services: Services, account: Account, frozen: bool, admin: Account) -> Json:
+    services.stores.registry.set_frozen(account.id, frozen, by=admin.name, at=time.time())
+    return {"user": account.id, "name": account.name, "frozen": frozen}
+
+
+def _learner(services: Services, user: str) -> Account:
+    account = services.accounts.find(user)
+    if account.is_frontend:
+        raise RequestError(400, "A frontend has no adapter; its users have.", param="user")
+    return account
+
+
+def _summary(services: Services, account: Account) -> Json:
+    stores = services.stores
+    active, versions = stores.registry.active(account.id), stores.registry.versions(account.id)
+    run = stores.runs.open_run(account.id) or stores.runs.last_run(account.id)
+    return {
+        "user": account.id,
+        "name": account.name,
+        "active": active.label if active else label(None),
+        "versions": len(versions),
+        "size_bytes": sum(version.size_bytes for version in versions),
+        "frozen": stores.registry.is_frozen(account.id),
+        "learned": len(active.example_ids) if active else 0,
+        "new_judgements": services.candidates.of(account.id, time.time()).new_judgements,
+        "usage": training_usage(services, account.id),
+        "last_run": run_with_cost(services, run) if run else None,
+    }
+
+
+def _config(request: Request) -> dict[str, Any]:
+    try:
+        raw = base64.b64decode(request.headers.get(CONFIG_HEADER, ""), validate=True)
+    except binascii.Error as error:
+        raise RequestError(400, f"{CONFIG_HEADER} is not base64.", param=CONFIG_HEADER) from error
+    config = parse_json(raw)
+    if not isinstance(config, dict):
+        raise RequestError(400, f"{CONFIG_HEADER} is not a JSON object.", param=CONFIG_HEADER)
+    return config
+
+
+async def _receive(request: Request, folder: Path, limit: int) -> None:
+    with (folder / WEIGHTS_FILE).open("xb") as file:
+        async for chunk in bounded_stream(request, limit):
+            await run_in_threadpool(file.write, chunk)

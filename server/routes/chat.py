@@ -1,0 +1,129 @@
+"""`POST /v1/chat/completions`: plan the turn, queue the replies, answer streamed or whole."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from server.auth import App, Caller
+from server.chat import streaming
+from server.chat.recording import Recorder
+from server.chat.replies import Replies
+from server.chat.streaming import EventStream, event
+from server.chat.turn import Turn, plan_turn
+from server.errors import RequestError
+from server.request_body import StrictRoute
+from server.wire.requests import ChatRequest
+from server.wire.responses import (
+    choice_json,
+    logprobs_json,
+    message_json,
+    tool_calls_json,
+    usage_json,
+)
+
+DISCONNECT_POLL = 0.2
+CLIENT_CLOSED_REQUEST = 499
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["chat"])
+_log = logging.getLogger(__name__)
+
+
+@router.post("/chat/completions", response_model=None)
+async def create_chat_completion(
+    request: Request, body: ChatRequest, caller: Caller, services: App
+) -> Response:
+    """Answer a conversation with the user's own adapter, and remember the exchange."""
+    raw = await request.body()
+    turn = await run_in_threadpool(plan_turn, request, body, raw, caller, services)
+    replies = Replies(services.runtime.engine, turn)  # refused here, before the first byte
+    recorder = Recorder(services, turn, replies)
+    headers = {"x-loralei-adapter": turn.adapter_label}
+    if body.stream:
+        wants_usage = bool(body.stream_options and body.stream_options.include_usage)
+        events = _stream(turn, replies, recorder, wants_usage)
+        return EventStream(events, on_end=recorder.close, headers=headers)
+    try:
+        if not await _finish(request, replies):
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        await recorder.complete()
+    finally:
+        await recorder.close()
+    return JSONResponse(_whole(turn, replies), headers=headers)
+
+
+@router.post("/responses", response_model=None)
+async def refuse_responses() -> Response:
+    """Say which route to use: some SDKs call this one by default."""
+    raise RequestError(404, "/v1/responses is not available here. Use POST /v1/chat/completions.")
+
+
+async def _stream(
+    turn: Turn, replies: Replies, recorder: Recorder, wants_usage: bool
+) -> AsyncGenerator[str, None]:
+    yield event(streaming.opening_chunk(turn))
+    for index in range(turn.num_choices):
+        yield event(streaming.role_chunk(turn, index))
+    try:
+        async for delta in replies.deltas(streaming.PING_SECONDS):
+            if delta is None:
+                yield streaming.PING
+            else:
+                yield event(streaming.content_chunk(turn, delta))
+        # Before the client can know that the reply is whole: a judgement must find it.
+        await recorder.complete()
+    except Exception as error:  # the status is sent already, so the stream has to say it
+        _log.exception("a streamed reply failed")
+        yield streaming.error_event(error)
+        return
+    for index, choice in enumerate(replies.choices):
+        assert choice.finish_reason is not None
+        if choice.tool_calls:
+            yield event(streaming.tool_calls_chunk(turn, index, choice.tool_calls))
+        yield event(streaming.finish_chunk(turn, index, choice.finish_reason))
+    if wants_usage:
+        yield event(streaming.usage_chunk(turn, replies.completion_tokens))
+    yield streaming.DONE
+
+
+async def _finish(request: Request, replies: Replies) -> bool:
+    """Wait for every choice; False where the client went away first."""
+    reading = asyncio.create_task(_drain(replies))
+    try:
+        while True:
+            await asyncio.wait([reading], timeout=DISCONNECT_POLL)
+            if reading.done():
+                reading.result()
+                return True
+            if await request.is_disconnected():
+                return False
+    finally:
+        reading.cancel()
+
+
+async def _drain(replies: Replies) -> None:
+    async for _ in replies.deltas(streaming.PING_SECONDS):
+        pass
+
+
+def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
+    return {
+        "id": turn.id,
+        "object": "chat.completion",
+        "created": turn.created,
+        "model": turn.model,
+        "choices": [
+            choice_json(
+                index,
+                message_json(choice.content, tool_calls_json(turn.id, index, choice.tool_calls)),
+                choice.finish_reason or "",
+                logprobs_json(choice.logprobs),
+            )
+            for index, choice in enumerate(replies.choices)
+        ],
+        "usage": usage_json(len(turn.prompt), replies.completion_tokens),
+        "loralei": streaming.loralei_json(turn),
+    }

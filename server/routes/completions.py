@@ -1,0 +1,106 @@
+"""Stored completions: OpenAI's routes to list, read, label and delete what was said.
+
+Only completions asked for with `store: true` are listed; by id, all of one's own can be reached.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from feedback.records import Interaction
+from server.auth import App, User
+from server.errors import RequestError
+from server.request_body import StrictRoute
+from server.wire.paging import IdFilter, Order, PageLimit
+from server.wire.requests import MetadataUpdate
+from server.wire.responses import Json, completion_json, page, stored_message_json
+
+_MAX_METADATA_FILTERS = 16
+
+router = APIRouter(
+    prefix="/v1/chat/completions", route_class=StrictRoute, tags=["stored completions"]
+)
+
+
+@router.get("")
+def list_completions(
+    request: Request,
+    user: User,
+    services: App,
+    after: IdFilter = None,
+    limit: PageLimit = 20,
+    order: Order = "asc",
+    model: Annotated[str | None, Query(max_length=512)] = None,
+) -> Json:
+    """The user's completions that were asked for with `store: true`, page by page."""
+    found, has_more = services.stores.log.listed(
+        user.id,
+        after=after,
+        limit=limit,
+        order=order,
+        model=model,
+        metadata=_metadata_filter(request),
+    )
+    return page([completion_json(interaction) for interaction in found], has_more)
+
+
+@router.get("/{completion_id}")
+def read_completion(completion_id: str, user: User, services: App) -> Json:
+    """One completion."""
+    return completion_json(_own(services, user, completion_id))
+
+
+@router.get("/{completion_id}/messages")
+def list_messages(
+    completion_id: str,
+    user: User,
+    services: App,
+    after: IdFilter = None,
+    limit: PageLimit = 20,
+    order: Order = "asc",
+) -> Json:
+    """The messages that a completion answered."""
+    interaction = _own(services, user, completion_id)
+    rows = [
+        stored_message_json(interaction.id, i, message)
+        for i, message in enumerate(interaction.messages)
+    ]
+    if order == "desc":
+        rows.reverse()
+    ids = [row["id"] for row in rows]
+    if after is not None:
+        if after not in ids:
+            raise RequestError(404, f"There is no message {after!r}.", param="after")
+        rows = rows[ids.index(after) + 1 :]
+    return page(rows[:limit], len(rows) > limit)
+
+
+@router.post("/{completion_id}")
+def update_completion(completion_id: str, body: MetadataUpdate, user: User, services: App) -> Json:
+    """Replace a completion's metadata; nothing else can change."""
+    changed = services.stores.log.set_metadata(user.id, completion_id, body.metadata)
+    return completion_json(changed)
+
+
+@router.delete("/{completion_id}")
+def delete_completion(completion_id: str, user: User, services: App) -> Json:
+    """Forget a completion and what was thought of it; the next training goes without it."""
+    services.stores.log.delete_interaction(user.id, completion_id)
+    services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
+    return {"object": "chat.completion.deleted", "id": completion_id, "deleted": True}
+
+
+def _own(services: App, user: User, completion_id: str) -> Interaction:
+    return services.stores.log.interaction(user.id, completion_id)
+
+
+def _metadata_filter(request: Request) -> dict[str, str]:
+    """Read `metadata[key]=value`, as OpenAI's SDK writes a mapping into a query."""
+    pairs = {
+        name[len("metadata[") : -1]: value
+        for name, value in request.query_params.items()
+        if name.startswith("metadata[") and name.endswith("]")
+    }
+    if len(pairs) > _MAX_METADATA_FILTERS:
+        raise RequestError(400, "metadata has at most 16 pairs.", param="metadata")
+    return pairs

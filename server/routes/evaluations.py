@@ -1,0 +1,34 @@
+"""The regression suite of an adapter version: ask for a run, and read the newest."""
+
+from fastapi import APIRouter
+
+from server.auth import Admin, App
+from server.errors import RequestError
+from server.wire.requests import VersionNumber
+from server.wire.responses import Json, suite_run_json
+
+router = APIRouter(
+    prefix="/v1/admin/adapters/{user}/versions/{number}/evaluate", tags=["admin: adapters"]
+)
+
+
+@router.post("", status_code=202)
+def evaluate(user: str, number: VersionNumber, admin: Admin, services: App) -> Json:
+    """Put a version through the suite now; an open run is returned as it is."""
+    account = services.accounts.find(user)
+    version = services.stores.registry.version(account.id, number)
+    runtime = services.runtime
+    if not runtime.fits(version):
+        raise RequestError(400, f"{version.label} was made for another base model.", param="number")
+    return suite_run_json(runtime.scheduler.regression.request(version, by=admin.name))
+
+
+@router.get("")
+def read_evaluation(user: str, number: VersionNumber, services: App) -> Json:
+    """The version's newest run of the suite."""
+    account = services.accounts.find(user)
+    version = services.stores.registry.version(account.id, number)
+    run = services.stores.suite_runs.newest(account.id, number)
+    if run is None:
+        raise RequestError(404, f"{version.label} was not put through the regression suite yet.")
+    return suite_run_json(run)

@@ -1,0 +1,96 @@
+"""`/v1/feedback`: what a person thought of a reply. Also taken before the reply is known."""
+
+import time
+import uuid
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from feedback.records import Feedback, FeedbackStatus
+from server.accounts.accounts import Account, UnknownAccountError
+from server.auth import App, Caller, User, named_by_frontend
+from server.errors import RequestError
+from server.request_body import StrictRoute
+from server.services import Services
+from server.wire.paging import IdFilter, PageLimit
+from server.wire.requests import FeedbackRequest
+from server.wire.responses import Json, feedback_json, page
+
+router = APIRouter(prefix="/v1/feedback", route_class=StrictRoute, tags=["feedback"])
+
+
+@router.post("", status_code=201, responses={200: {}, 202: {}})
+def judge(request: Request, body: FeedbackRequest, caller: Caller, services: App) -> JSONResponse:
+    """Judge a completion; the same `id` again replaces the judgement.
+
+    201 is new, 200 replaced, 202 waits for its completion.
+    """
+    user = _judging_user(request, body, caller, services)
+    now = time.time()
+    feedback = Feedback(
+        id=body.id or f"feedback-{uuid.uuid4().hex}",
+        user_id=user.id,
+        target=body.target,
+        created_at=now,
+        updated_at=now,
+        value=body.value,
+        correction=body.correction,
+        preferred_over=body.preferred_over,
+        comment=body.comment,
+        reason=body.reason,
+        metadata=body.metadata or {},
+    )
+    with services.stores.database.atomic():
+        services.accounts.find(user.id)  # not erased meanwhile
+        stored, is_new = services.stores.log.judge(feedback)
+    if stored.status is FeedbackStatus.PENDING:
+        status, result = 202, "pending"
+    else:
+        status, result = (201, "created") if is_new else (200, "changed")
+    services.metrics.feedback.labels(result).inc()
+    return JSONResponse(feedback_json(stored), status)
+
+
+@router.get("")
+def list_feedback(
+    user: User,
+    services: App,
+    target: IdFilter = None,
+    after: IdFilter = None,
+    limit: PageLimit = 100,
+) -> Json:
+    """The user's judgements, oldest first."""
+    found, has_more = services.stores.log.list_feedback(
+        user.id, target=target, after=after, limit=limit
+    )
+    return page([feedback_json(feedback) for feedback in found], has_more)
+
+
+@router.get("/{feedback_id}")
+def read_feedback(feedback_id: str, user: User, services: App) -> Json:
+    """One judgement."""
+    return feedback_json(services.stores.log.feedback(user.id, feedback_id))
+
+
+@router.delete("/{feedback_id}")
+def delete_feedback(feedback_id: str, user: User, services: App) -> Json:
+    """Withdraw a judgement; the next training goes without it."""
+    services.stores.log.delete_feedback(user.id, feedback_id, time.time())
+    services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
+    services.metrics.feedback.labels("deleted").inc()
+    return {"object": "feedback.deleted", "id": feedback_id, "deleted": True}
+
+
+def _judging_user(
+    request: Request, body: FeedbackRequest, caller: Account, services: Services
+) -> Account:
+    """Whose judgement it is; a frontend's user may judge before the first reply is stored."""
+    if not caller.is_frontend:
+        return caller
+    external_id = named_by_frontend(request, services, body.identity)
+    if external_id is None:
+        raise RequestError(400, "Say whose judgement this is.", param="user")
+    try:
+        return services.accounts.known_user(caller, external_id)
+    except UnknownAccountError:
+        return services.accounts.acting_user(caller, external_id, time.time())

@@ -1,0 +1,49 @@
+"""`/health`, `/ready`, `/metrics`: for the operator's probes, without a key."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from scheduler.records import RunStatus
+from server.auth import App
+from server.errors import NotReadyError
+from server.services import Services
+from server.wire.responses import Json
+
+router = APIRouter(tags=["operator"])
+
+
+@router.get("/health")
+async def health() -> Json:
+    """Whether the process answers; true also while it loads, trains or drains."""
+    return {"status": "ok"}
+
+
+@router.get("/ready")
+async def ready(services: App) -> Json:
+    """Whether chat is answered; 503 while the model loads, where it failed, and while draining."""
+    if services.is_draining:
+        raise NotReadyError("The server is stopping.")
+    return {"status": "ready", "model": services.runtime.engine.model_name}
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(services: App) -> Response:
+    """Prometheus' text format."""
+    _observe(services)
+    return Response(services.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _observe(services: Services) -> None:
+    """Read the gauges: what is counted elsewhere is not counted twice."""
+    gauges, stores = services.metrics, services.stores
+    gauges.ready.set(services.is_ready)
+    if services.is_ready:
+        engine = services.runtime.engine
+        gauges.running.set(engine.num_running)
+        gauges.waiting.set(engine.num_waiting)
+        gauges.adapters_resident.set(engine.adapters.num_resident)
+        gauges.adapter_loads.set(engine.adapters.loads)
+    by_status = stores.runs.count_by_status()
+    for status in RunStatus:
+        gauges.runs.labels(status.value).set(by_status.get(status.value, 0))
+    gauges.pending_feedback.set(stores.log.count_pending())

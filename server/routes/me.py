@@ -1,0 +1,81 @@
+"""`/v1/me`: one user's own model and data, to look at, to take away, to erase."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from adapters_store.records import AdapterVersion
+from feedback.examples.build import judgements_behind
+from feedback.examples.from_proposals import approved_example
+from feedback.memory.demonstrations import not_known_yet
+from server.auth import App, User
+from server.chat.memory import known_to, remembered
+from server.learning.curation_view import curation_json
+from server.services import Services
+from server.stores import Stores
+from server.user_data import erasure, export
+from server.wire.responses import Json, run_json
+
+router = APIRouter(prefix="/v1/me", tags=["me"])
+
+
+@router.get("")
+def read_me(user: User, services: App) -> Json:
+    """Which adapter answers me, what it learned from, and how its training is going."""
+    stores = services.stores
+    active = stores.registry.active(user.id)
+    run = stores.runs.open_run(user.id) or stores.runs.last_run(user.id)
+    return {
+        "user": {"id": user.id, "name": user.name},
+        "adapter": active.label if active else "base",
+        "learned": _learned(stores, user.id, active),
+        "memory": _memory(services, user.id, active),
+        "counts": asdict(stores.log.counts(user.id)),
+        "training": run_json(run) if run else None,
+        "frozen": stores.registry.is_frozen(user.id),
+        "is_admin": user.is_admin,
+    }
+
+
+@router.get("/export", response_class=StreamingResponse)
+def export_me(user: User, services: App) -> StreamingResponse:
+    """Everything that is kept of me: a ZIP with JSON lines and my adapter."""
+    return export.zip_response(export.export_archive(services, user), f"loralei-{user.id}.zip")
+
+
+@router.get("/curation")
+def curate_me(user: User, services: App) -> Json:
+    """Which of my rows the next training learns from, and why not from the others."""
+    return curation_json(services, user.id)
+
+
+@router.delete("")
+def erase_me(user: User, services: App) -> Json:
+    """Forget me: everything I said and judged, every adapter, my account and key.
+
+    An admin's account and key stay.
+    """
+    erase = erasure.erase_data if user.is_admin else erasure.erase_account
+    return {"object": "user.erased", "id": user.id, "erased": erase(services, user)}
+
+
+def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> Json:
+    """What memory may show from now on: what the version in use does not know yet."""
+    held = remembered(services, user_id)
+    left = not_known_yet(held, known_to(active))
+    return {"demonstrations": len(left.demonstrations), "notes": len(left.notes)}
+
+
+def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
+    """What the version in use learned from: its rows, and what of mine is behind them."""
+    rows = frozenset(active.example_ids) if active else frozenset()
+    judgements = judgements_behind(rows, *stores.log.judged(user_id)) if rows else ()
+    approved = stores.log.approved(user_id) if rows else ()
+    return {
+        "rows": len(rows),
+        "judgements": len(judgements),
+        "corrections": sum(each.correction is not None for each in judgements),
+        "practice": sum(approved_example(each).id in rows for each in approved),
+        "rules": active.report.get("rules", []) if active else [],
+    }

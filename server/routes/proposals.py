@@ -1,0 +1,76 @@
+"""`/v1/me/practice`: what the model proposes to practise, and what its user decides about it."""
+
+import time
+from functools import partial
+
+from fastapi import APIRouter
+
+from feedback.proposals.records import ProposalStatus
+from server.auth import App, User
+from server.learning.proposal_writer import make_plan, write_proposals
+from server.request_body import StrictRoute
+from server.wire.paging import IdFilter, PageLimit
+from server.wire.requests import PracticeRequest, ProposalChange
+from server.wire.responses import Json, generation_json, page, proposal_json
+
+router = APIRouter(prefix="/v1/me/practice", route_class=StrictRoute, tags=["me"])
+
+
+@router.post("", status_code=202)
+def propose(body: PracticeRequest, user: User, services: App) -> Json:
+    """Have my model propose practice, in the background; the open request where there is one.
+
+    Nothing of it counts before I approve it.
+    """
+    _ = services.runtime  # not before the model is loaded
+    plan = make_plan(services, user.id, body.count, body.kind)
+    work = partial(write_proposals, services, plan)
+    with services.stores.database.atomic():
+        services.accounts.find(user.id)  # not erased meanwhile
+        return generation_json(services.practice.start(user.id, plan.wanted, work))
+
+
+@router.get("")
+def list_proposals(
+    user: User,
+    services: App,
+    status: ProposalStatus | None = None,
+    after: IdFilter = None,
+    limit: PageLimit = 100,
+) -> Json:
+    """My proposals, oldest first, how many there are, and how the writing of more is going."""
+    store = services.stores.proposals
+    generation = services.practice.of(user.id)
+    found, has_more = store.page(user.id, status=status, after=after, limit=limit)
+    return page([proposal_json(each) for each in found], has_more) | {
+        "counts": store.counts(user.id),
+        "generation": generation_json(generation),
+    }
+
+
+@router.post("/cancel")
+def cancel(user: User, services: App) -> Json:
+    """Have no more written; what was proposed stays."""
+    return generation_json(services.practice.cancel(user.id))
+
+
+@router.patch("/{proposal_id}")
+def decide(proposal_id: str, body: ProposalChange, user: User, services: App) -> Json:
+    """Approve a proposal, drop it, or neither; with another instruction or reply, edit it first."""
+    changed = services.stores.proposals.change(
+        user.id,
+        proposal_id,
+        now=time.time(),
+        status=body.status,
+        instruction=body.instruction,
+        reply=body.reply,
+    )
+    return proposal_json(changed)
+
+
+@router.delete("/{proposal_id}")
+def delete_proposal(proposal_id: str, user: User, services: App) -> Json:
+    """Forget a proposal; the next training goes without it."""
+    services.stores.proposals.delete(user.id, proposal_id, time.time())
+    services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
+    return {"object": "practice.proposal.deleted", "id": proposal_id, "deleted": True}

@@ -1,0 +1,71 @@
+"""`/v1/admin/runs`: trainings, and their progress as server-sent events."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from scheduler.errors import RunNotFoundError
+from scheduler.records import TrainingRun
+from server.auth import App
+from server.chat.streaming import PING, PING_SECONDS, EventStream, event
+from server.learning.usage import run_with_cost
+from server.services import Services
+from server.wire.responses import Json
+
+MAX_PAGE = 1000
+POLL_SECONDS = 0.25
+
+router = APIRouter(prefix="/v1/admin/runs", tags=["admin: runs"])
+
+
+@router.get("")
+def list_runs(
+    services: App,
+    user: Annotated[str | None, Query(max_length=512)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+) -> Json:
+    """Trainings of one user or of all, newest first."""
+    user_id = services.accounts.find(user).id if user is not None else None
+    runs = services.stores.runs.runs(user_id, limit=limit)
+    return {"object": "list", "data": [run_with_cost(services, run) for run in runs]}
+
+
+@router.get("/{run_id}")
+def read_run(run_id: str, services: App) -> Json:
+    """One training."""
+    return run_with_cost(services, services.stores.runs.run(run_id))
+
+
+@router.post("/{run_id}/cancel")
+def cancel_run(run_id: str, services: App) -> Json:
+    """End a training; the version in use stays. One that has ended is returned as it is."""
+    return run_with_cost(services, services.runtime.scheduler.cancel(run_id))
+
+
+@router.get("/{run_id}/events", response_class=StreamingResponse)
+async def watch_run(run_id: str, services: App) -> EventStream:
+    """The training as JSON, again after every change, until it has ended."""
+    run = await run_in_threadpool(services.stores.runs.run, run_id)
+    return EventStream(_changes(services, run))
+
+
+async def _changes(services: Services, run: TrainingRun) -> AsyncGenerator[str, None]:
+    yield event(run_with_cost(services, run))
+    sent_at = time.monotonic()
+    while not (run.status.is_final or services.is_draining):
+        await asyncio.sleep(POLL_SECONDS)
+        try:
+            latest = await run_in_threadpool(services.stores.runs.run, run.id)
+        except RunNotFoundError:  # its user was erased
+            return
+        if latest != run:
+            run, sent_at = latest, time.monotonic()
+            yield event(run_with_cost(services, run))
+        elif time.monotonic() - sent_at > PING_SECONDS:
+            sent_at = time.monotonic()
+            yield PING

@@ -1,0 +1,107 @@
+"""`/v1/admin/users`: accounts and keys; a person's data, to hand out, to take in, to erase."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from server.accounts.accounts import Account, AccountKind
+from server.auth import App
+from server.errors import RequestError
+from server.learning.curation_view import curation_json
+from server.learning.usage import training_usage
+from server.request_body import StrictRoute, parse_json, read_bounded
+from server.services import Services
+from server.user_data import erasure, export
+from server.wire.requests import NewUser
+from server.wire.responses import Json, account_json
+
+router = APIRouter(prefix="/v1/admin/users", route_class=StrictRoute, tags=["admin: users"])
+
+
+@router.get("")
+def list_users(services: App) -> Json:
+    """Every account, oldest first, with what its user said and judged."""
+    return {"object": "list", "data": [_user(services, each) for each in services.accounts.all()]}
+
+
+@router.post("", status_code=201)
+def create_user(body: NewUser, services: App) -> Json:
+    """Make an account with a key, which is shown only now."""
+    account, key = services.accounts.create(body.name, AccountKind(body.kind), time.time())
+    return {**account_json(account), "key": key}
+
+
+@router.get("/{user}")
+def read_user(user: str, services: App) -> Json:
+    """One account, by id or name."""
+    return _user(services, services.accounts.find(user))
+
+
+@router.post("/{user}/key", status_code=201)
+def replace_key(user: str, services: App) -> Json:
+    """Make a new key for an account and revoke the old ones, at once."""
+    account = services.accounts.find(user)
+    return {**account_json(account), "key": services.accounts.replace_key(account.id, time.time())}
+
+
+@router.delete("/{user}")
+def erase_user(user: str, services: App) -> Json:
+    """Forget an account and everything of it; for a frontend, everything of its users, too."""
+    account = services.accounts.find(user)
+    erased = erasure.erase_account(services, account)
+    return {"object": "user.erased", "id": account.id, "erased": erased}
+
+
+@router.get("/{user}/export", response_class=StreamingResponse)
+def export_user(user: str, services: App) -> StreamingResponse:
+    """Everything that is kept of a user, as `GET /v1/me/export` gives it."""
+    account = services.accounts.find(user)
+    return export.zip_response(
+        export.export_archive(services, account), f"loralei-{account.id}.zip"
+    )
+
+
+@router.post("/{user}/feedback", status_code=201)
+async def import_feedback(user: str, request: Request, services: App) -> Json:
+    """Take in the lines of an export's `feedback.jsonl` as this user's own."""
+    raw = await read_bounded(request, services.settings.max_import_bytes)
+    return await run_in_threadpool(_import, services, user, raw)
+
+
+@router.get("/{user}/curation")
+def curate_user(user: str, services: App) -> Json:
+    """Which rows of a user the next training learns from, and why not from the others."""
+    return curation_json(services, services.accounts.find(user).id)
+
+
+def _import(services: Services, user: str, raw: bytes) -> Json:
+    with services.stores.database.atomic():
+        account = services.accounts.find(user)
+        stored = services.stores.log.import_rows(account.id, _rows(raw))
+    return {"object": "feedback.imported", "user": account.id, "rows": stored}
+
+
+def _rows(raw: bytes) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(raw.splitlines(), start=1):
+        if line.strip():
+            row = parse_json(line)
+            if not isinstance(row, dict):
+                raise RequestError(400, f"Line {number} is not a JSON object.")
+            yield row
+
+
+def _user(services: Services, account: Account) -> Json:
+    stores = services.stores
+    active = stores.registry.active(account.id)
+    return {
+        **account_json(account),
+        "adapter": active.label if active else "base",
+        "frozen": stores.registry.is_frozen(account.id),
+        "counts": asdict(stores.log.counts(account.id)),
+        "usage": training_usage(services, account.id),
+    }

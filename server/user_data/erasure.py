@@ -1,0 +1,46 @@
+"""Forgetting a user: rows, judgements, runs, adapters, account. Nothing findable stays."""
+
+import time
+
+from server.accounts.accounts import Account
+from server.services import Services
+
+
+def erase_data(services: Services, account: Account) -> int:
+    """Forget what was learned from and about a user; how many rows of talk and judgement went.
+
+    The account and its key stay. A training that is going on ends.
+    """
+    return _erase(services, account, with_account=False)
+
+
+def erase_account(services: Services, account: Account) -> int:
+    """Forget a user and its account; for a frontend, all of its users, too.
+
+    Its key stops working at once. Raises `LastAdminError` before anything is touched.
+    """
+    erased = 0
+    if account.is_frontend:
+        for user in services.accounts.users_of(account.id):
+            erased += _erase(services, user, with_account=True)
+    return erased + _erase(services, account, with_account=True)
+
+
+def _erase(services: Services, account: Account, *, with_account: bool) -> int:
+    stores = services.stores
+    # One transaction: a crash leaves everything or nothing, and what still runs for this user
+    # finds neither account nor run, so it cannot add anything afterwards.
+    with stores.database.atomic():
+        if with_account:
+            services.accounts.erase(account, time.time())
+        services.practice.forget(account.id)  # it adds nothing once this is committed
+        erased = stores.log.erase(account.id)
+        stores.runs.erase(account.id)
+        stores.suite_runs.erase(account.id)
+        versions = stores.registry.erase(account.id)
+    for version in versions:
+        stores.files.remove(version)
+    services.rules.forget(account.id)
+    services.end_training_of(account.id)
+    stores.database.checkpoint()  # erased text leaves the write-ahead log, too
+    return erased

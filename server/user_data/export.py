@@ -1,0 +1,88 @@
+"""Everything that is kept of one user, as one archive that other tools can read."""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from fastapi.responses import StreamingResponse
+
+from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
+from server.accounts.accounts import Account
+from server.services import Services
+from server.wire.responses import account_json, promotion_json, run_json, version_json
+
+MAX_RUNS = 10_000
+_IN_MEMORY = 8 << 20
+_CHUNK = 1 << 16
+
+
+def export_archive(services: Services, account: Account) -> IO[bytes]:
+    """A ZIP file, open at its start: account, feedback, versions, runs as JSON; the adapter.
+
+    The adapter in use is a standard PEFT folder. Large archives lie in an unnamed file that
+    vanishes with the last reference to it.
+    """
+    stores = services.stores
+    active = stores.registry.active(account.id)
+    archive = _new_archive()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("account.json", json.dumps(account_json(account), indent=2))
+        _write_lines(bundle, "feedback.jsonl", stores.log.export(account.id))
+        versions = (
+            version_json(v, active, stores.suite_runs.newest(v.user_id, v.number))
+            for v in stores.registry.versions(account.id)
+        )
+        _write_lines(bundle, "versions.jsonl", versions)
+        promotions = stores.registry.promotions(account.id)
+        _write_lines(bundle, "promotions.jsonl", map(promotion_json, promotions))
+        runs = stores.runs.runs(account.id, limit=MAX_RUNS)
+        _write_lines(bundle, "runs.jsonl", map(run_json, runs))
+        if active is not None:
+            try:
+                _write_folder(bundle, f"adapter-{active.label}", stores.files.open(active))
+            except (AdapterNotFoundError, AdapterInvalidError) as error:
+                bundle.writestr("adapter-is-damaged.txt", f"{error}\n")
+    archive.seek(0)
+    return archive
+
+
+def folder_archive(name: str, folder: Path) -> IO[bytes]:
+    """A ZIP file with one folder's files, open at its start."""
+    archive = _new_archive()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as bundle:
+        _write_folder(bundle, name, folder)
+    archive.seek(0)
+    return archive
+
+
+def zip_response(archive: IO[bytes], name: str) -> StreamingResponse:
+    """Send an archive as a download; `name` must be made of ids and labels only."""
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_chunks(archive), media_type="application/zip", headers=headers)
+
+
+def _new_archive() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed when sent
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """The rest of a file, piece by piece; it is closed at the end."""
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _write_lines(bundle: zipfile.ZipFile, name: str, rows: Iterable[dict[str, Any]]) -> None:
+    with bundle.open(name, "w", force_zip64=True) as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def _write_folder(bundle: zipfile.ZipFile, name: str, folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as source, bundle.open(f"{name}/{path.name}", "w") as target:
+            shutil.copyfileobj(source, target)

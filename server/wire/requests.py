@@ -1,0 +1,321 @@
+"""What clients send: OpenAI's request bodies and our extensions, every known field bounded.
+
+Unknown fields are accepted and ignored. Values are strict: `"temperature": "hot"` is an error.
+"""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from adapters_store.records import BASE
+from feedback.proposals.records import ProposalStatus
+from feedback.records import Message
+from feedback.task_types import Kind
+from server.accounts.identity import BodyIdentity
+from server.wire.base import WireModel
+from server.wire.response_format import ResponseFormat
+from server.wire.tools import (
+    MAX_CALLS,
+    MAX_TOOLS,
+    CallId,
+    Tool,
+    ToolChoice,
+    WireToolCall,
+    answering_message,
+    calling_message,
+)
+
+MAX_MESSAGES = 1000
+MAX_CHOICES = 8
+MAX_REPLY_TOKENS = 1_000_000
+MAX_SEED = 2**63 - 1
+MAX_BIASES = 1024
+MAX_TOP_LOGPROBS = 20
+MAX_ID_LENGTH = 128
+MAX_COMMENT_LENGTH = 4000
+MAX_CORRECTION_LENGTH = 200_000
+MAX_PROPOSALS = 200
+_ROLES = {"developer": "system", "function": "tool"}
+
+
+class TextPart(WireModel):
+    """One part of a message; only text can be read here."""
+
+    type: Literal["text", "refusal", "input_text", "output_text"]
+    text: str | None = None
+    refusal: str | None = None
+
+
+def _join_parts(content: Any) -> Any:
+    """Make one text of OpenAI's list of parts; null is the empty text of a tool call."""
+    if content is None:
+        return ""
+    if not isinstance(content, list):
+        return content
+    texts = []
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind not in ("text", "refusal", "input_text", "output_text"):
+            raise ValueError(f"only text parts can be read, not {str(kind)[:40]!r}")
+        text = part.get("refusal" if kind == "refusal" else "text")
+        if not isinstance(text, str):
+            raise ValueError("a text part needs a text")
+        texts.append(text)
+    return "\n".join(texts)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _check_metadata(value: dict[str, str]) -> dict[str, str]:
+    if len(value) > 16:
+        raise ValueError("metadata has at most 16 pairs")
+    if any(len(key) > 64 or len(text) > 512 for key, text in value.items()):
+        raise ValueError("metadata keys have at most 64 characters, values at most 512")
+    return value
+
+
+Content = Annotated[
+    str, BeforeValidator(_join_parts, json_schema_input_type=str | list[TextPart] | None)
+]
+StopText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Stop = Annotated[
+    list[StopText],
+    BeforeValidator(_as_list, json_schema_input_type=StopText | list[StopText]),
+    Field(max_length=4),
+]
+Metadata = Annotated[dict[str, str], AfterValidator(_check_metadata)]
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
+AdapterName = Annotated[str, StringConstraints(pattern=rf"^({BASE}|v[1-9][0-9]{{0,8}})$")]
+ReplyLength = Annotated[int, Field(ge=1, le=MAX_REPLY_TOKENS)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+def _check_user(value: Any) -> Any:
+    if value is not None and not isinstance(value, str | dict):
+        raise ValueError("user is a string, or an object with an id")
+    return value
+
+
+UserField = Annotated[
+    Any,
+    AfterValidator(_check_user),
+    Field(json_schema_extra={"type": ["string", "object", "null"]}),
+]
+
+
+class IdentifiedRequest(WireModel):
+    """A body that may name the user whom it is about."""
+
+    metadata: Metadata | None = None
+    safety_identifier: Annotated[str, StringConstraints(max_length=64)] | None = None
+    user: UserField = None
+
+    @property
+    def identity(self) -> BodyIdentity:
+        """The fields that may name the user, unchecked."""
+        return BodyIdentity(
+            safety_identifier=self.safety_identifier,
+            user=self.user,
+            metadata_user_id=(self.metadata or {}).get("user_id"),
+        )
+
+
+class WireMessage(WireModel):
+    """One turn of the conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Content = ""
+    name: Annotated[str, StringConstraints(max_length=MAX_ID_LENGTH)] | None = None
+    tool_calls: Annotated[list[WireToolCall], Field(max_length=MAX_CALLS)] | None = None
+    tool_call_id: CallId | None = None
+
+    def message(self) -> Message:
+        """The turn as the rest of the server knows it."""
+        role = _ROLES.get(self.role, self.role)
+        if role == "assistant" and self.tool_calls:
+            return calling_message(self.content, self.tool_calls)
+        if role == "tool":
+            return answering_message(self.content, self.name, self.tool_call_id)
+        return Message(role, self.content)
+
+
+class StreamOptions(WireModel):
+    """What a stream should carry besides text."""
+
+    include_usage: bool | None = None
+
+
+class ChatExtension(WireModel):
+    """Loralei's own options: answer with this adapter, for comparing; or without memory."""
+
+    adapter: AdapterName | None = None
+    memory: bool | None = None
+
+
+def _refuse_template(value: Any) -> None:
+    if value is not None:
+        raise ValueError("the chat template is the base model's own")
+
+
+def _read_biases(value: Any) -> Any:
+    """Take OpenAI's mapping from token ids, which JSON writes as text."""
+    if not isinstance(value, dict):
+        return value
+    if not all(token.isdecimal() and len(token) < 10 for token in value):
+        raise ValueError("logit_bias maps token ids to numbers")
+    return {int(token): bias for token, bias in value.items()}
+
+
+NoTemplate = Annotated[None, BeforeValidator(_refuse_template, json_schema_input_type=None)]
+LogitBias = Annotated[
+    dict[int, Annotated[float, Field(ge=-100, le=100)]],
+    BeforeValidator(_read_biases, json_schema_input_type=dict[str, float]),
+    Field(max_length=MAX_BIASES),
+]
+
+
+class ChatRequest(IdentifiedRequest):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    messages: Annotated[list[WireMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: ReplyLength | None = None
+    max_completion_tokens: ReplyLength | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1, le=1_000_000)] | None = None
+    seed: Annotated[int, Field(ge=-MAX_SEED - 1, le=MAX_SEED)] | None = None
+    stop: Stop | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    logit_bias: LogitBias | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
+    tool_choice: ToolChoice = None
+    chat_template: NoTemplate = None
+    chat_template_kwargs: NoTemplate = None
+    ignore_eos: bool | None = None
+    store: bool | None = None
+    loralei: ChatExtension | None = None
+
+    @field_validator("top_logprobs")
+    @classmethod
+    def _logprobs_are_asked_for(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value and not info.data.get("logprobs"):
+            raise ValueError("top_logprobs needs logprobs to be true")
+        return value
+
+
+class MetadataUpdate(WireModel):
+    """The body of `POST /v1/chat/completions/{id}`: only the metadata may change."""
+
+    metadata: Metadata
+
+
+def _join_message(value: Any) -> Any:
+    """Take a correction that is a whole message."""
+    return _join_parts(value.get("content")) if isinstance(value, dict) else value
+
+
+def _thumb(value: Any) -> Any:
+    """Read a thumb, however a frontend says it."""
+    is_text = isinstance(value, str)
+    if value is True or (is_text and value in ("up", "thumbs_up")):
+        return 1
+    if value is False or (is_text and value in ("down", "thumbs_down")):
+        return -1
+    if isinstance(value, int | float) and value in (1, -1):
+        return int(value)
+    raise ValueError('value is "up", "down", true, false, 1 or -1')
+
+
+Thumb = Annotated[
+    int,
+    BeforeValidator(
+        _thumb,
+        json_schema_input_type=bool | Literal["up", "down", "thumbs_up", "thumbs_down", 1, -1],
+    ),
+]
+Correction = Annotated[
+    str,
+    BeforeValidator(_join_message, json_schema_input_type=str | WireMessage),
+    StringConstraints(max_length=MAX_CORRECTION_LENGTH),
+]
+
+
+class FeedbackRequest(IdentifiedRequest):
+    """The body of `POST /v1/feedback`: at least one of value, correction, preference, comment."""
+
+    target: ClientId
+    id: ClientId | None = None
+    value: Thumb | None = None
+    correction: Correction | None = None
+    preferred_over: ClientId | None = None
+    comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=512)] | None = None
+
+
+class RuleRequest(WireModel):
+    """The body of `PUT /v1/me/rules/{rule_id}`."""
+
+    status: Literal["pinned", "dropped"]
+
+
+class PracticeRequest(WireModel):
+    """The body of `POST /v1/me/practice`."""
+
+    count: Annotated[int, Field(ge=1, le=MAX_PROPOSALS)]
+    kind: Annotated[Kind, Field(strict=False)] | None = None
+
+
+class ProposalChange(WireModel):
+    """The body of `PATCH /v1/me/practice/{proposal_id}`; what is left out stays as it is."""
+
+    status: Annotated[ProposalStatus, Field(strict=False)] | None = None
+    instruction: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
+    reply: Annotated[str, StringConstraints(max_length=MAX_CORRECTION_LENGTH)] | None = None
+
+
+class NewUser(WireModel):
+    """The body of `POST /v1/admin/users`."""
+
+    name: str
+    kind: Literal["admin", "user", "frontend"] = "user"
+
+
+def _as_label(value: Any) -> Any:
+    return f"v{value}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+AdapterChoice = Annotated[AdapterName, BeforeValidator(_as_label, json_schema_input_type=int | str)]
+
+
+class PromoteRequest(WireModel):
+    """The body of `POST …/promote`: which version, and which one the caller believes is in use."""
+
+    version: AdapterChoice
+    expected: AdapterChoice | None = None
+
+
+VersionNumber = Annotated[int, Path(ge=1, le=10**9)]
+"""A version's number in a path."""
+
+
+def version_number(name: str) -> int | None:
+    """The number of a version by its label, None for the base."""
+    return None if name == BASE else int(name[1:])

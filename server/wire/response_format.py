@@ -1,0 +1,82 @@
+"""`response_format`: in which form a client wants the reply."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from server.wire.base import WireModel
+
+
+def _check(schema: dict[str, Any]) -> dict[str, Any]:
+    check_schema(schema)
+    return schema
+
+
+Schema = Annotated[dict[str, Any], AfterValidator(_check)]
+
+
+class NamedSchema(WireModel):
+    """A JSON schema as OpenAI's API carries it. Replies fit it, whether it is `strict` or not."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    json_schema: Annotated[Schema, Field(alias="schema")] = {"type": "object"}
+
+
+class ResponseFormat(WireModel):
+    """Free text, any JSON object, or JSON that fits a schema."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: NamedSchema | None = None
+
+    @model_validator(mode="after")
+    def _has_its_schema(self) -> Self:
+        if self.type == "json_schema" and self.json_schema is None:
+            raise ValueError("response_format of type json_schema needs a json_schema")
+        return self
+
+    @property
+    def schema_of_reply(self) -> dict[str, Any] | None:
+        """What the reply must fit, None where it is free text."""
+        if self.type == "text":
+            return None
+        if self.json_schema is None or self.type == "json_object":
+            return {"type": "object"}
+        return self.json_schema.json_schema
+
+
+MAX_BYTES = 64 << 10
+MAX_DEPTH = 32
+# References make a schema deeper than it is written, and compilers of schemas recurse.
+MAX_EXPANDED_DEPTH = 512
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raises `ValueError` where a schema is too large, or nested too deep, to be compiled."""
+    if len(json.dumps(schema)) > MAX_BYTES:
+        raise ValueError(f"the schema is larger than {MAX_BYTES} bytes")
+    depth, references = _measure(schema)
+    if depth > MAX_DEPTH:
+        raise ValueError(f"the schema is nested more than {MAX_DEPTH} levels deep")
+    if depth * (1 + references) > MAX_EXPANDED_DEPTH:
+        raise ValueError("the schema has too many references for its depth")
+
+
+def _measure(schema: Mapping[str, Any]) -> tuple[int, int]:
+    """How many levels there are, and how many different references. Without recursion."""
+    depth = 0
+    references: set[str] = set()
+    level: list[Any] = [schema]
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, Mapping):
+                if isinstance(target := value.get("$ref"), str):
+                    references.add(target)
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        level = [value for value in below if isinstance(value, Mapping | list)]
+    return depth, len(references)

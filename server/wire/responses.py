@@ -1,0 +1,267 @@
+"""What we send: the JSON shapes of the records, one function each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from adapters_store.records import BASE, AdapterVersion, Promotion
+from feedback.proposals.records import Proposal
+from feedback.records import Feedback, Interaction, Message
+from feedback.rules.user_rules import UserRule, rule_id
+from scheduler.cost import with_cost
+from scheduler.evaluation.suite.records import SuiteRun
+from scheduler.records import TrainingRun
+from server.accounts.accounts import Account
+from server.background.proposal_jobs import Generation
+from server.engine.records import TokenLogprob
+from server.wire.tool_calls import OPENING, ToolCall, parse
+
+Json = dict[str, Any]
+
+
+def label(number: int | None) -> str:
+    """A version's name by its number; None is the base."""
+    return BASE if number is None else f"v{number}"
+
+
+def page(items: Sequence[Json], has_more: bool) -> Json:
+    """One page of a list, as OpenAI's SDK pages through it."""
+    return {
+        "object": "list",
+        "data": list(items),
+        "first_id": items[0]["id"] if items else None,
+        "last_id": items[-1]["id"] if items else None,
+        "has_more": has_more,
+    }
+
+
+def account_json(account: Account) -> Json:
+    """An account, without its keys: nobody can read those."""
+    return {
+        "id": account.id,
+        "name": account.name,
+        "kind": account.kind.value,
+        "frontend": account.frontend_id,
+        "created_at": account.created_at,
+        "last_seen_at": account.last_seen_at,
+    }
+
+
+def feedback_json(feedback: Feedback) -> Json:
+    """A judgement, as its owner sees it."""
+    row = {"object": "feedback", **asdict(feedback)}
+    del row["user_id"]
+    return row
+
+
+def rule_json(rule: UserRule) -> Json:
+    """A rule, as its owner sees it."""
+    return {
+        "id": rule_id(rule.rule),
+        "object": "rule",
+        "sentence": rule.rule.sentence,
+        "property": rule.rule.property,
+        "value": rule.rule.value,
+        "status": rule.status.value,
+        "support": rule.support,
+        "against": rule.against,
+        "feedback_ids": list(rule.feedback_ids),
+        "decided_at": rule.decided_at,
+    }
+
+
+def proposal_json(proposal: Proposal) -> Json:
+    """A proposal of practice, as its owner sees it."""
+    row = {"object": "practice.proposal", **asdict(proposal), "is_edited": proposal.is_edited}
+    del row["user_id"]
+    return row
+
+
+def generation_json(generation: Generation) -> Json:
+    """How the writing of proposals is going."""
+    row = asdict(generation)
+    return {"object": "practice.generation", "status": row.pop("state"), **row}
+
+
+def completion_json(interaction: Interaction) -> Json:
+    """A stored completion in OpenAI's shape."""
+    choices = enumerate(zip(interaction.replies, interaction.finish_reasons, strict=True))
+    return {
+        "id": interaction.id,
+        "object": "chat.completion",
+        "created": int(interaction.created_at),
+        "model": interaction.model,
+        "choices": [
+            choice_json(i, _stored_reply(interaction.id, i, text, reason), reason)
+            for i, (text, reason) in choices
+        ],
+        "usage": usage_json(interaction.prompt_tokens, interaction.completion_tokens),
+        "metadata": dict(interaction.metadata),
+        "loralei": {
+            "adapter": interaction.adapter,
+            "kind": interaction.kind.value,
+            "status": interaction.status.value,
+        },
+    }
+
+
+def stored_message_json(completion_id: str, index: int, message: Message) -> Json:
+    """A message that a stored completion answered; calls were stored in its text."""
+    row: Json = {"id": f"{completion_id}-{index}", "role": message.role, "content": message.content}
+    if message.role == "assistant" and OPENING in message.content:
+        content, calls = parse(message.content)
+        row |= message_json(content, tool_calls_json(row["id"], 0, calls))
+    return row
+
+
+def choice_json(
+    index: int, message: Json, finish_reason: str, logprobs: Json | None = None
+) -> Json:
+    """One reply of an unstreamed completion."""
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": logprobs,
+        "finish_reason": finish_reason,
+    }
+
+
+def message_json(content: str, tool_calls: Sequence[Json]) -> Json:
+    """What the assistant said; a message of calls alone has no content."""
+    message: Json = {"role": "assistant", "content": content, "refusal": None}
+    if tool_calls:
+        message |= {"content": content or None, "tool_calls": list(tool_calls)}
+    return message
+
+
+def tool_calls_json(completion_id: str, index: int, calls: Sequence[ToolCall]) -> list[Json]:
+    """The calls of one choice. Their ids are made of the completion's, so they stay the same."""
+    unique = completion_id.removeprefix("chatcmpl-")
+    return [
+        {
+            "id": f"call_{unique}_{index}_{number}",
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for number, call in enumerate(calls)
+    ]
+
+
+def logprob_json(logprob: TokenLogprob, token_bytes: Callable[[int], bytes]) -> Json:
+    """One written token, how likely it was, and the likeliest ones at its place."""
+    return {
+        **_token_json(logprob.token, logprob.logprob, token_bytes),
+        "top_logprobs": [_token_json(token, value, token_bytes) for token, value in logprob.top],
+    }
+
+
+def logprobs_json(content: Sequence[Json] | None) -> Json | None:
+    """The log-probabilities of a choice, None where nobody asked."""
+    return None if content is None else {"content": list(content), "refusal": None}
+
+
+def usage_json(prompt_tokens: int, completion_tokens: int) -> Json:
+    """What a completion used, in tokens."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+
+
+def run_json(run: TrainingRun, price_per_hour: float = 0.0) -> Json:
+    """A training run: how far it is, what came of it, why, and the cost where there is a price."""
+    return {
+        "id": run.id,
+        "object": "training.run",
+        "user": run.user_id,
+        "status": run.status.value,
+        "trigger": run.trigger,
+        "requested_by": run.requested_by,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "progress": asdict(run.progress),
+        "reason": run.reason,
+        "version": None if run.version is None else label(run.version),
+        "dataset_hash": run.dataset_hash,
+        "report": dict(run.report),
+        "usage": with_cost(run.usage, price_per_hour),
+    }
+
+
+def suite_run_json(run: SuiteRun) -> Json:
+    """A run of the regression suite: how far it is, what it measured and what that means."""
+    return {
+        "id": run.id,
+        "object": "suite.run",
+        "user": run.user_id,
+        "version": label(run.version),
+        "base_revision": run.base_revision,
+        "status": run.status.value,
+        "trigger": run.trigger,
+        "requested_by": run.requested_by,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "progress": asdict(run.progress),
+        "reason": run.reason,
+        "measures": [asdict(each) for each in run.measures],
+    }
+
+
+def version_json(
+    version: AdapterVersion, active: AdapterVersion | None, suite: SuiteRun | None
+) -> Json:
+    """An adapter version with everything that explains it; `suite` is its newest run, if any."""
+    return {
+        "object": "adapter.version",
+        "label": version.label,
+        "number": version.number,
+        "parent": None if version.parent is None else label(version.parent),
+        "created_at": version.created_at,
+        "created_by": version.created_by,
+        "run_id": version.run_id,
+        "rows": len(version.example_ids),
+        "example_ids": list(version.example_ids),
+        "dataset_hash": version.dataset_hash,
+        "size_bytes": version.size_bytes,
+        "checksum": version.checksum,
+        "seed": version.seed,
+        "lora": asdict(version.lora),
+        "base_model": version.base_model,
+        "base_revision": version.base_revision,
+        "report": dict(version.report),
+        "active": active is not None and active.number == version.number,
+        "suite": None if suite is None else suite_run_json(suite),
+    }
+
+
+def promotion_json(promotion: Promotion) -> Json:
+    """One move of a user's pointer."""
+    return {
+        "object": "adapter.promotion",
+        "user": promotion.user_id,
+        "from": label(promotion.from_number),
+        "to": label(promotion.to_number),
+        "by": promotion.by,
+        "at": promotion.at,
+        "reason": promotion.reason,
+    }
+
+
+def _stored_reply(completion_id: str, index: int, text: str, finish_reason: str) -> Json:
+    """A reply as it was sent: what was stored is the model's own text, with calls in it."""
+    if finish_reason != "tool_calls":
+        return message_json(text, ())
+    content, calls = parse(text)
+    return message_json(content, tool_calls_json(completion_id, index, calls))
+
+
+def _token_json(token: int, logprob: float, token_bytes: Callable[[int], bytes]) -> Json:
+    said = token_bytes(token)
+    return {
+        "token": said.decode(errors="replace"),
+        "logprob": logprob,
+        "bytes": list(said),
+    }

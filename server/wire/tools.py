@@ -1,0 +1,127 @@
+"""`tools`, `tool_choice` and the turns in which tools are used, as clients send them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from feedback.records import Message
+from server.wire.base import WireModel
+from server.wire.response_format import Schema
+from server.wire.tool_calls import TOOL_NAME, ToolCall, write
+
+MAX_TOOLS = 128
+MAX_CALLS = 128
+MAX_CALL_ID = 128
+
+ToolName = Annotated[str, StringConstraints(pattern=f"^{TOOL_NAME.pattern}$")]
+CallId = Annotated[str, StringConstraints(max_length=MAX_CALL_ID)]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolMessage(Message):
+    """A turn in which a tool is called or answers.
+
+    Its `content` says all of it in text, for storage and for base models without tools; `fields`
+    is what a chat template with tools reads instead.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFunction:
+    """The one function that must be called."""
+
+    name: str
+
+
+class FunctionDefinition(WireModel):
+    """A function that the model may call, and what its arguments must fit."""
+
+    name: ToolName
+    description: str | None = None
+    parameters: Schema | None = None
+
+
+class Tool(WireModel):
+    """A tool; only functions are known."""
+
+    type: Literal["function"]
+    function: FunctionDefinition
+
+
+def _check_arguments(text: str) -> str:
+    try:
+        arguments = json.loads(text or "{}", parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("the arguments of a call are the text of a JSON object") from error
+    if not isinstance(arguments, dict):
+        raise ValueError("the arguments of a call are the text of a JSON object")
+    return text or "{}"
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _read_choice(value: Any) -> Any:
+    match value:
+        case None | "none" | "auto" | "required":
+            return value
+        case {"type": "function", "function": {"name": str(name)}}:
+            return NamedFunction(name)
+    raise ValueError('tool_choice is "none", "auto", "required", or names a function')
+
+
+ToolChoice = Annotated[
+    Any,
+    AfterValidator(_read_choice),
+    Field(json_schema_extra={"type": ["string", "object", "null"]}),
+]
+
+
+class FunctionCall(WireModel):
+    """What was called, with the text of a JSON object."""
+
+    name: ToolName
+    arguments: Annotated[str, AfterValidator(_check_arguments)] = "{}"
+
+
+class WireToolCall(WireModel):
+    """A call in an earlier turn of the assistant."""
+
+    id: CallId | None = None
+    type: Literal["function"] = "function"
+    function: FunctionCall
+
+
+def calling_message(content: str, calls: Sequence[WireToolCall]) -> ToolMessage:
+    """An assistant's turn that ends in calls."""
+    functions = [call.function for call in calls]
+    text = write(content, [ToolCall(each.name, each.arguments) for each in functions])
+    return ToolMessage(
+        "assistant",
+        text,
+        {
+            "content": content,
+            "tool_calls": [
+                {
+                    "id": call.id,
+                    "type": call.type,
+                    # Templates write objects as JSON themselves.
+                    "function": {"name": each.name, "arguments": json.loads(each.arguments)},
+                }
+                for call, each in zip(calls, functions, strict=True)
+            ],
+        },
+    )
+
+
+def answering_message(content: str, name: str | None, call_id: str | None) -> ToolMessage:
+    """What a tool answered."""
+    fields = {"content": content, "name": name, "tool_call_id": call_id}
+    given = {field: value for field, value in fields.items() if value is not None}
+    return ToolMessage("tool", content, given)

@@ -1,0 +1,104 @@
+"""Requests for proposals: one per user, one at a time, each with an end that is told."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from server.background.engine_client import ErrandCancelledError
+from server.background.proposal_jobs import Generation, GenerationState, Job, PracticeJobs
+from server.engine.errors import EngineOverloadedError
+from tests.waiting import wait_until
+
+DONE, CANCELLED, FAILED = (
+    GenerationState.DONE,
+    GenerationState.CANCELLED,
+    GenerationState.FAILED,
+)
+
+
+@pytest.fixture
+def jobs() -> Iterator[PracticeJobs]:
+    jobs = PracticeJobs()
+    yield jobs
+    jobs.stop()
+
+
+def until_cancelled(job: Job) -> None:
+    wait_until(job.is_cancelled)
+    raise ErrandCancelledError
+
+
+def ended(jobs: PracticeJobs, user_id: str) -> Generation:
+    wait_until(lambda: not jobs.of(user_id).state.is_open)
+    return jobs.of(user_id)
+
+
+def raising(error: Exception) -> Callable[[Job], None]:
+    def work(job: Job) -> None:
+        raise error
+
+    return work
+
+
+def test_nobody_asked_for_anything_at_first(jobs: PracticeJobs) -> None:
+    assert jobs.of("ann") == jobs.cancel("ann") == Generation()
+
+
+def test_counts_are_told_as_they_grow(jobs: PracticeJobs) -> None:
+    def work(job: Job) -> None:
+        job.note(written=3, unfit={"looping": 1})
+        job.note(written=2, proposed=2, unfit={"looping": 1, "empty": 1})
+
+    jobs.start("ann", 4, work)
+    found = ended(jobs, "ann")
+    assert (found.state, found.wanted, found.proposed, found.written) == (DONE, 4, 2, 5)
+    assert found.unfit == {"looping": 2, "empty": 1}
+
+
+def test_a_user_has_one_open_request(jobs: PracticeJobs) -> None:
+    jobs.start("ann", 4, until_cancelled)
+    again = jobs.start("ann", 9, until_cancelled)
+    assert again.wanted == 4
+    jobs.cancel("ann")
+    assert ended(jobs, "ann").state is CANCELLED
+    assert jobs.start("ann", 9, until_cancelled).wanted == 9
+
+
+def test_requests_of_others_wait_in_line(jobs: PracticeJobs) -> None:
+    jobs.start("ann", 1, until_cancelled)
+    jobs.start("bob", 1, lambda job: None)
+    assert jobs.of("bob").state is GenerationState.QUEUED
+    jobs.cancel("ann")
+    assert ended(jobs, "bob").state is DONE
+
+
+def test_a_failure_is_told_without_details_of_the_unforeseen(jobs: PracticeJobs) -> None:
+    jobs.start("ann", 1, raising(EngineOverloadedError("The server is at capacity.")))
+    jobs.start("bob", 1, raising(ValueError("a path on disk")))
+    assert ended(jobs, "ann").reason.startswith("The server is at capacity.")
+    found = ended(jobs, "bob")
+    assert found.state is FAILED and "path" not in found.reason
+
+
+def test_a_forgotten_users_request_ends_and_is_not_known(jobs: PracticeJobs) -> None:
+    has_ended = threading.Event()
+
+    def work(job: Job) -> None:
+        wait_until(job.is_cancelled)
+        has_ended.set()
+
+    jobs.start("ann", 1, work)
+    jobs.forget("ann")
+    assert jobs.of("ann") == Generation()
+    assert has_ended.wait(30)
+
+
+def test_a_request_that_was_cancelled_in_line_does_nothing(jobs: PracticeJobs) -> None:
+    jobs.start("ann", 1, until_cancelled)
+    worked: list[Job] = []
+    jobs.start("bob", 1, worked.append)
+    jobs.cancel("bob")
+    jobs.cancel("ann")
+    assert ended(jobs, "bob").state is CANCELLED
+    assert worked == []
