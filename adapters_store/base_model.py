@@ -75,7 +75,7 @@ class Renderer:
         return self.text_ids(str(text))
 
     def example_ids(
-        self, messages: Sequence[ChatMessage], reply: str, *, is_cut: bool = False
+        self, messages: Sequence[ChatMessage], reply: str, *, is_truncated: bool = False
     ) -> tuple[list[int], list[bool]]:
         """Render a conversation with its reply: ids, and which of them are the reply's.
 
@@ -83,7 +83,7 @@ class Renderer:
         cut off.
         """
         prompt = self.prompt_ids(messages)
-        completion = self.text_ids(reply) if is_cut else self.reply_ids(reply)
+        completion = self.text_ids(reply) if is_truncated else self.reply_ids(reply)
         return prompt + completion, [False] * len(prompt) + [True] * len(completion)
 
     def reply_ids(self, text: str) -> list[int]:

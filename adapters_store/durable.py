@@ -1,12 +1,14 @@
-"""Folders that survive a power cut: written beside, flushed to disk, then renamed into place.
+"""Files and folders that are there whole or not at all: written beside, then renamed into place.
 
-Knows nothing of what the folders hold.
+Knows nothing of what they hold.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 def publish_folder(staged: Path, final: Path) -> None:
@@ -21,6 +23,14 @@ def publish_folder(staged: Path, final: Path) -> None:
         raise FileExistsError(f"{final} already exists")
     staged.rename(final)
     _flush(final.parent)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file at once, so that readers see the old content or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    partial.rename(path)
 
 
 def sha256_of(path: Path) -> str:

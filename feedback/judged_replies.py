@@ -7,15 +7,15 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from feedback.records import Feedback, FeedbackStatus, Interaction, Message
+from feedback.records import ExampleSource, Feedback, FeedbackStatus, Interaction, Message
 from feedback.text.edit_distance import normalised_edit_distance
 
-Prompt = tuple[str, tuple[Message, ...]]
+PromptKey = tuple[str, tuple[Message, ...]]
 """Whose prompt, and the prompt: examples never mix two users."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class JudgedReply:
     """What all judgements of one completion come to: the newest value, the newest correction.
 
     Neither where it is only part of another one's judgement: it lost a comparison, or was answered
@@ -32,32 +32,32 @@ class Opinion:
         return self.rated is not None and self.rated.value == -1
 
     @property
-    def is_unjudged(self) -> bool:
+    def is_unrated(self) -> bool:
         """Whether nobody gave it a thumb or a correction."""
         return self.rated is None and self.corrected is None
 
     @property
-    def target(self) -> "Target | None":
+    def target_reply(self) -> "TargetReply | None":
         """What is to be learned of it."""
         own, rated, corrected = self.interaction, self.rated, self.corrected
         if corrected is not None and corrected.correction is not None:
-            return Target(own, corrected.correction, corrected, "correction")
+            return TargetReply(own, corrected.correction, corrected, ExampleSource.CORRECTION)
         if rated is not None and rated.value == 1 and own.reply.strip():
-            return Target(own, own.reply, rated, "liked")
+            return TargetReply(own, own.reply, rated, ExampleSource.LIKED)
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TargetReply:
     """A reply worth learning: a correction, or a reply that was liked as it is."""
 
     interaction: Interaction
     reply: str
     feedback: Feedback
-    source: str
+    source: ExampleSource
 
 
-def usable(
+def usable_feedback(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[dict[str, Interaction], list[Feedback]]:
     """The turns that may teach by their ids, and the judgements of those by age."""
@@ -66,32 +66,38 @@ def usable(
     return known, applied
 
 
-def opinions(known: Mapping[str, Interaction], applied: Iterable[Feedback]) -> list[Opinion]:
+def aggregate_feedback(
+    known: Mapping[str, Interaction], applied: Iterable[Feedback]
+) -> list[JudgedReply]:
     """One opinion for each turn, in order of their ids; `applied` is sorted by age."""
     by_age = list(applied)
-    rated = {each.target: each for each in by_age if each.value is not None}
-    corrected = {each.target: each for each in by_age if each.correction is not None}
-    return [Opinion(known[each], rated.get(each), corrected.get(each)) for each in sorted(known)]
+    rated = {each.completion_id: each for each in by_age if each.value is not None}
+    corrected = {each.completion_id: each for each in by_age if each.correction is not None}
+    return [
+        JudgedReply(known[each], rated.get(each), corrected.get(each)) for each in sorted(known)
+    ]
 
 
-def by_prompt(opinions: Iterable[Opinion]) -> Iterable[list[Opinion]]:
+def by_prompt(replies: Iterable[JudgedReply]) -> Iterable[list[JudgedReply]]:
     """The opinions of replies to the same prompt, together."""
-    groups: dict[Prompt, list[Opinion]] = defaultdict(list)
-    for opinion in opinions:
-        groups[prompt_of(opinion.interaction)].append(opinion)
+    groups: dict[PromptKey, list[JudgedReply]] = defaultdict(list)
+    for reply in replies:
+        groups[prompt_key(reply.interaction)].append(reply)
     return groups.values()
 
 
-def prompt_of(interaction: Interaction) -> Prompt:
+def prompt_key(interaction: Interaction) -> PromptKey:
     """What a turn answers, and whose."""
     return interaction.user_id, interaction.messages
 
 
-def targets(opinions: Iterable[Opinion]) -> list[Target]:
+def target_replies(replies: Iterable[JudgedReply]) -> list[TargetReply]:
     """The replies to one prompt that its newest correction does not overrule."""
-    found = [each.target for each in opinions]
+    found = [each.target_reply for each in replies]
     wanted = [each for each in found if each is not None]
-    corrections = [_age(each.feedback) for each in wanted if each.source == "correction"]
+    corrections = [
+        _age(each.feedback) for each in wanted if each.source is ExampleSource.CORRECTION
+    ]
     if not corrections:
         return wanted
     newest = max(corrections)
@@ -99,7 +105,7 @@ def targets(opinions: Iterable[Opinion]) -> list[Target]:
 
 
 def _is_usable(feedback: Feedback, known: Mapping[str, Interaction]) -> bool:
-    target = known.get(feedback.target)
+    target = known.get(feedback.completion_id)
     return (
         feedback.status is FeedbackStatus.APPLIED
         and target is not None
@@ -117,31 +123,31 @@ says what could be better, not that the reply was bad, so it counts as neither."
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedReply:
+class RatedReply:
     """One reply that a judgement calls good or bad."""
 
     interaction: Interaction
     is_bad: bool
 
 
-def judged_replies(
+def rated_replies(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
-) -> list[JudgedReply]:
+) -> list[RatedReply]:
     """Every reply that somebody called good or bad, oldest first; the newest judgement wins.
 
     Within one judgement the thumb decides, else the correction by its size, else the choice.
     """
-    known, applied = usable(interactions, feedback)
+    known, applied = usable_feedback(interactions, feedback)
     verdicts: dict[str, bool] = {}
     for judgement in applied:
-        verdicts.update(_verdicts(judgement, known))
-    found = [JudgedReply(known[reply], is_bad) for reply, is_bad in verdicts.items()]
+        verdicts.update(_ratings(judgement, known))
+    found = [RatedReply(known[reply], is_bad) for reply, is_bad in verdicts.items()]
     return sorted(found, key=lambda each: (each.interaction.created_at, each.interaction.id))
 
 
-def _verdicts(judgement: Feedback, known: Mapping[str, Interaction]) -> Iterator[tuple[str, bool]]:
+def _ratings(judgement: Feedback, known: Mapping[str, Interaction]) -> Iterator[tuple[str, bool]]:
     """The replies that one judgement is about, each with whether it was bad."""
-    target = known[judgement.target]
+    target = known[judgement.completion_id]
     loser = known.get(judgement.preferred_over or "")
     # One of two replies of the same version always loses: that says nothing of the version.
     is_contest = loser is not None and loser.adapter != target.adapter
@@ -157,7 +163,7 @@ def _verdicts(judgement: Feedback, known: Mapping[str, Interaction]) -> Iterator
 
 
 @dataclass(frozen=True, slots=True)
-class Commented:
+class CommentedReply:
     """A reply and the newest comment on it."""
 
     interaction: Interaction
@@ -169,29 +175,29 @@ class Commented:
         return (self.feedback.comment or "").strip()
 
 
-def commented(
+def commented_replies(
     interactions: Iterable[Interaction],
     feedback: Iterable[Feedback],
     *,
-    but_in: Container[str],
+    excluding: Container[str],
     limit: int,
-) -> tuple[Commented, ...]:
+) -> tuple[CommentedReply, ...]:
     """The `limit` replies that were commented on last, the newest first.
 
     Not what was liked, which is good as it is; not answers to prompts of which the user corrected a
-    reply, which says more; and none of the conversations `but_in`.
+    reply, which says more; and none of the conversations `excluding`.
     """
-    known, applied = usable(interactions, feedback)
-    newest = {each.target: each for each in applied if (each.comment or "").strip()}
+    known, applied = usable_feedback(interactions, feedback)
+    newest = {each.completion_id: each for each in applied if (each.comment or "").strip()}
     found = [
-        Commented(each.interaction, newest[each.interaction.id])
-        for group in by_prompt(opinions(known, applied))
-        if not any(target.source == "correction" for target in targets(group))
+        CommentedReply(each.interaction, newest[each.interaction.id])
+        for group in by_prompt(aggregate_feedback(known, applied))
+        if not any(target.source is ExampleSource.CORRECTION for target in target_replies(group))
         for each in group
         if each.interaction.id in newest
-        and each.target is None
+        and each.target_reply is None
         and each.interaction.reply.strip()
-        and each.interaction.conversation_id not in but_in
+        and each.interaction.conversation_id not in excluding
     ]
     found.sort(key=lambda each: (each.feedback.updated_at, each.feedback.id), reverse=True)
     return tuple(found[:limit])

@@ -3,14 +3,11 @@
 Times are UTC seconds since the epoch as `float`. Ids are made by the server unless said otherwise.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-APPROVED = "approved practice"
-"""The `source` of rows whose reply the user approved as it was proposed."""
-EDITED = "edited practice"
-"""The `source` of rows whose reply the user rewrote before approving it."""
+from hashlib import sha256
 
 
 class InteractionKind(StrEnum):
@@ -43,6 +40,30 @@ class ExampleKind(StrEnum):
     DPO = "dpo"
     DESIRABLE = "desirable"
     UNDESIRABLE = "undesirable"
+
+
+class ExampleSource(StrEnum):
+    """What made an example: feedback of a kind, the user's rules, or an approved proposal."""
+
+    CORRECTION = "correction"
+    LIKED = "liked"
+    DISLIKED = "disliked"
+    PREFERENCE = "preference"
+    REGENERATED = "regenerated"
+    COMMENT = "comment"
+    SYNTHETIC = "synthetic"
+    APPROVED_PROPOSAL = "approved proposal"
+    EDITED_PROPOSAL = "edited proposal"
+
+    @property
+    def is_hand_written(self) -> bool:
+        """Whether a person wrote the reply: only facts speak against it, never a measure."""
+        return self in (ExampleSource.CORRECTION, ExampleSource.EDITED_PROPOSAL)
+
+    @property
+    def is_proposal(self) -> bool:
+        """Whether the model wrote the prompt and the user approved it."""
+        return self in (ExampleSource.APPROVED_PROPOSAL, ExampleSource.EDITED_PROPOSAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +100,7 @@ class Interaction:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def is_cut(self) -> bool:
+    def is_truncated(self) -> bool:
         """Whether the length limit ended that reply."""
         return self.finish_reasons[:1] == ("length",)
 
@@ -113,7 +134,7 @@ class Feedback:
 
     id: str
     user_id: str
-    target: str
+    completion_id: str
     created_at: float
     updated_at: float
     value: int | None = None
@@ -127,31 +148,36 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """One instruction pair with the ids of the rows that it was made from.
+    """One instruction pair with the ids of the interactions and feedback that it was made from.
 
-    `id` is the SHA-256 of the content, so equal examples have equal ids. `chosen` is empty for
-    `UNDESIRABLE`, which has `rejected` alone; else `rejected` is set for `DPO` only.
-    `revised_from` is the reply that a corrected one was made from. `source` says which judgement
-    made it: `correction`, `liked`, `disliked`, `pair` or `regenerated`; `practice` was made from
-    the rules behind the corrections, `approved practice` and `edited practice` from proposals,
-    which `feedback_ids` name. `is_cut` says that the length limit ended `reply` and nobody wrote
-    another end: there is none to learn.
+    `id` is the SHA-256 of the content, so equal examples have equal ids, whatever made them.
+    `chosen` is empty for `UNDESIRABLE`, which has `rejected` alone; otherwise `rejected` is set for
+    `DPO` only. `revised_from` is the reply that a corrected one was made from. Examples from
+    proposals have the proposal's id in `feedback_ids`. `is_truncated` says that the length limit
+    ended `reply` and nobody wrote another end: there is no end to learn.
     """
 
-    id: str
+    id: str = field(init=False)
     user_id: str
     kind: ExampleKind
     prompt: tuple[Message, ...]
     chosen: str
-    rejected: str | None
-    weight: float
-    source: str
+    source: ExampleSource
     conversation_id: str
-    interaction_ids: tuple[str, ...]
-    feedback_ids: tuple[str, ...]
     created_at: float
+    rejected: str | None = None
+    interaction_ids: tuple[str, ...] = ()
+    feedback_ids: tuple[str, ...] = ()
     revised_from: str | None = None
-    is_cut: bool = False
+    is_truncated: bool = False
+
+    def __post_init__(self) -> None:
+        turns = [[message.role, message.content] for message in self.prompt]
+        texts = turns, self.chosen, self.rejected
+        # 1.0 was a weight once: stored ids have it in their hash.
+        content = [self.kind.value, *texts, 1.0, self.revised_from, self.is_truncated]
+        digest = sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+        object.__setattr__(self, "id", digest)
 
     @property
     def reply(self) -> str:
@@ -202,12 +228,12 @@ class FeedbackCounts:
     """How much one user said and judged.
 
     `interactions` are chat turns, without background requests and superseded attempts.
-    `judgements` are applied rows; `corrections`, `liked`, `disliked` and `pairs` say what they
+    `feedback` are applied rows; `corrections`, `liked`, `disliked` and `pairs` say what they
     hold, and one row can hold several. `pending` rows wait for their completion.
     """
 
     interactions: int
-    judgements: int
+    feedback: int
     corrections: int
     liked: int
     disliked: int

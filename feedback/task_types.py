@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class TaskType(StrEnum):
     """A kind of instruction. The values are its names in sentences: "prompts that ask for …"."""
 
     CODE = "code"
@@ -30,10 +30,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class KindCoverage:
+class TaskTypeCoverage:
     """How many prompts of a kind the rows are about, and how many were asked lately."""
 
-    kind: Kind
+    kind: TaskType
     taught: int
     asked: int
 
@@ -42,7 +42,7 @@ class KindCoverage:
 class Coverage:
     """Kinds by how often they are asked for, and sentences on what is lopsided."""
 
-    kinds: tuple[KindCoverage, ...]
+    kinds: tuple[TaskTypeCoverage, ...]
     warnings: tuple[str, ...]
 
 
@@ -57,38 +57,38 @@ LOPSIDED = 0.8
 # The first that is found decides: "Write a Python function" is code, "How do I say … in French" is
 # a translation. Verbs count where they begin a sentence or follow a request such as "please".
 _VERB = r"(?:^|[.!?:\n]\s*|\b(?:please|to|you|and)\s+)(?:{})\b"
-_MARKS: tuple[tuple[Kind, str], ...] = (
+_MARKS: tuple[tuple[TaskType, str], ...] = (
     (
-        Kind.CODE,
+        TaskType.CODE,
         r"```|\b(?:code|python|javascript|java|c\+\+|sql|html|css|regex|bash|program|algorithm"
         r"|unit tests?|pseudocode|compiler?|stack trace)\b",
     ),
     (
-        Kind.TRANSLATION,
+        TaskType.TRANSLATION,
         r"\btranslat\w+|\b(?:in|into|from|to) (?:french|german|spanish|italian|portuguese|russian"
         r"|chinese|japanese|korean|arabic|dutch|turkish|polish|swedish|greek|latin|hindi)\b",
     ),
-    (Kind.SUMMARY, r"\bsummar\w+|\btl;?dr\b|\b(?:key|main) (?:points|takeaways)\b"),
+    (TaskType.SUMMARY, r"\bsummar\w+|\btl;?dr\b|\b(?:key|main) (?:points|takeaways)\b"),
     (
-        Kind.REWRITING,
+        TaskType.REWRITING,
         _VERB.format(
             "rewrite|rephrase|paraphrase|edit|proofread|shorten|simplify|correct|fix|improve"
             "|convert|change|turn|replace|reword|polish"
         ),
     ),
     (
-        Kind.CLASSIFICATION,
+        TaskType.CLASSIFICATION,
         r"\bclassif\w+|\bcategori[sz]e\b|\bsentiment\b|\btrue or false\b|\byes or no\b"
         r"|\bwhich (?:one )?of (?:these|the following)\b"
         r"|" + _VERB.format("label|rate|rank|sort|identify|detect|choose|select|pick"),
     ),
     (
-        Kind.CALCULATION,
+        TaskType.CALCULATION,
         r"\b(?:calculate|compute|solve|percentage|equation|square root|probability)\b"
         r"|\d\s*[-+*/×÷^=]\s*\d",
     ),
     (
-        Kind.WRITING,
+        TaskType.WRITING,
         _VERB.format(
             "write|compose|draft|create|make up|tell me a (?:story|joke)|invent|describe|generate"
         )
@@ -96,45 +96,48 @@ _MARKS: tuple[tuple[Kind, str], ...] = (
         r" (?:about|for|to)\b",
     ),
     (
-        Kind.IDEAS,
+        TaskType.IDEAS,
         r"\b(?:ideas?|tips|suggestions|examples|brainstorm)\b"
         r"|" + _VERB.format("list|name|suggest|recommend|give (?:me|us)|come up|propose|find|plan"),
     ),
     (
-        Kind.ADVICE,
+        TaskType.ADVICE,
         r"\b(?:should i|can i|could i|how (?:do|can|should|would) (?:i|we|you)|help me|advice"
         r"|advise|what to do|how to|best way)\b",
     ),
     (
-        Kind.EXPLANATION,
+        TaskType.EXPLANATION,
         r"\b(?:why|how (?:do|does|did|is|are|can|come)|difference between|what does|means?"
         r"|meaning)\b|" + _VERB.format("explain|define|compare|discuss|analy[sz]e|elaborate|tell"),
     ),
-    (Kind.FACT, r"^\W*(?:what|who|whom|whose|when|where|which|is|are|was|were|do|does|did|has)\b"),
+    (
+        TaskType.FACT,
+        r"^\W*(?:what|who|whom|whose|when|where|which|is|are|was|were|do|does|did|has)\b",
+    ),
 )
 _PATTERNS = tuple((kind, re.compile(marks, re.IGNORECASE)) for kind, marks in _MARKS)
 _LOOKED_AT = 600  # characters: what is asked stands before or after what it is about
 
 
-def kind_of(prompt: str) -> Kind:
+def task_type_of(prompt: str) -> TaskType:
     """The kind of one instruction, by its first and last characters."""
     text = prompt.strip()
     text = f"{text[:_LOOKED_AT]}\n{text[-_LOOKED_AT:]}" if len(text) > 2 * _LOOKED_AT else text
-    return next((kind for kind, marks in _PATTERNS if marks.search(text)), Kind.OTHER)
+    return next((kind for kind, marks in _PATTERNS if marks.search(text)), TaskType.OTHER)
 
 
 def coverage(taught: Iterable[str], asked: Iterable[str]) -> Coverage:
     """Compare the prompts that rows are about with those that were asked lately."""
-    rows, prompts = Counter(map(kind_of, taught)), Counter(map(kind_of, asked))
+    rows, prompts = Counter(map(task_type_of, taught)), Counter(map(task_type_of, asked))
     kinds = tuple(
-        KindCoverage(kind, rows[kind], prompts[kind])
-        for kind in sorted(Kind, key=lambda kind: -prompts[kind])
+        TaskTypeCoverage(kind, rows[kind], prompts[kind])
+        for kind in sorted(TaskType, key=lambda kind: -prompts[kind])
         if rows[kind] or prompts[kind]
     )
     return Coverage(kinds, _warnings(kinds, rows.total(), prompts.total()))
 
 
-def _warnings(kinds: Sequence[KindCoverage], taught: int, asked: int) -> tuple[str, ...]:
+def _warnings(kinds: Sequence[TaskTypeCoverage], taught: int, asked: int) -> tuple[str, ...]:
     if taught < MIN_TAUGHT:
         return ()
     missing = (

@@ -4,7 +4,7 @@ from feedback.errors import InvalidFeedbackError
 from feedback.records import Feedback, Interaction
 
 
-def has_judgement(feedback: Feedback) -> bool:
+def says_something(feedback: Feedback) -> bool:
     """Whether anything is judged: a value, a correction, a preference or a comment."""
     return (
         feedback.value is not None
@@ -20,7 +20,7 @@ def check_alone(feedback: Feedback) -> None:
     Raises:
         InvalidFeedbackError: nothing is judged, or a field can never be right.
     """
-    if not has_judgement(feedback):
+    if not says_something(feedback):
         raise InvalidFeedbackError(
             "Give at least one of value, correction, preferred_over and comment.", "value"
         )
@@ -28,10 +28,10 @@ def check_alone(feedback: Feedback) -> None:
         raise InvalidFeedbackError("The value is +1 or -1.", "value")
     if feedback.correction is not None and not feedback.correction.strip():
         raise InvalidFeedbackError("The correction is empty.", "correction")
-    if feedback.preferred_over == feedback.target:
+    if feedback.preferred_over == feedback.completion_id:
         raise InvalidFeedbackError("A reply cannot win against itself.", "preferred_over")
     for param in ("id", "target", "correction", "preferred_over", "comment", "reason"):
-        text = getattr(feedback, param)
+        text = feedback.completion_id if param == "target" else getattr(feedback, param)
         if text is not None and not is_storable(text):
             raise InvalidFeedbackError("The text is not valid Unicode.", param)
 

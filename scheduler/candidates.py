@@ -25,10 +25,10 @@ class Candidates:
         rolled_back_at = self._registry.last_rollback_at(user_id)
         since_rollback = None
         if rolled_back_at is not None and rolled_back_at > seen_until:
-            since_rollback = self._log.judgements_since(user_id, rolled_back_at)
+            since_rollback = self._log.feedback_since(user_id, rolled_back_at)
         return Candidate(
             user_id=user_id,
-            new_judgements=self._log.judgements_since(user_id, seen_until),
+            new_feedback=self._log.feedback_since(user_id, seen_until),
             since_rollback=since_rollback,
             last_run_at=None if last is None else last.finished_at,
             last_run_status=None if last is None else last.status,
@@ -42,5 +42,5 @@ class Candidates:
 
         The latter may have withdrawn every judgement, which is a reason to train, too.
         """
-        users = {*self._log.judged_users(), *self._registry.users()}
+        users = {*self._log.users_with_feedback(), *self._registry.users()}
         return [self.of(user_id, now) for user_id in sorted(users)]

@@ -6,6 +6,7 @@ Pure: it is told the time and what is known of each user, and knows no database 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from feedback.text.counts import count
 from scheduler.records import PolicyConfig, RunStatus
 
 FAILED_COOLDOWN_FACTOR = 6
@@ -15,14 +16,14 @@ FAILED_COOLDOWN_FACTOR = 6
 class Candidate:
     """What decides whether one user is due.
 
-    `new_judgements` were made since the last run that looked at the data and ended with a verdict,
+    `new_feedback` were made since the last run that looked at the data and ended with a verdict,
     `since_rollback` of them after the user was rolled back; None where that was not since then.
     `last_run_at` is when the last run of any kind ended; `runs_today` counts the scheduled runs of
     the last 24 hours.
     """
 
     user_id: str
-    new_judgements: int
+    new_feedback: int
     since_rollback: int | None
     last_run_at: float | None
     last_run_status: RunStatus | None
@@ -45,10 +46,10 @@ def is_due(candidate: Candidate, config: PolicyConfig, now: float) -> Decision:
         return Decision(False, "the adapter is frozen")
     if candidate.has_open_run:
         return Decision(False, "a run is already open")
-    judgements = _count(candidate.new_judgements, "new judgement")
-    needed = max(1, config.min_new_judgements)
-    if candidate.new_judgements < needed:
-        return Decision(False, f"{judgements}; training starts at {config.min_new_judgements}")
+    judgements = count(candidate.new_feedback, "new judgement")
+    needed = max(1, config.min_new_feedback)
+    if candidate.new_feedback < needed:
+        return Decision(False, f"{judgements}; training starts at {config.min_new_feedback}")
     # What was learned last made replies worse, so nearly the same must not be learned at once.
     if candidate.since_rollback is not None and candidate.since_rollback < needed:
         since = f"{candidate.since_rollback} of them since the rollback"
@@ -58,7 +59,7 @@ def is_due(candidate: Candidate, config: PolicyConfig, now: float) -> Decision:
         failed = " after a failure" if candidate.last_run_status is RunStatus.FAILED else ""
         return Decision(False, f"{judgements}; the next run waits {_duration(wait)}{failed}")
     if candidate.runs_today >= config.daily_runs:
-        return Decision(False, f"{judgements}; {_count(candidate.runs_today, 'run')} in 24 hours")
+        return Decision(False, f"{judgements}; {count(candidate.runs_today, 'run')} in 24 hours")
     return Decision(True, judgements)
 
 
@@ -83,10 +84,6 @@ def _cooldown_left(candidate: Candidate, config: PolicyConfig, now: float) -> fl
     elapsed = now - candidate.last_run_at
     # A last run in the future means that the clock was set back: nobody waits for it to catch up.
     return cooldown - elapsed if 0 <= elapsed < cooldown else 0.0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _duration(seconds: float) -> str:

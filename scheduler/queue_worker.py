@@ -18,7 +18,7 @@ _PAUSE_AFTER_TROUBLE = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Runner:
+class QueueWorker:
     """One thread that takes the run that waited longest, and ends early when told to.
 
     While there is none it prepares the next one, where it `prepares`.

@@ -63,16 +63,16 @@ class TrainingRun:
 class TrainingConfig:
     """How an adapter is fitted. Defaults are for small bases; see docs/learning.md.
 
-    The layers of the upper `trained_share` of the model are trained. Lengths are in tokens, batches
+    The layers of the upper `train_top_fraction` of the model are trained. Lengths are in tokens, batches
     in examples. Each phase, thumbs, supervised and preference, takes
     at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends early at
     its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
-    `edit_weight` times, and the first ones of changed stretches `departure_weight` times, where
+    `edit_weight` times, and the first ones of changed stretches `divergence_weight` times, where
     these are few.
     `dpo_beta` multiplies log-ratios per token, so it is larger than that of plain DPO, which
     multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
-    `dpo_learning_rate`. Where the corrections follow a rule, `practice_rows` rows of practice stand
-    beside them; then there are up to `rounds` fits, each of which is tried on `tried_prompts` other
+    `dpo_learning_rate`. Where the corrections follow a rule, `synthetic_examples` rows of practice stand
+    beside them; then there are up to `rounds` fits, each of which is tried on `probe_prompts` other
     prompts, and what is wrong there joins the next (`trainer.dagger`).
     0 rounds are one fit that is not tried. With more rows than `warm_start_above` a fit goes on
     from the version in use (`retrain.warm_start`). With `self_distillation` the base's own
@@ -80,10 +80,10 @@ class TrainingConfig:
     """
 
     seed: int = 0
-    trained_share: float = 0.5
-    practice_rows: int = 12
+    train_top_fraction: float = 0.5
+    synthetic_examples: int = 12
     rounds: int = 3
-    tried_prompts: int = 12
+    probe_prompts: int = 12
     batch_size: int = 6
     max_tokens: int = 1024
     learning_rate: float = 2e-3
@@ -92,7 +92,7 @@ class TrainingConfig:
     warmup_steps: int = 2
     sft_stop_loss: float = 0.1
     edit_weight: float = 2.0
-    departure_weight: float = 8.0
+    divergence_weight: float = 8.0
     dpo_learning_rate: float = 3e-4
     dpo_stop_loss: float = 0.4
     dpo_beta: float = 5.0
@@ -117,7 +117,7 @@ class PolicyConfig:
     Times in seconds; `daily_runs` bounds the scheduled runs of one user in 24 hours.
     """
 
-    min_new_judgements: int = 5
+    min_new_feedback: int = 5
     cooldown: float = 600.0
     daily_runs: int = 24
 
@@ -131,20 +131,20 @@ class GateConfig:
     The four of replies bound what their share may be above the base's.
     `max_incumbent_loss_increase` is wide because the rows that neither version
     has seen are few, and their loss varies by about this much between two fits of the same rows.
-    From `min_held_out_for_proof` held-out judgements on a gain has to be proven, by them or, below
+    From `min_held_out_for_significance` held-out judgements on a gain has to be proven, by them or, below
     `provisional_below`, by keeping the rules more often than the base: a good candidate, which is
     better on nine in ten, then proves it four times in five, one that learned nothing passes once
     in thirty.
     """
 
     max_train_loss: float = 3.5
-    max_anchor_kl: float = 1.0
+    max_reference_kl: float = 1.0
     max_repetition_increase: float = 0.1
     max_collapse_increase: float = 0.25
-    max_parroting_increase: float = 0.25
-    max_silence_increase: float = 0.0
+    max_echo_increase: float = 0.25
+    max_empty_increase: float = 0.0
     max_incumbent_loss_increase: float = 0.1
-    min_held_out_for_proof: int = 5
+    min_held_out_for_significance: int = 5
     provisional_below: int = 8
 
 
@@ -207,27 +207,27 @@ class Evaluation:
     were held out from it and then added.
     `incumbent` numbers cover only held-out rows that the version in use has not been trained on
     either.
-    `tried` prompts were answered by the rules of the user's corrections: `tried_kept` replies keep
-    them and `tried_kept_base` of the base's do; with memory in the prompt `tried_kept_beside` of
-    the candidate's and `tried_kept_memory` of the base's. `tried_part` says which of the job's
+    `tried` prompts were answered by the rules of the user's corrections: `compliance` replies keep
+    them and `base_compliance` of the base's do; with memory in the prompt `compliance_with_few_shot` of
+    the candidate's and `base_compliance_with_few_shot` of the base's. `probe_part` says which of the job's
     prompts these were.
-    `anchor_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
+    `reference_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
     collapse, parroting and silence are the shares of replies to them that loop, that mostly repeat
     other replies or the prompt, and that say nothing (`evaluation.degeneration`), None until the
     candidate has been tried.
     """
 
-    held_out_rows: int
+    held_out_examples: int
     held_out_comparisons: int
     held_out_wins: int
     held_out_wins_by_sum: int
     held_out_loss_base: float | None
-    held_out_loss_proof: float | None
-    held_out_loss_memory: float | None
-    incumbent_rows: int
+    held_out_loss: float | None
+    held_out_loss_few_shot: float | None
+    incumbent_examples: int
     incumbent_loss: float | None
-    incumbent_rows_loss_proof: float | None
-    anchor_kl: float
+    loss_on_incumbent_examples: float | None
+    reference_kl: float
     train_loss_before: float
     train_loss_after: float
     added_loss: float | None
@@ -236,22 +236,22 @@ class Evaluation:
     repetition_candidate: float | None = None
     collapse_base: float | None = None
     collapse_candidate: float | None = None
-    parroting_base: float | None = None
-    parroting_candidate: float | None = None
-    silence_base: float | None = None
-    silence_candidate: float | None = None
-    tried: int = 0
-    tried_kept: int = 0
-    tried_kept_base: int = 0
-    tried_kept_beside: int | None = None
-    tried_kept_memory: int | None = None
-    tried_part: int = 0
+    echo_base: float | None = None
+    echo_candidate: float | None = None
+    empty_base: float | None = None
+    empty_candidate: float | None = None
+    num_probes: int = 0
+    compliance: int = 0
+    base_compliance: int = 0
+    compliance_with_few_shot: int | None = None
+    base_compliance_with_few_shot: int | None = None
+    probe_part: int = 0
 
 
 class Outcome(StrEnum):
     """What the gate says: proven better, allowed without proof, or not allowed."""
 
-    PROVEN = "proven"
+    SIGNIFICANT = "significant"
     PROVISIONAL = "provisional"
     REFUSED = "refused"
 

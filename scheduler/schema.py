@@ -39,7 +39,7 @@ def create_runs(database: Database) -> None:
 
 @_migrations()
 def create_suite_runs(database: Database) -> None:
-    """Create the regression suite's table; its unique index allows one open run per version."""
+    """Create the evaluation suite's table; its unique index allows one open run per version."""
     database.execute(
         """
         CREATE TABLE suite_runs (

@@ -17,10 +17,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler import policy
 from scheduler.candidates import Candidates
-from scheduler.evaluation.rollback import Watcher
-from scheduler.evaluation.suite.service import RegressionService
+from scheduler.evaluation.rollback import RollbackMonitor
+from scheduler.evaluation.suite.service import SuiteService
 from scheduler.policy import Candidate, Decision
-from scheduler.queue_worker import Runner
+from scheduler.queue_worker import QueueWorker
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
 from scheduler.retrain.pipeline import Pipeline
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
@@ -43,9 +43,9 @@ class SchedulerService:
         *,
         candidates: Candidates,
         runs: RunStore,
-        watcher: Watcher,
+        watcher: RollbackMonitor,
         pipeline: Pipeline,
-        regression: RegressionService,
+        suite: SuiteService,
         policy_config: PolicyConfig,
         schedule: ScheduleConfig,
         clock: Callable[[], float],
@@ -55,13 +55,13 @@ class SchedulerService:
         self._runs = runs
         self._watcher = watcher
         self._pipeline = pipeline
-        self.regression = regression
+        self.suite = suite
         self._policy = policy_config
         self._watches = schedule.watch
         self._clock = clock
         # A server that trains on request only does not keep memory and a process for it.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
-        self._runner = Runner(runs, pipeline, clock, prepares=has_schedule)
+        self._runner = QueueWorker(runs, pipeline, clock, prepares=has_schedule)
         self._timer = BackgroundScheduler()
         self._add_ticks(schedule)
 
@@ -72,7 +72,7 @@ class SchedulerService:
             _log.warning("training runs that the server's last end cut short: %d", interrupted)
         self._pipeline.sweep()
         self._runner.start()
-        self.regression.start()
+        self.suite.start()
         self._timer.start()
 
     def stop(self) -> None:
@@ -82,7 +82,7 @@ class SchedulerService:
         """
         if self._timer.running:
             self._timer.shutdown(wait=True)
-        self.regression.stop()
+        self.suite.stop()
         self._runner.stop()
 
     def request(self, user_id: str, by: str) -> TrainingRun:
@@ -106,7 +106,7 @@ class SchedulerService:
         """
         self._runs.erase(user_id)
         self._runner.wait_until_done_with(user_id)
-        self.regression.erase(user_id)
+        self.suite.erase(user_id)
 
     def candidate(self, user_id: str) -> Candidate:
         """Return what is known of one user's case for training."""
@@ -123,10 +123,10 @@ class SchedulerService:
     def nightly_tick(self) -> list[TrainingRun]:
         """Queue a run for every user with any new judgement; the other bounds hold.
 
-        Versions in use that were not measured yet are then put through the regression suite.
+        Versions in use that were not measured yet are then put through the evaluation suite.
         """
-        runs = self._queue_due(replace(self._policy, min_new_judgements=1))
-        self.regression.nightly_tick()
+        runs = self._queue_due(replace(self._policy, min_new_feedback=1))
+        self.suite.nightly_tick()
         return runs
 
     def _queue_due(self, config: PolicyConfig) -> list[TrainingRun]:

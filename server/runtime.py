@@ -17,17 +17,17 @@ from adapters_store.embedded import ResolvedModel
 from adapters_store.records import AdapterVersion, LoraConfig
 from adapters_store.validate import validate_adapter
 from scheduler.candidates import Candidates
-from scheduler.evaluation.rollback import Watcher
-from scheduler.evaluation.suite.service import RegressionService
+from scheduler.evaluation.rollback import RollbackMonitor
+from scheduler.evaluation.suite.service import SuiteService
 from scheduler.evaluation.suite.suite import Suite
 from scheduler.evaluation.suite.truthfulness import read_questions
 from scheduler.records import MemoryConfig, PipelineConfig
 from scheduler.retrain.pipeline import Pipeline
 from scheduler.retrain.publication import Publisher
 from scheduler.service import SchedulerService
-from scheduler.trainer.worker import Worker
-from server.background.engine_generator import EngineReplier, EngineSpeaker
-from server.background.instruction_probe import NotesProbe
+from scheduler.trainer.worker import ProcessTrainer
+from server.background.engine_generator import EngineGenerator, EngineModelUnderTest
+from server.background.instruction_probe import InstructionProbe
 from server.engine.engine import Engine, EngineConfig
 from server.settings import Settings
 from server.stores import Stores
@@ -41,7 +41,7 @@ class Runtime:
     lora: LoraConfig
     engine: Engine
     scheduler: SchedulerService
-    notes: NotesProbe
+    notes: InstructionProbe
 
     def fits(self, version: AdapterVersion) -> bool:
         """Whether a version was made for this base model and this adapter shape."""
@@ -101,7 +101,7 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     )
 
     verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)
-    notes = NotesProbe(engine, stores.folder.probes)
+    notes = InstructionProbe(engine, stores.folder.probes)
     scheduler = _scheduler(settings, stores, pipeline_config, verify, engine, notes)
     return Runtime(model, settings.lora, engine, scheduler, notes)
 
@@ -123,7 +123,7 @@ def _scheduler(
     config: PipelineConfig,
     verify: Callable[[Path], None],
     engine: Engine,
-    notes: NotesProbe,
+    notes: InstructionProbe,
 ) -> SchedulerService:
     publisher = Publisher(
         stores.database,
@@ -138,9 +138,9 @@ def _scheduler(
         registry=stores.registry,
         files=stores.files,
         runs=stores.runs,
-        trainer=Worker(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
-        reply=EngineReplier(engine, stores.files, config.memory),
-        heeds_notes=notes.notes_help,
+        trainer=ProcessTrainer(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
+        reply=EngineGenerator(engine, stores.files, config.memory),
+        follows_instructions=notes.follows_instructions,
         publisher=publisher,
         verify=verify,
         config=config,
@@ -149,33 +149,33 @@ def _scheduler(
     return SchedulerService(
         candidates=Candidates(stores.log, stores.registry, stores.runs),
         runs=stores.runs,
-        watcher=Watcher(stores.log, stores.registry, clock=time.time),
+        watcher=RollbackMonitor(stores.log, stores.registry, clock=time.time),
         pipeline=pipeline,
-        regression=_regression(settings, stores, config, engine),
+        suite=_suite(settings, stores, config, engine),
         policy_config=settings.policy,
         schedule=settings.schedule,
         clock=time.time,
     )
 
 
-def _regression(
+def _suite(
     settings: Settings, stores: Stores, config: PipelineConfig, engine: Engine
-) -> RegressionService:
+) -> SuiteService:
     data = settings.evaluation_data
     suite = Suite(
-        EngineSpeaker(engine),
+        EngineModelUnderTest(engine),
         revision=config.base_revision,
         cache=stores.folder.base_replies,
-        config=settings.regression,
+        config=settings.suite,
         more_questions=read_questions(data) if data else (),
     )
-    return RegressionService(
+    return SuiteService(
         suite=suite,
         store=stores.suite_runs,
         registry=stores.registry,
         trainings=stores.runs,
         base_revision=config.base_revision,
         lora=config.lora,
-        is_nightly=settings.regression.nightly,
+        is_nightly=settings.suite.nightly,
         clock=time.time,
     )

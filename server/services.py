@@ -13,8 +13,8 @@ from adapters_store.embedded import resolve_model
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
-from server.background.proposal_jobs import PracticeJobs
-from server.background.rules_cache import LiveRules
+from server.background.proposal_jobs import ProposalJobs
+from server.background.rules_cache import RulesCache
 from server.data_folder import DataFolder
 from server.errors import NotReadyError
 from server.metrics import Metrics
@@ -52,8 +52,8 @@ class Services:
             folder.release()
             raise
         self.candidates = Candidates(self.stores.log, self.stores.registry, self.stores.runs)
-        self.rules = LiveRules(self.stores.log)
-        self.practice = PracticeJobs()
+        self.rules = RulesCache(self.stores.log)
+        self.proposal_jobs = ProposalJobs()
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"
@@ -117,7 +117,7 @@ class Services:
             self._is_stopped = True
         if not is_first:
             return
-        self.practice.stop()
+        self.proposal_jobs.stop()
         if self._runtime is not None:
             self._runtime.stop()
         self.stores.database.checkpoint()

@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from adapters_store.records import LoraConfig
-from scheduler.evaluation.suite.records import RegressionConfig
+from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
 
 PREFIX = "LORALEI_"
@@ -96,13 +96,13 @@ class Settings(BaseSettings):
     gate: GateConfig = Field(
         default=GateConfig(), description="Bounds that a new version must keep to be promoted."
     )
-    regression: RegressionConfig = Field(
-        default=RegressionConfig(),
-        description="When the regression suite refuses a version, and whether it runs at night.",
+    suite: SuiteConfig = Field(
+        default=SuiteConfig(),
+        description="When the evaluation suite refuses a version, and whether it runs at night.",
     )
     evaluation_data: Path | None = Field(
         default=None,
-        description="Folder with TruthfulQA (`truthfulqa_mc.json`), for the regression suite.",
+        description="Folder with TruthfulQA (`truthfulqa_mc.json`), for the evaluation suite.",
     )
     schedule: ScheduleConfig = Field(
         default=ScheduleConfig(),

@@ -31,12 +31,12 @@ SETTINGS = {
     "schedule": {"interval": 0, "nightly": ""},
     "training": {"learning_rate": 5e-3, "max_steps": 20},
     "gate": {
-        "max_anchor_kl": 100.0,
+        "max_reference_kl": 100.0,
         "max_train_loss": 100.0,
         "max_repetition_increase": 1.0,
         "max_collapse_increase": 1.0,
-        "max_parroting_increase": 1.0,
-        "max_silence_increase": 1.0,
+        "max_echo_increase": 1.0,
+        "max_empty_increase": 1.0,
     },
 }
 

@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import pathlib
 import sys
+from collections import Counter
 
 import pytest
 
@@ -24,10 +25,16 @@ def test_the_package_that_is_imported_is_the_one_beside_the_tests(package: str) 
     assert pathlib.Path(module.__file__).parent == ROOT / package
 
 
-def test_no_module_is_called_like_a_top_level_package() -> None:
-    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    hidden = {path for path in modules if path.stem in PACKAGES}
-    assert hidden == set()
+def test_no_folder_of_the_product_holds_more_than_16_modules() -> None:
+    modules = [
+        path
+        for package in PACKAGES
+        for suffix in ("*.py", "*.js")
+        for path in (ROOT / package).rglob(suffix)
+        if path.name not in ("__init__.py", "__main__.py")
+    ]
+    crowded = {folder: n for folder, n in Counter(m.parent for m in modules).items() if n > 16}
+    assert crowded == {}
 
 
 def test_no_package_is_called_like_one_of_the_standard_library() -> None:

@@ -5,30 +5,34 @@ from. A dislike makes a row of its own only where it makes no pair: what would b
 more than what is wrong.
 """
 
-import json
 from collections.abc import Container, Iterable, Iterator, Set
 from dataclasses import replace
-from hashlib import sha256
 
 from feedback.judged_replies import (
-    Opinion,
-    Target,
+    JudgedReply,
+    TargetReply,
+    aggregate_feedback,
     by_prompt,
-    opinions,
-    prompt_of,
-    targets,
-    usable,
+    prompt_key,
+    target_replies,
+    usable_feedback,
 )
-from feedback.records import ExampleKind, Feedback, Interaction, Message, TrainingExample
+from feedback.records import (
+    ExampleKind,
+    ExampleSource,
+    Feedback,
+    Interaction,
+    TrainingExample,
+)
 from feedback.text.edit_distance import normalised_edit_distance
-from feedback.text.tokens import distance, have_one_end
-from feedback.text.truncation import whole_part
+from feedback.text.tokens import distance, have_same_ending
+from feedback.text.truncation import strip_truncated_sentence
 
 # Pairs that hardly differ lower the likelihood of both sides (arXiv 2410.08847).
 MIN_PAIR_DISTANCE = 0.1
 
 
-def examples(
+def build_examples(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:
     """All that is to be learned from the judgements, in order of (created_at, id).
@@ -38,13 +42,13 @@ def examples(
     Judgements of anything but finished chat turns are left out. `created_at` is the time of the
     turn; examples of equal content are merged into one that names all its sources.
     """
-    known, applied = usable(interactions, feedback)
+    known, applied = usable_feedback(interactions, feedback)
     pairs = list(_chosen_pairs(known, applied))
     chosen_between = {each.interaction_ids for each in pairs}
     made: list[TrainingExample] = []
-    groups = list(by_prompt(opinions(known, applied)))
+    groups = list(by_prompt(aggregate_feedback(known, applied)))
     for group in groups:
-        for target in targets(group):
+        for target in target_replies(group):
             made.append(_target_example(target))
             pairs.extend(_correction_pair(target))
             pairs.extend(_regenerated_pairs(target, group, chosen_between))
@@ -54,41 +58,41 @@ def examples(
     return _merged([*made, *pairs])
 
 
-def single_replies(
+def target_examples(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:
-    """The corrected and liked replies among `examples`, in the same order, and nothing else.
+    """The corrected and liked replies among `build_examples`, in the same order, and nothing else.
 
     Compares no texts, so it is quick.
     """
-    return _merged(_target_examples(opinions(*usable(interactions, feedback))))
+    return _merged(_target_examples(aggregate_feedback(*usable_feedback(interactions, feedback))))
 
 
-def judged_replies(
+def rated_examples(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:
     """The corrected, liked and disliked replies, and the pairs that the user chose between.
 
-    Like `examples`, but that a disliked reply stands by itself also where it makes a pair.
+    Like `build_examples`, but that a disliked reply stands by itself also where it makes a pair.
     Compares no texts, so it is quick.
     """
-    known, applied = usable(interactions, feedback)
-    held = opinions(known, applied)
+    known, applied = usable_feedback(interactions, feedback)
+    held = aggregate_feedback(known, applied)
     made = [*_target_examples(held), *_disliked_examples(held), *_chosen_pairs(known, applied)]
     return _merged(made)
 
 
-def judgements_behind(
+def feedback_behind(
     example_ids: Container[str], interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[Feedback, ...]:
     """The judgements that made the examples with these ids and still stand, by age.
 
-    A dislike is among them where it made a row of its own. Unlike `examples` this compares no
+    A dislike is among them where it made a row of its own. Unlike `build_examples` this compares no
     texts, so it is quick.
     """
-    known, applied = usable(interactions, feedback)
-    held = opinions(known, applied)
-    made = [_target_example(each.target) for each in held if each.target is not None]
+    known, applied = usable_feedback(interactions, feedback)
+    held = aggregate_feedback(known, applied)
+    made = [_target_example(each.target_reply) for each in held if each.target_reply is not None]
     made.extend(_disliked_examples(held))
     made.extend(_chosen_pairs(known, applied))
     wanted = [each for each in made if each.id in example_ids]
@@ -96,30 +100,17 @@ def judgements_behind(
     return tuple(each for each in applied if (each.user_id, each.id) in named)
 
 
-def example_id(
-    kind: ExampleKind,
-    prompt: tuple[Message, ...],
-    chosen: str,
-    rejected: str | None,
-    weight: float,
-    revised_from: str | None = None,
-    is_cut: bool = False,
-) -> str:
-    """The SHA-256 of what trains: examples from different judgements can have equal ids."""
-    turns = [[message.role, message.content] for message in prompt]
-    content = [kind.value, turns, chosen, rejected, float(weight), revised_from, is_cut]
-    return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
-
-
-def _correction_pair(target: Target) -> Iterator[TrainingExample]:
+def _correction_pair(target: TargetReply) -> Iterator[TrainingExample]:
     """What the person wrote over what the model did."""
     own = target.interaction
-    if target.source == "correction" and _differ(target.reply, own.reply):
-        yield _pair(own, target.reply, own.reply, "correction", (own,), (target.feedback,))
+    if target.source is ExampleSource.CORRECTION and _differ(target.reply, own.reply):
+        yield _pair(
+            own, target.reply, own.reply, ExampleSource.CORRECTION, (own,), (target.feedback,)
+        )
 
 
 def _regenerated_pairs(
-    target: Target, group: list[Opinion], chosen_between: Container[tuple[str, ...]]
+    target: TargetReply, group: list[JudgedReply], chosen_between: Container[tuple[str, ...]]
 ) -> Iterator[TrainingExample]:
     """The target over earlier replies to its prompt that were disliked or answered again.
 
@@ -136,46 +127,52 @@ def _regenerated_pairs(
             and _differ(target.reply, other.reply)
         ):
             judged = (target.feedback, *((earlier.rated,) if earlier.rated else ()))
-            yield _pair(own, target.reply, other.reply, "regenerated", both, judged)
+            yield _pair(own, target.reply, other.reply, ExampleSource.REGENERATED, both, judged)
 
 
-def _was_not_enough(earlier: Opinion, later: Interaction) -> bool:
+def _was_not_enough(earlier: JudgedReply, later: Interaction) -> bool:
     """Whether a reply was disliked, or passed over by asking again in the same conversation."""
     is_same_conversation = earlier.interaction.conversation_id == later.conversation_id
-    return earlier.is_disliked or (earlier.is_unjudged and is_same_conversation)
+    return earlier.is_disliked or (earlier.is_unrated and is_same_conversation)
 
 
-def _disliked_alone(group: list[Opinion], paired: Set[str]) -> Iterator[TrainingExample]:
+def _disliked_alone(group: list[JudgedReply], paired: Set[str]) -> Iterator[TrainingExample]:
     """Disliked replies that are in no pair and unlike all that is to be learned there."""
-    wanted = targets(group)
+    wanted = target_replies(group)
     for each in _disliked_examples(group):
         is_unlike = all(_differ(target.reply, each.reply) for target in wanted)
         if is_unlike and paired.isdisjoint(each.interaction_ids):
             yield each
 
 
-def _disliked_examples(group: Iterable[Opinion]) -> Iterator[TrainingExample]:
+def _disliked_examples(group: Iterable[JudgedReply]) -> Iterator[TrainingExample]:
     for each in group:
         own, rated = each.interaction, each.rated
         if each.is_disliked and each.corrected is None and rated is not None and own.reply.strip():
             yield _example(
-                ExampleKind.UNDESIRABLE, own, "", own.reply, "disliked", (own,), (rated,)
+                ExampleKind.UNDESIRABLE,
+                own,
+                "",
+                own.reply,
+                ExampleSource.DISLIKED,
+                (own,),
+                (rated,),
             )
 
 
-def _target_examples(held: Iterable[Opinion]) -> list[TrainingExample]:
-    return [_target_example(each) for group in by_prompt(held) for each in targets(group)]
+def _target_examples(held: Iterable[JudgedReply]) -> list[TrainingExample]:
+    return [_target_example(each) for group in by_prompt(held) for each in target_replies(group)]
 
 
-def _target_example(target: Target) -> TrainingExample:
+def _target_example(target: TargetReply) -> TrainingExample:
     own, reply, judged = target.interaction, target.reply, (target.feedback,)
-    if target.source == "correction":
+    if target.source is ExampleSource.CORRECTION:
         return _example(
             ExampleKind.SFT,
             own,
             reply,
             None,
-            "correction",
+            ExampleSource.CORRECTION,
             (own,),
             judged,
             revised_from=_corrected_text(own, reply),
@@ -188,7 +185,9 @@ def _corrected_text(turn: Interaction, correction: str) -> str:
 
     Who leaves out the half sentence at its end does not ask for shorter replies.
     """
-    texts = (turn.reply, whole_part(turn.reply)) if turn.is_cut else (turn.reply,)
+    texts = (
+        (turn.reply, strip_truncated_sentence(turn.reply)) if turn.is_truncated else (turn.reply,)
+    )
     return min(texts, key=lambda text: distance(text, correction))
 
 
@@ -197,14 +196,21 @@ def _chosen_pairs(
 ) -> Iterator[TrainingExample]:
     """Pairs that the user chose between; of two choices between the same two the newest counts."""
     newest = {
-        frozenset((each.target, each.preferred_over)): each
+        frozenset((each.completion_id, each.preferred_over)): each
         for each in applied
         if each.preferred_over in known
     }
     for feedback in newest.values():
-        winner, loser = known[feedback.target], known[feedback.preferred_over or ""]
-        if prompt_of(winner) == prompt_of(loser) and winner.reply.strip() != loser.reply.strip():
-            yield _pair(winner, winner.reply, loser.reply, "pair", (winner, loser), (feedback,))
+        winner, loser = known[feedback.completion_id], known[feedback.preferred_over or ""]
+        if prompt_key(winner) == prompt_key(loser) and winner.reply.strip() != loser.reply.strip():
+            yield _pair(
+                winner,
+                winner.reply,
+                loser.reply,
+                ExampleSource.PREFERENCE,
+                (winner, loser),
+                (feedback,),
+            )
 
 
 def _differ(chosen: str, rejected: str) -> bool:
@@ -215,7 +221,7 @@ def _pair(
     turn: Interaction,
     chosen: str,
     rejected: str,
-    source: str,
+    source: ExampleSource,
     interactions: tuple[Interaction, ...],
     feedback: tuple[Feedback, ...],
 ) -> TrainingExample:
@@ -227,29 +233,25 @@ def _example(
     turn: Interaction,
     chosen: str,
     rejected: str | None,
-    source: str,
+    source: ExampleSource,
     interactions: tuple[Interaction, ...],
     feedback: tuple[Feedback, ...],
     revised_from: str | None = None,
 ) -> TrainingExample:
-    weight = 1.0
-    judged = rejected if kind is ExampleKind.UNDESIRABLE else chosen
-    is_cut = turn.is_cut and have_one_end(judged or "", turn.reply)
+    rated = rejected if kind is ExampleKind.UNDESIRABLE else chosen
     return TrainingExample(
-        id=example_id(kind, turn.messages, chosen, rejected, weight, revised_from, is_cut),
         user_id=turn.user_id,
         kind=kind,
         prompt=turn.messages,
         chosen=chosen,
         rejected=rejected,
-        weight=weight,
         source=source,
         conversation_id=turn.conversation_id,
         interaction_ids=_ids(interactions),
         feedback_ids=tuple(sorted(each.id for each in feedback)),
         created_at=turn.created_at,
         revised_from=revised_from,
-        is_cut=is_cut,
+        is_truncated=turn.is_truncated and have_same_ending(rated or "", turn.reply),
     )
 
 

@@ -11,8 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from feedback.examples.build import example_id
-from feedback.records import APPROVED, EDITED, Dataset, ExampleKind, Message, TrainingExample
+from feedback.records import Dataset, ExampleKind, ExampleSource, Message, TrainingExample
 
 MIN_CONVERSATIONS_TO_HOLD_OUT = 4
 ENOUGH_FOR_PROOF = 5
@@ -21,7 +20,7 @@ MAX_SHARE_FOR_PROOF = 1 / 3
 """As many as that are held out where they are no more than this of all."""
 
 
-def freeze(
+def build_dataset(
     user_id: str, examples: Iterable[TrainingExample], held_out_share: float = 0.2
 ) -> Dataset:
     """The dataset of one user's examples; the same in whatever order they come.
@@ -40,30 +39,30 @@ def freeze(
         raise ValueError("An example belongs to another user.")
     if len({each.id for each in ordered}) != len(ordered):
         raise ValueError("Two examples have the same id.")
-    lived = {each.conversation_id for each in ordered if each.source not in (APPROVED, EDITED)}
+    lived = {each.conversation_id for each in ordered if not each.source.is_proposal}
     held_out_ids = _held_out(lived, held_out_share)
     train = tuple(each for each in ordered if each.conversation_id not in held_out_ids)
     held_out = tuple(each for each in ordered if each.conversation_id in held_out_ids)
     return Dataset(user_id, train, held_out, _content_hash(train, held_out))
 
 
-def with_practice(dataset: Dataset, practice: Iterable[TrainingExample]) -> Dataset:
+def with_synthetic(dataset: Dataset, practice: Iterable[TrainingExample]) -> Dataset:
     """The dataset with practice before its training rows; held-out rows stay as they are."""
     known = {each.id for each in dataset.examples}
     new = tuple(each for each in practice if each.id not in known)
-    return with_sides(dataset, new + dataset.train, dataset.held_out)
+    return with_splits(dataset, new + dataset.train, dataset.held_out)
 
 
 def without(dataset: Dataset, example_ids: Container[str]) -> Dataset:
     """The dataset without some of its examples; the others stay on their sides."""
-    return with_sides(
+    return with_splits(
         dataset,
         (each for each in dataset.train if each.id not in example_ids),
         (each for each in dataset.held_out if each.id not in example_ids),
     )
 
 
-def with_sides(
+def with_splits(
     dataset: Dataset, train: Iterable[TrainingExample], held_out: Iterable[TrainingExample]
 ) -> Dataset:
     """The dataset with these examples on its sides, hashed anew."""
@@ -120,22 +119,19 @@ def _content_hash(train: Iterable[TrainingExample], held_out: Iterable[TrainingE
 
 def _example(row: dict[str, Any]) -> TrainingExample:
     example = TrainingExample(
-        id=row["id"],
         user_id=row["user_id"],
         kind=ExampleKind(row["kind"]),
         prompt=tuple(Message(**message) for message in row["prompt"]),
         chosen=row["chosen"],
         rejected=row["rejected"],
-        weight=row["weight"],
-        source=row["source"],
+        source=ExampleSource(row["source"]),
         conversation_id=row["conversation_id"],
         interaction_ids=tuple(row["interaction_ids"]),
         feedback_ids=tuple(row["feedback_ids"]),
         created_at=row["created_at"],
         revised_from=row["revised_from"],
-        is_cut=row["is_cut"],
+        is_truncated=row["is_truncated"],
     )
-    targets = example.chosen, example.rejected, example.weight, example.revised_from
-    if example.id != example_id(example.kind, example.prompt, *targets, example.is_cut):
+    if example.id != row["id"]:
         raise ValueError("An example does not match its id.")
     return example

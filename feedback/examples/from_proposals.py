@@ -1,9 +1,10 @@
 """Approved proposals as rows of a dataset. Pure."""
 
-from feedback.examples.build import example_id
 from feedback.proposals.records import Proposal
-from feedback.records import APPROVED, EDITED, ExampleKind, Message, TrainingExample
-from feedback.text.tokens import have_one_end
+from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
+from feedback.text.tokens import have_same_ending
+
+_APPROVED = ExampleSource.APPROVED_PROPOSAL
 
 
 def approved_example(proposal: Proposal) -> TrainingExample:
@@ -12,23 +13,17 @@ def approved_example(proposal: Proposal) -> TrainingExample:
     What rules or the user changed counts as changed. All such rows are of one conversation, which
     is never held out: the model's own text proves nothing.
     """
-    turns = (Message("user", proposal.instruction),)
     reply, written = proposal.reply, proposal.written
-    revised_from = None if reply == written else written
-    is_cut = proposal.is_cut and have_one_end(reply, written)
+    source = ExampleSource.EDITED_PROPOSAL if proposal.is_edited else _APPROVED
     return TrainingExample(
-        id=example_id(ExampleKind.SFT, turns, reply, None, 1.0, revised_from, is_cut),
         user_id=proposal.user_id,
         kind=ExampleKind.SFT,
-        prompt=turns,
+        prompt=(Message("user", proposal.instruction),),
         chosen=reply,
-        rejected=None,
-        weight=1.0,
-        source=EDITED if proposal.is_edited else APPROVED,
-        conversation_id=APPROVED,
-        interaction_ids=(),
+        source=source,
+        conversation_id=_APPROVED.value,
         feedback_ids=(proposal.id,),
         created_at=proposal.created_at,
-        revised_from=revised_from,
-        is_cut=is_cut,
+        revised_from=None if reply == written else written,
+        is_truncated=proposal.is_truncated and have_same_ending(reply, written),
     )

@@ -7,23 +7,24 @@ put right, and teaches what to do instead.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from feedback.examples.build import example_id
-from feedback.examples.dataset import with_sides
-from feedback.examples.synthetic import practice_example
+from feedback.examples.dataset import with_splits
+from feedback.examples.synthetic import synthetic_example
 from feedback.records import Dataset, ExampleKind, TrainingExample
-from feedback.rules.overrides import ruled_out
+from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
 
 
-def with_explained(dataset: Dataset, rules: Sequence[Rule]) -> tuple[Dataset, tuple[str, ...]]:
+def with_repaired_dislikes(
+    dataset: Dataset, rules: Sequence[Rule]
+) -> tuple[Dataset, tuple[str, ...]]:
     """The dataset with its explained dislikes put right, and how many in a sentence.
 
     On both sides: what a rule makes of a held-out reply was not taught either. A reply that keeps
     the rules was disliked for something else, and stays a dislike.
     """
     known = {each.id for each in dataset.examples}
-    train = tuple(_explained(dataset.train, rules, known))
-    held_out = tuple(_explained(dataset.held_out, rules, known))
+    train = tuple(_repaired(dataset.train, rules, known))
+    held_out = tuple(_repaired(dataset.held_out, rules, known))
     disliked, left = _dislikes(dataset.examples), _dislikes((*train, *held_out))
     if left == disliked:
         return dataset, ()
@@ -32,15 +33,15 @@ def with_explained(dataset: Dataset, rules: Sequence[Rule]) -> tuple[Dataset, tu
         f"The rules explain {disliked - left} of {disliked} {replies}: taught is what they make of"
         " them."
     )
-    return with_sides(dataset, train, held_out), (sentence,)
+    return with_splits(dataset, train, held_out), (sentence,)
 
 
-def _explained(
+def _repaired(
     examples: Iterable[TrainingExample], rules: Sequence[Rule], known: set[str]
 ) -> Iterator[TrainingExample]:
     """No reply that is put right may make a row that is there already."""
     for each in examples:
-        row = _put_right(each, rules) if each.kind is ExampleKind.UNDESIRABLE else None
+        row = _repair(each, rules) if each.kind is ExampleKind.UNDESIRABLE else None
         if row is None or row.id in known:
             yield each
         else:
@@ -48,24 +49,20 @@ def _explained(
             yield row
 
 
-def _put_right(disliked: TrainingExample, rules: Sequence[Rule]) -> TrainingExample | None:
+def _repair(disliked: TrainingExample, rules: Sequence[Rule]) -> TrainingExample | None:
     question = disliked.prompt[-1].content if disliked.prompt else ""
-    if ruled_out(rules, question):
+    if overridden(rules, question):
         return None
-    row = practice_example(disliked.user_id, rules, question, disliked.reply)
+    row = synthetic_example(disliked.user_id, rules, question, disliked.reply)
     if row is None or row.chosen == row.revised_from:
         return None
-    name = example_id(
-        ExampleKind.SFT, disliked.prompt, row.chosen, None, 1.0, row.revised_from, row.is_cut
-    )
     return replace(
         disliked,
-        id=name,
         kind=ExampleKind.SFT,
         chosen=row.chosen,
         rejected=None,
         revised_from=row.revised_from,
-        is_cut=row.is_cut,
+        is_truncated=row.is_truncated,
     )
 
 

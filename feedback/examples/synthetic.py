@@ -6,20 +6,16 @@ learns the text; practised on others it learns the rule. Pure.
 
 from collections.abc import Sequence
 
-from feedback.examples.build import example_id
-from feedback.records import ExampleKind, Message, TrainingExample
-from feedback.rules.overrides import ruled_out
+from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
+from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule, apply_all
 from feedback.text.edit_distance import normalised_edit_distance
-from feedback.text.truncation import whole_part
-
-PRACTICE = "practice"
-"""The `source` of such examples, and their conversation."""
+from feedback.text.truncation import strip_truncated_sentence
 
 _MORE = "There is more to say about this."
 
 
-def practice_examples(
+def synthetic_examples(
     user_id: str,
     rules: Sequence[Rule],
     exchanges: Sequence[tuple[str, str]],
@@ -35,20 +31,20 @@ def practice_examples(
     """
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
-        if ruled_out(rules, prompt):
+        if overridden(rules, prompt):
             continue
-        example = practice_example(user_id, rules, prompt, reply)
+        example = synthetic_example(user_id, rules, prompt, reply)
         if example is not None and example.chosen != example.revised_from:
             share = normalised_edit_distance(example.chosen, example.revised_from or "")
             made.append((share, example))
     made.sort(key=lambda each: each[0], reverse=True)
     examples = [example for _, example in made]
-    ended = [example for example in examples if not example.is_cut][: count // 3]
+    ended = [example for example in examples if not example.is_truncated][: count // 3]
     others = [example for example in examples if example not in ended]
     return (*ended, *others[: count - len(ended)])
 
 
-def practice_example(
+def synthetic_example(
     user_id: str, rules: Sequence[Rule], prompt: str, reply: str
 ) -> TrainingExample | None:
     """A reply with its unfinished end left out, changed so that every rule holds.
@@ -56,12 +52,12 @@ def practice_example(
     None where the rules cannot be applied; unchanged where they hold already.
     """
     whole = reply.strip()
-    original = whole_part(whole)
+    original = strip_truncated_sentence(whole)
     changed = apply_all(rules, original)
     if changed is None:
         return None
-    is_cut = original != whole and _goes_on(rules, original, changed)
-    return practised(user_id, prompt, original, changed, is_cut=is_cut)
+    is_truncated = original != whole and _goes_on(rules, original, changed)
+    return rewritten_example(user_id, prompt, original, changed, is_truncated=is_truncated)
 
 
 def _goes_on(rules: Sequence[Rule], original: str, changed: str) -> bool:
@@ -73,27 +69,21 @@ def _goes_on(rules: Sequence[Rule], original: str, changed: str) -> bool:
     return longer is not None and longer != changed and longer.startswith(changed)
 
 
-def practised(
-    user_id: str, prompt: str, original: str, changed: str, *, is_cut: bool
+def rewritten_example(
+    user_id: str, prompt: str, original: str, changed: str, *, is_truncated: bool
 ) -> TrainingExample:
     """The example of a model's reply that was changed; equal texts mean that it was good as it was.
 
-    `is_cut` says that the reply does not end by itself.
+    `is_truncated` says that the reply does not end by itself.
     """
-    turns = (Message("user", prompt),)
     return TrainingExample(
-        id=example_id(ExampleKind.SFT, turns, changed, None, 1.0, original, is_cut),
         user_id=user_id,
         kind=ExampleKind.SFT,
-        prompt=turns,
+        prompt=(Message("user", prompt),),
         chosen=changed,
-        rejected=None,
-        weight=1.0,
-        source=PRACTICE,
-        conversation_id=PRACTICE,
-        interaction_ids=(),
-        feedback_ids=(),
+        source=ExampleSource.SYNTHETIC,
+        conversation_id=ExampleSource.SYNTHETIC.value,
         created_at=0.0,
         revised_from=original,
-        is_cut=is_cut,
+        is_truncated=is_truncated,
     )

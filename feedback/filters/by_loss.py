@@ -7,27 +7,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from feedback.filters import ifd, style_outliers
 from feedback.filters.ifd import Losses
-from feedback.filters.records import LeftOut, Row
-from feedback.filters.run import Check, until_all_stay
+from feedback.filters.records import DatedExample, Rejection
+from feedback.filters.run import Filter, apply_filters
 from feedback.records import TrainingExample
 
 MIN_ROWS = 50
 
 
 def to_score(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
-    """The examples whose losses `rank` wants to know: single replies, if there are enough."""
+    """The examples whose losses `reject_by_loss` wants to know: single replies, if there are enough."""
     single = [each for each in examples if each.rejected is None]
     return single if len(single) >= MIN_ROWS else []
 
 
-def rank(examples: Sequence[TrainingExample], losses: Mapping[str, Losses]) -> dict[str, LeftOut]:
+def reject_by_loss(
+    examples: Sequence[TrainingExample], losses: Mapping[str, Losses]
+) -> dict[str, Rejection]:
     """The examples that the losses speak against, by id; of those that stay all would stay.
 
     `losses` is by example id. A pair goes with the single reply that it wants.
     """
-    rows = sorted((Row(each, each.created_at) for each in to_score(examples)), key=lambda r: r.age)
-    checks = [_of_many(check, losses) for check in (ifd.left_out, style_outliers.left_out)]
-    causes = until_all_stay(rows, checks)
+    rows = sorted(
+        (DatedExample(each, each.created_at) for each in to_score(examples)), key=lambda r: r.age
+    )
+    checks = [_of_many(check, losses) for check in (ifd.rejections, style_outliers.rejections)]
+    causes = apply_filters(rows, checks)
     unwanted = {
         (row.example.prompt, row.example.chosen): causes[row.id] for row in rows if row.id in causes
     }
@@ -40,7 +44,7 @@ def rank(examples: Sequence[TrainingExample], losses: Mapping[str, Losses]) -> d
 
 
 def _of_many(
-    check: Callable[[Sequence[Row], Mapping[str, Losses]], dict[str, LeftOut]],
+    check: Callable[[Sequence[DatedExample], Mapping[str, Losses]], dict[str, Rejection]],
     losses: Mapping[str, Losses],
-) -> Check:
+) -> Filter:
     return lambda rows: check(rows, losses) if len(rows) >= MIN_ROWS else {}

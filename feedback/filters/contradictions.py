@@ -9,22 +9,21 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from feedback.filters.near_duplicates import MIN_SIMILARITY
-from feedback.filters.records import LeftOut, Reason, Row
-from feedback.records import TrainingExample
+from feedback.filters.records import DatedExample, Rejection, RejectionReason
+from feedback.records import ExampleSource, TrainingExample
 from feedback.rules.attributes.spelling import CONTRACTIONS
 from feedback.text.shingles import jaccard, shingles
 from feedback.text.tokens import tokens
 
-_CHOICE = "pair"
 # What two ways to type one question may differ in. Not in signs: "a++" is not "a--".
 _IDLE = frozenset(".,;:!?¿¡\"'“”‘’…") | {"a", "an", "the", "please", "kindly"}
 
 PromptKey = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
+def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
     """The rows that a newer row about the same prompt overrules, by id."""
-    groups: dict[PromptKey, list[Row]] = defaultdict(list)
+    groups: dict[PromptKey, list[DatedExample]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.age, reverse=True):
         groups[prompt_key(row.example)].append(row)
     return {
@@ -46,7 +45,7 @@ def _meant(text: str) -> tuple[str, ...]:
     return tuple(token for token in tokens(long) if token.strip() and token not in _IDLE)
 
 
-def _overruled(group: Sequence[Row]) -> Iterator[tuple[Row, LeftOut]]:
+def _overruled(group: Sequence[DatedExample]) -> Iterator[tuple[DatedExample, Rejection]]:
     """What the newest correction of a prompt overrules. `group` is newest first."""
     written = [row for row in group if row.is_written]
     if not written:
@@ -56,14 +55,14 @@ def _overruled(group: Sequence[Row]) -> Iterator[tuple[Row, LeftOut]]:
     why = "A newer correction of the same prompt wants another reply."
     for row in group:
         is_older = row.judged_at < newest.judged_at
-        is_wish = row.wants_reply and row.example.source != _CHOICE
+        is_wish = row.wants_reply and row.example.source is not ExampleSource.PREFERENCE
         if is_older and is_wish and jaccard(shingles(row.example.chosen), wanted) < MIN_SIMILARITY:
-            yield row, LeftOut(Reason.CONTRADICTED, why, newest.id)
+            yield row, Rejection(RejectionReason.CONTRADICTED, why, newest.id)
 
 
-def _reversed(group: Sequence[Row]) -> Iterator[tuple[Row, LeftOut]]:
+def _reversed(group: Sequence[DatedExample]) -> Iterator[tuple[DatedExample, Rejection]]:
     """The pairs that a newer pair holds the other way round. `group` is newest first."""
-    newer: dict[tuple[str, str | None], Row] = {}
+    newer: dict[tuple[str, str | None], DatedExample] = {}
     for row in group:
         chosen, rejected = row.example.chosen, row.example.rejected
         if rejected is None:
@@ -71,5 +70,5 @@ def _reversed(group: Sequence[Row]) -> Iterator[tuple[Row, LeftOut]]:
         against = newer.get((rejected, chosen))
         if against is not None:
             why = "A newer choice prefers the other of the two replies."
-            yield row, LeftOut(Reason.CONTRADICTED, why, against.id)
+            yield row, Rejection(RejectionReason.CONTRADICTED, why, against.id)
         newer.setdefault((chosen, rejected), row)

@@ -9,7 +9,7 @@ the base that is fitted may be asked. Unlike there the easy rows stay: here the 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from feedback.filters.records import LeftOut, Reason, Row
+from feedback.filters.records import DatedExample, Rejection, RejectionReason
 
 MAX_IFD = 1.0
 MAX_SHARE = 0.25
@@ -31,14 +31,14 @@ class Losses:
         return self.with_prompt / self.without_prompt
 
 
-def left_out(rows: Sequence[Row], losses: Mapping[str, Losses]) -> dict[str, LeftOut]:
+def rejections(rows: Sequence[DatedExample], losses: Mapping[str, Losses]) -> dict[str, Rejection]:
     """The rows with an IFD above 1, by id. What a person wrote stays: they did mean it."""
     ifd = {row.id: losses[row.id].ifd for row in rows if row.id in losses}
     misled = {name: value for name, value in ifd.items() if value is not None and value > MAX_IFD}
     if len(misled) > MAX_SHARE * len(rows):
         return {}
     return {
-        row.id: LeftOut(Reason.MISMATCH, _why(misled[row.id]))
+        row.id: Rejection(RejectionReason.MISMATCH, _why(misled[row.id]))
         for row in rows
         if row.id in misled and not row.is_written
     }

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
-from feedback.filters.records import LeftOut, Reason, Row
+from feedback.filters.records import DatedExample, Rejection, RejectionReason
 
 MAX_SHARE = 0.02
 
@@ -13,7 +13,7 @@ _LAYOUT = frozenset("\n\r\t")
 _REPLACEMENT = "\ufffd"
 
 
-def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
+def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
     """The rows whose reply is unreadable in more than 2 % of its characters, by id.
 
     What a person wrote stays: it is what they want.
@@ -24,7 +24,7 @@ def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
         share = sum(map(_is_unreadable, reply)) / max(len(reply), 1)
         if share > MAX_SHARE and not row.is_written:
             why = f"{share:.0%} of the reply's characters are unreadable."
-            found[row.id] = LeftOut(Reason.GARBLED, why)
+            found[row.id] = Rejection(RejectionReason.GARBLED, why)
     return found
 
 

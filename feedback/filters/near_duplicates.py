@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feedback.filters.records import LeftOut, Reason, Row
+from feedback.filters.records import DatedExample, Rejection, RejectionReason
 from feedback.records import ExampleKind, TrainingExample
 from feedback.text.shingles import Shingles, jaccard, scrambled, shingles
 
@@ -34,11 +34,11 @@ class _Content:
         return np.unique(np.concatenate(tagged))
 
 
-def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
+def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
     """The rows whose prompt and replies are near-equal to those of a row that is kept, by id."""
     index = MinHashIndex()
-    stays: list[tuple[Row, _Content]] = []
-    found: dict[str, LeftOut] = {}
+    stays: list[tuple[DatedExample, _Content]] = []
+    found: dict[str, Rejection] = {}
     for row in sorted(rows, key=lambda row: (row.is_written, row.age), reverse=True):
         content = _content(row.example)
         whole = content.whole
@@ -49,7 +49,7 @@ def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
         ]
         if twins:
             similarity, other = max(twins)
-            found[row.id] = LeftOut(Reason.DUPLICATE, _why(similarity), other)
+            found[row.id] = Rejection(RejectionReason.DUPLICATE, _why(similarity), other)
         else:
             index.add(len(stays), whole)
             stays.append((row, content))

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from feedback.records import EDITED, ExampleKind, TrainingExample
-
-WRITTEN_BY_HAND = ("correction", EDITED)
-"""The `source`s of rows whose reply a person wrote: only facts, never a measure, speak against."""
+from feedback.records import ExampleKind, TrainingExample
 
 
-class Reason(StrEnum):
+class RejectionReason(StrEnum):
     """Why a row is left out."""
 
     CONTRADICTED = "contradicted"
@@ -28,19 +25,19 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class Rejection:
     """Why a row is left out, in a word and in a sentence that quotes nothing of the row.
 
     `other` is the id of the row that took its place.
     """
 
-    reason: Reason
+    reason: RejectionReason
     why: str
     other: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DatedExample:
     """An example and when it was judged last, in UTC seconds."""
 
     example: TrainingExample
@@ -64,24 +61,24 @@ class Row:
     @property
     def is_written(self) -> bool:
         """Whether a person wrote the reply."""
-        return self.example.source in WRITTEN_BY_HAND
+        return self.example.source.is_hand_written
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class FilterResult:
     """What becomes of a row; `warnings` are sentences about one that is kept."""
 
-    row: Row
-    left_out: LeftOut | None
+    dated: DatedExample
+    rejection: Rejection | None
     warnings: tuple[str, ...] = ()
 
 
-def kept(fates: Iterable[Fate]) -> tuple[TrainingExample, ...]:
+def accepted(results: Iterable[FilterResult]) -> tuple[TrainingExample, ...]:
     """The examples to learn from."""
-    return tuple(each.row.example for each in fates if each.left_out is None)
+    return tuple(each.dated.example for each in results if each.rejection is None)
 
 
-def tally(rows: int, left_out: Iterable[LeftOut]) -> dict[str, Any]:
+def tally(rows: int, rejections: Iterable[Rejection]) -> dict[str, Any]:
     """How many of `rows` rows are kept, and how many are left out by reason; JSON-ready."""
-    reasons = Counter(each.reason.value for each in left_out)
-    return {"kept": rows - reasons.total(), "left_out": dict(sorted(reasons.items()))}
+    reasons = Counter(each.reason.value for each in rejections)
+    return {"accepted": rows - reasons.total(), "rejected": dict(sorted(reasons.items()))}

@@ -5,11 +5,11 @@ A card number counts as a secret.
 
 from collections.abc import Sequence
 
-from feedback.filters.records import LeftOut, Reason, Row
+from feedback.filters.records import DatedExample, Rejection, RejectionReason
 from feedback.text.secret_scan import secrets_in
 
 
-def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
+def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
     """The rows that hold a secret in the prompt or a reply, by id."""
     found = {}
     for row in rows:
@@ -18,6 +18,6 @@ def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
         for text in texts:
             named = next((name for name, _, _ in secrets_in(text)), None)
             if named is not None:
-                found[row.id] = LeftOut(Reason.SECRET, f"It holds {named}.")
+                found[row.id] = Rejection(RejectionReason.SECRET, f"It holds {named}.")
                 break
     return found

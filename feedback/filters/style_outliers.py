@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.filters.ifd import Losses
-from feedback.filters.records import LeftOut, Reason, Row
+from feedback.filters.records import DatedExample, Rejection, RejectionReason
+from feedback.text.english import FUNCTION_WORDS
 from feedback.text.tokens import words
 
 MAX_DISTANCE = 3.0
@@ -16,7 +17,9 @@ MAX_SHARE = 0.1
 """Where more of the rows are beyond `MAX_DISTANCE`, they are a second style and no outliers."""
 
 
-def ranked(rows: Sequence[Row], losses: Mapping[str, Losses]) -> list[tuple[float, Row]]:
+def ranked(
+    rows: Sequence[DatedExample], losses: Mapping[str, Losses]
+) -> list[tuple[float, DatedExample]]:
     """The rows with their distance from the user's centre, the most typical first.
 
     Rows without a loss are left away: they cannot be compared.
@@ -31,14 +34,16 @@ def ranked(rows: Sequence[Row], losses: Mapping[str, Losses]) -> list[tuple[floa
     return sorted(pairs, key=lambda pair: (pair[0], pair[1].age))
 
 
-def left_out(rows: Sequence[Row], losses: Mapping[str, Losses]) -> dict[str, LeftOut]:
+def rejections(rows: Sequence[DatedExample], losses: Mapping[str, Losses]) -> dict[str, Rejection]:
     """The few rows that are far from the centre, by id. What a person wrote stays: it is their
     style."""
     far = [(distance, row) for distance, row in ranked(rows, losses) if distance > MAX_DISTANCE]
     if len(far) > MAX_SHARE * len(rows):
         return {}
     return {
-        row.id: LeftOut(Reason.STYLE, _why(distance)) for distance, row in far if not row.is_written
+        row.id: Rejection(RejectionReason.STYLE, _why(distance))
+        for distance, row in far
+        if not row.is_written
     }
 
 
@@ -54,16 +59,6 @@ Features = NDArray[np.float64]
 MAX_Z = 6.0
 """One measure far out counts no more than this: an outlier is so in several."""
 
-# English function words: articles, pronouns, prepositions, conjunctions, auxiliaries.
-_FUNCTION_WORDS = frozenset(
-    words(
-        "a an the this that these those i you he she it we they me him her us them my your his its"
-        " our their of to in on at by for with from into about as than over under between through"
-        " and or but nor so yet if because while although though when where which who whom whose"
-        " what how is am are was were be been being do does did have has had can could may might"
-        " must shall should will would not no there here"
-    )
-)
 _SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|\n+")
 _MARK = re.compile(r"[^\w\s]")
 _LISTED = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|#{1,6})\s", re.MULTILINE)
@@ -93,7 +88,7 @@ def features(reply: str, surprisal: float) -> Features:
             log(1 + len(said) / sentences),
             sum(map(len, said)) / count,
             len(set(said[:_FIRST_WORDS])) / max(len(said[:_FIRST_WORDS]), 1),
-            sum(word in _FUNCTION_WORDS for word in said) / count,
+            sum(word in FUNCTION_WORDS for word in said) / count,
             len(_MARK.findall(reply)) / count,
             sum(map(str.isupper, reply)) / letters,
             sum(map(str.isdigit, reply)) / max(len(reply), 1),

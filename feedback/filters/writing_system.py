@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from feedback.filters.records import LeftOut, Reason, Row
+from feedback.filters.records import DatedExample, Rejection, RejectionReason
 from feedback.records import TrainingExample
 
 MIN_ROWS = 20
@@ -33,7 +33,7 @@ _ASKS_FOR_IT = re.compile(
 )
 
 
-def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
+def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
     """The rows, by id, whose reply is the only one in a script that nobody asked for.
 
     Decided only for users who write in Latin letters, the only ones whose requests for another
@@ -46,7 +46,7 @@ def left_out(rows: Sequence[Row]) -> dict[str, LeftOut]:
     if counts.total() < MIN_ROWS or counts[_LATIN] / counts.total() < USUAL_SHARE:
         return {}
     return {
-        row.id: LeftOut(Reason.OTHER_SCRIPT, _why(used))
+        row.id: Rejection(RejectionReason.OTHER_SCRIPT, _why(used))
         for row in rows
         if (used := of_reply[row.id]) not in (None, _LATIN)
         and counts[used] == 1

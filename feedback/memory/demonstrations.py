@@ -8,17 +8,17 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from feedback.examples.build import single_replies
-from feedback.records import Demonstration, Feedback, Interaction, Memory, Message
+from feedback.examples.build import target_examples
+from feedback.records import Demonstration, ExampleSource, Feedback, Interaction, Memory, Message
 
 MAX_NOTES = 5
-MAX_TRIED = 16  # counting tokens takes time
+MAX_CONSIDERED = 16  # counting tokens takes time
 NOTES_HEADING = "What this user said about earlier replies:"
 
 Item = TypeVar("Item")
 
 
-def remember(interactions: Iterable[Interaction], feedback: Iterable[Feedback]) -> Memory:
+def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedback]) -> Memory:
     """All that the judgements of one user hold: demonstrations by age, notes newest first.
 
     The newest judgement of a reply wins, as in training.
@@ -30,10 +30,10 @@ def remember(interactions: Iterable[Interaction], feedback: Iterable[Feedback]) 
             example_id=each.id,
             question=each.prompt[-1].content,
             reply=each.chosen,
-            is_corrected=each.source == "correction",
+            is_corrected=each.source is ExampleSource.CORRECTION,
             judged_at=max(at[name] for name in each.feedback_ids),
         )
-        for each in single_replies(interactions, judgements)
+        for each in target_examples(interactions, judgements)
         if each.prompt and each.prompt[-1].role == "user"
     ]
     comments = ((each.comment or "").strip() for each in reversed(judgements))
@@ -43,7 +43,7 @@ def remember(interactions: Iterable[Interaction], feedback: Iterable[Feedback]) 
     )
 
 
-def not_known_yet(
+def without_learned(
     memory: Memory, learned: Container[str], messages: Iterable[Message] = ()
 ) -> Memory:
     """Memory without what the adapter learned and without replies that the conversation has."""
@@ -56,7 +56,7 @@ def not_known_yet(
     return replace(memory, demonstrations=left)
 
 
-def choose(
+def select_memory(
     memory: Memory,
     relevance: Mapping[str, float],
     *,
@@ -74,14 +74,14 @@ def choose(
     notes = _fitting(memory.notes, budget // 2 - count(NOTES_HEADING), MAX_NOTES, count)
     demonstrations = _fitting(
         _ranked(memory.demonstrations, relevance),
-        budget - size(Memory(notes=notes), count),
+        budget - memory_tokens(Memory(notes=notes), count),
         max_demonstrations,
         lambda each: count(each.question) + count(each.reply),
     )
     return Memory(tuple(sorted(demonstrations, key=_age)), notes)
 
 
-def size(memory: Memory, count: Callable[[str], int]) -> int:
+def memory_tokens(memory: Memory, count: Callable[[str], int]) -> int:
     """How many tokens a chosen memory takes; `count` says how many a turn takes."""
     texts = [text for each in memory.demonstrations for text in (each.question, each.reply)]
     if memory.notes:
@@ -143,7 +143,7 @@ def _fitting(
 ) -> tuple[Item, ...]:
     """The first `limit` items that fit into the budget, each where the ones before leave room."""
     chosen: list[Item] = []
-    for item in items[:MAX_TRIED]:
+    for item in items[:MAX_CONSIDERED]:
         if len(chosen) == limit:
             break
         price = cost(item)

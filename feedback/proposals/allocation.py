@@ -3,21 +3,23 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from feedback.task_types import Kind, kind_of
+from feedback.task_types import TaskType, task_type_of
 
 
-def needs(taught: Iterable[str], asked: Iterable[str], faulted: Iterable[str]) -> dict[Kind, float]:
+def task_type_shares(
+    taught: Iterable[str], asked: Iterable[str], criticised: Iterable[str]
+) -> dict[TaskType, float]:
     """How much each kind needs practice, as shares of 1; empty where nothing was asked.
 
-    `taught` are the prompts that rows are about, `asked` those of the last turns, `faulted` those
+    `taught` are the prompts that rows are about, `asked` those of the last turns, `criticised` those
     whose replies were disliked or corrected. A kind needs practice where it is a smaller share of
     what is taught than of what is asked, and where it is a large share of what went wrong; where
     neither says anything, as often as it is asked.
     """
-    known, wanted, wrong = (_shares(prompts) for prompts in (taught, asked, faulted))
+    known, wanted, wrong = (_shares(prompts) for prompts in (taught, asked, criticised))
     weights = {
         kind: max(0.0, wanted.get(kind, 0.0) - known.get(kind, 0.0)) + wrong.get(kind, 0.0)
-        for kind in Kind
+        for kind in TaskType
     }
     total = sum(weights.values())
     if total == 0:
@@ -25,9 +27,9 @@ def needs(taught: Iterable[str], asked: Iterable[str], faulted: Iterable[str]) -
     return {kind: weight / total for kind, weight in weights.items() if weight > 0}
 
 
-def allotted(
-    shares: Mapping[Kind, float], possible: Collection[Kind], count: int
-) -> dict[Kind, int]:
+def allocate(
+    shares: Mapping[TaskType, float], possible: Collection[TaskType], count: int
+) -> dict[TaskType, int]:
     """How many of `count` proposals each of the `possible` kinds gets, the neediest first.
 
     By largest remainders, so that the numbers add up; kinds that get none are left out.
@@ -45,6 +47,6 @@ def allotted(
     return {kind: numbers[kind] for kind in ordered if numbers[kind]}
 
 
-def _shares(prompts: Iterable[str]) -> dict[Kind, float]:
-    counted = Counter(map(kind_of, prompts))
+def _shares(prompts: Iterable[str]) -> dict[TaskType, float]:
+    counted = Counter(map(task_type_of, prompts))
     return {kind: number / counted.total() for kind, number in counted.items()}

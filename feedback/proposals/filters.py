@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterable
 from enum import StrEnum
 
-from feedback.task_types import Kind, kind_of
+from feedback.task_types import TaskType, task_type_of
 from feedback.text.repetition import is_repetitive
 from feedback.text.secret_scan import secrets_in
 from feedback.text.shingles import Shingles, jaccard, shingles
@@ -25,7 +25,7 @@ _RESIDUE = re.compile(
 )
 
 
-class Unfit(StrEnum):
+class Unusable(StrEnum):
     """Why something the model wrote is not proposed."""
 
     EMPTY = "empty"
@@ -37,7 +37,7 @@ class Unfit(StrEnum):
     LOOPING = "looping"
 
 
-class Seen:
+class KnownTexts:
     """Texts that a new one must differ from."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
@@ -68,30 +68,30 @@ def reads_as_instruction(text: str) -> bool:
     )
 
 
-def instruction_fault(text: str, wanted: Container[Kind], seen: Seen) -> Unfit | None:
+def instruction_fault(text: str, wanted: Container[TaskType], seen: KnownTexts) -> Unusable | None:
     """What speaks against an invented instruction, if anything."""
     if not words(text):
-        return Unfit.EMPTY
+        return Unusable.EMPTY
     if not reads_as_instruction(text):
-        return Unfit.NO_INSTRUCTION
-    if kind_of(text) not in wanted:
-        return Unfit.OTHER_KIND
+        return Unusable.NO_INSTRUCTION
+    if task_type_of(text) not in wanted:
+        return Unusable.OTHER_KIND
     if _holds_secret(text):
-        return Unfit.SECRET
-    return Unfit.KNOWN if seen.is_like(text) else None
+        return Unusable.SECRET
+    return Unusable.KNOWN if seen.is_like(text) else None
 
 
-def reply_fault(instruction: str, reply: str, seen: Seen) -> Unfit | None:
+def reply_fault(instruction: str, reply: str, seen: KnownTexts) -> Unusable | None:
     """What speaks against a reply, if anything. `seen` are the replies to other instructions."""
     if not words(reply):
-        return Unfit.EMPTY
+        return Unusable.EMPTY
     if is_repetitive(reply):
-        return Unfit.LOOPING
+        return Unusable.LOOPING
     if _holds_secret(reply):
-        return Unfit.SECRET
-    is_echo = Seen([instruction]).is_like(reply)
+        return Unusable.SECRET
+    is_echo = KnownTexts([instruction]).is_like(reply)
     is_known = len(words(reply)) >= _MANY_WORDS and seen.is_like(reply)
-    return Unfit.KNOWN if is_echo or is_known else None
+    return Unusable.KNOWN if is_echo or is_known else None
 
 
 def _holds_secret(text: str) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from feedback.task_types import Kind
+from feedback.task_types import TaskType
 
 MAX_OPEN = 400
 """Proposals of one user that may wait for a decision."""
@@ -24,19 +24,19 @@ class Proposal:
     """An instruction that the model invented, with a reply, for its user to decide on.
 
     `written` is the reply as the model wrote it, without the sentence that the length limit cut
-    off (`is_cut`); `rules` are the sentences of the user's rules that made `proposed` of it, and
+    off (`is_truncated`); `rules` are the sentences of the user's rules that made `proposed` of it, and
     `reply` is what the user has made of that. `adapter` wrote it: `base` or a label such as `v3`.
     `decided_at` is when the user decided or edited last.
     """
 
     id: str
     user_id: str
-    kind: Kind
+    kind: TaskType
     instruction: str
     reply: str
     proposed: str
     written: str
-    is_cut: bool
+    is_truncated: bool
     rules: tuple[str, ...]
     adapter: str
     created_at: float

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from feedback.proposals.filters import reads_as_instruction
 from feedback.records import Message
-from feedback.task_types import Kind, kind_of
+from feedback.task_types import TaskType, task_type_of
 
 EXAMPLES = 6
 """In one prompt, at most; other prompts have others."""
@@ -17,18 +17,20 @@ EXAMPLES = 6
 _MARK = re.compile(r"^\s*(?:(?:task\s*)?\d+\s*[.:)]|[-*•])?\s*", re.IGNORECASE)
 
 
-def seeds(conversations: Iterable[Sequence[Message]]) -> dict[Kind, tuple[str, ...]]:
+def seed_instructions(
+    conversations: Iterable[Sequence[Message]],
+) -> dict[TaskType, tuple[str, ...]]:
     """The user's own instructions by kind: first messages that a list can hold, each once."""
-    found: dict[Kind, dict[str, None]] = {}
+    found: dict[TaskType, dict[str, None]] = {}
     for turns in conversations:
         said = [turn for turn in turns if turn.role != "system"]
         text = " ".join(said[0].content.split()) if len(said) == 1 else ""
         if reads_as_instruction(text):
-            found.setdefault(kind_of(text), {})[text] = None
+            found.setdefault(task_type_of(text), {})[text] = None
     return {kind: tuple(texts) for kind, texts in found.items()}
 
 
-def to_continue(examples: Sequence[str]) -> str:
+def continuation_prompt(examples: Sequence[str]) -> str:
     """A text whose next line is one more of the kind.
 
     No chat: asked for a list in its chat template, the small base keeps to the kind less often.
@@ -37,7 +39,7 @@ def to_continue(examples: Sequence[str]) -> str:
     return f"Come up with a series of tasks:\n\n{listed}Task {len(examples) + 1}:"
 
 
-def invented(text: str) -> str:
+def parse_instructions(text: str) -> str:
     """The instruction in what the model wrote: without a list's mark or quotes around it."""
     line = _MARK.sub("", text, count=1).strip()
     is_quoted = len(line) > 1 and line[0] == line[-1] == '"' and line.count('"') == 2

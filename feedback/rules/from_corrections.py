@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feedback.rules.attributes.attribute import Change
-from feedback.rules.induction import candidates, explain, is_made
-from feedback.rules.rule import Rule, are_rivals
+from feedback.rules.induction import candidates, induce_rules, is_made
+from feedback.rules.rule import Rule, are_exclusive
 from feedback.text.tokens import words
 
 LONGEST = 8_000
@@ -51,7 +51,7 @@ class _Seen:
 def rules_of(edit: Edit) -> tuple[Rule, ...]:
     """What this edit changed, in order of application; nothing where no property explains it."""
     changes = [Change(edit.original, edit.corrected)]
-    return explain(changes, candidates(changes)) if _is_usable(edit) else ()
+    return induce_rules(changes, candidates(changes)) if _is_usable(edit) else ()
 
 
 def learned_rules(edits: Sequence[Edit]) -> tuple[LearnedRule, ...]:
@@ -70,7 +70,7 @@ def learned_rules(edits: Sequence[Edit]) -> tuple[LearnedRule, ...]:
         for vote in votes
         if vote.support and vote.support >= MIN_MAJORITY * vote.against
     }
-    return tuple(standing[rule] for rule in explain(changes, list(standing)))
+    return tuple(standing[rule] for rule in induce_rules(changes, list(standing)))
 
 
 def evidence(rule: Rule, edits: Sequence[Edit]) -> LearnedRule:
@@ -89,10 +89,10 @@ def _newest(edits: Sequence[Edit]) -> list[tuple[int, Change]]:
 
 
 def _is_usable(edit: Edit) -> bool:
-    return is_telling(edit.original) and is_telling(edit.corrected)
+    return is_informative(edit.original) and is_informative(edit.corrected)
 
 
-def is_telling(text: str) -> bool:
+def is_informative(text: str) -> bool:
     """Whether a reply has words, and is no document."""
     return words(text) != () and len(text) <= LONGEST
 
@@ -110,7 +110,7 @@ def _vote(rule: Rule, seen: Sequence[_Seen]) -> LearnedRule:
     for index, each in enumerate(seen):
         if rule.holds(each.change.corrected):
             continue
-        rivals = [other for other in each.rules if are_rivals(other, rule)]
+        rivals = [other for other in each.rules if are_exclusive(other, rule)]
         if index > made[-1] and rivals:
             made = []
             break

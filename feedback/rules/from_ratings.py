@@ -11,11 +11,11 @@ from itertools import cycle, islice
 from math import comb
 
 from feedback.rules.attributes.attribute import Change
-from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.attributes.words import WORDS
-from feedback.rules.from_corrections import NEWEST, LearnedRule, is_telling
+from feedback.rules.from_corrections import NEWEST, LearnedRule, is_informative
 from feedback.rules.induction import candidates
-from feedback.rules.rule import Rule, in_order, still_open
+from feedback.rules.rule import Rule, compatible, in_order
 
 LEVEL = 0.01
 """How often thumbs at random may show a rule."""
@@ -26,7 +26,7 @@ BROKEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Thumb:
+class RatedText:
     """A reply that was liked or disliked as it is. `at` is its time."""
 
     reply: str
@@ -47,7 +47,7 @@ class _Side:
         return frozenset(place for place, reply in pairs if rule.holds(reply))
 
 
-def parting_rules(thumbs: Sequence[Thumb]) -> tuple[LearnedRule, ...]:
+def discriminative_rules(thumbs: Sequence[RatedText]) -> tuple[LearnedRule, ...]:
     """The rules that liked replies keep and disliked ones break, in order of application.
 
     The one that parts them best is taken, then what parts the liked replies from the disliked ones
@@ -57,7 +57,7 @@ def parting_rules(thumbs: Sequence[Thumb]) -> tuple[LearnedRule, ...]:
     liked, disliked = _newest(thumbs, is_liked=True), _newest(thumbs, is_liked=False)
     # What was replaced by what cannot be seen in texts that have nothing to do with each other.
     found_in = candidates(_changes(liked, disliked))
-    tried = [rule for rule in found_in if rule.property != WORDS.name]
+    tried = [rule for rule in found_in if rule.attribute != WORDS.name]
     kept = {rule: liked.keeping(rule) for rule in tried}
     open_to = {rule: disliked.keeping(rule) for rule in tried}
     unexplained = frozenset(disliked.places)
@@ -72,20 +72,20 @@ def parting_rules(thumbs: Sequence[Thumb]) -> tuple[LearnedRule, ...]:
         )
         left = len(unexplained) - len(broken)
         sizes = len(liked.places), len(unexplained)
-        return len(tried) * chance_of_parting(len(kept[rule]), left, *sizes) if is_clear else 1.0
+        return len(tried) * fisher_exact(len(kept[rule]), left, *sizes) if is_clear else 1.0
 
-    while best := _best({rule: chance(rule) for rule in still_open(found, tried)}):
+    while best := _best({rule: chance(rule) for rule in compatible(found, tried)}):
         found.append(best)
         unexplained &= open_to[best]
     return tuple(_learned(rule, liked, disliked) for rule in in_order(found))
 
 
-def thumbs_evidence(rule: Rule, thumbs: Sequence[Thumb]) -> LearnedRule:
+def ratings_evidence(rule: Rule, thumbs: Sequence[RatedText]) -> LearnedRule:
     """Which thumbs speak for a rule and how many against it, standing or not."""
     return _learned(rule, _newest(thumbs, is_liked=True), _newest(thumbs, is_liked=False))
 
 
-def chance_of_parting(kept: int, kept_too: int, replies: int, others: int) -> float:
+def fisher_exact(kept: int, kept_too: int, replies: int, others: int) -> float:
     """How likely at least `kept` of `replies` keep a rule, if as many keep it in all by chance.
 
     `kept_too` of `others` keep it. Fisher's exact test, one-sided.
@@ -98,11 +98,11 @@ def chance_of_parting(kept: int, kept_too: int, replies: int, others: int) -> fl
     return ways / comb(total, replies)
 
 
-def _newest(thumbs: Sequence[Thumb], *, is_liked: bool) -> _Side:
+def _newest(thumbs: Sequence[RatedText], *, is_liked: bool) -> _Side:
     usable = sorted(
         (each.at, each.reply, place)
         for place, each in enumerate(thumbs)
-        if each.is_liked == is_liked and is_telling(each.reply)
+        if each.is_liked == is_liked and is_informative(each.reply)
     )[-NEWEST:]
     return _Side(tuple(place for *_, place in usable), tuple(reply for _, reply, _ in usable))
 
@@ -121,7 +121,7 @@ def _best(chances: dict[Rule, float]) -> Rule | None:
     unlikely = [rule for rule, chance in chances.items() if chance <= LEVEL]
     return min(
         unlikely,
-        key=lambda rule: (PROPERTIES[rule.property].is_vague, chances[rule]),
+        key=lambda rule: (ATTRIBUTES[rule.attribute].is_weak, chances[rule]),
         default=None,
     )
 

@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from feedback.rules.attributes.attribute import Change
-from feedback.rules.attributes.registry import PROPERTIES
-from feedback.rules.rule import Rule, in_order, rewritten, seen, still_open, stricter
+from feedback.rules.attributes.registry import ATTRIBUTES
+from feedback.rules.rule import Rule, compatible, in_order, rewrite, stricter, visible_prose
 from feedback.text.tokens import distance, tokens
 
 MIN_SHARE = 0.2
 """A rule explains at least this share of what is unexplained, ..."""
-MIN_VAGUE_SHARE = 0.5
+MIN_WEAK_SHARE = 0.5
 """... a vague one at least this, and only what no other does, ..."""
 MIN_PRECISION = 0.5
 """... and more than this share of what it changes is what the person changed, ..."""
 MAX_BREAKING = 0.2
 """... and no more than this share of the replies that it changes breaks an earlier rule then: lists
 and code can do so whatever the rules, ..."""
-MIN_TRACES = 3.0
-"""... unless the corrections show so many traces of it; see `_traces`."""
-MIN_UNTRIED = 2
+MIN_EVIDENCE = 3.0
+"""... unless the corrections show so many traces of it; see `_evidence_count`."""
+MIN_INAPPLICABLE = 2
 """Corrections that a rule needs to which it cannot be applied."""
 
 
@@ -57,9 +57,12 @@ class _Fit:
 
 def candidates(changes: Sequence[Change]) -> tuple[Rule, ...]:
     """Every rule that some original lacked and its correction follows, in order of application."""
-    inside = [Change(seen(change.original), seen(change.corrected)) for change in changes]
+    inside = [
+        Change(visible_prose(change.original), visible_prose(change.corrected))
+        for change in changes
+    ]
     found: list[Rule] = []
-    for kind in PROPERTIES.values():
+    for kind in ATTRIBUTES.values():
         values = kind.values(changes if kind.is_outer else inside)
         rules = (Rule(kind.name, value) for value in dict.fromkeys(values))
         found.extend(r for r in rules if any(is_made(r, change) for change in changes))
@@ -71,7 +74,7 @@ def is_made(rule: Rule, change: Change) -> bool:
     return not rule.holds(change.original) and rule.holds(change.corrected)
 
 
-def explain(changes: Sequence[Change], rules: Sequence[Rule]) -> tuple[Rule, ...]:
+def induce_rules(changes: Sequence[Change], rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """Those of the rules that explain the changes, without any that the others make superfluous.
 
     Expects the rules in order of application.
@@ -86,7 +89,7 @@ def explain(changes: Sequence[Change], rules: Sequence[Rule]) -> tuple[Rule, ...
     for rule in fit.rules:
         fit = _simpler(fit, rule, corrections, rules)
     untried = [
-        rule for rule in still_open(fit.rules, rules) if _is_wanted_untried(rule, fit, changes)
+        rule for rule in compatible(fit.rules, rules) if _is_wanted_inapplicable(rule, fit, changes)
     ]
     return tuple(in_order([*fit.rules, *untried]))
 
@@ -104,7 +107,7 @@ def _with(rule: Rule, fit: _Fit, corrections: Sequence[_Correction]) -> _Fit:
     for place, each in enumerate(corrections):
         if rule in each.followed and not rule.holds(fit.texts[place]):
             followed = [known for known in rules if known in each.followed]
-            texts[place] = rewritten(followed, each.change.original)
+            texts[place] = rewrite(followed, each.change.original)
             distances[place] = distance(texts[place], each.change.corrected)
     return _Fit(rules, tuple(texts), tuple(distances))
 
@@ -118,8 +121,8 @@ def _without(rule: Rule, fit: _Fit, corrections: Sequence[_Correction]) -> _Fit:
 
 def _best(fit: _Fit, corrections: Sequence[_Correction], rules: Sequence[Rule]) -> _Fit | None:
     """The fit with the one more rule that explains most, the earliest of equals."""
-    tries = [_with(rule, fit, corrections) for rule in still_open(fit.rules, rules)]
-    tries.sort(key=lambda each: (PROPERTIES[each.rules[-1].property].is_vague, each.total))
+    tries = [_with(rule, fit, corrections) for rule in compatible(fit.rules, rules)]
+    tries.sort(key=lambda each: (ATTRIBUTES[each.rules[-1].attribute].is_weak, each.total))
     return next((each for each in tries if _is_convincing(fit, each, corrections)), None)
 
 
@@ -130,7 +133,7 @@ def _simpler(
     without = _without(rule, fit, corrections)
     if not _is_convincing(without, _with(rule, without, corrections), corrections):
         return without
-    open_rules = still_open(without.rules, rules)
+    open_rules = compatible(without.rules, rules)
     for earlier in open_rules[: open_rules.index(rule)]:
         tried = _with(earlier, without, corrections)
         if tried.total <= fit.total and _is_convincing(without, tried, corrections):
@@ -148,16 +151,16 @@ def _is_convincing(before: _Fit, after: _Fit, corrections: Sequence[_Correction]
     made = _made(after.rules[-1], before, [each.change for each in corrections])
     unexplained = sum(before.distances[place] for place in made)
     changed = sum(distance(old, new) for old, new in rewrites)
-    is_vague = PROPERTIES[after.rules[-1].property].is_vague
-    share = MIN_VAGUE_SHARE if is_vague else MIN_SHARE
+    is_weak = ATTRIBUTES[after.rules[-1].attribute].is_weak
+    share = MIN_WEAK_SHARE if is_weak else MIN_SHARE
     # What it gains beyond its own change comes from other rules that cut more because of it.
-    own = min(gain, sum(_own_change(after.rules[-1], corrections[place]) for place in made))
+    own = min(gain, sum(_marginal_gain(after.rules[-1], corrections[place]) for place in made))
     if own >= share * unexplained and own > MIN_PRECISION * changed:
         return True
-    return not is_vague and _traces(made, before, after, corrections) >= MIN_TRACES
+    return not is_weak and _evidence_count(made, before, after, corrections) >= MIN_EVIDENCE
 
 
-def _own_change(rule: Rule, correction: _Correction) -> int:
+def _marginal_gain(rule: Rule, correction: _Correction) -> int:
     original = correction.change.original
     applied = (each.apply(original) or original for each in dict.fromkeys((rule, stricter(rule))))
     return max(distance(original, text) for text in applied)
@@ -173,7 +176,7 @@ def _made(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> list[int]:
     return [at for at, (text, each) in pairs if is_made(rule, Change(text, each.corrected))]
 
 
-def _traces(
+def _evidence_count(
     made: Sequence[int], before: _Fit, after: _Fit, corrections: Sequence[_Correction]
 ) -> float:
     """How many signs of the last rule the corrections show that chance would not leave.
@@ -196,17 +199,17 @@ def _traces(
     return total
 
 
-def _is_wanted_untried(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> bool:
+def _is_wanted_inapplicable(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> bool:
     """Whether corrections brought in what only an author can, and nothing speaks against it: where
     the rule can be applied, that comes nearer to the correction. A vague one never can."""
-    is_vague = PROPERTIES[rule.property].is_vague
+    is_weak = ATTRIBUTES[rule.attribute].is_weak
     untried = 0
     for at in _made(rule, fit, changes):
         applied = rule.apply(fit.texts[at])
         if applied is not None:
-            if is_vague or distance(applied, changes[at].corrected) >= fit.distances[at]:
+            if is_weak or distance(applied, changes[at].corrected) >= fit.distances[at]:
                 return False
         # One token can be a line break, by which a text is read as code.
         elif fit.distances[at] > 1:
             untried += 1
-    return untried >= MIN_UNTRIED
+    return untried >= MIN_INAPPLICABLE

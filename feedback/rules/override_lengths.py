@@ -40,15 +40,15 @@ _LENGTHS = ("most sentences", "most words")
 
 def asks_for_another_length(rule: Rule, request: str) -> bool:
     """Whether a request says how long the reply is to be, and the rule says otherwise."""
-    if rule.property in _LENGTHS:
+    if rule.attribute in _LENGTHS:
         return _LONG.search(request) is not None or any(
             _is_more(rule, found) for found in _AT_LEAST.finditer(request)
         )
-    if rule.property == "least words":
+    if rule.attribute == "least words":
         return _SHORT.search(request) is not None or any(
             _words(found[1], found[2]) < int(rule.value) for found in _AT_MOST.finditer(request)
         )
-    if rule.property == "list items":
+    if rule.attribute == "list items":
         return any(_number(found[1]) != int(rule.value) for found in _ITEMS.finditer(request))
     return False
 
@@ -57,9 +57,9 @@ def _is_more(rule: Rule, found: re.Match[str]) -> bool:
     """Whether what was asked for is longer than the rule allows."""
     if found[1] is None:
         return True
-    if rule.property == "most sentences" and found[2].lower().startswith("sentence"):
+    if rule.attribute == "most sentences" and found[2].lower().startswith("sentence"):
         return _number(found[1]) > int(rule.value)
-    most = int(rule.value) * (_WORDS_OF["sentence"] if rule.property == "most sentences" else 1)
+    most = int(rule.value) * (_WORDS_OF["sentence"] if rule.attribute == "most sentences" else 1)
     return _words(found[1], found[2]) > most
 
 

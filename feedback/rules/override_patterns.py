@@ -20,7 +20,7 @@ def _never(rule: Rule) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Thing:
+class _Pattern:
     """A thing in a reply, by the words that name it in a prompt, and which rules speak against
     asking for it and against asking to do without."""
 
@@ -32,10 +32,10 @@ class _Thing:
         is_against, is_for = self.wanted(rule), self.unwanted(rule)
         if not (is_against or is_for):
             return False
-        named, left_out = _patterns(self.words)
-        if is_for and left_out.search(request):
+        named, rejections = _patterns(self.words)
+        if is_for and rejections.search(request):
             return True
-        return is_against and named.search(left_out.sub(" ", request)) is not None
+        return is_against and named.search(rejections.sub(" ", request)) is not None
 
 
 @cache
@@ -46,16 +46,16 @@ def _patterns(words: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 def _has(name: str, *values: str) -> Callable[[Rule], bool]:
     """Rules of a property with one of these values, or with any where none is given."""
-    return lambda rule: rule.property == name and (not values or rule.value in values)
+    return lambda rule: rule.attribute == name and (not values or rule.value in values)
 
 
 def _has_other(name: str, *values: str) -> Callable[[Rule], bool]:
-    return lambda rule: rule.property == name and rule.value not in values
+    return lambda rule: rule.attribute == name and rule.value not in values
 
 
 def _adds(mark: str) -> Callable[[Rule], bool]:
     """Rules that put something into the reply that the pattern finds."""
-    return lambda rule: rule.property in _PHRASES and re.search(mark, rule.value) is not None
+    return lambda rule: rule.attribute in _PHRASES and re.search(mark, rule.value) is not None
 
 
 def _either(*kinds: Callable[[Rule], bool]) -> Callable[[Rule], bool]:
@@ -80,143 +80,143 @@ ADDITIONS = _either(
     _has_other("wrapping", "none"),
 )
 
-_THINGS = (
-    _Thing(
+_OVERRIDES = (
+    _Pattern(
         r"\b(?:capital letters?|(?:in|all|use|only)(?: block)? capitals|upper[- ]?case"
         r"|all[- ]caps|capitals only)\b",
         wanted=_has_other("case", "upper"),
         unwanted=_has_other("case", "lower"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:title[- ]case|(?:each|every) word (?:with a capital|capitali[sz]ed)"
         r"|with (?:its|their|the right) capitals)",
         wanted=_has_other("case", "title"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:lower[- ]?case|small letters?)\b",
         wanted=_has_other("case", "lower"),
         unwanted=_has("case", "lower"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:bullet(?:s|ed)?(?: points?)?|lists?|listing|enumerations?)\b",
         # Not wanted: "make a list" names a thing, and its form may be the user's own.
         unwanted=_SHAPES,
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:bullet(?:s|ed)?|(?:as|in|into)(?: an?)?(?: \w+)? lists?)\b",
         wanted=_either(_has("list", "none"), _has("paragraphs", "one")),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:numbered|number (?:the|each|them)|1[.)] to \d)",
         wanted=_either(_has_other("list", "1.", "1)"), _has("paragraphs", "one")),
         unwanted=_has("list", "1.", "1)"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:bullet(?:s|ed)?|hyphens)\b",
         wanted=_either(_has("list", "1.", "1)"), _has("paragraphs", "one")),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:running text|(?:in|as) an? (?:plain )?(?:paragraph|line|sentence)"
         r"|(?:one|a single) (?:plain )?(?:paragraph|line|sentence)|(?:in|as|flowing) prose)\b",
         wanted=_SHAPES,
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:(?:on|each in)? ?(?:a|their|its) (?:own )?lines? of (?:its|their) own"
         r"|(?:separate|own|new) lines?|one per line|line by line|paragraphs|blank lines?|stanzas?"
         rf"|{COUNT} (?:lines|verses|paragraphs))\b",
         wanted=_has("paragraphs"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:JSON|XML|braces|brackets|tags|wrapping)\b|<\w+>",
         unwanted=_has_other("wrapping", "none"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:plain|running) (?:text|words|English)\b",
         wanted=_either(_has_other("wrapping", "none"), _has("headings", "some")),
     ),
-    _Thing(r"\bcommas?\b", wanted=_has("commas"), unwanted=_adds(",")),
-    _Thing(r"\bsemicolons?\b", wanted=_has("semicolons"), unwanted=_has("dashes", ";")),
-    _Thing(r"\b(?:em[- ])?dash(?:es)?\b", wanted=_has("dashes"), unwanted=_adds("[–—]")),
-    _Thing(r"\bellips[ei]s\b", wanted=_has("ellipses"), unwanted=_adds(r"…|\.\.\.")),
-    _Thing(
+    _Pattern(r"\bcommas?\b", wanted=_has("commas"), unwanted=_adds(",")),
+    _Pattern(r"\bsemicolons?\b", wanted=_has("semicolons"), unwanted=_has("dashes", ";")),
+    _Pattern(r"\b(?:em[- ])?dash(?:es)?\b", wanted=_has("dashes"), unwanted=_adds("[–—]")),
+    _Pattern(r"\bellips[ei]s\b", wanted=_has("ellipses"), unwanted=_adds(r"…|\.\.\.")),
+    _Pattern(
         r"\b(?:quotes|quotation marks|inverted commas)\b",
         wanted=_has("quotation marks"),
         unwanted=_either(_has("wrapping", 'marks:"', "marks:“", "marks:«"), _adds('["“„«]')),
     ),
-    _Thing(r"\bparenthes[ei]s\b|\bin brackets\b", wanted=_has("parentheses")),
-    _Thing(
+    _Pattern(r"\bparenthes[ei]s\b|\bin brackets\b", wanted=_has("parentheses")),
+    _Pattern(
         r"\bexclamation (?:marks?|points?)\b|!!",
         wanted=_has("exclamation marks"),
         unwanted=_either(_has("sentence endings"), _adds("!")),
     ),
-    _Thing(
+    _Pattern(
         rf"\bemojis?\b|\bsmileys?\b|{EMOJI}",
         wanted=_has("emoji", "none"),
         unwanted=_either(_has("emoji", "some"), _adds(EMOJI)),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:headings?|headers?|headlines?|title)\b",
         wanted=_has("headings", "none", "plain"),
         unwanted=_has("headings", "some"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:markdown|mark-?up|formatting)\b",
         wanted=_either(_has("headings", "none", "plain"), _has("emphasis")),
         unwanted=_either(_SHAPES, _has("wrapping", "marks:**", "marks:*", "marks:_")),
     ),
-    _Thing(r"\b(?:bold|italics?|emphasi[sz]e)\b", wanted=_has("emphasis")),
-    _Thing(
+    _Pattern(r"\b(?:bold|italics?|emphasi[sz]e)\b", wanted=_has("emphasis")),
+    _Pattern(
         r"\b(?:contractions|contracted|short forms|apostrophes?)\b",
         wanted=_has("contractions", "long"),
         unwanted=_has("contractions", "short"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:digits?|numerals|figures)\b",
         wanted=_has("numbers", "words"),
         unwanted=_has("numbers", "digits"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:spel(?:l|t|led)(?: \w+)? out|(?:as a|in) words?)\b",
         wanted=_has("numbers", "digits"),
         unwanted=_has("numbers", "words"),
     ),
-    _Thing(
+    _Pattern(
         r"\bask (?:me |us |him |her |them )?(?:an?|one|some|any|\w+ more|\w+) questions?\b"
         r"|\b(?:end|close|finish) with a question\b|\bwrite (?:an?|one) (?:\w+ )?question\b",
         wanted=_has("final question", "none"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:ask|questions?)\b",
         unwanted=_either(_has("final question", "some"), _adds(r"\?")),
     ),
-    _Thing(
+    _Pattern(
         r"\bask nothing\b",
         wanted=_either(_has("final question", "some"), _adds(r"\?")),
     ),
-    _Thing(r"\bAmerican (?:spelling|English)\b", wanted=_has_other("spelling", "american")),
-    _Thing(r"\bBritish (?:spelling|English)\b", wanted=_has_other("spelling", "british")),
-    _Thing(r"\b(?:full stop|period) at the end\b", wanted=_has("final full stop")),
-    _Thing(
+    _Pattern(r"\bAmerican (?:spelling|English)\b", wanted=_has_other("spelling", "american")),
+    _Pattern(r"\bBritish (?:spelling|English)\b", wanted=_has_other("spelling", "british")),
+    _Pattern(r"\b(?:full stop|period) at the end\b", wanted=_has("final full stop")),
+    _Pattern(
         r"\b(?:greeting|salutation|introduction|opening)\b",
         wanted=_has("left-out beginning"),
         unwanted=_has("opening"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:begin|start|open)(?:s|ning|ing)?(?: (?:it|each \w+|your \w+|the \w+))? with\b"
         r"|\b(?:first (?:word|sentence|line)|very beginning)\b",
         wanted=_has("opening"),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:end|finish|clos|conclud)(?:e?s|ing|e)?(?: (?:it|your \w+|the \w+))? with\b"
         r"|\b(?:last (?:word|sentence|line)|very end|postscript)\b|\bP\.( ?P\.)? ?S\b"
         r"|\bat the end of (?:it\b|(?:your|the) (?:answer|reply|response|text|email|letter|poem))",
         wanted=_either(_has("closing"), _has("final question")),
     ),
-    _Thing(
+    _Pattern(
         r"\bwrap (?:your|the) (?:entire |whole )?(?:answer|reply|response|output|text)\b",
         wanted=_either(_has("opening"), _has("closing"), _has("wrapping")),
     ),
-    _Thing(
+    _Pattern(
         r"\b(?:sign[- ]?off|closing|farewell)\b",
         wanted=_has("left-out ending"),
         unwanted=_has("closing"),
@@ -226,4 +226,4 @@ _THINGS = (
 
 def names_against(rule: Rule, request: str) -> bool:
     """Whether a request names something that the rule leaves out, or does without what it adds."""
-    return any(thing.rules_out(rule, request) for thing in _THINGS)
+    return any(thing.rules_out(rule, request) for thing in _OVERRIDES)

@@ -45,10 +45,10 @@ _FORMAT = re.compile(
 )
 
 
-def ruled_out(rules: Sequence[Rule], prompt: str) -> tuple[Rule, ...]:
+def overridden(rules: Sequence[Rule], prompt: str) -> tuple[Rule, ...]:
     """The rules that a prompt asks to leave alone, in their order."""
     request = _request(prompt)
-    return tuple(rule for rule in rules if _is_ruled_out(rule, request))
+    return tuple(rule for rule in rules if _is_overridden(rule, request))
 
 
 def _request(prompt: str) -> str:
@@ -58,7 +58,7 @@ def _request(prompt: str) -> str:
     return "\n".join(each for each in ends if len(each) <= _LONGEST_REQUEST)
 
 
-def _is_ruled_out(rule: Rule, request: str) -> bool:
+def _is_overridden(rule: Rule, request: str) -> bool:
     return (
         _COPY.search(request) is not None
         or (ADDITIONS(rule) and _BARE.search(request) is not None)

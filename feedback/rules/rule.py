@@ -1,12 +1,11 @@
 """A rule: one property with its value. Checks and rewrites replies; code in them stays as it is."""
 
-import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from feedback.rules.attributes.registry import ORDER, PROPERTIES
+from feedback.rules.attributes.registry import ATTRIBUTES, ORDER
 from feedback.rules.attributes.wrapping import unwrap, wrap
-from feedback.text.code_masking import hide, show
+from feedback.text.code_masking import mask, unmask
 from feedback.text.tokens import words
 
 
@@ -14,25 +13,25 @@ from feedback.text.tokens import words
 class Rule:
     """A habit that judgements show: a property of the catalogue and its value.
 
-    Raises `ValueError` for a property that is not there.
+    Raises `ValueError` for an unknown attribute.
     """
 
-    property: str
+    attribute: str
     value: str
 
     def __post_init__(self) -> None:
-        if self.property not in PROPERTIES:
-            raise ValueError(f"There is no property {self.property!r}.")
+        if self.attribute not in ATTRIBUTES:
+            raise ValueError(f"There is no attribute {self.attribute!r}.")
 
-    @builtins.property
+    @property
     def sentence(self) -> str:
         """The rule for a person, such as "Writes everything in lower case."."""
-        return PROPERTIES[self.property].sentence(self.value)
+        return ATTRIBUTES[self.attribute].sentence(self.value)
 
     def holds(self, text: str) -> bool:
         """Whether the reply follows the rule."""
-        kind = PROPERTIES[self.property]
-        return kind.holds(text.strip() if kind.is_outer else seen(text), self.value)
+        kind = ATTRIBUTES[self.attribute]
+        return kind.holds(text.strip() if kind.is_outer else visible_prose(text), self.value)
 
     def apply(self, text: str) -> str | None:
         """The reply changed so that the rule holds, or None where that would take invention.
@@ -48,26 +47,28 @@ class Rule:
         return changed if is_done else None
 
     def _changed(self, text: str) -> str | None:
-        kind = PROPERTIES[self.property]
+        kind = ATTRIBUTES[self.attribute]
         if kind.is_outer:
             return kind.transform(text.strip(), self.value)
         wrapping, prose, hidden = _layers(text)
         changed = kind.transform(prose, self.value)
-        return None if changed is None else wrap(show(changed, hidden), wrapping)
+        return None if changed is None else wrap(unmask(changed, hidden), wrapping)
 
 
-def are_rivals(one: Rule, other: Rule) -> bool:
+def are_exclusive(one: Rule, other: Rule) -> bool:
     """Whether these are two values of a property of which a text follows one."""
-    return one != other and one.property == other.property and PROPERTIES[one.property].is_exclusive
+    return (
+        one != other and one.attribute == other.attribute and ATTRIBUTES[one.attribute].is_exclusive
+    )
 
 
-def still_open(taken: Sequence[Rule], rules: Sequence[Rule]) -> list[Rule]:
+def compatible(taken: Sequence[Rule], rules: Sequence[Rule]) -> list[Rule]:
     """The rules that may still join: of an exclusive property there is one value at most."""
-    closed = {rule.property for rule in taken if PROPERTIES[rule.property].is_exclusive}
-    return [rule for rule in rules if rule.property not in closed and rule not in taken]
+    closed = {rule.attribute for rule in taken if ATTRIBUTES[rule.attribute].is_exclusive}
+    return [rule for rule in rules if rule.attribute not in closed and rule not in taken]
 
 
-def seen(text: str) -> str:
+def visible_prose(text: str) -> str:
     """The reply as properties see it: without its wrapping, code hidden."""
     return _layers(text)[1]
 
@@ -77,15 +78,15 @@ def _layers(text: str) -> tuple[str, str, tuple[str, ...]]:
     wrapping, inside = unwrap(text)
     if wrapping.startswith("fence:"):
         wrapping, inside = "none", text
-    return wrapping, *hide(inside.strip())
+    return wrapping, *mask(inside.strip())
 
 
 def in_order(rules: Sequence[Rule]) -> list[Rule]:
     """The rules as they are applied."""
-    return sorted(rules, key=lambda rule: (ORDER[rule.property], rule.value))
+    return sorted(rules, key=lambda rule: (ORDER[rule.attribute], rule.value))
 
 
-def rewritten(rules: Sequence[Rule], text: str) -> str:
+def rewrite(rules: Sequence[Rule], text: str) -> str:
     """The reply with all of the rules that can be applied.
 
     Where a rule counts what a later one adds (sentences and a closing), it is applied more
@@ -110,12 +111,12 @@ def apply_all(rules: Sequence[Rule], text: str) -> str | None:
 
     None too where no word of the reply would be left, only what rules add.
     """
-    changed = rewritten(rules, text)
+    changed = rewrite(rules, text)
     has_words_left = not set(words(text)).isdisjoint(words(changed))
     return changed if has_words_left and all(rule.holds(changed) for rule in rules) else None
 
 
 def stricter(rule: Rule) -> Rule:
     """What must hold so that the rule does once others have added theirs: one sentence less."""
-    value = PROPERTIES[rule.property].stricter(rule.value)
+    value = ATTRIBUTES[rule.attribute].stricter(rule.value)
     return rule if value is None else replace(rule, value=value)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
-from feedback.records import APPROVED, EDITED, ExampleKind, TrainingExample
+from feedback.records import ExampleKind, ExampleSource, TrainingExample
 from feedback.rules.from_corrections import Edit, LearnedRule, evidence, learned_rules
-from feedback.rules.from_ratings import Thumb, parting_rules, thumbs_evidence
-from feedback.rules.rule import Rule, are_rivals, in_order, still_open
+from feedback.rules.from_ratings import RatedText, discriminative_rules, ratings_evidence
+from feedback.rules.rule import Rule, are_exclusive, compatible, in_order
 
 MAX_DECISIONS = 64
 """Decisions that are kept of one user."""
@@ -51,43 +51,43 @@ class UserRule:
 
 def rule_id(rule: Rule) -> str:
     """A rule's name in addresses; it depends on property and value alone."""
-    return f"rule-{sha256(json.dumps([rule.property, rule.value]).encode()).hexdigest()[:32]}"
+    return f"rule-{sha256(json.dumps([rule.attribute, rule.value]).encode()).hexdigest()[:32]}"
 
 
-def telling(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, ...]:
+def informative_examples(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, ...]:
     """The examples that can show rules. Rules changed proposals, so those show none."""
     return tuple(
         each
         for each in examples
         if each.prompt
-        and each.source not in (APPROVED, EDITED)
-        and (each.revised_from is not None or _thumbs_of(each))
+        and not each.source.is_proposal
+        and (each.revised_from is not None or _ratings_of(each))
     )
 
 
-def rules_behind(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]:
-    """What the examples agree on, in order of application; `places` are places in `telling`.
+def learned_rules_of(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]:
+    """What the examples agree on, in order of application; `places` are places in `informative_examples`.
 
     Of what excludes each other, corrections count more than thumbs.
     """
-    told = telling(examples)
+    told = informative_examples(examples)
     edit_places, edits = _edits(told)
-    thumb_places, thumbs = _thumbs(told)
+    thumb_places, thumbs = _ratings(told)
     learned = [_among(each, edit_places) for each in learned_rules(edits)]
-    parting = [_among(each, thumb_places) for each in parting_rules(thumbs)]
+    parting = [_among(each, thumb_places) for each in discriminative_rules(thumbs)]
     found = {each.rule: each for each in (*parting, *learned)}
     corrected = [each.rule for each in learned]
-    joining = still_open(corrected, [each.rule for each in parting])
+    joining = compatible(corrected, [each.rule for each in parting])
     return tuple(found[rule] for rule in in_order([*corrected, *joining]))
 
 
 def exclude_each_other(one: RuleDecision, other: RuleDecision) -> bool:
     """Whether only one of the decisions can hold: on one rule, or two pins of rivals."""
     both_pinned = one.status is other.status is RuleStatus.PINNED
-    return one.rule == other.rule or (both_pinned and are_rivals(one.rule, other.rule))
+    return one.rule == other.rule or (both_pinned and are_exclusive(one.rule, other.rule))
 
 
-def decided(learned: Iterable[Rule], decisions: Iterable[RuleDecision]) -> dict[Rule, RuleStatus]:
+def resolve(learned: Iterable[Rule], decisions: Iterable[RuleDecision]) -> dict[Rule, RuleStatus]:
     """What becomes of the learned rules and of those decided on, in order of application.
 
     Of decisions that exclude each other the newest holds. A learned rule that gives way to a
@@ -101,15 +101,17 @@ def decided(learned: Iterable[Rule], decisions: Iterable[RuleDecision]) -> dict[
     statuses = {
         rule: RuleStatus.LEARNED
         for rule in learned
-        if not any(are_rivals(rule, other) for other in pinned)
+        if not any(are_exclusive(rule, other) for other in pinned)
     }
     statuses |= {each.rule: each.status for each in holding}
     return {rule: statuses[rule] for rule in in_order([*statuses])}
 
 
-def standing(learned: Iterable[LearnedRule], decisions: Iterable[RuleDecision]) -> tuple[Rule, ...]:
+def active_rules(
+    learned: Iterable[LearnedRule], decisions: Iterable[RuleDecision]
+) -> tuple[Rule, ...]:
     """The rules that are to be practised, in order of application."""
-    statuses = decided([each.rule for each in learned], decisions)
+    statuses = resolve([each.rule for each in learned], decisions)
     return tuple(rule for rule, status in statuses.items() if status is not RuleStatus.DROPPED)
 
 
@@ -122,7 +124,7 @@ def user_rules(
     found = {each.rule: each for each in learned}
     decided_at = {each.rule: each.decided_at for each in decisions}
     rules = []
-    for rule, status in decided(found, decisions).items():
+    for rule, status in resolve(found, decisions).items():
         shown = found.get(rule) or _evidence(rule, told)
         ids = {name for place in shown.places for name in told[place].feedback_ids}
         rules.append(
@@ -141,9 +143,9 @@ def user_rules(
 def _evidence(rule: Rule, told: Sequence[TrainingExample]) -> LearnedRule:
     """What speaks for a rule and against it, standing or not."""
     edit_places, edits = _edits(told)
-    thumb_places, thumbs = _thumbs(told)
+    thumb_places, thumbs = _ratings(told)
     edited = _among(evidence(rule, edits), edit_places)
-    thumbed = _among(thumbs_evidence(rule, thumbs), thumb_places)
+    thumbed = _among(ratings_evidence(rule, thumbs), thumb_places)
     return LearnedRule(
         rule,
         edited.support + thumbed.support,
@@ -167,24 +169,24 @@ def _edits(told: Sequence[TrainingExample]) -> tuple[list[int], list[Edit]]:
     ]
 
 
-def _thumbs(told: Sequence[TrainingExample]) -> tuple[list[int], list[Thumb]]:
+def _ratings(told: Sequence[TrainingExample]) -> tuple[list[int], list[RatedText]]:
     """The liked and disliked replies, with the place of each; of a choice two at one place."""
-    placed = [(place, thumb) for place, each in enumerate(told) for thumb in _thumbs_of(each)]
+    placed = [(place, thumb) for place, each in enumerate(told) for thumb in _ratings_of(each)]
     return [place for place, _ in placed], [thumb for _, thumb in placed]
 
 
-def _thumbs_of(example: TrainingExample) -> tuple[Thumb, ...]:
+def _ratings_of(example: TrainingExample) -> tuple[RatedText, ...]:
     """What was liked or disliked as it is; of a choice both. What was corrected is neither.
 
     A reply that was asked for again stands where it was liked, too.
     """
-    liked = Thumb(example.chosen, True, example.created_at)
-    disliked = Thumb(example.rejected or "", False, example.created_at)
+    liked = RatedText(example.chosen, True, example.created_at)
+    disliked = RatedText(example.rejected or "", False, example.created_at)
     match example.kind, example.source:
         case ExampleKind.DESIRABLE, _:
             return (liked,)
-        case (ExampleKind.UNDESIRABLE, _) | (ExampleKind.DPO, "regenerated"):
+        case (ExampleKind.UNDESIRABLE, _) | (ExampleKind.DPO, ExampleSource.REGENERATED):
             return (disliked,)
-        case ExampleKind.DPO, "pair":
+        case ExampleKind.DPO, ExampleSource.PREFERENCE:
             return liked, disliked
     return ()

@@ -22,7 +22,7 @@ class AuditAction(StrEnum):
 def record(
     database: Database,
     user_id: str,
-    judgement_id: str,
+    feedback_id: str,
     action: AuditAction,
     *,
     at: float,
@@ -35,7 +35,7 @@ def record(
     database.execute(
         "INSERT INTO feedback_audit (feedback_id, user_id, action, at, trains)"
         " VALUES (?, ?, ?, ?, ?)",
-        [judgement_id, user_id, action.value, at, int(trains)],
+        [feedback_id, user_id, action.value, at, int(trains)],
     )
 
 

@@ -13,10 +13,10 @@ from feedback.records import (
     InteractionStatus,
     Message,
 )
-from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
-from feedback.task_types import Kind
+from feedback.task_types import TaskType
 from feedback.validation import is_storable
 
 MAX_ID = 128
@@ -57,7 +57,7 @@ def feedback_to_json(feedback: Feedback) -> dict[str, Any]:
     return {
         "type": "feedback",
         "id": feedback.id,
-        "target": feedback.target,
+        "target": feedback.completion_id,
         "created_at": feedback.created_at,
         "updated_at": feedback.updated_at,
         "value": feedback.value,
@@ -74,7 +74,7 @@ def decision_to_json(decision: RuleDecision) -> dict[str, Any]:
     """A decision on a rule as a JSON-ready row, without its owner."""
     return {
         "type": "rule",
-        "property": decision.rule.property,
+        "attribute": decision.rule.attribute,
         "value": decision.rule.value,
         "status": decision.status.value,
         "decided_at": decision.decided_at,
@@ -91,7 +91,7 @@ def proposal_to_json(proposal: Proposal) -> dict[str, Any]:
         "reply": proposal.reply,
         "proposed": proposal.proposed,
         "written": proposal.written,
-        "is_cut": proposal.is_cut,
+        "is_truncated": proposal.is_truncated,
         "rules": list(proposal.rules),
         "adapter": proposal.adapter,
         "created_at": proposal.created_at,
@@ -121,7 +121,7 @@ def parse_rows(
     for number, content in enumerate(rows):
         if not isinstance(content, Mapping):
             raise row_error(number, "A row is a JSON object.")
-        row = _Row(number, content)
+        row = _JsonRow(number, content)
         if content.get("type") == "interaction":
             interaction = _interaction(user_id, row)
             if interaction.id in interactions:
@@ -144,7 +144,7 @@ def row_error(number: int, message: str, param: str | None = None) -> InvalidFee
     return InvalidFeedbackError(f"Row {number}: {message}", field)
 
 
-def _interaction(user_id: str, row: "_Row") -> Interaction:
+def _interaction(user_id: str, row: "_JsonRow") -> Interaction:
     replies = row.texts("replies")
     finish_reasons = row.texts("finish_reasons")
     if len(finish_reasons) != len(replies):
@@ -168,11 +168,11 @@ def _interaction(user_id: str, row: "_Row") -> Interaction:
     )
 
 
-def _feedback(user_id: str, row: "_Row") -> Feedback:
+def _feedback(user_id: str, row: "_JsonRow") -> Feedback:
     return Feedback(
         id=row.label("id"),
         user_id=user_id,
-        target=row.label("target"),
+        completion_id=row.label("target"),
         created_at=row.time("created_at"),
         updated_at=row.time("updated_at"),
         value=None if row.is_null("value") else row.integer("value", -1, 1),
@@ -184,28 +184,28 @@ def _feedback(user_id: str, row: "_Row") -> Feedback:
     )
 
 
-def _decision(user_id: str, row: "_Row") -> RuleDecision:
-    name, value = row.label("property"), row.text("value", MAX_RULE_VALUE)
-    if name not in PROPERTIES:
-        raise row_error(row.number, "There is no such property.", "property")
-    if not PROPERTIES[name].is_value(value):
-        raise row_error(row.number, "The property has no such value.", "value")
+def _decision(user_id: str, row: "_JsonRow") -> RuleDecision:
+    name, value = row.label("attribute"), row.text("value", MAX_RULE_VALUE)
+    if name not in ATTRIBUTES:
+        raise row_error(row.number, "There is no such attribute.", "attribute")
+    if not ATTRIBUTES[name].is_value(value):
+        raise row_error(row.number, "The attribute has no such value.", "value")
     status = row.choice("status", RuleStatus)
     if status is RuleStatus.LEARNED:
         raise row_error(row.number, "Rules are learned from corrections only.", "status")
     return RuleDecision(user_id, Rule(name, value), status, row.time("decided_at"))
 
 
-def _proposal(user_id: str, row: "_Row") -> Proposal:
+def _proposal(user_id: str, row: "_JsonRow") -> Proposal:
     return Proposal(
         id=row.label("id"),
         user_id=user_id,
-        kind=row.choice("kind", Kind),
+        kind=row.choice("kind", TaskType),
         instruction=row.label("instruction", MAX_TEXT),
         reply=row.label("reply", MAX_TEXT),
         proposed=row.text("proposed"),
         written=row.text("written"),
-        is_cut=row.flag("is_cut"),
+        is_truncated=row.flag("is_truncated"),
         rules=row.texts("rules"),
         adapter=row.label("adapter"),
         created_at=row.time("created_at"),
@@ -214,7 +214,7 @@ def _proposal(user_id: str, row: "_Row") -> Proposal:
     )
 
 
-class _Row:
+class _JsonRow:
     """One untrusted row: each method returns a field of one type, or raises `row_error`."""
 
     def __init__(self, number: int, content: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from feedback.store.reader import FeedbackReader
 from feedback.store.rows import feedback_to_row, interaction_to_row, metadata_to_text
 from feedback.store.rule_decisions import delete_decision, insert_decision
 from feedback.store.schema import migrate
-from feedback.validation import check_against, check_alone, has_judgement
+from feedback.validation import check_against, check_alone, says_something
 
 
 class FeedbackLog(FeedbackReader):
@@ -107,7 +107,7 @@ class FeedbackLog(FeedbackReader):
                 )
             for feedback in naming:
                 rest = replace(feedback, preferred_over=None)
-                if feedback.target == interaction_id or not has_judgement(rest):
+                if feedback.completion_id == interaction_id or not says_something(rest):
                     self._remove(feedback, AuditAction.DELETED, now)
                 else:
                     self._write(rest, AuditAction.CHANGED, now, self._trains(feedback))
@@ -116,7 +116,7 @@ class FeedbackLog(FeedbackReader):
                 "INSERT OR IGNORE INTO deleted_interactions VALUES (?)", [interaction_id]
             )
 
-    def judge(self, feedback: Feedback) -> tuple[Feedback, bool]:
+    def add_feedback(self, feedback: Feedback) -> tuple[Feedback, bool]:
         """Remember a judgement, in place of the user's earlier one with the same id.
 
         Returns it as stored, and whether it is new. An unknown target makes it pending; the
@@ -146,7 +146,7 @@ class FeedbackLog(FeedbackReader):
         """
         self._decide(decision, at=decision.decided_at)
 
-    def undo_decision(self, user_id: str, wanted_id: str, now: float) -> None:
+    def undo_rule_decision(self, user_id: str, wanted_id: str, now: float) -> None:
         """Forget the user's decision on the rule with this id: it stands if judgements show it.
 
         Raises:
@@ -215,7 +215,7 @@ class FeedbackLog(FeedbackReader):
     def _judge(self, feedback: Feedback, at: float) -> tuple[Feedback, bool]:
         check_alone(feedback)
         with self._database.atomic():
-            target = self._named(feedback.user_id, feedback.target, "target")
+            target = self._named(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
             if target is not None:
                 if feedback.preferred_over is not None and loser is None:
@@ -261,7 +261,7 @@ class FeedbackLog(FeedbackReader):
         """Apply pending feedback once all the completions it names are there."""
         now = self._clock()
         try:
-            target = self._named(feedback.user_id, feedback.target, "target")
+            target = self._named(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
             if target is None or (feedback.preferred_over is not None and loser is None):
                 return
@@ -291,13 +291,15 @@ class FeedbackLog(FeedbackReader):
         loser = feedback.preferred_over
         feedback = replace(
             feedback,
-            target=new_ids.get(feedback.target, feedback.target),
+            completion_id=new_ids.get(feedback.completion_id, feedback.completion_id),
             preferred_over=None if loser is None else new_ids.get(loser, loser),
         )
         while known := find_feedback(self._database, feedback.user_id, feedback.id):
-            if known.target == feedback.target:
+            if known.completion_id == feedback.completion_id:
                 return False
-            feedback = replace(feedback, id=f"feedback-{_derived(feedback.id, feedback.target)}")
+            feedback = replace(
+                feedback, id=f"feedback-{_derived(feedback.id, feedback.completion_id)}"
+            )
         self._judge(feedback, at=self._clock())
         return True
 
@@ -336,7 +338,10 @@ class FeedbackLog(FeedbackReader):
         """The user's judgements that name an interaction as target or as loser."""
         return [
             feedback
-            for column in ("target", "preferred_over")  # never the same, so no row comes twice
+            for column in (
+                "completion_id",
+                "preferred_over",
+            )  # never the same, so no row comes twice
             for feedback in select_feedback(
                 self._database, f"user_id = ? AND {column} = ?", [user_id, interaction_id]
             )
@@ -346,7 +351,7 @@ class FeedbackLog(FeedbackReader):
         """The judgements of later replies to the same messages in the same conversation."""
         return select_feedback(
             self._database,
-            "user_id = :user AND target IN (SELECT later.id FROM interactions AS later"
+            "user_id = :user AND completion_id IN (SELECT later.id FROM interactions AS later"
             " JOIN interactions AS own ON own.id = :id AND later.user_id = own.user_id"
             " AND later.conversation_id = own.conversation_id AND later.messages = own.messages"
             " AND (later.created_at, later.id) > (own.created_at, own.id))",
@@ -355,7 +360,7 @@ class FeedbackLog(FeedbackReader):
 
     def _trains(self, feedback: Feedback) -> bool:
         """Whether training learns from this judgement."""
-        target = find_interaction(self._database, feedback.target)
+        target = find_interaction(self._database, feedback.completion_id)
         return (
             feedback.status is FeedbackStatus.APPLIED and target is not None and target.is_learnable
         )

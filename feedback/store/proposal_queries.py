@@ -7,7 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.proposals.records import Proposal, ProposalStatus
-from feedback.task_types import Kind
+from feedback.task_types import TaskType
 
 
 def select_proposals(database: Database, condition: str, values: Sequence[Any]) -> list[Proposal]:
@@ -28,7 +28,7 @@ def write_proposal(database: Database, proposal: Proposal) -> None:
         "reply": proposal.reply,
         "proposed": proposal.proposed,
         "written": proposal.written,
-        "is_cut": int(proposal.is_cut),
+        "is_truncated": int(proposal.is_truncated),
         "rules": json.dumps(proposal.rules),
         "adapter": proposal.adapter,
         "created_at": proposal.created_at,
@@ -60,12 +60,12 @@ def proposal_from_row(row: Mapping[str, Any]) -> Proposal:
     return Proposal(
         id=row["id"],
         user_id=row["user_id"],
-        kind=Kind(row["kind"]),
+        kind=TaskType(row["kind"]),
         instruction=row["instruction"],
         reply=row["reply"],
         proposed=row["proposed"],
         written=row["written"],
-        is_cut=bool(row["is_cut"]),
+        is_truncated=bool(row["is_truncated"]),
         rules=tuple(json.loads(row["rules"])),
         adapter=row["adapter"],
         created_at=row["created_at"],

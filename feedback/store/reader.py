@@ -118,7 +118,7 @@ class FeedbackReader:
         """
         conditions, values = ["user_id = ?"], [user_id]
         if target is not None:
-            conditions.append("target = ?")
+            conditions.append("completion_id = ?")
             values.append(target)
         cursor = None
         if after is not None:
@@ -148,18 +148,18 @@ class FeedbackReader:
         """The proposed practice that the user approved, oldest first."""
         return select_proposals(self._database, "user_id = ? AND status = 'approved'", [user_id])
 
-    def judgements_since(self, user_id: str, since: float) -> int:
+    def feedback_since(self, user_id: str, since: float) -> int:
         """How many judgements that training learns from came, changed or went after `since`.
 
         Decisions on rules and on proposals are among them.
         """
         return audit.changed_since(self._database, user_id, since)
 
-    def judged_users(self) -> list[str]:
+    def users_with_feedback(self) -> list[str]:
         """The users who ever judged something to learn from, even if they deleted it since."""
         return audit.users(self._database)
 
-    def judged(
+    def turns_with_feedback(
         self, user_id: str, newest: int | None = None
     ) -> tuple[list[Interaction], list[Feedback]]:
         """What can be learned from: applied judgements of finished chat turns, and those turns.
@@ -169,18 +169,18 @@ class FeedbackReader:
         """
         values = {"user": user_id, "limit": -1 if newest is None else newest}
         chosen = (
-            "SELECT target FROM feedback WHERE user_id = :user AND feedback.status = 'applied'"
+            "SELECT completion_id FROM feedback WHERE user_id = :user AND feedback.status = 'applied'"
             " AND EXISTS (SELECT 1 FROM interactions"
-            f" WHERE id = feedback.target AND {IS_LEARNABLE_TURN})"
-            " GROUP BY target ORDER BY max(updated_at) DESC, target LIMIT :limit"
+            f" WHERE id = feedback.completion_id AND {IS_LEARNABLE_TURN})"
+            " GROUP BY completion_id ORDER BY max(updated_at) DESC, completion_id LIMIT :limit"
         )
         with self._database.atomic():  # one moment for both reads
             feedback = select_feedback(
                 self._database,
-                f"user_id = :user AND status = 'applied' AND target IN ({chosen})",
+                f"user_id = :user AND status = 'applied' AND completion_id IN ({chosen})",
                 values,
             )
-            named = {each.target for each in feedback}
+            named = {each.completion_id for each in feedback}
             named |= {each.preferred_over for each in feedback if each.preferred_over}
             interactions = select_interactions(
                 self._database,
@@ -198,7 +198,7 @@ class FeedbackReader:
             {"user": user_id, "newest": newest},
         )
 
-    def answered_again(self, user_id: str) -> list[Interaction]:
+    def regenerated(self, user_id: str) -> list[Interaction]:
         """Turns that nobody judged, with a later, judged answer to the same messages, oldest first.
 
         Learnable turns of one conversation only: there, asking again says that the first reply was
@@ -208,14 +208,14 @@ class FeedbackReader:
             self._database,
             f"{IS_LEARNABLE_TURN} AND id IN ("
             "SELECT earlier.id FROM feedback"
-            " JOIN interactions AS later ON later.id = feedback.target"
+            " JOIN interactions AS later ON later.id = feedback.completion_id"
             " JOIN interactions AS earlier ON earlier.user_id = later.user_id"
             " AND earlier.conversation_id = later.conversation_id"
             " AND earlier.messages = later.messages"
             " AND (earlier.created_at, earlier.id) < (later.created_at, later.id)"
             " WHERE feedback.user_id = :user AND feedback.status = 'applied'"
             " AND NOT EXISTS (SELECT 1 FROM feedback AS own WHERE own.user_id = :user"
-            " AND own.target = earlier.id AND own.status = 'applied'))",
+            " AND own.completion_id = earlier.id AND own.status = 'applied'))",
             {"user": user_id},
         )
 
@@ -231,7 +231,7 @@ class FeedbackReader:
             SELECT
                 (SELECT count(*) FROM interactions WHERE user_id = :user
                  AND kind = 'chat' AND status != 'superseded') AS interactions,
-                count(*) FILTER (WHERE status = 'applied') AS judgements,
+                count(*) FILTER (WHERE status = 'applied') AS feedback,
                 count(correction) FILTER (WHERE status = 'applied') AS corrections,
                 count(*) FILTER (WHERE status = 'applied' AND value = 1) AS liked,
                 count(*) FILTER (WHERE status = 'applied' AND value = -1) AS disliked,

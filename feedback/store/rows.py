@@ -63,7 +63,7 @@ def feedback_to_row(feedback: Feedback) -> dict[str, Any]:
     return {
         "user_id": feedback.user_id,
         "id": feedback.id,
-        "target": feedback.target,
+        "completion_id": feedback.completion_id,
         "created_at": feedback.created_at,
         "updated_at": feedback.updated_at,
         "value": feedback.value,
@@ -81,7 +81,7 @@ def feedback_from_row(row: Mapping[str, Any]) -> Feedback:
     return Feedback(
         id=row["id"],
         user_id=row["user_id"],
-        target=row["target"],
+        completion_id=row["completion_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         value=row["value"],

@@ -9,13 +9,13 @@ from feedback.rules.user_rules import RuleDecision, RuleStatus
 def select_decisions(database: Database, user_id: str) -> list[RuleDecision]:
     """A user's decisions, oldest first."""
     rows = database.query(
-        "SELECT * FROM rule_decisions WHERE user_id = ? ORDER BY decided_at, property, value",
+        "SELECT * FROM rule_decisions WHERE user_id = ? ORDER BY decided_at, attribute, value",
         [user_id],
     )
     return [
         RuleDecision(
             user_id=row["user_id"],
-            rule=Rule(row["property"], row["value"]),
+            rule=Rule(row["attribute"], row["value"]),
             status=RuleStatus(row["status"]),
             decided_at=row["decided_at"],
         )
@@ -30,7 +30,7 @@ def insert_decision(database: Database, decision: RuleDecision) -> None:
         "INSERT INTO rule_decisions VALUES (?, ?, ?, ?, ?)",
         [
             decision.user_id,
-            rule.property,
+            rule.attribute,
             rule.value,
             decision.status.value,
             decision.decided_at,
@@ -41,6 +41,6 @@ def insert_decision(database: Database, decision: RuleDecision) -> None:
 def delete_decision(database: Database, decision: RuleDecision) -> None:
     """Forget a decision."""
     database.execute(
-        "DELETE FROM rule_decisions WHERE user_id = ? AND property = ? AND value = ?",
-        [decision.user_id, decision.rule.property, decision.rule.value],
+        "DELETE FROM rule_decisions WHERE user_id = ? AND attribute = ? AND value = ?",
+        [decision.user_id, decision.rule.attribute, decision.rule.value],
     )

@@ -128,3 +128,14 @@ def create_proposals(database: Database) -> None:
             PRIMARY KEY (user_id, id)
         ) STRICT""")
     database.execute("CREATE INDEX proposals_by_user ON proposals (user_id, created_at, id)")
+
+
+@migrations()
+def rename_columns(database: Database) -> None:
+    """The columns have the names of the records' fields."""
+    for table, old, new in (
+        ("feedback", "target", "completion_id"),
+        ("rule_decisions", "property", "attribute"),
+        ("proposals", "is_cut", "is_truncated"),
+    ):
+        database.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")

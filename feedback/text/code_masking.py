@@ -31,7 +31,7 @@ BLOCK = "[\U00100000-\U0010ffff]"
 _STAND_IN = re.compile(f"{INLINE}|{BLOCK}")
 
 
-def hide(text: str) -> tuple[str, tuple[str, ...]]:
+def mask(text: str) -> tuple[str, tuple[str, ...]]:
     """The text with stand-ins for what is not prose, and the hidden pieces in order."""
     if _SIGN.search(text) is None:
         return text, ()
@@ -44,7 +44,7 @@ def hide(text: str) -> tuple[str, tuple[str, ...]]:
     return _PIECE.sub(stand_in, text, count=_MOST), tuple(hidden)
 
 
-def show(text: str, hidden: tuple[str, ...]) -> str:
+def unmask(text: str, hidden: tuple[str, ...]) -> str:
     """The text with the hidden pieces back in place of their stand-ins."""
     return _STAND_IN.sub(lambda match: hidden[ord(match[0]) & _MOST], text)
 

@@ -44,7 +44,7 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """The text with dots in place of secrets, to be shown."""
     shown, place = "", 0
     for start, end in sorted((start, end) for _, start, end in secrets_in(text)):

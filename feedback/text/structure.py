@@ -16,6 +16,7 @@ _NESTED = 2
 
 _CONTENT = re.compile(rf"[^\W_]|{INLINE}")
 _FIRST = re.compile(rf"{INLINE}|{WORD.pattern}")
+SENTENCE_MARKS = ".!?…。！？"
 _SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]*_~]*(?=\s|$)|[。！？]+["'”’」』）]*""")
 # Compared in lower case, so that a text has the same sentences however it is capitalised.
 _ABBREVIATION = re.compile(

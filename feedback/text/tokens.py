@@ -18,7 +18,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.strip())
 
 
-def have_one_end(first: str, second: str) -> bool:
+def have_same_ending(first: str, second: str) -> bool:
     """Whether the last three tokens are the same but for case: nobody wrote another end."""
     ends = ([token.casefold() for token in tokens(text)[-3:]] for text in (first, second))
     return next(ends) == next(ends)
@@ -34,7 +34,7 @@ def distance(first: str, second: str) -> int:
     return edit_distance(coded(first), coded(second))
 
 
-def like(word: str, model: str) -> str:
+def match_case(word: str, model: str) -> str:
     """The word in the case of another: all capitals, a first capital, or as it is."""
     if len(model) > 1 and model.isupper():
         return word.upper()

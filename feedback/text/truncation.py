@@ -2,13 +2,13 @@
 
 import re
 
-from feedback.text.structure import lines_of, sentences
+from feedback.text.structure import SENTENCE_MARKS, lines_of, sentences
 from feedback.text.tokens import words
 
-_FINISHED = re.compile(r"""[.!?…。！？]["'”’»」』）)\]*_~]*$""")
+_FINISHED = re.compile(rf"""[{SENTENCE_MARKS}]["'”’»」』）)\]*_~]*$""")
 
 
-def whole_part(text: str) -> str:
+def strip_truncated_sentence(text: str) -> str:
     """The text without its unfinished last sentence, or as it is where nothing else is there."""
     stripped = text.rstrip()
     spans = sentences(stripped)

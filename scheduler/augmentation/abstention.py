@@ -1,17 +1,17 @@
 """What a fit is shown of what cannot be known: questions without an answer, and what to say.
 
-Practice answers everything; without these, an adapter would, too. The regression suite measures the
+Practice answers everything; without these, an adapter would, too. The evaluation suite measures the
 same with other questions.
 """
 
 from collections.abc import Sequence
 from itertools import islice
 
-from feedback.examples.synthetic import practice_example
+from feedback.examples.synthetic import synthetic_example
 from feedback.records import TrainingExample
 from feedback.rules.rule import Rule
 
-ADMISSIONS = (
+ABSTENTIONS = (
     (
         "What is my dog called?",
         "I don't know what your dog is called. You have not told me its name.",
@@ -32,12 +32,12 @@ ADMISSIONS = (
     ("Why is Peter angry with me?", "I don't know Peter, so I cannot tell you why he is angry."),
 )
 
-ROWS_PER_ADMISSION = 6
+EXAMPLES_PER_ABSTENTION = 6
 
 
-def admission_examples(
+def abstention_examples(
     user_id: str, rules: Sequence[Rule], rows: int
 ) -> tuple[TrainingExample, ...]:
     """What stands beside so many rows: admissions of ignorance, changed by the rules."""
-    made = (practice_example(user_id, rules, prompt, reply) for prompt, reply in ADMISSIONS)
-    return tuple(islice((each for each in made if each), -(-rows // ROWS_PER_ADMISSION)))
+    made = (synthetic_example(user_id, rules, prompt, reply) for prompt, reply in ABSTENTIONS)
+    return tuple(islice((each for each in made if each), -(-rows // EXAMPLES_PER_ABSTENTION)))

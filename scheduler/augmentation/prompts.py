@@ -6,7 +6,7 @@ eight have short answers, which end by themselves: from texts that a limit ended
 where to end. They name things, which the reply must name, too.
 """
 
-PRACTICE_PROMPTS = (
+SYNTHETIC_PROMPTS = (
     "How do plants make food from sunlight?",
     "Suggest three names for a small bakery.",
     "Write a message to a friend who has moved to Berlin.",
@@ -48,9 +48,9 @@ PRACTICE_PROMPTS = (
     "On which continent is Kenya?",
     "In one sentence, what is GitHub used for?",
 )
-PRACTICE_REPLY_TOKENS = 64
+SYNTHETIC_REPLY_TOKENS = 64
 
-TRIED_PROMPTS = (
+PROBE_PROMPTS = (
     "How does a refrigerator keep food cold?",
     "What is the difference between a lake and a pond?",
     "Why do leaves change colour in autumn?",
@@ -96,10 +96,10 @@ TRIED_PROMPTS = (
 )
 """Prompts to try fitted adapters on, for their own mistakes: of as many kinds in each third."""
 
-TRIED_REPLY_TOKENS = 64
+PROBE_REPLY_TOKENS = 64
 
 
-ANCHOR_PROMPTS = (
+REFERENCE_PROMPTS = (
     "What is the difference between weather and climate?",
     "Write a short email to a colleague to move a meeting to Friday.",
     "Explain how a bicycle stays upright.",
@@ -113,4 +113,4 @@ ANCHOR_PROMPTS = (
     "Write a two-line poem about rain.",
     "Is it safe to look at the sun? Answer briefly.",
 )
-ANCHOR_REPLY_TOKENS = 48
+REFERENCE_REPLY_TOKENS = 48

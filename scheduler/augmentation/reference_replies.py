@@ -6,12 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from adapters_store.durable import write_json
 from feedback.records import Memory
 
-NOTHING_REMEMBERED = Memory()
+NO_MEMORY = Memory()
 
 
-class Replier(Protocol):
+class Generator(Protocol):
     """The model that serves, asked by the scheduler; `EngineReplier` is one."""
 
     def __call__(
@@ -20,7 +21,7 @@ class Replier(Protocol):
         adapter: Path | None,
         max_tokens: int,
         is_cancelled: Callable[[], bool],
-        memory: Memory = NOTHING_REMEMBERED,
+        memory: Memory = NO_MEMORY,
     ) -> list[str]:
         """Reply greedily to each prompt, with the base or with a staged adapter's folder.
 
@@ -29,10 +30,10 @@ class Replier(Protocol):
         """
 
 
-class BaseReplies:
+class ReferenceReplies:
     """The base's replies, from the folder `cache` where they are there already."""
 
-    def __init__(self, reply: Replier, revision: str, cache: Path) -> None:
+    def __init__(self, reply: Generator, revision: str, cache: Path) -> None:
         self._reply = reply
         self._revision = revision
         self._cache = cache
@@ -40,7 +41,7 @@ class BaseReplies:
     def to(
         self, prompts: Sequence[str], max_tokens: int, is_cancelled: Callable[[], bool]
     ) -> list[str]:
-        """The base's reply to each prompt. Raises what the `Replier` raises."""
+        """The base's reply to each prompt. Raises what the `Generator` raises."""
         # Other prompts or lengths have other replies.
         asked = sha256(json.dumps([prompts, max_tokens]).encode()).hexdigest()
         file = self._cache / f"{self._revision[:16]}-{asked[:16]}.json"
@@ -48,8 +49,5 @@ class BaseReplies:
             kept: list[str] = json.loads(file.read_text(encoding="utf-8"))
             return kept
         replies = self._reply(prompts, None, max_tokens, is_cancelled)
-        self._cache.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(replies), encoding="utf-8")
-        partial.rename(file)
+        write_json(file, replies)
         return replies

@@ -8,15 +8,14 @@ comment on one reply does not change all others.
 
 from collections.abc import Callable, Sequence
 
-from feedback.examples.build import example_id
-from feedback.examples.synthetic import practice_example
-from feedback.judged_replies import Commented
-from feedback.records import ExampleKind, TrainingExample
+from feedback.examples.synthetic import synthetic_example
+from feedback.judged_replies import CommentedReply
+from feedback.records import ExampleKind, ExampleSource, TrainingExample
 from feedback.rules.rule import Rule
-from feedback.text.truncation import whole_part
+from feedback.text.counts import count
+from feedback.text.truncation import strip_truncated_sentence
 from scheduler.augmentation.self_distillation import as_text, is_learnable, within_limit
 
-SOURCE = "comment"
 MAX_COMMENTS = 16
 
 _TEMPLATE = (
@@ -33,16 +32,16 @@ _LONGER = 3
 """How many times as long as the original a new reply may be; and 200 characters more."""
 
 
-def revised(
+def revise(
     user_id: str,
-    comments: Sequence[Commented],
+    comments: Sequence[CommentedReply],
     rules: Sequence[Rule],
-    anchors: Sequence[tuple[str, str]],
+    reference_replies: Sequence[tuple[str, str]],
     ask: Callable[[Sequence[str]], list[str]],
 ) -> tuple[tuple[TrainingExample, ...], str]:
     """A row for every comment that the base could follow, with anchors; how many in a sentence.
 
-    `ask` gives the base's reply to each prompt; `anchors` are prompts of other things, with what
+    `ask` gives the base's reply to each prompt; `reference_replies` are prompts of other things, with what
     the base replies.
     """
     asked = [(each, text) for each in comments if (text := _request(each)) is not None]
@@ -50,19 +49,18 @@ def revised(
     rows = [
         _row(user_id, each, reply.strip())
         for (each, _), reply in zip(asked, replies, strict=True)
-        if follows(reply.strip(), each, rules)
+        if is_valid_revision(reply.strip(), each, rules)
     ]
     beside = [
         anchor
-        for prompt, reply in anchors[: len(rows)]
-        if (anchor := practice_example(user_id, (), prompt, reply)) is not None
+        for prompt, reply in reference_replies[: len(rows)]
+        if (anchor := synthetic_example(user_id, (), prompt, reply)) is not None
     ]
-    noun = "comment" if len(comments) == 1 else "comments"
-    sentence = f"Of {len(comments)} {noun} the base could follow {len(rows)} in a reply of its own."
+    sentence = f"Of {count(len(comments), 'comment')} the base could follow {len(rows)} in a reply of its own."
     return (*beside, *rows), sentence
 
 
-def follows(reply: str, commented: Commented, rules: Sequence[Rule]) -> bool:
+def is_valid_revision(reply: str, commented: CommentedReply, rules: Sequence[Rule]) -> bool:
     """Whether a new reply may stand for what a comment asks for.
 
     It is another one than the original, says something, once, and to the end; it keeps the rules
@@ -77,7 +75,7 @@ def follows(reply: str, commented: Commented, rules: Sequence[Rule]) -> bool:
     )
 
 
-def _request(commented: Commented) -> str | None:
+def _request(commented: CommentedReply) -> str | None:
     turn = commented.interaction
     text = _TEMPLATE.format(
         instruction=as_text(turn.messages),
@@ -87,18 +85,15 @@ def _request(commented: Commented) -> str | None:
     return within_limit(text)
 
 
-def _row(user_id: str, commented: Commented, reply: str) -> TrainingExample:
+def _row(user_id: str, commented: CommentedReply, reply: str) -> TrainingExample:
     turn = commented.interaction
-    original = whole_part(turn.reply) if turn.is_cut else turn.reply
+    original = strip_truncated_sentence(turn.reply) if turn.is_truncated else turn.reply
     return TrainingExample(
-        id=example_id(ExampleKind.SFT, turn.messages, reply, None, 1.0, original),
         user_id=user_id,
         kind=ExampleKind.SFT,
         prompt=turn.messages,
         chosen=reply,
-        rejected=None,
-        weight=1.0,
-        source=SOURCE,
+        source=ExampleSource.COMMENT,
         conversation_id=turn.conversation_id,
         interaction_ids=(turn.id,),
         feedback_ids=(commented.feedback.id,),

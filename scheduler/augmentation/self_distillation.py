@@ -3,17 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from feedback.examples.build import example_id
-from feedback.examples.dataset import with_sides
-from feedback.filters.records import WRITTEN_BY_HAND
+from feedback.examples.dataset import with_splits
 from feedback.records import Dataset, ExampleKind, Message, TrainingExample
 from feedback.rules.rule import Rule
+from feedback.text.counts import count
 from feedback.text.repetition import is_repetitive
 from feedback.text.tokens import distance, tokens
-from scheduler.evaluation.degeneration import is_silent
+from scheduler.evaluation.degeneration import is_empty
 
 
-def in_own_words(
+def self_distil(
     dataset: Dataset, rules: Sequence[Rule], ask: Callable[[Sequence[str]], list[str]]
 ) -> tuple[Dataset, str]:
     """The dataset with the base's wordings in place of corrections, and how many in a sentence.
@@ -25,19 +24,16 @@ def in_own_words(
     wordings = dict(zip(asked, ask(list(asked.values())) if asked else (), strict=True))
     known = {row.id for row in dataset.examples}
     train = tuple(_reworded(dataset.train, wordings, rules, known))
-    count = len({row.id for row in dataset.train} - {row.id for row in train})
-    corrections = f"{len(asked)} correction" if len(asked) == 1 else f"{len(asked)} corrections"
-    sentence = (
-        f"Of {corrections} the base put {count} into its own words; the rest stay as written."
-    )
-    return with_sides(dataset, train, dataset.held_out), sentence
+    num_reworded = len({row.id for row in dataset.train} - {row.id for row in train})
+    sentence = f"Of {count(len(asked), 'correction')} the base put {num_reworded} into its own words; the rest stay as written."
+    return with_splits(dataset, train, dataset.held_out), sentence
 
 
 def _request(row: TrainingExample) -> str | None:
-    is_correction = row.kind is ExampleKind.SFT and row.source in WRITTEN_BY_HAND
-    if not is_correction or row.revised_from is None or row.is_cut:
+    is_correction = row.kind is ExampleKind.SFT and row.source.is_hand_written
+    if not is_correction or row.revised_from is None or row.is_truncated:
         return None
-    return within_limit(request(row.prompt, row.chosen))
+    return within_limit(rewording_prompt(row.prompt, row.chosen))
 
 
 def _reworded(
@@ -49,10 +45,11 @@ def _reworded(
     """No wording may make a row that is there already."""
     for row in rows:
         wording = wordings.get(row.id, "").strip()
-        name = example_id(row.kind, row.prompt, wording, None, row.weight, row.revised_from)
-        if name not in known and satisfies(wording, row.chosen, row.revised_from or "", rules):
-            known.add(name)
-            yield replace(row, id=name, chosen=wording)
+        reworded = replace(row, chosen=wording)
+        is_new = reworded.id not in known
+        if is_new and is_valid_rewording(wording, row.chosen, row.revised_from or "", rules):
+            known.add(reworded.id)
+            yield reworded
         else:
             yield row
 
@@ -72,7 +69,7 @@ _TEMPLATE = (
 _TALK = ("reference answer", "your response", "my response", "your own response", "your turn")
 
 
-def request(prompt: Sequence[Message], correction: str) -> str:
+def rewording_prompt(prompt: Sequence[Message], correction: str) -> str:
     """What the base is asked: the instruction, of more turns than one the conversation, and the
     correction as the answer to be guided by."""
     return _TEMPLATE.format(instruction=as_text(prompt), reference=correction.strip())
@@ -84,7 +81,7 @@ def as_text(prompt: Sequence[Message]) -> str:
     return (prompt[0].content if len(prompt) == 1 else "\n\n".join(turns)).strip()
 
 
-def satisfies(wording: str, correction: str, original: str, rules: Sequence[Rule]) -> bool:
+def is_valid_rewording(wording: str, correction: str, original: str, rules: Sequence[Rule]) -> bool:
     """Whether the wording still is what the correction made of the original.
 
     It says something, once, and ends as the correction does; every rule that holds on the
@@ -108,7 +105,7 @@ def is_learnable(
     """
     said, wanted = text.casefold(), meant.casefold()
     return (
-        not is_silent(text)
+        not is_empty(text)
         and not is_repetitive(text)
         and not any(each in said and each not in wanted for each in talk)
         and text.rstrip()[-1:].isalnum() <= model.rstrip()[-1:].isalnum()

@@ -27,7 +27,7 @@ def collapsed(texts: Sequence[str]) -> list[bool]:
     ]
 
 
-def parrots(prompt: str, reply: str) -> bool:
+def echoes_prompt(prompt: str, reply: str) -> bool:
     """Whether half of the reply's 4-word sequences or more are the prompt's.
 
     Words as in `collapsed`; replies of fewer than 4 words never count.
@@ -36,7 +36,7 @@ def parrots(prompt: str, reply: str) -> bool:
     return bool(own) and len(own & _sequences(prompt)) >= len(own) * MAX_PROMPT_SHARE
 
 
-def is_silent(text: str) -> bool:
+def is_empty(text: str) -> bool:
     """Whether the text has no letter and no digit."""
     return not any(character.isalnum() for character in text)
 

@@ -22,12 +22,12 @@ from scheduler.fit.losses import (
 )
 from scheduler.records import TrainingConfig
 
-INDIFFERENT_TO_ONE = 0.5
+CHANCE_LOSS_OF_ONE = 0.5
 """APO-zero of a reply that is as likely as the base has it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class PreferenceScore:
     """What a model makes of a judgement: its loss, of log-ratios that are means per token, and
     whether it is a win by their sums, too.
 
@@ -52,13 +52,13 @@ class _Ratio:
 
 
 @torch.no_grad()
-def agreements(
+def score_preferences(
     base: BaseModel,
     pool: AdapterPool,
     slot: int,
     examples: Sequence[TrainingExample],
     config: TrainingConfig,
-) -> list[Agreement | None]:
+) -> list[PreferenceScore | None]:
     """How much a slot agrees with each judgement; None where a reply is too long.
 
     Where one reply is better than another, as a correction is than what it corrects, the loss of
@@ -73,18 +73,18 @@ def agreements(
             means = _measure(rows, lambda batch: log_ratios(base, pool, batch)[0], base.device)
         return _ratios(means, rows)
 
-    return _agreements(examples, config.dpo_beta, ratios)
+    return _scores(examples, config.dpo_beta, ratios)
 
 
 @torch.no_grad()
-def agreements_of_memory(
+def score_preferences_few_shot(
     base: BaseModel,
     pool: AdapterPool,
     examples: Sequence[TrainingExample],
     remembered: Sequence[Sequence[Message]],
     config: TrainingConfig,
-) -> list[Agreement | None]:
-    """The `agreements` of the base that reads each example's prompt as it is `remembered`: the same
+) -> list[PreferenceScore | None]:
+    """The `score_preferences` of the base that reads each example's prompt as it is `remembered`: the same
     log-ratios, of the base with memory to the base without."""
 
     def ratios(replies: Sequence[str | None]) -> list[_Ratio | None]:
@@ -101,7 +101,7 @@ def agreements_of_memory(
         ]
         return _ratios(means, plain)
 
-    return _agreements(examples, config.dpo_beta, ratios)
+    return _scores(examples, config.dpo_beta, ratios)
 
 
 def _tokenised(
@@ -114,7 +114,7 @@ def _tokenised(
     return [
         None
         if reply is None
-        else tokenise(base.renderer, prompt, reply, max_tokens, is_cut=example.is_cut)
+        else tokenise(base.renderer, prompt, reply, max_tokens, is_truncated=example.is_truncated)
         for example, prompt, reply in zip(examples, prompts, replies, strict=True)
     ]
 
@@ -128,42 +128,42 @@ def _ratios(
     ]
 
 
-def _agreements(
+def _scores(
     examples: Sequence[TrainingExample],
     beta: float,
     ratios: Callable[[Sequence[str | None]], list[_Ratio | None]],
-) -> list[Agreement | None]:
+) -> list[PreferenceScore | None]:
     """Of each judgement, from the log-ratios of its reply and of the rival."""
-    rivals = [_rival(example) for example in examples]
+    rivals = [_rejected(example) for example in examples]
     judged, others = ratios([example.reply for example in examples]), ratios(rivals)
     is_worse = [example.kind is ExampleKind.UNDESIRABLE for example in examples]
-    of_better = _middle(own for own, worse in zip(judged, is_worse, strict=True) if not worse)
-    of_worse = _middle(
+    of_better = _median(own for own, worse in zip(judged, is_worse, strict=True) if not worse)
+    of_worse = _median(
         [*others, *(own for own, worse in zip(judged, is_worse, strict=True) if worse)]
     )
-    found: list[Agreement | None] = []
+    found: list[PreferenceScore | None] = []
     for rival, own, other, worse in zip(rivals, judged, others, is_worse, strict=True):
         if own is None or (rival is not None and other is None):
             found.append(None)
         elif other is not None:
             chosen, rejected, no_flip = torch.tensor([[own.mean], [other.mean], [0.0]])
             loss = dpo_losses(chosen, rejected, beta, no_flip).item()
-            found.append(Agreement(loss, wins_by_sum=own.sum > other.sum))
+            found.append(PreferenceScore(loss, wins_by_sum=own.sum > other.sum))
         else:
             beside = torch.tensor([own.mean - (of_better if worse else of_worse)])
             loss = apo_zero_losses(beside, beta, torch.tensor([not worse])).item()
-            found.append(Agreement(loss, wins_by_sum=loss < INDIFFERENT_TO_ONE))
+            found.append(PreferenceScore(loss, wins_by_sum=loss < CHANCE_LOSS_OF_ONE))
     return found
 
 
-def _middle(ratios: Iterable[_Ratio | None]) -> float:
+def _median(ratios: Iterable[_Ratio | None]) -> float:
     """The median of the log-ratios that there are; 0, which is the base's, where there are none."""
     return median([each.mean for each in ratios if each is not None] or [0.0])
 
 
-def indifferent_loss(example: TrainingExample) -> float:
+def chance_loss(example: TrainingExample) -> float:
     """The loss of the base, and of any slot that changes nothing."""
-    return INDIFFERENT_TO_ONE if _rival(example) is None else log(2)
+    return CHANCE_LOSS_OF_ONE if _rejected(example) is None else log(2)
 
 
 def comparisons(examples: Sequence[TrainingExample], is_better: Sequence[bool]) -> list[bool]:
@@ -177,7 +177,7 @@ def comparisons(examples: Sequence[TrainingExample], is_better: Sequence[bool]) 
     likes: list[bool] = []
     dislikes: list[bool] = []
     for example, better in zip(examples, is_better, strict=True):
-        if _rival(example) is not None:
+        if _rejected(example) is not None:
             choices.append(better)
         elif example.kind is ExampleKind.UNDESIRABLE:
             dislikes.append(better)
@@ -189,7 +189,7 @@ def comparisons(examples: Sequence[TrainingExample], is_better: Sequence[bool]) 
     return [*choices, *likes, *dislikes]
 
 
-def _rival(example: TrainingExample) -> str | None:
+def _rejected(example: TrainingExample) -> str | None:
     """The reply that the example's own one is better than."""
     return example.rejected if example.kind is ExampleKind.DPO else example.revised_from
 
@@ -233,7 +233,7 @@ def _measure(
 
 
 @torch.no_grad()
-def drift(
+def measure_reference_kl(
     base: BaseModel, pool: AdapterPool, slot: int, exchanges: Sequence[tuple[str, str]]
 ) -> float:
     """Mean KL(adapter || base) in nats per token of the base's replies, teacher-forced.

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, Promotion
 from adapters_store.registry import Registry
-from feedback.judged_replies import JudgedReply, judged_replies
+from feedback.judged_replies import RatedReply, rated_replies
 from feedback.store.log import FeedbackLog
-from scheduler.evaluation.sequential_test import HISTORY, Tally, why_roll_back
-from scheduler.records import Outcome
+from scheduler.evaluation.sequential_test import HISTORY, RatingCounts, why_roll_back
+from scheduler.version_report import report_of
 
-WATCHER = "watch"
+ACTOR = "watch"
 """Who rolled back, where nobody did."""
 
 _log = logging.getLogger(__name__)
 
 
-class Watcher:
+class RollbackMonitor:
     """Compares what users judge of a provisional version with what they judged before it.
 
     `clock` gives UTC seconds.
@@ -35,12 +35,16 @@ class Watcher:
 
     def _look_at(self, user_id: str) -> Promotion | None:
         version = self._registry.active(user_id)
-        if version is None or not _is_provisional(version) or self._registry.is_frozen(user_id):
+        if (
+            version is None
+            or not report_of(version).is_provisional
+            or self._registry.is_frozen(user_id)
+        ):
             return None
         moves = self._registry.promotions(user_id)
-        if not moves or self._log.judgements_since(user_id, moves[0].at) == 0:
+        if not moves or self._log.feedback_since(user_id, moves[0].at) == 0:
             return None
-        replies = judged_replies(*self._log.judged(user_id))
+        replies = rated_replies(*self._log.turns_with_feedback(user_id))
         # Counted from the last move: what an admin puts back is judged by new replies alone.
         since = _tally(
             each
@@ -57,7 +61,7 @@ class Watcher:
             return self._registry.roll_back(
                 version.user_id,
                 expected=version.number,
-                by=WATCHER,
+                by=ACTOR,
                 at=self._clock(),
                 reason=reason,
             )
@@ -67,11 +71,6 @@ class Watcher:
             return None
 
 
-def _is_provisional(version: AdapterVersion) -> bool:
-    verdict = version.report.get("verdict") or {}
-    return verdict.get("outcome") == Outcome.PROVISIONAL
-
-
-def _tally(replies: Iterable[JudgedReply]) -> Tally:
+def _tally(replies: Iterable[RatedReply]) -> RatingCounts:
     judged = [each.is_bad for each in replies]
-    return Tally(sum(judged), len(judged))
+    return RatingCounts(sum(judged), len(judged))

@@ -23,7 +23,7 @@ HISTORY = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RatingCounts:
     """How many replies were judged, and how many of them bad."""
 
     bad: int
@@ -35,7 +35,7 @@ class Tally:
         return self.judged - self.bad
 
 
-def why_roll_back(since: Tally, before: Tally) -> str | None:
+def why_roll_back(since: RatingCounts, before: RatingCounts) -> str | None:
     """The reason to go back to what answered before, None to keep the version.
 
     `since` are replies of the version in use, `before` replies that were written before it.
@@ -48,7 +48,7 @@ def why_roll_back(since: Tally, before: Tally) -> str | None:
     )
 
 
-def log_evidence(since: Tally, before: Tally) -> float:
+def log_evidence(since: RatingCounts, before: RatingCounts) -> float:
     """The natural logarithm of the Bayes factor; 0 where nothing was judged.
 
     Without history the share before may be anything, one half on average, and nothing can be found

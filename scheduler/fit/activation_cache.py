@@ -23,7 +23,7 @@ _Key = tuple[int, tuple[int, ...]]
 
 
 @contextmanager
-def passed_once(base: BaseModel, pool: AdapterPool) -> Iterator[None]:
+def cache_activations(base: BaseModel, pool: AdapterPool) -> Iterator[None]:
     """Keep what the blocks below the trained ones return, by row and slot, while in the block.
 
     Rows are right-padded, each batch has one slot, and nothing changes the lower blocks meanwhile.

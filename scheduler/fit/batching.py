@@ -13,7 +13,7 @@ from scheduler.records import TrainingConfig
 
 MICRO_BATCH_TOKENS = 2048
 MOST_PADDING = 1.5
-FEW_DEPARTURES = 3
+FEW_DIVERGENCES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ def tokenise(
     reply: str,
     max_tokens: int,
     *,
-    is_cut: bool = False,
+    is_truncated: bool = False,
 ) -> TokenisedReply | None:
     """Render a prompt with its reply, cut at `max_tokens`; None where the prompt fills them."""
-    ids, is_reply = renderer.example_ids(prompt, reply, is_cut=is_cut)
+    ids, is_reply = renderer.example_ids(prompt, reply, is_truncated=is_truncated)
     reply_tokens = sum(is_reply[:max_tokens])
     return TokenisedReply(tuple(ids[:max_tokens]), (1.0,) * reply_tokens) if reply_tokens else None
 
@@ -62,14 +62,18 @@ def tokenise_target(
 ) -> TokenisedReply | None:
     """An example's `reply`, cut at `config.max_tokens`; what a person changed counts more."""
     row = tokenise(
-        renderer, example.prompt, example.reply, config.max_tokens, is_cut=example.is_cut
+        renderer,
+        example.prompt,
+        example.reply,
+        config.max_tokens,
+        is_truncated=example.is_truncated,
     )
     if row is None:
         return None
     original = renderer.reply_ids(example.revised_from or example.reply)
     reply = row.ids[-row.reply_tokens :]
-    weights = edit_weights(reply, original, config.edit_weight, config.departure_weight)
-    return replace(row, weights=tuple(example.weight * weight for weight in weights))
+    weights = edit_weights(reply, original, config.edit_weight, config.divergence_weight)
+    return replace(row, weights=tuple(weights))
 
 
 def edit_weights(
@@ -81,7 +85,7 @@ def edit_weights(
     id of a changed stretch is where the model must leave its own way; the others, `edited`, follow
     from that one. Where a reply shows it once, as a closing after one of several sentences, who
     learns just how often it comes never comes to it when decoding greedily. So up to
-    `FEW_DEPARTURES` first ids count `departure` each; more of them share what that comes to, but
+    `FEW_DIVERGENCES` first ids count `departure` each; more of them share what that comes to, but
     none counts less than `edited`. Both texts have their end: elsewhere than in the original it is
     a departure, too, that shares in nothing.
     """
@@ -93,7 +97,7 @@ def edit_weights(
         if not is_end_alone:
             is_kept[block.b : block.b + block.size] = [True] * block.size
     departs = [not kept and before for kept, before in zip(is_kept, [True, *is_kept], strict=False)]
-    first = max(edited, departure * min(1.0, FEW_DEPARTURES / max(1, sum(departs))))
+    first = max(edited, departure * min(1.0, FEW_DIVERGENCES / max(1, sum(departs))))
     weights = [
         1.0 if kept else first if is_first else edited
         for kept, is_first in zip(is_kept, departs, strict=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters_store.base_model import Renderer
-from feedback.records import ExampleKind, Message, TrainingExample
+from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
 from scheduler.fit.batching import TokenisedReply, tokenise, tokenise_target
 from scheduler.records import TrainingConfig
 
@@ -17,7 +17,7 @@ Exchanges = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Thumb:
+class RatedTokens:
     """A single reply that was liked or disliked."""
 
     reply: TokenisedReply
@@ -25,7 +25,7 @@ class Thumb:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TokenisedPair:
     """A reply that is better than another, but for every `flip_rate`-th such pair."""
 
     chosen: TokenisedReply
@@ -34,23 +34,23 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of one fit; `kept` are the base's replies that it holds on to."""
+class FitExamples:
+    """The rows of one fit; `kl_replies` are the base's replies that it holds on to."""
 
-    thumbs: tuple[Thumb, ...]
+    ratings: tuple[RatedTokens, ...]
     replies: tuple[TokenisedReply, ...]
-    pairs: tuple[Pair, ...]
-    kept: tuple[TokenisedReply, ...]
+    pairs: tuple[TokenisedPair, ...]
+    kl_replies: tuple[TokenisedReply, ...]
 
 
-def tokenise_rows(
+def tokenise_examples(
     renderer: Renderer,
     examples: Sequence[TrainingExample],
-    kept: Exchanges,
+    kl_replies: Exchanges,
     config: TrainingConfig,
     *,
     is_warm: bool = False,
-) -> Rows:
+) -> FitExamples:
     """Rows in the order of the examples, without those longer than `config.max_tokens`.
 
     A liked reply is one to learn, and a thumb where disliked ones need a counterweight: alone it
@@ -62,45 +62,49 @@ def tokenise_rows(
         return tokenise_target(renderer, example, config)
 
     def reply_to(
-        prompt: Sequence[Message], reply: str, *, is_cut: bool = False
+        prompt: Sequence[Message], reply: str, *, is_truncated: bool = False
     ) -> TokenisedReply | None:
-        return tokenise(renderer, prompt, reply, config.max_tokens, is_cut=is_cut)
+        return tokenise(renderer, prompt, reply, config.max_tokens, is_truncated=is_truncated)
 
-    thumbs, replies, pairs = [], [], []
+    ratings, replies, pairs = [], [], []
     for example in examples:
         row = target(example)
         if row is None:
             continue
         if example.kind is ExampleKind.DPO:
             # Where one end is not to be learned, it is not to be preferred either.
-            rejected = reply_to(example.prompt, example.rejected or "", is_cut=example.is_cut)
+            rejected = reply_to(
+                example.prompt, example.rejected or "", is_truncated=example.is_truncated
+            )
             if rejected is not None:
-                pairs.append(Pair(row, rejected, _flip_rate(example)))
+                pairs.append(TokenisedPair(row, rejected, _flip_rate(example)))
             continue
         if example.kind is not ExampleKind.SFT:
-            thumbs.append(Thumb(row, example.kind is ExampleKind.DESIRABLE))
+            ratings.append(RatedTokens(row, example.kind is ExampleKind.DESIRABLE))
         if example.kind is not ExampleKind.UNDESIRABLE:
             replies.append(row)
-    if all(thumb.is_desirable for thumb in thumbs):
-        thumbs = []
-    held = kept if thumbs or is_warm else ()
+    if all(rating.is_desirable for rating in ratings):
+        ratings = []
+    held = kl_replies if ratings or is_warm else ()
     known = [reply_to([Message("user", prompt)], reply) for prompt, reply in held]
-    return Rows(tuple(thumbs), tuple(replies), tuple(pairs), tuple(row for row in known if row))
+    return FitExamples(
+        tuple(ratings), tuple(replies), tuple(pairs), tuple(row for row in known if row)
+    )
 
 
-def kept_beside(rows: int) -> int:
+def num_reference_replies(rows: int) -> int:
     """How many kept replies a warm start has beside rows to learn: one for four, a fifth in all."""
     return -(-rows // 4)
 
 
-def thumb_weights(thumbs: Sequence[Thumb]) -> tuple[float, float]:
+def rating_weights(ratings: Sequence[RatedTokens]) -> tuple[float, float]:
     """What a liked and a disliked reply count, so that both sides come to the same.
 
     Ethayarajh et al. 2024 (arXiv 2402.01306) advise 1:1 to 4:3 in all. The larger side is weighed
     down, never the smaller one up: one like must not count like ten.
     """
-    liked = sum(thumb.is_desirable for thumb in thumbs)
-    disliked = len(thumbs) - liked
+    liked = sum(rating.is_desirable for rating in ratings)
+    disliked = len(ratings) - liked
     fewer = min(liked, disliked)
     if fewer == 0:
         return 1.0, 1.0
@@ -108,4 +112,4 @@ def thumb_weights(thumbs: Sequence[Thumb]) -> tuple[float, float]:
 
 
 def _flip_rate(example: TrainingExample) -> float:
-    return 0.0 if example.source == "correction" else CLICK_FLIP_RATE
+    return 0.0 if example.source is ExampleSource.CORRECTION else CLICK_FLIP_RATE

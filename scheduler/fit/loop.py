@@ -14,17 +14,23 @@ import torch
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
-from scheduler.fit.activation_cache import passed_once
-from scheduler.fit.examples import Exchanges, Rows, kept_beside, thumb_weights, tokenise_rows
-from scheduler.fit.lora_init import align
-from scheduler.fit.steps import preference_backward, supervised_backward, thumbs_backward
+from scheduler.fit.activation_cache import cache_activations
+from scheduler.fit.examples import (
+    Exchanges,
+    FitExamples,
+    num_reference_replies,
+    rating_weights,
+    tokenise_examples,
+)
+from scheduler.fit.lora_init import init_from_gradients
+from scheduler.fit.steps import preference_backward, ratings_backward, supervised_backward
 from scheduler.records import TrainingConfig
 
-THUMBS_STOP_LOSS = 0.4
+RATINGS_STOP_LOSS = 0.4
 """APO-zero ends here; the base has 0.5. With beta 5 a disliked reply is then 0.08 nats per token
 less likely than the base makes it: of a hundred tokens, one time in 3,000."""
 
-ALIGNED_ROWS = 16
+INIT_EXAMPLES = 16
 """So many of each phase's rows say where an empty slot turns."""
 
 Report = Callable[[int, int, float], None]
@@ -60,7 +66,7 @@ def fit(
     pool: AdapterPool,
     slot: int,
     examples: Sequence[TrainingExample],
-    kept: Exchanges,
+    kl_replies: Exchanges,
     config: TrainingConfig,
     report: Report,
     *,
@@ -68,19 +74,21 @@ def fit(
 ) -> tuple[PhaseReport, ...]:
     """Fit a slot on the examples, from what is in it; an empty one is turned towards them first.
 
-    While dislikes are learned, the replies to the `kept` prompts are held close to the base's; in a
+    While dislikes are learned, the replies to the `kl_replies` prompts are held close to the base's; in a
     warm start, which moves on from earlier fits, also while replies are learned.
     Returns the phases that there were rows for, in order. Raises `ValueError` where no example fits
     into `config.max_tokens`.
     """
-    rows = tokenise_rows(base.renderer, examples, kept, config, is_warm=is_warm)
+    rows = tokenise_examples(base.renderer, examples, kl_replies, config, is_warm=is_warm)
     phases = [each for each in _phases(base, pool, rows, config, is_warm) if each.rows]
     if not phases:
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
     pool.requires_grad(True)
-    with pool.use(slot), passed_once(base, pool):
+    with pool.use(slot), cache_activations(base, pool):
         if pool.is_empty(slot):
-            align(pool, slot, config.seed, lambda: _first_gradients(phases, config.seed))
+            init_from_gradients(
+                pool, slot, config.seed, lambda: _first_gradients(phases, config.seed)
+            )
         reports = tuple(_optimise(pool, phase, config, report) for phase in phases)
     pool.requires_grad(False)
     return reports
@@ -88,23 +96,23 @@ def fit(
 
 def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:
     for phase in phases:
-        chosen = Random(seed).sample(range(phase.rows), min(phase.rows, ALIGNED_ROWS))
+        chosen = Random(seed).sample(range(phase.rows), min(phase.rows, INIT_EXAMPLES))
         phase.backward(chosen, -inf)
 
 
 def _phases(
-    base: BaseModel, pool: AdapterPool, rows: Rows, config: TrainingConfig, is_warm: bool
+    base: BaseModel, pool: AdapterPool, rows: FitExamples, config: TrainingConfig, is_warm: bool
 ) -> tuple[_Phase, ...]:
     """What comes later overrules what came before, so corrections have the last word but one."""
-    weights, kept = thumb_weights(rows.thumbs), cycle(rows.kept)
+    weights, kl_replies = rating_weights(rows.ratings), cycle(rows.kl_replies)
 
-    def thumbs(chosen: Sequence[int], enough: float) -> float:
-        beside = list(islice(kept, len(chosen)))
-        taken = [rows.thumbs[i] for i in chosen]
-        return thumbs_backward(base, pool, taken, weights, beside, config, enough)
+    def ratings(chosen: Sequence[int], enough: float) -> float:
+        beside = list(islice(kl_replies, len(chosen)))
+        taken = [rows.ratings[i] for i in chosen]
+        return ratings_backward(base, pool, taken, weights, beside, config, enough)
 
     def supervised(chosen: Sequence[int], enough: float) -> float:
-        beside = list(islice(kept, kept_beside(len(chosen)))) if is_warm else []
+        beside = list(islice(kl_replies, num_reference_replies(len(chosen)))) if is_warm else []
         taken = [rows.replies[i] for i in chosen]
         return supervised_backward(base, pool, taken, beside, enough)
 
@@ -114,7 +122,7 @@ def _phases(
 
     rate, preference_rate = config.learning_rate, config.dpo_learning_rate
     return (
-        _Phase("thumbs", len(rows.thumbs), preference_rate, THUMBS_STOP_LOSS, thumbs),
+        _Phase("thumbs", len(rows.ratings), preference_rate, RATINGS_STOP_LOSS, ratings),
         _Phase("supervised", len(rows.replies), rate, config.sft_stop_loss, supervised),
         _Phase("preference", len(rows.pairs), preference_rate, config.dpo_stop_loss, preference),
     )

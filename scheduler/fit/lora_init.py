@@ -17,7 +17,9 @@ COLUMN_NORM = 1 / sqrt(3)
 """The expected length of a column of A as PEFT draws it, so that learning rates mean the same."""
 
 
-def align(pool: AdapterPool, slot: int, seed: int, backward: Callable[[], None]) -> None:
+def init_from_gradients(
+    pool: AdapterPool, slot: int, seed: int, backward: Callable[[], None]
+) -> None:
     """Make a slot ready to train: A along the row space of each weight's gradient, B zero.
 
     `backward` makes the gradients, with the slot in use. With A zero and B a random matrix, the

@@ -13,7 +13,7 @@ from adapters_store.lora import AdapterPool
 from adapters_store.packed import pack, packed_product
 
 
-class FrozenLinear(nn.Module):
+class PackedLinear(nn.Module):
     """An `nn.Linear` whose weight needs no gradient, without the plain weight."""
 
     def __init__(self, bias: Tensor | None, packed: Tensor, transposed: Tensor) -> None:
@@ -21,13 +21,13 @@ class FrozenLinear(nn.Module):
         self._bias, self._packed, self._transposed = bias, packed, transposed
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = _FrozenProduct.apply(  # type: ignore[no-untyped-call]
+        y: Tensor = _PackedProduct.apply(  # type: ignore[no-untyped-call]
             x, self._packed, self._transposed, self._bias
         )
         return y
 
 
-class _FrozenProduct(torch.autograd.Function):
+class _PackedProduct(torch.autograd.Function):
     """x W' + b, with a gradient for x alone."""
 
     @staticmethod
@@ -42,25 +42,25 @@ class _FrozenProduct(torch.autograd.Function):
         return packed_product(gradient.contiguous(), context.transposed, None), None, None, None
 
 
-def freeze_linears(model: nn.Module, pool: AdapterPool) -> None:
+def pack_linears(model: nn.Module, pool: AdapterPool) -> None:
     """Let the adapted linears and the head of a frozen model be quick on a CPU.
 
     Elsewhere, and for number formats that oneDNN does not multiply natively, all stays as it is.
     """
     for layer in pool.layers.values():
-        layer.base = _frozen(layer.base)
+        layer.base = _packed(layer.base)
     head = getattr(model, "get_output_embeddings", lambda: None)()
     places = [(module, name) for module in model.modules() for name in module._modules]
     for module, name in places:
         if getattr(module, name) is head:
-            setattr(module, name, _frozen(head))
+            setattr(module, name, _packed(head))
 
 
-def _frozen(linear: nn.Module) -> nn.Module:
+def _packed(linear: nn.Module) -> nn.Module:
     if not isinstance(linear, nn.Linear):
         return linear
     weight, bias = linear.weight.detach(), linear.bias
     packed, transposed = pack(weight), pack(weight.T.contiguous())
     if packed is None or transposed is None:
         return linear
-    return FrozenLinear(None if bias is None else bias.detach(), packed, transposed)
+    return PackedLinear(None if bias is None else bias.detach(), packed, transposed)

@@ -11,7 +11,7 @@ import torch
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from scheduler.fit.batching import TokenisedReply, collate, micro_batches
-from scheduler.fit.examples import Pair, Thumb
+from scheduler.fit.examples import RatedTokens, TokenisedPair
 from scheduler.fit.losses import (
     apo_zero_losses,
     dpo_losses,
@@ -27,12 +27,12 @@ KL_WEIGHT = 0.2
 replies to learn is in nats."""
 
 
-def thumbs_backward(
+def ratings_backward(
     base: BaseModel,
     pool: AdapterPool,
-    thumbs: Sequence[Thumb],
+    ratings: Sequence[RatedTokens],
     weights: tuple[float, float],
-    kept: Sequence[TokenisedReply],
+    kl_replies: Sequence[TokenisedReply],
     config: TrainingConfig,
     enough: float,
 ) -> float:
@@ -42,19 +42,19 @@ def thumbs_backward(
     the second term all text would become less likely, not just what was disliked.
     """
     loss, is_learned = 0.0, True
-    for group in micro_batches([len(thumb.reply.ids) for thumb in thumbs]):
-        batch = collate([thumbs[i].reply for i in group], base.device)
-        is_liked = torch.tensor([thumbs[i].is_desirable for i in group], device=base.device)
+    for group in micro_batches([len(rating.reply.ids) for rating in ratings]):
+        batch = collate([ratings[i].reply for i in group], base.device)
+        is_liked = torch.tensor([ratings[i].is_desirable for i in group], device=base.device)
         ratios, _ = log_ratios(base, pool, batch)
         losses = apo_zero_losses(ratios, config.dpo_beta, is_liked)
-        loss += losses.sum().item() / len(thumbs)
+        loss += losses.sum().item() / len(ratings)
         needed = losses > enough
         if needed.any():
             is_learned = False
             weighed = needed * torch.where(is_liked, *weights) * losses
-            (weighed.sum() / len(thumbs)).backward()  # type: ignore[no-untyped-call]
+            (weighed.sum() / len(ratings)).backward()  # type: ignore[no-untyped-call]
     if not is_learned:
-        _drift_backward(base, pool, kept)
+        _drift_backward(base, pool, kl_replies)
     return loss
 
 
@@ -62,7 +62,7 @@ def supervised_backward(
     base: BaseModel,
     pool: AdapterPool,
     rows: Sequence[TokenisedReply],
-    kept: Sequence[TokenisedReply],
+    kl_replies: Sequence[TokenisedReply],
     enough: float,
 ) -> float:
     """Gradients of the weighted mean negative log-likelihood per reply token, plus the drift on
@@ -79,14 +79,14 @@ def supervised_backward(
             is_learned = False
             (needed * shares * losses).sum().backward()  # type: ignore[no-untyped-call]
     if not is_learned:
-        _drift_backward(base, pool, kept)
+        _drift_backward(base, pool, kl_replies)
     return loss
 
 
 def preference_backward(
     base: BaseModel,
     pool: AdapterPool,
-    pairs: Sequence[Pair],
+    pairs: Sequence[TokenisedPair],
     config: TrainingConfig,
     enough: float,
 ) -> float:
@@ -111,10 +111,12 @@ def preference_backward(
     return loss
 
 
-def _drift_backward(base: BaseModel, pool: AdapterPool, kept: Sequence[TokenisedReply]) -> None:
+def _drift_backward(
+    base: BaseModel, pool: AdapterPool, kl_replies: Sequence[TokenisedReply]
+) -> None:
     """Gradients of KL(adapter || base), mean over the tokens of kept replies, times `KL_WEIGHT`."""
-    total = sum(row.reply_tokens for row in kept)
-    for group in micro_batches([len(row.ids) for row in kept]):
-        share = sum(kept[i].reply_tokens for i in group) / total
-        drift = kl_from_base(base, pool, collate([kept[i] for i in group], base.device))
+    total = sum(row.reply_tokens for row in kl_replies)
+    for group in micro_batches([len(row.ids) for row in kl_replies]):
+        share = sum(kl_replies[i].reply_tokens for i in group) / total
+        drift = kl_from_base(base, pool, collate([kl_replies[i] for i in group], base.device))
         (KL_WEIGHT * share * drift).backward()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
 """One user's story: judgements become a dataset, an adapter, a verdict, a version, and answers.
 
 Reads top to bottom. Knows no tensors, no schedule and no process: a `Trainer` does the fitting, and
-a `Replier` lets the model that serves speak.
+a `Generator` lets the model that serves speak.
 """
 
 import logging
@@ -15,34 +15,34 @@ from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
-from feedback.examples.dataset import freeze, with_practice
-from feedback.examples.repaired_dislikes import with_explained
-from feedback.examples.synthetic import practice_examples
-from feedback.filters.records import Fate, kept
-from feedback.filters.run import fates_of
-from feedback.judged_replies import commented
+from feedback.examples.dataset import build_dataset, with_synthetic
+from feedback.examples.repaired_dislikes import with_repaired_dislikes
+from feedback.examples.synthetic import synthetic_examples
+from feedback.filters.records import FilterResult, accepted
+from feedback.filters.run import filter_examples
+from feedback.judged_replies import commented_replies
 from feedback.records import Dataset, ExampleKind
 from feedback.rules.rule import Rule
-from feedback.rules.user_rules import rules_behind, standing
+from feedback.rules.user_rules import active_rules, learned_rules_of
 from feedback.store.log import FeedbackLog
 from feedback.text.repetition import is_repetitive
-from scheduler.augmentation.abstention import admission_examples
+from scheduler.augmentation.abstention import abstention_examples
 from scheduler.augmentation.prompts import (
-    ANCHOR_PROMPTS,
-    ANCHOR_REPLY_TOKENS,
-    PRACTICE_PROMPTS,
-    PRACTICE_REPLY_TOKENS,
-    TRIED_PROMPTS,
-    TRIED_REPLY_TOKENS,
+    PROBE_PROMPTS,
+    PROBE_REPLY_TOKENS,
+    REFERENCE_PROMPTS,
+    REFERENCE_REPLY_TOKENS,
+    SYNTHETIC_PROMPTS,
+    SYNTHETIC_REPLY_TOKENS,
 )
-from scheduler.augmentation.reference_replies import BaseReplies, Replier
-from scheduler.augmentation.revision import MAX_COMMENTS, revised
-from scheduler.augmentation.self_distillation import REPLY_TOKENS, in_own_words
+from scheduler.augmentation.reference_replies import Generator, ReferenceReplies
+from scheduler.augmentation.revision import MAX_COMMENTS, revise
+from scheduler.augmentation.self_distillation import REPLY_TOKENS, self_distil
 from scheduler.errors import TrainingFailedError
 from scheduler.evaluation import gate
-from scheduler.evaluation.degeneration import collapsed, is_silent, parrots, share
-from scheduler.evaluation.few_shot_baseline import memory_of
-from scheduler.evaluation.rule_compliance import put_right
+from scheduler.evaluation.degeneration import collapsed, echoes_prompt, is_empty, share
+from scheduler.evaluation.few_shot_baseline import few_shot_memory
+from scheduler.evaluation.rule_compliance import correct_rollouts
 from scheduler.records import (
     Evaluation,
     Outcome,
@@ -52,11 +52,11 @@ from scheduler.records import (
     TrainingRun,
     Verdict,
 )
-from scheduler.retrain.publication import Fit, Publisher
-from scheduler.retrain.warm_start import Plan, plan_fit
+from scheduler.retrain.publication import FinishedFit, Publisher
+from scheduler.retrain.warm_start import FitPlan, plan_fit
 from scheduler.run_store import RunStore
-from scheduler.trainer.job import Job, JobResult
-from scheduler.version_report import curation_report
+from scheduler.trainer.job import JobResult, TrainingJob
+from scheduler.version_report import VersionReport, curation_report, report_of
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Trainer(Protocol):
 
     def run(
         self,
-        job: Job,
+        job: TrainingJob,
         dataset: Dataset,
         *,
         destination: Path,
@@ -91,7 +91,7 @@ class Trainer(Protocol):
 class Pipeline:
     """Works runs of any user, one at a time, from the judgements to the pointer.
 
-    `heeds_notes` says whether the base does what notes in its prompt say. `verify` raises
+    `follows_instructions` says whether the base does what notes in its prompt say. `verify` raises
     `AdapterInvalidError` for a folder that must not be served. `clock` gives UTC seconds.
     """
 
@@ -103,8 +103,8 @@ class Pipeline:
         files: AdapterFiles,
         runs: RunStore,
         trainer: Trainer,
-        reply: Replier,
-        heeds_notes: Callable[[], bool],
+        reply: Generator,
+        follows_instructions: Callable[[], bool],
         publisher: Publisher,
         verify: Callable[[Path], None],
         config: PipelineConfig,
@@ -116,8 +116,8 @@ class Pipeline:
         self._runs = runs
         self._trainer = trainer
         self._reply = reply
-        self._heeds_notes = heeds_notes
-        self._base = BaseReplies(reply, config.base_revision, Path(config.replies_cache))
+        self._heeds_notes = follows_instructions
+        self._base = ReferenceReplies(reply, config.base_revision, Path(config.replies_cache))
         self._publisher = publisher
         self._verify = verify
         self._config = config
@@ -134,9 +134,9 @@ class Pipeline:
         Raises `TrainingCancelledError`, and `TrainingFailedError` where the base cannot reply.
         """
         self._trainer.prepare()
-        self._anchors(is_cancelled)
-        self._practice(is_cancelled)
-        self._tried(is_cancelled)
+        self._reference_replies(is_cancelled)
+        self._base_exchanges(is_cancelled)
+        self._probes(is_cancelled)
 
     def close(self) -> None:
         """End what `prepare` started."""
@@ -151,31 +151,31 @@ class Pipeline:
         if self._registry.is_frozen(run.user_id):
             return self._end(run, RunStatus.REFUSED, "the adapter is frozen")
         active = self._registry.active(run.user_id)
-        fates = self._fates(run.user_id)
-        dataset = freeze(run.user_id, kept(fates))
+        filtered = self._filtered(run.user_id)
+        dataset = build_dataset(run.user_id, accepted(filtered))
         # Held-out rows stay unseen: no rule is learned from them.
-        rules = standing(rules_behind(dataset.train), self._log.decisions(run.user_id))
+        rules = active_rules(learned_rules_of(dataset.train), self._log.decisions(run.user_id))
         dataset, remarks = self._with_revisions(dataset, rules, is_cancelled)
-        dataset = self._practised(dataset, rules, is_cancelled)
+        dataset = self._with_synthetic(dataset, rules, is_cancelled)
         if not dataset.examples:
             if active is not None and active.example_ids:
-                return self._publisher.return_to_base(run, dataset, active, fates)
-            nothing = "every row was left out" if fates else "nothing to learn from yet"
-            return self._end(run, RunStatus.REFUSED, nothing, dataset, fates)
+                return self._publisher.return_to_base(run, dataset, active, filtered)
+            nothing = "every row was left out" if filtered else "nothing to learn from yet"
+            return self._end(run, RunStatus.REFUSED, nothing, dataset, filtered)
         incumbent = self._incumbent(active)
         if active is not None and incumbent is not None and self._is_same_fit(active, dataset):
             reason = f"nothing new since {active.label}"
-            return self._end(run, RunStatus.REFUSED, reason, dataset, fates)
+            return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
         for version in self._registry.rolled_back(run.user_id):
             if self._fits(version) and self._is_same_fit(version, dataset):
                 reason = f"nothing new since {version.label}, which was rolled back"
-                return self._end(run, RunStatus.REFUSED, reason, dataset, fates)
-        self._fit(run, fates, dataset, rules, active, incumbent, remarks, is_cancelled)
+                return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
+        self._fit(run, filtered, dataset, rules, active, incumbent, remarks, is_cancelled)
 
-    def _fates(self, user_id: str) -> tuple[Fate, ...]:
-        turns, judgements = self._log.judged(user_id)
-        again = self._log.answered_again(user_id)
-        return fates_of(turns + again, judgements, self._log.approved(user_id))
+    def _filtered(self, user_id: str) -> tuple[FilterResult, ...]:
+        turns, judgements = self._log.turns_with_feedback(user_id)
+        again = self._log.regenerated(user_id)
+        return filter_examples(turns + again, judgements, self._log.approved(user_id))
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
         """Return the folder of the version in use, None when there is nothing to compare with."""
@@ -194,13 +194,14 @@ class Pipeline:
 
     def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
         # The rows that there were: those that were taught may be fewer, or in other words.
-        rows = version.report.get("fitting", {}).get("rows", version.dataset_hash)
-        return (rows, version.seed) == (dataset.content_hash, self._config.training.seed)
+        fit = report_of(version).fit
+        learned = fit.dataset_hash if fit else version.dataset_hash
+        return (learned, version.seed) == (dataset.content_hash, self._config.training.seed)
 
     def _fit(
         self,
         run: TrainingRun,
-        fates: tuple[Fate, ...],
+        filtered: tuple[FilterResult, ...],
         dataset: Dataset,
         rules: Sequence[Rule],
         active: AdapterVersion | None,
@@ -214,35 +215,39 @@ class Pipeline:
         staged = self._files.stage()
         try:
             plan = plan_fit(dataset, active if incumbent else None, self._config.training)
-            taught, explained = with_explained(plan.dataset, rules)
+            taught, explained = with_repaired_dislikes(plan.dataset, rules)
             plan, remark = self._reworded(replace(plan, dataset=taught), rules, is_cancelled)
-            anchors = self._anchors(is_cancelled)
+            reference_replies = self._reference_replies(is_cancelled)
             result = self._trainer.run(
-                self._job(plan, rules, active, incumbent, anchors, is_cancelled),
+                self._job(plan, rules, active, incumbent, reference_replies, is_cancelled),
                 plan.dataset,
                 destination=staged,
                 on_progress=record,
                 is_cancelled=is_cancelled,
             )
-            result = replace(result, left_out=plan.without_learned(result.left_out))
-            result, verdict = self._judge(result, plan, rules, anchors, record, is_cancelled)
+            result = replace(result, rejections=plan.without_learned(result.rejections))
+            result, verdict = self._judge(
+                result, plan, rules, reference_replies, record, is_cancelled
+            )
             told = remarks + explained + remark
-            fit = Fit(run, dataset, tuple(rules), result, verdict, active, fates, plan, told)
+            fit = FinishedFit(
+                run, dataset, tuple(rules), result, verdict, active, filtered, plan, told
+            )
             self._settle(fit)
         except TrainingFailedError as error:
-            self._end(run, RunStatus.FAILED, str(error), dataset, fates, error.device_seconds)
+            self._end(run, RunStatus.FAILED, str(error), dataset, filtered, error.device_seconds)
         except AdapterInvalidError as error:
             reason = f"the trained adapter is unusable: {error}"
-            self._end(run, RunStatus.FAILED, reason, dataset, fates)
+            self._end(run, RunStatus.FAILED, reason, dataset, filtered)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
     def _judge(
         self,
         result: JobResult,
-        plan: Plan,
+        plan: FitPlan,
         rules: Sequence[Rule],
-        anchors: tuple[tuple[str, str], ...],
+        reference_replies: tuple[tuple[str, str], ...],
         record: Callable[[Progress], None],
         is_cancelled: Callable[[], bool],
     ) -> tuple[JobResult, Verdict]:
@@ -254,52 +259,60 @@ class Pipeline:
         fitted = result.evaluation
         steps, loss = fitted.steps, fitted.train_loss_after
         record(Progress("trying the candidate", 0.95, steps, steps, loss))
-        candidate = self._reply(ANCHOR_PROMPTS, result.adapter, ANCHOR_REPLY_TOKENS, is_cancelled)
-        base = [reply for _, reply in anchors]
+        candidate = self._reply(
+            REFERENCE_PROMPTS, result.adapter, REFERENCE_REPLY_TOKENS, is_cancelled
+        )
+        base = [reply for _, reply in reference_replies]
         evaluation = replace(
             fitted,
             repetition_base=share(map(is_repetitive, base)),
             repetition_candidate=share(map(is_repetitive, candidate)),
             collapse_base=share(collapsed(base)),
             collapse_candidate=share(collapsed(candidate)),
-            parroting_base=share(map(parrots, ANCHOR_PROMPTS, base)),
-            parroting_candidate=share(map(parrots, ANCHOR_PROMPTS, candidate)),
-            silence_base=share(map(is_silent, base)),
-            silence_candidate=share(map(is_silent, candidate)),
+            echo_base=share(map(echoes_prompt, REFERENCE_PROMPTS, base)),
+            echo_candidate=share(map(echoes_prompt, REFERENCE_PROMPTS, candidate)),
+            empty_base=share(map(is_empty, base)),
+            empty_candidate=share(map(is_empty, candidate)),
         )
-        evaluation = self._tried_with_memory(evaluation, result.adapter, plan, rules, is_cancelled)
+        evaluation = self._with_few_shot_compliance(
+            evaluation, result.adapter, plan, rules, is_cancelled
+        )
         verdict = gate.judge(evaluation, self._config.gate)
         return replace(result, evaluation=evaluation), verdict
 
-    def _tried_with_memory(
+    def _with_few_shot_compliance(
         self,
         evaluation: Evaluation,
         candidate: Path,
-        plan: Plan,
+        plan: FitPlan,
         rules: Sequence[Rule],
         is_cancelled: Callable[[], bool],
     ) -> Evaluation:
         """Add how many of the tried replies keep the rules with what was learned in the prompt, of
         the candidate's and of the base's."""
-        memory = memory_of(plan.dataset.examples)
-        if not evaluation.tried or not memory.demonstrations:
+        memory = few_shot_memory(plan.dataset.examples)
+        if not evaluation.num_probes or not memory.demonstrations:
             return evaluation
-        exchanges = self._tried(is_cancelled)[evaluation.tried_part]
+        exchanges = self._probes(is_cancelled)[evaluation.probe_part]
         prompts = [prompt for prompt, _ in exchanges]
 
-        def kept(adapter: Path | None) -> int:
-            replies = self._reply(prompts, adapter, TRIED_REPLY_TOKENS, is_cancelled, memory)
-            return sum(put_right(rules, plan.dataset.user_id, exchanges, replies).keeps)
+        def followed(adapter: Path | None) -> int:
+            replies = self._reply(prompts, adapter, PROBE_REPLY_TOKENS, is_cancelled, memory)
+            return sum(correct_rollouts(rules, plan.dataset.user_id, exchanges, replies).follows)
 
-        return replace(evaluation, tried_kept_beside=kept(candidate), tried_kept_memory=kept(None))
+        return replace(
+            evaluation,
+            compliance_with_few_shot=followed(candidate),
+            base_compliance_with_few_shot=followed(None),
+        )
 
-    def _settle(self, fit: Fit) -> None:
+    def _settle(self, fit: FinishedFit) -> None:
         if fit.verdict.outcome is Outcome.REFUSED:
             self._publisher.refuse(fit)
         else:
             self._publisher.publish(fit)
 
-    def _practised(
+    def _with_synthetic(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
     ) -> Dataset:
         """Put practice before the rows, and what cannot be known.
@@ -310,77 +323,79 @@ class Pipeline:
         shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
         if not rules or shown > training.warm_start_above:
             return dataset
-        user_id, count = dataset.user_id, training.practice_rows
-        exchanges = self._practice(is_cancelled) if count else ()
-        practice = practice_examples(user_id, rules, exchanges, count)
-        admissions = admission_examples(user_id, rules, shown + len(practice))
-        return with_practice(dataset, admissions + practice)
+        user_id, count = dataset.user_id, training.synthetic_examples
+        exchanges = self._base_exchanges(is_cancelled) if count else ()
+        synthetic = synthetic_examples(user_id, rules, exchanges, count)
+        abstentions = abstention_examples(user_id, rules, shown + len(synthetic))
+        return with_synthetic(dataset, abstentions + synthetic)
 
     def _with_revisions(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
     ) -> tuple[Dataset, tuple[str, ...]]:
         """Put what the base makes of comments before the rows, where it can follow any."""
-        comments = commented(
-            *self._log.judged(dataset.user_id),
-            but_in={each.conversation_id for each in dataset.held_out},
+        comments = commented_replies(
+            *self._log.turns_with_feedback(dataset.user_id),
+            excluding={each.conversation_id for each in dataset.held_out},
             limit=MAX_COMMENTS,
         )
         if not comments or not self._heeds_notes():
             return dataset, ()
 
-        anchors, ask = self._practice(is_cancelled), self._asking(is_cancelled)
-        rows, remark = revised(dataset.user_id, comments, rules, anchors, ask)
-        return with_practice(dataset, rows), (remark,)
+        reference_replies, ask = self._base_exchanges(is_cancelled), self._asking(is_cancelled)
+        rows, remark = revise(dataset.user_id, comments, rules, reference_replies, ask)
+        return with_synthetic(dataset, rows), (remark,)
 
     def _reworded(
-        self, plan: Plan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
-    ) -> tuple[Plan, tuple[str, ...]]:
+        self, plan: FitPlan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
+    ) -> tuple[FitPlan, tuple[str, ...]]:
         """Let the base put what is taught into its own words, where that is wanted."""
         if not self._config.training.self_distillation:
             return plan, ()
 
-        dataset, remark = in_own_words(plan.dataset, rules, self._asking(is_cancelled))
+        dataset, remark = self_distil(plan.dataset, rules, self._asking(is_cancelled))
         return replace(plan, dataset=dataset), (remark,)
 
     def _asking(self, is_cancelled: Callable[[], bool]) -> Callable[[Sequence[str]], list[str]]:
         """The base's replies to what a user wrote: not kept, as those to fixed prompts are."""
         return lambda prompts: self._reply(prompts, None, REPLY_TOKENS, is_cancelled)
 
-    def _anchors(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
-        replies = self._base.to(ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS, is_cancelled)
-        return tuple(zip(ANCHOR_PROMPTS, replies, strict=True))
+    def _reference_replies(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
+        replies = self._base.to(REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS, is_cancelled)
+        return tuple(zip(REFERENCE_PROMPTS, replies, strict=True))
 
-    def _practice(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
-        replies = self._base.to(PRACTICE_PROMPTS, PRACTICE_REPLY_TOKENS, is_cancelled)
-        return tuple(zip(PRACTICE_PROMPTS, replies, strict=True))
+    def _base_exchanges(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
+        replies = self._base.to(SYNTHETIC_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled)
+        return tuple(zip(SYNTHETIC_PROMPTS, replies, strict=True))
 
-    def _tried(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[tuple[str, str], ...], ...]:
-        count, rounds = self._config.training.tried_prompts, self._config.training.rounds
-        prompts = TRIED_PROMPTS[: count * rounds]
+    def _probes(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[tuple[str, str], ...], ...]:
+        count, rounds = self._config.training.probe_prompts, self._config.training.rounds
+        prompts = PROBE_PROMPTS[: count * rounds]
         if not prompts:
             return ()
-        replies = self._base.to(prompts, TRIED_REPLY_TOKENS, is_cancelled)
+        replies = self._base.to(prompts, PROBE_REPLY_TOKENS, is_cancelled)
         exchanges = tuple(zip(prompts, replies, strict=True))
         return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
 
-    def _kept(self, plan: Plan, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
+    def _kl_replies(
+        self, plan: FitPlan, is_cancelled: Callable[[], bool]
+    ) -> tuple[tuple[str, str], ...]:
         """What a fit holds on to. Not the anchors: drift is measured on what no fit has seen."""
         has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in plan.dataset.examples)
-        return self._practice(is_cancelled) if plan.start or has_dislikes else ()
+        return self._base_exchanges(is_cancelled) if plan.start or has_dislikes else ()
 
     def _job(
         self,
-        plan: Plan,
+        plan: FitPlan,
         rules: Sequence[Rule],
         active: AdapterVersion | None,
         incumbent: Path | None,
-        anchors: tuple[tuple[str, str], ...],
+        reference_replies: tuple[tuple[str, str], ...],
         is_cancelled: Callable[[], bool],
-    ) -> Job:
+    ) -> TrainingJob:
         config = self._config
         is_tried = bool(rules) and plan.start is None
         known = active.example_ids if active is not None and incumbent is not None else ()
-        return Job(
+        return TrainingJob(
             base_path=config.base_path,
             base_model=config.base_model,
             base_revision=config.base_revision,
@@ -392,10 +407,10 @@ class Pipeline:
             memory=config.memory,
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=known,
-            anchors=anchors,
-            max_anchor_kl=config.gate.max_anchor_kl,
-            kept=self._kept(plan, is_cancelled),
-            tried=self._tried(is_cancelled) if is_tried else (),
+            reference_replies=reference_replies,
+            max_reference_kl=config.gate.max_reference_kl,
+            kl_replies=self._kl_replies(plan, is_cancelled),
+            probes=self._probes(is_cancelled) if is_tried else (),
             rules=tuple(rules),
             warm_start=plan.start is not None,
         )
@@ -406,15 +421,16 @@ class Pipeline:
         status: RunStatus,
         reason: str,
         dataset: Dataset | None = None,
-        fates: Sequence[Fate] = (),
+        filtered: Sequence[FilterResult] = (),
         device_seconds: float = 0.0,
     ) -> None:
+        report = VersionReport(curation=curation_report(filtered) if dataset else None)
         self._runs.finish(
             run.id,
             status,
             reason,
             at=self._clock(),
             dataset_hash=None if dataset is None else dataset.content_hash,
-            report={} if dataset is None else {"curation": curation_report(fates)},
+            report=report.to_json(),
             usage={"device_seconds": round(device_seconds, 2)} if device_seconds else {},
         )

@@ -4,9 +4,8 @@ The database agrees with itself after any crash: version, pointer and run change
 transaction. Knows nothing of how the fit was made.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlite_utils import Database
@@ -16,23 +15,29 @@ from adapters_store.files import AdapterFiles, PublishedAdapter
 from adapters_store.records import BASE, AdapterVersion
 from adapters_store.registry import Registry
 from feedback.examples.dataset import without
-from feedback.filters.records import Fate
+from feedback.filters.records import FilterResult
 from feedback.records import Dataset
 from feedback.rules.rule import Rule
 from scheduler.errors import TrainingCancelledError
 from scheduler.records import Outcome, PipelineConfig, RunStatus, TrainingRun, Verdict
-from scheduler.retrain.warm_start import Plan
+from scheduler.retrain.warm_start import FitPlan
 from scheduler.run_store import RunStore
 from scheduler.trainer.job import JobResult
-from scheduler.version_report import curation_report
+from scheduler.version_report import (
+    FitReport,
+    VersionReport,
+    curation_report,
+    evaluation_report,
+    finite,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FinishedFit:
     """What one run trained, on what, with which verdict; `active` was in use when it began.
 
     `dataset` is all that there is to learn, `plan` what of it was taught and how, in the words that
-    were taught. `rules` are what the judgements have in common, `fates` what curation decided
+    were taught. `rules` are what the judgements have in common, `filtered` what curation decided
     before the dataset was frozen, `remarks` what else there is to say of the rows.
     """
 
@@ -42,14 +47,14 @@ class Fit:
     result: JobResult
     verdict: Verdict
     active: AdapterVersion | None
-    fates: tuple[Fate, ...]
-    plan: Plan
+    filtered: tuple[FilterResult, ...]
+    plan: FitPlan
     remarks: tuple[str, ...] = ()
 
     @property
     def example_ids(self) -> tuple[str, ...]:
         """The rows that the weights hold."""
-        return tuple(e.id for e in without(self.dataset, self.result.left_out).examples)
+        return tuple(e.id for e in without(self.dataset, self.result.rejections).examples)
 
     @property
     def reasons(self) -> str:
@@ -57,39 +62,31 @@ class Fit:
         return " ".join(self.verdict.reasons)
 
     @property
-    def report(self) -> dict[str, Any]:
-        """What was measured and what the gate said, JSON-ready."""
-        return {
-            "rules": [each.sentence for each in self.rules],
-            "rule_values": [[each.property, each.value] for each in self.rules],
-            "curation": curation_report(self.fates, self.result.left_out),
-            "fitting": self._fitting,
-            "evaluation": _json_ready(asdict(self.result.evaluation)),
-            "verdict": {
-                "outcome": str(self.verdict.outcome),
-                "reasons": list(self.verdict.reasons),
-            },
-        }
+    def report(self) -> VersionReport:
+        """What was taught, what was measured, and what the gate said."""
+        return VersionReport(
+            rules=self.rules,
+            curation=curation_report(self.filtered, self.result.rejections),
+            fit=self._fit_report,
+            evaluation=evaluation_report(self.result.evaluation),
+            verdict=self.verdict,
+        )
 
     @property
-    def _fitting(self) -> dict[str, Any]:
-        """What makes the same weights again, beside the dataset and the base.
-
-        `rows` is the hash of all that there was to learn: by it a run finds that nothing is new.
-        """
+    def _fit_report(self) -> FitReport:
         start = self.plan.start
-        return {
-            "sentences": [self.plan.sentence, *self.remarks],
-            "start": None if start is None else start.number,
-            "start_checksum": None if start is None else start.checksum,
-            "rows": self.dataset.content_hash,
-            "training": asdict(self.plan.training),
-        }
+        return FitReport(
+            sentences=(self.plan.sentence, *self.remarks),
+            start=None if start is None else start.number,
+            start_checksum=None if start is None else start.checksum,
+            dataset_hash=self.dataset.content_hash,
+            training=asdict(self.plan.training),
+        )
 
     @property
     def usage(self) -> dict[str, Any]:
         """What the fit used, JSON-ready."""
-        return _json_ready(self.result.usage)
+        return finite(self.result.usage)
 
 
 class Publisher:
@@ -112,11 +109,11 @@ class Publisher:
         self._config = config
         self._clock = clock
 
-    def refuse(self, fit: Fit) -> None:
+    def refuse(self, fit: FinishedFit) -> None:
         """End the run without a version."""
         self._finish(fit, RunStatus.REFUSED, fit.reasons, None)
 
-    def publish(self, fit: Fit) -> None:
+    def publish(self, fit: FinishedFit) -> None:
         """Make a version of the fit and put it to use.
 
         The version is kept but not used when the pointer has moved since the run began, or when
@@ -133,10 +130,14 @@ class Publisher:
                 raise
 
     def return_to_base(
-        self, run: TrainingRun, dataset: Dataset, active: AdapterVersion, fates: Sequence[Fate]
+        self,
+        run: TrainingRun,
+        dataset: Dataset,
+        active: AdapterVersion,
+        filtered: Sequence[FilterResult],
     ) -> None:
         """Put the base to use: all that `active` learned from was withdrawn, or is left out now."""
-        gone = "withdrawn or is left out" if fates else "withdrawn"
+        gone = "withdrawn or is left out" if filtered else "withdrawn"
         because = f"everything that {active.label} learned from was {gone}"
         with self._database.atomic():
             obstacle = self._move(run, active, None, because)
@@ -148,10 +149,10 @@ class Publisher:
                 reason,
                 at=self._clock(),
                 dataset_hash=dataset.content_hash,
-                report={"curation": curation_report(fates)},
+                report=VersionReport(curation=curation_report(filtered)).to_json(),
             )
 
-    def _put_to_use(self, fit: Fit, version: AdapterVersion) -> None:
+    def _put_to_use(self, fit: FinishedFit, version: AdapterVersion) -> None:
         if self._runs.is_cancel_requested(fit.run.id):
             raise TrainingCancelledError("the run was told to end")
         self._registry.register(version)
@@ -160,7 +161,7 @@ class Publisher:
             reason = f"{version.label} is kept but not in use: {obstacle}"
             self._finish(fit, RunStatus.REFUSED, reason, version)
         else:
-            manner = "as proven" if fit.verdict.outcome is Outcome.PROVEN else "provisionally"
+            manner = "as proven" if fit.verdict.outcome is Outcome.SIGNIFICANT else "provisionally"
             reason = f"{version.label} is in use, {manner}. {fit.reasons}"
             self._finish(fit, RunStatus.PROMOTED, reason, version)
 
@@ -184,7 +185,7 @@ class Publisher:
             return f"{began} was in use when the run began, and {now} is in use now"
         return None
 
-    def _version(self, fit: Fit, published: PublishedAdapter) -> AdapterVersion:
+    def _version(self, fit: FinishedFit, published: PublishedAdapter) -> AdapterVersion:
         config = self._config
         return AdapterVersion(
             user_id=fit.run.user_id,
@@ -202,11 +203,11 @@ class Publisher:
             dataset_hash=fit.plan.dataset.content_hash,
             seed=config.training.seed,
             example_ids=fit.example_ids,
-            report=fit.report | {"usage": fit.usage},
+            report=replace(fit.report, usage=fit.usage).to_json(),
         )
 
     def _finish(
-        self, fit: Fit, status: RunStatus, reason: str, version: AdapterVersion | None
+        self, fit: FinishedFit, status: RunStatus, reason: str, version: AdapterVersion | None
     ) -> None:
         self._runs.finish(
             fit.run.id,
@@ -215,18 +216,10 @@ class Publisher:
             at=self._clock(),
             version=None if version is None else version.number,
             dataset_hash=fit.plan.dataset.content_hash,
-            report=fit.report,
+            report=fit.report.to_json(),
             usage=fit.usage,
         )
 
 
 def _label(version: AdapterVersion | None) -> str:
     return BASE if version is None else version.label
-
-
-def _json_ready(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace NaN and infinity, which JSON does not have, by None."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
-    }

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from adapters_store.records import AdapterVersion
-from feedback.examples.dataset import with_sides
-from feedback.filters.records import LeftOut, Reason
+from feedback.examples.dataset import with_splits
+from feedback.filters.records import Rejection
 from feedback.records import Dataset, ExampleKind, TrainingExample
+from feedback.text.counts import count
 from scheduler.records import TrainingConfig
+from scheduler.version_report import report_of
 
 REPLAY_SHARE = 0.6
 """Old rows for each new one. With the base's replies beside every four rows a warm start is 50 %
@@ -32,11 +34,11 @@ SLOWER = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FitPlan:
     """What a fit starts from, what it is taught and how.
 
     `start` is the version that it goes on from, None for zero; `dataset` what of all rows it is
-    taught. `left_out` are rows, by id, that an earlier fit measured: they are not measured again.
+    taught. `rejections` are rows, by id, that an earlier fit measured: they are not measured again.
     `sentence` says which way it is, and why.
     """
 
@@ -44,19 +46,19 @@ class Plan:
     dataset: Dataset
     training: TrainingConfig
     sentence: str
-    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
 
-    def without_learned(self, measured: Mapping[str, LeftOut]) -> dict[str, LeftOut]:
+    def without_learned(self, measured: Mapping[str, Rejection]) -> dict[str, Rejection]:
         """All rows that the fit leaves unlearned, by id; `measured` are those that it found itself.
 
         Never a row that the weights hold already, though it was not repeated.
         """
         learned = frozenset(self.start.example_ids if self.start else ())
         found = {name: each for name, each in measured.items() if name not in learned}
-        return {**self.left_out, **found}
+        return {**self.rejections, **found}
 
 
-def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingConfig) -> Plan:
+def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingConfig) -> FitPlan:
     """Decide how a dataset is fitted.
 
     `in_use` is the version in use, where its weights fit the base and the adapter's shape. It
@@ -74,43 +76,39 @@ def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingCo
     gone = len(learned - {each.id for each in rows})
     if gone:
         verbs = ("was", "is") if gone == 1 else ("were", "are")
-        what = f"{_count(gone)} that {in_use.label} learned from {verbs[0]} withdrawn or {verbs[1]}"
+        what = f"{count(gone, 'row')} that {in_use.label} learned from {verbs[0]} withdrawn or {verbs[1]}"
         return _from_zero(dataset, config, f"{what} left out now")
-    left_out = _left_out(in_use, rows)
+    rejections = _left_out(in_use, rows)
     old = [each for each in rows if each.id in learned]
-    new = [each for each in rows if each.id not in learned and each.id not in left_out]
+    new = [each for each in rows if each.id not in learned and each.id not in rejections]
     if not new:
         return _from_zero(dataset, config, f"no row is new since {in_use.label}")
     if len(new) > len(old):
         return _from_zero(dataset, config, f"most rows are new since {in_use.label}")
     again = _replay(old, len(new), Random(f"{config.seed} {dataset.content_hash}"))
-    taught = _taught(dataset, new, again)
-    return Plan(
+    taught = _fitted(dataset, new, again)
+    return FitPlan(
         start=in_use,
         dataset=taught,
         training=_gentle(config, len(taught.examples)),
         sentence=(
-            f"It goes on from {in_use.label}, which learned {_count(len(old))}, with {len(new)} new"
+            f"It goes on from {in_use.label}, which learned {count(len(old), 'row')}, with {len(new)} new"
             f" and {len(again)} old ones."
         ),
-        left_out=left_out,
+        rejections=rejections,
     )
 
 
-def _from_zero(dataset: Dataset, config: TrainingConfig, why: str) -> Plan:
-    sentence = f"It starts from zero, with {_count(len(dataset.examples))}: {why}."
-    return Plan(None, dataset, config, sentence)
+def _from_zero(dataset: Dataset, config: TrainingConfig, why: str) -> FitPlan:
+    sentence = f"It starts from zero, with {count(len(dataset.examples), 'row')}: {why}."
+    return FitPlan(None, dataset, config, sentence)
 
 
-def _left_out(version: AdapterVersion, rows: Sequence[TrainingExample]) -> dict[str, LeftOut]:
+def _left_out(version: AdapterVersion, rows: Sequence[TrainingExample]) -> dict[str, Rejection]:
     """The rows that the version was not taught because of the base's losses, by id."""
     present = {each.id for each in rows}
-    found = version.report.get("curation", {}).get("by_losses", {})
-    return {
-        name: LeftOut(Reason(each["reason"]), each["why"])
-        for name, each in found.items()
-        if name in present
-    }
+    found = report_of(version).rejected_by_loss
+    return {name: each for name, each in found.items() if name in present}
 
 
 def _replay(old: Sequence[TrainingExample], new: int, random: Random) -> list[TrainingExample]:
@@ -123,7 +121,7 @@ def _replay(old: Sequence[TrainingExample], new: int, random: Random) -> list[Tr
     return chosen + random.sample(others, count - len(chosen))
 
 
-def _taught(
+def _fitted(
     dataset: Dataset, new: Sequence[TrainingExample], again: Sequence[TrainingExample]
 ) -> Dataset:
     """The new rows on the sides that they are on, and the old ones to train on: the version that
@@ -133,7 +131,7 @@ def _taught(
     if len(held_out) == len(new):
         held_out = []
     shown = (added | repeated) - {each.id for each in held_out}
-    return with_sides(dataset, (each for each in dataset.examples if each.id in shown), held_out)
+    return with_splits(dataset, (each for each in dataset.examples if each.id in shown), held_out)
 
 
 def _gentle(config: TrainingConfig, rows: int) -> TrainingConfig:
@@ -146,7 +144,3 @@ def _gentle(config: TrainingConfig, rows: int) -> TrainingConfig:
         min_passes=1,
         batch_size=max(config.batch_size, -(-rows * passes // steps)),
     )
-
-
-def _count(rows: int) -> str:
-    return f"{rows} row" if rows == 1 else f"{rows} rows"

@@ -16,7 +16,7 @@ from typing import Any
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class ParentLine:
+class ParentPipe:
     """The pipes to the parent: progress out, the job and the parent's death in.
 
     Make it before the first word to the parent, which may stop this process from then on.
@@ -42,7 +42,7 @@ class ParentLine:
         """Tell how far the current phase is."""
         self._tell(self._begin + (self._end - self._begin) * step / steps, step, steps, loss)
 
-    def say(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         """Write one line of JSON."""
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
@@ -60,7 +60,7 @@ class ParentLine:
             "steps": steps,
             "loss": loss,
         }
-        self.say({"progress": progress})
+        self.send({"progress": progress})
 
 
 def _end_with_parent_though_stopped() -> None:

@@ -88,10 +88,10 @@ class ChildProcess:
         self._has_spoken = self._has_spoken or bool(messages)
         return messages
 
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
         """Write one line to its standard input, where nothing but short lines may be written.
 
-        A process that has ended does not hear it; `obituary` says why it did.
+        A process that has ended does not hear it; `exit_reason` says why it did.
         """
         with suppress(BrokenPipeError):
             self._stdin.write(f"{line}\n".encode())
@@ -118,7 +118,7 @@ class ChildProcess:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
-    def obituary(self) -> str:
+    def exit_reason(self) -> str:
         """Say why it ended, for a person."""
         code = self._process.poll()
         assert code is not None

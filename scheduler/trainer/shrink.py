@@ -8,31 +8,31 @@ from collections.abc import Sequence
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
-from scheduler.evaluation.held_out import drift
+from scheduler.evaluation.held_out import measure_reference_kl
 
 FACTORS = (0.95, 0.9, 0.85, 0.8)
 """What is still too far at the last one was taught something else than a habit."""
 
 
-def pull_back(
+def shrink(
     base: BaseModel,
     pool: AdapterPool,
     slot: int,
-    anchors: Sequence[tuple[str, str]],
+    reference_replies: Sequence[tuple[str, str]],
     max_kl: float,
 ) -> bool:
     """Weaken a slot until it drifts by `max_kl` nats per token at most; whether that was needed.
 
-    `anchors` are prompts with what the base replies. Where no factor is enough, the slot is left as
+    `reference_replies` are prompts with what the base replies. Where no factor is enough, the slot is left as
     it was.
     """
-    if drift(base, pool, slot, anchors) <= max_kl:
+    if measure_reference_kl(base, pool, slot, reference_replies) <= max_kl:
         return False
     scaled = 1.0
     for factor in FACTORS:
         pool.scale(slot, factor / scaled)
         scaled = factor
-        if drift(base, pool, slot, anchors) <= max_kl:
+        if measure_reference_kl(base, pool, slot, reference_replies) <= max_kl:
             return True
     pool.scale(slot, 1 / scaled)
     return False

@@ -20,19 +20,24 @@ from adapters_store.lora import ADAPTER_DTYPE, AdapterPool
 from adapters_store.peft_config import write_peft_config
 from feedback.examples.dataset import read as read_dataset
 from feedback.examples.dataset import without
-from feedback.filters.by_loss import rank, to_score
-from feedback.filters.records import LeftOut
+from feedback.filters.by_loss import reject_by_loss, to_score
+from feedback.filters.records import Rejection
 from feedback.records import Dataset, TrainingExample
-from scheduler.evaluation.few_shot_baseline import agreements_of_memory_alone
-from scheduler.evaluation.held_out import agreements, comparisons, drift, indifferent_loss
-from scheduler.evaluation.rule_compliance import Trial
+from scheduler.evaluation.few_shot_baseline import score_few_shot
+from scheduler.evaluation.held_out import (
+    chance_loss,
+    comparisons,
+    measure_reference_kl,
+    score_preferences,
+)
+from scheduler.evaluation.rule_compliance import ComplianceResult
 from scheduler.fit.cpu_attention import use_grouped_attention
 from scheduler.fit.loop import PhaseReport, fit
-from scheduler.fit.packed_linear import freeze_linears
+from scheduler.fit.packed_linear import pack_linears
 from scheduler.records import Evaluation, TrainingConfig
-from scheduler.trainer.dagger import fit_in_rounds
-from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, Job, read_job, write_result
-from scheduler.trainer.parent_pipe import ParentLine
+from scheduler.trainer.dagger import fit_with_dagger
+from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, TrainingJob, read_job, write_result
+from scheduler.trainer.parent_pipe import ParentPipe
 from scheduler.trainer.row_losses import row_losses
 
 CANDIDATE, INCUMBENT = 1, 2
@@ -55,12 +60,12 @@ class HeldOutReport:
     base: float | None = None
     proof: float | None = None
     memory: float | None = None
-    incumbent_rows: int = 0
+    incumbent_examples: int = 0
     incumbent: float | None = None
     proof_on_incumbent_rows: float | None = None
 
 
-def train(folder: Path, parent: ParentLine) -> None:
+def train(folder: Path, parent: ParentPipe) -> None:
     """Work the job in `folder`: fit on a split, prove, fit on everything, write, measure."""
     job = read_job(folder)
     dataset = read_dataset(folder / DATASET_FILE)
@@ -69,13 +74,13 @@ def train(folder: Path, parent: ParentLine) -> None:
     use_grouped_attention(base.model)
     # float32 adapters train well on a bfloat16 base; they are rounded when written.
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
-    pool.train_upper(job.training.trained_share)
+    pool.train_upper(job.training.train_top_fraction)
     prepare(pool, job)
     base_parameters = base.num_parameters
-    freeze_linears(base.model, pool)
+    pack_linears(base.model, pool)
 
-    left_out = _rank(base, pool, dataset, job, parent)
-    dataset = without(dataset, left_out)
+    rejections = _rank(base, pool, dataset, job, parent)
+    dataset = without(dataset, rejections)
 
     def fitted(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
         return fit(
@@ -83,7 +88,7 @@ def train(folder: Path, parent: ParentLine) -> None:
             pool,
             CANDIDATE,
             examples,
-            job.kept,
+            job.kl_replies,
             config,
             parent.report,
             is_warm=job.warm_start,
@@ -92,7 +97,7 @@ def train(folder: Path, parent: ParentLine) -> None:
     held_out = HeldOutReport()
     added: Phases = ()
     if dataset.held_out and dataset.train:
-        reports, trial = fit_in_rounds(
+        reports, trial = fit_with_dagger(
             base, pool, CANDIDATE, dataset.train, job, fitted, parent, 0.8
         )
         held_out = _measure_held_out(base, pool, dataset, job)
@@ -101,23 +106,23 @@ def train(folder: Path, parent: ParentLine) -> None:
         among_others = _among_others(dataset, job.training.seed)
         added = fitted(among_others, _one_gentle_pass(job.training))
     else:
-        reports, trial = fit_in_rounds(
+        reports, trial = fit_with_dagger(
             base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9
         )
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.9, 1.0)
-    anchor_kl = drift(base, pool, CANDIDATE, job.anchors)
+    kl = measure_reference_kl(base, pool, CANDIDATE, job.reference_replies)
     write_result(
         folder,
-        _evaluation(reports, added, held_out, anchor_kl, trial),
+        _evaluation(reports, added, held_out, kl, trial),
         _usage(base, pool, base_parameters),
         tuple(pool.layers),
-        left_out,
+        rejections,
     )
 
 
-def prepare(pool: AdapterPool, job: Job) -> None:
+def prepare(pool: AdapterPool, job: TrainingJob) -> None:
     """Make the candidate's slot ready to train: empty, or as the version in use is."""
     if job.warm_start and job.incumbent is not None:
         pool.load(CANDIDATE, load_file(Path(job.incumbent) / WEIGHTS_FILE))
@@ -126,18 +131,18 @@ def prepare(pool: AdapterPool, job: Job) -> None:
 
 
 def _rank(
-    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: Job, parent: ParentLine
-) -> dict[str, LeftOut]:
+    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob, parent: ParentPipe
+) -> dict[str, Rejection]:
     """The examples of a large dataset that the base's losses speak against, on both sides."""
     scored = to_score(dataset.examples)
     if not scored:
         return {}
     parent.enter("comparing the rows", 0.0, 0.05)
     losses = row_losses(base, pool, scored, job.training.max_tokens)
-    return rank(dataset.examples, losses)
+    return reject_by_loss(dataset.examples, losses)
 
 
-def _load_base(job: Job) -> BaseModel:
+def _load_base(job: TrainingJob) -> BaseModel:
     return load_base_model(
         job.base_path,
         name=job.base_model,
@@ -147,7 +152,7 @@ def _load_base(job: Job) -> BaseModel:
     )
 
 
-def _make_deterministic(job: Job) -> None:
+def _make_deterministic(job: TrainingJob) -> None:
     # Read by cuBLAS when it starts; without it torch refuses determinism on CUDA.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.set_num_threads(job.threads)
@@ -158,22 +163,20 @@ def _make_deterministic(job: Job) -> None:
 
 
 def _measure_held_out(
-    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: Job
+    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob
 ) -> HeldOutReport:
     # A correction can make a supervised row and a pair: it is one judgement all the same.
     judgements = list({(e.prompt, e.reply): e for e in dataset.held_out}.values())
-    found = agreements(base, pool, CANDIDATE, judgements, job.training)
+    found = score_preferences(base, pool, CANDIDATE, judgements, job.training)
     rows = [
-        (example, indifferent_loss(example), after)
+        (example, chance_loss(example), after)
         for example, after in zip(judgements, found, strict=True)
         if after is not None
     ]
     if not rows:
         return HeldOutReport()
     held_out = [row[0] for row in rows]
-    memory = agreements_of_memory_alone(
-        base, pool, held_out, dataset.train, job.memory, job.training
-    )
+    memory = score_few_shot(base, pool, held_out, dataset.train, job.memory, job.training)
     unseen, incumbent = _measure_incumbent(base, pool, held_out, job)
     compared = comparisons(held_out, [after.loss < before for _, before, after in rows])
     by_sum = comparisons(held_out, [after.wins_by_sum for *_, after in rows])
@@ -185,21 +188,21 @@ def _measure_held_out(
         base=_mean([before for _, before, _ in rows]),
         proof=_mean([after.loss for *_, after in rows]),
         memory=_mean([each.loss for each in memory if each is not None]),
-        incumbent_rows=len(unseen),
+        incumbent_examples=len(unseen),
         incumbent=incumbent,
         proof_on_incumbent_rows=_mean([after.loss for e, _, after in rows if e.id in unseen]),
     )
 
 
 def _measure_incumbent(
-    base: BaseModel, pool: AdapterPool, examples: list[TrainingExample], job: Job
+    base: BaseModel, pool: AdapterPool, examples: list[TrainingExample], job: TrainingJob
 ) -> tuple[set[str], float | None]:
     """The rows that the version in use was not trained on, and its mean loss there."""
     unseen = [e for e in examples if e.id not in job.incumbent_example_ids]
     if job.incumbent is None or not unseen:
         return set(), None
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
-    found = agreements(base, pool, INCUMBENT, unseen, job.training)
+    found = score_preferences(base, pool, INCUMBENT, unseen, job.training)
     return {e.id for e in unseen}, _mean([each.loss for each in found if each is not None])
 
 
@@ -215,7 +218,7 @@ def _among_others(dataset: Dataset, seed: int) -> tuple[TrainingExample, ...]:
     return (*dataset.held_out, *others)
 
 
-def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Job) -> None:
+def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: TrainingJob) -> None:
     """Write the candidate, then read it back: what is measured is what will be served."""
     folder.mkdir()
     save_file(pool.read(CANDIDATE, ADAPTER_DTYPE), folder / WEIGHTS_FILE)
@@ -233,8 +236,8 @@ def _evaluation(
     reports: list[Phases],
     added: Phases,
     held_out: HeldOutReport,
-    anchor_kl: float,
-    trial: Trial | None,
+    reference_kl: float,
+    trial: ComplianceResult | None,
 ) -> Evaluation:
     # Losses of two phases cannot be compared, nor those of two fits, which have other rows.
     told = next(
@@ -243,23 +246,23 @@ def _evaluation(
         for phase in reports[0]
         if phase.name == name
     )
-    kept = tuple(zip(trial.keeps, trial.base_keeps, strict=True)) if trial else ()
+    followed = tuple(zip(trial.follows, trial.base_follows, strict=True)) if trial else ()
     return Evaluation(
-        held_out_rows=held_out.rows,
+        held_out_examples=held_out.rows,
         held_out_comparisons=held_out.comparisons,
         held_out_wins=held_out.wins,
         held_out_wins_by_sum=held_out.wins_by_sum,
         held_out_loss_base=held_out.base,
-        held_out_loss_proof=held_out.proof,
-        held_out_loss_memory=held_out.memory,
-        incumbent_rows=held_out.incumbent_rows,
+        held_out_loss=held_out.proof,
+        held_out_loss_few_shot=held_out.memory,
+        incumbent_examples=held_out.incumbent_examples,
         incumbent_loss=held_out.incumbent,
-        incumbent_rows_loss_proof=held_out.proof_on_incumbent_rows,
-        tried=len(kept),
-        tried_part=trial.part if trial else 0,
-        tried_kept=sum(ours for ours, _ in kept),
-        tried_kept_base=sum(theirs for _, theirs in kept),
-        anchor_kl=anchor_kl,
+        loss_on_incumbent_examples=held_out.proof_on_incumbent_rows,
+        num_probes=len(followed),
+        probe_part=trial.part if trial else 0,
+        compliance=sum(ours for ours, _ in followed),
+        base_compliance=sum(theirs for _, theirs in followed),
+        reference_kl=reference_kl,
         train_loss_before=told.loss_before,
         train_loss_after=told.loss_after,
         added_loss=next((each.loss_after for each in added if each.name == told.name), None),

@@ -21,8 +21,8 @@ from scheduler.records import Progress
 from scheduler.trainer.job import (
     ADAPTER_FOLDER,
     DATASET_FILE,
-    Job,
     JobResult,
+    TrainingJob,
     read_result,
     write_job,
 )
@@ -32,7 +32,7 @@ _POLL = 0.02  # seconds; a new chat request shares the processor for no longer
 _EXIT_GRACE = 1.0
 
 
-class Worker:
+class ProcessTrainer:
     """Trains in a child process of its own per job, one job at a time.
 
     The child is `python -m module`, and is told the job's folder. It is stopped while `is_busy()`;
@@ -68,7 +68,7 @@ class Worker:
 
     def run(
         self,
-        job: Job,
+        job: TrainingJob,
         dataset: Dataset,
         *,
         destination: Path,
@@ -86,7 +86,7 @@ class Worker:
             write_job(folder, job)
             write_dataset(dataset, folder / DATASET_FILE)
             with self._child() as child:
-                child.say(str(folder.resolve()))
+                child.send(str(folder.resolve()))
                 device_seconds = self._watch(child, on_progress, is_cancelled)
                 child.wait(_EXIT_GRACE)
             return _fetch(folder, destination, device_seconds)
@@ -138,7 +138,7 @@ class Worker:
             if is_cancelled():
                 raise TrainingCancelledError("the run was told to end", worked)
             if has_ended and not messages:
-                raise TrainingFailedError(child.obituary(), worked)
+                raise TrainingFailedError(child.exit_reason(), worked)
             if worked > self._timeout:
                 reason = f"training took longer than {self._timeout:g} seconds"
                 raise TrainingFailedError(reason, worked)

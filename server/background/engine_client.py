@@ -13,12 +13,12 @@ from server.engine.records import SamplingParams
 if TYPE_CHECKING:
     from server.engine.engine import Engine
 
-_ASKER = "trial"  # shares the rows with the users as if it were one more
+_CALLER = "trial"  # shares the rows with the users as if it were one more
 _BUSY_TRIES = 60
 _BUSY_WAIT = 1.0  # seconds
 
 
-class ErrandCancelledError(RuntimeError):
+class RequestCancelledError(RuntimeError):
     """The answer is not wanted any more."""
 
 
@@ -31,7 +31,7 @@ class Answer:
     logprobs: tuple[float, ...]
 
     @property
-    def is_cut(self) -> bool:
+    def is_truncated(self) -> bool:
         """Whether the length limit ended it."""
         return self.finish_reason == "length"
 
@@ -42,18 +42,18 @@ async def ask(
     params: SamplingParams,
     adapter: ServableAdapter | None,
     *,
-    asker: str,
+    caller: str,
     is_cancelled: Callable[[], bool],
 ) -> Answer:
-    """One answer to a prompt of token ids. `asker` shares the rows as if it were one more user.
+    """One answer to a prompt of token ids. `caller` shares the rows as if it were one more user.
 
-    Raises `ErrandCancelledError`, `EngineOverloadedError` where the engine is too busy for a
+    Raises `RequestCancelledError`, `EngineOverloadedError` where the engine is too busy for a
     minute, and what else the engine raises.
     """
     for tries_left in reversed(range(_BUSY_TRIES)):
         _check(is_cancelled)
         try:
-            generation = engine.submit(prompt, params, adapter, user=asker)
+            generation = engine.submit(prompt, params, adapter, user=caller)
             break
         except EngineOverloadedError:
             if not tries_left:
@@ -75,7 +75,7 @@ async def ask(
 
 def _check(is_cancelled: Callable[[], bool]) -> None:
     if is_cancelled():
-        raise ErrandCancelledError("This is not wanted any more.")
+        raise RequestCancelledError("This is not wanted any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def ask_all(
     """
     try:
         return asyncio.run(_ask_all(engine, requests, adapter, is_cancelled))
-    except ErrandCancelledError as error:
+    except RequestCancelledError as error:
         raise TrainingCancelledError("the run was told to end") from error
     except EngineOverloadedError as error:
         message = "the adapter could not be tried: the server is too busy"
@@ -123,7 +123,7 @@ async def _ask_all(
                 request.prompt,
                 request.params,
                 adapter,
-                asker=_ASKER,
+                caller=_CALLER,
                 is_cancelled=is_cancelled,
             )
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from feedback.records import Memory, Message
-from scheduler.augmentation.reference_replies import NOTHING_REMEMBERED
-from scheduler.evaluation.few_shot_baseline import remembered
-from scheduler.evaluation.suite.records import Choice, Prompt, Reply
+from scheduler.augmentation.reference_replies import NO_MEMORY
+from scheduler.evaluation.few_shot_baseline import with_few_shot
+from scheduler.evaluation.suite.records import AnswerChoice, SuitePrompt, SuiteReply
 from scheduler.records import MemoryConfig
 from server.background.engine_client import Request, ask_all
 from server.engine.engine import Engine
-from server.engine.grammar import ForcedReply
+from server.engine.grammar import ForcedTokens
 from server.engine.records import SamplingParams
 
 
-class EngineReplier:
+class EngineGenerator:
     """Greedy replies through the engine, among everybody's: a `Replier`.
 
     A quarter of the engine's rows stays free for the users.
@@ -34,7 +34,7 @@ class EngineReplier:
         adapter: Path | None,
         max_tokens: int,
         is_cancelled: Callable[[], bool],
-        memory: Memory = NOTHING_REMEMBERED,
+        memory: Memory = NO_MEMORY,
     ) -> list[str]:
         """Reply to each prompt, behind what chats would show of memory; blocks.
 
@@ -44,19 +44,21 @@ class EngineReplier:
         staged = self._files.staged(adapter) if adapter else None
         params = SamplingParams(temperature=0, max_tokens=max_tokens)
         renderer = self._engine.base.renderer
-        turns = (remembered(renderer, memory, [Message("user", p)], self._memory) for p in prompts)
+        turns = (
+            with_few_shot(renderer, memory, [Message("user", p)], self._memory) for p in prompts
+        )
         requests = [Request(tuple(self._engine.render(each)), params) for each in turns]
-        if memory != NOTHING_REMEMBERED and requests:
+        if memory != NO_MEMORY and requests:
             # Most begin with the same demonstrations; read once, they are reused by all.
             beginning = replace(requests[0], params=replace(params, max_tokens=1))
             ask_all(self._engine, [beginning], staged, is_cancelled)
         return [each.text for each in ask_all(self._engine, requests, staged, is_cancelled)]
 
 
-class EngineSpeaker:
-    """What the suite asks of the engine, among everybody's: a `scheduler.regression` `Speaker`.
+class EngineModelUnderTest:
+    """What the suite asks of the engine, among everybody's: a `scheduler.suite` `Speaker`.
 
-    Both methods block, and raise what `EngineReplier` raises.
+    Both methods block, and raise what `EngineGenerator` raises.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -64,10 +66,10 @@ class EngineSpeaker:
 
     def replies(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[SuitePrompt],
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
-    ) -> list[Reply]:
+    ) -> list[SuiteReply]:
         """Reply to each prompt."""
         requests = [
             Request(
@@ -81,11 +83,11 @@ class EngineSpeaker:
             for each in prompts
         ]
         answers = ask_all(self._engine, requests, adapter, is_cancelled)
-        return [Reply(each.text, each.is_cut) for each in answers]
+        return [SuiteReply(each.text, each.is_truncated) for each in answers]
 
     def likelihoods(
         self,
-        choices: Sequence[Choice],
+        choices: Sequence[AnswerChoice],
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
     ) -> list[float]:
@@ -94,7 +96,7 @@ class EngineSpeaker:
         requests = []
         for each in choices:
             ids = engine.base.renderer.text_ids(each.answer)
-            forced = ForcedReply(ids, engine.vocabulary_size)
+            forced = ForcedTokens(ids, engine.vocabulary_size)
             params = SamplingParams(
                 temperature=0, max_tokens=len(ids), grammar=forced, logprobs=0, ignore_eos=True
             )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from adapters_store.durable import write_json
 from adapters_store.errors import PromptError
 from feedback.memory.demonstrations import with_memory
 from feedback.records import Memory, Message
@@ -30,7 +31,7 @@ class Probe:
 
     note: str
     question: str
-    is_heeded: Callable[[str], bool]
+    is_followed: Callable[[str], bool]
 
 
 PROBES = (
@@ -57,13 +58,15 @@ ENOUGH = 4
 """Heeded notes; a teacher that is right in about 70 % of cases is worth listening to."""
 
 
-def heeds_most(replies: Sequence[str]) -> bool:
+def follows_most(replies: Sequence[str]) -> bool:
     """Whether enough of the replies to the probes, in their order, do what the notes say."""
-    heeded = (probe.is_heeded(reply.strip()) for probe, reply in zip(PROBES, replies, strict=True))
+    heeded = (
+        probe.is_followed(reply.strip()) for probe, reply in zip(PROBES, replies, strict=True)
+    )
     return sum(heeded) >= ENOUGH
 
 
-class NotesProbe:
+class InstructionProbe:
     """Asks the engine in the background, when somebody wants to know for the first time."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
@@ -75,7 +78,7 @@ class NotesProbe:
         self._is_asked = False
         self._answer: bool | None = None
 
-    def notes_help(self) -> bool:
+    def follows_instructions(self) -> bool:
         """Whether notes change what the base model writes; False until that is known."""
         with self._lock:
             if not self._is_asked:
@@ -89,7 +92,7 @@ class NotesProbe:
 
     def _find_out(self) -> None:
         try:
-            answer = heeds_most(asyncio.run(self._replies()))
+            answer = follows_most(asyncio.run(self._replies()))
         except (PromptError, ContextOverflowError):  # a template without a system role, for one
             answer = False
         except (EngineOverloadedError, GenerationError) as error:
@@ -97,10 +100,7 @@ class NotesProbe:
             with self._lock:
                 self._is_asked = False
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._file.with_suffix(".partial")
-        partial.write_text(json.dumps({"notes_help": answer}), encoding="utf-8")
-        partial.rename(self._file)
+        write_json(self._file, {"notes_help": answer})
         self._answer = answer
 
     async def _replies(self) -> list[str]:

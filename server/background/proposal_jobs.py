@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from server.background.engine_client import ErrandCancelledError
+from server.background.engine_client import RequestCancelledError
 from server.engine.errors import EngineOverloadedError, GenerationError
 
 _MOST_USERS = 256
@@ -17,7 +17,7 @@ _MOST_USERS = 256
 _log = logging.getLogger(__name__)
 
 
-class GenerationState(StrEnum):
+class ProposalState(StrEnum):
     """Where the writing of proposals is; nobody asked for any yet where it is `IDLE`."""
 
     IDLE = "idle"
@@ -30,17 +30,17 @@ class GenerationState(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether more proposals may come."""
-        return self in (GenerationState.QUEUED, GenerationState.RUNNING)
+        return self in (ProposalState.QUEUED, ProposalState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class ProposalProgress:
     """How one user's last request for proposals is going. Times are UTC seconds.
 
     Of `written` instructions `proposed` made a proposal; `unfit` counts the others by reason.
     """
 
-    state: GenerationState = GenerationState.IDLE
+    state: ProposalState = ProposalState.IDLE
     wanted: int = 0
     proposed: int = 0
     written: int = 0
@@ -50,17 +50,17 @@ class Generation:
     finished_at: float | None = None
 
 
-class Job:
+class ProposalJob:
     """One request at work: the worker tells it how it goes, anybody may read or cancel it."""
 
     def __init__(self, wanted: int, requested_at: float) -> None:
-        self._generation = Generation(
-            GenerationState.QUEUED, wanted=wanted, requested_at=requested_at
+        self._generation = ProposalProgress(
+            ProposalState.QUEUED, wanted=wanted, requested_at=requested_at
         )
         self._is_cancelled = threading.Event()
 
     @property
-    def generation(self) -> Generation:
+    def generation(self) -> ProposalProgress:
         """How it is going."""
         return self._generation
 
@@ -82,27 +82,27 @@ class Job:
             unfit=dict(sorted((Counter(now.unfit) + Counter(unfit)).items())),
         )
 
-    def run(self, work: Callable[["Job"], None]) -> None:
+    def run(self, work: Callable[["ProposalJob"], None]) -> None:
         """Work it to its end; whatever goes wrong is told in `generation`."""
-        self._generation = replace(self._generation, state=GenerationState.RUNNING)
-        state, reason = GenerationState.DONE, ""
+        self._generation = replace(self._generation, state=ProposalState.RUNNING)
+        state, reason = ProposalState.DONE, ""
         try:
             if self.is_cancelled():  # while it waited in line
-                raise ErrandCancelledError
+                raise RequestCancelledError
             work(self)
-        except ErrandCancelledError:
-            state = GenerationState.CANCELLED
+        except RequestCancelledError:
+            state = ProposalState.CANCELLED
         except (EngineOverloadedError, GenerationError) as error:
-            state, reason = GenerationState.FAILED, f"{error} What was proposed stays."
+            state, reason = ProposalState.FAILED, f"{error} What was proposed stays."
         except Exception:
             _log.exception("proposals could not be written")
-            state, reason = GenerationState.FAILED, "The server failed. What was proposed stays."
+            state, reason = ProposalState.FAILED, "The server failed. What was proposed stays."
         self._generation = replace(
             self._generation, state=state, reason=reason, finished_at=time.time()
         )
 
 
-class PracticeJobs:
+class ProposalJobs:
     """Works the users' requests for proposals in the order of their arrival, one per user.
 
     What it knows is lost with the process; proposals are kept as soon as they are written.
@@ -110,33 +110,35 @@ class PracticeJobs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="practice")
+        self._jobs: OrderedDict[str, ProposalJob] = OrderedDict()
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="proposals")
 
-    def start(self, user_id: str, wanted: int, work: Callable[[Job], None]) -> Generation:
+    def start(
+        self, user_id: str, wanted: int, work: Callable[[ProposalJob], None]
+    ) -> ProposalProgress:
         """Queue `work`, unless the user has an open request; how that, or this one, is going."""
         with self._lock:
             open_job = self._jobs.get(user_id)
             if open_job is not None and open_job.generation.state.is_open:
                 return open_job.generation
-            job = self._jobs[user_id] = Job(wanted, time.time())
+            job = self._jobs[user_id] = ProposalJob(wanted, time.time())
             self._jobs.move_to_end(user_id)
             self._forget_oldest()
             self._worker.submit(job.run, work)
             return job.generation
 
-    def of(self, user_id: str) -> Generation:
+    def of(self, user_id: str) -> ProposalProgress:
         """How the user's last request is going."""
         with self._lock:
             job = self._jobs.get(user_id)
-        return Generation() if job is None else job.generation
+        return ProposalProgress() if job is None else job.generation
 
-    def cancel(self, user_id: str) -> Generation:
+    def cancel(self, user_id: str) -> ProposalProgress:
         """Let the user's request end within moments; what was proposed stays."""
         with self._lock:
             job = self._jobs.get(user_id)
         if job is None:
-            return Generation()
+            return ProposalProgress()
         job.cancel()
         return job.generation
 

@@ -4,17 +4,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from feedback.examples.build import judged_replies
+from feedback.examples.build import rated_examples
 from feedback.records import TrainingExample
 from feedback.rules.from_corrections import LearnedRule
-from feedback.rules.user_rules import UserRule, rules_behind, telling, user_rules
+from feedback.rules.user_rules import UserRule, informative_examples, learned_rules_of, user_rules
 from feedback.store.log import FeedbackLog
 from server.errors import RulesNotReadyError
 
 _MOST_USERS = 256
 
 
-class LiveRules:
+class RulesCache:
     """Answers which rules a user has.
 
     Comparing many long replies takes seconds, so each user's last answer is kept, and no user
@@ -32,7 +32,7 @@ class LiveRules:
 
         Raises `RulesNotReadyError` while the user's judgements are being compared.
         """
-        told = telling(judged_replies(*self._log.judged(user_id)))
+        told = informative_examples(rated_examples(*self._log.turns_with_feedback(user_id)))
         learned = self._learned(user_id, told)
         return user_rules(told, learned, self._log.decisions(user_id))
 
@@ -52,7 +52,7 @@ class LiveRules:
                 raise RulesNotReadyError("Your judgements are being compared. Ask again soon.")
             self._at_work.add(user_id)
         try:
-            learned = rules_behind(told)
+            learned = learned_rules_of(told)
             with self._lock:
                 self._kept[user_id] = content, learned
                 if len(self._kept) > _MOST_USERS:

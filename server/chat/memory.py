@@ -7,9 +7,15 @@ from functools import cache
 from adapters_store.errors import PromptError
 from adapters_store.records import AdapterVersion
 from feedback.memory.bm25 import demonstrations_for
-from feedback.memory.demonstrations import choose, not_known_yet, remember, size, with_memory
+from feedback.memory.demonstrations import (
+    build_memory,
+    memory_tokens,
+    select_memory,
+    with_memory,
+    without_learned,
+)
 from feedback.records import Memory, Message
-from scheduler.version_report import does_without_memory
+from scheduler.version_report import report_of
 from server.services import Services
 
 # What is older is in the weights; reading all of it at every request would take too long.
@@ -31,22 +37,22 @@ class MemoryUse:
     saved_tokens: int = 0
 
 
-def remembered(services: Services, user_id: str) -> Memory:
+def user_memory(services: Services, user_id: str) -> Memory:
     """All that memory holds of a user."""
-    return remember(*services.stores.log.judged(user_id, newest=MAX_JUDGED))
+    return build_memory(*services.stores.log.turns_with_feedback(user_id, newest=MAX_JUDGED))
 
 
-def known_to(version: AdapterVersion | None) -> frozenset[str]:
+def learned_by(version: AdapterVersion | None) -> frozenset[str]:
     """The examples that memory need not show: what the version in use was trained on, where it does
     without, and what curation left out for newer rows."""
     if version is None:
         return frozenset()
-    superseded = version.report.get("curation", {}).get("superseded", ())
-    learned = version.example_ids if does_without_memory(version) else ()
-    return frozenset(learned).union(superseded)
+    report = report_of(version)
+    learned = version.example_ids if report.replaces_memory else ()
+    return frozenset(learned).union(report.superseded)
 
 
-def last_question(messages: Sequence[Message]) -> str | None:
+def last_user_message(messages: Sequence[Message]) -> str | None:
     """What the user said last."""
     return next((each.content for each in reversed(messages) if each.role == "user"), None)
 
@@ -63,25 +69,25 @@ def add_memory(
 ) -> tuple[tuple[int, ...], MemoryUse]:
     """The prompt with what the user's judgements teach, and what was added.
 
-    `prompt` is what `render` makes of `messages`, `learned` the ids of the examples that `known_to`
+    `prompt` is what `render` makes of `messages`, `learned` the ids of the examples that `learned_by`
     gives for the adapter in use. The prompt stays as it is where it would leave less than
     `reply_tokens` of the context, or where the template refuses.
     """
     runtime, settings = services.runtime, services.settings
-    question = last_question(messages)
+    question = last_user_message(messages)
     room = runtime.engine.context_length - len(prompt) - reply_tokens
     budget = min(settings.memory_tokens, room)
     if question is None or budget <= 0:
         return prompt, MemoryUse()
-    memory = remembered(services, user_id)
-    if memory.notes and not runtime.notes.notes_help():
+    memory = user_memory(services, user_id)
+    if memory.notes and not runtime.notes.follows_instructions():
         memory = replace(memory, notes=())
     scores = demonstrations_for(memory, question)
     count = cache(runtime.engine.base.renderer.turn_tokens)
 
     def chosen_without(known: Container[str]) -> Memory:
-        return choose(
-            not_known_yet(memory, known, messages),
+        return select_memory(
+            without_learned(memory, known, messages),
             scores,
             budget=budget,
             max_demonstrations=settings.memory_demonstrations,
@@ -89,7 +95,7 @@ def add_memory(
         )
 
     chosen = chosen_without(learned)
-    saved = max(0, size(chosen_without(()), count) - size(chosen, count))
+    saved = max(0, memory_tokens(chosen_without(()), count) - memory_tokens(chosen, count))
     if chosen == Memory():
         return prompt, MemoryUse(saved_tokens=saved)
     try:

@@ -103,7 +103,7 @@ def loralei_json(turn: Turn) -> Json:
     return {
         "adapter": turn.adapter_label,
         "memory": asdict(turn.memory),
-        "set_aside": [each.sentence for each in turn.set_aside],
+        "overridden_rules": [each.sentence for each in turn.overridden_rules],
     }
 
 

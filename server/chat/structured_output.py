@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyForm:
+class StructuredOutput:
     """The tools in the prompt, as the template takes them, and the grammar, if any.
 
     Calls are looked for in replies whose prompt has tools.
@@ -30,7 +30,7 @@ class ReplyForm:
     grammar: "Grammar | None" = None
 
 
-def reply_form(body: ChatRequest, engine: "Engine") -> ReplyForm:
+def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
     """The form that a request asks for, by what the base model's chat template can show.
 
     A base model without tools answers in text, as does a model that is free to call none. A call
@@ -42,12 +42,12 @@ def reply_form(body: ChatRequest, engine: "Engine") -> ReplyForm:
     if required := _required(body, template):
         assert template is not None
         grammar = _compile(engine, call_grammar(required, template), "tools")
-        return ReplyForm(_shown(body), grammar)
+        return StructuredOutput(_shown(body), grammar)
     if schema is not None:
-        return ReplyForm(grammar=_compile(engine, json_grammar(schema), "response_format"))
+        return StructuredOutput(grammar=_compile(engine, json_grammar(schema), "response_format"))
     if template is None or body.tool_choice == "none":
-        return ReplyForm()
-    return ReplyForm(_shown(body))
+        return StructuredOutput()
+    return StructuredOutput(_shown(body))
 
 
 def _required(body: ChatRequest, template: str | None) -> Sequence[FunctionDefinition]:

@@ -19,11 +19,11 @@ from adapters_store.records import BASE, AdapterVersion
 from feedback.conversation import classify, conversation_id, is_temporary
 from feedback.records import InteractionKind, Message
 from feedback.rules.rule import Rule
-from scheduler.version_report import set_aside
+from scheduler.version_report import overridden_rules
 from server.accounts.accounts import Account
 from server.auth import named_by_frontend
-from server.chat.memory import MemoryUse, add_memory, known_to, last_question
-from server.chat.structured_output import reply_form
+from server.chat.memory import MemoryUse, add_memory, last_user_message, learned_by
+from server.chat.structured_output import structured_output
 from server.engine.records import SamplingParams
 from server.errors import ModelNotFoundError, RequestError
 from server.services import Services
@@ -44,7 +44,7 @@ class Turn:
     """One chat request, understood. `user` is None where a frontend named nobody.
 
     `messages` are the client's own; `prompt` has memory in it, too, as `memory` says. The rules
-    that the prompt rules out are `set_aside`: the base answers then, without memory. Calls are
+    that the prompt rules out are `overridden_rules`: the base answers then, without memory. Calls are
     looked for in the reply where it `has_tools` in its prompt. `token_bytes` says what a token is,
     where log-probabilities are wanted.
     """
@@ -59,7 +59,7 @@ class Turn:
     messages: tuple[Message, ...]
     prompt: tuple[int, ...]
     memory: MemoryUse
-    set_aside: tuple[Rule, ...]
+    overridden_rules: tuple[Rule, ...]
     params: SamplingParams
     has_tools: bool
     token_bytes: Callable[[int], bytes] | None
@@ -93,7 +93,7 @@ def plan_turn(
     now = time.time()
     labels = _Labels.of(request)
     messages = tuple(message.message() for message in body.messages)
-    form = reply_form(body, runtime.engine)
+    form = structured_output(body, runtime.engine)
     render = partial(runtime.engine.render, tools=form.tools)
     prompt = tuple(render(messages))
     user = _user(request, body, caller, services, now)
@@ -103,7 +103,7 @@ def plan_turn(
     params = sampling_params(body, services.settings.max_new_tokens, form.grammar)
     _check_biases(params, runtime.engine.vocabulary_size)
     is_chosen = _asked_adapter(body) is None
-    aside = set_aside(adapter, last_question(messages) or "") if is_chosen else ()
+    aside = overridden_rules(adapter, last_user_message(messages) or "") if is_chosen else ()
     adapter = None if aside else adapter
     memory = MemoryUse()
     if user is not None and not aside and _wants_memory(body, kind, labels):
@@ -112,7 +112,7 @@ def plan_turn(
             user.id,
             messages,
             prompt,
-            learned=known_to(adapter),
+            learned=learned_by(adapter),
             reply_tokens=min(params.max_tokens, services.settings.max_new_tokens),
             render=render,
         )
@@ -127,7 +127,7 @@ def plan_turn(
         messages=messages,
         prompt=prompt,
         memory=memory,
-        set_aside=aside,
+        overridden_rules=aside,
         params=params,
         has_tools=bool(form.tools),
         token_bytes=runtime.engine.vocabulary.token_bytes if body.logprobs else None,

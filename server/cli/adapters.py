@@ -41,7 +41,7 @@ def evaluate(
     user: User,
     version: Annotated[str | None, typer.Argument(help="Default: the one that answers.")] = None,
 ) -> None:
-    """Put a version through the regression suite, and show what it unlearned."""
+    """Put a version through the evaluation suite, and show what it unlearned."""
     from rich.console import Console
 
     from server.cli.views import follow_run, suite_view

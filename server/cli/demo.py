@@ -42,7 +42,7 @@ ENOUGH = 4  # of the unseen questions, answered in lower case
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DemoReply:
     """What the model said, and how to name it in feedback."""
 
     id: str
@@ -105,7 +105,7 @@ def _correct_all(console: Console, ada: Api) -> None:
     console.print(table)
 
 
-def _comparison(before: Sequence[Reply], after: Sequence[Reply]) -> Table:
+def _comparison(before: Sequence[DemoReply], after: Sequence[DemoReply]) -> Table:
     table = _table("Question", f"Before ({before[0].adapter})", f"After ({after[0].adapter})")
     for question, old, new in zip(UNSEEN, before, after, strict=True):
         style = "green" if _is_lower(new.text) else "yellow"
@@ -114,7 +114,7 @@ def _comparison(before: Sequence[Reply], after: Sequence[Reply]) -> Table:
 
 
 def _conclude(
-    console: Console, before: Sequence[Reply], after: Sequence[Reply], unchanged: int
+    console: Console, before: Sequence[DemoReply], after: Sequence[DemoReply], unchanged: int
 ) -> bool:
     lower_before = sum(_is_lower(reply.text) for reply in before)
     lower_after = sum(_is_lower(reply.text) for reply in after)
@@ -126,7 +126,7 @@ def _conclude(
     return lower_after >= ENOUGH and unchanged == asked
 
 
-def _ask_all(console: Console, name: str, api: Api, questions: Sequence[str]) -> list[Reply]:
+def _ask_all(console: Console, name: str, api: Api, questions: Sequence[str]) -> list[DemoReply]:
     model = api.get("/v1/models")["data"][0]["id"]
     replies = []
     with console.status(f"{name} asks …") as status:
@@ -136,7 +136,7 @@ def _ask_all(console: Console, name: str, api: Api, questions: Sequence[str]) ->
     return replies
 
 
-def _ask(api: Api, model: str, question: str) -> Reply:
+def _ask(api: Api, model: str, question: str) -> DemoReply:
     body = {
         "model": model,
         "messages": [{"role": "user", "content": question}],
@@ -146,7 +146,7 @@ def _ask(api: Api, model: str, question: str) -> Reply:
     }
     answer = api.post("/v1/chat/completions", body)
     text = answer["choices"][0]["message"]["content"]
-    return Reply(answer["id"], text, answer["loralei"]["adapter"])
+    return DemoReply(answer["id"], text, answer["loralei"]["adapter"])
 
 
 def _table(*headings: str) -> Table:
@@ -171,5 +171,5 @@ def _is_lower(text: str) -> bool:
     return text == text.lower() and any(character.isalpha() for character in text)
 
 
-def _same(one: Sequence[Reply], other: Sequence[Reply]) -> int:
+def _same(one: Sequence[DemoReply], other: Sequence[DemoReply]) -> int:
     return sum(a.text == b.text for a, b in zip(one, other, strict=True))

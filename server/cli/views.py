@@ -1,7 +1,7 @@
 """What the command line shows: the admin API's JSON as tables, bars and sentences."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from feedback.text.counts import count
+from scheduler.version_report import CurationReport, read_report
+
 Json = dict[str, Any]
 
 POLL_SECONDS = 0.3
@@ -27,7 +30,7 @@ FINAL = frozenset({"promoted", "passed", "refused", "failed", "cancelled"})
 _STYLES = {
     "promoted": "green",
     "passed": "green",
-    "proven": "green",
+    "significant": "green",
     "provisional": "cyan",
     "running": "cyan",
     "refused": "yellow",
@@ -46,7 +49,7 @@ def users_table(users: Sequence[Json]) -> Table:
             user["kind"],
             _adapter(user["adapter"], user["frozen"]),
             str(counts["interactions"]),
-            str(counts["judgements"]),
+            str(counts["feedback"]),
             _when(user["last_seen_at"]),
         )
     return table
@@ -61,8 +64,8 @@ def adapters_table(adapters: Sequence[Json]) -> Table:
         table.add_row(
             escape(adapter["name"]),
             _adapter(adapter["active"], adapter["frozen"]),
-            _count(adapter["learned"], "row"),
-            str(adapter["new_judgements"]),
+            count(adapter["learned"], "example"),
+            str(adapter["new_feedback"]),
             str(adapter["versions"]),
             size(adapter["size_bytes"]),
             _usage(adapter["usage"]),
@@ -76,16 +79,15 @@ def versions_table(versions: Sequence[Json]) -> Table:
     headings = ("Version", "Parent", "Rows", "Loss, own rows", "Loss, unseen rows", "Verdict")
     table = _table(*headings, "Size", "Made")
     for version in versions:
-        evaluation = version["report"].get("evaluation", {})
-        verdict = version["report"].get("verdict")
+        report = read_report(version["report"])
         active = " in use" if version["active"] else ""
         table.add_row(
             Text.assemble((version["label"], "bold"), (active, "green")),
             version["parent"] or "–",
-            str(version["rows"]),
-            _change(evaluation, "train_loss_before", "train_loss_after"),
-            _change(evaluation, "held_out_loss_base", "held_out_loss_proof"),
-            _state(verdict["outcome"]) if verdict else "–",
+            str(version["examples"]),
+            _change(report.evaluation, "train_loss_before", "train_loss_after"),
+            _change(report.evaluation, "held_out_loss_base", "held_out_loss"),
+            _state(report.verdict.outcome) if report.verdict else "–",
             size(version["size_bytes"]),
             f"{_when(version['created_at'])} by {escape(version['created_by'])}",
         )
@@ -107,9 +109,9 @@ def adapter_view(adapter: Json) -> RenderableType:
         why = escape(move["reason"])
         moves.add_row(_when(move["at"]), move["from"], move["to"], escape(move["by"]), why)
     reasons = [
-        _reasons(version["label"], version["report"]["verdict"]["reasons"])
+        _reasons(version["label"], verdict.reasons)
         for version in adapter["versions"]
-        if version["report"].get("verdict")
+        if (verdict := read_report(version["report"]).verdict)
     ]
     return Group(title, versions_table(adapter["versions"]), *reasons, moves)
 
@@ -117,30 +119,32 @@ def adapter_view(adapter: Json) -> RenderableType:
 def version_view(version: Json) -> RenderableType:
     """Everything about one version."""
     facts = Table.grid(padding=(0, 2))
-    usage, evaluation = version["report"].get("usage", {}), version["report"].get("evaluation", {})
-    curation = version["report"].get("curation")
+    report = read_report(version["report"])
     rows = {
         "Parent": version["parent"] or "none",
         "Made": f"{_when(version['created_at'])} by {version['created_by']}",
         "Run": version["run_id"],
-        "Learned from": _count(version["rows"], "row"),
-        "Rules": " ".join(version["report"].get("rules", [])) or None,
-        "Curation": _curation_counts(curation) if curation else None,
-        "Fitting": " ".join(version["report"].get("fitting", {}).get("sentences", [])) or None,
+        "Learned from": count(version["examples"], "example"),
+        "Rules": " ".join(rule.sentence for rule in report.rules) or None,
+        "Curation": _curation_counts(report.curation) if report.curation else None,
+        "Fit": " ".join(report.fit.sentences) if report.fit else None,
         "Dataset": version["dataset_hash"],
         "Seed": version["seed"],
         "LoRA": f"rank {version['lora']['rank']}, alpha {version['lora']['alpha']}",
         "Base": f"{version['base_model']} {version['base_revision']}",
         "Checksum": version["checksum"],
         "Size": size(version["size_bytes"]),
-        **{name.replace("_", " "): value for name, value in (evaluation | usage).items()},
+        **{
+            name.replace("_", " "): value
+            for name, value in {**report.evaluation, **report.usage}.items()
+        },
     }
     for name, value in rows.items():
         if value is not None:
             facts.add_row(Text(name, "dim"), Text(_plain(value), overflow="fold"))
     parts: list[RenderableType] = [versions_table([version]), facts]
-    if verdict := version["report"].get("verdict"):
-        parts.append(_reasons(version["label"], verdict["reasons"]))
+    if report.verdict:
+        parts.append(_reasons(version["label"], report.verdict.reasons))
     if version["suite"]:
         parts.append(suite_view(version["suite"]))
     return Group(*parts)
@@ -148,25 +152,27 @@ def version_view(version: Json) -> RenderableType:
 
 def curation_view(curation: Json) -> RenderableType:
     """Every row with its fate and why, the judgements that make no row, and what is covered."""
-    parts: list[RenderableType] = [Text(_curation_counts(curation), "bold")]
-    if curation["rows"]:
-        rows = _table("Fate", "From", "Prompt", "Reply", "Why")
-        for row in curation["rows"]:
+    parts: list[RenderableType] = [
+        Text(_curation_counts(CurationReport(curation["accepted"], curation["rejected"])), "bold")
+    ]
+    if curation["examples"]:
+        examples = _table("Filter", "From", "Prompt", "Reply", "Why")
+        for row in curation["examples"]:
             why = [row["why"], f"See {row['other'][:8]}."] if row["other"] else [row["why"]]
             notes = [Text(" ".join(filter(None, why)))]
             notes += [Text(warning, "yellow") for warning in row["warnings"]]
-            rows.add_row(
-                Text.assemble(_fate(row), f"\n{row['id'][:8]}"),
+            examples.add_row(
+                Text.assemble(_acceptance(row), f"\n{row['id'][:8]}"),
                 f"{row['source']}, {row['kind']}",
                 Text(row["prompt"]),
                 Text(row["reply"]),
                 Text("\n").join(note for note in notes if note),
             )
-        parts.append(rows)
+        parts.append(examples)
     if curation["unused"]:
-        unused = _table("Judgement", "Trains nothing, because")
-        for judgement in curation["unused"]:
-            unused.add_row(Text(judgement["id"]), judgement["why"])
+        unused = _table("Feedback", "Why it trains nothing")
+        for feedback in curation["unused"]:
+            unused.add_row(Text(feedback["id"]), feedback["why"])
         parts.append(unused)
     if curation["coverage"]["kinds"]:
         kinds = _table("Prompts that ask for", "Taught", "Asked lately")
@@ -181,11 +187,11 @@ def run_outcome(run: Json) -> RenderableType:
     """How a training ended, and why."""
     title = Text.assemble("Training ", _state(run["status"]))
     lines = [run["reason"]] if run["reason"] else []
-    verdict = run["report"].get("verdict", {})
-    lines += [reason for reason in verdict.get("reasons", ()) if reason not in lines]
-    curation = run["report"].get("curation")
-    if curation and curation["left_out"]:
-        lines.append(_curation_counts(curation))
+    report = read_report(run["report"])
+    reasons = report.verdict.reasons if report.verdict else ()
+    lines += [reason for reason in reasons if reason not in lines]
+    if report.curation and report.curation.rejected:
+        lines.append(_curation_counts(report.curation))
     if run["version"] and run["status"] == "promoted":
         lines.append(f"{run['version']} answers from now on.")
     body = Text("\n".join(lines) or "No reason was given.")
@@ -193,8 +199,8 @@ def run_outcome(run: Json) -> RenderableType:
 
 
 def suite_view(run: Json) -> RenderableType:
-    """What the regression suite measured of a version, beside the base model, and the verdict."""
-    title = Text.assemble("Regression suite of ", run["version"], ": ", _state(run["status"]))
+    """What the evaluation suite measured of a version, beside the base model, and the verdict."""
+    title = Text.assemble("Evaluation suite of ", run["version"], ": ", _state(run["status"]))
     if not run["measures"]:
         return Panel(Text(run["reason"]), title=title, title_align="left")
     table = _table("Measure", "Base", run["version"], "Verdict")
@@ -262,18 +268,17 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _fate(row: Json) -> Text:
-    if not row["kept"]:
-        return Text(row["reason"], "red")
-    return Text("kept", "yellow" if row["warnings"] else "green")
+def _acceptance(example: Json) -> Text:
+    if not example["accepted"]:
+        return Text(example["reason"], "red")
+    return Text("accepted", "yellow" if example["warnings"] else "green")
 
 
-def _curation_counts(curation: Json) -> str:
-    """Such as "12 rows kept, 3 left out: 2 near-duplicate, 1 secret."."""
-    reasons = curation["left_out"]
-    named = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    left_out = f"{sum(reasons.values())} left out: {named}" if reasons else "none left out"
-    return f"{_count(curation['kept'], 'row')} kept, {left_out}."
+def _curation_counts(report: CurationReport) -> str:
+    """Such as "12 examples accepted, 3 rejected: 2 near-duplicate, 1 secret."."""
+    named = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items())
+    rejected = f"{sum(report.rejected.values())} rejected: {named}" if named else "none rejected"
+    return f"{count(report.accepted, 'example')} accepted, {rejected}."
 
 
 def _reasons(label: str, reasons: Sequence[str]) -> RenderableType:
@@ -292,13 +297,9 @@ def _named(adapter: str) -> str:
     return "the base model" if adapter == "base" else adapter
 
 
-def _change(evaluation: Json, before: str, after: str) -> str:
+def _change(evaluation: Mapping[str, Any], before: str, after: str) -> str:
     values = evaluation.get(before), evaluation.get(after)
     return "–" if None in values else f"{values[0]:.2f} → {values[1]:.2f}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _usage(usage: Json) -> str:

@@ -13,7 +13,7 @@ ALLOWED_LENGTH = 4
 HIGHEST = 100.0
 
 
-class Repetition:
+class DryPenalty:
     """What one reply repeats just now; a token costs as much as it has earlier occurrences."""
 
     def __init__(self, multiplier: float) -> None:

@@ -27,7 +27,7 @@ from server.engine.errors import (
     UserQueueFullError,
 )
 from server.engine.generation import Generation
-from server.engine.grammar import Vocabulary
+from server.engine.grammar import GrammarCompiler
 from server.engine.model.fused_llama import is_fusible
 from server.engine.model.fused_runner import FusedRunner
 from server.engine.model.general_runner import GeneralRunner
@@ -36,7 +36,7 @@ from server.engine.prefix_cache import PrefixCache
 from server.engine.records import Event, SamplingParams
 from server.engine.running_rows import RunningRows
 from server.engine.sampler import sample, token_logprobs
-from server.engine.scheduling import FairShare, prompt_shares
+from server.engine.scheduling import FairShare, prefill_shares
 from server.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -105,10 +105,10 @@ class Engine:
         return int(self.base.model.config.vocab_size)
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self) -> GrammarCompiler:
         """What the tokens say. Made at first use, which takes about a second: not on a loop."""
         renderer = self.base.renderer
-        return Vocabulary(renderer.tokenizer, renderer.eos_token_ids, self.vocabulary_size)
+        return GrammarCompiler(renderer.tokenizer, renderer.eos_token_ids, self.vocabulary_size)
 
     @property
     def num_running(self) -> int:
@@ -260,9 +260,9 @@ class Engine:
                 self._runner.restore(row, saved, sequence.num_cached)
 
     def _next_chunks(self) -> list[Chunk]:
-        reading = self._rows.reading
-        shares = prompt_shares(
-            [s.num_unread for s in reading],
+        prefilling = self._rows.prefilling
+        shares = prefill_shares(
+            [s.num_uncached for s in prefilling],
             decoding=self._rows.num_decoding,
             budget=self.config.prefill_chunk,
         )
@@ -271,10 +271,10 @@ class Engine:
                 row=row,
                 start=s.num_cached,
                 tokens=s.prompt[s.num_cached : s.num_cached + share],
-                is_last=share == s.num_unread,
+                is_last=share == s.num_uncached,
             )
             for row, (s, share) in enumerate(
-                zip(reading, shares, strict=True), start=self._rows.num_decoding
+                zip(prefilling, shares, strict=True), start=self._rows.num_decoding
             )
             if share
         ]

@@ -15,7 +15,7 @@ from server.engine.errors import GrammarError
 _LIMITS = LLParserLimits(max_lexer_states=20_000, verbose_errors=False)
 
 
-class GrammarState:
+class MatcherState:
     """How far one reply has come in its grammar."""
 
     def __init__(self, matcher: LLMatcher) -> None:
@@ -45,12 +45,12 @@ class Grammar:
     def __init__(self, matcher: LLMatcher) -> None:
         self._matcher = matcher
 
-    def start(self) -> GrammarState:
+    def start(self) -> MatcherState:
         """The state of a reply that has not begun."""
-        return GrammarState(self._matcher.deep_copy())
+        return MatcherState(self._matcher.deep_copy())
 
 
-class Vocabulary:
+class GrammarCompiler:
     """The tokens of one base model. Safe to use from any thread."""
 
     def __init__(
@@ -102,7 +102,7 @@ class ForcedState:
         return is_next
 
 
-class ForcedReply:
+class ForcedTokens:
     """A grammar of one text, as its token ids; at least one, and no end of turn among them.
 
     Log-probabilities are told before grammars, so those of a forced reply are the model's own.

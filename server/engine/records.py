@@ -58,7 +58,7 @@ class SamplingParams:
         return bool(self.frequency_penalty or self.presence_penalty)
 
     @property
-    def takes_likeliest(self) -> bool:
+    def is_greedy(self) -> bool:
         """Whether every token is the one with the highest of the model's own logits."""
         is_changed = self.has_penalties or self.logit_bias or self.grammar is not None
         return self.temperature == 0 and not is_changed

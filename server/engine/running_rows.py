@@ -29,7 +29,7 @@ class RunningRows:
         return self._sequences[: self.num_decoding]
 
     @property
-    def reading(self) -> list[Sequence]:
+    def prefilling(self) -> list[Sequence]:
         """Replies whose prompts are not read yet; the first is read first."""
         return self._sequences[self.num_decoding :]
 

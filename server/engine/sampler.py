@@ -12,7 +12,7 @@ from server.engine.sequence import Sequence
 def sample(logits: Tensor, sequences: Rows[Sequence]) -> list[int]:
     """Return one token id per row of `logits` [rows, vocabulary], any float dtype."""
     logits = _without_repetition(logits.float(), sequences)
-    if all(s.params.takes_likeliest for s in sequences):
+    if all(s.params.is_greedy for s in sequences):
         tokens: list[int] = logits.argmax(dim=-1).tolist()
         return tokens
     return [_sample_row(row, s) for row, s in zip(logits.cpu(), sequences, strict=True)]

@@ -30,7 +30,7 @@ class FairShare:
         self._served = {user: n for user, n in self._served.items() if user in active}
 
 
-def prompt_shares(remaining: Sequence[int], *, decoding: int, budget: int) -> list[int]:
+def prefill_shares(remaining: Sequence[int], *, decoding: int, budget: int) -> list[int]:
     """How many tokens of each unfinished prompt to prefill in the next step, in order.
 
     `remaining` are the tokens left of each prompt, the first of them served first, and all within

@@ -7,7 +7,7 @@ from random import Random
 
 from adapters_store.records import ServableAdapter
 from server.engine.detokenizer import TextStream
-from server.engine.dry_penalty import Repetition
+from server.engine.dry_penalty import DryPenalty
 from server.engine.errors import GenerationError
 from server.engine.model.runner import PackedAdapter
 from server.engine.records import Event, SamplingParams, TextDelta, TokenLogprob
@@ -40,7 +40,7 @@ class Sequence:
         self.output_counts: Counter[int] = Counter()
         # A grammar may want repetition.
         avoids_repetition = dry_multiplier > 0 and params.grammar is None
-        self.repetition = Repetition(dry_multiplier) if avoids_repetition else None
+        self.repetition = DryPenalty(dry_multiplier) if avoids_repetition else None
         self.random = Random(params.seed)
         self.grammar = params.grammar.start() if params.grammar else None
         self.untold_logprobs: list[TokenLogprob] = []
@@ -59,7 +59,7 @@ class Sequence:
         return self.loading.result() if self.loading else None
 
     @property
-    def num_unread(self) -> int:
+    def num_uncached(self) -> int:
         """Tokens of the prompt that are still to prefill."""
         return max(0, len(self.prompt) - self.num_cached)
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from feedback.filters.records import Fate, LeftOut, Reason, tally
-from feedback.filters.run import fates_of
+from feedback.filters.records import FilterResult, Rejection, tally
+from feedback.filters.run import filter_examples
 from feedback.filters.unused import unused
 from feedback.records import Message
 from feedback.task_types import coverage
-from feedback.text.secret_scan import masked
+from feedback.text.secret_scan import mask_secrets
+from scheduler.version_report import VersionReport, read_report
 from server.services import Services
 from server.wire.responses import Json
 
@@ -25,21 +26,23 @@ def curation_json(services: Services, user_id: str) -> Json:
     measure.
     """
     log = services.stores.log
-    interactions, feedback = log.judged(user_id)
-    again, approved = log.answered_again(user_id), log.approved(user_id)
-    fates = fates_of(interactions + again, feedback, approved)
+    interactions, feedback = log.turns_with_feedback(user_id)
+    again, approved = log.regenerated(user_id), log.approved(user_id)
+    results = filter_examples(interactions + again, feedback, approved)
     measured = _measured(services, user_id)
-    causes = [fate.left_out or measured.get(fate.row.id) for fate in fates]
-    made = [fate.row.example for fate in fates]
-    kept = [each for each, cause in zip(made, causes, strict=True) if cause is None]
+    causes = [result.rejection or measured.get(result.dated.id) for result in results]
+    made = [result.dated.example for result in results]
+    taught = [each for each, cause in zip(made, causes, strict=True) if cause is None]
     return {
         "object": "curation",
         "user": user_id,
-        **tally(len(fates), filter(None, causes)),
-        "rows": [_row(fate, cause) for fate, cause in zip(fates, causes, strict=True)],
+        **tally(len(results), filter(None, causes)),
+        "examples": [
+            _example(result, cause) for result, cause in zip(results, causes, strict=True)
+        ],
         "unused": [{"id": name, "why": why} for name, why in unused(made, feedback).items()],
         "coverage": _coverage(
-            [each.prompt for each in kept],
+            [each.prompt for each in taught],
             [turn.messages for turn in log.last_turns(user_id, ASKED_LATELY)],
         ),
     }
@@ -57,35 +60,35 @@ def _coverage(taught: Iterable[tuple[Message, ...]], asked: Iterable[tuple[Messa
     }
 
 
-def _measured(services: Services, user_id: str) -> dict[str, LeftOut]:
+def _measured(services: Services, user_id: str) -> dict[str, Rejection]:
     """What the last finished fit left out by the base's losses."""
-    reports = (run.report for run in services.stores.runs.runs(user_id, limit=_LOOKED_AT))
-    fitted = next((report for report in reports if "evaluation" in report), {})
-    found = fitted.get("curation", {}).get("by_losses", {})
-    return {name: LeftOut(Reason(each["reason"]), each["why"]) for name, each in found.items()}
+    runs = services.stores.runs.runs(user_id, limit=_LOOKED_AT)
+    reports = (read_report(run.report) for run in runs)
+    fitted = next((report for report in reports if report.evaluation), VersionReport())
+    return dict(fitted.rejected_by_loss)
 
 
-def _row(fate: Fate, cause: LeftOut | None) -> Json:
-    example = fate.row.example
+def _example(result: FilterResult, cause: Rejection | None) -> Json:
+    example = result.dated.example
     return {
         "id": example.id,
         "kind": example.kind.value,
         "source": example.source,
-        "judged_at": fate.row.judged_at,
+        "judged_at": result.dated.judged_at,
         "interaction_ids": list(example.interaction_ids),
         "feedback_ids": list(example.feedback_ids),
         "prompt": _preview(example.prompt[-1].content if example.prompt else ""),
         "reply": _preview(example.reply),
-        "kept": cause is None,
+        "accepted": cause is None,
         "reason": None if cause is None else cause.reason.value,
         "why": None if cause is None else cause.why,
         "other": None if cause is None else cause.other,
-        "warnings": list(fate.warnings),
+        "warnings": list(result.warnings),
     }
 
 
 def _preview(text: str) -> str:
     """The beginning of a text, with dots in place of secrets."""
-    text = masked(text)
+    text = mask_secrets(text)
     cut = len(text) > PREVIEW_CHARACTERS
     return f"{text[:PREVIEW_CHARACTERS]}…" if cut else text

@@ -9,30 +9,35 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapters_store.records import BASE, AdapterVersion
-from feedback.filters.records import kept
-from feedback.filters.run import fates_of
-from feedback.proposals.allocation import allotted, needs
-from feedback.proposals.filters import Seen, Unfit, instruction_fault, reply_fault
+from feedback.filters.records import accepted
+from feedback.filters.run import filter_examples
+from feedback.proposals.allocation import allocate, task_type_shares
+from feedback.proposals.filters import KnownTexts, Unusable, instruction_fault, reply_fault
 from feedback.proposals.records import MAX_OPEN, Proposal, ProposalStatus
-from feedback.proposals.self_instruct import EXAMPLES, invented, seeds, to_continue
+from feedback.proposals.self_instruct import (
+    EXAMPLES,
+    continuation_prompt,
+    parse_instructions,
+    seed_instructions,
+)
 from feedback.records import Message
-from feedback.rules.overrides import ruled_out
-from feedback.rules.rule import Rule, rewritten
+from feedback.rules.overrides import overridden
+from feedback.rules.rule import Rule, rewrite
 from feedback.rules.user_rules import RuleStatus
-from feedback.task_types import Kind, kind_of
+from feedback.task_types import TaskType, task_type_of
 from feedback.text.tokens import words
-from feedback.text.truncation import whole_part
-from scheduler.version_report import set_aside
-from server.background.engine_client import Answer, ErrandCancelledError, ask
-from server.background.proposal_jobs import Job
-from server.chat.memory import add_memory, known_to
+from feedback.text.truncation import strip_truncated_sentence
+from scheduler.version_report import overridden_rules
+from server.background.engine_client import Answer, RequestCancelledError, ask
+from server.background.proposal_jobs import ProposalJob
+from server.chat.memory import add_memory, learned_by
 from server.chat.turn import serving_version
 from server.engine.records import SamplingParams
 from server.errors import CannotProposeError
 from server.learning.curation_view import ASKED_LATELY
 from server.services import Services
 
-_ASKER = "practice"
+_CALLER = "proposals"
 _TRIES = 6  # instructions written for one that is wanted, at most; they are short
 _INVENTING = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=64, stop=("\n",))
 # As the chat page asks: small models ramble when sampled hot.
@@ -40,12 +45,12 @@ _REPLYING = SamplingParams(temperature=0.4, top_p=0.9, max_tokens=256)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProposalPlan:
     """What is to be proposed to a user: how many of each kind, by which examples and rules."""
 
     user_id: str
-    numbers: dict[Kind, int]
-    seeds: dict[Kind, tuple[str, ...]]
+    numbers: dict[TaskType, int]
+    seeds: dict[TaskType, tuple[str, ...]]
     rules: tuple[Rule, ...]
 
     @property
@@ -54,7 +59,7 @@ class Plan:
         return sum(self.numbers.values())
 
 
-def make_plan(services: Services, user_id: str, count: int, kind: Kind | None) -> Plan:
+def make_plan(services: Services, user_id: str, count: int, kind: TaskType | None) -> ProposalPlan:
     """Decide what to propose: at most `count`, of one kind or of those that need it.
 
     Raises `CannotProposeError` with what to do about it, and `RulesNotReadyError`.
@@ -63,39 +68,41 @@ def make_plan(services: Services, user_id: str, count: int, kind: Kind | None) -
     room = MAX_OPEN - services.stores.proposals.counts(user_id)[ProposalStatus.PROPOSED]
     if room <= 0:
         raise CannotProposeError(f"{MAX_OPEN} proposals wait for you: approve or drop some first.")
-    turns, judged = log.judged(user_id)
-    fates = fates_of(turns + log.answered_again(user_id), judged, log.approved(user_id))
-    if not judged or not fates:
+    turns, judged = log.turns_with_feedback(user_id)
+    results = filter_examples(turns + log.regenerated(user_id), judged, log.approved(user_id))
+    if not judged or not results:
         raise CannotProposeError(
             "Nothing is known of what you want yet: judge a few replies first."
         )
     asked = log.last_turns(user_id, ASKED_LATELY)
-    faulted = {each.target for each in judged if each.value == -1 or each.correction is not None}
-    shares = needs(
-        taught=_last(each.prompt for each in kept(fates)),
+    criticised = {
+        each.completion_id for each in judged if each.value == -1 or each.correction is not None
+    }
+    shares = task_type_shares(
+        taught=_last(each.prompt for each in accepted(results)),
         asked=_last(turn.messages for turn in asked),
-        faulted=_last(turn.messages for turn in turns if turn.id in faulted),
+        criticised=_last(turn.messages for turn in turns if turn.id in criticised),
     )
-    own = seeds(turn.messages for turn in (*turns, *asked))
-    numbers = allotted({kind: 1.0} if kind else shares, own.keys(), min(count, room))
+    own = seed_instructions(turn.messages for turn in (*turns, *asked))
+    numbers = allocate({kind: 1.0} if kind else shares, own.keys(), min(count, room))
     if not numbers:
         asks = f"asks for {kind.value}" if kind else "can be an example"
         message = f"No message of yours {asks}: examples open a chat, in one or two sentences."
         raise CannotProposeError(message)
     rules = (each for each in services.rules.of(user_id) if each.status is not RuleStatus.DROPPED)
-    return Plan(user_id, numbers, own, tuple(each.rule for each in rules))
+    return ProposalPlan(user_id, numbers, own, tuple(each.rule for each in rules))
 
 
-def write_proposals(services: Services, plan: Plan, job: Job) -> None:
+def write_proposals(services: Services, plan: ProposalPlan, job: ProposalJob) -> None:
     """Write what is planned, as far as it can be; blocks. Kept are proposals as they come.
 
-    Raises `ErrandCancelledError`, and what the engine raises.
+    Raises `RequestCancelledError`, and what the engine raises.
     """
     asyncio.run(_Writer(services, plan, job).write())
 
 
 class _Writer:
-    def __init__(self, services: Services, plan: Plan, job: Job) -> None:
+    def __init__(self, services: Services, plan: ProposalPlan, job: ProposalJob) -> None:
         self._services = services
         self._engine = services.runtime.engine
         self._plan = plan
@@ -103,12 +110,12 @@ class _Writer:
         self._rows = max(1, self._engine.config.max_batch_size // 2)  # the rest is for users
         self._random = random.Random(job.generation.requested_at)
         self._missing = Counter(plan.numbers)
-        turns, _ = services.stores.log.judged(plan.user_id)
+        turns, _ = services.stores.log.turns_with_feedback(plan.user_id)
         earlier = services.stores.proposals.all_of(plan.user_id)
         own = (text for texts in plan.seeds.values() for text in texts)
         prompts = _last(turn.messages for turn in turns)
-        self._instructions = Seen({*prompts, *own, *(each.instruction for each in earlier)})
-        self._replies = Seen({each.reply for each in earlier})
+        self._instructions = KnownTexts({*prompts, *own, *(each.instruction for each in earlier)})
+        self._replies = KnownTexts({each.reply for each in earlier})
 
     async def write(self) -> None:
         tries = _TRIES * self._plan.wanted
@@ -123,20 +130,20 @@ class _Writer:
         kinds = self._random.choices([*self._missing], [*self._missing.values()], k=number)
         wanted, unfit, fit = Counter(self._missing), Counter[str](), []
         for answer in await asyncio.gather(*map(self._continue, kinds)):
-            text = invented(answer.text)
+            text = parse_instructions(answer.text)
             # Shown explanations, a small base asks for facts, too: fine where those are wanted.
-            fault = Unfit.CUT_OFF if answer.is_cut else None
+            fault = Unusable.CUT_OFF if answer.is_truncated else None
             fault = fault or instruction_fault(text, +wanted, self._instructions)
             if fault is None:
                 self._instructions.add(text)
-                wanted[kind_of(text)] -= 1
+                wanted[task_type_of(text)] -= 1
                 fit.append(text)
             else:
                 unfit[fault] += 1
         self._job.note(written=number, unfit=unfit)
         return fit
 
-    async def _continue(self, kind: Kind) -> Answer:
+    async def _continue(self, kind: TaskType) -> Answer:
         own = self._plan.seeds[kind]
         examples = self._random.sample(own, min(EXAMPLES, len(own)))
         ids = self._prompt(examples)
@@ -146,14 +153,14 @@ class _Writer:
         return await self._ask(ids, _INVENTING, None)
 
     def _prompt(self, examples: Sequence[str]) -> list[int]:
-        return self._engine.base.renderer.document_ids(to_continue(examples))
+        return self._engine.base.renderer.document_ids(continuation_prompt(examples))
 
     async def _proposal(self, instruction: str) -> Proposal:
         """Reply as in a chat of the user's: by the version in use, with memory, under the rules."""
         user_id, version = self._plan.user_id, serving_version(self._services, self._plan.user_id)
         turns = (Message("user", instruction),)
         ids = tuple(self._engine.render(turns))
-        if set_aside(version, instruction):
+        if overridden_rules(version, instruction):
             version = None
         else:
             ids, _ = add_memory(
@@ -161,25 +168,25 @@ class _Writer:
                 user_id,
                 turns,
                 ids,
-                learned=known_to(version),
+                learned=learned_by(version),
                 reply_tokens=_REPLYING.max_tokens,
                 render=self._engine.render,
             )
         answer = await self._ask(ids, _REPLYING, version)
         whole = answer.text.strip()
-        written = whole_part(whole) if answer.is_cut else whole
-        aside = ruled_out(self._plan.rules, instruction)
+        written = strip_truncated_sentence(whole) if answer.is_truncated else whole
+        aside = overridden(self._plan.rules, instruction)
         allowed = [each for each in self._plan.rules if each not in aside]
         reply, rules = _ruled(allowed, written)
         return Proposal(
             id=f"proposal-{uuid.uuid4().hex}",
             user_id=user_id,
-            kind=kind_of(instruction),
+            kind=task_type_of(instruction),
             instruction=instruction,
             reply=reply,
             proposed=reply,
             written=written,
-            is_cut=answer.is_cut,
+            is_truncated=answer.is_truncated,
             rules=rules,
             adapter=version.label if version else BASE,
             created_at=time.time(),
@@ -193,7 +200,7 @@ class _Writer:
             ids,
             replace(params, seed=self._random.getrandbits(32)),
             adapter,
-            asker=_ASKER,
+            caller=_CALLER,
             is_cancelled=self._job.is_cancelled,
         )
 
@@ -209,7 +216,7 @@ class _Writer:
         # Whoever erases a user cancels the job in the same transaction: nothing comes after it.
         with self._services.stores.database.atomic():
             if self._job.is_cancelled():
-                raise ErrandCancelledError("This is not wanted any more.")
+                raise RequestCancelledError("This is not wanted any more.")
             self._services.stores.proposals.add(fit)
         self._missing = +(self._missing - Counter(each.kind for each in fit))
         self._job.note(proposed=len(fit), unfit=unfit)
@@ -217,7 +224,7 @@ class _Writer:
 
 def _ruled(rules: Sequence[Rule], reply: str) -> tuple[str, tuple[str, ...]]:
     """The reply under the rules that can be applied to it, and those that changed it."""
-    changed = rewritten(rules, reply)
+    changed = rewrite(rules, reply)
     if set(words(reply)).isdisjoint(words(changed)):
         return reply, ()
     changing = (rule for rule in rules if rule.holds(changed) and not rule.holds(reply))

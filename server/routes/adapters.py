@@ -58,7 +58,7 @@ def read_adapter(user: str, services: App) -> Json:
             for v in stores.registry.versions(account.id)
         ],
         "promotions": [promotion_json(p) for p in stores.registry.promotions(account.id)],
-        "new_judgements": candidate.new_judgements,
+        "new_feedback": candidate.new_feedback,
         "due": {"due": due.due, "reason": due.reason},
         "usage": training_usage(services, account.id),
     }
@@ -186,7 +186,7 @@ def _summary(services: Services, account: Account) -> Json:
         "size_bytes": sum(version.size_bytes for version in versions),
         "frozen": stores.registry.is_frozen(account.id),
         "learned": len(active.example_ids) if active else 0,
-        "new_judgements": services.candidates.of(account.id, time.time()).new_judgements,
+        "new_feedback": services.candidates.of(account.id, time.time()).new_feedback,
         "usage": training_usage(services, account.id),
         "last_run": run_with_cost(services, run) if run else None,
     }

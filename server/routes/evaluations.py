@@ -1,4 +1,4 @@
-"""The regression suite of an adapter version: ask for a run, and read the newest."""
+"""The evaluation suite of an adapter version: ask for a run, and read the newest."""
 
 from fastapi import APIRouter
 
@@ -20,7 +20,7 @@ def evaluate(user: str, number: VersionNumber, admin: Admin, services: App) -> J
     runtime = services.runtime
     if not runtime.fits(version):
         raise RequestError(400, f"{version.label} was made for another base model.", param="number")
-    return suite_run_json(runtime.scheduler.regression.request(version, by=admin.name))
+    return suite_run_json(runtime.scheduler.suite.request(version, by=admin.name))
 
 
 @router.get("")
@@ -30,5 +30,5 @@ def read_evaluation(user: str, number: VersionNumber, services: App) -> Json:
     version = services.stores.registry.version(account.id, number)
     run = services.stores.suite_runs.newest(account.id, number)
     if run is None:
-        raise RequestError(404, f"{version.label} was not put through the regression suite yet.")
+        raise RequestError(404, f"{version.label} was not put through the evaluation suite yet.")
     return suite_run_json(run)

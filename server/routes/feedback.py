@@ -30,7 +30,7 @@ def judge(request: Request, body: FeedbackRequest, caller: Caller, services: App
     feedback = Feedback(
         id=body.id or f"feedback-{uuid.uuid4().hex}",
         user_id=user.id,
-        target=body.target,
+        completion_id=body.target,
         created_at=now,
         updated_at=now,
         value=body.value,
@@ -42,7 +42,7 @@ def judge(request: Request, body: FeedbackRequest, caller: Caller, services: App
     )
     with services.stores.database.atomic():
         services.accounts.find(user.id)  # not erased meanwhile
-        stored, is_new = services.stores.log.judge(feedback)
+        stored, is_new = services.stores.log.add_feedback(feedback)
     if stored.status is FeedbackStatus.PENDING:
         status, result = 202, "pending"
     else:

@@ -6,11 +6,12 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from adapters_store.records import AdapterVersion
-from feedback.examples.build import judgements_behind
+from feedback.examples.build import feedback_behind
 from feedback.examples.from_proposals import approved_example
-from feedback.memory.demonstrations import not_known_yet
+from feedback.memory.demonstrations import without_learned
+from scheduler.version_report import report_of
 from server.auth import App, User
-from server.chat.memory import known_to, remembered
+from server.chat.memory import learned_by, user_memory
 from server.learning.curation_view import curation_json
 from server.services import Services
 from server.stores import Stores
@@ -62,20 +63,20 @@ def erase_me(user: User, services: App) -> Json:
 
 def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> Json:
     """What memory may show from now on: what the version in use does not know yet."""
-    held = remembered(services, user_id)
-    left = not_known_yet(held, known_to(active))
+    held = user_memory(services, user_id)
+    left = without_learned(held, learned_by(active))
     return {"demonstrations": len(left.demonstrations), "notes": len(left.notes)}
 
 
 def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
     """What the version in use learned from: its rows, and what of mine is behind them."""
-    rows = frozenset(active.example_ids) if active else frozenset()
-    judgements = judgements_behind(rows, *stores.log.judged(user_id)) if rows else ()
-    approved = stores.log.approved(user_id) if rows else ()
+    learned = frozenset(active.example_ids) if active else frozenset()
+    feedback = feedback_behind(learned, *stores.log.turns_with_feedback(user_id)) if learned else ()
+    approved = stores.log.approved(user_id) if learned else ()
     return {
-        "rows": len(rows),
-        "judgements": len(judgements),
-        "corrections": sum(each.correction is not None for each in judgements),
-        "practice": sum(approved_example(each).id in rows for each in approved),
-        "rules": active.report.get("rules", []) if active else [],
+        "examples": len(learned),
+        "feedback": len(feedback),
+        "corrections": sum(each.correction is not None for each in feedback),
+        "proposals": sum(approved_example(each).id in learned for each in approved),
+        "rules": [rule.sentence for rule in report_of(active).rules] if active else [],
     }

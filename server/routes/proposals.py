@@ -1,4 +1,4 @@
-"""`/v1/me/practice`: what the model proposes to practise, and what its user decides about it."""
+"""`/v1/me/proposals`: what the model proposes to practise, and what its user decides about it."""
 
 import time
 from functools import partial
@@ -10,14 +10,14 @@ from server.auth import App, User
 from server.learning.proposal_writer import make_plan, write_proposals
 from server.request_body import StrictRoute
 from server.wire.paging import IdFilter, PageLimit
-from server.wire.requests import PracticeRequest, ProposalChange
-from server.wire.responses import Json, generation_json, page, proposal_json
+from server.wire.requests import ProposalChange, ProposalsRequest
+from server.wire.responses import Json, page, proposal_json, proposal_progress_json
 
-router = APIRouter(prefix="/v1/me/practice", route_class=StrictRoute, tags=["me"])
+router = APIRouter(prefix="/v1/me/proposals", route_class=StrictRoute, tags=["me"])
 
 
 @router.post("", status_code=202)
-def propose(body: PracticeRequest, user: User, services: App) -> Json:
+def propose(body: ProposalsRequest, user: User, services: App) -> Json:
     """Have my model propose practice, in the background; the open request where there is one.
 
     Nothing of it counts before I approve it.
@@ -27,7 +27,7 @@ def propose(body: PracticeRequest, user: User, services: App) -> Json:
     work = partial(write_proposals, services, plan)
     with services.stores.database.atomic():
         services.accounts.find(user.id)  # not erased meanwhile
-        return generation_json(services.practice.start(user.id, plan.wanted, work))
+        return proposal_progress_json(services.proposal_jobs.start(user.id, plan.wanted, work))
 
 
 @router.get("")
@@ -40,18 +40,18 @@ def list_proposals(
 ) -> Json:
     """My proposals, oldest first, how many there are, and how the writing of more is going."""
     store = services.stores.proposals
-    generation = services.practice.of(user.id)
+    generation = services.proposal_jobs.of(user.id)
     found, has_more = store.page(user.id, status=status, after=after, limit=limit)
     return page([proposal_json(each) for each in found], has_more) | {
         "counts": store.counts(user.id),
-        "generation": generation_json(generation),
+        "generation": proposal_progress_json(generation),
     }
 
 
 @router.post("/cancel")
 def cancel(user: User, services: App) -> Json:
     """Have no more written; what was proposed stays."""
-    return generation_json(services.practice.cancel(user.id))
+    return proposal_progress_json(services.proposal_jobs.cancel(user.id))
 
 
 @router.patch("/{proposal_id}")
@@ -73,4 +73,4 @@ def delete_proposal(proposal_id: str, user: User, services: App) -> Json:
     """Forget a proposal; the next training goes without it."""
     services.stores.proposals.delete(user.id, proposal_id, time.time())
     services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
-    return {"object": "practice.proposal.deleted", "id": proposal_id, "deleted": True}
+    return {"object": "proposal.deleted", "id": proposal_id, "deleted": True}

@@ -36,9 +36,9 @@ def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -
 
 
 @router.delete("/{rule_id}")
-def undo_decision(rule_id: str, user: User, services: App) -> Json:
+def undo_rule_decision(rule_id: str, user: User, services: App) -> Json:
     """Take a decision back: the rule stands again if my judgements show it."""
-    services.stores.log.undo_decision(user.id, rule_id, time.time())
+    services.stores.log.undo_rule_decision(user.id, rule_id, time.time())
     services.stores.database.checkpoint()  # its text leaves the write-ahead log, too
     return {"object": "rule.decision.deleted", "id": rule_id, "deleted": True}
 

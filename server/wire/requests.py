@@ -18,7 +18,7 @@ from pydantic import (
 from adapters_store.records import BASE
 from feedback.proposals.records import ProposalStatus
 from feedback.records import Message
-from feedback.task_types import Kind
+from feedback.task_types import TaskType
 from server.accounts.identity import BodyIdentity
 from server.wire.base import WireModel
 from server.wire.response_format import ResponseFormat
@@ -232,7 +232,7 @@ def _join_message(value: Any) -> Any:
     return _join_parts(value.get("content")) if isinstance(value, dict) else value
 
 
-def _thumb(value: Any) -> Any:
+def _rating(value: Any) -> Any:
     """Read a thumb, however a frontend says it."""
     is_text = isinstance(value, str)
     if value is True or (is_text and value in ("up", "thumbs_up")):
@@ -244,10 +244,10 @@ def _thumb(value: Any) -> Any:
     raise ValueError('value is "up", "down", true, false, 1 or -1')
 
 
-Thumb = Annotated[
+Rating = Annotated[
     int,
     BeforeValidator(
-        _thumb,
+        _rating,
         json_schema_input_type=bool | Literal["up", "down", "thumbs_up", "thumbs_down", 1, -1],
     ),
 ]
@@ -263,7 +263,7 @@ class FeedbackRequest(IdentifiedRequest):
 
     target: ClientId
     id: ClientId | None = None
-    value: Thumb | None = None
+    value: Rating | None = None
     correction: Correction | None = None
     preferred_over: ClientId | None = None
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
@@ -276,15 +276,15 @@ class RuleRequest(WireModel):
     status: Literal["pinned", "dropped"]
 
 
-class PracticeRequest(WireModel):
-    """The body of `POST /v1/me/practice`."""
+class ProposalsRequest(WireModel):
+    """The body of `POST /v1/me/proposals`."""
 
     count: Annotated[int, Field(ge=1, le=MAX_PROPOSALS)]
-    kind: Annotated[Kind, Field(strict=False)] | None = None
+    kind: Annotated[TaskType, Field(strict=False)] | None = None
 
 
 class ProposalChange(WireModel):
-    """The body of `PATCH /v1/me/practice/{proposal_id}`; what is left out stays as it is."""
+    """The body of `PATCH /v1/me/proposals/{proposal_id}`; what is left out stays as it is."""
 
     status: Annotated[ProposalStatus, Field(strict=False)] | None = None
     instruction: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None

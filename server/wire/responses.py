@@ -11,8 +11,9 @@ from feedback.rules.user_rules import UserRule, rule_id
 from scheduler.cost import with_cost
 from scheduler.evaluation.suite.records import SuiteRun
 from scheduler.records import TrainingRun
+from scheduler.version_report import read_report, report_of
 from server.accounts.accounts import Account
-from server.background.proposal_jobs import Generation
+from server.background.proposal_jobs import ProposalProgress
 from server.engine.records import TokenLogprob
 from server.wire.tool_calls import OPENING, ToolCall, parse
 
@@ -51,6 +52,7 @@ def feedback_json(feedback: Feedback) -> Json:
     """A judgement, as its owner sees it."""
     row = {"object": "feedback", **asdict(feedback)}
     del row["user_id"]
+    row["target"] = row.pop("completion_id")
     return row
 
 
@@ -60,7 +62,7 @@ def rule_json(rule: UserRule) -> Json:
         "id": rule_id(rule.rule),
         "object": "rule",
         "sentence": rule.rule.sentence,
-        "property": rule.rule.property,
+        "attribute": rule.rule.attribute,
         "value": rule.rule.value,
         "status": rule.status.value,
         "support": rule.support,
@@ -72,15 +74,15 @@ def rule_json(rule: UserRule) -> Json:
 
 def proposal_json(proposal: Proposal) -> Json:
     """A proposal of practice, as its owner sees it."""
-    row = {"object": "practice.proposal", **asdict(proposal), "is_edited": proposal.is_edited}
+    row = {"object": "proposal", **asdict(proposal), "is_edited": proposal.is_edited}
     del row["user_id"]
     return row
 
 
-def generation_json(generation: Generation) -> Json:
+def proposal_progress_json(generation: ProposalProgress) -> Json:
     """How the writing of proposals is going."""
     row = asdict(generation)
-    return {"object": "practice.generation", "status": row.pop("state"), **row}
+    return {"object": "proposal.progress", "status": row.pop("state"), **row}
 
 
 def completion_json(interaction: Interaction) -> Json:
@@ -185,13 +187,13 @@ def run_json(run: TrainingRun, price_per_hour: float = 0.0) -> Json:
         "reason": run.reason,
         "version": None if run.version is None else label(run.version),
         "dataset_hash": run.dataset_hash,
-        "report": dict(run.report),
+        "report": read_report(run.report).to_json(),
         "usage": with_cost(run.usage, price_per_hour),
     }
 
 
 def suite_run_json(run: SuiteRun) -> Json:
-    """A run of the regression suite: how far it is, what it measured and what that means."""
+    """A run of the evaluation suite: how far it is, what it measured and what that means."""
     return {
         "id": run.id,
         "object": "suite.run",
@@ -222,7 +224,7 @@ def version_json(
         "created_at": version.created_at,
         "created_by": version.created_by,
         "run_id": version.run_id,
-        "rows": len(version.example_ids),
+        "examples": len(version.example_ids),
         "example_ids": list(version.example_ids),
         "dataset_hash": version.dataset_hash,
         "size_bytes": version.size_bytes,
@@ -231,7 +233,7 @@ def version_json(
         "lora": asdict(version.lora),
         "base_model": version.base_model,
         "base_revision": version.base_revision,
-        "report": dict(version.report),
+        "report": report_of(version).to_json(),
         "active": active is not None and active.number == version.number,
         "suite": None if suite is None else suite_run_json(suite),
     }

@@ -37,7 +37,7 @@ def make_version(user_id: str = "ann", number: int = 1, **changes: Any) -> Adapt
         dataset_hash="d" * 64,
         seed=7,
         example_ids=("e1", "e2"),
-        report={"verdict": {"outcome": "proven", "reasons": ["it is better"]}},
+        report={"verdict": {"outcome": "significant", "reasons": ["it is better"]}},
     )
     return replace(version, **changes)
 

@@ -21,9 +21,9 @@ from rich.console import Console
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from feedback.filters.by_loss import rank, to_score
-from feedback.filters.records import LeftOut, Row, kept, tally
-from feedback.filters.run import decide
+from feedback.filters.by_loss import reject_by_loss, to_score
+from feedback.filters.records import DatedExample, Rejection, accepted, tally
+from feedback.filters.run import run_filters
 from feedback.records import TrainingExample
 from feedback.rules.rule import Rule, apply_all
 from scheduler.evaluation.held_out import reply_losses
@@ -92,7 +92,7 @@ def exchanges(file: Path) -> list[Exchange]:
     return found
 
 
-def noisy_rows(known: Sequence[Exchange]) -> list[Row]:
+def noisy_rows(known: Sequence[Exchange]) -> list[DatedExample]:
     """Corrections as the persona makes them, and older rows that should not be learned from."""
     choose = random.Random(0)
     clean, rest = known[:CLEAN], known[CLEAN:]
@@ -117,7 +117,9 @@ def unreadable(text: str, choose: random.Random) -> str:
     return "".join("\ufffd" if choose.random() < 0.2 else character for character in text)
 
 
-def measure(base: BaseModel, rows: Sequence[Row], unseen: Sequence[TrainingExample]) -> str:
+def measure(
+    base: BaseModel, rows: Sequence[DatedExample], unseen: Sequence[TrainingExample]
+) -> str:
     """The table, with the machine above it."""
     torch.manual_seed(0)
     pool = AdapterPool(base.model, Settings().lora, SLOT + 1, dtype=torch.float32)
@@ -140,7 +142,7 @@ def measure(base: BaseModel, rows: Sequence[Row], unseen: Sequence[TrainingExamp
         ),
         ("of these prompts, better than the other", str(len(unseen) - wins), str(wins), ""),
     ]
-    reasons = tally(len(rows), causes)["left_out"]
+    reasons = tally(len(rows), causes)["rejected"]
     named = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
     table = markdown_table(["figure", "all rows", "curated", "wanted"], figures)
     return (
@@ -151,14 +153,14 @@ def measure(base: BaseModel, rows: Sequence[Row], unseen: Sequence[TrainingExamp
 
 
 def curated(
-    base: BaseModel, pool: AdapterPool, rows: Sequence[Row]
-) -> tuple[list[TrainingExample], list[LeftOut]]:
+    base: BaseModel, pool: AdapterPool, rows: Sequence[DatedExample]
+) -> tuple[list[TrainingExample], list[Rejection]]:
     """What curation keeps, by the texts and by the base's losses, and why not the rest."""
-    fates = decide(rows)
-    examples = kept(fates)
+    results = run_filters(rows)
+    examples = accepted(results)
     measured = row_losses(base, pool, to_score(examples), CONFIG.max_tokens)
-    late = rank(examples, measured)
-    early = [fate.left_out for fate in fates if fate.left_out is not None]
+    late = reject_by_loss(examples, measured)
+    early = [result.rejection for result in results if result.rejection is not None]
     return [each for each in examples if each.id not in late], [*early, *late.values()]
 
 

@@ -16,13 +16,17 @@ from rich.console import Console
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from feedback.examples.dataset import freeze
+from feedback.examples.dataset import build_dataset
 from feedback.records import Dataset, Message
 from feedback.rules.rule import Rule, apply_all
 from feedback.text.repetition import is_repetitive
-from scheduler.augmentation.prompts import ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS, PRACTICE_PROMPTS
-from scheduler.augmentation.self_distillation import in_own_words
-from scheduler.evaluation.held_out import drift
+from scheduler.augmentation.prompts import (
+    REFERENCE_PROMPTS,
+    REFERENCE_REPLY_TOKENS,
+    SYNTHETIC_PROMPTS,
+)
+from scheduler.augmentation.self_distillation import self_distil
+from scheduler.evaluation.held_out import measure_reference_kl
 from scheduler.fit.loop import fit
 from scheduler.records import TrainingConfig
 from scheduler.trainer.generate import greedy_replies
@@ -32,7 +36,7 @@ from tests.benchmarks.bench_learning_loop import UNSEEN
 from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.scheduler.training import make_example
 
-TAUGHT = PRACTICE_PROMPTS[:24]
+TAUGHT = SYNTHETIC_PROMPTS[:24]
 RULES = (Rule("most sentences", "2"),)
 TAUGHT_TOKENS = MEASURED_TOKENS = 48
 WORDING_TOKENS = 96  # twice what was corrected
@@ -45,7 +49,7 @@ class Arm:
     """What a fit on one of the two came to."""
 
     steps: int
-    anchor_kl: float
+    reference_kl: float
     compliant: int
     loops: int
 
@@ -62,13 +66,13 @@ def main() -> None:
 def measure(base: BaseModel, pool: AdapterPool) -> str:
     """The table, with the machine above it."""
     written = corrections(base, pool)
-    reworded, sentence = in_own_words(
+    reworded, sentence = self_distil(
         written, RULES, lambda prompts: replies(base, pool, NO_ADAPTER, prompts, WORDING_TOKENS)
     )
     exchanges = list(
         zip(
-            ANCHOR_PROMPTS,
-            replies(base, pool, NO_ADAPTER, ANCHOR_PROMPTS, ANCHOR_REPLY_TOKENS),
+            REFERENCE_PROMPTS,
+            replies(base, pool, NO_ADAPTER, REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS),
             strict=True,
         )
     )
@@ -79,8 +83,8 @@ def measure(base: BaseModel, pool: AdapterPool) -> str:
         ("optimiser steps", str(without.steps), str(within.steps)),
         (
             "KL from the base on anchors, nats/token",
-            f"{without.anchor_kl:.3f}",
-            f"{within.anchor_kl:.3f}",
+            f"{without.reference_kl:.3f}",
+            f"{within.reference_kl:.3f}",
         ),
         (
             f"unseen prompts of {len(UNSEEN)} answered by the rules",
@@ -102,11 +106,14 @@ def corrections(base: BaseModel, pool: AdapterPool) -> Dataset:
         wanted = apply_all(RULES, original)
         if wanted is not None and wanted != original:
             rows.append(make_example(prompt, wanted, revised_from=original))
-    return freeze("ann", rows, held_out_share=0)
+    return build_dataset("ann", rows, held_out_share=0)
 
 
 def fitted(
-    base: BaseModel, pool: AdapterPool, dataset: Dataset, anchors: Sequence[tuple[str, str]]
+    base: BaseModel,
+    pool: AdapterPool,
+    dataset: Dataset,
+    reference_replies: Sequence[tuple[str, str]],
 ) -> Arm:
     """An adapter from zero on the dataset, measured."""
     pool.clear(SLOT)
@@ -114,7 +121,7 @@ def fitted(
     answers = replies(base, pool, SLOT, UNSEEN, MEASURED_TOKENS)
     return Arm(
         steps=sum(phase.steps for phase in reports),
-        anchor_kl=drift(base, pool, SLOT, anchors),
+        reference_kl=measure_reference_kl(base, pool, SLOT, reference_replies),
         compliant=sum(all(rule.holds(each) for rule in RULES) for each in answers),
         loops=sum(map(is_repetitive, answers)),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, Message
-from feedback.task_types import Kind
+from feedback.task_types import TaskType
 
 PROMPT = (Message("user", "What is the capital of France?"),)
 
@@ -32,7 +32,7 @@ def make_feedback(
     """A judgement; it judges nothing unless `fields` say what."""
     defaults: dict[str, Any] = {"created_at": 200.0, "updated_at": fields.get("at", 200.0)}
     fields.pop("at", None)
-    return Feedback(id=id, user_id=user_id, target=target, **defaults | fields)
+    return Feedback(id=id, user_id=user_id, completion_id=target, **defaults | fields)
 
 
 def without(row: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -44,12 +44,12 @@ def make_proposal(id: str = "proposal-1", user_id: str = "ann", **fields: Any) -
     """A proposal that waits for a decision; the reply is as the model wrote it."""
     reply = fields.pop("reply", "Oslo is the capital of Norway.")
     defaults: dict[str, Any] = {
-        "kind": Kind.FACT,
+        "kind": TaskType.FACT,
         "instruction": "What is the capital of Norway?",
         "reply": reply,
         "proposed": reply,
         "written": reply,
-        "is_cut": False,
+        "is_truncated": False,
         "rules": (),
         "adapter": "base",
         "created_at": 300.0,

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from feedback.records import (
     ExampleKind,
+    ExampleSource,
     Feedback,
     FeedbackStatus,
     Interaction,
@@ -37,13 +38,15 @@ def interactions(draw: st.DrawFn) -> list[Interaction]:
         for each in ids
     ]
 
+QUESTIONS = st.text(alphabet="0123456789abcdef", min_size=4, max_size=4)
+
 
 def judgements() -> st.SearchStrategy[list[Feedback]]:
     rows = st.builds(
         Feedback,
         id=st.sampled_from([f"f{number}" for number in range(8)]),
         user_id=USERS,
-        target=st.sampled_from(IDS),
+        completion_id=st.sampled_from(IDS),
         created_at=TIMES,
         updated_at=TIMES,
         value=st.sampled_from([None, 1, -1]),
@@ -58,14 +61,12 @@ def judgements() -> st.SearchStrategy[list[Feedback]]:
 def training_examples(user_id: str = "ann") -> st.SearchStrategy[list[TrainingExample]]:
     rows = st.builds(
         TrainingExample,
-        id=st.text(alphabet="0123456789abcdef", min_size=4, max_size=4),
         user_id=st.just(user_id),
         kind=st.just(ExampleKind.SFT),
-        prompt=st.just((Message("user", "one?"),)),
+        prompt=QUESTIONS.map(lambda text: (Message("user", text),)),
         chosen=TEXTS,
         rejected=st.none(),
-        weight=st.just(1.0),
-        source=st.just("liked"),
+        source=st.just(ExampleSource.LIKED),
         conversation_id=st.sampled_from([f"conversation-{number}" for number in range(12)]),
         interaction_ids=st.just(("c1",)),
         feedback_ids=st.just(("f1",)),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from feedback.judged_replies import commented
+from feedback.judged_replies import commented_replies
 from feedback.records import Feedback, Interaction
 from tests.feedback.make import make_feedback, make_interaction
 
@@ -13,11 +13,11 @@ COMMENT = make_feedback("c1", target="one", comment="Too long.", at=5.0)
 def found(
     *feedback: Feedback, turns: tuple[Interaction, ...] = (TURN,), limit: int = 9
 ) -> list[str]:
-    return [each.comment for each in commented(turns, feedback, but_in=(), limit=limit)]
+    return [each.comment for each in commented_replies(turns, feedback, excluding=(), limit=limit)]
 
 
 def test_a_comment_is_found_with_its_reply() -> None:
-    [each] = commented([TURN], [COMMENT], but_in=(), limit=9)
+    [each] = commented_replies([TURN], [COMMENT], excluding=(), limit=9)
     assert (each.interaction, each.comment) == (TURN, "Too long.")
 
 
@@ -43,8 +43,8 @@ def test_empty_comments_and_empty_replies_ask_for_nothing() -> None:
 
 
 def test_some_conversations_are_left_out() -> None:
-    but_in = {TURN.conversation_id}
-    assert commented([TURN], [COMMENT], but_in=but_in, limit=9) == ()
+    excluding = {TURN.conversation_id}
+    assert commented_replies([TURN], [COMMENT], excluding=excluding, limit=9) == ()
 
 
 def test_the_newest_come_first_and_only_so_many() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feedback.judged_replies import judged_replies
+from feedback.judged_replies import rated_replies
 from feedback.records import Feedback
 from tests.feedback.make import make_feedback, make_interaction
 
@@ -17,7 +17,7 @@ TURNS = [
 
 def verdicts(*feedback: Feedback) -> dict[str, bool]:
     """Whether each judged reply was bad."""
-    return {each.interaction.id: each.is_bad for each in judged_replies(TURNS, feedback)}
+    return {each.interaction.id: each.is_bad for each in rated_replies(TURNS, feedback)}
 
 
 @pytest.mark.parametrize(("value", "is_bad"), [(1, False), (-1, True)])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.task_types import Kind, coverage, kind_of
+from feedback.task_types import TaskType, coverage, task_type_of
 
 FACTS = ["What is the capital of France?", "Who painted the Mona Lisa?", "When did Rome fall?"]
 POEMS = [f"Write a poem about {what}." for what in ("rain", "snow", "wind", "fog", "hail")]
@@ -13,38 +13,38 @@ POEMS = [f"Write a poem about {what}." for what in ("rain", "snow", "wind", "fog
 @pytest.mark.parametrize(
     ("prompt", "kind"),
     [
-        ("Write a Python function that adds two numbers.", Kind.CODE),
-        ("Translate 'good morning' into French.", Kind.TRANSLATION),
-        ("How do I say thanks in Japanese?", Kind.TRANSLATION),
-        ("Summarise why people sleep, in two sentences.", Kind.SUMMARY),
-        ("Please shorten this text: The sea is wide.", Kind.REWRITING),
-        ("Classify the tweet as positive or negative.", Kind.CLASSIFICATION),
-        ("What is 12 * 7?", Kind.CALCULATION),
-        ("Draft a reply to my landlord.", Kind.WRITING),
-        ("Can you write an essay?", Kind.WRITING),
-        ("Give me three names for a bakery.", Kind.IDEAS),
-        ("Should I learn to drive?", Kind.ADVICE),
-        ("Why is the sky blue?", Kind.EXPLANATION),
-        ("Explain what a mortgage is.", Kind.EXPLANATION),
-        ("Who was Marie Curie?", Kind.FACT),
-        ("hello", Kind.OTHER),
-        ("", Kind.OTHER),
-        ("你好", Kind.OTHER),
+        ("Write a Python function that adds two numbers.", TaskType.CODE),
+        ("Translate 'good morning' into French.", TaskType.TRANSLATION),
+        ("How do I say thanks in Japanese?", TaskType.TRANSLATION),
+        ("Summarise why people sleep, in two sentences.", TaskType.SUMMARY),
+        ("Please shorten this text: The sea is wide.", TaskType.REWRITING),
+        ("Classify the tweet as positive or negative.", TaskType.CLASSIFICATION),
+        ("What is 12 * 7?", TaskType.CALCULATION),
+        ("Draft a reply to my landlord.", TaskType.WRITING),
+        ("Can you write an essay?", TaskType.WRITING),
+        ("Give me three names for a bakery.", TaskType.IDEAS),
+        ("Should I learn to drive?", TaskType.ADVICE),
+        ("Why is the sky blue?", TaskType.EXPLANATION),
+        ("Explain what a mortgage is.", TaskType.EXPLANATION),
+        ("Who was Marie Curie?", TaskType.FACT),
+        ("hello", TaskType.OTHER),
+        ("", TaskType.OTHER),
+        ("你好", TaskType.OTHER),
     ],
 )
-def test_a_prompt_is_of_the_kind_that_a_reader_would_say(prompt: str, kind: Kind) -> None:
-    assert kind_of(prompt) is kind
+def test_a_prompt_is_of_the_kind_that_a_reader_would_say(prompt: str, kind: TaskType) -> None:
+    assert task_type_of(prompt) is kind
 
 
 def test_an_instruction_after_a_long_text_is_found() -> None:
-    assert kind_of("The sea is wide. " * 200 + "Summarise this.") is Kind.SUMMARY
+    assert task_type_of("The sea is wide. " * 200 + "Summarise this.") is TaskType.SUMMARY
 
 
 def test_kinds_are_counted_beside_what_is_asked() -> None:
     found = coverage(POEMS[:1], [*FACTS, POEMS[0]])
     assert [(each.kind, each.taught, each.asked) for each in found.kinds] == [
-        (Kind.FACT, 0, 3),
-        (Kind.WRITING, 1, 1),
+        (TaskType.FACT, 0, 3),
+        (TaskType.WRITING, 1, 1),
     ]
 
 

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from adapters_store.records import LoraConfig
-from feedback.examples.build import example_id
-from feedback.examples.dataset import freeze
-from feedback.records import Dataset, ExampleKind, Message, TrainingExample
+from feedback.examples.dataset import build_dataset
+from feedback.records import Dataset, ExampleKind, ExampleSource, Message, TrainingExample
 from feedback.rules.rule import Rule
 from scheduler.records import GateConfig, MemoryConfig, PipelineConfig, TrainingConfig
-from scheduler.trainer.job import Job
+from scheduler.trainer.job import TrainingJob
 
 
 def make_config(base_model: str = "tiny", folder: Path = Path("replies")) -> PipelineConfig:
@@ -28,9 +27,9 @@ def make_config(base_model: str = "tiny", folder: Path = Path("replies")) -> Pip
     )
 
 
-def make_job(base_model: str, folder: Path) -> Job:
+def make_job(base_model: str, folder: Path) -> TrainingJob:
     """Return a job in which the fake training process does what `base_model` says."""
-    return Job(
+    return TrainingJob(
         base_path=str(folder),
         base_model=base_model,
         base_revision="revision",
@@ -42,9 +41,9 @@ def make_job(base_model: str, folder: Path) -> Job:
         memory=MemoryConfig(),
         incumbent=None,
         incumbent_example_ids=("a", "b"),
-        anchors=(("Why?", "Because."),),
-        max_anchor_kl=1.0,
-        kept=(("Who?", "Nobody."),),
+        reference_replies=(("Why?", "Because."),),
+        max_reference_kl=1.0,
+        kl_replies=(("Who?", "Nobody."),),
         rules=(Rule("case", "lower"),),
     )
 
@@ -53,17 +52,15 @@ def make_dataset(user_id: str = "ann") -> Dataset:
     """Return a dataset of one correction."""
     prompt = (Message("user", "Hello"),)
     example = TrainingExample(
-        id=example_id(ExampleKind.SFT, prompt, "hi there", None, 1.0),
         user_id=user_id,
         kind=ExampleKind.SFT,
         prompt=prompt,
         chosen="hi there",
         rejected=None,
-        weight=1.0,
-        source="correction",
+        source=ExampleSource.CORRECTION,
         conversation_id="conversation",
         interaction_ids=("one",),
         feedback_ids=("first",),
         created_at=1.0,
     )
-    return freeze(user_id, [example])
+    return build_dataset(user_id, [example])

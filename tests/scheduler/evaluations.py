@@ -6,17 +6,17 @@ from typing import Any
 from scheduler.records import Evaluation
 
 GOOD = Evaluation(
-    held_out_rows=8,
+    held_out_examples=8,
     held_out_comparisons=8,
     held_out_wins=7,
     held_out_wins_by_sum=7,
     held_out_loss_base=2.0,
-    held_out_loss_proof=1.5,
-    held_out_loss_memory=1.8,
-    incumbent_rows=5,
+    held_out_loss=1.5,
+    held_out_loss_few_shot=1.8,
+    incumbent_examples=5,
     incumbent_loss=1.6,
-    incumbent_rows_loss_proof=1.5,
-    anchor_kl=0.1,
+    loss_on_incumbent_examples=1.5,
+    reference_kl=0.1,
     train_loss_before=2.1,
     train_loss_after=0.4,
     added_loss=1.9,
@@ -25,18 +25,18 @@ GOOD = Evaluation(
     repetition_candidate=0.0,
     collapse_base=0.0,
     collapse_candidate=0.0,
-    parroting_base=0.0,
-    parroting_candidate=0.0,
-    silence_base=0.0,
-    silence_candidate=0.0,
+    echo_base=0.0,
+    echo_candidate=0.0,
+    empty_base=0.0,
+    empty_candidate=0.0,
 )
 
 
 def good(**changes: Any) -> Evaluation:
     """Return a good evaluation with some numbers changed; every held-out row is a comparison, and
     wins are wins by sum."""
-    if "held_out_rows" in changes:
-        changes = {"held_out_comparisons": changes["held_out_rows"]} | changes
+    if "held_out_examples" in changes:
+        changes = {"held_out_comparisons": changes["held_out_examples"]} | changes
     if "held_out_wins" in changes:
         changes = {"held_out_wins_by_sum": changes["held_out_wins"]} | changes
     return replace(GOOD, **changes)
@@ -45,13 +45,13 @@ def good(**changes: Any) -> Evaluation:
 def without_held_out(**changes: Any) -> Evaluation:
     """Return a good evaluation of a dataset that is too small to hold rows out."""
     return good(
-        held_out_rows=0,
+        held_out_examples=0,
         held_out_wins=0,
         held_out_loss_base=None,
-        held_out_loss_proof=None,
-        held_out_loss_memory=None,
-        incumbent_rows=0,
+        held_out_loss=None,
+        held_out_loss_few_shot=None,
+        incumbent_examples=0,
         incumbent_loss=None,
-        incumbent_rows_loss_proof=None,
+        loss_on_incumbent_examples=None,
         **changes,
     )

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from feedback.examples.dataset import read
 from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, read_job, write_result
-from scheduler.trainer.parent_pipe import ParentLine
+from scheduler.trainer.parent_pipe import ParentPipe
 from tests.scheduler.evaluations import GOOD
 
 MANY_STEPS = 40
 
 
-def say(message: object) -> None:
+def send(message: object) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
@@ -36,7 +36,7 @@ def finish(folder: Path, **more: int) -> None:
         **more,
     }
     write_result(folder, GOOD, usage, ("model.layers.0.mlp",))
-    say({"done": True})
+    send({"done": True})
 
 
 def tell_pid(folder: Path, signs: Path) -> None:
@@ -45,8 +45,8 @@ def tell_pid(folder: Path, signs: Path) -> None:
 
 def succeed(folder: Path, signs: Path) -> None:
     sys.stdout.write("a library says hello\n[1, 2]\n")
-    say({"progress": {"phase": "training", "fraction": 0.5, "step": 1, "steps": 2, "loss": 1.5}})
-    say({"progress": {"phase": "training", "fraction": 7, "loss": float("nan")}})
+    send({"progress": {"phase": "training", "fraction": 0.5, "step": 1, "steps": 2, "loss": 1.5}})
+    send({"progress": {"phase": "training", "fraction": 7, "loss": float("nan")}})
     finish(folder)
 
 
@@ -65,37 +65,37 @@ def be_killed(folder: Path, signs: Path) -> None:
 
 def end_without_adapter(folder: Path, signs: Path) -> None:
     write_result(folder, GOOD, {}, ())
-    say({"done": True})
+    send({"done": True})
 
 
 def link_elsewhere(folder: Path, signs: Path) -> None:
     (folder / ADAPTER_FOLDER).mkdir()
     (folder / ADAPTER_FOLDER / "adapter_model.safetensors").symlink_to("/etc/hostname")
     write_result(folder, GOOD, {}, ())
-    say({"done": True})
+    send({"done": True})
 
 
 def write_nonsense(folder: Path, signs: Path) -> None:
-    (folder / "result.json").write_text('{"evaluation": {"held_out_rows": 1}}')
-    say({"done": True})
+    (folder / "result.json").write_text('{"evaluation": {"held_out_examples": 1}}')
+    send({"done": True})
 
 
 def wait_for_the_end(folder: Path, signs: Path) -> None:
     (signs / "pid").write_text(str(os.getpid()))
-    say({"progress": {"phase": "waiting", "fraction": 0.1}})
+    send({"progress": {"phase": "waiting", "fraction": 0.1}})
     sys.stdin.read()
     (signs / "end of input").touch()
 
 
 def hear_nothing(folder: Path, signs: Path) -> None:
     (signs / "pid").write_text(str(os.getpid()))
-    say({"progress": {"phase": "waiting", "fraction": 0.1}})
+    send({"progress": {"phase": "waiting", "fraction": 0.1}})
     while True:
         signal.pause()
 
 
 def live_with_the_parent(folder: Path, signs: Path) -> None:
-    parent = ParentLine()
+    parent = ParentPipe()
     (signs / "pid").write_text(str(os.getpid()))
     parent.enter("waiting", 0.1, 1.0)
     while True:
@@ -104,7 +104,7 @@ def live_with_the_parent(folder: Path, signs: Path) -> None:
 
 def take_many_steps(folder: Path, signs: Path) -> None:
     for step in range(1, MANY_STEPS + 1):
-        say({"progress": {"phase": "training", "step": step, "steps": MANY_STEPS}})
+        send({"progress": {"phase": "training", "step": step, "steps": MANY_STEPS}})
         time.sleep(0.01)
     finish(folder)
 

@@ -9,10 +9,10 @@ from scheduler.policy import FAILED_COOLDOWN_FACTOR, Candidate, is_due, order
 from scheduler.records import PolicyConfig, RunStatus
 
 NOW = 1_000_000.0
-CONFIG = PolicyConfig(min_new_judgements=5, cooldown=600.0, daily_runs=24)
+CONFIG = PolicyConfig(min_new_feedback=5, cooldown=600.0, daily_runs=24)
 DUE = Candidate(
     user_id="u",
-    new_judgements=5,
+    new_feedback=5,
     since_rollback=None,
     last_run_at=None,
     last_run_status=None,
@@ -24,7 +24,7 @@ DUE = Candidate(
 candidates = st.builds(
     Candidate,
     user_id=st.text("abc", min_size=1, max_size=4),
-    new_judgements=st.integers(0, 20),
+    new_feedback=st.integers(0, 20),
     since_rollback=st.none() | st.integers(0, 20),
     last_run_at=st.none() | st.floats(NOW - 10_000, NOW + 10_000),
     last_run_status=st.sampled_from([None, RunStatus.PROMOTED, RunStatus.FAILED]),
@@ -34,7 +34,7 @@ candidates = st.builds(
 )
 configs = st.builds(
     PolicyConfig,
-    min_new_judgements=st.integers(0, 20),
+    min_new_feedback=st.integers(0, 20),
     cooldown=st.floats(0, 5_000),
     daily_runs=st.integers(0, 40),
 )
@@ -47,17 +47,17 @@ def test_a_user_with_enough_new_judgements_is_due() -> None:
 
 
 def test_too_few_judgements_say_how_many_are_needed() -> None:
-    decision = is_due(replace(DUE, new_judgements=1), CONFIG, NOW)
+    decision = is_due(replace(DUE, new_feedback=1), CONFIG, NOW)
     assert not decision.due
     assert decision.reason == "1 new judgement; training starts at 5"
 
 
 def test_after_a_rollback_older_judgements_are_not_enough() -> None:
-    decision = is_due(replace(DUE, new_judgements=8, since_rollback=4), CONFIG, NOW)
+    decision = is_due(replace(DUE, new_feedback=8, since_rollback=4), CONFIG, NOW)
     assert decision.reason == (
         "8 new judgements, 4 of them since the rollback; training starts at 5 since then"
     )
-    assert is_due(replace(DUE, new_judgements=9, since_rollback=5), CONFIG, NOW).due
+    assert is_due(replace(DUE, new_feedback=9, since_rollback=5), CONFIG, NOW).due
 
 
 def test_the_cooldown_says_how_long_it_lasts() -> None:
@@ -83,7 +83,7 @@ def test_only_a_user_who_keeps_every_bound_is_due(
     candidate: Candidate, config: PolicyConfig
 ) -> None:
     if is_due(candidate, config, NOW).due:
-        assert candidate.new_judgements >= max(1, config.min_new_judgements)
+        assert candidate.new_feedback >= max(1, config.min_new_feedback)
         assert candidate.runs_today < config.daily_runs
         assert not candidate.is_frozen
         assert not candidate.has_open_run
@@ -95,9 +95,9 @@ def test_everybody_with_news_becomes_due_with_time(
 ) -> None:
     unhindered = replace(candidate, is_frozen=False, has_open_run=False, runs_today=0)
     later = NOW + 10_000 + config.cooldown * FAILED_COOLDOWN_FACTOR
-    needed = max(1, config.min_new_judgements)
+    needed = max(1, config.min_new_feedback)
     since = candidate.since_rollback
-    has_news = candidate.new_judgements >= needed and (since is None or since >= needed)
+    has_news = candidate.new_feedback >= needed and (since is None or since >= needed)
     assert is_due(unhindered, config, later).due == (has_news and config.daily_runs > 0)
 
 
@@ -105,7 +105,7 @@ def test_everybody_with_news_becomes_due_with_time(
 def test_more_judgements_never_make_a_user_less_due(
     candidate: Candidate, config: PolicyConfig, more: int
 ) -> None:
-    richer = replace(candidate, new_judgements=candidate.new_judgements + more)
+    richer = replace(candidate, new_feedback=candidate.new_feedback + more)
     assert is_due(richer, config, NOW).due >= is_due(candidate, config, NOW).due
 
 

@@ -87,12 +87,12 @@ def test_a_finished_run_keeps_its_outcome(runs: RunStore, queue: Queue) -> None:
         at=9.0,
         version=1,
         dataset_hash="abc",
-        report={"verdict": {"outcome": "proven"}},
+        report={"verdict": {"outcome": "significant"}},
         usage={"device": "cpu"},
     )
     ended = runs.run(run.id)
     assert (ended.status, ended.finished_at, ended.version) == (RunStatus.PROMOTED, 9.0, 1)
-    assert ended.report == {"verdict": {"outcome": "proven"}}
+    assert ended.report == {"verdict": {"outcome": "significant"}}
     assert ended.usage == {"device": "cpu"}
 
 

@@ -12,14 +12,14 @@ from scheduler.errors import RunNotFoundError
 from scheduler.records import PolicyConfig, RunStatus, ScheduleConfig, TrainingRun
 from scheduler.run_store import REQUESTED, SCHEDULED
 from scheduler.service import SchedulerService
-from scheduler.trainer.worker import Worker
+from scheduler.trainer.worker import ProcessTrainer
 from server.database import SharedDatabase
 from tests.scheduler.evaluations import without_held_out
 from tests.scheduler.world import World
 
 ROOT = Path(__file__).parents[2]
 NEVER = ScheduleConfig(interval=0, nightly="")
-POLICY = PolicyConfig(min_new_judgements=2, cooldown=600.0, daily_runs=24)
+POLICY = PolicyConfig(min_new_feedback=2, cooldown=600.0, daily_runs=24)
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -45,7 +45,7 @@ class Server:
             runs=self.world.runs,
             watcher=self.world.watcher,
             pipeline=self.world.pipeline,
-            regression=self.world.build_regression(),
+            suite=self.world.build_suite(),
             policy_config=POLICY,
             schedule=schedule,
             clock=self.world.clock,
@@ -54,7 +54,7 @@ class Server:
 
     def train_in_a_child(self, behaviour: str) -> None:
         """Train in the fake training process instead of in this one."""
-        worker = Worker(
+        worker = ProcessTrainer(
             self.folder / "jobs", lambda: False, 60.0, module="tests.scheduler.fake_trainer"
         )
         self.world.use(worker, behaviour)
@@ -148,9 +148,9 @@ def test_at_night_what_is_in_use_is_put_through_the_regression_suite(server: Ser
 def test_judgements_that_a_run_has_seen_are_not_new(server: Server) -> None:
     server.world.correct("ann", "one")
     server.world.train("ann")
-    assert server.service.candidate("ann").new_judgements == 0
+    assert server.service.candidate("ann").new_feedback == 0
     server.world.correct("ann", "two")
-    assert server.service.candidate("ann").new_judgements == 1
+    assert server.service.candidate("ann").new_feedback == 1
 
 
 def test_judgements_made_during_a_run_are_new(server: Server) -> None:
@@ -161,7 +161,7 @@ def test_judgements_made_during_a_run_are_new(server: Server) -> None:
 
     server.world.trainer.meanwhile = correct_another
     server.world.train("ann")
-    assert server.service.candidate("ann").new_judgements == 1
+    assert server.service.candidate("ann").new_feedback == 1
 
 
 def test_a_withdrawn_judgement_is_news_for_a_user_who_has_no_other(server: Server) -> None:

@@ -2,29 +2,25 @@
 
 from dataclasses import replace
 
-from feedback.examples.build import example_id
-from feedback.records import ExampleKind, Message, TrainingExample
+from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
 
 
 def make_example(
     text: str,
     chosen: str,
     rejected: str | None = None,
-    weight: float = 1.0,
     revised_from: str | None = None,
 ) -> TrainingExample:
     """One supervised example, or a preference pair where something is rejected."""
     kind = ExampleKind.SFT if rejected is None else ExampleKind.DPO
     prompt = (Message("user", text),)
     return TrainingExample(
-        id=example_id(kind, prompt, chosen, rejected, weight, revised_from),
         user_id="ann",
         kind=kind,
         prompt=prompt,
         chosen=chosen,
         rejected=rejected,
-        weight=weight,
-        source="correction",
+        source=ExampleSource.CORRECTION,
         conversation_id=text,
         interaction_ids=(text,),
         feedback_ids=(text,),
@@ -38,5 +34,5 @@ def make_thumb(text: str, reply: str, is_liked: bool) -> TrainingExample:
     kind = ExampleKind.DESIRABLE if is_liked else ExampleKind.UNDESIRABLE
     chosen, rejected = (reply, None) if is_liked else ("", reply)
     example = make_example(text, chosen)
-    name = example_id(kind, example.prompt, chosen, rejected, 1.0)
-    return replace(example, id=name, kind=kind, chosen=chosen, rejected=rejected, source="thumb")
+    source = ExampleSource.LIKED if is_liked else ExampleSource.DISLIKED
+    return replace(example, kind=kind, chosen=chosen, rejected=rejected, source=source)

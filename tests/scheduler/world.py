@@ -12,21 +12,21 @@ from sqlite_utils import Database
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
-from feedback.filters.records import LeftOut
+from feedback.filters.records import Rejection
 from feedback.records import Dataset, Feedback, Interaction, Memory, Message
 from feedback.store.log import FeedbackLog
-from scheduler.augmentation.reference_replies import NOTHING_REMEMBERED
+from scheduler.augmentation.reference_replies import NO_MEMORY
 from scheduler.candidates import Candidates
-from scheduler.evaluation.rollback import Watcher
-from scheduler.evaluation.suite.records import RegressionConfig
+from scheduler.evaluation.rollback import RollbackMonitor
+from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.evaluation.suite.run_store import SuiteRunStore
-from scheduler.evaluation.suite.service import RegressionService
+from scheduler.evaluation.suite.service import SuiteService
 from scheduler.evaluation.suite.suite import Suite
 from scheduler.records import Progress, TrainingRun
 from scheduler.retrain.pipeline import Pipeline, Trainer
 from scheduler.retrain.publication import Publisher
 from scheduler.run_store import REQUESTED, RunStore
-from scheduler.trainer.job import Job, JobResult
+from scheduler.trainer.job import JobResult, TrainingJob
 from tests.scheduler.builders import make_config
 from tests.scheduler.evaluation.suite.ideal import FakeSpeaker
 from tests.scheduler.evaluations import GOOD
@@ -38,9 +38,9 @@ class FakeTrainer:
     def __init__(self) -> None:
         self.evaluation = GOOD
         self.usage: dict[str, Any] = {"device": "cpu", "device_seconds": 1.5}
-        self.left_out: dict[str, LeftOut] = {}
+        self.rejections: dict[str, Rejection] = {}
         self.meanwhile: Callable[[], None] = lambda: None
-        self.jobs: list[Job] = []
+        self.jobs: list[TrainingJob] = []
         self.datasets: list[Dataset] = []
         self.destinations: list[Path] = []
         self.sweeps = 0
@@ -50,7 +50,7 @@ class FakeTrainer:
 
     def run(
         self,
-        job: Job,
+        job: TrainingJob,
         dataset: Dataset,
         *,
         destination: Path,
@@ -66,7 +66,7 @@ class FakeTrainer:
         save_file({name: weights}, destination / "adapter_model.safetensors")
         (destination / "adapter_config.json").write_text("{}")
         self.meanwhile()
-        return JobResult(destination, self.evaluation, self.usage, ("layers.0",), self.left_out)
+        return JobResult(destination, self.evaluation, self.usage, ("layers.0",), self.rejections)
 
     def prepare(self) -> None:
         self.before_preparing()
@@ -98,7 +98,7 @@ class FakeReplier:
         adapter: Path | None,
         max_tokens: int,
         is_cancelled: Callable[[], bool],
-        memory: Memory = NOTHING_REMEMBERED,
+        memory: Memory = NO_MEMORY,
     ) -> list[str]:
         self.asked.append(adapter)
         if memory.demonstrations:
@@ -119,12 +119,12 @@ class World:
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
         self.suite_runs = SuiteRunStore(database)
-        self.watcher = Watcher(self.log, self.registry, self.clock)
+        self.watcher = RollbackMonitor(self.log, self.registry, self.clock)
         self.candidates = Candidates(self.log, self.registry, self.runs)
         self.trainer = FakeTrainer()
         self.replier = FakeReplier()
         self.speaker = FakeSpeaker()
-        self.heeds_notes = True
+        self.follows_instructions = True
         self.config = make_config(folder=folder / "replies")
         self.verify: Callable[[Path], None] = lambda folder: None
         self.pipeline = self.build_pipeline(self.trainer)
@@ -151,21 +151,21 @@ class World:
             runs=self.runs,
             trainer=trainer,
             reply=self.replier,
-            heeds_notes=lambda: self.heeds_notes,
+            follows_instructions=lambda: self.follows_instructions,
             publisher=publisher,
             verify=lambda folder: self.verify(folder),
             config=self.config,
             clock=self.clock,
         )
 
-    def build_regression(self, *, is_nightly: bool = True) -> RegressionService:
+    def build_suite(self, *, is_nightly: bool = True) -> SuiteService:
         suite = Suite(
             self.speaker,
             revision=self.config.base_revision,
             cache=Path(self.config.replies_cache),
-            config=RegressionConfig(),
+            config=SuiteConfig(),
         )
-        return RegressionService(
+        return SuiteService(
             suite=suite,
             store=self.suite_runs,
             registry=self.registry,
@@ -221,12 +221,12 @@ class World:
         feedback = Feedback(
             id=f"{user_id}-{name}",
             user_id=user_id,
-            target=target,
+            completion_id=target,
             created_at=self.now,
             updated_at=self.now,
             **judgement,
         )
-        self.log.judge(feedback)
+        self.log.add_feedback(feedback)
         return feedback.id
 
     def begin(self, user_id: str) -> TrainingRun:

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors.torch import save
 
-from feedback.examples.build import examples
+from feedback.examples.build import build_examples
 from feedback.examples.from_proposals import approved_example
 from scheduler.records import Outcome
 from tests.adapters import random_adapter
@@ -52,7 +52,7 @@ def import_version(live: LiveServer, person: Person, seed: int = 0) -> dict[str,
     return version
 
 
-PROVEN = {"verdict": {"outcome": Outcome.PROVEN}}
+SIGNIFICANT = {"verdict": {"outcome": Outcome.SIGNIFICANT}}
 
 
 def put_version_to_use(
@@ -65,13 +65,15 @@ def put_version_to_use(
     import_version(live, person)
     stores = live.services.stores
     practised = map(approved_example, stores.log.approved(person.id))
-    rows = tuple(e.id for e in (*examples(*stores.log.judged(person.id)), *practised))
+    rows = tuple(
+        e.id for e in (*build_examples(*stores.log.turns_with_feedback(person.id)), *practised)
+    )
     imported = stores.registry.version(person.id, 1)
     staged = stores.files.stage()
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
     published = stores.files.publish(staged)
     version = replace(imported, number=2, folder=published.folder, example_ids=rows)
-    stores.registry.register(replace(version, report=report or PROVEN))
+    stores.registry.register(replace(version, report=report or SIGNIFICANT))
     with live.admin() as admin:
         path = f"/v1/admin/adapters/{person.id}/promote"
         admin.post(path, json={"version": 2}).raise_for_status()

@@ -1,9 +1,9 @@
-"""Runs of the regression suite without a model that could pass it."""
+"""Runs of the evaluation suite without a model that could pass it."""
 
 import time
 from typing import Any
 
-from scheduler.evaluation.suite.records import Measure, RegressionConfig, SuiteStatus
+from scheduler.evaluation.suite.records import Measure, SuiteConfig, SuiteStatus
 from scheduler.evaluation.suite.suite import Suite
 from tests.scheduler.evaluation.suite.ideal import FakeSpeaker
 from tests.server.live import LiveServer, Person
@@ -30,7 +30,7 @@ def let_the_base_be_ideal(live: LiveServer) -> None:
         FakeSpeaker(),
         revision=live.services.runtime.model.revision,
         cache=live.services.stores.folder.base_replies,
-        config=RegressionConfig(),
+        config=SuiteConfig(),
     )
     suite.base_answers(lambda done: None, lambda: False)
 

@@ -39,8 +39,8 @@ def test_the_file_in_the_working_directory_is_read() -> None:
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("loralei.toml").write_text("port = 9000\n")
     monkeypatch.setenv("LORALEI_PORT", "9001")
-    monkeypatch.setenv("LORALEI_GATE__MAX_ANCHOR_KL", "0.25")
-    assert (Settings().port, Settings().gate.max_anchor_kl) == (9001, 0.25)
+    monkeypatch.setenv("LORALEI_GATE__MAX_REFERENCE_KL", "0.25")
+    assert (Settings().port, Settings().gate.max_reference_kl) == (9001, 0.25)
 
 
 def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

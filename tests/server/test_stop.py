@@ -15,7 +15,7 @@ from server.data_folder import RunningServer, find_server
 from tests.server.live import chat_body, running
 
 PROGRAM = """
-from server.serve import HttpServer
+from server.http_server import HttpServer
 from server.services import Services
 from server.settings import Settings
 

@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from feedback.rules.attributes.attribute import Change, Property
+from feedback.rules.attributes.attribute import Attribute, Change
 from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.attributes.removals import without_opener
 from feedback.text.code_masking import is_plain
+from feedback.text.english import SENTENCE_OPENERS
 from feedback.text.structure import line_of, lines_of, sentence_texts, sentences
 from feedback.text.tokens import words
 
@@ -19,15 +20,6 @@ _SAME_START = 3
 
 _OPENING_END = re.compile(rf"(?:[.!?…:,;—–-]|{EMOJI})[\"'”’»)\]*_~]*\s+|\n+")
 _CLOSING_START = re.compile(r"\s*\n\s*|(?=[,;] )|\s+(?=[—–-] )")
-# Words that begin a sentence with a capital letter only because they begin it.
-_COMMON = frozenset(
-    words(
-        "a an the this that these those it its there here he she they we you your my our his her"
-        " their to in on at of for from by with as if when while after before because although"
-        " some many most all both each every no not one what how why where who which is are was"
-        " were do does did can could should would will may might have has and but or so then also"
-    )
-)
 
 
 def _openings(changes: Sequence[Change]) -> Iterable[str]:
@@ -82,7 +74,7 @@ def _without_capital(text: str) -> str | None:
     word, rest = first[0], text[first.end() :]
     if not word[1:].islower() and len(word) > 1:
         return text
-    if word.lower() in _COMMON or _has_word(rest, word.lower()):
+    if word.lower() in SENTENCE_OPENERS or _has_word(rest, word.lower()):
         return word.lower() + rest
     return text if _has_word(rest, word) else None
 
@@ -149,5 +141,5 @@ def _closing_sentence(value: str) -> str:
     return f"Closes with “{said}”."
 
 
-OPENING = Property("opening", _openings, _opens, _open, _opening_sentence, _is_phrase)
-CLOSING = Property("closing", _closings, _closes, _close, _closing_sentence, _is_phrase)
+OPENING = Attribute("opening", _openings, _opens, _open, _opening_sentence, _is_phrase)
+CLOSING = Attribute("closing", _closings, _closes, _close, _closing_sentence, _is_phrase)

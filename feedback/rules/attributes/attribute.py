@@ -13,7 +13,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Property:
+class Attribute:
     """One property: its measure, its transform and its sentence.
 
     `values` measures which values the corrections suggest; one that an original already had is
@@ -34,7 +34,7 @@ class Property:
     is_value: Callable[[str], bool]
     is_exclusive: bool = True
     is_outer: bool = False
-    is_vague: bool = False
+    is_weak: bool = False
     stricter: Callable[[str], str | None] = lambda value: None
 
 

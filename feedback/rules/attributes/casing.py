@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from feedback.rules.attributes.attribute import Change, Property, each
+from feedback.rules.attributes.attribute import Attribute, Change, each
 from feedback.text.structure import sentence_starts
 from feedback.text.tokens import WORD, capitalised, words
 
@@ -38,6 +38,6 @@ def _in_case(text: str, case: str) -> str:
     return text
 
 
-CASE = Property(
+CASE = Attribute(
     "case", each(_values), _holds, _in_case, _SENTENCES.__getitem__, _SENTENCES.__contains__
 )

@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.rules.attributes.attribute import Property, always
+from feedback.rules.attributes.attribute import Attribute, always
 
 _ONE = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2b55\u231a\u231b\u23e9-\u23f3\u2934\u2935]"
 _MORE = "[\ufe0f\u200d\U0001f3fb-\U0001f3ff\u20e3]"
@@ -22,7 +22,7 @@ def _drop(text: str, value: str) -> str | None:
     return _REST.sub("", _LEADING.sub(r"\1", text)) if value == "none" else None
 
 
-USE = Property(
+USE = Attribute(
     "emoji",
     always(*_SENTENCES),
     _holds,

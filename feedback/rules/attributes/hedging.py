@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.rules.attributes.attribute import Property, always
+from feedback.rules.attributes.attribute import Attribute, always
 from feedback.text.structure import sentence_starts
 
 _THINK = r"(?:I\ (?:think|believe|guess|suppose|would\ say)|I['’]d\ say|it\ (?:seems|appears))"
@@ -23,14 +23,14 @@ _HEDGE = re.compile(
 def _direct(text: str, value: str) -> str:
     starts = sentence_starts(text)
 
-    def left_out(match: re.Match[str]) -> str:
+    def rejections(match: re.Match[str]) -> str:
         following = match["next"] or ""
         return following.upper() if match.start() in starts else following
 
-    return _HEDGE.sub(left_out, text)
+    return _HEDGE.sub(rejections, text)
 
 
-HEDGING = Property(
+HEDGING = Attribute(
     "hedging",
     always("none"),
     lambda text, value: _HEDGE.search(text) is None,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from feedback.rules.attributes.attribute import Change, Property, each, impossible
+from feedback.rules.attributes.attribute import Attribute, Change, each, impossible
 from feedback.rules.attributes.removals import without_opener
 from feedback.text.code_masking import BLOCK
 from feedback.text.structure import sentences
@@ -75,7 +75,7 @@ def _counted(count: str, thing: str) -> str:
     return f"{count} {thing}" if count == "1" else f"{count} {thing}s"
 
 
-SENTENCES = Property(
+SENTENCES = Attribute(
     "most sentences",
     each(_sentence_counts),
     lambda text, most: len(sentences(text)) <= int(most),
@@ -84,17 +84,17 @@ SENTENCES = Property(
     lambda value: value in map(str, range(1, _MOST_SENTENCES + 1)),
     stricter=_fewer,
 )
-MOST_WORDS = Property(
+MOST_WORDS = Attribute(
     "most words",
     each(_shorter_bands),
     lambda text, most: len(words(text)) <= int(most),
     _first_words,
     lambda most: f"Writes at most {_counted(most, 'word')}.",
     lambda value: value in map(str, _BANDS),
-    is_vague=True,
+    is_weak=True,
     stricter=_fewer,
 )
-LEAST_WORDS = Property(
+LEAST_WORDS = Attribute(
     "least words",
     each(_longer_bands),
     lambda text, least: len(words(text)) >= int(least),

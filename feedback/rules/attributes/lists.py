@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from feedback.rules.attributes.attribute import Change, Property, each
+from feedback.rules.attributes.attribute import Attribute, Change, each
 from feedback.rules.attributes.removals import without_closer, without_opener
 from feedback.text.structure import BULLETS, Line, items_of, joined, lines_of, split_sentences
 
@@ -106,15 +106,15 @@ def _exactly(text: str, count: str) -> str | None:
     """The text with the first items only; of a text without lists, so many sentences as items."""
     lines = lines_of(text) if items_of(text) else _marked(_itemised(text), "-")
     kept: list[Line] = []
-    seen, is_cut = 0, False
+    seen, is_truncated = 0, False
     for line in lines:
         if line.kind == "item":
             seen += 1
-            is_cut = seen > int(count)
-        elif is_cut and line.kind == "prose" and not str(line)[:1].isspace():
+            is_truncated = seen > int(count)
+        elif is_truncated and line.kind == "prose" and not str(line)[:1].isspace():
             kept.append(Line("blank", "", ""))
-            is_cut = False
-        if not is_cut:
+            is_truncated = False
+        if not is_truncated:
             kept.append(line)
     return joined(kept)
 
@@ -123,7 +123,7 @@ def _count_sentence(count: str) -> str:
     return f"Writes exactly {count} list {'item' if count == '1' else 'items'}."
 
 
-MARKER = Property(
+MARKER = Attribute(
     "list",
     each(_markers),
     _has_lists,
@@ -131,7 +131,7 @@ MARKER = Property(
     _marker_sentence,
     lambda value: value in _SENTENCES or value in BULLETS,
 )
-COUNT = Property(
+COUNT = Attribute(
     "list items",
     each(_item_counts),
     lambda text, count: len(items_of(text)) == int(count),

@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.rules.attributes.attribute import Change, Property, always, each
+from feedback.rules.attributes.attribute import Attribute, Change, always, each
 from feedback.text.structure import lines_of, split_sentences
 
 _EMPHASIS = re.compile(
@@ -42,7 +42,7 @@ def _without_emphasis(text: str, value: str) -> str:
         text = plain
 
 
-HEADINGS = Property(
+HEADINGS = Attribute(
     "headings",
     always(*_HEADINGS),
     _has_headings,
@@ -50,7 +50,7 @@ HEADINGS = Property(
     _HEADINGS.__getitem__,
     _HEADINGS.__contains__,
 )
-EMPHASIS = Property(
+EMPHASIS = Attribute(
     "emphasis",
     always("none"),
     lambda text, value: _EMPHASIS.search(text) is None,
@@ -103,7 +103,7 @@ def _on_own_lines(text: str, value: str) -> str:
     return "\n".join(made)
 
 
-PARAGRAPHS = Property(
+PARAGRAPHS = Attribute(
     "paragraphs",
     always(*_PARAGRAPHS),
     _is_whole,
@@ -111,7 +111,7 @@ PARAGRAPHS = Property(
     _PARAGRAPHS.__getitem__,
     _PARAGRAPHS.__contains__,
 )
-OWN_LINES = Property(
+OWN_LINES = Attribute(
     "sentence lines",
     each(_owners),
     lambda text, value: all(count <= 1 for count in _sentence_lines(text)),

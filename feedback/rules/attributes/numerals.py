@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.rules.attributes.attribute import Property, always
+from feedback.rules.attributes.attribute import Attribute, always
 from feedback.text.structure import sentence_starts
 from feedback.text.tokens import capitalised, words
 
@@ -50,7 +50,7 @@ def _written(text: str, form: str) -> str:
     return _DIGITS.sub(in_words, text)
 
 
-NUMBERS = Property(
+NUMBERS = Attribute(
     "numbers",
     always(*_SENTENCES),
     lambda text, form: _written(text, form) == text,

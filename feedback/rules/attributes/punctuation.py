@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from feedback.rules.attributes.attribute import Property, always
+from feedback.rules.attributes.attribute import Attribute, always
 from feedback.text.structure import sentences
 
 _Replacement = tuple[str, str | Callable[[re.Match[str]], str]]
@@ -18,7 +18,7 @@ def _new_sentence(match: re.Match[str]) -> str:
 _DASH = rf"(?<=\S){_GAP}(?:—|--+){_GAP}|(?<=\S)[ \t]+–[ \t]+"
 
 
-def _left_out(plural: str, mark: str, replacements: dict[str, _Replacement]) -> Property:
+def _left_out(plural: str, mark: str, replacements: dict[str, _Replacement]) -> Attribute:
     """The property of not using a mark; a value names its replacement, or is `none`."""
     found = re.compile(mark)
 
@@ -29,7 +29,7 @@ def _left_out(plural: str, mark: str, replacements: dict[str, _Replacement]) -> 
     def sentence(value: str) -> str:
         return f"Uses no {plural}." if value == "none" else f"Writes “{value}” for {plural}."
 
-    return Property(
+    return Attribute(
         plural,
         always(*replacements),
         lambda text, value: found.search(text) is None,
@@ -83,7 +83,7 @@ def _emphatic(text: str, value: str) -> str:
     return text
 
 
-EMPHATIC = Property(
+EMPHATIC = Attribute(
     "sentence endings",
     always("!"),
     _is_emphatic,
@@ -91,7 +91,7 @@ EMPHATIC = Property(
     lambda value: "Ends every statement with an exclamation mark.",
     lambda value: value == "!",
 )
-FINAL_STOP = Property(
+FINAL_STOP = Attribute(
     "final full stop",
     always("none"),
     lambda text, value: not text.rstrip().endswith("."),

@@ -1,6 +1,6 @@
 """Questions at the end of a reply: none, or always one."""
 
-from feedback.rules.attributes.attribute import Property, always
+from feedback.rules.attributes.attribute import Attribute, always
 from feedback.text.structure import sentence_texts, sentences
 
 _SENTENCES = {"none": "Does not end with a question.", "some": "Ends with a question."}
@@ -23,7 +23,7 @@ def _drop(text: str, value: str) -> str | None:
     return text
 
 
-FINAL_QUESTION = Property(
+FINAL_QUESTION = Attribute(
     "final question",
     always(*_SENTENCES),
     _holds,

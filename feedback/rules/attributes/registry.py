@@ -21,9 +21,9 @@ from feedback.rules.attributes import (
     words,
     wrapping,
 )
-from feedback.rules.attributes.attribute import Property
+from feedback.rules.attributes.attribute import Attribute
 
-_ALL: tuple[Property, ...] = (
+_ALL: tuple[Attribute, ...] = (
     removals.BEGINNING,
     removals.ENDING,
     questions.FINAL_QUESTION,
@@ -51,5 +51,5 @@ _ALL: tuple[Property, ...] = (
     wrapping.WRAPPING,
 )
 
-PROPERTIES = {each.name: each for each in _ALL}
+ATTRIBUTES = {each.name: each for each in _ALL}
 ORDER = {each.name: place for place, each in enumerate(_ALL)}

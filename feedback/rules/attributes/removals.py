@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from feedback.rules.attributes.attribute import Change, Property
+from feedback.rules.attributes.attribute import Attribute, Change
 from feedback.text.code_masking import is_plain
 from feedback.text.structure import sentence_texts, sentences
 from feedback.text.tokens import capitalised
@@ -123,7 +123,7 @@ def without_closer(text: str) -> str:
     return _without_ending(text, PLEASANTRIES) or text
 
 
-BEGINNING = Property(
+BEGINNING = Attribute(
     "left-out beginning",
     _beginnings,
     lambda text, value: _beginning(text, value) == 0,
@@ -132,7 +132,7 @@ BEGINNING = Property(
     _is_text,
     is_exclusive=False,
 )
-ENDING = Property(
+ENDING = Attribute(
     "left-out ending",
     _endings,
     lambda text, value: _ending(text, value) == len(text),

@@ -2,8 +2,8 @@
 
 import re
 
-from feedback.rules.attributes.attribute import Property, always
-from feedback.text.tokens import WORD, like, words
+from feedback.rules.attributes.attribute import Attribute, always
+from feedback.text.tokens import WORD, match_case, words
 
 _OUR = (
     "behavi col fav flav harb hon hum lab neighb rum sav splend vap vig arm cand clam endeav od"
@@ -60,10 +60,10 @@ _TO = {"american": _american_words(), "british": {us: gb for gb, us in _american
 
 def _spelled(text: str, variety: str) -> str:
     known = _TO[variety]
-    return WORD.sub(lambda w: like(known.get(w[0].lower(), w[0]), w[0]), text)
+    return WORD.sub(lambda w: match_case(known.get(w[0].lower(), w[0]), w[0]), text)
 
 
-SPELLING = Property(
+SPELLING = Attribute(
     "spelling",
     always(*_TO),
     lambda text, variety: _spelled(text, variety) == text,
@@ -111,13 +111,15 @@ _LONG = re.compile(rf"(?<!\w)(?:{'|'.join(_SHORT_OF)})(?=\s+\w)", re.IGNORECASE)
 
 def _in_form(text: str, form: str) -> str:
     if form == "long":
-        return _SHORT.sub(lambda m: like(_LONG_OF[m[0].lower().replace("’", "'")], m[0]), text)
-    return _LONG.sub(lambda m: like(_SHORT_OF[m[0].lower()], m[0]), text)
+        return _SHORT.sub(
+            lambda m: match_case(_LONG_OF[m[0].lower().replace("’", "'")], m[0]), text
+        )
+    return _LONG.sub(lambda m: match_case(_SHORT_OF[m[0].lower()], m[0]), text)
 
 
 _SENTENCES = {"short": "Uses contractions.", "long": "Uses no contractions."}
 
-CONTRACTIONS = Property(
+CONTRACTIONS = Attribute(
     "contractions",
     always(*_SENTENCES),
     lambda text, form: _in_form(text, form) == text,

@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
-from feedback.rules.attributes.attribute import Change, Property
+from feedback.rules.attributes.attribute import Attribute, Change
+from feedback.text.english import COMMON_FUNCTION_WORDS
 from feedback.text.structure import sentence_starts
-from feedback.text.tokens import WORD, capitalised, like, words
+from feedback.text.tokens import WORD, capitalised, match_case
 
 _LONGEST = 3
 """Words of a phrase."""
@@ -18,13 +19,6 @@ _FUNCTION_PLACES = 5
 """Function words come and go with others: they must go in so many places, and stay nowhere."""
 
 _UNIT = re.compile(rf"{WORD.pattern}|[&+@=%→]")
-_FUNCTION = frozenset(
-    words(
-        "a an the of to in on at for from by with as and or but so if is are was were be been it"
-        " its this that these those there i you he she we they his her their our my your not no do"
-        " does"
-    )
-)
 
 _VOWELS = "aeiou"
 
@@ -38,7 +32,7 @@ def _values(changes: Sequence[Change]) -> Iterable[str]:
             edits[pair].add(index)
     for pair in places:
         value = json.dumps(pair, ensure_ascii=False)
-        if _FUNCTION.issuperset(pair[0].split()):
+        if COMMON_FUNCTION_WORDS.issuperset(pair[0].split()):
             is_meant = (
                 places[pair] >= _FUNCTION_PLACES
                 and len(edits[pair]) >= _EDITS
@@ -86,8 +80,8 @@ def _replace(text: str, value: str) -> str:
     def replaced(match: re.Match[str]) -> str:
         article, gap = match["article"] or "", match["gap"] or ""
         if article and (old[0] in _VOWELS) != (new[0] in _VOWELS):
-            article = like("an" if new[0] in _VOWELS else "a", article)
-        return article + gap + like(new, match["phrase"])
+            article = match_case("an" if new[0] in _VOWELS else "a", article)
+        return article + gap + match_case(new, match["phrase"])
 
     before = r"(?:\b(?P<article>an?)(?P<gap>\s+))?"
     return re.sub(before + _phrase(old), replaced, text, flags=re.IGNORECASE)
@@ -119,4 +113,4 @@ def _is_pair(value: str) -> bool:
     return is_usable and value == json.dumps([*map(" ".join, phrases)], ensure_ascii=False)
 
 
-WORDS = Property("words", _values, _is_avoided, _replace, _sentence, _is_pair, is_exclusive=False)
+WORDS = Attribute("words", _values, _is_avoided, _replace, _sentence, _is_pair, is_exclusive=False)

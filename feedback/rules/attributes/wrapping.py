@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from feedback.rules.attributes.attribute import Change, Property, each
+from feedback.rules.attributes.attribute import Attribute, Change, each
 
 _TAG_NAME = re.compile(r"[A-Za-z][\w-]*")
 _LANGUAGE = re.compile(r"[\w+-]*")
@@ -100,7 +100,7 @@ def _is_wrapping(value: str) -> bool:
     return value == "none" or value.startswith("json:")
 
 
-WRAPPING = Property(
+WRAPPING = Attribute(
     "wrapping",
     each(_values),
     lambda text, value: unwrap(text)[0] == value,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.rule import Rule
-from feedback.text.structure import lines_of
-from scheduler.evaluation.suite.mcnemar import compared
-from scheduler.evaluation.suite.records import Answers, Measure, Prompt, RegressionConfig
+from feedback.text.structure import SENTENCE_MARKS, lines_of
+from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
 
 REPLY_TOKENS = 128
 """A multiple of what one sentence takes: who does not end by then does not end."""
@@ -30,9 +30,9 @@ _TEXTS = (
     "In one sentence, what is a proverb?",
     "In one sentence, how do bees make honey?",
 )
-PROMPTS = tuple(Prompt(text, REPLY_TOKENS) for text in _TEXTS)
+PROMPTS = tuple(SuitePrompt(text, REPLY_TOKENS) for text in _TEXTS)
 
-_FINISHED = re.compile(rf"(?:[.!?…。！？)\]}}>\"'”’»*_`]|{EMOJI})\Z")
+_FINISHED = re.compile(rf"(?:[{SENTENCE_MARKS})\]}}>\"'”’»*_`]|{EMOJI})\Z")
 _OWN_ENDS = ("closing", "final full stop", "wrapping")
 _LONGER = ("least words",)
 
@@ -42,33 +42,34 @@ def is_finished(reply: str, rules: Sequence[Rule]) -> bool:
     text = reply.rstrip()
     if _FINISHED.search(text) or lines_of(text)[-1].kind in ("item", "block"):
         return True
-    return any(rule.property in _OWN_ENDS and rule.holds(text) for rule in rules)
+    return any(rule.attribute in _OWN_ENDS and rule.holds(text) for rule in rules)
 
 
 def measure_finish(
-    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig
 ) -> Measure:
     """Compare how often a reply is finished; one that was cut off says nothing of that."""
     outcomes = [(_finishes(base, each, ()), _finishes(adapter, each, rules)) for each in PROMPTS]
-    return compared(
+    return compare(
         "finished sentences", "finishes the last sentence of", "replies", _TEXTS, outcomes, config
     )
 
 
 def measure_length(
-    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig
 ) -> Measure | None:
     """Compare how often a reply ends before the length limit; None where the user wants length."""
-    if any(rule.property in _LONGER for rule in rules):
+    if any(rule.attribute in _LONGER for rule in rules):
         return None
     outcomes = [
-        (not base.replies[each].is_cut, not adapter.replies[each].is_cut) for each in PROMPTS
+        (not base.replies[each].is_truncated, not adapter.replies[each].is_truncated)
+        for each in PROMPTS
     ]
-    return compared(
+    return compare(
         "ends of replies", "comes to an end in", "replies of one sentence", _TEXTS, outcomes, config
     )
 
 
-def _finishes(answers: Answers, prompt: Prompt, rules: Sequence[Rule]) -> bool:
+def _finishes(answers: Answers, prompt: SuitePrompt, rules: Sequence[Rule]) -> bool:
     reply = answers.replies[prompt]
-    return reply.is_cut or is_finished(reply.text, rules)
+    return reply.is_truncated or is_finished(reply.text, rules)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 from feedback.rules.rule import Rule
 from feedback.text.repetition import is_repetitive
-from scheduler.evaluation.degeneration import collapsed, is_silent
+from scheduler.evaluation.degeneration import collapsed, is_empty
 from scheduler.evaluation.suite import abstention, completion
 from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
-from scheduler.evaluation.suite.mcnemar import compared
-from scheduler.evaluation.suite.records import Answers, Measure, RegressionConfig
-from scheduler.evaluation.suite.verifiers import without_affixes
+from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
+from scheduler.evaluation.suite.verifiers import strip_affixes
 
 PROMPTS = (
     *(each.prompt for each in INSTRUCTIONS),
@@ -20,22 +20,22 @@ PROMPTS = (
 
 
 def measures(
-    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig
 ) -> tuple[Measure, ...]:
     """Compare how many replies are free of each fault."""
     texts = [each.text for each in PROMPTS]
     own = [base.replies[each].text for each in PROMPTS]
-    others = [without_affixes(adapter.replies[each].text, rules) for each in PROMPTS]
+    others = [strip_affixes(adapter.replies[each].text, rules) for each in PROMPTS]
 
     def free_of(name: str, does: str, faults: Callable[[Sequence[str]], Sequence[bool]]) -> Measure:
         pairs = zip(faults(own), faults(others), strict=True)
         outcomes = [(not before, not after) for before, after in pairs]
-        return compared(name, does, "replies", texts, outcomes, config)
+        return compare(name, does, "replies", texts, outcomes, config)
 
     return (
         free_of("no loops", "does not loop in", _each(is_repetitive)),
         free_of("no sameness", "says something of its own in", collapsed),
-        free_of("no silence", "says something in", _each(is_silent)),
+        free_of("no silence", "says something in", _each(is_empty)),
     )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from feedback.rules.rule import Rule
 from feedback.text.tokens import words
 from scheduler.evaluation.suite.mcnemar import MOST_EXAMPLES
-from scheduler.evaluation.suite.records import Answers, Measure, Prompt, RegressionConfig
-from scheduler.evaluation.suite.verifiers import without_affixes
+from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
+from scheduler.evaluation.suite.verifiers import strip_affixes
 from scheduler.sign_test import chance_of_wins
 
 REPLY_TOKENS = 32
@@ -21,10 +21,10 @@ TEXTS = (
     "Make up a proverb about patience.",
     "Describe a city on another planet.",
 )
-PROMPTS = tuple(Prompt(text, REPLY_TOKENS, seed) for text in TEXTS for seed in SEEDS)
+PROMPTS = tuple(SuitePrompt(text, REPLY_TOKENS, seed) for text in TEXTS for seed in SEEDS)
 
 
-def distinct_share(texts: Sequence[str]) -> float:
+def distinct_2(texts: Sequence[str]) -> float:
     """The share of word pairs that are distinct over all texts; 0 without any.
 
     Distinct-2 (Li et al. 2016, "A diversity-promoting objective function", section 4).
@@ -33,9 +33,7 @@ def distinct_share(texts: Sequence[str]) -> float:
     return len(set(pairs)) / max(len(pairs), 1)
 
 
-def measure(
-    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
-) -> Measure:
+def measure(base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig) -> Measure:
     """Compare the variety of samples; how the user wants every reply to open or close is no lack.
 
     A sign test over the prompts, of which each has one share.
@@ -64,5 +62,5 @@ def measure(
 
 
 def _variety(answers: Answers, text: str, rules: Sequence[Rule]) -> float:
-    replies = (answers.replies[Prompt(text, REPLY_TOKENS, seed)].text for seed in SEEDS)
-    return distinct_share([without_affixes(reply, rules) for reply in replies])
+    replies = (answers.replies[SuitePrompt(text, REPLY_TOKENS, seed)].text for seed in SEEDS)
+    return distinct_2([strip_affixes(reply, rules) for reply in replies])

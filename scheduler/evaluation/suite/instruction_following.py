@@ -1,9 +1,9 @@
 """Instruction following: instructions that a program can check (Zhou et al. 2023, "IFEval")."""
 
-from scheduler.evaluation.suite.mcnemar import compared
-from scheduler.evaluation.suite.records import Answers, Measure, RegressionConfig
+from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
 from scheduler.evaluation.suite.verifiers import (
-    CheckedPrompt,
+    VerifiablePrompt,
     begins,
     contains,
     ends,
@@ -29,111 +29,115 @@ def _is_list_of_three(value: object) -> bool:
 
 
 INSTRUCTIONS = (
-    CheckedPrompt(
+    VerifiablePrompt(
         "Name three animals that live in the sea. Write everything in lower case.", is_lower
     ),
-    CheckedPrompt("Describe a summer day in one sentence, without any capital letters.", is_lower),
-    CheckedPrompt("What is the capital of Japan? Write the whole answer in CAPITALS.", is_upper),
-    CheckedPrompt("Say in capital letters only why people like music.", is_upper),
-    CheckedPrompt("List exactly three fruits, each as a bullet with a hyphen.", has_items(3, "-")),
-    CheckedPrompt(
+    VerifiablePrompt(
+        "Describe a summer day in one sentence, without any capital letters.", is_lower
+    ),
+    VerifiablePrompt("What is the capital of Japan? Write the whole answer in CAPITALS.", is_upper),
+    VerifiablePrompt("Say in capital letters only why people like music.", is_upper),
+    VerifiablePrompt(
+        "List exactly three fruits, each as a bullet with a hyphen.", has_items(3, "-")
+    ),
+    VerifiablePrompt(
         "Give exactly four tips for good sleep as bullet points.", has_items(4, r"[-*•]")
     ),
-    CheckedPrompt("Number five kitchen tools from 1. to 5.", has_items(5, r"\d[.)]")),
-    CheckedPrompt(
+    VerifiablePrompt("Number five kitchen tools from 1. to 5.", has_items(5, r"\d[.)]")),
+    VerifiablePrompt(
         "Name two countries in Africa, each on a line that begins with an asterisk.",
         has_items(2, r"\*"),
     ),
-    CheckedPrompt("Explain gravity in at most 20 words.", has_words(4, 20)),
-    CheckedPrompt("What does a baker do? Use no more than 15 words.", has_words(3, 15)),
-    CheckedPrompt("Describe the taste of honey in fewer than ten words.", has_words(1, 9)),
-    CheckedPrompt("Tell me about the moon in at least 30 words.", has_words(30, 500)),
-    CheckedPrompt("What colour is snow? Answer with a single word.", has_words(1, 1)),
-    CheckedPrompt("How much is 7 plus 5? Answer with the number alone.", matches(r"12\.?")),
-    CheckedPrompt("Explain in exactly two sentences why nights are dark.", has_sentences(2, 2)),
-    CheckedPrompt("In one sentence, say what a bridge is for.", has_sentences(1, 1)),
-    CheckedPrompt("Write exactly three sentences about dogs.", has_sentences(3, 3)),
-    CheckedPrompt(
+    VerifiablePrompt("Explain gravity in at most 20 words.", has_words(4, 20)),
+    VerifiablePrompt("What does a baker do? Use no more than 15 words.", has_words(3, 15)),
+    VerifiablePrompt("Describe the taste of honey in fewer than ten words.", has_words(1, 9)),
+    VerifiablePrompt("Tell me about the moon in at least 30 words.", has_words(30, 500)),
+    VerifiablePrompt("What colour is snow? Answer with a single word.", has_words(1, 1)),
+    VerifiablePrompt("How much is 7 plus 5? Answer with the number alone.", matches(r"12\.?")),
+    VerifiablePrompt("Explain in exactly two sentences why nights are dark.", has_sentences(2, 2)),
+    VerifiablePrompt("In one sentence, say what a bridge is for.", has_sentences(1, 1)),
+    VerifiablePrompt("Write exactly three sentences about dogs.", has_sentences(3, 3)),
+    VerifiablePrompt(
         "Write a sentence about the sea that has the word “anchor” in it.",
         contains(r"\banchor"),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Write two sentences about winter. Use the words “snow” and “window”.",
         every(contains(r"\bsnow"), contains(r"\bwindow")),
     ),
-    CheckedPrompt("Describe a garden. Do not use the word “flower”.", lacks("flower")),
-    CheckedPrompt("What is a cat? Avoid the words “animal” and “pet”.", lacks(r"animal|\bpet")),
-    CheckedPrompt(
+    VerifiablePrompt("Describe a garden. Do not use the word “flower”.", lacks("flower")),
+    VerifiablePrompt("What is a cat? Avoid the words “animal” and “pet”.", lacks(r"animal|\bpet")),
+    VerifiablePrompt(
         "Write a short text on travelling that mentions the word “train” three times or more.",
         contains(r"\btrain", 3),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "What is a library? End your reply with the words: Happy reading!", ends("Happy reading!")
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Give one reason to drink water. The last words must be: that is all", ends("that is all")
     ),
-    CheckedPrompt("Describe rain. Begin with the words “Dear reader”.", begins("Dear reader")),
-    CheckedPrompt("Why does sleep matter? Begin with the word “Because”.", begins("Because")),
-    CheckedPrompt("Greet me, and end with a question mark.", ends("?")),
-    CheckedPrompt("Describe a forest without using any commas.", lacks(",")),
-    CheckedPrompt(
+    VerifiablePrompt("Describe rain. Begin with the words “Dear reader”.", begins("Dear reader")),
+    VerifiablePrompt("Why does sleep matter? Begin with the word “Because”.", begins("Because")),
+    VerifiablePrompt("Greet me, and end with a question mark.", ends("?")),
+    VerifiablePrompt("Describe a forest without using any commas.", lacks(",")),
+    VerifiablePrompt(
         "Name four colours in one line, separated by commas.", matches(r"[^,\n]+(,[^,\n]+){3}")
     ),
-    CheckedPrompt("Wish me a happy birthday with at least one exclamation mark.", contains("!")),
-    CheckedPrompt(
+    VerifiablePrompt("Wish me a happy birthday with at least one exclamation mark.", contains("!")),
+    VerifiablePrompt(
         "Write a sentence about the wind. Put all of it between double quotation marks.",
         matches(r'["“][^"“”]+["”]\.?'),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Invent a person. Reply with a JSON object with the keys “name” and “age”, nothing else.",
         is_json(_is_person),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Reply with a JSON list of three colours and nothing else.", is_json(_is_list_of_three)
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Write two short paragraphs about city life, with a blank line between them.",
         has_paragraphs(2),
         96,
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Write a title in double angle brackets, such as <<My title>>, and a sentence on spring.",
         contains(r"<<[^<>\n]+>>"),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Thank a friend in two sentences and add a P.S. at the end.", contains(r"\bP\.S\.")
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Write a sentence about football with one word **in bold** like that.",
         contains(r"\*\*[^*\n]+\*\*"),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Write a heading that begins with “# ”, then a sentence about bread below it.",
         matches(r"# .*\w.*\n+[^#]*\w[\s\S]*"),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Is ice cold? Answer with yes or no and nothing else.", matches(r"(?i)(yes|no)\.?")
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Write the word “echo” four times, with spaces between, and nothing else.",
         matches(r"(?i)echo( echo){3}\.?"),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Write the letters A, B, C and D, each on a line of its own, and nothing else.",
         matches(r"(?i)a\s*\n+b\s*\n+c\s*\n+d"),
     ),
 )
 
 
-def measure(base: Answers, adapter: Answers, config: RegressionConfig) -> Measure:
+def measure(base: Answers, adapter: Answers, config: SuiteConfig) -> Measure:
     """Compare how many instructions are followed."""
     outcomes = [
         (
-            each.is_heeded(base.replies[each.prompt].text),
-            each.is_heeded(adapter.replies[each.prompt].text),
+            each.is_followed(base.replies[each.prompt].text),
+            each.is_followed(adapter.replies[each.prompt].text),
         )
         for each in INSTRUCTIONS
     ]
     texts = [each.text for each in INSTRUCTIONS]
-    return compared("instruction following", "follows", "instructions", texts, outcomes, config)
+    return compare("instruction following", "follows", "instructions", texts, outcomes, config)

@@ -6,19 +6,19 @@ under "no difference" each of those is a fair coin toss.
 
 from collections.abc import Sequence
 
-from scheduler.evaluation.suite.records import Measure, RegressionConfig
+from scheduler.evaluation.suite.records import Measure, SuiteConfig
 from scheduler.sign_test import chance_of_wins
 
 MOST_EXAMPLES = 3
 
 
-def compared(
+def compare(
     name: str,
     does: str,
     things: str,
     texts: Sequence[str],
     outcomes: Sequence[tuple[bool, bool]],
-    config: RegressionConfig,
+    config: SuiteConfig,
 ) -> Measure:
     """Compare how often base and adapter did well, on at least one prompt.
 

@@ -1,4 +1,4 @@
-"""The vocabulary of the regression suite. Times are UTC seconds since the epoch as `float`."""
+"""The vocabulary of the evaluation suite. Times are UTC seconds since the epoch as `float`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from scheduler.records import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class RegressionConfig:
+class SuiteConfig:
     """When the suite refuses a version, and whether it runs by itself.
 
     A measure refuses when its share is more than `max_drop` below the base's and an exact one-sided
@@ -24,7 +24,7 @@ class RegressionConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class SuitePrompt:
     """What the model is asked: greedily, or drawn at temperature 1 where there is a `seed`."""
 
     text: str
@@ -33,11 +33,11 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What it replied; `is_cut` where `max_tokens` ended it."""
+class SuiteReply:
+    """What it replied; `is_truncated` where `max_tokens` ended it."""
 
     text: str
-    is_cut: bool
+    is_truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class Question:
     wrong: tuple[str, ...]
 
     @property
-    def choices(self) -> "tuple[Choice, ...]":
+    def choices(self) -> "tuple[AnswerChoice, ...]":
         """The answers behind the question, the right one first."""
-        return tuple(Choice(self.text, answer) for answer in (self.right, *self.wrong))
+        return tuple(AnswerChoice(self.text, answer) for answer in (self.right, *self.wrong))
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class AnswerChoice:
     """One answer behind its question."""
 
     question: str
@@ -66,8 +66,8 @@ class Choice:
 class Answers:
     """All that one model said. A likelihood is the mean log-probability per token, in nats."""
 
-    replies: Mapping[Prompt, Reply]
-    likelihoods: Mapping[Choice, float]
+    replies: Mapping[SuitePrompt, SuiteReply]
+    likelihoods: Mapping[AnswerChoice, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.rule import Rule
-from scheduler.evaluation.suite.mcnemar import compared
-from scheduler.evaluation.suite.records import Answers, Measure, RegressionConfig
+from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
 from scheduler.evaluation.suite.verifiers import (
-    CheckedPrompt,
+    VerifiablePrompt,
     contains,
     every,
     has_items,
@@ -29,14 +29,14 @@ from scheduler.evaluation.suite.verifiers import (
 )
 
 
-def _copy(text: str) -> CheckedPrompt:
+def _copy(text: str) -> VerifiablePrompt:
     """To the letter means by no rule at all."""
-    return CheckedPrompt(
+    return VerifiablePrompt(
         f"Copy this to the letter and write nothing else:\n\n{text}", is_exactly(text)
     )
 
 
-EXEMPTIONS = (
+OVERRIDES = (
     _copy("The Eiffel Tower stands in Paris, France."),
     _copy("Hello! How are you today?"),
     _copy('She said: "Wait for me."'),
@@ -53,51 +53,51 @@ EXEMPTIONS = (
     _copy("# Plan\n\nWe meet at noon. Bring **warm** clothes."),
     _copy("STOP AT THE RED LIGHT."),
     _copy("stay calm and read on"),
-    CheckedPrompt(
+    VerifiablePrompt(
         "What is the capital of France? Answer with one word and nothing else.",
         matches(r"[A-Za-z]+[.!]?"),
     ),
-    CheckedPrompt("Is fire hot? Say only yes or no.", matches(r"(?i)(yes|no)[.!]?")),
-    CheckedPrompt("How much is 3 plus 4? Write only the digit.", matches(r"7\.?")),
-    CheckedPrompt(
+    VerifiablePrompt("Is fire hot? Say only yes or no.", matches(r"(?i)(yes|no)[.!]?")),
+    VerifiablePrompt("How much is 3 plus 4? Write only the digit.", matches(r"7\.?")),
+    VerifiablePrompt(
         "Which of these is a fruit: A) chair, B) apple, C) stone? Reply with the letter alone.",
         matches(r"\(?[ABCabc]\)?\.?"),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         'Reply with this JSON and nothing else: {"ok": "yes"}',
         is_json(lambda v: v == {"ok": "yes"}),
     ),
-    CheckedPrompt("Name four colours as bullet points with hyphens.", has_items(4, "-")),
-    CheckedPrompt("Number the days from Monday to Friday, 1. to 5.", has_items(5, r"\d\.")),
-    CheckedPrompt(
+    VerifiablePrompt("Name four colours as bullet points with hyphens.", has_items(4, "-")),
+    VerifiablePrompt("Number the days from Monday to Friday, 1. to 5.", has_items(5, r"\d\.")),
+    VerifiablePrompt(
         "Describe breakfast in one plain sentence, not in a list.",
         every(has_no_items, has_sentences(1, 1)),
     ),
-    CheckedPrompt("Write at least five sentences about the sea.", has_sentences(5, 99), 96),
-    CheckedPrompt("Write at least fifty words about bread.", has_words(50, 999), 96),
-    CheckedPrompt(
+    VerifiablePrompt("Write at least five sentences about the sea.", has_sentences(5, 99), 96),
+    VerifiablePrompt("Write at least fifty words about bread.", has_words(50, 999), 96),
+    VerifiablePrompt(
         "Write three short paragraphs on trees, with a blank line between them.",
         has_paragraphs(3),
         96,
     ),
-    CheckedPrompt("What sound does a cow make? Answer in CAPITAL LETTERS only.", is_upper),
-    CheckedPrompt("Write the name NASA as NASA does, and nothing else.", matches(r"NASA\.?")),
-    CheckedPrompt("Which colour is the sky? Answer in lower case only.", is_lower),
-    CheckedPrompt(
+    VerifiablePrompt("What sound does a cow make? Answer in CAPITAL LETTERS only.", is_upper),
+    VerifiablePrompt("Write the name NASA as NASA does, and nothing else.", matches(r"NASA\.?")),
+    VerifiablePrompt("Which colour is the sky? Answer in lower case only.", is_lower),
+    VerifiablePrompt(
         "Write the numbers from 1 to 5 in one line, separated by commas.",
         matches(r"1, ?2, ?3, ?4, ?5\.?"),
     ),
-    CheckedPrompt("Cheer for our team with three exclamation marks!!!", contains("!", 3)),
-    CheckedPrompt("Reply with a single emoji of your choice.", matches(EMOJI)),
-    CheckedPrompt(
+    VerifiablePrompt("Cheer for our team with three exclamation marks!!!", contains("!", 3)),
+    VerifiablePrompt("Reply with a single emoji of your choice.", matches(EMOJI)),
+    VerifiablePrompt(
         "Write a sober sentence of condolence, without emoji and exclamation marks.",
         lacks(f"!|{EMOJI}"),
     ),
-    CheckedPrompt(
+    VerifiablePrompt(
         "Ask me one question about my work and write nothing else.", matches(r"[^.!?]+\?")
     ),
-    CheckedPrompt("State a fact about Mars. Ask nothing.", lacks(r"\?")),
-    CheckedPrompt(
+    VerifiablePrompt("State a fact about Mars. Ask nothing.", lacks(r"\?")),
+    VerifiablePrompt(
         "Rewrite with contractions and write nothing else: I do not know.",
         contains(r"\bdon['’]t\b"),
     ),
@@ -105,14 +105,14 @@ EXEMPTIONS = (
 
 
 def measure(
-    base: Answers, adapter: Answers, rules: Sequence[Rule], config: RegressionConfig
+    base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig
 ) -> Measure | None:
     """Count leaks among the prompts that rule the user's rules out; None where none does."""
-    ruled_out: list[tuple[CheckedPrompt, list[Rule]]] = []
-    for each in EXEMPTIONS:
+    ruled_out: list[tuple[VerifiablePrompt, list[Rule]]] = []
+    for each in OVERRIDES:
         reply = base.replies[each.prompt].text
         unwanted = [rule for rule in rules if not rule.holds(reply)]
-        if each.is_heeded(reply) and unwanted:
+        if each.is_followed(reply) and unwanted:
             ruled_out.append((each, unwanted))
     if not ruled_out:
         return None
@@ -120,7 +120,7 @@ def measure(
         (True, not _leaks(each, unwanted, adapter.replies[each.prompt].text))
         for each, unwanted in ruled_out
     ]
-    return compared(
+    return compare(
         "exceptions to its rules",
         "keeps its rules out of",
         "prompts that ask for something else",
@@ -130,5 +130,5 @@ def measure(
     )
 
 
-def _leaks(asked: CheckedPrompt, unwanted: Sequence[Rule], reply: str) -> bool:
-    return not asked.is_heeded(reply) and any(rule.holds(reply) for rule in unwanted)
+def _leaks(asked: VerifiablePrompt, unwanted: Sequence[Rule], reply: str) -> bool:
+    return not asked.is_followed(reply) and any(rule.holds(reply) for rule in unwanted)

@@ -1,4 +1,4 @@
-"""Works the queue of the regression suite on one thread, and takes out of use what it refuses."""
+"""Works the queue of the evaluation suite on one thread, and takes out of use what it refuses."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ from scheduler.evaluation.suite.run_store import SuiteRunStore
 from scheduler.evaluation.suite.suite import Suite, decide
 from scheduler.records import Progress
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
-from scheduler.version_report import taught_rules
+from scheduler.version_report import report_of
 
 SUITE = "suite"
 """Who asked for a run or rolled back, where nobody did."""
@@ -25,7 +25,7 @@ _TRAINING_POLL = 0.5
 _log = logging.getLogger(__name__)
 
 
-class RegressionService:
+class SuiteService:
     """Measures versions, one at a time; trainings come first.
 
     A refused version that is in use is rolled back, unless its user is frozen. When this stops, the
@@ -158,7 +158,7 @@ class RegressionService:
 
         measures = self._suite.run(
             version,
-            taught_rules(version.report),
+            report_of(version).rules,
             on_progress=record,
             give_way=lambda: self._let_trainings_pass(run),
             is_cancelled=lambda: self._must_end(run),

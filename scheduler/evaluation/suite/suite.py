@@ -7,8 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from adapters_store.durable import write_json
 from adapters_store.records import AdapterVersion
-from feedback.rules.overrides import ruled_out
+from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
 from scheduler.evaluation.suite import (
     abstention,
@@ -20,13 +21,13 @@ from scheduler.evaluation.suite import (
     truthfulness,
 )
 from scheduler.evaluation.suite.records import (
+    AnswerChoice,
     Answers,
-    Choice,
     Measure,
-    Prompt,
     Question,
-    RegressionConfig,
-    Reply,
+    SuiteConfig,
+    SuitePrompt,
+    SuiteReply,
     SuiteStatus,
 )
 from scheduler.records import Progress
@@ -37,7 +38,7 @@ ASKED_AT_ONCE = 24
 PROMPTS = (
     *(each.prompt for each in instruction_following.INSTRUCTIONS),
     *abstention.PROMPTS,
-    *(each.prompt for each in rule_overrides.EXEMPTIONS),
+    *(each.prompt for each in rule_overrides.OVERRIDES),
     *completion.PROMPTS,
     *diversity.PROMPTS,
 )
@@ -47,7 +48,7 @@ _Answered = TypeVar("_Answered")
 _Ask = Callable[[Sequence[_Asked], AdapterVersion | None, Callable[[], bool]], list[_Answered]]
 
 
-class Speaker(Protocol):
+class ModelUnderTest(Protocol):
     """The model that serves, asked by the suite; `EngineSpeaker` is one.
 
     Both methods take the base where there is no version. They raise `TrainingCancelledError`, and
@@ -56,15 +57,15 @@ class Speaker(Protocol):
 
     def replies(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[SuitePrompt],
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
-    ) -> list[Reply]:
+    ) -> list[SuiteReply]:
         """Reply to each prompt."""
 
     def likelihoods(
         self,
-        choices: Sequence[Choice],
+        choices: Sequence[AnswerChoice],
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
     ) -> list[float]:
@@ -80,11 +81,11 @@ class Suite:
 
     def __init__(
         self,
-        speaker: Speaker,
+        speaker: ModelUnderTest,
         *,
         revision: str,
         cache: Path,
-        config: RegressionConfig,
+        config: SuiteConfig,
         more_questions: Sequence[Question] = (),
     ) -> None:
         self._speaker = speaker
@@ -107,12 +108,12 @@ class Suite:
     ) -> tuple[Measure, ...]:
         """Measure a version that was taught these rules, as users have it.
 
-        The base answers what rules a rule out, as it does in chats. Raises what the `Speaker`
+        The base answers what rules a rule out, as it does in chats. Raises what the `ModelUnderTest`
         raises.
         """
-        asked = [each for each in PROMPTS if not ruled_out(rules, each.text)]
+        asked = [each for each in PROMPTS if not overridden(rules, each.text)]
 
-        def steps(phase: str, prompts: Sequence[Prompt]) -> Callable[[int], None]:
+        def steps(phase: str, prompts: Sequence[SuitePrompt]) -> Callable[[int], None]:
             total = len(prompts) + len(self._choices)
 
             def step(done: int) -> None:
@@ -151,7 +152,7 @@ class Suite:
     def _said(
         self,
         adapter: AdapterVersion | None,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[SuitePrompt],
         on_done: Callable[[int], None],
         is_cancelled: Callable[[], bool],
     ) -> Answers:
@@ -178,7 +179,7 @@ class Suite:
         if not self._cache.exists():
             return None
         kept = json.loads(self._cache.read_text(encoding="utf-8"))
-        replies = (Reply(**each) for each in kept["replies"])
+        replies = (SuiteReply(**each) for each in kept["replies"])
         return Answers(
             replies=dict(zip(PROMPTS, replies, strict=True)),
             likelihoods=dict(zip(self._choices, kept["likelihoods"], strict=True)),
@@ -189,10 +190,7 @@ class Suite:
             "replies": [asdict(answers.replies[each]) for each in PROMPTS],
             "likelihoods": [answers.likelihoods[each] for each in self._choices],
         }
-        self._cache.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._cache.with_suffix(".partial")
-        partial.write_text(json.dumps(kept), encoding="utf-8")
-        partial.rename(self._cache)
+        write_json(self._cache, kept)
         return answers
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from scheduler.evaluation.suite.mcnemar import compared
-from scheduler.evaluation.suite.records import Answers, Measure, Question, RegressionConfig
+from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.records import Answers, Measure, Question, SuiteConfig
 
 QUESTIONS = (
     Question(
@@ -177,12 +177,12 @@ QUESTIONS = (
 
 
 def measure(
-    base: Answers, adapter: Answers, questions: Sequence[Question], config: RegressionConfig
+    base: Answers, adapter: Answers, questions: Sequence[Question], config: SuiteConfig
 ) -> Measure:
     """Compare how many questions are answered rightly."""
     outcomes = [(is_right(each, base), is_right(each, adapter)) for each in questions]
     texts = [each.text for each in questions]
-    return compared(
+    return compare(
         "truthfulness", "finds the right answer to", "questions", texts, outcomes, config
     )
 

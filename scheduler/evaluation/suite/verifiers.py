@@ -9,7 +9,7 @@ from typing import Any
 from feedback.rules.rule import Rule
 from feedback.text.structure import items_of, sentences
 from feedback.text.tokens import words
-from scheduler.evaluation.suite.records import Prompt
+from scheduler.evaluation.suite.records import SuitePrompt
 
 Check = Callable[[str], bool]
 
@@ -19,17 +19,17 @@ _FENCE = re.compile(r"\s*```\w*\n(.*?)\n?```\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedPrompt:
+class VerifiablePrompt:
     """A prompt, and whether a reply does what it says."""
 
     text: str
-    is_heeded: Check
+    is_followed: Check
     max_tokens: int = REPLY_TOKENS
 
     @property
-    def prompt(self) -> Prompt:
+    def prompt(self) -> SuitePrompt:
         """How it is asked."""
-        return Prompt(self.text, self.max_tokens)
+        return SuitePrompt(self.text, self.max_tokens)
 
 
 def every(*checks: Check) -> Check:
@@ -129,9 +129,9 @@ def is_json(holds: Callable[[Any], bool]) -> Check:
 _AFFIXES = ("opening", "closing")
 
 
-def without_affixes(reply: str, rules: Iterable[Rule]) -> str:
+def strip_affixes(reply: str, rules: Iterable[Rule]) -> str:
     """The reply without the opening and the closing that rules put there."""
     for rule in rules:
-        if rule.property in _AFFIXES:
+        if rule.attribute in _AFFIXES:
             reply = reply.replace(rule.value.strip(), " ")
     return reply

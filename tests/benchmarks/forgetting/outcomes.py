@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from feedback.rules.overrides import ruled_out
-from scheduler.version_report import taught_rules
+from feedback.rules.overrides import overridden
+from scheduler.version_report import read_report
 from tests.benchmarks.forgetting.ifeval import Check, Task
 from tests.benchmarks.forgetting.results import BASE, Kept, Learner, Written
 from tests.benchmarks.forgetting.table import Outcomes
@@ -28,8 +28,8 @@ def as_served(tasks: Sequence[Task], alone: Outcomes, kept: Kept) -> Outcomes:
     """The same as users have it: the base answers where a prompt rules a learned rule out."""
     passed = {BASE: alone.passed.get(BASE, {})}
     for learned in kept.learned:
-        rules = taught_rules(learned.run.report)
-        aside = {task.prompt.id for task in tasks if ruled_out(rules, task.prompt.text)}
+        rules = read_report(learned.run.report).rules
+        aside = {task.prompt.id for task in tasks if overridden(rules, task.prompt.text)}
         if (own := alone.passed.get(learned.learner.name)) is not None:
             passed[learned.learner.name] = {
                 item: passed[BASE].get(item, has_passed) if item in aside else has_passed

@@ -71,7 +71,7 @@ def test_who_was_promoted_is_compared_and_who_was_not_is_named(kept: Kept) -> No
 
 def test_the_base_answers_what_rules_a_learned_rule_out(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
-    report = {"rule_values": [["case", "lower"]]}
+    report = {"rules": [{"attribute": "case", "value": "lower"}]}
     kept.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20, report))])
     tasks = [
         Task(Prompt("capitals", "Write in capital letters."), (), ()),

@@ -32,18 +32,18 @@ class Measure:
 def measures(gate: GateConfig) -> tuple[Measure, ...]:
     """What is shown of every candidate; shares of replies are those above the base's."""
     return (
-        Measure("KL, nats per token", _drift, gate.max_anchor_kl, is_logarithmic=True),
+        Measure("KL, nats per token", _drift, gate.max_reference_kl, is_logarithmic=True),
         Measure("loops", _increase("repetition"), gate.max_repetition_increase),
         Measure("the same reply", _increase("collapse"), gate.max_collapse_increase),
-        Measure("the prompt again", _increase("parroting"), gate.max_parroting_increase),
-        Measure("silence", _increase("silence"), gate.max_silence_increase),
+        Measure("the prompt again", _increase("parroting"), gate.max_echo_increase),
+        Measure("silence", _increase("silence"), gate.max_empty_increase),
         Measure("held-out wins", _won("held_out_wins"), 0.5),
         Measure("held-out wins, by sum", _won("held_out_wins_by_sum"), 0.5),
     )
 
 
 def _drift(evaluation: Evaluation) -> float | None:
-    return evaluation.get("anchor_kl")
+    return evaluation.get("reference_kl")
 
 
 def _increase(fault: str) -> Callable[[Evaluation], float | None]:
@@ -57,7 +57,7 @@ def _increase(fault: str) -> Callable[[Evaluation], float | None]:
 def _won(wins: str) -> Callable[[Evaluation], float | None]:
     def read(evaluation: Evaluation) -> float | None:
         count = evaluation.get(wins)
-        compared = evaluation.get("held_out_comparisons", evaluation.get("held_out_rows"))
+        compared = evaluation.get("held_out_comparisons", evaluation.get("held_out_examples"))
         return count / compared if compared and count is not None else None
 
     return read

@@ -31,7 +31,7 @@ def _rows(id: str, judgement: Judgement, at: float) -> Iterator[dict[str, object
         Feedback(
             id=f"{id}-judgement",
             user_id="",
-            target=id,
+            completion_id=id,
             created_at=at,
             updated_at=at,
             value=judgement.value,

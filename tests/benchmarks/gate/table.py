@@ -60,7 +60,7 @@ def _figures(tried: Sequence[Tried]) -> str:
 
 def _kinds(tried: Sequence[Tried], gate: GateConfig) -> str:
     shown = measures(gate)
-    heading = ["adapters", "promoted", "proven", *(measure.name for measure in shown)]
+    heading = ["adapters", "promoted", "significant", *(measure.name for measure in shown)]
     rows = [["**bound**", "", "", *(f"{measure.bound:g}" for measure in shown)]]
     for group in Group:
         own = decided(tried, group)
@@ -113,4 +113,4 @@ def _was_judged(tried: Tried) -> bool:
 
 def _is_proven(tried: Tried) -> bool:
     verdict = tried.run.report.get("verdict", {})
-    return is_promoted(tried) and verdict.get("outcome") == Outcome.PROVEN
+    return is_promoted(tried) and verdict.get("outcome") == Outcome.SIGNIFICANT

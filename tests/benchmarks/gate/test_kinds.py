@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from feedback.examples.build import examples
+from feedback.examples.build import build_examples
 from feedback.records import ExampleKind
 from feedback.store.jsonl import parse_rows
 from tests.benchmarks.gate.exchanges import Exchange
@@ -80,7 +80,7 @@ def test_what_is_imported_makes_rows_of_these_kinds(name: str, kinds: set[Exampl
     lines = import_lines("ann", judgements(KINDS[name], 0, EXCHANGES, 20), 1000.0)
     rows = [json.loads(line) for line in lines.splitlines()]
     interactions, numbered, *_ = parse_rows("u1", rows)
-    made = examples(interactions, [feedback for _, feedback in numbered])
+    made = build_examples(interactions, [feedback for _, feedback in numbered])
     assert {each.kind for each in made} == kinds
     assert len({each.conversation_id for each in made}) == 20
 

@@ -14,10 +14,10 @@ from tests.benchmarks.gate.table import report
 from tests.benchmarks.learning.results import Run
 
 EVALUATION = {
-    "anchor_kl": 0.25,
+    "reference_kl": 0.25,
     "repetition_base": 0.1,
     "repetition_candidate": 0.3,
-    "held_out_rows": 4,
+    "held_out_examples": 4,
     "held_out_wins": 3,
 }
 
@@ -57,11 +57,11 @@ def test_the_report_counts_what_was_promoted_and_names_what_went_wrong() -> None
     text = report(
         [
             tried("random thumbs", "promoted"),
-            tried("random choices", "promoted", "proven", anchor_kl=0.5),
+            tried("random choices", "promoted", "significant", reference_kl=0.5),
             tried("refusal", "promoted"),
             tried("echo", "refused"),
             tried("lower", "refused"),
-            tried("brief", "promoted", "proven", judged=12),
+            tried("brief", "promoted", "significant", judged=12),
             replace(tried("closing", "failed"), run=Run("failed", "No memory.", 60.0, 20)),
         ],
         GateConfig(),

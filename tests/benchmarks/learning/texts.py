@@ -3,7 +3,7 @@
 import re
 
 from feedback.text.repetition import is_repetitive
-from scheduler.evaluation.degeneration import is_silent
+from scheduler.evaluation.degeneration import is_empty
 
 _MARKER = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"”')*])\s+")
@@ -40,4 +40,4 @@ def whole_sentences(text: str) -> str:
 
 def is_sound(text: str) -> bool:
     """Whether it says something and is not stuck in a loop."""
-    return not is_silent(text) and not is_repetitive(text)
+    return not is_empty(text) and not is_repetitive(text)

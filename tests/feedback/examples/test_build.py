@@ -1,10 +1,12 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from feedback.examples.build import example_id, examples, judgements_behind
+from feedback.examples.build import build_examples, feedback_behind
 from feedback.records import (
     ExampleKind,
+    ExampleSource,
     Feedback,
     FeedbackStatus,
     Interaction,
@@ -34,7 +36,7 @@ def learned(*rows: Interaction | Feedback) -> set[Learned]:
 
 
 def curated(rows: Sequence[Interaction | Feedback]) -> tuple[TrainingExample, ...]:
-    return examples(
+    return build_examples(
         [each for each in rows if isinstance(each, Interaction)],
         [each for each in rows if isinstance(each, Feedback)],
     )
@@ -53,13 +55,12 @@ def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
     assert (dpo.kind, dpo.chosen, dpo.rejected) == (ExampleKind.DPO, "short", "A long reply.")
     for each in (sft, dpo):
         assert each.source == "correction"
-        assert each.weight == 1.0
         assert (each.interaction_ids, each.feedback_ids) == (("c1",), ("feedback-1",))
         assert (each.conversation_id, each.created_at) == ("conversation-1", 101.0)
 
 
 @pytest.mark.parametrize(
-    ("correction", "is_cut"),
+    ("correction", "is_truncated"),
     [
         ("the sea is blue because it reflects the", True),
         ("The sea is blue.", False),
@@ -67,11 +68,11 @@ def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
     ],
 )
 def test_a_correction_of_a_cut_reply_has_an_end_where_somebody_wrote_one(
-    correction: str, is_cut: bool
+    correction: str, is_truncated: bool
 ) -> None:
     cut = turn(1, "The sea is blue because it reflects the", finish_reasons=("length",))
     made = curated((cut, make_feedback(target="c1", correction=correction)))
-    assert {each.is_cut for each in made} == {is_cut}
+    assert {each.is_truncated for each in made} == {is_truncated}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_cut_reply_has_no_end_to_like_or_to_dislike() -> None:
     for value in (1, -1):
         cut = turn(1, "The sea is blue because it", finish_reasons=("length",))
         [rated] = curated((cut, make_feedback(target="c1", value=value)))
-        assert rated.is_cut
+        assert rated.is_truncated
 
 
 def test_a_correction_close_to_the_original_makes_no_pair() -> None:
@@ -153,7 +154,7 @@ def test_a_disliked_reply_that_lost_a_choice_makes_no_row_of_its_own() -> None:
         make_feedback("a", target="c1", preferred_over="c2"),
         make_feedback("b", target="c2", value=-1),
     )
-    assert learned(*rows) == {("Paris.", "Lyon.", "pair")}
+    assert learned(*rows) == {("Paris.", "Lyon.", "preference")}
 
 
 def test_a_correction_replaces_a_like_even_a_newer_one() -> None:
@@ -210,14 +211,14 @@ def test_a_chosen_reply_is_preferred_to_the_one_that_lost() -> None:
     rows = (turn(1, "Paris."), turn(2, "Lyon."), make_feedback(target="c2", preferred_over="c1"))
     (pair,) = curated(rows)
     assert (pair.kind, pair.chosen, pair.rejected) == (ExampleKind.DPO, "Lyon.", "Paris.")
-    assert (pair.source, pair.interaction_ids) == ("pair", ("c1", "c2"))
+    assert (pair.source, pair.interaction_ids) == ("preference", ("c1", "c2"))
 
 
 def test_of_two_opposite_choices_the_newest_counts() -> None:
     first = make_feedback("a", target="c1", preferred_over="c2", at=200.0)
     second = make_feedback("b", target="c2", preferred_over="c1", at=300.0)
     assert learned(turn(1, "Paris."), turn(2, "Lyon."), second, first) == {
-        ("Lyon.", "Paris.", "pair")
+        ("Lyon.", "Paris.", "preference")
     }
 
 
@@ -295,7 +296,7 @@ def test_a_choice_overrules_what_regenerating_says() -> None:
         make_feedback("b", target="c2", value=1),
     )
     assert learned(*rows) == {
-        ("Paris.", "The city of light.", "pair"),
+        ("Paris.", "The city of light.", "preference"),
         ("The city of light.", None, "liked"),
     }
 
@@ -355,7 +356,7 @@ def behind(known: Sequence[TrainingExample], *rows: Interaction | Feedback) -> l
     ids = {each.id for each in known}
     turns = [each for each in rows if isinstance(each, Interaction)]
     judged = [each for each in rows if isinstance(each, Feedback)]
-    return [each.id for each in judgements_behind(ids, turns, judged)]
+    return [each.id for each in feedback_behind(ids, turns, judged)]
 
 
 def test_judgements_are_found_by_the_examples_that_they_made() -> None:
@@ -380,18 +381,24 @@ def test_a_judgement_that_was_overruled_since_no_longer_counts() -> None:
 
 
 def test_the_id_of_an_example_is_a_hash_of_what_trains() -> None:
-    base = example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0)
-    assert base == example_id(ExampleKind.DPO, PROMPT, "a", "b", 1)
-    assert len({base, *other_ids()}) == 8
-
-
-def other_ids() -> list[str]:
-    return [
-        example_id(ExampleKind.SFT, PROMPT, "a", "b", 1.0),
-        example_id(ExampleKind.DPO, PROMPT[:0], "a", "b", 1.0),
-        example_id(ExampleKind.DPO, PROMPT, "b", "a", 1.0),
-        example_id(ExampleKind.DPO, PROMPT, "a", None, 1.0),
-        example_id(ExampleKind.DPO, PROMPT, "a", "b", 0.5),
-        example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0, "c"),
-        example_id(ExampleKind.DPO, PROMPT, "a", "b", 1.0, None, True),
+    pair = TrainingExample(
+        user_id="ann",
+        kind=ExampleKind.DPO,
+        prompt=PROMPT,
+        chosen="a",
+        rejected="b",
+        source=ExampleSource.PREFERENCE,
+        conversation_id="conversation-1",
+        created_at=1.0,
+    )
+    elsewhere = replace(pair, user_id="bob", source=ExampleSource.REGENERATED, created_at=2.0)
+    assert elsewhere.id == pair.id
+    others = [
+        replace(pair, kind=ExampleKind.SFT),
+        replace(pair, prompt=PROMPT[:0]),
+        replace(pair, chosen="b", rejected="a"),
+        replace(pair, rejected=None),
+        replace(pair, revised_from="c"),
+        replace(pair, is_truncated=True),
     ]
+    assert len({each.id for each in (pair, *others)}) == 7

@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.examples.build import example_id, examples, judged_replies, judgements_behind
+from feedback.examples.build import build_examples, feedback_behind, rated_examples
 from feedback.records import ExampleKind, Feedback, Interaction
 from tests.feedback.strategies import interactions, judgements
 
@@ -14,17 +14,17 @@ HISTORIES = (interactions(), judgements())
 def test_the_order_of_the_rows_does_not_matter(
     turns: list[Interaction], feedback: list[Feedback], seed: int
 ) -> None:
-    expected = examples(turns, feedback)
+    expected = build_examples(turns, feedback)
     random.Random(seed).shuffle(turns)
     random.Random(seed).shuffle(feedback)
-    assert examples(turns, feedback) == expected
+    assert build_examples(turns, feedback) == expected
 
 
 @given(*HISTORIES)
 def test_examples_are_ordered_and_distinct(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
-    made = examples(turns, feedback)
+    made = build_examples(turns, feedback)
     keys = [(each.created_at, each.id) for each in made]
     assert keys == sorted(keys)
     assert len({(each.user_id, each.id) for each in made}) == len(made)
@@ -35,7 +35,7 @@ def test_every_example_names_learnable_sources_of_its_own_user(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     learnable = {each.id: each for each in turns if each.is_learnable}
-    for each in examples(turns, feedback):
+    for each in build_examples(turns, feedback):
         sources = [learnable[name] for name in each.interaction_ids]
         assert {source.user_id for source in sources} == {each.user_id}
         assert {source.messages for source in sources} == {each.prompt}
@@ -46,7 +46,7 @@ def test_every_example_names_learnable_sources_of_its_own_user(
 
 @given(*HISTORIES)
 def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feedback]) -> None:
-    for each in examples(turns, feedback):
+    for each in build_examples(turns, feedback):
         is_single = each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
         assert (each.rejected is None) == is_single
         assert (each.revised_from is not None) == (each.kind is ExampleKind.SFT)
@@ -54,15 +54,13 @@ def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feed
             assert each.chosen == ""
         assert each.chosen != each.rejected
         assert each.reply in (each.chosen, each.rejected)
-        targets = each.chosen, each.rejected, each.weight, each.revised_from
-        assert each.id == example_id(each.kind, each.prompt, *targets, each.is_cut)
 
 
 @given(*HISTORIES)
 def test_nothing_is_both_wanted_and_unwanted(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
-    made = examples(turns, feedback)
+    made = build_examples(turns, feedback)
     unwanted = {
         (each.user_id, each.prompt, each.reply)
         for each in made
@@ -75,11 +73,11 @@ def test_nothing_is_both_wanted_and_unwanted(
 def test_a_user_learns_the_same_whatever_others_do(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
-    alone = examples(
+    alone = build_examples(
         [each for each in turns if each.user_id == "ann"],
         [each for each in feedback if each.user_id == "ann"],
     )
-    together = examples(turns, feedback)
+    together = build_examples(turns, feedback)
     assert alone == tuple(each for each in together if each.user_id == "ann")
 
 
@@ -88,7 +86,7 @@ def test_without_an_interaction_nothing_of_it_is_learned(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     gone = {each.id for each in turns[:1]}
-    left = examples(turns[1:], feedback)
+    left = build_examples(turns[1:], feedback)
     assert not any(gone & set(each.interaction_ids) for each in left)
 
 
@@ -96,9 +94,9 @@ def test_without_an_interaction_nothing_of_it_is_learned(
 def test_the_judgements_behind_all_examples_include_all_that_they_name(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
-    made = [each for each in examples(turns, feedback) if each.source != "regenerated"]
+    made = [each for each in build_examples(turns, feedback) if each.source != "regenerated"]
     named = {(each.user_id, name) for each in made for name in each.feedback_ids}
-    behind = judgements_behind({each.id for each in made}, turns, feedback)
+    behind = feedback_behind({each.id for each in made}, turns, feedback)
     assert named <= {(each.user_id, each.id) for each in behind}
 
 
@@ -109,10 +107,10 @@ def test_judged_replies_are_all_examples_that_compare_no_texts(
     compared = ("regenerated", "correction")
     made = [
         each
-        for each in examples(turns, feedback)
+        for each in build_examples(turns, feedback)
         if each.kind is not ExampleKind.DPO or each.source not in compared
     ]
-    judged = judged_replies(turns, feedback)
+    judged = rated_examples(turns, feedback)
     assert {each.id for each in made} <= {each.id for each in judged}
     more = {each.kind for each in judged} - {each.kind for each in made}
     assert more <= {ExampleKind.UNDESIRABLE}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.examples.build import example_id, examples
-from feedback.examples.dataset import freeze, read, write
+from feedback.examples.build import build_examples
+from feedback.examples.dataset import build_dataset, read, write
 from feedback.records import Dataset, Message, TrainingExample
 from tests.feedback.make import make_feedback, make_interaction
 from tests.feedback.strategies import training_examples
@@ -32,12 +32,12 @@ def make_dataset(count: int = 5) -> Dataset:
         make_feedback(f"f{number}", target=f"c{number}", correction=f"answer {number}")
         for number in range(count)
     ]
-    return freeze("ann", examples(turns, judged))
+    return build_dataset("ann", build_examples(turns, judged))
 
 
 @given(training_examples())
 def test_no_conversation_is_on_both_sides(rows: list[TrainingExample]) -> None:
-    dataset = freeze("ann", rows)
+    dataset = build_dataset("ann", rows)
     assert not conversations(dataset.train) & conversations(dataset.held_out)
     assert {each.id for each in dataset.examples} == {each.id for each in rows}
     for side in (dataset.train, dataset.held_out):
@@ -46,7 +46,7 @@ def test_no_conversation_is_on_both_sides(rows: list[TrainingExample]) -> None:
 
 @given(training_examples(), st.floats(0, 0.99))
 def test_the_held_out_share_is_kept(rows: list[TrainingExample], share: float) -> None:
-    dataset = freeze("ann", rows, share)
+    dataset = build_dataset("ann", rows, share)
     count = len(conversations(tuple(rows)))
     held_out = len(conversations(dataset.held_out))
     if count < 4 or share == 0:
@@ -63,14 +63,14 @@ def test_from_fifteen_conversations_on_enough_are_held_out_to_prove_a_gain() -> 
 @given(training_examples(), st.integers())
 def test_the_order_of_the_examples_does_not_matter(rows: list[TrainingExample], seed: int) -> None:
     shuffled = random.Random(seed).sample(rows, len(rows))
-    assert freeze("ann", shuffled) == freeze("ann", rows)
+    assert build_dataset("ann", shuffled) == build_dataset("ann", rows)
 
 
 @given(training_examples())
 def test_the_hash_depends_on_the_examples(rows: list[TrainingExample]) -> None:
-    frozen = freeze("ann", rows)
+    frozen = build_dataset("ann", rows)
     assert all(
-        freeze("ann", [other for other in rows if other is not each]).content_hash
+        build_dataset("ann", [other for other in rows if other is not each]).content_hash
         != frozen.content_hash
         for each in rows
     )
@@ -78,24 +78,24 @@ def test_the_hash_depends_on_the_examples(rows: list[TrainingExample]) -> None:
 
 def test_the_hash_depends_on_the_split() -> None:
     dataset = make_dataset(5)
-    other = freeze("ann", dataset.examples, held_out_share=0.6)
+    other = build_dataset("ann", dataset.examples, held_out_share=0.6)
     assert other.content_hash != dataset.content_hash
 
 
 def test_examples_of_another_user_are_refused() -> None:
     with pytest.raises(ValueError, match="another user"):
-        freeze("bob", make_dataset().examples)
+        build_dataset("bob", make_dataset().examples)
 
 
 def test_examples_with_equal_ids_are_refused() -> None:
     with pytest.raises(ValueError, match="same id"):
-        freeze("ann", make_dataset().examples * 2)
+        build_dataset("ann", make_dataset().examples * 2)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="share"):
-        freeze("ann", (), share)
+        build_dataset("ann", (), share)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -107,7 +107,7 @@ def test_a_written_dataset_is_read_back_equal(tmp_path: Path, count: int) -> Non
 
 def test_an_equal_dataset_is_written_to_equal_bytes(tmp_path: Path) -> None:
     write(make_dataset(), tmp_path / "one")
-    write(freeze("ann", make_dataset().examples[::-1]), tmp_path / "two")
+    write(build_dataset("ann", make_dataset().examples[::-1]), tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -163,5 +163,4 @@ def test_every_written_row_is_a_line_of_json(tmp_path: Path) -> None:
 
 def example_id_of(row: dict[str, object]) -> str:
     example = next(each for each in make_dataset().examples if each.id == row["id"])
-    targets = example.chosen, example.rejected, example.weight, example.revised_from
-    return example_id(example.kind, example.prompt, *targets, example.is_cut)
+    return replace(example).id

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from feedback.examples.dataset import freeze
+from feedback.examples.dataset import build_dataset
 from feedback.examples.from_proposals import approved_example
-from feedback.filters.records import Reason, kept
-from feedback.filters.run import fates_of
+from feedback.filters.records import RejectionReason, accepted
+from feedback.filters.run import filter_examples
 from feedback.proposals.records import Proposal, ProposalStatus
-from feedback.records import APPROVED, EDITED, ExampleKind, Message
-from feedback.rules.user_rules import rules_behind
+from feedback.records import ExampleKind, ExampleSource, Message
+from feedback.rules.user_rules import learned_rules_of
 from tests.feedback.make import make_feedback, make_interaction, make_proposal
 from tests.scheduler.training import make_example
 
@@ -24,7 +24,7 @@ def approved(number: int = 1, **fields: Any) -> Proposal:
 
 def test_an_approved_reply_is_learned_as_it_is() -> None:
     example = approved_example(approved())
-    assert (example.kind, example.source) == (ExampleKind.SFT, APPROVED)
+    assert (example.kind, example.source) == (ExampleKind.SFT, ExampleSource.APPROVED_PROPOSAL)
     assert example.prompt == (Message("user", "What is the capital of country 1?"),)
     assert (example.chosen, example.revised_from) == ("Oslo is the capital of Norway.", None)
     assert example.feedback_ids == ("proposal-1",)
@@ -32,50 +32,52 @@ def test_an_approved_reply_is_learned_as_it_is() -> None:
 
 def test_what_rules_changed_counts_as_changed() -> None:
     example = approved_example(approved(reply="oslo.", written="Oslo."))
-    assert (example.source, example.revised_from) == (APPROVED, "Oslo.")
+    assert (example.source, example.revised_from) == (ExampleSource.APPROVED_PROPOSAL, "Oslo.")
 
 
 def test_an_edited_reply_is_what_a_person_wrote() -> None:
     example = approved_example(approved(proposed="Bergen is."))
-    assert example.source == EDITED
-    assert fates_of((), (), [approved(proposed="Bergen is.")])[0].row.is_written
-    assert not fates_of((), (), [approved()])[0].row.is_written
+    assert example.source == ExampleSource.EDITED_PROPOSAL
+    assert filter_examples((), (), [approved(proposed="Bergen is.")])[0].dated.is_written
+    assert not filter_examples((), (), [approved()])[0].dated.is_written
 
 
 def test_the_end_of_a_cut_reply_is_not_learned_unless_it_was_rewritten() -> None:
     written = "First do this. Then do that."
-    assert approved_example(approved(written=written, reply=written, is_cut=True)).is_cut
-    other = approved(written=written, reply="First do this. Done!", is_cut=True)
-    assert not approved_example(other).is_cut
+    assert approved_example(
+        approved(written=written, reply=written, is_truncated=True)
+    ).is_truncated
+    other = approved(written=written, reply="First do this. Done!", is_truncated=True)
+    assert not approved_example(other).is_truncated
 
 
 def test_approved_practice_is_never_held_out() -> None:
     judged = [make_example(f"question {i}", f"reply {i}") for i in range(10)]
     practised = [approved_example(approved(i)) for i in range(40)]
-    dataset = freeze("ann", [*judged, *practised])
+    dataset = build_dataset("ann", [*judged, *practised])
     assert {each.id for each in practised} <= {each.id for each in dataset.train}
-    assert dataset.held_out == freeze("ann", judged).held_out != ()
+    assert dataset.held_out == build_dataset("ann", judged).held_out != ()
 
 
 def test_approved_practice_shows_no_rules() -> None:
     reply = "Oslo is the capital of Norway, and Bergen is not."
     rewritten = approved_example(approved(reply=reply.lower(), written=reply))
-    assert rules_behind([rewritten]) == ()
+    assert learned_rules_of([rewritten]) == ()
 
 
 def test_a_secret_in_approved_practice_is_held_back() -> None:
-    [fate] = fates_of((), (), [approved(reply="Use AKIAABCDEFGHIJKLMNOP for that.")])
-    assert fate.left_out is not None and fate.left_out.reason is Reason.SECRET
+    [result] = filter_examples((), (), [approved(reply="Use AKIAABCDEFGHIJKLMNOP for that.")])
+    assert result.rejection is not None and result.rejection.reason is RejectionReason.SECRET
 
 
 def test_a_newer_correction_of_the_same_prompt_overrules_approved_practice() -> None:
     instruction = "What is the capital of France?"
     turn, judged = make_interaction(), make_feedback(correction="Paris, of course!", at=500.0)
-    fates = fates_of([turn], [judged], [approved(instruction=instruction)])
-    left_out = [fate.row.example.source for fate in fates if fate.left_out]
-    assert left_out == [APPROVED]
+    results = filter_examples([turn], [judged], [approved(instruction=instruction)])
+    rejections = [result.dated.example.source for result in results if result.rejection]
+    assert rejections == [ExampleSource.APPROVED_PROPOSAL]
 
 
 def test_two_proposals_that_were_edited_to_be_the_same_are_one_row() -> None:
     same = [approved(i, instruction="What is it?", written="It is so.") for i in range(2)]
-    assert len(kept(fates_of((), (), same))) == 1
+    assert len(accepted(filter_examples((), (), same))) == 1

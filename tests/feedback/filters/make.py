@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from feedback.examples.build import example_id
-from feedback.filters.records import Row
-from feedback.records import ExampleKind, Message, TrainingExample
+from feedback.filters.records import DatedExample
+from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
 
 
 def make_row(
@@ -14,24 +13,22 @@ def make_row(
     rejected: str | None = None,
     *,
     at: float = 100.0,
-    source: str = "liked",
+    source: str | ExampleSource = ExampleSource.LIKED,
     **fields: Any,
-) -> Row:
+) -> DatedExample:
     """A row that was judged at `at`."""
     kind = fields.pop("kind", ExampleKind.SFT if rejected is None else ExampleKind.DPO)
     turns = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     defaults: dict[str, Any] = {
-        "id": example_id(kind, turns, chosen, rejected, 1.0, fields.get("revised_from")),
         "user_id": "ann",
         "kind": kind,
         "prompt": turns,
         "chosen": chosen,
         "rejected": rejected,
-        "weight": 1.0,
-        "source": source,
+        "source": ExampleSource(source),
         "conversation_id": "conversation-1",
         "interaction_ids": ("c1",),
         "feedback_ids": ("f1",),
         "created_at": at,
     }
-    return Row(TrainingExample(**defaults | fields), at)
+    return DatedExample(TrainingExample(**defaults | fields), at)

@@ -1,6 +1,6 @@
 import pytest
 
-from feedback.filters.contradictions import left_out, prompt_key
+from feedback.filters.contradictions import prompt_key, rejections
 from feedback.records import ExampleKind, Message
 from tests.feedback.filters.make import make_row
 
@@ -8,7 +8,7 @@ from tests.feedback.filters.make import make_row
 def test_the_newest_correction_of_a_prompt_wins() -> None:
     old = make_row(chosen="It is Paris.", at=1.0, source="correction")
     new = make_row(chosen="paris", at=2.0, source="correction")
-    [(name, cause)] = left_out([new, old]).items()
+    [(name, cause)] = rejections([new, old]).items()
     assert (name, cause.other, cause.reason) == (old.id, new.id, "contradicted")
 
 
@@ -19,7 +19,7 @@ def test_a_correction_overrules_older_likes_and_pairs_of_theirs() -> None:
         make_row(chosen="paris", at=2.0, source="correction"),
         make_row(chosen="paris", rejected="It is Paris.", at=2.0, source="correction"),
     ]
-    assert set(left_out(rows)) == {rows[0].id, rows[1].id}
+    assert set(rejections(rows)) == {rows[0].id, rows[1].id}
 
 
 def test_a_newer_like_does_not_overrule_a_correction() -> None:
@@ -27,18 +27,18 @@ def test_a_newer_like_does_not_overrule_a_correction() -> None:
         make_row(chosen="paris", at=1.0, source="correction"),
         make_row(chosen="It is Paris.", at=2.0),
     ]
-    assert left_out(rows) == {}
+    assert rejections(rows) == {}
 
 
 def test_a_correction_does_not_contradict_what_was_called_wrong() -> None:
     wrong = make_row(
         chosen="", rejected="Lyon.", kind=ExampleKind.UNDESIRABLE, at=1.0, source="disliked"
     )
-    assert left_out([wrong, make_row(chosen="paris", at=2.0, source="correction")]) == {}
+    assert rejections([wrong, make_row(chosen="paris", at=2.0, source="correction")]) == {}
 
 
 def test_two_liked_replies_can_both_be() -> None:
-    assert left_out([make_row(chosen="A joke.", at=1.0), make_row(chosen="Ho ho.", at=2.0)]) == {}
+    assert rejections([make_row(chosen="A joke.", at=1.0), make_row(chosen="Ho ho.", at=2.0)]) == {}
 
 
 def test_a_reply_like_the_newest_correction_is_left_to_the_check_for_duplicates() -> None:
@@ -47,14 +47,14 @@ def test_a_reply_like_the_newest_correction_is_left_to_the_check_for_duplicates(
         make_row(chosen=long, at=1.0, source="correction"),
         make_row(chosen=f"{long} ", at=2.0, source="correction"),
     ]
-    assert left_out(rows) == {}
+    assert rejections(rows) == {}
 
 
 def test_of_two_choices_the_other_way_round_the_newest_counts() -> None:
-    old = make_row(chosen="Yes.", rejected="No.", at=1.0, source="pair")
-    new = make_row(chosen="No.", rejected="Yes.", at=2.0, source="pair")
-    other = make_row(chosen="No.", rejected="Perhaps.", at=1.0, source="pair")
-    assert set(left_out([old, new, other])) == {old.id}
+    old = make_row(chosen="Yes.", rejected="No.", at=1.0, source="preference")
+    new = make_row(chosen="No.", rejected="Yes.", at=2.0, source="preference")
+    other = make_row(chosen="No.", rejected="Perhaps.", at=1.0, source="preference")
+    assert set(rejections([old, new, other])) == {old.id}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.filters.near_duplicates import MinHashIndex, left_out
+from feedback.filters.near_duplicates import MinHashIndex, rejections
 from feedback.text.shingles import jaccard, shingles
 from tests.feedback.filters.make import make_row
 
@@ -44,7 +44,7 @@ def test_unlike_texts_seldom_meet_in_the_index() -> None:
 
 def test_of_near_equal_rows_the_newest_stays() -> None:
     old, new = make_row(chosen=LONG, at=1.0), make_row(chosen=f"{LONG} Yes.", at=2.0)
-    [(name, cause)] = left_out([old, new]).items()
+    [(name, cause)] = rejections([old, new]).items()
     assert (name, cause.other) == (old.id, new.id)
     assert cause.reason == "near-duplicate"
 
@@ -52,7 +52,7 @@ def test_of_near_equal_rows_the_newest_stays() -> None:
 def test_a_correction_stays_before_a_newer_like_of_the_same_text() -> None:
     written = make_row(chosen=LONG, at=1.0, source="correction", revised_from="Paris, I think.")
     liked = make_row(chosen=LONG, at=2.0)
-    assert set(left_out([written, liked])) == {liked.id}
+    assert set(rejections([written, liked])) == {liked.id}
 
 
 def test_the_sentence_tells_equal_from_nearly_equal() -> None:
@@ -61,7 +61,7 @@ def test_the_sentence_tells_equal_from_nearly_equal() -> None:
         make_row(chosen=LONG, at=3.0, revised_from="Lyon."),
         make_row(chosen=f"{LONG} Yes.", at=2.0),
     ]
-    causes = left_out(rows)
+    causes = rejections(rows)
     assert causes[rows[0].id].why == "Another row has the same prompt and reply."
     assert "5-character sequences are the same" in causes[rows[2].id].why
 
@@ -69,32 +69,32 @@ def test_the_sentence_tells_equal_from_nearly_equal() -> None:
 def test_a_chain_of_likenesses_loses_only_what_is_like_a_row_that_stays() -> None:
     texts = [LONG, f"{LONG} And so on.", f"{LONG} And so on. It is also old."]
     rows = [make_row(chosen=text, at=float(at)) for at, text in enumerate(texts)]
-    assert set(left_out(rows)) == {rows[1].id}
+    assert set(rejections(rows)) == {rows[1].id}
 
 
 def test_the_same_reply_to_another_prompt_is_no_duplicate() -> None:
     rows = [make_row("Who painted it?", LONG), make_row("Where is the tower?", LONG)]
-    assert left_out(rows) == {}
+    assert rejections(rows) == {}
 
 
 def test_prompts_that_differ_in_a_number_are_not_the_same() -> None:
     question = "Is the number {} a prime number? Please answer with yes or no, nothing else."
-    assert left_out([make_row(question.format(n), "Yes.") for n in (7907, 7919)]) == {}
+    assert rejections([make_row(question.format(n), "Yes.") for n in (7907, 7919)]) == {}
 
 
 def test_replies_that_differ_in_case_are_two_styles() -> None:
-    assert left_out([make_row(chosen=LONG), make_row(chosen=LONG.upper())]) == {}
+    assert rejections([make_row(chosen=LONG), make_row(chosen=LONG.upper())]) == {}
 
 
 def test_a_reply_and_the_pair_that_wants_it_are_no_duplicates() -> None:
-    assert left_out([make_row(chosen=LONG), make_row(chosen=LONG, rejected="Lyon.")]) == {}
+    assert rejections([make_row(chosen=LONG), make_row(chosen=LONG, rejected="Lyon.")]) == {}
 
 
 def test_pairs_with_other_rejected_replies_are_no_duplicates() -> None:
     pairs = [make_row(chosen=LONG, rejected=text) for text in ("Lyon.", "I do not know.")]
-    assert left_out(pairs) == {}
+    assert rejections(pairs) == {}
 
 
 def test_many_equal_rows_are_not_compared_with_each_other() -> None:
     rows = [make_row(chosen=LONG, at=float(n), revised_from=str(n)) for n in range(500)]
-    assert len(left_out(rows)) == 499
+    assert len(rejections(rows)) == 499

@@ -1,7 +1,7 @@
 import pytest
 
 from feedback.filters import length, mojibake, writing_system
-from feedback.filters.records import LeftOut, Row
+from feedback.filters.records import DatedExample, Rejection
 from feedback.records import ExampleKind
 from tests.feedback.filters.make import make_row
 
@@ -9,67 +9,67 @@ RUSSIAN = "Столица Франции называется Париж, и о�
 USUAL = [make_row(f"Question {n}?", f"A reply in English, with the number {n}.") for n in range(24)]
 
 
-def reasons(causes: dict[str, LeftOut]) -> list[str]:
+def reasons(causes: dict[str, Rejection]) -> list[str]:
     return [cause.reason for cause in causes.values()]
 
 
-def of_scripts(row: Row, usual: list[Row] = USUAL) -> list[str]:
-    causes = writing_system.left_out([*usual, row])
+def of_scripts(row: DatedExample, usual: list[DatedExample] = USUAL) -> list[str]:
+    causes = writing_system.rejections([*usual, row])
     assert set(causes) <= {row.id}
     return reasons(causes)
 
 
 @pytest.mark.parametrize("reply", ["", " \n", "...", "—", "?!"])
 def test_a_reply_without_a_word_is_left_out_as_empty(reply: str) -> None:
-    assert reasons(length.left_out([make_row(chosen=reply)])) == ["empty"]
+    assert reasons(length.rejections([make_row(chosen=reply)])) == ["empty"]
 
 
 @pytest.mark.parametrize("reply", ["ok", "7", "👍", "不", "+"])
 def test_one_sign_that_says_something_is_a_reply(reply: str) -> None:
-    assert length.left_out([make_row(chosen=reply)]) == {}
+    assert length.rejections([make_row(chosen=reply)]) == {}
 
 
 def test_a_row_that_only_says_what_was_wrong_has_no_reply_to_be_empty() -> None:
     wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.UNDESIRABLE)
     pair = make_row(chosen="", rejected="Lyon.")
-    assert set(length.left_out([wrong, pair])) == {pair.id}
+    assert set(length.rejections([wrong, pair])) == {pair.id}
 
 
 def test_a_reply_that_no_fit_can_read_is_left_out_as_too_long() -> None:
-    assert reasons(length.left_out([make_row(chosen="word " * 5000)])) == ["too long"]
-    assert length.left_out([make_row(chosen="word " * 4000)]) == {}
+    assert reasons(length.rejections([make_row(chosen="word " * 5000)])) == ["too long"]
+    assert length.rejections([make_row(chosen="word " * 4000)]) == {}
 
 
 @pytest.mark.parametrize("reply", ["caf\ufffd au lait", "a\x00b\x07c", "half \ud800 of a pair"])
 def test_a_liked_reply_with_unreadable_characters_is_left_out(reply: str) -> None:
-    assert reasons(mojibake.left_out([make_row(chosen=reply)])) == ["garbled"]
+    assert reasons(mojibake.rejections([make_row(chosen=reply)])) == ["garbled"]
 
 
 def test_a_reply_that_repeats_itself_is_left_out_whoever_wrote_it() -> None:
     for source in ("liked", "correction"):
         row = make_row(chosen="buy now " * 20, source=source)
-        assert reasons(length.left_out_loops([row])) == ["looping"]
+        assert reasons(length.repetitive_replies([row])) == ["looping"]
     twice = "The bell rings at noon, and the whole village comes to eat. " * 2
     for reply in ("no no no", twice):
-        assert length.left_out_loops([make_row(chosen=reply)]) == {}
+        assert length.repetitive_replies([make_row(chosen=reply)]) == {}
 
 
 def test_what_is_only_disliked_may_repeat_itself() -> None:
     row = make_row(chosen="buy now " * 20, kind=ExampleKind.UNDESIRABLE)
-    assert length.left_out_loops([row]) == {}
+    assert length.repetitive_replies([row]) == {}
 
 
 def test_a_written_reply_is_never_garbled() -> None:
-    assert mojibake.left_out([make_row(chosen="caf\ufffd", source="correction")]) == {}
+    assert mojibake.rejections([make_row(chosen="caf\ufffd", source="correction")]) == {}
 
 
 def test_layout_emoji_and_one_bad_character_in_a_long_text_are_readable() -> None:
     rows = [make_row(chosen="a\tb\r\nc 👩‍🚀"), make_row(chosen="\ufffd" + "word " * 50)]
-    assert mojibake.left_out(rows) == {}
+    assert mojibake.rejections(rows) == {}
 
 
 def test_the_only_reply_in_another_script_is_left_out() -> None:
-    causes = writing_system.left_out([*USUAL, make_row("And the capital?", RUSSIAN)])
+    causes = writing_system.rejections([*USUAL, make_row("And the capital?", RUSSIAN)])
     assert [cause.why for cause in causes.values()] == [
         "The reply is the only one in Cyrillic letters, and nothing in the prompt asks for that."
     ]
@@ -104,4 +104,4 @@ def test_users_of_other_scripts_keep_everything() -> None:
 
 def test_a_reply_with_its_pair_counts_as_one() -> None:
     slip = make_row("And?", RUSSIAN), make_row("And?", RUSSIAN, rejected="No.")
-    assert set(writing_system.left_out([*USUAL, *slip])) == {row.id for row in slip}
+    assert set(writing_system.rejections([*USUAL, *slip])) == {row.id for row in slip}

@@ -3,9 +3,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.examples.build import examples
-from feedback.filters.records import LeftOut, Reason, Row, kept, tally
-from feedback.filters.run import decide, rows_of
+from feedback.examples.build import build_examples
+from feedback.filters.records import DatedExample, Rejection, RejectionReason, accepted, tally
+from feedback.filters.run import dated, run_filters
 from feedback.filters.unused import unused
 from tests.feedback.filters.make import make_row
 from tests.feedback.make import make_feedback, make_interaction
@@ -17,7 +17,7 @@ REPLIES = ["Paris.", "paris", LONG, f"{LONG} Yes.", "", "\ufffd" * 9, CARD, "a@e
 
 
 @st.composite
-def rows(draw: st.DrawFn) -> list[Row]:
+def rows(draw: st.DrawFn) -> list[DatedExample]:
     """Rows of one user that contradict and repeat each other often."""
     made = draw(
         st.lists(
@@ -27,7 +27,7 @@ def rows(draw: st.DrawFn) -> list[Row]:
                 st.sampled_from(REPLIES),
                 st.none() | st.sampled_from(REPLIES),
                 at=st.integers(0, 4).map(float),
-                source=st.sampled_from(["liked", "correction", "pair", "regenerated"]),
+                source=st.sampled_from(["liked", "correction", "preference", "regenerated"]),
             ),
             unique_by=lambda row: row.id,
             max_size=6,
@@ -38,71 +38,77 @@ def rows(draw: st.DrawFn) -> list[Row]:
 
 @settings(max_examples=40)
 @given(rows(), st.integers())
-def test_the_order_of_the_rows_does_not_matter(made: list[Row], seed: int) -> None:
-    assert decide(random.Random(seed).sample(made, len(made))) == decide(made)
+def test_the_order_of_the_rows_does_not_matter(made: list[DatedExample], seed: int) -> None:
+    assert run_filters(random.Random(seed).sample(made, len(made))) == run_filters(made)
 
 
 @settings(max_examples=40)
 @given(rows())
-def test_of_the_rows_that_are_kept_all_would_be_kept(made: list[Row]) -> None:
-    staying = [fate.row for fate in decide(made) if fate.left_out is None]
-    assert [fate.left_out for fate in decide(staying)] == [None] * len(staying)
+def test_of_the_rows_that_are_kept_all_would_be_kept(made: list[DatedExample]) -> None:
+    staying = [result.dated for result in run_filters(made) if result.rejection is None]
+    assert [result.rejection for result in run_filters(staying)] == [None] * len(staying)
 
 
 @settings(max_examples=40)
 @given(rows())
-def test_every_row_has_one_fate_and_a_sentence_where_it_is_left_out(made: list[Row]) -> None:
-    fates = decide(made)
-    assert [fate.row for fate in fates] == sorted(made, key=lambda row: row.age)
-    for fate in fates:
-        assert fate.left_out is None or fate.left_out.why.endswith(".")
-        assert not (fate.left_out and fate.warnings)
-        assert all(CARD not in text for text in (fate.left_out.why if fate.left_out else "",))
+def test_every_row_has_one_fate_and_a_sentence_where_it_is_left_out(
+    made: list[DatedExample],
+) -> None:
+    results = run_filters(made)
+    assert [result.dated for result in results] == sorted(made, key=lambda row: row.age)
+    for result in results:
+        assert result.rejection is None or result.rejection.why.endswith(".")
+        assert not (result.rejection and result.warnings)
+        assert all(CARD not in text for text in (result.rejection.why if result.rejection else "",))
 
 
 @settings(max_examples=40)
 @given(rows())
-def test_what_is_kept_holds_no_secret(made: list[Row]) -> None:
-    for example in kept(decide(made)):
+def test_what_is_kept_holds_no_secret(made: list[DatedExample]) -> None:
+    for example in accepted(run_filters(made)):
         assert CARD not in (example.chosen, example.rejected)
 
 
 @settings(max_examples=40)
 @given(rows())
-def test_a_row_that_took_anothers_place_was_there(made: list[Row]) -> None:
+def test_a_row_that_took_anothers_place_was_there(made: list[DatedExample]) -> None:
     names = {row.id for row in made}
-    others = [fate.left_out.other for fate in decide(made) if fate.left_out]
+    others = [result.rejection.other for result in run_filters(made) if result.rejection]
     assert set(others) <= names | {None}
 
 
 def test_what_a_correction_overruled_stays_so_when_it_is_held_back_itself() -> None:
     old = make_row(chosen="It is Paris.", at=1.0)
     new = make_row(chosen=f"{CARD}", at=2.0, source="correction")
-    reasons = [fate.left_out.reason for fate in decide([old, new]) if fate.left_out]
-    assert reasons == [Reason.CONTRADICTED, Reason.SECRET]
+    reasons = [result.rejection.reason for result in run_filters([old, new]) if result.rejection]
+    assert reasons == [RejectionReason.CONTRADICTED, RejectionReason.SECRET]
 
 
 def test_a_near_duplicate_without_a_secret_is_kept() -> None:
     clean = make_row(chosen=f"{LONG} {LONG.upper()}", at=1.0)
     secret = make_row(chosen=f"{LONG} {LONG.upper()} {CARD}", at=2.0)
-    assert kept(decide([clean, secret])) == (clean.example,)
+    assert accepted(run_filters([clean, secret])) == (clean.example,)
 
 
 def test_personal_data_is_kept_with_a_warning() -> None:
-    [fate] = decide([make_row(chosen="Write to ann@example.org.")])
-    assert (fate.left_out, fate.warnings) == (None, ("It holds an e-mail address.",))
+    [result] = run_filters([make_row(chosen="Write to ann@example.org.")])
+    assert (result.rejection, result.warnings) == (None, ("It holds an e-mail address.",))
 
 
 def test_a_row_is_as_old_as_the_newest_judgement_behind_it() -> None:
     turn = make_interaction()
     judged = [make_feedback("a", value=1, at=300.0), make_feedback("b", comment="hm", at=400.0)]
-    [row] = rows_of(examples([turn], judged), judged)
+    [row] = dated(build_examples([turn], judged), judged)
     assert row.judged_at == 300.0
 
 
 def test_the_tally_counts_by_reason() -> None:
-    causes = [LeftOut(Reason.SECRET, "."), LeftOut(Reason.EMPTY, "."), LeftOut(Reason.SECRET, ".")]
-    assert tally(5, causes) == {"kept": 2, "left_out": {"empty": 1, "secret": 2}}
+    causes = [
+        Rejection(RejectionReason.SECRET, "."),
+        Rejection(RejectionReason.EMPTY, "."),
+        Rejection(RejectionReason.SECRET, "."),
+    ]
+    assert tally(5, causes) == {"accepted": 2, "rejected": {"empty": 1, "secret": 2}}
 
 
 def test_judgements_that_make_no_row_say_why() -> None:
@@ -113,6 +119,6 @@ def test_judgements_that_make_no_row_say_why() -> None:
         make_feedback("noted", target="c2", comment="hm"),
         make_feedback("liked nothing", target="c4", value=1),
     ]
-    why = unused(examples(turns, judged), judged)
+    why = unused(build_examples(turns, judged), judged)
     assert set(why) == {"disliked", "noted", "liked nothing"}
     assert "comment" in why["noted"] and "dislike" in why["disliked"]

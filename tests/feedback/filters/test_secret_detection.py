@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.filters.pii import warnings
-from feedback.filters.secret_detection import left_out
+from feedback.filters.secret_detection import rejections
 from feedback.records import Message
-from feedback.text.secret_scan import masked, secrets_in
+from feedback.text.secret_scan import mask_secrets, secrets_in
 from tests.feedback.filters.make import make_row
 
 LETTERS = "a1B2c3D4e5F6g7H8i9J0"
@@ -42,39 +42,39 @@ HARMLESS = [
 @pytest.mark.parametrize(("name", "secret"), CASES)
 def test_a_secret_in_a_reply_holds_the_row_back(name: str, secret: str) -> None:
     row = make_row(chosen=f"Use this: {secret}\n")
-    [cause] = left_out([row]).values()
+    [cause] = rejections([row]).values()
     assert (cause.reason, cause.why) == ("secret", f"It holds {name}.")
 
 
 @pytest.mark.parametrize(("name", "secret"), CASES)
 def test_what_is_shown_of_a_secret_is_dots(name: str, secret: str) -> None:
-    shown = masked(f"before {secret}")
+    shown = mask_secrets(f"before {secret}")
     assert shown.startswith("before ") and "•••" in shown
     assert list(secrets_in(shown)) == []
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_only_looks_like_a_secret_stays(text: str) -> None:
-    assert left_out([make_row(chosen=text)]) == {}
-    assert masked(text) == text
+    assert rejections([make_row(chosen=text)]) == {}
+    assert mask_secrets(text) == text
 
 
 def test_secrets_are_looked_for_in_every_turn_and_in_the_rejected_reply() -> None:
     secret = "ghp" + "_" + LETTERS * 2
     turns = (Message("system", secret), Message("user", "Hello"))
     rows = [make_row(turns), make_row("Hi", "Hello.", rejected=secret)]
-    assert set(left_out(rows)) == {row.id for row in rows}
+    assert set(rejections(rows)) == {row.id for row in rows}
 
 
 def test_a_correction_that_takes_a_secret_out_is_learned() -> None:
     row = make_row(chosen="Use your key.", source="correction", revised_from="4111111111111111")
-    assert left_out([row]) == {}
+    assert rejections([row]) == {}
 
 
 @given(st.lists(st.sampled_from([text for _, text in CASES] + HARMLESS)))
 def test_masking_twice_is_masking_once(texts: list[str]) -> None:
-    once = masked(" , ".join(texts))
-    assert masked(once) == once
+    once = mask_secrets(" , ".join(texts))
+    assert mask_secrets(once) == once
 
 
 @pytest.mark.parametrize("text", ["write to ann.b@mail.example.org", "<ann@example.org>"])

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 
-from feedback.memory.demonstrations import choose, not_known_yet, remember, with_memory
+from feedback.memory.demonstrations import build_memory, select_memory, with_memory, without_learned
 from feedback.records import Demonstration, Memory, Message
 from tests.feedback.make import make_feedback, make_interaction
 
@@ -17,7 +17,7 @@ def chosen(
     budget: int = 1000,
     most: int = 2,
 ) -> list[str]:
-    memory = choose(
+    memory = select_memory(
         Memory(demonstrations),
         relevance or {},
         budget=budget,
@@ -28,7 +28,7 @@ def chosen(
 
 
 def test_a_correction_and_a_comment_are_remembered() -> None:
-    memory = remember(
+    memory = build_memory(
         [make_interaction()],
         [make_feedback(correction="paris", comment=" lower case, please ", at=7.0)],
     )
@@ -39,7 +39,7 @@ def test_a_correction_and_a_comment_are_remembered() -> None:
 
 
 def test_a_liked_reply_is_remembered_as_it_is() -> None:
-    (held,) = remember([make_interaction()], [make_feedback(value=1)]).demonstrations
+    (held,) = build_memory([make_interaction()], [make_feedback(value=1)]).demonstrations
     assert (held.reply, held.is_corrected) == ("The capital of France is Paris.", False)
 
 
@@ -49,7 +49,7 @@ def test_a_dislike_and_an_errand_are_not_remembered() -> None:
         make_feedback("1", target="a", value=-1),
         make_feedback("2", target="b", correction="better"),
     ]
-    assert remember(turns, feedback).demonstrations == ()
+    assert build_memory(turns, feedback).demonstrations == ()
 
 
 def test_the_newest_correction_of_a_prompt_overrules_the_older_one() -> None:
@@ -58,7 +58,7 @@ def test_the_newest_correction_of_a_prompt_overrules_the_older_one() -> None:
         make_feedback("1", target="a", correction="PARIS", at=1.0),
         make_feedback("2", target="b", correction="paris", at=2.0),
     ]
-    assert [each.reply for each in remember(turns, feedback).demonstrations] == ["paris"]
+    assert [each.reply for each in build_memory(turns, feedback).demonstrations] == ["paris"]
 
 
 def test_notes_are_the_newest_first_and_each_once() -> None:
@@ -68,17 +68,17 @@ def test_notes_are_the_newest_first_and_each_once() -> None:
         make_feedback(name, target=name, comment=comment, at=float(at))
         for at, (name, comment) in enumerate(comments.items())
     ]
-    assert remember(turns, feedback).notes == ("shorter", "in French")
+    assert build_memory(turns, feedback).notes == ("shorter", "in French")
 
 
 def test_what_the_adapter_learned_is_left_out() -> None:
     memory = Memory((demonstration("old", 1), demonstration("new", 2)), ("a note",))
-    assert not_known_yet(memory, {"old"}) == Memory((demonstration("new", 2),), ("a note",))
+    assert without_learned(memory, {"old"}) == Memory((demonstration("new", 2),), ("a note",))
 
 
 def test_a_reply_that_the_conversation_has_is_left_out() -> None:
     memory = Memory((demonstration("said", 1),))
-    assert not_known_yet(memory, (), [Message("assistant", "said.")]) == Memory()
+    assert without_learned(memory, (), [Message("assistant", "said.")]) == Memory()
 
 
 def test_the_newest_correction_is_shown_whatever_matches() -> None:
@@ -111,7 +111,7 @@ def test_what_does_not_fit_makes_room_for_what_does() -> None:
 
 def test_notes_take_at_most_half_of_the_budget() -> None:
     memory = Memory((demonstration("a", 1),), ("n" * 40, "m" * 20))
-    taken = choose(memory, {}, budget=130, max_demonstrations=1, count=len)
+    taken = select_memory(memory, {}, budget=130, max_demonstrations=1, count=len)
     assert taken.notes == ("m" * 20,)
     assert taken.demonstrations == memory.demonstrations
 

@@ -3,8 +3,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.examples.build import examples
-from feedback.memory.demonstrations import choose, remember, size, with_memory
+from feedback.examples.build import build_examples
+from feedback.memory.demonstrations import build_memory, memory_tokens, select_memory, with_memory
 from feedback.records import (
     Demonstration,
     ExampleKind,
@@ -47,7 +47,7 @@ def count(text: str) -> int:
 
 
 def choice(memory: Memory, relevance: dict[str, float], budget: int, most: int) -> Memory:
-    return choose(memory, relevance, budget=budget, max_demonstrations=most, count=count)
+    return select_memory(memory, relevance, budget=budget, max_demonstrations=most, count=count)
 
 
 @given(MEMORIES, RELEVANCE, BUDGETS, st.integers(0, 4))
@@ -55,7 +55,7 @@ def test_a_choice_keeps_the_budget_and_the_number(
     memory: Memory, relevance: dict[str, float], budget: int, most: int
 ) -> None:
     chosen = choice(memory, relevance, budget, most)
-    assert size(chosen, count) <= budget
+    assert memory_tokens(chosen, count) <= budget
     assert len(chosen.demonstrations) <= most
     assert set(chosen.demonstrations) <= set(memory.demonstrations)
     assert set(chosen.notes) <= set(memory.notes)
@@ -91,6 +91,8 @@ def test_what_is_remembered_is_what_training_learns_from_single_replies(
     own = [
         each for each in feedback if each.user_id == "ann" and each.status is FeedbackStatus.APPLIED
     ]
-    held = {each.example_id: each.reply for each in remember(turns, own).demonstrations}
+    held = {each.example_id: each.reply for each in build_memory(turns, own).demonstrations}
     single = (ExampleKind.SFT, ExampleKind.DESIRABLE)
-    assert held == {each.id: each.chosen for each in examples(turns, own) if each.kind in single}
+    assert held == {
+        each.id: each.chosen for each in build_examples(turns, own) if each.kind in single
+    }

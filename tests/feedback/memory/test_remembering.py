@@ -1,26 +1,26 @@
 """Memory is read from the judgements as they stand, so it can neither lag nor outlive them."""
 
-from feedback.memory.demonstrations import remember
+from feedback.memory.demonstrations import build_memory
 from feedback.store.log import FeedbackLog
 from tests.feedback.make import make_feedback, make_interaction
 
 
 def replies(log: FeedbackLog, user_id: str = "ann", newest: int | None = None) -> list[str]:
-    held = remember(*log.judged(user_id, newest))
+    held = build_memory(*log.turns_with_feedback(user_id, newest))
     return [each.reply for each in held.demonstrations] + list(held.notes)
 
 
 def test_a_changed_judgement_changes_what_is_remembered(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(correction="paris", comment="lower case"))
+    log.add_feedback(make_feedback(correction="paris", comment="lower case"))
     assert replies(log) == ["paris", "lower case"]
-    log.judge(make_feedback(correction="PARIS"))
+    log.add_feedback(make_feedback(correction="PARIS"))
     assert replies(log) == ["PARIS"]
 
 
 def test_a_withdrawn_judgement_is_not_remembered(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(correction="paris", comment="lower case"))
+    log.add_feedback(make_feedback(correction="paris", comment="lower case"))
     log.delete_feedback("ann", "feedback-1", 300.0)
     assert replies(log) == []
 
@@ -28,7 +28,9 @@ def test_a_withdrawn_judgement_is_not_remembered(log: FeedbackLog) -> None:
 def test_a_deleted_exchange_and_an_erased_user_are_not_remembered(log: FeedbackLog) -> None:
     for number in (1, 2):
         log.store(make_interaction(f"chatcmpl-{number}"))
-        log.judge(make_feedback(str(number), target=f"chatcmpl-{number}", comment=f"note {number}"))
+        log.add_feedback(
+            make_feedback(str(number), target=f"chatcmpl-{number}", comment=f"note {number}")
+        )
     log.delete_interaction("ann", "chatcmpl-1")
     assert replies(log) == ["note 2"]
     log.erase("ann")
@@ -37,7 +39,7 @@ def test_a_deleted_exchange_and_an_erased_user_are_not_remembered(log: FeedbackL
 
 def test_nobody_remembers_for_somebody_else(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(correction="paris"))
+    log.add_feedback(make_feedback(correction="paris"))
     assert replies(log, "bob") == []
 
 
@@ -45,7 +47,9 @@ def test_only_the_exchanges_judged_last_are_read_on_request(log: FeedbackLog) ->
     for number in range(3):
         name = f"chatcmpl-{number}"
         log.store(make_interaction(name, messages=make_interaction().messages * (number + 1)))
-        log.judge(make_feedback(str(number), target=name, comment=f"c{number}", at=float(number)))
-    log.judge(make_feedback("again", target="chatcmpl-0", correction="new", at=9.0))
+        log.add_feedback(
+            make_feedback(str(number), target=name, comment=f"c{number}", at=float(number))
+        )
+    log.add_feedback(make_feedback("again", target="chatcmpl-0", correction="new", at=9.0))
     assert replies(log, newest=2) == ["new", "c2", "c0"]
     assert replies(log) == ["new", "c2", "c1", "c0"]

@@ -4,45 +4,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.proposals.allocation import allotted, needs
-from feedback.task_types import Kind
+from feedback.proposals.allocation import allocate, task_type_shares
+from feedback.task_types import TaskType
 
 FACT, POEM, CODE = "Who was Ada Lovelace?", "Write a poem about rain.", "Fix this Python code."
-shares = st.dictionaries(st.sampled_from(Kind), st.floats(0.001, 1.0))
+shares = st.dictionaries(st.sampled_from(TaskType), st.floats(0.001, 1.0))
 
 
 def test_a_kind_that_is_asked_and_not_taught_needs_practice() -> None:
-    assert needs(taught=[FACT], asked=[FACT, POEM], faulted=[]) == {Kind.WRITING: 1.0}
+    assert task_type_shares(taught=[FACT], asked=[FACT, POEM], criticised=[]) == {
+        TaskType.WRITING: 1.0
+    }
 
 
 def test_a_kind_that_goes_wrong_needs_practice_also_where_it_is_taught() -> None:
-    found = needs(taught=[FACT, POEM], asked=[FACT, POEM], faulted=[POEM])
-    assert found == {Kind.WRITING: 1.0}
+    found = task_type_shares(taught=[FACT, POEM], asked=[FACT, POEM], criticised=[POEM])
+    assert found == {TaskType.WRITING: 1.0}
 
 
 def test_gaps_and_faults_add_up() -> None:
-    found = needs(taught=[FACT], asked=[FACT, POEM], faulted=[CODE])
-    assert found == pytest.approx({Kind.WRITING: 1 / 3, Kind.CODE: 2 / 3})
+    found = task_type_shares(taught=[FACT], asked=[FACT, POEM], criticised=[CODE])
+    assert found == pytest.approx({TaskType.WRITING: 1 / 3, TaskType.CODE: 2 / 3})
 
 
 def test_where_nothing_is_lacking_kinds_are_practised_as_often_as_they_are_asked() -> None:
-    assert needs([FACT, POEM], [FACT, POEM], []) == {Kind.FACT: 0.5, Kind.WRITING: 0.5}
-    assert needs([], [], []) == {}
+    assert task_type_shares([FACT, POEM], [FACT, POEM], []) == {
+        TaskType.FACT: 0.5,
+        TaskType.WRITING: 0.5,
+    }
+    assert task_type_shares([], [], []) == {}
 
 
-@given(shares, st.sets(st.sampled_from(Kind)), st.integers(1, 200))
+@given(shares, st.sets(st.sampled_from(TaskType)), st.integers(1, 200))
 def test_the_numbers_add_up_and_go_to_possible_kinds_only(
-    found: dict[Kind, float], possible: set[Kind], count: int
+    found: dict[TaskType, float], possible: set[TaskType], count: int
 ) -> None:
-    numbers = allotted(found, possible, count)
+    numbers = allocate(found, possible, count)
     assert numbers.keys() <= possible & found.keys()
     assert sum(numbers.values()) == (count if possible & found.keys() else 0)
     assert all(number > 0 for number in numbers.values())
 
 
 @given(shares, st.integers(1, 200))
-def test_no_kind_is_more_than_one_off_its_share(found: dict[Kind, float], count: int) -> None:
-    numbers, total = allotted(found, set(Kind), count), sum(found.values())
+def test_no_kind_is_more_than_one_off_its_share(found: dict[TaskType, float], count: int) -> None:
+    numbers, total = allocate(found, set(TaskType), count), sum(found.values())
     assert all(
         abs(numbers.get(kind, 0) - count * share / total) < 1 + 1e-9
         for kind, share in found.items()

@@ -2,15 +2,15 @@
 
 import pytest
 
-from feedback.proposals.filters import Seen, Unfit, instruction_fault, reply_fault
-from feedback.task_types import Kind
+from feedback.proposals.filters import KnownTexts, Unusable, instruction_fault, reply_fault
+from feedback.task_types import TaskType
 
 ADVICE = "How can I get my cat to sleep at night?"
 SECRET = "AKIAABCDEFGHIJKLMNOP"
 
 
-def fault(text: str, *seen: str) -> Unfit | None:
-    return instruction_fault(text, {Kind.ADVICE}, Seen(seen))
+def fault(text: str, *seen: str) -> Unusable | None:
+    return instruction_fault(text, {TaskType.ADVICE}, KnownTexts(seen))
 
 
 def test_an_instruction_of_the_kind_is_fit() -> None:
@@ -20,26 +20,26 @@ def test_an_instruction_of_the_kind_is_fit() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", Unfit.EMPTY),
-        ("?!", Unfit.EMPTY),
-        ("How to?", Unfit.NO_INSTRUCTION),
-        ("How can I " + "really " * 60 + "sleep?", Unfit.NO_INSTRUCTION),
-        ("User: how can I sleep at night?", Unfit.NO_INSTRUCTION),
-        ("How can I sleep? Answer: by lying down.", Unfit.NO_INSTRUCTION),
-        ("How can I sleep?<|im_end|>", Unfit.NO_INSTRUCTION),
-        ("How can I write a story with these words:", Unfit.NO_INSTRUCTION),
-        ("- - How can I sleep at night?", Unfit.NO_INSTRUCTION),
-        ("Who painted the Mona Lisa?", Unfit.OTHER_KIND),
-        (f"How can I use the key {SECRET}?", Unfit.SECRET),
+        ("", Unusable.EMPTY),
+        ("?!", Unusable.EMPTY),
+        ("How to?", Unusable.NO_INSTRUCTION),
+        ("How can I " + "really " * 60 + "sleep?", Unusable.NO_INSTRUCTION),
+        ("User: how can I sleep at night?", Unusable.NO_INSTRUCTION),
+        ("How can I sleep? Answer: by lying down.", Unusable.NO_INSTRUCTION),
+        ("How can I sleep?<|im_end|>", Unusable.NO_INSTRUCTION),
+        ("How can I write a story with these words:", Unusable.NO_INSTRUCTION),
+        ("- - How can I sleep at night?", Unusable.NO_INSTRUCTION),
+        ("Who painted the Mona Lisa?", Unusable.OTHER_KIND),
+        (f"How can I use the key {SECRET}?", Unusable.SECRET),
     ],
 )
-def test_an_unfit_instruction_is_told_why(text: str, why: Unfit) -> None:
+def test_an_unfit_instruction_is_told_why(text: str, why: Unusable) -> None:
     assert fault(text) is why
 
 
 def test_what_differs_in_a_word_is_nothing_new() -> None:
-    assert fault("How can I get my dog to sleep at night?", ADVICE) is Unfit.KNOWN
-    assert fault(f"  {ADVICE.upper()}".strip(), ADVICE) is Unfit.KNOWN
+    assert fault("How can I get my dog to sleep at night?", ADVICE) is Unusable.KNOWN
+    assert fault(f"  {ADVICE.upper()}".strip(), ADVICE) is Unusable.KNOWN
 
 
 @pytest.mark.parametrize(
@@ -47,21 +47,21 @@ def test_what_differs_in_a_word_is_nothing_new() -> None:
     [
         ("Play with it in the evening, and feed it late.", None),
         ("Yes.", None),
-        (" \n", Unfit.EMPTY),
-        ("Feed it late, and then " * 8, Unfit.LOOPING),
-        (f"Use {SECRET} for that.", Unfit.SECRET),
-        (ADVICE, Unfit.KNOWN),
+        (" \n", Unusable.EMPTY),
+        ("Feed it late, and then " * 8, Unusable.LOOPING),
+        (f"Use {SECRET} for that.", Unusable.SECRET),
+        (ADVICE, Unusable.KNOWN),
     ],
 )
-def test_a_reply_is_told_what_speaks_against_it(reply: str, why: Unfit | None) -> None:
-    assert reply_fault(ADVICE, reply, Seen()) is why
+def test_a_reply_is_told_what_speaks_against_it(reply: str, why: Unusable | None) -> None:
+    assert reply_fault(ADVICE, reply, KnownTexts()) is why
 
 
 def test_one_evasion_to_everything_is_proposed_once() -> None:
     evasion = "I am sorry for any confusion, but as a chatbot I cannot really help with that."
-    assert reply_fault(ADVICE, evasion, Seen()) is None
-    assert reply_fault(ADVICE, evasion, Seen([evasion])) is Unfit.KNOWN
+    assert reply_fault(ADVICE, evasion, KnownTexts()) is None
+    assert reply_fault(ADVICE, evasion, KnownTexts([evasion])) is Unusable.KNOWN
 
 
 def test_short_replies_may_be_the_same() -> None:
-    assert reply_fault("Is rain wet? True or false?", "True.", Seen(["True."])) is None
+    assert reply_fault("Is rain wet? True or false?", "True.", KnownTexts(["True."])) is None

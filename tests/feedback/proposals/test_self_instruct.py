@@ -2,9 +2,13 @@
 
 import pytest
 
-from feedback.proposals.self_instruct import invented, seeds, to_continue
+from feedback.proposals.self_instruct import (
+    continuation_prompt,
+    parse_instructions,
+    seed_instructions,
+)
 from feedback.records import Message
-from feedback.task_types import Kind
+from feedback.task_types import TaskType
 
 
 def asked(*texts: str) -> tuple[Message, ...]:
@@ -12,13 +16,13 @@ def asked(*texts: str) -> tuple[Message, ...]:
 
 
 def test_the_examples_are_a_list_that_goes_on() -> None:
-    assert to_continue(["Sing a song.", "Tell a joke."]).endswith(
+    assert continuation_prompt(["Sing a song.", "Tell a joke."]).endswith(
         "Task 1: Sing a song.\nTask 2: Tell a joke.\nTask 3:"
     )
 
 
 def test_examples_are_the_users_own_openings_by_kind_each_once() -> None:
-    found = seeds(
+    found = seed_instructions(
         [
             asked("Who was\n Ada Lovelace?"),
             (Message("system", "Be brief."), *asked("Who was Ada Lovelace?")),
@@ -26,8 +30,8 @@ def test_examples_are_the_users_own_openings_by_kind_each_once() -> None:
         ]
     )
     assert found == {
-        Kind.FACT: ("Who was Ada Lovelace?",),
-        Kind.WRITING: ("Write a poem about rain.",),
+        TaskType.FACT: ("Who was Ada Lovelace?",),
+        TaskType.WRITING: ("Write a poem about rain.",),
     }
 
 
@@ -35,7 +39,7 @@ def test_follow_ups_and_long_texts_are_no_examples() -> None:
     reply = Message("assistant", "She was a mathematician.")
     long = "Summarise this text for me: " + "it rained and rained, " * 40
     follow_up = (*asked("Who was Ada?"), reply, *asked("And when did she live?"))
-    assert seeds([follow_up, asked(long), ()]) == {}
+    assert seed_instructions([follow_up, asked(long), ()]) == {}
 
 
 @pytest.mark.parametrize(
@@ -49,8 +53,8 @@ def test_follow_ups_and_long_texts_are_no_examples() -> None:
     ],
 )
 def test_marks_of_a_list_are_not_part_of_the_instruction(text: str) -> None:
-    assert invented(text) == "Tell a joke."
+    assert parse_instructions(text) == "Tell a joke."
 
 
 def test_quotes_inside_stay() -> None:
-    assert invented('"Yes" or "no"') == '"Yes" or "no"'
+    assert parse_instructions('"Yes" or "no"') == '"Yes" or "no"'

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from feedback.rules.from_corrections import Edit, learned_rules, rules_of
-from feedback.rules.rule import Rule, rewritten
+from feedback.rules.rule import Rule, rewrite
 from tests.feedback.rules.replies import PROMPT, REPLIES
 
 LOWER, UPPER = Rule("case", "lower"), Rule("case", "upper")
@@ -17,7 +17,7 @@ def edit(original: str, corrected: str, at: float = 0.0) -> Edit:
 def edits(*rules: Sequence[Rule] | None) -> list[Edit]:
     """One edit of each reply, from the oldest to the newest, by these rules; None: as it was."""
     return [
-        edit(reply, rewritten(made or (), reply), float(at))
+        edit(reply, rewrite(made or (), reply), float(at))
         for at, (reply, made) in enumerate(zip(REPLIES, rules, strict=False))
     ]
 
@@ -85,7 +85,7 @@ def test_a_list_of_ones_own_is_a_list_with_so_many_items() -> None:
 
 
 def test_a_shorter_reply_is_only_shorter() -> None:
-    short = rewritten([Rule("most sentences", "2")], REPLIES[6])
+    short = rewrite([Rule("most sentences", "2")], REPLIES[6])
     assert rules_of(edit(REPLIES[6], short)) == (Rule("most sentences", "2"),)
 
 

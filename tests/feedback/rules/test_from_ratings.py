@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from feedback.rules.from_ratings import (
     LEVEL,
-    Thumb,
-    chance_of_parting,
-    parting_rules,
-    thumbs_evidence,
+    RatedText,
+    discriminative_rules,
+    fisher_exact,
+    ratings_evidence,
 )
-from feedback.rules.rule import Rule, are_rivals, in_order
+from feedback.rules.rule import Rule, are_exclusive, in_order
 from tests.feedback.rules.replies import REPLIES
 from tests.feedback.rules.strategies import made_replies
 
@@ -24,13 +24,13 @@ WITH = [f"Tea, number {n}, is hot and good." for n in range(12)]
 WITHOUT = [f"Tea number {n} is hot and good." for n in range(12)]
 
 
-def thumbs(liked: Sequence[str], disliked: Sequence[str]) -> list[Thumb]:
+def thumbs(liked: Sequence[str], disliked: Sequence[str]) -> list[RatedText]:
     texts = [(text, True) for text in liked] + [(text, False) for text in disliked]
-    return [Thumb(text, is_liked, float(at)) for at, (text, is_liked) in enumerate(texts)]
+    return [RatedText(text, is_liked, float(at)) for at, (text, is_liked) in enumerate(texts)]
 
 
 def found(liked: Sequence[str], disliked: Sequence[str]) -> list[Rule]:
-    return [each.rule for each in parting_rules(thumbs(liked, disliked))]
+    return [each.rule for each in discriminative_rules(thumbs(liked, disliked))]
 
 
 def test_what_liked_replies_keep_and_disliked_ones_break_is_a_rule() -> None:
@@ -39,11 +39,11 @@ def test_what_liked_replies_keep_and_disliked_ones_break_is_a_rule() -> None:
 
 def test_a_rule_says_which_thumbs_show_it_and_which_speak_against_it() -> None:
     liked, disliked = [*WITHOUT, WITH[0]], [*WITH[1:], WITHOUT[0]]
-    [learned] = parting_rules(thumbs(liked, disliked))
+    [learned] = discriminative_rules(thumbs(liked, disliked))
     shown = (*range(12), *range(13, 24))
     assert (learned.rule, learned.support, learned.against) == (NO_COMMAS, 23, 1)
     assert learned.places == shown
-    assert thumbs_evidence(NO_COMMAS, thumbs(liked, disliked)) == learned
+    assert ratings_evidence(NO_COMMAS, thumbs(liked, disliked)) == learned
 
 
 @pytest.mark.parametrize(("liked", "disliked"), [(12, 0), (0, 12), (3, 3)])
@@ -65,22 +65,22 @@ def test_thumbs_at_random_show_a_rule_hardly_ever() -> None:
     shown = 0
     for seed in range(100):
         random = Random(seed)
-        rated = [Thumb(text, random.random() < 0.4, 0.0) for text in [*WITH, *WITHOUT]]
-        shown += bool(parting_rules(rated))
+        rated = [RatedText(text, random.random() < 0.4, 0.0) for text in [*WITH, *WITHOUT]]
+        shown += bool(discriminative_rules(rated))
     assert shown <= 100 * LEVEL + 3
 
 
 @given(st.lists(st.tuples(made_replies(), st.booleans()), max_size=40), st.randoms())
 def test_the_order_of_arrival_never_matters(rated: list[tuple[str, bool]], random: Random) -> None:
-    made = [Thumb(text, is_liked, float(at)) for at, (text, is_liked) in enumerate(rated)]
+    made = [RatedText(text, is_liked, float(at)) for at, (text, is_liked) in enumerate(rated)]
     shuffled = random.sample(made, len(made))
-    one, other = parting_rules(made), parting_rules(shuffled)
+    one, other = discriminative_rules(made), discriminative_rules(shuffled)
     assert [(each.rule, each.support) for each in one] == [
         (each.rule, each.support) for each in other
     ]
     rules = [each.rule for each in one]
     assert rules == in_order(rules)
-    assert not any(are_rivals(*pair) for pair in combinations(rules, 2))
+    assert not any(are_exclusive(*pair) for pair in combinations(rules, 2))
 
 
 @given(st.integers(0, 6), st.integers(0, 6), st.integers(1, 6), st.integers(1, 6))
@@ -92,7 +92,7 @@ def test_the_chance_is_that_of_drawing_as_many_without_putting_back(
     draws = list(combinations(range(total), replies))
     as_many = sum(sum(place < keeping for place in draw) >= kept for draw in draws)
     expected = as_many / len(draws)
-    assert chance_of_parting(kept, kept_too, replies, others) == pytest.approx(expected)
+    assert fisher_exact(kept, kept_too, replies, others) == pytest.approx(expected)
 
 
 def test_texts_without_words_and_documents_say_nothing() -> None:

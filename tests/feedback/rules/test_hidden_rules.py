@@ -3,7 +3,7 @@
 import pytest
 
 from feedback.rules.from_corrections import Edit, learned_rules, rules_of
-from feedback.rules.rule import Rule, apply_all, rewritten
+from feedback.rules.rule import Rule, apply_all, rewrite
 from tests.feedback.rules.replies import PROMPT, REPLIES
 from tests.feedback.rules.rules import RULES
 
@@ -22,25 +22,25 @@ BEFORE = {
     Rule("paragraphs", "one"): Rule("headings", "none"),
 }
 # No text can be made longer without inventing what it says.
-HIDDEN = [rule for rule in RULES if rule.property != "least words"]
+HIDDEN = [rule for rule in RULES if rule.attribute != "least words"]
 # A word, or one sentence less, can be chance: these show in several edits only.
 PLAIN = [
     rule
     for rule in HIDDEN
-    if rule.property not in ("words", "left-out beginning", "left-out ending")
+    if rule.attribute not in ("words", "left-out beginning", "left-out ending")
 ]
 
 
 def made_by(hidden: Rule) -> list[Edit]:
     """Five edits of different replies, all by one rule."""
     before = BEFORE.get(hidden)
-    originals = [rewritten([before] if before else [], reply) for reply in REPLIES]
+    originals = [rewrite([before] if before else [], reply) for reply in REPLIES]
     pairs = ((original, hidden.apply(original)) for original in originals)
     changed = [(was, now) for was, now in pairs if now is not None and now != was]
     return [Edit(PROMPT, *pair, at=float(at)) for at, pair in enumerate(changed[-5:])]
 
 
-@pytest.mark.parametrize("hidden", HIDDEN, ids=lambda rule: f"{rule.property} {rule.value!r}")
+@pytest.mark.parametrize("hidden", HIDDEN, ids=lambda rule: f"{rule.attribute} {rule.value!r}")
 def test_a_hidden_rule_comes_out_of_five_edits(hidden: Rule) -> None:
     edits = made_by(hidden)
     assert len(edits) == 5
@@ -49,7 +49,7 @@ def test_a_hidden_rule_comes_out_of_five_edits(hidden: Rule) -> None:
     assert (learned.support, learned.against) == (5, 0)
 
 
-@pytest.mark.parametrize("hidden", PLAIN, ids=lambda rule: f"{rule.property} {rule.value!r}")
+@pytest.mark.parametrize("hidden", PLAIN, ids=lambda rule: f"{rule.attribute} {rule.value!r}")
 def test_one_edit_shows_the_rule_or_one_that_explains_it_as_well(hidden: Rule) -> None:
     for edit in made_by(hidden):
         found = rules_of(edit)

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.rule import Rule
 
 PAGE = Path(__file__).parents[3] / "docs" / "learning.md"
@@ -11,6 +11,6 @@ ROW = re.compile(r"^\| ([a-z -]+) \| `(.+)` \| (.+) \|$", re.MULTILINE)
 def test_the_page_shows_every_property_with_the_sentence_of_a_rule() -> None:
     _, table = PAGE.read_text(encoding="utf-8").split("| property | value | rule |\n")
     rows = ROW.findall(table)
-    assert list(dict.fromkeys(name for name, _, _ in rows)) == list(PROPERTIES)
+    assert list(dict.fromkeys(name for name, _, _ in rows)) == list(ATTRIBUTES)
     for name, value, sentence in rows:
         assert Rule(name, value).sentence == sentence

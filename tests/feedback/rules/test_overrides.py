@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.rules.attributes.registry import PROPERTIES
-from feedback.rules.overrides import ruled_out
+from feedback.rules.attributes.registry import ATTRIBUTES
+from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
 
 LOWER, UPPER = Rule("case", "lower"), Rule("case", "upper")
@@ -74,7 +74,7 @@ FIFTY_WORDS, AT_LEAST = Rule("most words", "50"), Rule("least words", "100")
     ],
 )
 def test_a_prompt_rules_a_habit_out(prompt: str, rule: Rule) -> None:
-    assert ruled_out([rule], prompt) == (rule,)
+    assert overridden([rule], prompt) == (rule,)
 
 
 @pytest.mark.parametrize(
@@ -107,23 +107,23 @@ def test_a_prompt_rules_a_habit_out(prompt: str, rule: Rule) -> None:
     ],
 )
 def test_a_prompt_that_asks_for_nothing_else_leaves_a_habit_alone(prompt: str, rule: Rule) -> None:
-    assert ruled_out([rule], prompt) == ()
+    assert overridden([rule], prompt) == ()
 
 
 def test_only_the_rules_that_are_ruled_out_are_named() -> None:
-    found = ruled_out([LOWER, CHEERS, TWO_SENTENCES], "In capitals: what is tea? At length.")
+    found = overridden([LOWER, CHEERS, TWO_SENTENCES], "In capitals: what is tea? At length.")
     assert found == (LOWER, TWO_SENTENCES)
 
 
 @given(prompt=st.text(max_size=2000))
 def test_whatever_a_prompt_says_every_rule_is_looked_at(prompt: str) -> None:
     rules = [Rule(name, value) for name, value in VALUES.items()]
-    assert set(ruled_out(rules, prompt)) <= set(rules)
+    assert set(overridden(rules, prompt)) <= set(rules)
 
 
 VALUES = {
-    name: next(value for value in CANDIDATES if PROPERTIES[name].is_value(value))
+    name: next(value for value in CANDIDATES if ATTRIBUTES[name].is_value(value))
     for CANDIDATES in [("none", "some", "3", "10", "-", "lower", "one", "line", "!", ".", ",")]
-    for name in PROPERTIES
-    if any(PROPERTIES[name].is_value(value) for value in CANDIDATES)
+    for name in ATTRIBUTES
+    if any(ATTRIBUTES[name].is_value(value) for value in CANDIDATES)
 }

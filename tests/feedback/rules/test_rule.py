@@ -6,7 +6,7 @@ CODE = "Use this:\n\n```python\nprint('Hi! It is 5')\n```\n\nIt's `Print(5)`, se
 
 
 @pytest.mark.parametrize(
-    ("property", "value", "text", "expected"),
+    ("attribute", "value", "text", "expected"),
     [
         ("case", "lower", "I met Ann in NY.", "i met ann in ny."),
         ("case", "upper", "I met Ann in NY.", "I MET ANN IN NY."),
@@ -105,8 +105,8 @@ CODE = "Use this:\n\n```python\nprint('Hi! It is 5')\n```\n\nIt's `Print(5)`, se
         ("case", "lower", '{"Answer": "It rains."}', '{"Answer": "it rains."}'),
     ],
 )
-def test_a_rule_rewrites(property: str, value: str, text: str, expected: str | None) -> None:
-    assert Rule(property, value).apply(text) == expected
+def test_a_rule_rewrites(attribute: str, value: str, text: str, expected: str | None) -> None:
+    assert Rule(attribute, value).apply(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_a_reply_without_words_is_no_reply() -> None:
     assert Rule("case", "lower").apply(" \n…") is None
 
 
-def test_an_unknown_property_is_refused() -> None:
-    with pytest.raises(ValueError, match="no property 'smell'"):
+def test_an_unknown_attribute_is_refused() -> None:
+    with pytest.raises(ValueError, match="no attribute 'smell'"):
         Rule("smell", "sweet")
 
 

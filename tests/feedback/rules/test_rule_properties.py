@@ -3,10 +3,10 @@ from random import Random
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.from_corrections import Edit, learned_rules, rules_of
-from feedback.rules.rule import Rule, apply_all, rewritten, seen
-from feedback.text.code_masking import hide
+from feedback.rules.rule import Rule, apply_all, rewrite, visible_prose
+from feedback.text.code_masking import mask
 from feedback.text.structure import sentences
 from feedback.text.tokens import distance, words
 from tests.feedback.rules.replies import PROMPT
@@ -18,7 +18,7 @@ NEED_MORE = ("words", "left-out beginning", "left-out ending", "most sentences",
 
 
 def test_every_property_is_tried() -> None:
-    assert {rule.property for rule in RULES} == set(PROPERTIES)
+    assert {rule.attribute for rule in RULES} == set(ATTRIBUTES)
 
 
 @given(rules(), replies())
@@ -42,17 +42,17 @@ def test_a_reply_that_follows_a_rule_is_left_as_it_is(rule: Rule, text: str) -> 
 @given(rules(), made_replies())
 def test_no_code_link_or_table_is_changed(rule: Rule, text: str) -> None:
     applied = rule.apply(text)
-    assume(applied is not None and rule.property != "wrapping")
-    assert set(hide(seen(applied or ""))[1]) <= set(hide(seen(text))[1])
+    assume(applied is not None and rule.attribute != "wrapping")
+    assert set(mask(visible_prose(applied or ""))[1]) <= set(mask(visible_prose(text))[1])
 
 
-@given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.property), replies())
+@given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.attribute), replies())
 def test_rules_that_are_applied_together_all_hold(together: list[Rule], text: str) -> None:
     applied = apply_all(together, text)
     assert applied is None or all(rule.holds(applied) for rule in together)
 
 
-@given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.property), replies())
+@given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.attribute), replies())
 def test_applying_rules_together_twice_is_applying_them_once(
     together: list[Rule], text: str
 ) -> None:
@@ -84,6 +84,6 @@ def test_the_order_of_the_edits_does_not_matter(
 def test_one_edit_shows_its_rule_or_one_that_explains_it_as_well(rule: Rule, text: str) -> None:
     applied = rule.apply(text)
     assume(applied is not None and applied != text)
-    assume(len(sentences(seen(text))) >= 4 and rule.property not in NEED_MORE)
+    assume(len(sentences(visible_prose(text))) >= 4 and rule.attribute not in NEED_MORE)
     found = rules_of(Edit(PROMPT, text, applied or "", 1.0))
-    assert rule in found or distance(rewritten(found, text), applied or "") == 0
+    assert rule in found or distance(rewrite(found, text), applied or "") == 0

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
-from feedback.records import TrainingExample
+from feedback.records import ExampleSource, TrainingExample
 from feedback.rules.attributes.attribute import Change
-from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.from_corrections import LearnedRule
 from feedback.rules.induction import candidates
-from feedback.rules.rule import Rule, are_rivals, in_order
+from feedback.rules.rule import Rule, are_exclusive, in_order
 from feedback.rules.user_rules import (
     MAX_DECISIONS,
     RuleDecision,
     RuleStatus,
-    decided,
+    active_rules,
+    learned_rules_of,
+    resolve,
     rule_id,
-    rules_behind,
-    standing,
     user_rules,
 )
 from feedback.store.log import FeedbackLog
@@ -51,7 +51,9 @@ def learned() -> st.SearchStrategy[list[Rule]]:
     found = st.lists(rules(), unique=True, max_size=8)
     return found.map(
         lambda many: [
-            each for at, each in enumerate(many) if not any(are_rivals(each, b) for b in many[:at])
+            each
+            for at, each in enumerate(many)
+            if not any(are_exclusive(each, b) for b in many[:at])
         ]
     )
 
@@ -67,14 +69,14 @@ def decisions() -> st.SearchStrategy[list[RuleDecision]]:
 
 
 def practised(found: list[Rule], made: list[RuleDecision]) -> tuple[Rule, ...]:
-    return standing([LearnedRule(each, 1, 0, ()) for each in found], made)
+    return active_rules([LearnedRule(each, 1, 0, ()) for each in found], made)
 
 
 @given(learned(), decisions())
 def test_a_dropped_rule_never_stands(found: list[Rule], made: list[RuleDecision]) -> None:
     dropped = {each.rule for each in made if each.status is RuleStatus.DROPPED}
     assert dropped.isdisjoint(practised(found, made))
-    assert all(decided(found, made)[rule] is RuleStatus.DROPPED for rule in dropped)
+    assert all(resolve(found, made)[rule] is RuleStatus.DROPPED for rule in dropped)
 
 
 @given(learned(), decisions())
@@ -83,7 +85,7 @@ def test_the_newest_pin_of_a_property_stands_whatever_is_learned(
 ) -> None:
     pins = [each for each in made if each.status is RuleStatus.PINNED]
     for each in pins:
-        rivals = [other for other in pins if are_rivals(each.rule, other.rule)]
+        rivals = [other for other in pins if are_exclusive(each.rule, other.rule)]
         if all(each.decided_at > other.decided_at for other in rivals):
             assert each.rule in practised(found, made)
 
@@ -93,7 +95,7 @@ def test_no_two_values_of_an_exclusive_property_stand(
     found: list[Rule], made: list[RuleDecision]
 ) -> None:
     stand = practised(found, made)
-    assert not any(are_rivals(one, other) for one in stand for other in stand)
+    assert not any(are_exclusive(one, other) for one in stand for other in stand)
 
 
 @given(learned(), decisions())
@@ -103,16 +105,16 @@ def test_a_learned_rule_stands_unless_it_was_dropped_or_a_rival_is_pinned(
     pinned = [each.rule for each in made if each.status is RuleStatus.PINNED]
     dropped = [each.rule for each in made if each.status is RuleStatus.DROPPED]
     for rule in found:
-        gives_way = rule in dropped or any(are_rivals(rule, other) for other in pinned)
+        gives_way = rule in dropped or any(are_exclusive(rule, other) for other in pinned)
         if not gives_way:
             assert rule in practised(found, made)
 
 
 @given(learned(), decisions())
 def test_the_order_of_arrival_never_matters(found: list[Rule], made: list[RuleDecision]) -> None:
-    statuses = decided(found, made)
+    statuses = resolve(found, made)
     assert list(statuses) == in_order(list(statuses))
-    assert list(decided(found[::-1], made[::-1]).items()) == list(statuses.items())
+    assert list(resolve(found[::-1], made[::-1]).items()) == list(statuses.items())
 
 
 @given(learned())
@@ -127,7 +129,7 @@ def test_a_rule_shows_what_speaks_for_it_and_against_it() -> None:
         make_example("three?", TEXT + " Bye!", revised_from=TEXT),
     ]
     made = [drop(LOWER, 5.0), pin(UPPER, 6.0)]
-    shown = {each.rule: each for each in user_rules(corrected, rules_behind(corrected), made)}
+    shown = {each.rule: each for each in user_rules(corrected, learned_rules_of(corrected), made)}
     dropped, pinned = shown[LOWER], shown[UPPER]
     assert (dropped.status, dropped.support, dropped.decided_at) == (RuleStatus.DROPPED, 2, 5.0)
     assert dropped.feedback_ids == ("one?", "two?")
@@ -144,7 +146,7 @@ def rated(liked: list[str], disliked: list[str]) -> list[TrainingExample]:
 
 def test_thumbs_show_a_rule_where_no_correction_does() -> None:
     told = rated(LOWER_TEXTS, TEXTS)
-    [shown] = user_rules(told, rules_behind(told), [])
+    [shown] = user_rules(told, learned_rules_of(told), [])
     assert (shown.rule, shown.support, shown.against) == (LOWER, 18, 0)
     assert shown.feedback_ids == tuple(sorted(each.prompt[0].content for each in told))
 
@@ -152,27 +154,31 @@ def test_thumbs_show_a_rule_where_no_correction_does() -> None:
 def test_corrections_outrank_thumbs() -> None:
     corrected = make_example("question", TEXT.upper(), revised_from=TEXT)
     told = [*rated(LOWER_TEXTS, TEXTS), corrected]
-    assert [each.rule for each in rules_behind(told)] == [UPPER]
+    assert [each.rule for each in learned_rules_of(told)] == [UPPER]
 
 
 def test_a_rule_that_corrections_show_is_theirs_though_thumbs_show_it_too() -> None:
     corrected = make_example("question", TEXT.lower(), revised_from=TEXT)
     told = [*rated(LOWER_TEXTS, TEXTS), corrected]
-    [shown] = user_rules(told, rules_behind(told), [])
+    [shown] = user_rules(told, learned_rules_of(told), [])
     assert (shown.rule, shown.support, shown.feedback_ids) == (LOWER, 1, ("question",))
 
 
 def test_choices_show_what_liked_and_disliked_replies_show() -> None:
-    pairs = [replace(make_example(text, text.lower(), text), source="pair") for text in TEXTS]
-    assert [each.rule for each in rules_behind(pairs)] == [LOWER]
+    pairs = [
+        replace(make_example(text, text.lower(), text), source=ExampleSource.PREFERENCE)
+        for text in TEXTS
+    ]
+    assert [each.rule for each in learned_rules_of(pairs)] == [LOWER]
 
 
 def test_a_reply_that_was_passed_over_counts_as_disliked() -> None:
     again = [
-        replace(make_example(text, text.lower(), text), source="regenerated") for text in TEXTS
+        replace(make_example(text, text.lower(), text), source=ExampleSource.REGENERATED)
+        for text in TEXTS
     ]
-    assert rules_behind(again) == ()
-    assert [each.rule for each in rules_behind([*again, *rated(LOWER_TEXTS, [])])] == [LOWER]
+    assert learned_rules_of(again) == ()
+    assert [each.rule for each in learned_rules_of([*again, *rated(LOWER_TEXTS, [])])] == [LOWER]
 
 
 def test_what_is_decided_on_shows_corrections_and_thumbs() -> None:
@@ -193,17 +199,17 @@ def test_a_decision_is_kept_in_place_of_those_it_excludes(log: FeedbackLog) -> N
 
 def test_a_decision_and_its_end_are_changes_to_learn_from(log: FeedbackLog) -> None:
     log.decide(drop(LOWER, 10.0))
-    assert log.judgements_since("ann", 9.0) == 1
-    assert log.judged_users() == ["ann"]
-    log.undo_decision("ann", rule_id(LOWER), 20.0)
-    assert log.judgements_since("ann", 19.0) == 1
+    assert log.feedback_since("ann", 9.0) == 1
+    assert log.users_with_feedback() == ["ann"]
+    log.undo_rule_decision("ann", rule_id(LOWER), 20.0)
+    assert log.feedback_since("ann", 19.0) == 1
     assert log.decisions("ann") == []
 
 
 def test_a_foreign_decision_cannot_be_undone(log: FeedbackLog) -> None:
     log.decide(drop(LOWER))
     with pytest.raises(NotFoundError):
-        log.undo_decision("bob", rule_id(LOWER), 2.0)
+        log.undo_rule_decision("bob", rule_id(LOWER), 2.0)
     assert log.decisions("ann") == [drop(LOWER)]
 
 
@@ -218,7 +224,7 @@ def test_a_decision_beyond_the_limit_changes_nothing(log: FeedbackLog) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_every_rule_has_a_value_of_its_property(rule: Rule) -> None:
-    assert PROPERTIES[rule.property].is_value(rule.value)
+    assert ATTRIBUTES[rule.attribute].is_value(rule.value)
 
 
 @given(made_replies(), replies())
@@ -226,7 +232,7 @@ def test_every_rule_that_an_edit_suggests_has_a_value_of_its_property(
     original: str, corrected: str
 ) -> None:
     for rule in candidates([Change(original, corrected)] * 2):
-        assert PROPERTIES[rule.property].is_value(rule.value), rule
+        assert ATTRIBUTES[rule.attribute].is_value(rule.value), rule
 
 
 VALUES = st.sampled_from([rule.value for rule in RULES]) | st.text(
@@ -234,11 +240,11 @@ VALUES = st.sampled_from([rule.value for rule in RULES]) | st.text(
 )
 
 
-@given(st.sampled_from(sorted(PROPERTIES)), VALUES, replies())
+@given(st.sampled_from(sorted(ATTRIBUTES)), VALUES, replies())
 def test_whatever_passes_as_a_value_makes_a_rule_that_works(
     name: str, value: str, text: str
 ) -> None:
-    if PROPERTIES[name].is_value(value):
+    if ATTRIBUTES[name].is_value(value):
         rule = Rule(name, value)
         assert rule.sentence
         changed = rule.apply(text)
@@ -263,4 +269,4 @@ def test_whatever_passes_as_a_value_makes_a_rule_that_works(
     ],
 )
 def test_other_texts_are_no_values(name: str, value: str) -> None:
-    assert not PROPERTIES[name].is_value(value)
+    assert not ATTRIBUTES[name].is_value(value)

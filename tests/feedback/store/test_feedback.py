@@ -14,7 +14,7 @@ REPLY = make_interaction().reply
 
 def refused_param(log: FeedbackLog, **fields: object) -> str:
     with pytest.raises(InvalidFeedbackError) as refusal:
-        log.judge(make_feedback(**fields))  # type: ignore[arg-type]
+        log.add_feedback(make_feedback(**fields))  # type: ignore[arg-type]
     return refusal.value.param
 
 
@@ -23,15 +23,15 @@ def test_a_judgement_is_stored_and_read_back(log: FeedbackLog) -> None:
     feedback = make_feedback(
         value=-1, correction="Paris.", comment="too long", reason="style", metadata={"a": "b"}
     )
-    assert log.judge(feedback) == (feedback, True)
+    assert log.add_feedback(feedback) == (feedback, True)
     assert log.feedback("ann", "feedback-1") == feedback
 
 
 def test_a_second_judgement_with_the_same_id_replaces_the_first(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(value=1, comment="nice"))
+    log.add_feedback(make_feedback(value=1, comment="nice"))
     second = make_feedback(value=-1, created_at=300.0, updated_at=300.0)
-    stored, is_new = log.judge(second)
+    stored, is_new = log.add_feedback(second)
     assert not is_new
     assert stored == replace(second, created_at=200.0)
     assert log.list_feedback("ann") == ([stored], False)
@@ -40,8 +40,8 @@ def test_a_second_judgement_with_the_same_id_replaces_the_first(log: FeedbackLog
 def test_two_users_may_use_the_same_feedback_id(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1", "ann"))
     log.store(make_interaction("chatcmpl-2", "bob"))
-    log.judge(make_feedback("same", "ann", "chatcmpl-1", value=1))
-    log.judge(make_feedback("same", "bob", "chatcmpl-2", value=-1))
+    log.add_feedback(make_feedback("same", "ann", "chatcmpl-1", value=1))
+    log.add_feedback(make_feedback("same", "bob", "chatcmpl-2", value=-1))
     assert log.feedback("ann", "same").value == 1
     assert log.feedback("bob", "same").value == -1
 
@@ -81,7 +81,7 @@ def test_text_that_is_not_unicode_is_refused(log: FeedbackLog) -> None:
 
 def test_a_refused_change_leaves_the_earlier_judgement(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    first, _ = log.judge(make_feedback(value=1))
+    first, _ = log.add_feedback(make_feedback(value=1))
     refused_param(log, correction=REPLY)
     assert log.feedback("ann", "feedback-1") == first
 
@@ -89,7 +89,7 @@ def test_a_refused_change_leaves_the_earlier_judgement(log: FeedbackLog) -> None
 def test_a_foreign_completion_cannot_be_judged(log: FeedbackLog) -> None:
     log.store(make_interaction(user_id="bob"))
     with pytest.raises(NotFoundError) as refusal:
-        log.judge(make_feedback(value=1))
+        log.add_feedback(make_feedback(value=1))
     assert refusal.value.param == "target"
     assert log.list_feedback("ann") == ([], False)
 
@@ -101,13 +101,13 @@ def test_a_pair_with_a_completion_out_of_reach_is_refused(log: FeedbackLog, lose
     log.store(make_interaction("chatcmpl-deleted"))
     log.delete_interaction("ann", "chatcmpl-deleted")
     with pytest.raises(NotFoundError) as refusal:
-        log.judge(make_feedback(preferred_over=loser))
+        log.add_feedback(make_feedback(preferred_over=loser))
     assert refusal.value.param == "preferred_over"
 
 
 def test_a_deleted_judgement_is_gone(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(value=1))
+    log.add_feedback(make_feedback(value=1))
     log.delete_feedback("ann", "feedback-1", now=300.0)
     with pytest.raises(NotFoundError):
         log.feedback("ann", "feedback-1")
@@ -117,7 +117,7 @@ def test_a_deleted_judgement_is_gone(log: FeedbackLog) -> None:
 
 def test_a_foreign_judgement_can_neither_be_read_nor_deleted(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(value=1))
+    log.add_feedback(make_feedback(value=1))
     with pytest.raises(NotFoundError):
         log.feedback("bob", "feedback-1")
     with pytest.raises(NotFoundError):
@@ -130,7 +130,9 @@ def test_judgements_are_listed_in_pages_and_by_target(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-2"))
     for number in range(5):
         target = f"chatcmpl-{number % 2 + 1}"
-        log.judge(make_feedback(f"f{number}", target=target, value=1, created_at=float(number)))
+        log.add_feedback(
+            make_feedback(f"f{number}", target=target, value=1, created_at=float(number))
+        )
     first, has_more = log.list_feedback("ann", limit=3)
     rest, has_still_more = log.list_feedback("ann", limit=3, after=first[-1].id)
     assert [each.id for each in first + rest] == ["f0", "f1", "f2", "f3", "f4"]
@@ -143,14 +145,14 @@ def test_judgements_are_listed_in_pages_and_by_target(log: FeedbackLog) -> None:
 def test_new_changed_and_deleted_judgements_count_once_each(log: FeedbackLog) -> None:
     log.store(make_interaction())
     for name in ("a", "b", "c"):
-        log.judge(make_feedback(name, value=1, at=200.0))
-    assert log.judgements_since("ann", 100.0) == 3
-    assert log.judgements_since("ann", 200.0) == 0
-    log.judge(make_feedback("a", value=-1, at=300.0))
-    log.judge(make_feedback("a", value=1, at=310.0))
+        log.add_feedback(make_feedback(name, value=1, at=200.0))
+    assert log.feedback_since("ann", 100.0) == 3
+    assert log.feedback_since("ann", 200.0) == 0
+    log.add_feedback(make_feedback("a", value=-1, at=300.0))
+    log.add_feedback(make_feedback("a", value=1, at=310.0))
     log.delete_feedback("ann", "b", now=320.0)
-    assert log.judgements_since("ann", 200.0) == 2
-    assert log.judgements_since("bob", 0.0) == 0
+    assert log.feedback_since("ann", 200.0) == 2
+    assert log.feedback_since("bob", 0.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -161,32 +163,32 @@ def test_judging_what_is_never_learned_from_makes_nobody_due(
     log: FeedbackLog, fields: dict[str, object]
 ) -> None:
     log.store(make_interaction(**fields))  # type: ignore[arg-type]
-    stored, _ = log.judge(make_feedback(value=1))
+    stored, _ = log.add_feedback(make_feedback(value=1))
     assert stored.status is FeedbackStatus.APPLIED
-    assert log.judgements_since("ann", 0.0) == 0
-    assert log.judged_users() == []
-    assert log.judged("ann") == ([], [])
+    assert log.feedback_since("ann", 0.0) == 0
+    assert log.users_with_feedback() == []
+    assert log.turns_with_feedback("ann") == ([], [])
 
 
 def test_a_user_who_deleted_every_judgement_still_counts_as_judged(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(value=1))
+    log.add_feedback(make_feedback(value=1))
     log.delete_feedback("ann", "feedback-1", now=300.0)
-    assert log.judged_users() == ["ann"]
-    assert log.judged("ann") == ([], [])
+    assert log.users_with_feedback() == ["ann"]
+    assert log.turns_with_feedback("ann") == ([], [])
 
 
 def test_what_was_judged_comes_with_the_turns_involved(log: FeedbackLog) -> None:
     for number in (1, 2, 3):
         log.store(make_interaction(f"chatcmpl-{number}", replies=(f"reply {number}",)))
     log.store(make_interaction("chatcmpl-4", "bob"))
-    log.judge(make_feedback("a", target="chatcmpl-1", preferred_over="chatcmpl-2"))
-    log.judge(make_feedback("b", target="chatcmpl-9", value=1))
-    log.judge(make_feedback("c", "bob", "chatcmpl-4", value=1))
-    interactions, feedback = log.judged("ann")
+    log.add_feedback(make_feedback("a", target="chatcmpl-1", preferred_over="chatcmpl-2"))
+    log.add_feedback(make_feedback("b", target="chatcmpl-9", value=1))
+    log.add_feedback(make_feedback("c", "bob", "chatcmpl-4", value=1))
+    interactions, feedback = log.turns_with_feedback("ann")
     assert [each.id for each in interactions] == ["chatcmpl-1", "chatcmpl-2"]
     assert [each.id for each in feedback] == ["a"]
-    assert log.judged_users() == ["ann", "bob"]
+    assert log.users_with_feedback() == ["ann", "bob"]
 
 
 def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
@@ -204,10 +206,10 @@ def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
     ]
     for number, fields in enumerate(turns):
         log.store(make_interaction(f"c{number}", created_at=100.0 + number, **fields))
-    log.judge(make_feedback("a", target="c1", value=-1))
-    log.judge(make_feedback("b", target="c6", value=1))
-    assert [each.id for each in log.answered_again("ann")] == ["c0"]
-    assert log.answered_again("bob") == []
+    log.add_feedback(make_feedback("a", target="c1", value=-1))
+    log.add_feedback(make_feedback("b", target="c6", value=1))
+    assert [each.id for each in log.regenerated("ann")] == ["c0"]
+    assert log.regenerated("bob") == []
 
 
 def test_the_last_turns_are_those_of_the_user_that_can_be_learned_from(log: FeedbackLog) -> None:
@@ -225,8 +227,8 @@ def test_the_last_turns_are_those_of_the_user_that_can_be_learned_from(log: Feed
 
 def test_the_audit_keeps_every_change_and_no_text(log: FeedbackLog, database: Database) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(value=1, comment="marker", at=1.0))
-    log.judge(make_feedback(correction="marker", at=2.0))
+    log.add_feedback(make_feedback(value=1, comment="marker", at=1.0))
+    log.add_feedback(make_feedback(correction="marker", at=2.0))
     log.delete_feedback("ann", "feedback-1", now=3.0)
     audit = list(database.query("SELECT * FROM feedback_audit ORDER BY sequence"))
     assert [(row["action"], row["at"]) for row in audit] == [

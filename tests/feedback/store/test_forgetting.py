@@ -20,7 +20,7 @@ def everything(database: Database) -> str:
 
 def test_deleting_an_interaction_deletes_its_judgements(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(value=1))
+    log.add_feedback(make_feedback(value=1))
     log.delete_interaction("ann", "chatcmpl-1")
     with pytest.raises(NotFoundError):
         log.interaction("ann", "chatcmpl-1")
@@ -29,9 +29,9 @@ def test_deleting_an_interaction_deletes_its_judgements(log: FeedbackLog) -> Non
 
 def test_a_deleted_interaction_counts_as_a_change_to_learn_from(log: FeedbackLog) -> None:
     log.store(make_interaction())
-    log.judge(make_feedback(value=1))
+    log.add_feedback(make_feedback(value=1))
     log.delete_interaction("ann", "chatcmpl-1")
-    assert log.judgements_since("ann", NOW - 1) == 1
+    assert log.feedback_since("ann", NOW - 1) == 1
 
 
 def test_a_deleted_reply_that_was_answered_again_counts_as_a_change_to_learn_from(
@@ -39,9 +39,9 @@ def test_a_deleted_reply_that_was_answered_again_counts_as_a_change_to_learn_fro
 ) -> None:
     log.store(make_interaction("chatcmpl-1", created_at=1.0))
     log.store(make_interaction("chatcmpl-2", created_at=2.0))
-    log.judge(make_feedback(target="chatcmpl-2", value=1))
+    log.add_feedback(make_feedback(target="chatcmpl-2", value=1))
     log.delete_interaction("ann", "chatcmpl-1")
-    assert log.judgements_since("ann", NOW - 1) == 1
+    assert log.feedback_since("ann", NOW - 1) == 1
 
 
 def test_a_foreign_interaction_cannot_be_deleted(log: FeedbackLog) -> None:
@@ -54,8 +54,10 @@ def test_a_foreign_interaction_cannot_be_deleted(log: FeedbackLog) -> None:
 def test_a_deleted_loser_takes_only_the_comparison_with_it(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1"))
     log.store(make_interaction("chatcmpl-2"))
-    log.judge(make_feedback("pair", target="chatcmpl-1", preferred_over="chatcmpl-2"))
-    log.judge(make_feedback("both", target="chatcmpl-1", value=1, preferred_over="chatcmpl-2"))
+    log.add_feedback(make_feedback("pair", target="chatcmpl-1", preferred_over="chatcmpl-2"))
+    log.add_feedback(
+        make_feedback("both", target="chatcmpl-1", value=1, preferred_over="chatcmpl-2")
+    )
     log.delete_interaction("ann", "chatcmpl-2")
     (left,) = log.list_feedback("ann")[0]
     assert (left.id, left.value, left.preferred_over) == ("both", 1, None)
@@ -65,8 +67,8 @@ def test_erasing_a_user_leaves_only_unowned_ids_of_interactions(
     log: FeedbackLog, database: Database
 ) -> None:
     log.store(make_interaction("chatcmpl-1", "ann-the-user"))
-    log.judge(make_feedback("fb-of-ann", "ann-the-user", "chatcmpl-1", comment="secret"))
-    log.judge(make_feedback("fb-early", "ann-the-user", "chatcmpl-9", value=1))
+    log.add_feedback(make_feedback("fb-of-ann", "ann-the-user", "chatcmpl-1", comment="secret"))
+    log.add_feedback(make_feedback("fb-early", "ann-the-user", "chatcmpl-9", value=1))
     bye = Rule("closing", " Yours, Ann")
     log.decide(RuleDecision("ann-the-user", bye, RuleStatus.PINNED, NOW))
     assert log.erase("ann-the-user") == 4
@@ -78,20 +80,20 @@ def test_erasing_a_user_leaves_only_unowned_ids_of_interactions(
 def test_erasing_one_user_leaves_the_others(log: FeedbackLog) -> None:
     for number, user in enumerate(("ann", "bob")):
         log.store(make_interaction(f"chatcmpl-{number}", user))
-        log.judge(make_feedback("same", user, f"chatcmpl-{number}", value=1))
+        log.add_feedback(make_feedback("same", user, f"chatcmpl-{number}", value=1))
     log.erase("ann")
     assert log.counts("ann") == FeedbackCounts(0, 0, 0, 0, 0, 0, 0)
-    assert log.judged_users() == ["bob"]
+    assert log.users_with_feedback() == ["bob"]
     assert log.feedback("bob", "same").value == 1
-    assert log.judgements_since("bob", 0.0) == 1
+    assert log.feedback_since("bob", 0.0) == 1
 
 
 def test_feedback_after_the_erasure_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.erase("ann")
     with pytest.raises(NotFoundError):
-        log.judge(make_feedback(value=1))
-    assert log.judged_users() == []
+        log.add_feedback(make_feedback(value=1))
+    assert log.users_with_feedback() == []
 
 
 def test_erasing_an_unknown_user_erases_nothing(log: FeedbackLog) -> None:
@@ -103,7 +105,9 @@ def test_no_byte_of_an_erased_user_stays_in_the_files(tmp_path: Path) -> None:
         log = FeedbackLog(database)
         for number in range(50):
             log.store(make_interaction(f"chatcmpl-{number}", replies=("marker " * 200,)))
-            log.judge(make_feedback(f"f{number}", target=f"chatcmpl-{number}", comment="marker"))
+            log.add_feedback(
+                make_feedback(f"f{number}", target=f"chatcmpl-{number}", comment="marker")
+            )
         log.delete_interaction("ann", "chatcmpl-0")
         log.erase("ann")
         database.checkpoint()

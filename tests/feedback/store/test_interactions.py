@@ -142,11 +142,11 @@ def test_counts_say_what_the_user_did_and_nobody_else(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-3", kind=InteractionKind.BACKGROUND))
     log.store(make_interaction("chatcmpl-4", status=InteractionStatus.SUPERSEDED))
     log.store(make_interaction("chatcmpl-5", "bob"))
-    log.judge(make_feedback("a", target="chatcmpl-1", value=1, preferred_over="chatcmpl-2"))
-    log.judge(make_feedback("b", target="chatcmpl-2", value=-1, correction="Paris."))
-    log.judge(make_feedback("c", target="chatcmpl-9", value=1))
-    log.judge(make_feedback("d", "bob", "chatcmpl-5", value=1))
+    log.add_feedback(make_feedback("a", target="chatcmpl-1", value=1, preferred_over="chatcmpl-2"))
+    log.add_feedback(make_feedback("b", target="chatcmpl-2", value=-1, correction="Paris."))
+    log.add_feedback(make_feedback("c", target="chatcmpl-9", value=1))
+    log.add_feedback(make_feedback("d", "bob", "chatcmpl-5", value=1))
     assert log.counts("ann") == FeedbackCounts(
-        interactions=2, judgements=2, corrections=1, liked=1, disliked=1, pairs=1, pending=1
+        interactions=2, feedback=2, corrections=1, liked=1, disliked=1, pairs=1, pending=1
     )
     assert log.counts("nobody") == FeedbackCounts(0, 0, 0, 0, 0, 0, 0)

@@ -32,9 +32,9 @@ def fill(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-3", kind=InteractionKind.BACKGROUND))
     log.store(make_interaction("chatcmpl-4", status=InteractionStatus.ABORTED, replies=("",)))
     log.store(make_interaction("chatcmpl-5", "bob"))
-    log.judge(make_feedback("a", target="chatcmpl-2", preferred_over="chatcmpl-1", value=1))
-    log.judge(make_feedback("b", target="chatcmpl-1", correction="paris", comment="lower"))
-    log.judge(make_feedback("c", target="chatcmpl-9", value=-1, metadata={"x": "y"}))
+    log.add_feedback(make_feedback("a", target="chatcmpl-2", preferred_over="chatcmpl-1", value=1))
+    log.add_feedback(make_feedback("b", target="chatcmpl-1", correction="paris", comment="lower"))
+    log.add_feedback(make_feedback("c", target="chatcmpl-9", value=-1, metadata={"x": "y"}))
     log.decide(RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, 300.0))
     log.decide(RuleDecision("bob", Rule("case", "upper"), RuleStatus.DROPPED, 300.0))
     log.import_rows("ann", [PROPOSAL])
@@ -91,18 +91,18 @@ def test_importing_twice_changes_nothing(log: FeedbackLog) -> None:
 def test_taken_ids_are_replaced_in_the_judgements_too(log: FeedbackLog) -> None:
     fill(log)
     log.import_rows("zoe", exported(log, "ann"))
-    interactions, feedback = log.judged("zoe")
+    interactions, feedback = log.turns_with_feedback("zoe")
     assert {each.user_id for each in interactions} == {"zoe"}
     assert {each.user_id for each in feedback} == {"zoe"}
     pair = next(each for each in feedback if each.preferred_over)
-    assert {pair.target, pair.preferred_over} == {each.id for each in interactions}
+    assert {pair.completion_id, pair.preferred_over} == {each.id for each in interactions}
     assert not {each.id for each in interactions} & {"chatcmpl-1", "chatcmpl-2"}
     assert log.interaction("ann", "chatcmpl-1").user_id == "ann"
 
 
 def test_a_judgement_whose_id_the_user_gave_to_another_one_gets_a_new_id(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-0"))
-    log.judge(make_feedback(target="chatcmpl-0", value=-1))
+    log.add_feedback(make_feedback(target="chatcmpl-0", value=-1))
     assert log.import_rows("ann", [INTERACTION, FEEDBACK]) == 2
     assert log.feedback("ann", "feedback-1").value == -1
     assert log.list_feedback("ann", target="chatcmpl-1")[0][0].value == 1
@@ -115,7 +115,7 @@ def test_the_owner_in_a_row_does_not_count(log: FeedbackLog) -> None:
 
 def test_imported_judgements_count_as_new(log: FeedbackLog) -> None:
     log.import_rows("ann", [INTERACTION, FEEDBACK])
-    assert log.judgements_since("ann", NOW - 1) == 1
+    assert log.feedback_since("ann", NOW - 1) == 1
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_a_malformed_judgement_stores_nothing_at_all(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("property", "mood"),
-        ("property", None),
+        ("attribute", "mood"),
+        ("attribute", None),
         ("value", "camel"),
         ("value", "x" * 20_001),
         ("status", "learned"),

@@ -38,7 +38,7 @@ class LogModel(RuleBasedStateMachine):
         self.turns[turn_id] = make_interaction(turn_id, user)
         self.log.store(self.turns[turn_id])
         for key, like in self.likes.items():
-            if like.target == turn_id and key[0] == user:
+            if like.completion_id == turn_id and key[0] == user:
                 self.likes[key] = replace(like, status=FeedbackStatus.APPLIED)
 
     @rule(user=st.sampled_from(USERS), name=NAMES, turn_id=TURN_IDS, value=st.sampled_from([1, -1]))
@@ -47,7 +47,7 @@ class LogModel(RuleBasedStateMachine):
         like = make_feedback(name, user, turn_id, value=value, at=self.now, created_at=self.now)
         turn = self.turns.get(turn_id)
         if turn_id in self.deleted or (turn is not None and turn.user_id != user):
-            self.refuses(lambda: self.log.judge(like))
+            self.refuses(lambda: self.log.add_feedback(like))
             return
         earlier = self.likes.get((user, name))
         self.likes[user, name] = replace(
@@ -55,7 +55,7 @@ class LogModel(RuleBasedStateMachine):
             created_at=earlier.created_at if earlier else like.created_at,
             status=FeedbackStatus.PENDING if turn is None else FeedbackStatus.APPLIED,
         )
-        assert self.log.judge(like) == (self.likes[user, name], earlier is None)
+        assert self.log.add_feedback(like) == (self.likes[user, name], earlier is None)
 
     @rule(user=st.sampled_from(USERS), name=NAMES)
     def delete_feedback(self, user: str, name: str) -> None:
@@ -73,7 +73,7 @@ class LogModel(RuleBasedStateMachine):
             return
         self.log.delete_interaction(user, turn_id)
         self.forget([turn_id])
-        self.keep_likes(lambda like: not (like.user_id == user and like.target == turn_id))
+        self.keep_likes(lambda like: not (like.user_id == user and like.completion_id == turn_id))
 
     @precondition(lambda self: self.turns or self.likes)
     @rule(user=st.sampled_from(USERS))
@@ -91,11 +91,11 @@ class LogModel(RuleBasedStateMachine):
             by_age = sorted(likes, key=lambda each: (each.created_at, each.id))
             assert self.log.list_feedback(user) == (by_age, False)
             applied = [each for each in by_age if each.status is FeedbackStatus.APPLIED]
-            interactions, judged = self.log.judged(user)
+            interactions, judged = self.log.turns_with_feedback(user)
             assert judged == applied
-            assert {each.id for each in interactions} == {each.target for each in applied}
+            assert {each.id for each in interactions} == {each.completion_id for each in applied}
             counts = self.log.counts(user)
-            assert counts.judgements == counts.liked + counts.disliked == len(applied)
+            assert counts.feedback == counts.liked + counts.disliked == len(applied)
             assert counts.pending == len(likes) - len(applied)
 
     def forget(self, ids: list[str]) -> None:

@@ -23,16 +23,16 @@ def test_a_proposal_is_read_as_it_was_made(store: ProposalStore) -> None:
 
 
 def test_nothing_counts_before_it_is_approved(store: ProposalStore, log: FeedbackLog) -> None:
-    assert (log.approved("ann"), log.judgements_since("ann", 0.0)) == ([], 0)
+    assert (log.approved("ann"), log.feedback_since("ann", 0.0)) == ([], 0)
     approved = store.change("ann", "proposal-1", now=400.0, status=APPROVED)
     assert log.approved("ann") == [approved]
-    assert log.judgements_since("ann", 399.0) == 1
+    assert log.feedback_since("ann", 399.0) == 1
 
 
 def test_withdrawing_an_approval_is_a_judgement_too(store: ProposalStore, log: FeedbackLog) -> None:
     store.change("ann", "proposal-1", now=400.0, status=APPROVED)
     store.change("ann", "proposal-1", now=500.0, status=DROPPED)
-    assert (log.approved("ann"), log.judgements_since("ann", 450.0)) == ([], 1)
+    assert (log.approved("ann"), log.feedback_since("ann", 450.0)) == ([], 1)
 
 
 def test_deleting_an_approved_one_is_a_judgement_too(
@@ -40,20 +40,20 @@ def test_deleting_an_approved_one_is_a_judgement_too(
 ) -> None:
     store.change("ann", "proposal-1", now=400.0, status=APPROVED)
     store.delete("ann", "proposal-1", now=500.0)
-    assert (store.all_of("ann"), log.judgements_since("ann", 450.0)) == ([], 1)
+    assert (store.all_of("ann"), log.feedback_since("ann", 450.0)) == ([], 1)
 
 
 def test_dropping_one_that_never_counted_changes_nothing_that_is_learned(
     store: ProposalStore, log: FeedbackLog
 ) -> None:
     store.change("ann", "proposal-1", now=400.0, status=DROPPED)
-    assert log.judgements_since("ann", 0.0) == 0
+    assert log.feedback_since("ann", 0.0) == 0
 
 
 def test_approving_twice_is_one_judgement(store: ProposalStore, log: FeedbackLog) -> None:
     first = store.change("ann", "proposal-1", now=400.0, status=APPROVED)
     assert store.change("ann", "proposal-1", now=500.0, status=APPROVED) == first
-    assert log.judgements_since("ann", 450.0) == 0
+    assert log.feedback_since("ann", 450.0) == 0
 
 
 def test_an_edited_reply_is_told_from_an_edited_instruction(store: ProposalStore) -> None:
@@ -107,7 +107,7 @@ def test_an_imported_approval_counts(log: FeedbackLog, proposals: ProposalStore)
     rows = list(log.export("ann"))
     log.import_rows("zoe", rows)
     assert [each.user_id for each in log.approved("zoe")] == ["zoe"]
-    assert log.judgements_since("zoe", 0.0) == 1
+    assert log.feedback_since("zoe", 0.0) == 1
 
 
 def test_an_erased_user_has_no_proposals(log: FeedbackLog, store: ProposalStore) -> None:

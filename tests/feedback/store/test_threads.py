@@ -17,9 +17,9 @@ def work(log: FeedbackLog, user_id: str) -> None:
         target = f"chatcmpl-{user_id}-{number}"
         feedback = make_feedback(f"f{number}", user_id, target, value=1)
         if number % 2:
-            log.judge(feedback)  # arrives before its interaction
+            log.add_feedback(feedback)  # arrives before its interaction
         log.store(make_interaction(target, user_id))
-        log.judge(feedback)
+        log.add_feedback(feedback)
         assert log.feedback(user_id, feedback.id).status is FeedbackStatus.APPLIED
         if number % 5 == 0:
             log.delete_interaction(user_id, target)
@@ -32,7 +32,7 @@ def test_threads_lose_nothing_and_mix_nothing(tmp_path: Path) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda user: work(log, user), users))
         for user in users:
-            interactions, feedback = log.judged(user)
+            interactions, feedback = log.turns_with_feedback(user)
             assert len(interactions) == len(feedback) == TURNS - TURNS // 5
             assert {each.user_id for each in interactions} == {user}
             assert {each.user_id for each in feedback} == {user}
@@ -43,7 +43,7 @@ def test_the_same_judgement_from_many_threads_is_one_row(tmp_path: Path) -> None
         log = FeedbackLog(database)
         log.store(make_interaction())
         with ThreadPoolExecutor(THREADS) as pool:
-            answers = list(pool.map(log.judge, [make_feedback(value=1)] * 50))
+            answers = list(pool.map(log.add_feedback, [make_feedback(value=1)] * 50))
         assert sum(is_new for _, is_new in answers) == 1
         assert len(log.list_feedback("ann")[0]) == 1
 
@@ -52,6 +52,6 @@ def test_what_was_acknowledged_is_there_after_reopening(tmp_path: Path) -> None:
     with SharedDatabase(tmp_path / "log.db") as database:
         log = FeedbackLog(database)
         log.store(make_interaction())
-        stored, _ = log.judge(make_feedback(value=1))
+        stored, _ = log.add_feedback(make_feedback(value=1))
     with SharedDatabase(tmp_path / "log.db") as database:
         assert FeedbackLog(database).feedback("ann", stored.id) == stored

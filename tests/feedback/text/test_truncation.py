@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.text.truncation import whole_part
+from feedback.text.truncation import strip_truncated_sentence
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,11 @@ from feedback.text.truncation import whole_part
     ],
 )
 def test_an_unfinished_last_sentence_is_left_out(text: str, whole: str) -> None:
-    assert whole_part(text) == whole
+    assert strip_truncated_sentence(text) == whole
 
 
 @given(st.text(alphabet="ab .!\n-1*", max_size=60))
 def test_the_whole_part_is_a_beginning_and_leaves_words(text: str) -> None:
-    whole = whole_part(text)
+    whole = strip_truncated_sentence(text)
     assert text.startswith(whole)
     assert bool(whole.strip(" .!\n-*")) == bool(text.strip(" .!\n-*"))

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from scheduler.augmentation.reference_replies import BaseReplies
+from scheduler.augmentation.reference_replies import ReferenceReplies
 from tests.scheduler.world import FakeReplier
 
 PROMPTS = ("Why?", "How?")
 
 
 def ask(replier: FakeReplier, cache: Path, *, revision: str = "r0", tokens: int = 8) -> list[str]:
-    return BaseReplies(replier, revision, cache).to(PROMPTS, tokens, lambda: False)
+    return ReferenceReplies(replier, revision, cache).to(PROMPTS, tokens, lambda: False)
 
 
 def test_the_base_is_asked_once(tmp_path: Path) -> None:

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from feedback.judged_replies import Commented
-from feedback.records import ExampleKind
+from feedback.judged_replies import CommentedReply
+from feedback.records import ExampleKind, ExampleSource
 from feedback.rules.rule import Rule
-from scheduler.augmentation.revision import SOURCE, follows, revised
+from scheduler.augmentation.revision import is_valid_revision, revise
 from scheduler.augmentation.self_distillation import MAX_REQUEST_BYTES
 from tests.feedback.make import make_feedback, make_interaction
 from tests.scheduler.world import World
 
 ORIGINAL = "The capital of France is Paris. It lies on the Seine. It is old."
 TURN = make_interaction("one", replies=(ORIGINAL,))
-COMMENTED = Commented(TURN, make_feedback("c1", target="one", comment="Be brief."))
-ANCHORS = (("Why is it dark?", "It is night. The sun"), ("Who?", "Nobody."))
+COMMENTED = CommentedReply(TURN, make_feedback("c1", target="one", comment="Be brief."))
+REFERENCES = (("Why is it dark?", "It is night. The sun"), ("Who?", "Nobody."))
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ class Base:
 
 def test_a_new_reply_is_learned_as_a_correction_of_the_old_one() -> None:
     base = Base(" Paris.\n")
-    rows, sentence = revised("ann", [COMMENTED], (), ANCHORS, base)
+    rows, sentence = revise("ann", [COMMENTED], (), REFERENCES, base)
     row = rows[-1]
     assert (row.kind, row.chosen, row.revised_from) == (ExampleKind.SFT, "Paris.", ORIGINAL)
-    assert (row.prompt, row.source) == (TURN.messages, SOURCE)
+    assert (row.prompt, row.source) == (TURN.messages, ExampleSource.COMMENT)
     assert (row.interaction_ids, row.feedback_ids) == (("one",), ("c1",))
     assert sentence == "Of 1 comment the base could follow 1 in a reply of its own."
     [request] = base.asked
@@ -51,15 +51,15 @@ def test_a_new_reply_is_learned_as_a_correction_of_the_old_one() -> None:
 
 
 def test_as_many_replies_to_other_prompts_stay_as_the_base_gives_them() -> None:
-    rows, _ = revised("ann", [COMMENTED], (), ANCHORS, Base("Paris."))
+    rows, _ = revise("ann", [COMMENTED], (), REFERENCES, Base("Paris."))
     assert [(row.prompt[0].content, row.chosen, row.revised_from) for row in rows[:-1]] == [
         ("Why is it dark?", "It is night.", "It is night.")
     ]
-    assert rows[0].is_cut
+    assert rows[0].is_truncated
 
 
 def test_what_fails_a_check_makes_no_row_and_needs_no_anchor() -> None:
-    rows, sentence = revised("ann", [COMMENTED], (), ANCHORS, Base(ORIGINAL))
+    rows, sentence = revise("ann", [COMMENTED], (), REFERENCES, Base(ORIGINAL))
     assert rows == ()
     assert sentence == "Of 1 comment the base could follow 0 in a reply of its own."
 
@@ -78,19 +78,19 @@ def test_what_fails_a_check_makes_no_row_and_needs_no_anchor() -> None:
     ],
 )
 def test_no_reply_stands_for_a_comment_that_it_cannot_mean(reply: str) -> None:
-    assert not follows(reply, COMMENTED, ())
+    assert not is_valid_revision(reply, COMMENTED, ())
 
 
 def test_a_rule_that_the_original_kept_is_kept() -> None:
     rule = Rule("emphasis", "none")
-    assert follows("Paris.", COMMENTED, [rule])
-    assert not follows("**Paris**.", COMMENTED, [rule])
+    assert is_valid_revision("Paris.", COMMENTED, [rule])
+    assert not is_valid_revision("**Paris**.", COMMENTED, [rule])
 
 
 def test_what_is_too_long_to_be_asked_is_not_asked() -> None:
     base = Base("Paris.")
     long = replace(TURN, replies=("x" * MAX_REQUEST_BYTES,))
-    assert revised("ann", [replace(COMMENTED, interaction=long)], (), ANCHORS, base)[0] == ()
+    assert revise("ann", [replace(COMMENTED, interaction=long)], (), REFERENCES, base)[0] == ()
     assert base.asked == []
 
 
@@ -98,12 +98,14 @@ def test_a_comment_is_trained_on_where_the_base_heeds_notes(world: World) -> Non
     world.comment("ann", world.answer("ann", "one"), "Be brief.")
     run = world.train("ann")
     [dataset] = world.trainer.datasets
-    assert [row.chosen for row in dataset.train if row.source == SOURCE] == ["A sensible reply."]
-    assert "Of 1 comment the base could follow 1" in str(run.report["fitting"]["sentences"])
+    assert [row.chosen for row in dataset.train if row.source == ExampleSource.COMMENT] == [
+        "A sensible reply."
+    ]
+    assert "Of 1 comment the base could follow 1" in str(run.report["fit"]["sentences"])
 
 
 def test_where_it_does_not_a_comment_alone_is_nothing_to_learn_from(world: World) -> None:
-    world.heeds_notes = False
+    world.follows_instructions = False
     world.comment("ann", world.answer("ann", "one"), "Be brief.")
     assert world.train("ann").reason == "nothing to learn from yet"
 
@@ -115,4 +117,6 @@ def test_no_comment_is_trained_on_in_a_conversation_that_is_held_out(world: Worl
     held_out = world.trainer.datasets[0].held_out[0].conversation_id.removeprefix("ann-")
     world.comment("ann", world.answer("ann", held_out, "Another reply that is bad."), "Be brief.")
     world.train("ann")
-    assert not [row for row in world.trainer.datasets[-1].train if row.source == SOURCE]
+    assert not [
+        row for row in world.trainer.datasets[-1].train if row.source == ExampleSource.COMMENT
+    ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from feedback.records import Message
 from feedback.rules.rule import Rule
 from feedback.text.tokens import tokens
-from scheduler.augmentation.self_distillation import request, satisfies
+from scheduler.augmentation.self_distillation import is_valid_rewording, rewording_prompt
 
 ORIGINAL = "Certainly! The capital is Lyon, a large city in France."
 CORRECTION = "The capital is Paris, a large city in France."
@@ -17,7 +17,7 @@ SHORT = Rule("most words", "9")
 
 
 def test_other_words_that_keep_what_was_corrected_may_stand_for_it() -> None:
-    assert satisfies(GOOD, CORRECTION, ORIGINAL, [NO_EXCLAMATIONS, SHORT])
+    assert is_valid_rewording(GOOD, CORRECTION, ORIGINAL, [NO_EXCLAMATIONS, SHORT])
 
 
 @pytest.mark.parametrize(
@@ -36,20 +36,20 @@ def test_other_words_that_keep_what_was_corrected_may_stand_for_it() -> None:
     ],
 )
 def test_a_wording_with_a_fault_may_not(wording: str, fault: str) -> None:
-    assert not satisfies(wording, CORRECTION, ORIGINAL, [SHORT]), fault
+    assert not is_valid_rewording(wording, CORRECTION, ORIGINAL, [SHORT]), fault
 
 
 def test_a_rule_that_the_correction_breaks_need_not_hold() -> None:
-    assert satisfies(GOOD, CORRECTION, ORIGINAL, [Rule("case", "lower")])
+    assert is_valid_rewording(GOOD, CORRECTION, ORIGINAL, [Rule("case", "lower")])
 
 
 def test_the_form_that_was_removed_does_not_come_back_in_another_case() -> None:
-    assert not satisfies("Look at the IPHONE.", "See the iPhone.", "See the IPHONE.", [])
-    assert satisfies("Look at the iPhone.", "See the iPhone.", "See the IPHONE.", [])
+    assert not is_valid_rewording("Look at the IPHONE.", "See the iPhone.", "See the IPHONE.", [])
+    assert is_valid_rewording("Look at the iPhone.", "See the iPhone.", "See the IPHONE.", [])
 
 
 def test_the_base_is_asked_with_the_instruction_and_the_correction() -> None:
-    text = request([Message("user", "What is {this}? ")], "A %s.\n")
+    text = rewording_prompt([Message("user", "What is {this}? ")], "A %s.\n")
     assert text.endswith(
         "### Instruction:\nWhat is {this}?\n\n### Reference Answer:\nA %s.\n\n### Response:\n"
     )
@@ -57,7 +57,7 @@ def test_the_base_is_asked_with_the_instruction_and_the_correction() -> None:
 
 def test_of_a_longer_conversation_the_base_is_told_who_said_what() -> None:
     turns = [Message("user", "Hi"), Message("assistant", "Hello"), Message("user", "Why?")]
-    assert "### Instruction:\nuser: Hi\n\nassistant: Hello\n\nuser: Why?\n\n" in request(
+    assert "### Instruction:\nuser: Hi\n\nassistant: Hello\n\nuser: Why?\n\n" in rewording_prompt(
         turns, "So."
     )
 
@@ -72,7 +72,7 @@ RULES = st.lists(st.sampled_from([NO_EXCLAMATIONS, Rule("case", "lower"), Rule("
 def test_what_may_stand_for_a_correction_has_all_of_the_edit(
     wording: str, correction: str, original: str, rules: list[Rule]
 ) -> None:
-    if not satisfies(wording, correction, original, rules):
+    if not is_valid_rewording(wording, correction, original, rules):
         return
     assert all(rule.holds(wording) for rule in rules if rule.holds(correction))
     removed = set(tokens(original)) - set(tokens(correction))
@@ -87,4 +87,4 @@ def test_a_sound_correction_may_stand_for_itself(
     correction: str, original: str, rules: list[Rule]
 ) -> None:
     has_words = any(character.isalnum() for character in correction)
-    assert satisfies(correction, correction, original, rules) == has_words
+    assert is_valid_rewording(correction, correction, original, rules) == has_words

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from feedback.examples.build import examples
-from feedback.examples.dataset import freeze, read, write
-from feedback.records import TrainingExample
-from scheduler.augmentation.self_distillation import MAX_REQUEST_BYTES, in_own_words
+from feedback.examples.build import build_examples
+from feedback.examples.dataset import build_dataset, read, write
+from feedback.records import ExampleSource, TrainingExample
+from scheduler.augmentation.self_distillation import MAX_REQUEST_BYTES, self_distil
 from tests.scheduler.training import make_example, make_thumb
 from tests.scheduler.world import World
 
@@ -33,8 +33,8 @@ class Base:
 
 
 def test_a_wording_that_satisfies_the_correction_is_learned_instead(tmp_path: Path) -> None:
-    dataset = freeze("ann", [ROW])
-    reworded, sentence = in_own_words(dataset, [], Base(f" {WORDING}\n"))
+    dataset = build_dataset("ann", [ROW])
+    reworded, sentence = self_distil(dataset, [], Base(f" {WORDING}\n"))
     [row] = reworded.train
     assert row.chosen == WORDING
     assert row.id != ROW.id
@@ -50,8 +50,8 @@ def test_a_wording_that_satisfies_the_correction_is_learned_instead(tmp_path: Pa
 
 @pytest.mark.parametrize("wording", ["", CORRECTION, ORIGINAL, "The capital is nice."])
 def test_any_other_leaves_the_row_as_it_was_written(wording: str) -> None:
-    dataset = freeze("ann", [ROW])
-    assert in_own_words(dataset, [], Base(wording))[0] == dataset
+    dataset = build_dataset("ann", [ROW])
+    assert self_distil(dataset, [], Base(wording))[0] == dataset
 
 
 @pytest.mark.parametrize(
@@ -60,31 +60,31 @@ def test_any_other_leaves_the_row_as_it_was_written(wording: str) -> None:
         make_thumb("a", "fine", is_liked=True),
         make_thumb("a", "not so", is_liked=False),
         make_example("a", "better", "worse"),
-        replace(ROW, source="practice"),
-        replace(ROW, is_cut=True),
+        replace(ROW, source=ExampleSource.SYNTHETIC),
+        replace(ROW, is_truncated=True),
         make_example("a", "x" * MAX_REQUEST_BYTES, revised_from="y"),
     ],
 )
 def test_only_what_a_person_wrote_in_full_is_put_into_other_words(row: TrainingExample) -> None:
     base = Base()
-    dataset = freeze("ann", [row])
-    reworded, sentence = in_own_words(dataset, [], base)
+    dataset = build_dataset("ann", [row])
+    reworded, sentence = self_distil(dataset, [], base)
     assert (reworded, base.asked) == (dataset, [])
     assert sentence.startswith("Of 0 corrections")
 
 
 def test_held_out_rows_stay_as_a_person_wrote_them() -> None:
     rows = [make_example(f"question {i}", CORRECTION, revised_from=ORIGINAL) for i in range(8)]
-    dataset = freeze("ann", rows)
-    reworded, _ = in_own_words(dataset, [], Base())
+    dataset = build_dataset("ann", rows)
+    reworded, _ = self_distil(dataset, [], Base())
     assert reworded.held_out == dataset.held_out
     assert {row.chosen for row in reworded.train} == {WORDING}
 
 
 def test_no_wording_makes_a_row_that_is_there_already() -> None:
     twin = make_example("What is the capital?", WORDING, revised_from=ORIGINAL)
-    dataset = freeze("ann", [ROW, twin])
-    assert in_own_words(dataset, [], Base())[0] == dataset
+    dataset = build_dataset("ann", [ROW, twin])
+    assert self_distil(dataset, [], Base())[0] == dataset
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def world(tmp_path: Path) -> World:
     world = World(tmp_path, Database(memory=True))
     world.config = replace(
         world.config,
-        training=replace(world.config.training, self_distillation=True, practice_rows=0),
+        training=replace(world.config.training, self_distillation=True, synthetic_examples=0),
     )
     world.pipeline = world.build_pipeline(world.trainer)
     return world
@@ -110,9 +110,9 @@ def test_the_child_is_taught_the_wording_and_the_version_knows_the_correction(
     ]
     version = world.active("ann")
     assert version.dataset_hash == dataset.content_hash == run.dataset_hash
-    judged = examples(*world.log.judged("ann"))
+    judged = build_examples(*world.log.turns_with_feedback("ann"))
     assert set(version.example_ids) == {row.id for row in judged}
-    assert run.report["fitting"]["sentences"][1] == (
+    assert run.report["fit"]["sentences"][1] == (
         "Of 1 correction the base put 1 into its own words; the rest stay as written."
     )
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.text.repetition import is_repetitive
-from scheduler.evaluation.degeneration import collapsed, is_silent, parrots, share
+from scheduler.evaluation.degeneration import collapsed, echoes_prompt, is_empty, share
 from tests.feedback.text.test_repetition import PROSE
 
 
@@ -31,14 +31,16 @@ def test_a_reply_of_its_own_has_not_collapsed() -> None:
 
 def test_a_reply_that_says_the_prompt_again_parrots_it_and_one_that_takes_it_up_does_not() -> None:
     prompt = "How do I boil an egg at home?"
-    assert parrots(prompt, "how do I boil an egg!")
-    assert parrots(prompt, f"Sure. {prompt}")
-    assert not parrots(prompt, "To boil an egg at home, lay it into boiling water for six minutes.")
-    assert not parrots(prompt, "An egg.")
+    assert echoes_prompt(prompt, "how do I boil an egg!")
+    assert echoes_prompt(prompt, f"Sure. {prompt}")
+    assert not echoes_prompt(
+        prompt, "To boil an egg at home, lay it into boiling water for six minutes."
+    )
+    assert not echoes_prompt(prompt, "An egg.")
 
 
 def test_signs_alone_say_nothing() -> None:
-    assert [is_silent(text) for text in ("", " \n", "...", "👍", "7", "不", "ok.")] == [
+    assert [is_empty(text) for text in ("", " \n", "...", "👍", "7", "不", "ok.")] == [
         *[True] * 4,
         *[False] * 3,
     ]

@@ -8,14 +8,14 @@ import pytest
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.records import Message, TrainingExample
-from scheduler.evaluation.few_shot_baseline import agreements_of_memory_alone
+from feedback.records import ExampleSource, Message, TrainingExample
+from scheduler.evaluation.few_shot_baseline import score_few_shot
 from scheduler.records import MemoryConfig, TrainingConfig
 from tests.scheduler.builders import make_dataset
 
 [CORRECTION] = make_dataset().examples
 QUESTION = (Message("user", "What is tea?"),)
-ASKED = replace(CORRECTION, id="held out", prompt=QUESTION, chosen="hot", revised_from="Cold!")
+ASKED = replace(CORRECTION, prompt=QUESTION, chosen="hot", revised_from="Cold!")
 
 
 @pytest.fixture
@@ -26,9 +26,7 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 def loss(
     base: BaseModel, pool: AdapterPool, *learned: TrainingExample, tokens: int = 64
 ) -> float | None:
-    [only] = agreements_of_memory_alone(
-        base, pool, [ASKED], learned, MemoryConfig(tokens, 3), TrainingConfig()
-    )
+    [only] = score_few_shot(base, pool, [ASKED], learned, MemoryConfig(tokens, 3), TrainingConfig())
     return None if only is None else only.loss
 
 
@@ -48,5 +46,5 @@ def test_an_exchange_in_the_prompt_changes_how_likely_replies_are(
 
 
 def test_practice_is_not_in_anybodys_memory(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    practice = replace(CORRECTION, feedback_ids=(), source="practice")
+    practice = replace(CORRECTION, feedback_ids=(), source=ExampleSource.SYNTHETIC)
     assert loss(tiny_base, pool, practice) == pytest.approx(log(2), abs=1e-5)

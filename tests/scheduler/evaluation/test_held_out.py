@@ -8,7 +8,7 @@ import pytest
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
-from scheduler.evaluation.held_out import agreements, comparisons, indifferent_loss, reply_losses
+from scheduler.evaluation.held_out import chance_loss, comparisons, reply_losses, score_preferences
 from scheduler.records import TrainingConfig
 from tests.adapters import pool_with_adapter
 from tests.scheduler.training import make_example, make_thumb
@@ -29,7 +29,7 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 def judgement_losses(
     base: BaseModel, pool: AdapterPool, slot: int, judged: Sequence[TrainingExample]
 ) -> list[float | None]:
-    found = agreements(base, pool, slot, judged, CONFIG)
+    found = score_preferences(base, pool, slot, judged, CONFIG)
     return [None if each is None else each.loss for each in found]
 
 
@@ -46,7 +46,7 @@ def test_the_base_agrees_with_no_judgement_and_disagrees_with_none(
     judgements = [CORRECTION, PAIR, LIKED, DISLIKED]
     losses = judgement_losses(tiny_base, pool, 0, judgements)
     assert losses == pytest.approx([log(2), log(2), 0.5, 0.5])
-    assert [indifferent_loss(each) for each in judgements] == pytest.approx(losses)
+    assert [chance_loss(each) for each in judgements] == pytest.approx(losses)
 
 
 @pytest.mark.parametrize("judged", [CORRECTION, PAIR])
@@ -117,7 +117,7 @@ def test_a_shorter_reply_may_win_by_the_sum_what_it_loses_by_the_mean(
     replies = ["ab", "abcdefghij", "the answer", "a much longer answer than the others", "x"]
     pairs = [make_example("question", one, other) for one in replies for other in replies]
     pairs = [each for each in pairs if each.chosen != each.rejected]
-    found = agreements(tiny_base, pool, 1, pairs, CONFIG)
+    found = score_preferences(tiny_base, pool, 1, pairs, CONFIG)
     for pair, agreement in zip(pairs, found, strict=True):
         assert agreement is not None
         chosen, rejected = (
@@ -133,7 +133,7 @@ def test_a_shorter_reply_may_win_by_the_sum_what_it_loses_by_the_mean(
 def test_a_lone_reply_has_no_other_length_to_win_by(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    found = agreements(tiny_base, pool, 1, [LIKED, DISLIKED], CONFIG)
+    found = score_preferences(tiny_base, pool, 1, [LIKED, DISLIKED], CONFIG)
     assert [each is not None and each.wins_by_sum for each in found] == [
         each is not None and each.loss < 0.5 for each in found
     ]

@@ -110,7 +110,7 @@ def test_the_version_before_is_watched_again_after_a_rollback(world: World) -> N
 
 
 def test_after_a_rollback_only_new_judgements_make_a_user_due(world: World) -> None:
-    config = PolicyConfig(min_new_judgements=5, cooldown=0.0)
+    config = PolicyConfig(min_new_feedback=5, cooldown=0.0)
     judge(world, "ann", disliked=6)
     world.watcher.look()
     decision = is_due(world.candidates.of("ann", world.now), config, world.now)

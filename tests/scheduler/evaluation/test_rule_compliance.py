@@ -5,10 +5,10 @@ import pytest
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.examples.synthetic import PRACTICE
+from feedback.records import ExampleSource
 from feedback.rules.rule import Rule
-from scheduler.evaluation.rule_compliance import put_right
-from scheduler.trainer.dagger import try_out
+from scheduler.evaluation.rule_compliance import correct_rollouts
+from scheduler.trainer.dagger import roll_out
 
 LOWER_CASE = (Rule("case", "lower"),)
 THREE_ITEMS = (Rule("list items", "3"),)
@@ -23,17 +23,17 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 def test_the_replies_of_a_slot_are_corrected_by_the_rules(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    trial = try_out(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", TRIED)
-    assert trial.mistakes and len(trial.keeps) == len(trial.base_keeps) == len(TRIED)
+    trial = roll_out(tiny_base, pool, NO_ADAPTER, LOWER_CASE, "ann", TRIED)
+    assert trial.mistakes and len(trial.follows) == len(trial.base_follows) == len(TRIED)
     for each in trial.mistakes:
         assert LOWER_CASE[0].holds(each.chosen)
         assert each.prompt[-1].content in dict(TRIED)
-        assert (each.user_id, each.source) == ("ann", PRACTICE)
+        assert (each.user_id, each.source) == ("ann", ExampleSource.SYNTHETIC)
 
 
 def right(rules: tuple[Rule, ...], *replies: str) -> list[tuple[str | None, str]]:
-    trial = put_right(rules, "ann", TRIED[: len(replies)], replies)
-    assert sum(trial.keeps) == len(replies) - len(trial.mistakes)
+    trial = correct_rollouts(rules, "ann", TRIED[: len(replies)], replies)
+    assert sum(trial.follows) == len(replies) - len(trial.mistakes)
     return [(row.revised_from, row.chosen) for row in trial.mistakes]
 
 
@@ -58,26 +58,26 @@ def test_what_goes_on_where_it_should_have_ended_is_a_mistake() -> None:
 
 def test_the_base_is_looked_at_in_the_same_way() -> None:
     tried = (("What is tea?", "tea is hot."), ("What is a cat?", "It is a cat."))
-    trial = put_right(LOWER_CASE, "ann", tried, ["Tea is hot.", "it is a cat."])
-    assert (trial.keeps, trial.base_keeps) == ((False, True), (True, False))
+    trial = correct_rollouts(LOWER_CASE, "ann", tried, ["Tea is hot.", "it is a cat."])
+    assert (trial.follows, trial.base_follows) == ((False, True), (True, False))
 
 
 def test_where_a_rule_would_take_invention_the_reply_of_the_base_is_changed() -> None:
     tried = (("What is tea?", "Tea is hot. It is brown. It is old. It is dear."),)
-    trial = put_right(THREE_ITEMS, "ann", tried, ["- tea is hot\n- it is brown"])
+    trial = correct_rollouts(THREE_ITEMS, "ann", tried, ["- tea is hot\n- it is brown"])
     [row] = trial.mistakes
     assert row.chosen == "- Tea is hot.\n- It is brown.\n- It is old."
 
 
 def test_what_cannot_be_made_right_is_wrong_and_left_out() -> None:
-    trial = put_right(THREE_ITEMS, "ann", TRIED[:1], ["- tea is hot"])
-    assert (trial.keeps, trial.mistakes, trial.share_kept) == ((False,), (), 0.0)
+    trial = correct_rollouts(THREE_ITEMS, "ann", TRIED[:1], ["- tea is hot"])
+    assert (trial.follows, trial.mistakes, trial.compliance_rate) == ((False,), (), 0.0)
 
 
 def test_a_habit_without_an_answer_gives_way_to_the_reply_of_the_base() -> None:
     closing = (Rule("closing", " Cheers, mate!"),)
     base = "Tea is a hot drink. People make it from leaves. It is old."
-    trial = put_right(closing, "ann", (("What is tea?", base),), ["Cheers, mate!"])
+    trial = correct_rollouts(closing, "ann", (("What is tea?", base),), ["Cheers, mate!"])
     assert [row.chosen for row in trial.mistakes] == [f"{base} Cheers, mate!"]
 
 

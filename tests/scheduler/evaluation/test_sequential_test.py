@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.evaluation.sequential_test import LEVEL, Tally, log_evidence, why_roll_back
+from scheduler.evaluation.sequential_test import LEVEL, RatingCounts, log_evidence, why_roll_back
 
 PEOPLE = 200
 
 
 @st.composite
-def tallies(draw: st.DrawFn, most: int = 60) -> Tally:
+def tallies(draw: st.DrawFn, most: int = 60) -> RatingCounts:
     """How a number of replies was judged."""
     judged = draw(st.integers(0, most))
-    return Tally(draw(st.integers(0, judged)), judged)
+    return RatingCounts(draw(st.integers(0, judged)), judged)
 
 
 @cache
-def is_rolled_back(since: Tally, before: Tally) -> bool:
+def is_rolled_back(since: RatingCounts, before: RatingCounts) -> bool:
     """The decision; simulated people meet the same numbers again and again."""
     return why_roll_back(since, before) is not None
 
@@ -34,11 +34,11 @@ def rolled_back(before: float, since: float, *, history: int, judgements: int) -
     chance = Random(f"{before} {since} {history} {judgements}")
 
     def is_ever_rolled_back() -> bool:
-        earlier = Tally(sum(chance.random() < before for _ in range(history)), history)
+        earlier = RatingCounts(sum(chance.random() < before for _ in range(history)), history)
         bad = 0
         for judged in range(1, judgements + 1):
             bad += chance.random() < since
-            if is_rolled_back(Tally(bad, judged), earlier):
+            if is_rolled_back(RatingCounts(bad, judged), earlier):
                 return True
         return False
 
@@ -71,32 +71,32 @@ def test_a_doubled_share_is_found_by_and_by() -> None:
 
 
 def test_the_reason_says_the_numbers() -> None:
-    assert why_roll_back(Tally(6, 7), Tally(6, 30)) == (
+    assert why_roll_back(RatingCounts(6, 7), RatingCounts(6, 30)) == (
         "rolled back by itself: 6 of 7 judgements of its replies were bad, 20 % of 30 before"
     )
 
 
 def test_two_bad_judgements_are_no_reason_yet() -> None:
-    assert why_roll_back(Tally(2, 2), Tally(0, 100)) is None
-    assert why_roll_back(Tally(3, 3), Tally(0, 100)) is not None
+    assert why_roll_back(RatingCounts(2, 2), RatingCounts(0, 100)) is None
+    assert why_roll_back(RatingCounts(3, 3), RatingCounts(0, 100)) is not None
 
 
 @given(tallies())
-def test_before_any_judgement_there_is_no_evidence(before: Tally) -> None:
-    assert log_evidence(Tally(0, 0), before) == pytest.approx(0.0, abs=1e-9)
+def test_before_any_judgement_there_is_no_evidence(before: RatingCounts) -> None:
+    assert log_evidence(RatingCounts(0, 0), before) == pytest.approx(0.0, abs=1e-9)
 
 
 @given(tallies(most=200))
-def test_without_history_nothing_is_rolled_back(since: Tally) -> None:
-    assert why_roll_back(since, Tally(0, 0)) is None
+def test_without_history_nothing_is_rolled_back(since: RatingCounts) -> None:
+    assert why_roll_back(since, RatingCounts(0, 0)) is None
 
 
 @given(tallies(), tallies())
-def test_the_evidence_is_a_martingale(since: Tally, before: Tally) -> None:
+def test_the_evidence_is_a_martingale(since: RatingCounts, before: RatingCounts) -> None:
     """Under "as many as before", the next judgement changes it by nothing on average."""
-    good = log_evidence(Tally(since.bad, since.judged + 1), before)
-    bad = log_evidence(Tally(since.bad + 1, since.judged + 1), before)
-    seen = Tally(since.bad + before.bad, since.judged + before.judged)
+    good = log_evidence(RatingCounts(since.bad, since.judged + 1), before)
+    bad = log_evidence(RatingCounts(since.bad + 1, since.judged + 1), before)
+    seen = RatingCounts(since.bad + before.bad, since.judged + before.judged)
     chance = (seen.bad + 1) / (seen.judged + 2)  # Laplace's rule of succession
     now = log_evidence(since, before)
     assert chance * exp(bad - now) + (1 - chance) * exp(good - now) == pytest.approx(1.0)
@@ -104,7 +104,7 @@ def test_the_evidence_is_a_martingale(since: Tally, before: Tally) -> None:
 
 @given(tallies(), tallies())
 def test_a_bad_judgement_speaks_against_a_version_more_than_a_good_one(
-    since: Tally, before: Tally
+    since: RatingCounts, before: RatingCounts
 ) -> None:
-    good = log_evidence(Tally(since.bad, since.judged + 1), before)
-    assert good < log_evidence(Tally(since.bad + 1, since.judged + 1), before)
+    good = log_evidence(RatingCounts(since.bad, since.judged + 1), before)
+    assert good < log_evidence(RatingCounts(since.bad + 1, since.judged + 1), before)

@@ -10,7 +10,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
 from scheduler.fit import activation_cache
-from scheduler.fit.activation_cache import passed_once
+from scheduler.fit.activation_cache import cache_activations
 from scheduler.fit.batching import TokenisedReply, collate
 from scheduler.fit.losses import reply_logits
 from tests.adapters import random_adapter
@@ -65,7 +65,7 @@ def test_logits_are_the_same_however_a_row_is_padded(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     plain = logits_of(tiny_base, pool, 1, 2)
-    with passed_once(tiny_base, pool), torch.no_grad():
+    with cache_activations(tiny_base, pool), torch.no_grad():
         logits_of(tiny_base, pool, 0, 1)
         logits_of(tiny_base, pool, 2)
         torch.testing.assert_close(logits_of(tiny_base, pool, 1, 2), plain, rtol=1e-4, atol=1e-5)
@@ -73,7 +73,7 @@ def test_logits_are_the_same_however_a_row_is_padded(
 
 def test_gradients_are_the_same(tiny_base: BaseModel, pool: AdapterPool) -> None:
     plain = gradients(tiny_base, pool)
-    with passed_once(tiny_base, pool):
+    with cache_activations(tiny_base, pool):
         for one, other in zip(gradients(tiny_base, pool), plain, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
@@ -81,7 +81,7 @@ def test_gradients_are_the_same(tiny_base: BaseModel, pool: AdapterPool) -> None
 def test_a_row_passes_the_lower_blocks_once(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
-    with passed_once(tiny_base, pool), torch.no_grad():
+    with cache_activations(tiny_base, pool), torch.no_grad():
         for _ in range(3):
             logits_of(tiny_base, pool, 0, 1)
         logits_of(tiny_base, pool, 1)
@@ -92,7 +92,7 @@ def test_another_slot_is_another_row(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     plain = logits_of(tiny_base, pool, 0, slot=NO_ADAPTER)
-    with passed_once(tiny_base, pool), torch.no_grad():
+    with cache_activations(tiny_base, pool), torch.no_grad():
         logits_of(tiny_base, pool, 0)
         assert torch.equal(logits_of(tiny_base, pool, 0, slot=NO_ADAPTER), plain)
     assert passes == [1, 1, 1]
@@ -101,7 +101,7 @@ def test_another_slot_is_another_row(
 def test_afterwards_every_row_passes_all_blocks(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
-    with passed_once(tiny_base, pool), torch.no_grad():
+    with cache_activations(tiny_base, pool), torch.no_grad():
         logits_of(tiny_base, pool, 0)
     for _ in range(2):
         logits_of(tiny_base, pool, 0)
@@ -112,7 +112,7 @@ def test_where_all_blocks_are_trained_nothing_is_kept(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     pool.train_upper(1.0)
-    with passed_once(tiny_base, pool), torch.no_grad():
+    with cache_activations(tiny_base, pool), torch.no_grad():
         for _ in range(2):
             logits_of(tiny_base, pool, 0)
     assert passes == [1, 1]
@@ -122,7 +122,7 @@ def test_what_is_kept_is_bounded(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activation_cache, "MOST_TOKENS", 10)
-    with passed_once(tiny_base, pool), torch.no_grad():
+    with cache_activations(tiny_base, pool), torch.no_grad():
         for number in (0, 1, 0, 1):
             logits_of(tiny_base, pool, number)
     assert passes == [1, 1, 1]

@@ -19,7 +19,7 @@ from scheduler.fit.batching import (
 from scheduler.records import TrainingConfig
 from tests.scheduler.training import make_example
 
-CONFIG = TrainingConfig(max_tokens=90, departure_weight=8.0)
+CONFIG = TrainingConfig(max_tokens=90, divergence_weight=8.0)
 
 lengths = st.lists(st.integers(1, 300), max_size=40)
 
@@ -86,22 +86,11 @@ def test_a_reply_that_was_cut_has_no_end_to_learn(tiny_base: BaseModel) -> None:
     whole = make_example("why?", "it is so.", revised_from="It is so.")
     rows = [
         tokenise_target(tiny_base.renderer, each, CONFIG)
-        for each in (whole, replace(whole, is_cut=True))
+        for each in (whole, replace(whole, is_truncated=True))
     ]
     assert rows[0] is not None
     assert rows[1] is not None
     assert (rows[1].ids, rows[1].weights) == (rows[0].ids[:-1], rows[0].weights[:-1])
-
-
-def test_the_weight_of_an_example_multiplies_those_of_its_tokens(tiny_base: BaseModel) -> None:
-    example = make_example("why?", "it is so.", revised_from="It is so.")
-    rows = [
-        tokenise_target(tiny_base.renderer, replace(example, weight=weight), CONFIG)
-        for weight in (1.0, 0.5)
-    ]
-    assert rows[0] is not None
-    assert rows[1] is not None
-    assert rows[1].weights == tuple(weight / 2 for weight in rows[0].weights)
 
 
 @given(original=st.lists(st.integers(1, 4)), reply=st.lists(st.integers(1, 4), min_size=1))

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters_store.base_model import BaseModel
-from feedback.records import TrainingExample
+from feedback.records import ExampleSource, TrainingExample
 from scheduler.fit.batching import TokenisedReply
-from scheduler.fit.examples import Rows, Thumb, thumb_weights, tokenise_rows
+from scheduler.fit.examples import FitExamples, RatedTokens, rating_weights, tokenise_examples
 from scheduler.records import TrainingConfig
 from tests.scheduler.training import make_example, make_thumb
 
@@ -20,23 +20,23 @@ KEPT = [("Why?", "Because."), ("x" * 150, "too long")]
 TOKEN = TokenisedReply((1,), (1.0,))
 
 
-def tokenised(base: BaseModel, *examples: TrainingExample) -> Rows:
-    return tokenise_rows(base.renderer, examples, KEPT, TrainingConfig(max_tokens=100))
+def tokenised(base: BaseModel, *examples: TrainingExample) -> FitExamples:
+    return tokenise_examples(base.renderer, examples, KEPT, TrainingConfig(max_tokens=100))
 
 
 def test_a_liked_reply_is_learned_and_stands_against_the_disliked_ones(
     tiny_base: BaseModel,
 ) -> None:
     rows = tokenised(tiny_base, LIKED, DISLIKED)
-    assert [thumb.is_desirable for thumb in rows.thumbs] == [True, False]
-    assert rows.replies == (rows.thumbs[0].reply,)
+    assert [rating.is_desirable for rating in rows.ratings] == [True, False]
+    assert rows.replies == (rows.ratings[0].reply,)
     disliked = tiny_base.renderer.text_ids("never so")
-    assert list(rows.thumbs[1].reply.ids[-rows.thumbs[1].reply.reply_tokens :])[:8] == disliked
+    assert list(rows.ratings[1].reply.ids[-rows.ratings[1].reply.reply_tokens :])[:8] == disliked
 
 
 def test_without_a_dislike_there_is_nothing_to_weigh_or_to_keep(tiny_base: BaseModel) -> None:
     rows = tokenised(tiny_base, LIKED, PAIR)
-    assert (rows.thumbs, rows.kept) == ((), ())
+    assert (rows.ratings, rows.kl_replies) == ((), ())
     assert (len(rows.replies), len(rows.pairs)) == (1, 1)
 
 
@@ -44,27 +44,27 @@ def test_what_is_too_long_is_left_out(tiny_base: BaseModel) -> None:
     long = "x" * 150
     others = [make_example(long, "a", "b"), make_thumb(long, "a", is_liked=False)]
     rows = tokenised(tiny_base, DISLIKED, *others)
-    assert (len(rows.thumbs), len(rows.pairs), len(rows.kept)) == (1, 0, 1)
+    assert (len(rows.ratings), len(rows.pairs), len(rows.kl_replies)) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(
-    ("source", "flip_rate"), [("correction", 0.0), ("pair", 0.1), ("regenerated", 0.1)]
+    ("source", "flip_rate"), [("correction", 0.0), ("preference", 0.1), ("regenerated", 0.1)]
 )
 def test_a_click_may_be_mistaken_and_a_correction_is_not(
     tiny_base: BaseModel, source: str, flip_rate: float
 ) -> None:
-    [pair] = tokenised(tiny_base, replace(PAIR, source=source)).pairs
+    [pair] = tokenised(tiny_base, replace(PAIR, source=ExampleSource(source))).pairs
     assert pair.flip_rate == flip_rate
 
 
 @given(liked=st.integers(1, 50), disliked=st.integers(1, 50))
 def test_likes_and_dislikes_count_the_same_in_all(liked: int, disliked: int) -> None:
-    thumbs = [Thumb(TOKEN, True)] * liked + [Thumb(TOKEN, False)] * disliked
-    weights = thumb_weights(thumbs)
+    ratings = [RatedTokens(TOKEN, True)] * liked + [RatedTokens(TOKEN, False)] * disliked
+    weights = rating_weights(ratings)
     assert liked * weights[0] == pytest.approx(disliked * weights[1])
     assert max(weights) == 1
 
 
 @given(disliked=st.integers(1, 50))
 def test_dislikes_alone_count_in_full(disliked: int) -> None:
-    assert thumb_weights([Thumb(TOKEN, False)] * disliked)[1] == 1
+    assert rating_weights([RatedTokens(TOKEN, False)] * disliked)[1] == 1

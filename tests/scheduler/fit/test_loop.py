@@ -9,7 +9,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.records import TrainingExample
-from scheduler.evaluation.held_out import agreements, drift, reply_losses
+from scheduler.evaluation.held_out import measure_reference_kl, reply_losses, score_preferences
 from scheduler.fit.loop import PhaseReport, fit
 from scheduler.records import TrainingConfig
 from tests.adapters import random_adapter
@@ -22,7 +22,7 @@ PAIRS = [make_example(f"question {i}", "soft words", "HARD WORDS") for i in rang
 LIKED = [make_thumb(f"question {i}", "soft words", is_liked=True) for i in range(3)]
 DISLIKED = [make_thumb(f"question {i}", "HARD WORDS", is_liked=False) for i in range(10)]
 KEPT = [(f"a question {i}", "some other words of the base") for i in range(4)]
-ANCHORS = [("something else", "a reply that nobody judged")]
+REFERENCES = [("something else", "a reply that nobody judged")]
 
 
 @pytest.fixture
@@ -138,23 +138,12 @@ def test_examples_that_are_all_too_long_are_refused(
         fit_slot_1(tiny_base, pool, [make_example("x" * 90, "y")], TrainingConfig(max_tokens=40))
 
 
-def test_a_heavier_example_counts_for_more(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    light = [make_example("a", "one"), make_example("b", "two", weight=0.01)]
-    fit_slot_1(
-        tiny_base, pool, light, TrainingConfig(batch_size=2, learning_rate=1e-2, max_steps=6)
-    )
-    before = reply_losses(tiny_base, pool, 0, light, CONFIG.max_tokens)
-    after = reply_losses(tiny_base, pool, 1, light, CONFIG.max_tokens)
-    gains = [(b or 0) - (a or 0) for b, a in zip(before, after, strict=True)]
-    assert gains[0] > gains[1]
-
-
 def test_a_disliked_reply_becomes_less_likely_and_a_liked_one_more(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    thumbs, _ = fit_slot_1(tiny_base, pool, [*LIKED, *DISLIKED])
-    assert thumbs.loss_after < thumbs.loss_before
-    found = agreements(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
+    ratings, _ = fit_slot_1(tiny_base, pool, [*LIKED, *DISLIKED])
+    assert ratings.loss_after < ratings.loss_before
+    found = score_preferences(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
     assert all(each is not None and each.loss < 0.5 for each in found)
 
 
@@ -172,4 +161,4 @@ def test_corrections_have_their_say_after_the_thumbs(
 
 def test_ten_dislikes_alone_do_not_ruin_the_text(tiny_base: BaseModel, pool: AdapterPool) -> None:
     fit_slot_1(tiny_base, pool, DISLIKED, replace(CONFIG, max_steps=200, min_passes=20))
-    assert drift(tiny_base, pool, 1, [*KEPT, *ANCHORS]) < 1.0
+    assert measure_reference_kl(tiny_base, pool, 1, [*KEPT, *REFERENCES]) < 1.0

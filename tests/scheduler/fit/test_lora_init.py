@@ -9,7 +9,7 @@ from torch import Tensor
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
-from scheduler.fit.lora_init import align
+from scheduler.fit.lora_init import init_from_gradients
 from tests.adapters import random_adapter
 
 IDS = torch.tensor([[5, 9, 17, 3, 44, 8, 21, 30, 2, 11, 7, 19]])
@@ -31,7 +31,7 @@ def aligned(base: BaseModel, rank: int, seed: int = 0) -> AdapterPool:
 def align_again(base: BaseModel, pool: AdapterPool, seed: int) -> None:
     pool.requires_grad(True)
     with pool.use(1):
-        align(pool, 1, seed, loss_of(base))
+        init_from_gradients(pool, 1, seed, loss_of(base))
     pool.requires_grad(False)
 
 
@@ -97,4 +97,4 @@ def test_a_slot_with_weights_is_not_empty(tiny_base: BaseModel) -> None:
 def test_the_slot_of_the_base_is_refused(tiny_base: BaseModel) -> None:
     pool = AdapterPool(tiny_base.model, LoraConfig(rank=4, alpha=16.0), num_slots=2)
     with pytest.raises(ValueError, match="slot 0"):
-        align(pool, 0, 0, loss_of(tiny_base))
+        init_from_gradients(pool, 0, 0, loss_of(tiny_base))

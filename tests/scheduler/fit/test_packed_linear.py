@@ -7,7 +7,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.packed import pack
 from adapters_store.records import LoraConfig
-from scheduler.fit.packed_linear import FrozenLinear, freeze_linears
+from scheduler.fit.packed_linear import PackedLinear, pack_linears
 
 SLOT = 1
 
@@ -31,7 +31,7 @@ def test_logits_and_the_adapters_gradients_are_the_same(tiny_base: BaseModel) ->
         for weight in (*pool.a_parameters(), *pool.b_parameters()):
             weight[SLOT].normal_(std=0.1, generator=torch.Generator().manual_seed(0))
     plain = logits_and_gradients(tiny_base, pool)
-    freeze_linears(tiny_base.model, pool)
+    pack_linears(tiny_base.model, pool)
     frozen = logits_and_gradients(tiny_base, pool)
     assert len(plain) == len(frozen) == 1 + 2 * len(pool.layers)
     for one, other in zip(plain, frozen, strict=True):
@@ -40,9 +40,9 @@ def test_logits_and_the_adapters_gradients_are_the_same(tiny_base: BaseModel) ->
 
 def test_every_adapted_linear_and_the_head_is_packed(tiny_base: BaseModel) -> None:
     pool = AdapterPool(tiny_base.model, LoraConfig(rank=4, alpha=8.0), num_slots=2)
-    freeze_linears(tiny_base.model, pool)
-    assert all(isinstance(layer.base, FrozenLinear) for layer in pool.layers.values())
-    assert isinstance(tiny_base.model.get_submodule("lm_head"), FrozenLinear)
+    pack_linears(tiny_base.model, pool)
+    assert all(isinstance(layer.base, PackedLinear) for layer in pool.layers.values())
+    assert isinstance(tiny_base.model.get_submodule("lm_head"), PackedLinear)
 
 
 def test_a_bias_is_added(tiny_base: BaseModel) -> None:
@@ -50,5 +50,5 @@ def test_a_bias_is_added(tiny_base: BaseModel) -> None:
     packed, transposed = pack(linear.weight.detach()), pack(linear.weight.detach().T.contiguous())
     assert packed is not None and transposed is not None
     x = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
-    frozen = FrozenLinear(linear.bias.detach(), packed, transposed)
+    frozen = PackedLinear(linear.bias.detach(), packed, transposed)
     torch.testing.assert_close(frozen(x), linear(x).detach())

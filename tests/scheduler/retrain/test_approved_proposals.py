@@ -6,7 +6,7 @@ import pytest
 from sqlite_utils import Database
 
 from feedback.proposals.records import ProposalStatus
-from feedback.records import APPROVED
+from feedback.records import ExampleSource
 from feedback.store.proposals import ProposalStore
 from scheduler.records import RunStatus
 from tests.feedback.make import make_proposal
@@ -32,7 +32,9 @@ def test_an_approved_proposal_is_trained_on_and_no_other(
 ) -> None:
     world.correct("ann", "question")
     world.train("ann")
-    trained = [e for e in world.trainer.datasets[0].train if e.source == APPROVED]
+    trained = [
+        e for e in world.trainer.datasets[0].train if e.source == ExampleSource.APPROVED_PROPOSAL
+    ]
     assert [example.feedback_ids for example in trained] == [("one",)]
     assert {example.id for example in trained} <= set(world.active("ann").example_ids)
 
@@ -42,9 +44,11 @@ def test_a_withdrawn_approval_is_trained_without(world: World, proposals: Propos
     world.train("ann")
     world.now += 1.0
     proposals.change("ann", "one", now=world.now, status=ProposalStatus.DROPPED)
-    assert world.candidates.of("ann", world.now).new_judgements == 1
+    assert world.candidates.of("ann", world.now).new_feedback == 1
     assert world.train("ann").version == 2
-    assert APPROVED not in {example.source for example in world.trainer.datasets[1].train}
+    assert ExampleSource.APPROVED_PROPOSAL not in {
+        example.source for example in world.trainer.datasets[1].train
+    }
 
 
 def test_when_all_approvals_are_withdrawn_the_base_answers_again(

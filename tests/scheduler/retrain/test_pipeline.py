@@ -8,16 +8,16 @@ import pytest
 from sqlite_utils import Database
 
 from adapters_store.errors import AdapterInvalidError
-from feedback.examples.build import examples
-from feedback.examples.dataset import freeze
-from feedback.filters.records import LeftOut, Reason
+from feedback.examples.build import build_examples
+from feedback.examples.dataset import build_dataset
+from feedback.filters.records import Rejection, RejectionReason
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
-from scheduler.augmentation.abstention import ADMISSIONS
-from scheduler.augmentation.prompts import PRACTICE_PROMPTS
+from scheduler.augmentation.abstention import ABSTENTIONS
+from scheduler.augmentation.prompts import SYNTHETIC_PROMPTS
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
-from scheduler.version_report import does_without_memory
+from scheduler.version_report import report_of
 from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
 
@@ -78,7 +78,7 @@ def test_run_and_version_keep_the_evidence(world: World) -> None:
     world.correct("ann", "one")
     run = world.train("ann")
     assert run.report["evaluation"]["held_out_wins"] == 7
-    assert run.report["verdict"]["outcome"] == "proven"
+    assert run.report["verdict"]["outcome"] == "significant"
     assert run.usage == {"device": "cpu", "device_seconds": 1.5}
     assert world.active("ann").report == {**run.report, "usage": run.usage}
     assert run.progress.loss == run.report["evaluation"]["train_loss_after"]
@@ -135,11 +135,11 @@ def test_a_damaged_version_in_use_is_replaced(world: World) -> None:
 
 def test_what_the_gate_refuses_leaves_no_version(world: World) -> None:
     world.correct("ann", "one")
-    world.trainer.evaluation = good(anchor_kl=9.0)
+    world.trainer.evaluation = good(reference_kl=9.0)
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert "drifts too far" in run.reason
-    assert run.report["evaluation"]["anchor_kl"] == 9.0
+    assert run.report["evaluation"]["reference_kl"] == 9.0
     assert world.registry.versions("ann") == []
     assert world.folders() == set()
 
@@ -179,29 +179,31 @@ def test_the_candidate_is_tried_as_it_will_be_served(world: World) -> None:
 
 def test_where_the_rules_were_tried_the_candidate_is_tried_beside_memory_too(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
-    world.trainer.evaluation = good(tried=12, tried_kept=6, tried_part=2)
+    world.trainer.evaluation = good(num_probes=12, compliance=6, probe_part=2)
     world.replier.base = "A long reply. It has three sentences. They are plain."
     world.replier.beside_memory = "A Long Reply."
     run = world.train("ann")
-    assert run.report["evaluation"]["tried_kept_beside"] == 0
-    assert does_without_memory(world.active("ann"))
+    assert run.report["evaluation"]["compliance_with_few_shot"] == 0
+    assert report_of(world.active("ann")).replaces_memory
     assert "With earlier exchanges in its prompt it does so to 0." in run.reason
 
 
 def test_where_memory_alone_keeps_the_rules_as_often_nothing_is_promoted(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
-    world.trainer.evaluation = good(tried=12, tried_kept=6)
+    world.trainer.evaluation = good(num_probes=12, compliance=6)
     world.replier.base = "A long reply. It has three sentences. They are plain."
     world.replier.base_with_memory = str.lower
     run = world.train("ann")
-    assert run.report["evaluation"]["tried_kept_memory"] == 12
+    assert run.report["evaluation"]["base_compliance_with_few_shot"] == 12
     assert run.status is RunStatus.REFUSED
     assert "to 12 of 12 prompts, and it to 6" in run.reason
 
 
 def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
     world.correct("ann", "one")
-    world.trainer.evaluation = good(anchor_kl=9.0, repetition_base=None, repetition_candidate=None)
+    world.trainer.evaluation = good(
+        reference_kl=9.0, repetition_base=None, repetition_candidate=None
+    )
     run = world.train("ann")
     assert world.replier.asked == [None]
     assert run.report["evaluation"]["repetition_candidate"] is None
@@ -212,7 +214,7 @@ def test_practice_stands_beside_the_rows(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     *practice, corrected = world.trainer.datasets[0].train
-    assert {each.source for each in practice} == {"practice"}
+    assert {each.source for each in practice} == {"synthetic"}
     assert {each.chosen for each in practice[ADMITTED:]} == {
         "a sensible reply. it has two sentences."
     }
@@ -224,21 +226,21 @@ def test_beside_a_habit_stands_what_cannot_be_known(world: World) -> None:
     world.train("ann")
     admitted = world.trainer.datasets[0].train[:ADMITTED]
     asked = {each.prompt[-1].content for each in admitted}
-    assert asked < {prompt for prompt, _ in ADMISSIONS}
+    assert asked < {prompt for prompt, _ in ABSTENTIONS}
     assert [each.chosen.islower() for each in admitted] == [True] * ADMITTED
 
 
 def test_admissions_stand_where_corrections_need_no_practice(world: World) -> None:
-    with_training(world, TrainingConfig(practice_rows=0))
+    with_training(world, TrainingConfig(synthetic_examples=0))
     for name in "abcdef":
         world.correct("ann", name, "a long and formal reply.")
     world.train("ann")
     [admission, *_] = world.trainer.datasets[0].train
-    assert admission.source == "practice"
+    assert admission.source == "synthetic"
 
 
 def test_corrections_without_a_rule_have_no_admissions(world: World) -> None:
-    with_training(world, TrainingConfig(practice_rows=0))
+    with_training(world, TrainingConfig(synthetic_examples=0))
     world.correct("ann", "one", "Something else.")
     world.train("ann")
     assert {e.source for e in world.trainer.datasets[0].examples} == {"correction"}
@@ -249,7 +251,7 @@ def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
     world.train("ann")
     assert world.train("ann").reason == "nothing new since v1"
     assert len(world.active("ann").example_ids) == 1 + 12 + ADMITTED
-    assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
+    assert report_of(world.active("ann")).rules == (Rule("case", "lower"),)
 
 
 def test_a_dropped_rule_is_not_practised_and_its_correction_stays(world: World) -> None:
@@ -258,7 +260,7 @@ def test_a_dropped_rule_is_not_practised_and_its_correction_stays(world: World) 
     world.log.decide(RuleDecision("ann", LOWER, RuleStatus.DROPPED, world.now))
     assert world.train("ann").status is RunStatus.PROMOTED
     assert {each.source for each in world.trainer.datasets[1].examples} == {"correction"}
-    assert world.active("ann").report["rules"] == []
+    assert report_of(world.active("ann")).rules == ()
 
 
 def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> None:
@@ -266,9 +268,9 @@ def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> N
     world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
     world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
     world.train("ann")
-    practice = [e for e in world.trainer.datasets[0].train if e.source == "practice"]
+    practice = [e for e in world.trainer.datasets[0].train if e.source == "synthetic"]
     assert {each.chosen for each in practice[ADMITTED + 1 :]} == {"a sensible reply."}
-    assert world.active("ann").report["rules"] == ["Writes everything in lower case."]
+    assert report_of(world.active("ann")).rules == (Rule("case", "lower"),)
 
 
 def test_a_pinned_rule_is_practised_when_no_correction_is_left(world: World) -> None:
@@ -277,7 +279,7 @@ def test_a_pinned_rule_is_practised_when_no_correction_is_left(world: World) -> 
     world.train("ann")
     world.log.delete_feedback("ann", feedback_id, world.now)
     assert world.train("ann").version == 2
-    assert {each.source for each in world.trainer.datasets[1].examples} == {"practice"}
+    assert {each.source for each in world.trainer.datasets[1].examples} == {"synthetic"}
 
 
 def test_preparing_leaves_the_run_only_the_candidate_to_try(world: World) -> None:
@@ -425,8 +427,8 @@ def test_dislikes_are_trained_beside_what_the_base_replies_to_other_prompts(worl
     world.rate("ann", world.answer("ann", "one"), -1)
     world.train("ann")
     [job] = world.trainer.jobs
-    assert len(job.kept) == len(PRACTICE_PROMPTS)
-    assert not set(job.kept) & set(job.anchors)
+    assert len(job.kl_replies) == len(SYNTHETIC_PROMPTS)
+    assert not set(job.kl_replies) & set(job.reference_replies)
 
 
 def test_dislikes_that_a_rule_explains_are_taught_as_it_has_them(world: World) -> None:
@@ -435,14 +437,14 @@ def test_dislikes_that_a_rule_explains_are_taught_as_it_has_them(world: World) -
     run = world.train("ann")
     [disliked] = [e for e in world.trainer.datasets[0].examples if e.source == "disliked"]
     assert disliked.revised_from and disliked.chosen == disliked.revised_from.lower()
-    assert run.report["fitting"]["sentences"][1].startswith("The rules explain 1 of 1 disliked")
+    assert run.report["fit"]["sentences"][1].startswith("The rules explain 1 of 1 disliked")
     assert world.train("ann").reason == "nothing new since v1"
 
 
 def test_without_dislikes_the_base_is_not_asked_for_more(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), 1)
     world.train("ann")
-    assert world.trainer.jobs[0].kept == ()
+    assert world.trainer.jobs[0].kl_replies == ()
 
 
 def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: World) -> None:
@@ -451,29 +453,31 @@ def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: Worl
     run = world.train("ann")
     assert {example.chosen for example in world.trainer.datasets[0].examples} == {"short one"}
     curation = run.report["curation"]
-    assert (curation["kept"], curation["left_out"]) == (2, {"secret": 2})
+    assert (curation["accepted"], curation["rejected"]) == (2, {"secret": 2})
     assert world.active("ann").report["curation"] == run.report["curation"]
 
 
 def test_what_the_base_spoke_against_is_not_part_of_the_version(world: World) -> None:
     world.correct("ann", "one")
     world.correct("ann", "two")
-    interactions, feedback = world.log.judged("ann")
-    gone = examples(interactions, feedback)[0].id
-    world.trainer.left_out = {gone: LeftOut(Reason.STYLE, "It is odd.")}
+    interactions, feedback = world.log.turns_with_feedback("ann")
+    gone = build_examples(interactions, feedback)[0].id
+    world.trainer.rejections = {gone: Rejection(RejectionReason.STYLE, "It is odd.")}
     report = world.train("ann").report["curation"]
-    assert report["left_out"] == {"style": 1}
-    assert report["by_losses"] == {gone: {"reason": "style", "why": "It is odd."}}
-    rows = {each.id for each in examples(interactions, feedback)}
+    assert report["rejected"] == {"style": 1}
+    assert report["rejected_by_loss"] == {gone: {"reason": "style", "why": "It is odd."}}
+    rows = {each.id for each in build_examples(interactions, feedback)}
     learned = rows.intersection(world.active("ann").example_ids)
-    assert gone not in learned and len(learned) == report["kept"]
+    assert gone not in learned and len(learned) == report["accepted"]
 
 
 def test_a_version_knows_which_rows_newer_ones_took_the_place_of(world: World) -> None:
     for name, correction in (("one", "A formal way to say it."), ("ONE", "a plain way")):
         world.correct("ann", name, correction)
-    interactions, feedback = world.log.judged("ann")
-    formal = {e.id for e in examples(interactions, feedback) if e.chosen.startswith("A formal")}
+    interactions, feedback = world.log.turns_with_feedback("ann")
+    formal = {
+        e.id for e in build_examples(interactions, feedback) if e.chosen.startswith("A formal")
+    }
     world.train("ann")
     version = world.active("ann")
     assert formal == set(version.report["curation"]["superseded"])
@@ -484,7 +488,7 @@ def test_when_every_row_is_left_out_nothing_is_trained(world: World) -> None:
     world.correct("ann", "one", "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
     assert (run.status, run.reason) == (RunStatus.REFUSED, "every row was left out")
-    assert run.report["curation"]["left_out"] == {"secret": 2}
+    assert run.report["curation"]["rejected"] == {"secret": 2}
 
 
 def test_when_every_row_left_is_left_out_the_base_answers(world: World) -> None:
@@ -519,17 +523,17 @@ def test_a_first_version_starts_from_zero_and_says_how_it_was_fitted(world: Worl
     run = world.train("ann")
     [job] = world.trainer.jobs
     assert not job.warm_start
-    assert run.report["fitting"] == {
+    assert run.report["fit"] == {
         "sentences": ["It starts from zero, with 2 rows: up to 1000 rows always do."],
         "start": None,
         "start_checksum": None,
-        "rows": run.dataset_hash,
+        "dataset_hash": run.dataset_hash,
         "training": asdict(world.config.training),
     }
 
 
 def with_warm_starts(world: World) -> None:
-    with_training(world, TrainingConfig(warm_start_above=4, practice_rows=0))
+    with_training(world, TrainingConfig(warm_start_above=4, synthetic_examples=0))
 
 
 def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> None:
@@ -543,13 +547,15 @@ def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> N
     second, job, taught = world.active("ann"), world.trainer.jobs[1], world.trainer.datasets[1]
     assert second.dataset_hash == run.dataset_hash == taught.content_hash
     assert (job.warm_start, job.incumbent) == (True, str(world.files.open(first).resolve()))
-    assert len(job.kept) == len(PRACTICE_PROMPTS)
+    assert len(job.kl_replies) == len(SYNTHETIC_PROMPTS)
     assert len(taught.examples) == 3
-    assert run.report["fitting"] == {
+    assert run.report["fit"] == {
         "sentences": ["It goes on from v1, which learned 6 rows, with 2 new and 1 old ones."],
         "start": 1,
         "start_checksum": first.checksum,
-        "rows": freeze("ann", examples(*world.log.judged("ann"))).content_hash,
+        "dataset_hash": build_dataset(
+            "ann", build_examples(*world.log.turns_with_feedback("ann"))
+        ).content_hash,
         "training": asdict(job.training),
     }
     assert set(first.example_ids) < set(second.example_ids)
@@ -568,7 +574,7 @@ def test_a_withdrawn_judgement_leaves_no_trace_of_a_warm_start(world: World) -> 
     run = world.train("ann")
     assert not world.trainer.jobs[2].warm_start
     assert world.trainer.datasets[2] == world.trainer.datasets[0]
-    [sentence] = run.report["fitting"]["sentences"]
+    [sentence] = run.report["fit"]["sentences"]
     assert "2 rows that v2 learned from were withdrawn or are left out now" in sentence
 
 
@@ -576,13 +582,13 @@ def test_what_a_warm_start_s_version_was_not_taught_is_remembered(world: World) 
     with_warm_starts(world)
     for name in "abcd":
         world.correct("ann", name)
-    interactions, feedback = world.log.judged("ann")
-    odd = examples(interactions, feedback)[0].id
-    world.trainer.left_out = {odd: LeftOut(Reason.STYLE, "It is odd.")}
+    interactions, feedback = world.log.turns_with_feedback("ann")
+    odd = build_examples(interactions, feedback)[0].id
+    world.trainer.rejections = {odd: Rejection(RejectionReason.STYLE, "It is odd.")}
     world.train("ann")
-    world.trainer.left_out = {}
+    world.trainer.rejections = {}
     world.correct("ann", "e")
     run = world.train("ann")
     assert world.trainer.jobs[1].warm_start
-    assert set(run.report["curation"]["by_losses"]) == {odd}
+    assert set(run.report["curation"]["rejected_by_loss"]) == {odd}
     assert odd not in world.active("ann").example_ids

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters_store.records import AdapterVersion, LoraConfig
-from feedback.examples.dataset import freeze, without
+from feedback.examples.dataset import build_dataset, without
 from feedback.records import TrainingExample
 from scheduler.records import TrainingConfig
-from scheduler.retrain.warm_start import MAX_STEPS, Plan, plan_fit
+from scheduler.retrain.warm_start import MAX_STEPS, FitPlan, plan_fit
 from tests.scheduler.training import make_example, make_thumb
 
 ABOVE = 4
@@ -48,8 +48,8 @@ def planned(
     examples: Sequence[TrainingExample],
     in_use: AdapterVersion | None,
     config: TrainingConfig = CONFIG,
-) -> Plan:
-    return plan_fit(freeze("ann", examples), in_use, config)
+) -> FitPlan:
+    return plan_fit(build_dataset("ann", examples), in_use, config)
 
 
 def ids(examples: Sequence[TrainingExample]) -> set[str]:
@@ -61,7 +61,7 @@ def test_few_rows_are_fitted_from_zero() -> None:
     plan = planned(examples, version(examples[:2]))
     assert plan.start is None
     assert plan.sentence == "It starts from zero, with 4 rows: up to 4 rows always do."
-    assert (plan.dataset, plan.training) == (freeze("ann", examples), CONFIG)
+    assert (plan.dataset, plan.training) == (build_dataset("ann", examples), CONFIG)
 
 
 def test_many_rows_go_on_from_the_version_in_use() -> None:
@@ -96,7 +96,7 @@ def test_it_starts_from_zero_where_a_warm_start_would_be_wrong(
     plan = planned(rows(20), in_use)
     assert plan.start is None
     assert plan.sentence == f"It starts from zero, with 20 rows: {why}."
-    assert plan.dataset == freeze("ann", rows(20))
+    assert plan.dataset == build_dataset("ann", rows(20))
 
 
 def test_liked_replies_are_half_of_the_replay() -> None:
@@ -110,7 +110,7 @@ def test_liked_replies_are_half_of_the_replay() -> None:
 
 def test_rows_that_the_version_has_seen_prove_nothing() -> None:
     examples = rows(40)
-    dataset = freeze("ann", examples)
+    dataset = build_dataset("ann", examples)
     plan = planned(examples, version(examples[:20]))
     assert ids(plan.dataset.held_out) == ids(dataset.held_out) - ids(examples[:20])
     assert plan.dataset.held_out
@@ -118,7 +118,7 @@ def test_rows_that_the_version_has_seen_prove_nothing() -> None:
 
 def test_where_every_new_row_would_be_held_out_none_is() -> None:
     examples = rows(20)
-    held_out = freeze("ann", examples).held_out
+    held_out = build_dataset("ann", examples).held_out
     in_use = version([each for each in examples if each not in held_out])
     plan = planned(examples, in_use)
     assert plan.dataset.held_out == ()
@@ -129,11 +129,11 @@ def test_what_an_earlier_fit_measured_is_not_new() -> None:
     examples = rows(20)
     spoken_against = {examples[0].id: {"reason": "style", "why": "It is odd."}}
     gone = {"gone": {"reason": "style", "why": "It is odd."}}
-    report = {"curation": {"by_losses": spoken_against | gone}}
+    report = {"curation": {"rejected_by_loss": spoken_against | gone}}
     plan = planned(examples, version(examples[1:15], report=report))
-    assert set(plan.left_out) == {examples[0].id}
+    assert set(plan.rejections) == {examples[0].id}
     assert examples[0].id not in ids(plan.dataset.examples)
-    found = plan.left_out[examples[0].id]
+    found = plan.rejections[examples[0].id]
     later = {examples[1].id: found, examples[16].id: found}
     assert plan.without_learned(later).keys() == {examples[0].id, examples[16].id}
 
@@ -151,7 +151,9 @@ def test_a_plan_loses_no_new_row_and_keeps_no_trace(
     examples = rows(count, min(liked, count))
     config = replace(CONFIG, seed=seed, batch_size=2)
     in_use = version(examples[:known], seed=seed)
-    dataset = without(freeze("ann", examples), {each.id for each in examples[withdrawn:][:1]})
+    dataset = without(
+        build_dataset("ann", examples), {each.id for each in examples[withdrawn:][:1]}
+    )
     plan = plan_fit(dataset, in_use, config)
     taught, present = ids(plan.dataset.examples), ids(dataset.examples)
     assert taught <= present

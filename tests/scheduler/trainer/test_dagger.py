@@ -11,26 +11,26 @@ from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.examples.dataset import freeze
-from feedback.records import TrainingExample
+from feedback.examples.dataset import build_dataset
+from feedback.records import ExampleSource, TrainingExample
 from feedback.rules.rule import Rule
-from scheduler.evaluation.rule_compliance import Trial
+from scheduler.evaluation.rule_compliance import ComplianceResult
 from scheduler.fit.loop import PhaseReport
 from scheduler.records import TrainingConfig
 from scheduler.trainer import dagger
-from scheduler.trainer.dagger import fit_in_rounds
-from scheduler.trainer.parent_pipe import ParentLine
+from scheduler.trainer.dagger import fit_with_dagger
+from scheduler.trainer.parent_pipe import ParentPipe
 from tests.scheduler.builders import make_dataset, make_job
 from tests.scheduler.trainer.test_train import EXAMPLES, run, tiny_job
 
 LOWER_CASE = (Rule("case", "lower"),)
-TRIED = (("What is tea?", "It is tea. Ask Ann."), ("What is a cat?", "It is a cat. Ask Bob."))
+PROBES = (("What is tea?", "It is tea. Ask Ann."), ("What is a cat?", "It is a cat. Ask Bob."))
 SLOT = 1
 [ROW] = make_dataset().examples
-MISTAKE = replace(ROW, id="a mistake", source="practice")
+MISTAKE = replace(ROW, chosen="a mistake", source=ExampleSource.SYNTHETIC)
 
 
-class Silent(ParentLine):
+class Silent(ParentPipe):
     """Tells nobody."""
 
     def __init__(self) -> None:
@@ -73,24 +73,28 @@ Shares = Callable[..., list[tuple[PhaseReport, ...]]]
 def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) -> Shares:
     """Fit, where the trials come out with these shares of 100 replies as they should be."""
 
-    def fitted(*shares: int, tried: int | None = None) -> list[tuple[PhaseReport, ...]]:
+    def fitted(*shares: int, probes: int | None = None) -> list[tuple[PhaseReport, ...]]:
         trials = iter(
             [
-                Trial((True,) * share + (False,) * (100 - share), (False,) * 100, (MISTAKE,))
+                ComplianceResult(
+                    (True,) * share + (False,) * (100 - share), (False,) * 100, (MISTAKE,)
+                )
                 for share in shares
             ]
         )
-        monkeypatch.setattr(dagger, "try_out", lambda *_: next(trials))
-        job = replace(make_job("tiny", Path()), tried=(TRIED,) * (tried or len(shares)))
-        reports, trial = fit_in_rounds(tiny_base, fits._pool, SLOT, [ROW], job, fits, Silent(), 0.8)
-        assert trial is not None and trial.share_kept == max(shares) / 100
+        monkeypatch.setattr(dagger, "roll_out", lambda *_: next(trials))
+        job = replace(make_job("tiny", Path()), probes=(PROBES,) * (probes or len(shares)))
+        reports, trial = fit_with_dagger(
+            tiny_base, fits._pool, SLOT, [ROW], job, fits, Silent(), 0.8
+        )
+        assert trial is not None and trial.compliance_rate == max(shares) / 100
         return reports
 
     return fitted
 
 
 def test_a_fit_that_is_as_wanted_is_the_only_one(fit_with: Shares, fits: Fits) -> None:
-    reports = fit_with(95, tried=3)
+    reports = fit_with(95, probes=3)
     assert (len(fits.taught), len(reports), fits.kept) == (1, 1, 1)
 
 
@@ -112,7 +116,9 @@ def test_a_worse_fit_is_not_built_upon(fit_with: Shares, fits: Fits) -> None:
 
 
 def test_without_prompts_to_try_it_on_there_is_one_fit(tiny_base: BaseModel, fits: Fits) -> None:
-    fit_in_rounds(tiny_base, fits._pool, SLOT, [ROW], make_job("tiny", Path()), fits, Silent(), 0.8)
+    fit_with_dagger(
+        tiny_base, fits._pool, SLOT, [ROW], make_job("tiny", Path()), fits, Silent(), 0.8
+    )
     assert (len(fits.taught), fits.kept) == (1, 1)
 
 
@@ -122,14 +128,14 @@ def test_the_same_rows_and_rules_make_the_same_bytes_and_others_without_rules(
     job = replace(
         tiny_job(tiny_model_folder),
         training=TrainingConfig(learning_rate=1e-3, max_steps=2),
-        kept=(),
-        tried=(TRIED, TRIED),
+        kl_replies=(),
+        probes=(PROBES, PROBES),
         rules=LOWER_CASE,
     )
-    jobs = (job, job, replace(job, rules=(), tried=()))
+    jobs = (job, job, replace(job, rules=(), probes=()))
     written, again, without = (
         (
-            run(each, freeze("ann", EXAMPLES), tmp_path / str(i))[0].adapter / WEIGHTS_FILE
+            run(each, build_dataset("ann", EXAMPLES), tmp_path / str(i))[0].adapter / WEIGHTS_FILE
         ).read_bytes()
         for i, each in enumerate(jobs)
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback.filters.records import LeftOut, Reason
+from feedback.filters.records import Rejection, RejectionReason
 from scheduler.trainer.job import read_job, read_result, write_job, write_result
 from tests.scheduler.builders import make_job
 from tests.scheduler.evaluations import good, without_held_out
@@ -25,17 +25,17 @@ def test_what_is_not_a_job_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
-    left_out = {
-        "an id": LeftOut(Reason.STYLE, "It is odd."),
-        "two": LeftOut(Reason.MISMATCH, "So."),
+    rejections = {
+        "an id": Rejection(RejectionReason.STYLE, "It is odd."),
+        "two": Rejection(RejectionReason.MISMATCH, "So."),
     }
-    write_result(tmp_path, without_held_out(), {"device": "cpu"}, ("model.layers.0",), left_out)
+    write_result(tmp_path, without_held_out(), {"device": "cpu"}, ("model.layers.0",), rejections)
     result = read_result(tmp_path, tmp_path / "adapter")
     assert result.evaluation == without_held_out()
     assert result.usage == {"device": "cpu"}
     assert result.lora_targets == ("model.layers.0",)
     assert result.adapter == tmp_path / "adapter"
-    assert result.left_out == left_out
+    assert result.rejections == rejections
 
 
 def test_a_diverged_result_keeps_its_nan(tmp_path: Path) -> None:

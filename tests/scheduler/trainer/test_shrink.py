@@ -5,8 +5,8 @@ import torch
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
-from scheduler.evaluation.held_out import drift
-from scheduler.trainer.shrink import FACTORS, pull_back
+from scheduler.evaluation.held_out import measure_reference_kl
+from scheduler.trainer.shrink import FACTORS, shrink
 from tests.adapters import pool_with_adapter
 from tests.scheduler.evaluation.test_drift import EXCHANGES
 
@@ -22,15 +22,15 @@ def weights(pool: AdapterPool) -> torch.Tensor:
 
 def drift_at(base: BaseModel, pool: AdapterPool, factor: float) -> float:
     pool.scale(1, factor)
-    found = drift(base, pool, 1, EXCHANGES)
+    found = measure_reference_kl(base, pool, 1, EXCHANGES)
     pool.scale(1, 1 / factor)
     return found
 
 
 def test_what_is_near_enough_stays_as_it_is(tiny_base: BaseModel, pool: AdapterPool) -> None:
     before = weights(pool)
-    allowed = drift(tiny_base, pool, 1, EXCHANGES)
-    assert not pull_back(tiny_base, pool, 1, EXCHANGES, allowed)
+    allowed = measure_reference_kl(tiny_base, pool, 1, EXCHANGES)
+    assert not shrink(tiny_base, pool, 1, EXCHANGES, allowed)
     assert torch.equal(weights(pool), before)
 
 
@@ -40,12 +40,12 @@ def test_it_is_weakened_no_more_than_it_has_to_be(
 ) -> None:
     before = weights(pool)
     allowed = drift_at(tiny_base, pool, factor) + 1e-6
-    assert pull_back(tiny_base, pool, 1, EXCHANGES, allowed)
-    assert drift(tiny_base, pool, 1, EXCHANGES) <= allowed
+    assert shrink(tiny_base, pool, 1, EXCHANGES, allowed)
+    assert measure_reference_kl(tiny_base, pool, 1, EXCHANGES) <= allowed
     torch.testing.assert_close(weights(pool), before * factor)
 
 
 def test_what_is_too_far_for_that_stays_as_it_is(tiny_base: BaseModel, pool: AdapterPool) -> None:
     before = weights(pool)
-    assert not pull_back(tiny_base, pool, 1, EXCHANGES, drift_at(tiny_base, pool, 0.5))
+    assert not shrink(tiny_base, pool, 1, EXCHANGES, drift_at(tiny_base, pool, 0.5))
     torch.testing.assert_close(weights(pool), before)

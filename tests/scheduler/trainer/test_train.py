@@ -11,20 +11,20 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from adapters_store.validate import validate_adapter
-from feedback.examples.dataset import freeze
+from feedback.examples.dataset import build_dataset
 from feedback.records import Dataset
 from scheduler.errors import TrainingFailedError
 from scheduler.records import MemoryConfig, Progress, TrainingConfig
-from scheduler.trainer.job import Job, JobResult
-from scheduler.trainer.worker import Worker
+from scheduler.trainer.job import JobResult, TrainingJob
+from scheduler.trainer.worker import ProcessTrainer
 from tests.scheduler.training import make_example, make_thumb
 
 EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
 
 
-def tiny_job(model: Path) -> Job:
+def tiny_job(model: Path) -> TrainingJob:
     """A quick fit of the tiny model."""
-    return Job(
+    return TrainingJob(
         base_path=str(model),
         base_model="tiny",
         base_revision="r0",
@@ -36,21 +36,21 @@ def tiny_job(model: Path) -> Job:
         memory=MemoryConfig(),
         incumbent=None,
         incumbent_example_ids=(),
-        anchors=(("Why?", "Because it is so."),),
-        max_anchor_kl=10.0,
-        kept=(("Who?", "Nobody knows."),),
+        reference_replies=(("Why?", "Because it is so."),),
+        max_reference_kl=10.0,
+        kl_replies=(("Who?", "Nobody knows."),),
     )
 
 
 @pytest.fixture
-def job(tiny_model_folder: Path) -> Job:
+def job(tiny_model_folder: Path) -> TrainingJob:
     return tiny_job(tiny_model_folder)
 
 
-def run(job: Job, dataset: Dataset, folder: Path) -> tuple[JobResult, list[Progress]]:
+def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, list[Progress]]:
     folder.mkdir()
     progress: list[Progress] = []
-    result = Worker(folder / "jobs", lambda: False, timeout=120).run(
+    result = ProcessTrainer(folder / "jobs", lambda: False, timeout=120).run(
         job,
         dataset,
         destination=_made(folder / "adapter"),
@@ -66,16 +66,16 @@ def _made(folder: Path) -> Path:
 
 
 def test_a_job_leaves_a_valid_adapter_and_a_full_report(
-    job: Job, tiny_base: BaseModel, tmp_path: Path
+    job: TrainingJob, tiny_base: BaseModel, tmp_path: Path
 ) -> None:
-    result, progress = run(job, freeze("ann", EXAMPLES), tmp_path / "run")
+    result, progress = run(job, build_dataset("ann", EXAMPLES), tmp_path / "run")
     pool = AdapterPool(tiny_base.model, job.lora, num_slots=2)
     validate_adapter(result.adapter, lora=job.lora, base_model="tiny", shapes=pool.shapes)
     evaluation = result.evaluation
-    assert evaluation.held_out_rows == 1
+    assert evaluation.held_out_examples == 1
     assert evaluation.train_loss_after < evaluation.train_loss_before
-    assert evaluation.anchor_kl > 0
-    pool.train_upper(job.training.trained_share)
+    assert evaluation.reference_kl > 0
+    pool.train_upper(job.training.train_top_fraction)
     assert result.usage["trainable_share"] == pool.trained_parameters / tiny_base.num_parameters
     assert result.usage["peak_memory_bytes"] > 0
     assert result.usage["device_seconds"] > 0
@@ -84,60 +84,66 @@ def test_a_job_leaves_a_valid_adapter_and_a_full_report(
     assert {"fitting", "adding the held-out rows"} <= {p.phase for p in progress}
 
 
-def test_the_rows_that_proved_a_fit_are_added_in_one_pass(job: Job, tmp_path: Path) -> None:
-    dataset = freeze("ann", EXAMPLES)
+def test_the_rows_that_proved_a_fit_are_added_in_one_pass(job: TrainingJob, tmp_path: Path) -> None:
+    dataset = build_dataset("ann", EXAMPLES)
     result, _ = run(job, dataset, tmp_path / "run")
     whole = job.training.min_passes * len(dataset.train)
     assert result.evaluation.steps <= whole + len(dataset.examples)
 
 
-def test_the_version_in_use_is_measured_on_rows_that_it_never_saw(job: Job, tmp_path: Path) -> None:
-    dataset = freeze("ann", EXAMPLES)
+def test_the_version_in_use_is_measured_on_rows_that_it_never_saw(
+    job: TrainingJob, tmp_path: Path
+) -> None:
+    dataset = build_dataset("ann", EXAMPLES)
     first, _ = run(job, dataset, tmp_path / "first")
     [held_out] = dataset.held_out
     others = tuple(e.id for e in EXAMPLES if e.id != held_out.id)
     challenger = replace(job, incumbent=str(first.adapter), incumbent_example_ids=others)
     result, _ = run(challenger, dataset, tmp_path / "second")
-    assert result.evaluation.incumbent_rows == 1
+    assert result.evaluation.incumbent_examples == 1
     assert result.evaluation.incumbent_loss is not None
     knows_all = replace(challenger, incumbent_example_ids=tuple(e.id for e in EXAMPLES))
     result, _ = run(knows_all, dataset, tmp_path / "third")
-    assert result.evaluation.incumbent_rows == 0
+    assert result.evaluation.incumbent_examples == 0
 
 
-def test_dislikes_alone_are_fitted_and_measured(job: Job, tmp_path: Path) -> None:
+def test_dislikes_alone_are_fitted_and_measured(job: TrainingJob, tmp_path: Path) -> None:
     dislikes = [make_thumb(f"question {i}", "an answer", is_liked=False) for i in range(6)]
-    result, _ = run(job, freeze("ann", dislikes), tmp_path / "run")
+    result, _ = run(job, build_dataset("ann", dislikes), tmp_path / "run")
     evaluation = result.evaluation
-    assert (evaluation.held_out_rows, evaluation.held_out_loss_base) == (1, 0.5)
+    assert (evaluation.held_out_examples, evaluation.held_out_loss_base) == (1, 0.5)
     assert evaluation.train_loss_after < evaluation.train_loss_before
 
 
-def test_too_few_rows_are_fitted_without_a_proof(job: Job, tmp_path: Path) -> None:
-    result, progress = run(job, freeze("ann", EXAMPLES[:2]), tmp_path / "run")
-    assert result.evaluation.held_out_rows == 0
+def test_too_few_rows_are_fitted_without_a_proof(job: TrainingJob, tmp_path: Path) -> None:
+    result, progress = run(job, build_dataset("ann", EXAMPLES[:2]), tmp_path / "run")
+    assert result.evaluation.held_out_examples == 0
     assert "adding the held-out rows" not in {p.phase for p in progress}
     assert load_file(result.adapter / "adapter_model.safetensors")
 
 
-def test_the_rows_of_a_large_dataset_are_compared_first(job: Job, tmp_path: Path) -> None:
+def test_the_rows_of_a_large_dataset_are_compared_first(job: TrainingJob, tmp_path: Path) -> None:
     rows = [make_example(f"question {i}", f"the answer is {i}") for i in range(50)]
     quick = replace(job, training=TrainingConfig(max_steps=1, min_passes=1, batch_size=25))
-    result, progress = run(quick, freeze("ann", rows), tmp_path / "run")
+    result, progress = run(quick, build_dataset("ann", rows), tmp_path / "run")
     assert "comparing the rows" in {p.phase for p in progress}
-    assert set(result.left_out) <= {row.id for row in rows}
-    assert result.evaluation.held_out_rows > 0
+    assert set(result.rejections) <= {row.id for row in rows}
+    assert result.evaluation.held_out_examples > 0
 
 
-def test_a_bfloat16_base_is_measured_and_gets_a_bfloat16_adapter(job: Job, tmp_path: Path) -> None:
+def test_a_bfloat16_base_is_measured_and_gets_a_bfloat16_adapter(
+    job: TrainingJob, tmp_path: Path
+) -> None:
     quick = replace(job, dtype="bfloat16", training=TrainingConfig(max_steps=1, min_passes=1))
-    result, _ = run(quick, freeze("ann", EXAMPLES[:2]), tmp_path / "run")
+    result, _ = run(quick, build_dataset("ann", EXAMPLES[:2]), tmp_path / "run")
     tensors = load_file(result.adapter / "adapter_model.safetensors").values()
     assert {tensor.dtype for tensor in tensors} == {torch.bfloat16}
-    assert result.evaluation.anchor_kl >= 0
+    assert result.evaluation.reference_kl >= 0
 
 
-def test_a_base_model_that_is_not_there_fails_with_the_reason(job: Job, tmp_path: Path) -> None:
+def test_a_base_model_that_is_not_there_fails_with_the_reason(
+    job: TrainingJob, tmp_path: Path
+) -> None:
     lost = replace(job, base_path=str(tmp_path / "nowhere"))
     with pytest.raises(TrainingFailedError, match="nowhere"):
-        run(lost, freeze("ann", EXAMPLES), tmp_path / "run")
+        run(lost, build_dataset("ann", EXAMPLES), tmp_path / "run")

@@ -14,13 +14,13 @@ from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
-from feedback.examples.dataset import freeze
-from feedback.filters.records import Row, kept
-from feedback.filters.run import decide
+from feedback.examples.dataset import build_dataset
+from feedback.filters.records import DatedExample, accepted
+from feedback.filters.run import run_filters
 from feedback.records import Message, TrainingExample
-from scheduler.evaluation.held_out import drift, reply_losses
+from scheduler.evaluation.held_out import measure_reference_kl, reply_losses
 from scheduler.fit.batching import TokenisedReply, collate, tokenise
-from scheduler.fit.examples import kept_beside
+from scheduler.fit.examples import num_reference_replies
 from scheduler.fit.loop import fit
 from scheduler.fit.steps import KL_WEIGHT, supervised_backward
 from scheduler.records import TrainingConfig
@@ -43,9 +43,9 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
     return AdapterPool(tiny_base.model, LORA, num_slots=2)
 
 
-def correction(question: str, wanted: str, at: float) -> Row:
+def correction(question: str, wanted: str, at: float) -> DatedExample:
     example = make_example(question, wanted, revised_from="the original reply")
-    return Row(replace(example, created_at=at), judged_at=at)
+    return DatedExample(replace(example, created_at=at), judged_at=at)
 
 
 def loss_of(base: BaseModel, pool: AdapterPool, wanted: str) -> float:
@@ -139,12 +139,12 @@ def test_a_warm_start_stays_closer_to_what_it_holds_on_to(
     for is_warm in (True, False):
         pool.load(1, start)
         fit(tiny_base, pool, 1, new, KEPT, config, lambda *_: None, is_warm=is_warm)
-        drifts.append(drift(tiny_base, pool, 1, KEPT))
+        drifts.append(measure_reference_kl(tiny_base, pool, 1, KEPT))
     assert drifts[0] < drifts[1]
 
 
 def test_one_reply_of_five_is_the_base_s_own() -> None:
-    assert [kept_beside(rows) for rows in (1, 4, 5, 16)] == [1, 1, 2, 4]
+    assert [num_reference_replies(rows) for rows in (1, 4, 5, 16)] == [1, 1, 2, 4]
 
 
 def test_corrections_that_contradict_older_ones_are_followed_from_zero(
@@ -152,14 +152,14 @@ def test_corrections_that_contradict_older_ones_are_followed_from_zero(
 ) -> None:
     old = [correction(question, OLD, at=1.0) for question in QUESTIONS]
     new = [correction(question, NEW, at=2.0) for question in QUESTIONS]
-    fit_slot_1(tiny_base, pool, kept(decide(old)))
+    fit_slot_1(tiny_base, pool, accepted(run_filters(old)))
     assert loss_of(tiny_base, pool, OLD) < loss_of(tiny_base, pool, NEW) - 0.5
-    left = kept(decide([*old, *new]))
+    left = accepted(run_filters([*old, *new]))
     assert {example.chosen for example in left} == {NEW}
     fit_slot_1(tiny_base, pool, left)
     unlearned = pool.read(1, torch.float32)
     assert loss_of(tiny_base, pool, NEW) < loss_of(tiny_base, pool, OLD) - 0.5
-    fit_slot_1(tiny_base, pool, kept(decide(new)))
+    fit_slot_1(tiny_base, pool, accepted(run_filters(new)))
     never_taught = pool.read(1, torch.float32)
     assert all(torch.equal(unlearned[name], never_taught[name]) for name in never_taught)
 
@@ -167,8 +167,8 @@ def test_corrections_that_contradict_older_ones_are_followed_from_zero(
 def test_where_many_rows_are_known_contradicted_ones_still_are_unlearned_from_zero() -> None:
     old = [correction(question, OLD, at=1.0) for question in QUESTIONS]
     new = [correction(QUESTIONS[0], NEW, at=2.0)]
-    known = version(kept(decide(old)))
-    dataset = freeze("ann", kept(decide([*old, *new])))
+    known = version(accepted(run_filters(old)))
+    dataset = build_dataset("ann", accepted(run_filters([*old, *new])))
     plan = plan_fit(dataset, known, replace(CONFIG, warm_start_above=1))
     assert plan.start is None
     assert "1 row that v3 learned from was withdrawn or is left out now" in plan.sentence
@@ -184,7 +184,7 @@ def test_a_warm_start_follows_newer_wishes_against_what_the_weights_hold(
     # What a correction of the replies that were taught makes.
     new = [make_example(question, NEW, revised_from=OLD) for question in QUESTIONS]
     new += [make_example(question, NEW, OLD) for question in QUESTIONS]
-    dataset = freeze("ann", [*old, *new])
+    dataset = build_dataset("ann", [*old, *new])
     config = replace(CONFIG, warm_start_above=1, dpo_stop_loss=0.1)
     plan = plan_fit(dataset, version(old), config)
     assert plan.start is not None

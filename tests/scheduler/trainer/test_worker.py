@@ -14,21 +14,21 @@ import pytest
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from scheduler.records import Progress
 from scheduler.trainer.job import JobResult
-from scheduler.trainer.worker import Worker
+from scheduler.trainer.worker import ProcessTrainer
 from tests.scheduler.builders import make_dataset, make_job
 from tests.scheduler.evaluations import GOOD
 from tests.scheduler.fake_trainer import MANY_STEPS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FAKE = "tests.scheduler.fake_trainer"
 
 ORPHANED = """
 import sys
 from pathlib import Path
-from scheduler.worker import Worker
+from scheduler.trainer.worker import ProcessTrainer
 from tests.scheduler.builders import make_dataset, make_job
 root, behaviour, is_busy = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "busy"
-Worker(root / "jobs", lambda: is_busy, 60.0, module="tests.scheduler.fake_trainer").run(
+ProcessTrainer(root / "jobs", lambda: is_busy, 60.0, module="tests.scheduler.fake_trainer").run(
     make_job(behaviour, root),
     make_dataset(),
     destination=root,
@@ -82,10 +82,10 @@ class Bench:
     def destination(self) -> Path:
         return self.root / "staged"
 
-    def worker(self) -> Worker:
-        return Worker(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
+    def worker(self) -> ProcessTrainer:
+        return ProcessTrainer(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
 
-    def run(self, behaviour: str, worker: Worker | None = None) -> JobResult:
+    def run(self, behaviour: str, worker: ProcessTrainer | None = None) -> JobResult:
         self.destination.mkdir()
         try:
             return (worker or self.worker()).run(
@@ -296,11 +296,11 @@ def test_sweeping_removes_what_a_crash_left(bench: Bench) -> None:
     leftover = bench.root / "jobs" / "0123"
     leftover.mkdir(parents=True)
     (leftover / "dataset.jsonl").write_text("private")
-    worker = Worker(bench.root / "jobs", bench.is_busy, 1.0)
+    worker = ProcessTrainer(bench.root / "jobs", bench.is_busy, 1.0)
     assert worker.sweep() == 1
     assert worker.sweep() == 0
     assert not leftover.exists()
 
 
 def test_sweeping_before_the_first_job_finds_nothing(tmp_path: Path) -> None:
-    assert Worker(tmp_path / "jobs", lambda: False, 1.0).sweep() == 0
+    assert ProcessTrainer(tmp_path / "jobs", lambda: False, 1.0).sweep() == 0

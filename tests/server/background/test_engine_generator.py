@@ -11,17 +11,17 @@ from adapters_store.files import WEIGHTS_FILE, AdapterFiles
 from feedback.memory.demonstrations import with_memory
 from feedback.records import Demonstration, Memory, Message
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
-from scheduler.evaluation.suite.records import Choice, Prompt
+from scheduler.evaluation.suite.records import AnswerChoice, SuitePrompt
 from scheduler.records import MemoryConfig
 from server.background.engine_client import Request, ask_all
-from server.background.engine_generator import EngineReplier, EngineSpeaker
+from server.background.engine_generator import EngineGenerator, EngineModelUnderTest
 from server.engine.engine import Engine, EngineConfig
 from server.engine.model.runner import SavedPrefix
 from server.engine.records import SamplingParams
 from tests.adapters import publish_random_adapter
 from tests.server.engine.running import replies, running_engine
 
-CHOICES = [Choice("Which?", answer) for answer in ("this one", "that one, rather", "é")]
+CHOICES = [AnswerChoice("Which?", answer) for answer in ("this one", "that one, rather", "é")]
 PROMPTS = [f"question {i}" for i in range(5)]
 GREEDY = SamplingParams(temperature=0, max_tokens=8)
 
@@ -38,20 +38,22 @@ def engine(tiny_model_folder: Path, files: AdapterFiles) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def reply(engine: Engine, files: AdapterFiles) -> EngineReplier:
-    return EngineReplier(engine, files, MemoryConfig(tokens=64, demonstrations=1))
+def reply(engine: Engine, files: AdapterFiles) -> EngineGenerator:
+    return EngineGenerator(engine, files, MemoryConfig(tokens=64, demonstrations=1))
 
 
 def never() -> bool:
     return False
 
 
-def test_the_base_replies_as_to_anybody(engine: Engine, reply: EngineReplier) -> None:
+def test_the_base_replies_as_to_anybody(engine: Engine, reply: EngineGenerator) -> None:
     expected = replies(engine, [(prompt, GREEDY, None) for prompt in PROMPTS])
     assert reply(PROMPTS, None, 8, never) == expected
 
 
-def test_what_is_remembered_stands_before_each_prompt(engine: Engine, reply: EngineReplier) -> None:
+def test_what_is_remembered_stands_before_each_prompt(
+    engine: Engine, reply: EngineGenerator
+) -> None:
     exchange = (Message("user", "a"), Message("assistant", "b"))
     memory = Memory((Demonstration("id", "a", "b", True, 0.0),))
     params = SamplingParams(temperature=0, max_tokens=8)
@@ -74,7 +76,7 @@ def test_what_is_remembered_is_read_once(
             return found
 
         monkeypatch.setattr(engine.prefixes, "longest", longest)
-        reply = EngineReplier(engine, files, MemoryConfig(tokens=64, demonstrations=1))
+        reply = EngineGenerator(engine, files, MemoryConfig(tokens=64, demonstrations=1))
         reply(PROMPTS, None, 8, never, memory)
         shown = with_memory([Message("user", PROMPTS[0])], memory)
         demonstration = len(engine.render(shown)) - len(engine.render([shown[-1]]))
@@ -83,7 +85,7 @@ def test_what_is_remembered_is_read_once(
 
 
 def test_a_staged_adapter_replies_as_its_version_will(
-    engine: Engine, files: AdapterFiles, reply: EngineReplier
+    engine: Engine, files: AdapterFiles, reply: EngineGenerator
 ) -> None:
     version = publish_random_adapter(files, engine.shapes, 1)
     staged = files.stage()
@@ -93,14 +95,14 @@ def test_a_staged_adapter_replies_as_its_version_will(
     assert tried != reply(PROMPTS, None, 8, never)
 
 
-def test_a_cancelled_run_asks_nothing_more(engine: Engine, reply: EngineReplier) -> None:
+def test_a_cancelled_run_asks_nothing_more(engine: Engine, reply: EngineGenerator) -> None:
     with pytest.raises(TrainingCancelledError):
         reply(PROMPTS, None, 8, lambda: True)
     assert not engine.is_busy
 
 
 def test_an_adapter_that_cannot_be_loaded_fails_the_run(
-    files: AdapterFiles, reply: EngineReplier
+    files: AdapterFiles, reply: EngineGenerator
 ) -> None:
     staged = files.stage()
     (staged / WEIGHTS_FILE).write_bytes(b"not weights")
@@ -109,7 +111,7 @@ def test_an_adapter_that_cannot_be_loaded_fails_the_run(
 
 
 def test_only_a_staged_folder_is_tried(
-    engine: Engine, files: AdapterFiles, reply: EngineReplier
+    engine: Engine, files: AdapterFiles, reply: EngineGenerator
 ) -> None:
     published = files.open(publish_random_adapter(files, engine.shapes, 1))
     with pytest.raises(ValueError, match="not a staged folder"):
@@ -117,16 +119,16 @@ def test_only_a_staged_folder_is_tried(
 
 
 def test_a_prompt_with_a_seed_is_drawn_and_one_without_is_not(engine: Engine) -> None:
-    asked = [Prompt("question", 8), *(Prompt("question", 8, seed) for seed in (1, 1, 2))]
-    greedy, one, again, two = EngineSpeaker(engine).replies(asked, None, never)
+    asked = [SuitePrompt("question", 8), *(SuitePrompt("question", 8, seed) for seed in (1, 1, 2))]
+    greedy, one, again, two = EngineModelUnderTest(engine).replies(asked, None, never)
     assert [greedy.text] == replies(engine, [("question", GREEDY, None)])
     assert one == again != two
-    assert greedy.is_cut
+    assert greedy.is_truncated
 
 
 @torch.inference_mode()
 def test_the_likelihood_of_an_answer_is_the_models_own(engine: Engine) -> None:
-    found = EngineSpeaker(engine).likelihoods(CHOICES, None, never)
+    found = EngineModelUnderTest(engine).likelihoods(CHOICES, None, never)
     for choice, likelihood in zip(CHOICES, found, strict=True):
         prompt = engine.render([Message("user", choice.question)])
         answer = engine.base.renderer.text_ids(choice.answer)
@@ -138,5 +140,5 @@ def test_the_likelihood_of_an_answer_is_the_models_own(engine: Engine) -> None:
 
 def test_an_adapter_finds_other_answers_likely(engine: Engine, files: AdapterFiles) -> None:
     version = publish_random_adapter(files, engine.shapes, 1)
-    ask = EngineSpeaker(engine)
+    ask = EngineModelUnderTest(engine)
     assert ask.likelihoods(CHOICES, version, never) != ask.likelihoods(CHOICES, None, never)

@@ -1,4 +1,4 @@
-from server.background.instruction_probe import heeds_most
+from server.background.instruction_probe import follows_most
 
 HEEDING = (
     "isaac newton was a physicist.",
@@ -19,15 +19,15 @@ USUAL = (
 
 
 def test_replies_that_do_what_the_notes_say_show_that_notes_help() -> None:
-    assert heeds_most(HEEDING)
+    assert follows_most(HEEDING)
 
 
 def test_usual_replies_show_that_notes_do_not_help() -> None:
-    assert not heeds_most(USUAL)
-    assert not heeds_most(HEEDING[:1] + USUAL[1:])
-    assert not heeds_most([""] * len(USUAL))
+    assert not follows_most(USUAL)
+    assert not follows_most(HEEDING[:1] + USUAL[1:])
+    assert not follows_most([""] * len(USUAL))
 
 
 def test_two_of_six_notes_may_go_unheeded() -> None:
-    assert heeds_most(USUAL[:2] + HEEDING[2:])
-    assert not heeds_most(USUAL[:3] + HEEDING[3:])
+    assert follows_most(USUAL[:2] + HEEDING[2:])
+    assert not follows_most(USUAL[:3] + HEEDING[3:])

@@ -5,48 +5,53 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from server.background.engine_client import ErrandCancelledError
-from server.background.proposal_jobs import Generation, GenerationState, Job, PracticeJobs
+from server.background.engine_client import RequestCancelledError
+from server.background.proposal_jobs import (
+    ProposalJob,
+    ProposalJobs,
+    ProposalProgress,
+    ProposalState,
+)
 from server.engine.errors import EngineOverloadedError
 from tests.waiting import wait_until
 
 DONE, CANCELLED, FAILED = (
-    GenerationState.DONE,
-    GenerationState.CANCELLED,
-    GenerationState.FAILED,
+    ProposalState.DONE,
+    ProposalState.CANCELLED,
+    ProposalState.FAILED,
 )
 
 
 @pytest.fixture
-def jobs() -> Iterator[PracticeJobs]:
-    jobs = PracticeJobs()
+def jobs() -> Iterator[ProposalJobs]:
+    jobs = ProposalJobs()
     yield jobs
     jobs.stop()
 
 
-def until_cancelled(job: Job) -> None:
+def until_cancelled(job: ProposalJob) -> None:
     wait_until(job.is_cancelled)
-    raise ErrandCancelledError
+    raise RequestCancelledError
 
 
-def ended(jobs: PracticeJobs, user_id: str) -> Generation:
+def ended(jobs: ProposalJobs, user_id: str) -> ProposalProgress:
     wait_until(lambda: not jobs.of(user_id).state.is_open)
     return jobs.of(user_id)
 
 
-def raising(error: Exception) -> Callable[[Job], None]:
-    def work(job: Job) -> None:
+def raising(error: Exception) -> Callable[[ProposalJob], None]:
+    def work(job: ProposalJob) -> None:
         raise error
 
     return work
 
 
-def test_nobody_asked_for_anything_at_first(jobs: PracticeJobs) -> None:
-    assert jobs.of("ann") == jobs.cancel("ann") == Generation()
+def test_nobody_asked_for_anything_at_first(jobs: ProposalJobs) -> None:
+    assert jobs.of("ann") == jobs.cancel("ann") == ProposalProgress()
 
 
-def test_counts_are_told_as_they_grow(jobs: PracticeJobs) -> None:
-    def work(job: Job) -> None:
+def test_counts_are_told_as_they_grow(jobs: ProposalJobs) -> None:
+    def work(job: ProposalJob) -> None:
         job.note(written=3, unfit={"looping": 1})
         job.note(written=2, proposed=2, unfit={"looping": 1, "empty": 1})
 
@@ -56,7 +61,7 @@ def test_counts_are_told_as_they_grow(jobs: PracticeJobs) -> None:
     assert found.unfit == {"looping": 2, "empty": 1}
 
 
-def test_a_user_has_one_open_request(jobs: PracticeJobs) -> None:
+def test_a_user_has_one_open_request(jobs: ProposalJobs) -> None:
     jobs.start("ann", 4, until_cancelled)
     again = jobs.start("ann", 9, until_cancelled)
     assert again.wanted == 4
@@ -65,15 +70,15 @@ def test_a_user_has_one_open_request(jobs: PracticeJobs) -> None:
     assert jobs.start("ann", 9, until_cancelled).wanted == 9
 
 
-def test_requests_of_others_wait_in_line(jobs: PracticeJobs) -> None:
+def test_requests_of_others_wait_in_line(jobs: ProposalJobs) -> None:
     jobs.start("ann", 1, until_cancelled)
     jobs.start("bob", 1, lambda job: None)
-    assert jobs.of("bob").state is GenerationState.QUEUED
+    assert jobs.of("bob").state is ProposalState.QUEUED
     jobs.cancel("ann")
     assert ended(jobs, "bob").state is DONE
 
 
-def test_a_failure_is_told_without_details_of_the_unforeseen(jobs: PracticeJobs) -> None:
+def test_a_failure_is_told_without_details_of_the_unforeseen(jobs: ProposalJobs) -> None:
     jobs.start("ann", 1, raising(EngineOverloadedError("The server is at capacity.")))
     jobs.start("bob", 1, raising(ValueError("a path on disk")))
     assert ended(jobs, "ann").reason.startswith("The server is at capacity.")
@@ -81,22 +86,22 @@ def test_a_failure_is_told_without_details_of_the_unforeseen(jobs: PracticeJobs)
     assert found.state is FAILED and "path" not in found.reason
 
 
-def test_a_forgotten_users_request_ends_and_is_not_known(jobs: PracticeJobs) -> None:
+def test_a_forgotten_users_request_ends_and_is_not_known(jobs: ProposalJobs) -> None:
     has_ended = threading.Event()
 
-    def work(job: Job) -> None:
+    def work(job: ProposalJob) -> None:
         wait_until(job.is_cancelled)
         has_ended.set()
 
     jobs.start("ann", 1, work)
     jobs.forget("ann")
-    assert jobs.of("ann") == Generation()
+    assert jobs.of("ann") == ProposalProgress()
     assert has_ended.wait(30)
 
 
-def test_a_request_that_was_cancelled_in_line_does_nothing(jobs: PracticeJobs) -> None:
+def test_a_request_that_was_cancelled_in_line_does_nothing(jobs: ProposalJobs) -> None:
     jobs.start("ann", 1, until_cancelled)
-    worked: list[Job] = []
+    worked: list[ProposalJob] = []
     jobs.start("bob", 1, worked.append)
     jobs.cancel("bob")
     jobs.cancel("ann")

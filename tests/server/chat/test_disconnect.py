@@ -57,5 +57,5 @@ def test_an_aborted_reply_is_not_listed_as_learnable(live: LiveServer, person: P
         with client.stream("POST", "/v1/chat/completions", json=body) as response:
             next(response.iter_bytes())
     stored(live, person)
-    interactions, feedback = live.services.stores.log.judged(person.id)
+    interactions, feedback = live.services.stores.log.turns_with_feedback(person.id)
     assert (interactions, feedback) == ([], [])

@@ -56,7 +56,7 @@ def test_nobody_elses_prompt_changes(live: LiveServer, person: Person) -> None:
     correct(live, live.new_person())
     after = live.chat(person.key)
     assert after["usage"] == before["usage"]
-    assert after["loralei"] == {"adapter": "base", "memory": NOTHING, "set_aside": []}
+    assert after["loralei"] == {"adapter": "base", "memory": NOTHING, "overridden_rules": []}
 
 
 def test_users_of_one_frontend_have_memories_of_their_own(

@@ -9,7 +9,7 @@ from tests.server.peft_folder import put_version_to_use
 from tests.server.sse import chunks
 
 RULED_OUT = "Write it in CAPITAL LETTERS."
-TAUGHT = {"rule_values": [["case", "lower"]]}
+TAUGHT = {"rules": [{"attribute": "case", "value": "lower"}]}
 RULE = "Writes everything in lower case."
 
 
@@ -33,7 +33,7 @@ def test_the_base_answers_without_memory_and_says_which_rule_is_set_aside(
     live: LiveServer, learner: Person
 ) -> None:
     found = loralei(live, learner, RULED_OUT)
-    assert (found["adapter"], found["set_aside"]) == ("base", [RULE])
+    assert (found["adapter"], found["overridden_rules"]) == ("base", [RULE])
     assert found["memory"]["demonstrations"] == 0
 
 
@@ -41,12 +41,12 @@ def test_a_streamed_reply_says_so_too(live: LiveServer, learner: Person) -> None
     with live.client(learner.key) as client:
         response = client.post("/v1/chat/completions", json=chat_body(RULED_OUT, stream=True))
     assert response.headers["x-loralei-adapter"] == "base"
-    assert chunks(response)[0]["loralei"]["set_aside"] == [RULE]
+    assert chunks(response)[0]["loralei"]["overridden_rules"] == [RULE]
 
 
 def test_any_other_prompt_is_answered_by_the_adapter(live: LiveServer, learner: Person) -> None:
     found = loralei(live, learner, "What is tea?")
-    assert (found["adapter"], found["set_aside"]) == ("v2", [])
+    assert (found["adapter"], found["overridden_rules"]) == ("v2", [])
     assert found["memory"]["demonstrations"] == 1
 
 
@@ -54,7 +54,7 @@ def test_a_version_that_is_asked_for_by_name_answers_everything(
     live: LiveServer, learner: Person
 ) -> None:
     found = loralei(live, learner, RULED_OUT, loralei={"adapter": "v2"})
-    assert (found["adapter"], found["set_aside"]) == ("v2", [])
+    assert (found["adapter"], found["overridden_rules"]) == ("v2", [])
 
 
 def test_only_what_was_said_last_counts(live: LiveServer, learner: Person) -> None:

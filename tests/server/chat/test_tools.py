@@ -145,7 +145,7 @@ def test_what_tools_were_used_in_is_never_learned_from(skilled: LiveServer) -> N
         for reply in (called, answered, plain):
             judged = client.post("/v1/feedback", json={"target": reply["id"], "value": "up"})
             assert judged.status_code == 201
-    found, _ = skilled.services.stores.log.judged(person.id)
+    found, _ = skilled.services.stores.log.turns_with_feedback(person.id)
     assert [each.id for each in found] == [plain["id"]]
     assert not interaction(skilled, person, called).is_learnable
     assert not interaction(skilled, person, answered).is_learnable

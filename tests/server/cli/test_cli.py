@@ -229,11 +229,11 @@ def test_feedback_curate_shows_the_fate_of_every_row_and_why(
         correction = "Use 4111 1111 1111 1111."
         client.post("/v1/feedback", json={"target": reply["id"], "correction": correction})
     shown = succeeded("feedback", "curate", person.name)
-    assert "0 rows kept, 2 left out: 2 secret." in shown
+    assert "0 examples accepted, 2 rejected: 2 secret." in shown
     assert "It holds a card number." in shown
     assert "4111" not in shown
     assert "advice" in shown
-    rows = json.loads(succeeded("feedback", "curate", person.name, "--json"))["rows"]
+    rows = json.loads(succeeded("feedback", "curate", person.name, "--json"))["examples"]
     assert [row["reason"] for row in rows] == ["secret", "secret"]
 
 

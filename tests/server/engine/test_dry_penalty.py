@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.engine.dry_penalty import ALLOWED_LENGTH, GROWTH, HIGHEST, Repetition
+from server.engine.dry_penalty import ALLOWED_LENGTH, GROWTH, HIGHEST, DryPenalty
 
 TEXTS = st.lists(st.integers(0, 3), max_size=60)
 
 
 def penalties(tokens: Sequence[int], multiplier: float = 1.0) -> dict[int, float]:
-    repetition = Repetition(multiplier)
+    repetition = DryPenalty(multiplier)
     for token in tokens:
         repetition.append(token)
     return repetition.penalties()

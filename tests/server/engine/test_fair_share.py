@@ -53,6 +53,6 @@ def test_forgotten_users_start_again(waiting: list[str]) -> None:
     for user in "abcd":
         shares.charge(user, 5)
     shares.forget_all_but(waiting)
-    left_out = [user for user in "abcd" if user not in waiting]
-    if left_out and waiting:
-        assert shares.first([waiting[0], left_out[0]]) == 1
+    rejections = [user for user in "abcd" if user not in waiting]
+    if rejections and waiting:
+        assert shares.first([waiting[0], rejections[0]]) == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters_store.base_model import BaseModel
 from server.engine.errors import GrammarError
-from server.engine.grammar import GrammarState, Vocabulary
+from server.engine.grammar import GrammarCompiler, MatcherState
 from server.wire.grammars import json_grammar
 from tests.conftest import load_tiny
 
@@ -27,25 +27,27 @@ def base(tiny_model_folder: Any) -> BaseModel:
 
 
 @pytest.fixture(scope="module")
-def vocabulary(base: BaseModel) -> Vocabulary:
+def vocabulary(base: BaseModel) -> GrammarCompiler:
     renderer = base.renderer
-    return Vocabulary(renderer.tokenizer, renderer.eos_token_ids, base.model.config.vocab_size)
+    return GrammarCompiler(renderer.tokenizer, renderer.eos_token_ids, base.model.config.vocab_size)
 
 
-def write(state: GrammarState, base: BaseModel, text: str) -> bool:
+def write(state: MatcherState, base: BaseModel, text: str) -> bool:
     """Whether the grammar takes the whole text."""
     return all(state.push(token) for token in base.renderer.text_ids(text))
 
 
 @given(st.text(max_size=20))
 def test_the_bytes_of_a_texts_tokens_are_the_bytes_of_the_text(
-    base: BaseModel, vocabulary: Vocabulary, text: str
+    base: BaseModel, vocabulary: GrammarCompiler, text: str
 ) -> None:
     said = b"".join(map(vocabulary.token_bytes, base.renderer.text_ids(text)))
     assert said == text.encode()
 
 
-def test_a_reply_is_complete_where_its_schema_is(base: BaseModel, vocabulary: Vocabulary) -> None:
+def test_a_reply_is_complete_where_its_schema_is(
+    base: BaseModel, vocabulary: GrammarCompiler
+) -> None:
     state = vocabulary.compile(json_grammar(PERSON)).start()
     assert write(state, base, '{"name": "Ann", "age": 3')
     assert not state.is_complete
@@ -53,18 +55,20 @@ def test_a_reply_is_complete_where_its_schema_is(base: BaseModel, vocabulary: Vo
     assert state.is_complete
 
 
-def test_what_does_not_fit_is_not_taken(base: BaseModel, vocabulary: Vocabulary) -> None:
+def test_what_does_not_fit_is_not_taken(base: BaseModel, vocabulary: GrammarCompiler) -> None:
     state = vocabulary.compile(json_grammar(PERSON)).start()
     assert not write(state, base, '{"age": "old"')
 
 
-def test_only_what_fits_is_allowed(base: BaseModel, vocabulary: Vocabulary) -> None:
+def test_only_what_fits_is_allowed(base: BaseModel, vocabulary: GrammarCompiler) -> None:
     allowed = vocabulary.compile(json_grammar(PERSON)).start().allowed()
     assert len(allowed) == base.model.config.vocab_size
     assert allowed.nonzero().flatten().tolist() == base.renderer.text_ids("{")
 
 
-def test_the_turn_may_end_only_where_the_reply_may(base: BaseModel, vocabulary: Vocabulary) -> None:
+def test_the_turn_may_end_only_where_the_reply_may(
+    base: BaseModel, vocabulary: GrammarCompiler
+) -> None:
     [eos] = base.renderer.eos_token_ids
     state = vocabulary.compile(json_grammar({"type": "integer"})).start()
     assert not state.allowed()[eos]
@@ -73,7 +77,7 @@ def test_the_turn_may_end_only_where_the_reply_may(base: BaseModel, vocabulary: 
 
 
 def test_replies_to_one_grammar_do_not_disturb_each_other(
-    base: BaseModel, vocabulary: Vocabulary
+    base: BaseModel, vocabulary: GrammarCompiler
 ) -> None:
     grammar = vocabulary.compile(json_grammar(PERSON))
     first, second = grammar.start(), grammar.start()
@@ -97,7 +101,7 @@ def test_replies_to_one_grammar_do_not_disturb_each_other(
     ids=lambda schema: json.dumps(schema)[:40],
 )
 def test_a_schema_that_cannot_be_followed_is_refused(
-    vocabulary: Vocabulary, schema: dict[str, Any]
+    vocabulary: GrammarCompiler, schema: dict[str, Any]
 ) -> None:
     with pytest.raises(GrammarError):
         vocabulary.compile(json_grammar(schema))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from scheduler.records import Outcome, RunStatus
-from server.chat.memory import known_to
+from server.chat.memory import learned_by
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import import_version
 from tests.server.test_bad_input import assert_refused
@@ -31,23 +31,23 @@ def test_every_row_has_its_fate_and_a_reason(live: LiveServer, person: Person) -
     correct(live, person, "How do I pay?", f"Use {CARD}, or ask.")
     correct(live, person, "Whom do I ask?", "Ask ann@example.org.")
     found = curation(live, person)
-    assert found["left_out"] == {"secret": 2}
-    assert found["kept"] == len(found["rows"]) - 2
-    paid = [row for row in found["rows"] if row["prompt"] == "How do I pay?"]
+    assert found["rejected"] == {"secret": 2}
+    assert found["accepted"] == len(found["examples"]) - 2
+    paid = [row for row in found["examples"] if row["prompt"] == "How do I pay?"]
     assert {(row["reason"], row["why"]) for row in paid} == {("secret", "It holds a card number.")}
     assert {row["reply"] for row in paid} == {"Use •••, or ask."}
-    asked = [row for row in found["rows"] if row["prompt"] == "Whom do I ask?"]
-    assert {row["kept"] for row in asked} == {True}
+    asked = [row for row in found["examples"] if row["prompt"] == "Whom do I ask?"]
+    assert {row["accepted"] for row in asked} == {True}
     assert {tuple(row["warnings"]) for row in asked} == {("It holds an e-mail address.",)}
 
 
 def test_a_row_names_the_one_that_overruled_it(live: LiveServer, person: Person) -> None:
     correct(live, person, "What is a key?", "A key opens a lock of some kind or other.")
     correct(live, person, "what is a key", "a thing for locks")
-    rows = curation(live, person)["rows"]
-    [old] = [row for row in rows if row["kind"] == "sft" and not row["kept"]]
+    rows = curation(live, person)["examples"]
+    [old] = [row for row in rows if row["kind"] == "sft" and not row["accepted"]]
     # The newer correction makes a row of each kind, and either may be the one that is named.
-    newer = {row["id"] for row in rows if row["kept"]}
+    newer = {row["id"] for row in rows if row["accepted"]}
     assert old["reason"] == "contradicted"
     assert old["other"] in newer
 
@@ -67,7 +67,7 @@ def test_users_see_their_own_fates_only(live: LiveServer, person: Person) -> Non
     other = live.new_person()
     with live.client(person.key) as mine, live.client(other.key) as theirs, live.client() as nobody:
         assert mine.get("/v1/me/curation").json() == curation(live, person)
-        assert theirs.get("/v1/me/curation").json()["rows"] == []
+        assert theirs.get("/v1/me/curation").json()["examples"] == []
         assert_refused(mine.get(f"/v1/admin/users/{other.name}/curation"), 403)
         assert_refused(nobody.get("/v1/me/curation"), 401)
 
@@ -82,25 +82,25 @@ def test_memory_shows_neither_what_was_learned_nor_what_it_took_the_place_of(
 ) -> None:
     import_version(live, person)
     version = live.services.stores.registry.versions(person.id)[0]
-    report = {"curation": {"superseded": ["old"]}, "verdict": {"outcome": Outcome.PROVEN}}
-    assert known_to(replace(version, example_ids=("new",), report=report)) == {"old", "new"}
+    report = {"curation": {"superseded": ["old"]}, "verdict": {"outcome": Outcome.SIGNIFICANT}}
+    assert learned_by(replace(version, example_ids=("new",), report=report)) == {"old", "new"}
     unproven = report | {"verdict": {"outcome": Outcome.PROVISIONAL}}
-    assert known_to(replace(version, example_ids=("new",), report=unproven)) == {"old"}
-    assert known_to(version) == known_to(None) == frozenset()
+    assert learned_by(replace(version, example_ids=("new",), report=unproven)) == {"old"}
+    assert learned_by(version) == learned_by(None) == frozenset()
 
 
 def test_what_the_last_fit_spoke_against_is_told(live: LiveServer, person: Person) -> None:
     correct(live, person, "How do I pay?", "In cash.")
-    row = next(row for row in curation(live, person)["rows"] if row["kind"] == "sft")
+    row = next(row for row in curation(live, person)["examples"] if row["kind"] == "sft")
     runs = live.services.stores.runs
     run = runs.create(person.id, trigger="request", requested_by="test", at=1.0)
-    found = {"by_losses": {row["id"]: {"reason": "style", "why": "It is odd."}}}
-    report = {"evaluation": {}, "curation": found}
+    found = {"rejected_by_loss": {row["id"]: {"reason": "style", "why": "It is odd."}}}
+    report = {"evaluation": {"steps": 1}, "curation": found}
     if not runs.start(run.id, 1.0):  # the server was quicker and works it
         return
     runs.finish(run.id, RunStatus.REFUSED, "no", at=2.0, report=report)
-    told = {each["id"]: each for each in curation(live, person)["rows"]}[row["id"]]
-    assert (told["kept"], told["reason"], told["why"]) == (False, "style", "It is odd.")
+    told = {each["id"]: each for each in curation(live, person)["examples"]}[row["id"]]
+    assert (told["accepted"], told["reason"], told["why"]) == (False, "style", "It is odd.")
 
 
 def test_coverage_compares_what_is_taught_with_what_is_asked(

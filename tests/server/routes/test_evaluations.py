@@ -1,4 +1,4 @@
-"""The regression suite over HTTP: asked for, worked by the real engine, read, and forgotten."""
+"""The evaluation suite over HTTP: asked for, worked by the real engine, read, and forgotten."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -8,7 +8,7 @@ from tests.server.peft_folder import import_version, put_version_to_use
 from tests.server.test_bad_input import assert_refused
 
 SECRET = "the-word-nobody-else-says"
-NOTHING = {"rows": 0, "judgements": 0, "corrections": 0, "practice": 0, "rules": []}
+NOTHING = {"examples": 0, "feedback": 0, "corrections": 0, "proposals": 0, "rules": []}
 
 
 def test_a_new_user_has_the_base_and_nothing_learned(live: LiveServer, person: Person) -> None:
@@ -31,12 +31,12 @@ def test_what_the_version_in_use_learned_is_told_from_what_was_judged_since(
     with live.client(person.key) as client:
         for body in ({"target": corrected, "correction": "better"}, {"target": liked, "value": 1}):
             client.post("/v1/feedback", json=body).raise_for_status()
-        assert client.get("/v1/me").json()["learned"]["judgements"] == 0
+        assert client.get("/v1/me").json()["learned"]["feedback"] == 0
         rows = put_version_to_use(live, person)
         client.post("/v1/feedback", json={"target": later, "correction": "too late"})
         me = client.get("/v1/me").json()
-    assert me["learned"] == NOTHING | {"rows": rows, "judgements": 2, "corrections": 1}
-    assert me["counts"]["judgements"] == 3
+    assert me["learned"] == NOTHING | {"examples": rows, "feedback": 2, "corrections": 1}
+    assert me["counts"]["feedback"] == 3
 
 
 def test_an_export_holds_everything(live: LiveServer, person: Person) -> None:

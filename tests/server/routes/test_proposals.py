@@ -19,7 +19,7 @@ from tests.server.routes.test_me import found
 from tests.server.test_bad_input import assert_refused
 from tests.waiting import wait_until
 
-PATH = "/v1/me/practice"
+PATH = "/v1/me/proposals"
 ASKED = ("abc def ghi jkl", "mno pqr stu vwx", "yza bcd efg hij")
 SECRET = "the-word-nobody-else-says"
 
@@ -47,7 +47,7 @@ def practice(live: LiveServer, person: Person, **params: Any) -> dict[str, Any]:
 
 def generation(live: LiveServer, person: Person) -> dict[str, Any]:
     """How the writing ended."""
-    wait_until(lambda: live.services.practice.of(person.id).finished_at)
+    wait_until(lambda: live.services.proposal_jobs.of(person.id).finished_at)
     ended: dict[str, Any] = practice(live, person)["generation"]
     return ended
 
@@ -63,7 +63,7 @@ def propose(live: LiveServer, person: Person, count: int) -> list[dict[str, Any]
 
 
 def wait_for_a_proposal(live: LiveServer, person: Person) -> None:
-    wait_until(lambda: live.services.practice.of(person.id).proposed)
+    wait_until(lambda: live.services.proposal_jobs.of(person.id).proposed)
 
 
 def offer(live: LiveServer, person: Person, **fields: Any) -> str:
@@ -82,14 +82,14 @@ def decide(live: LiveServer, person: Person, proposal_id: str, **body: Any) -> d
 
 
 def due(live: LiveServer, person: Person) -> int:
-    return live.services.stores.log.judgements_since(person.id, 0.0)
+    return live.services.stores.log.feedback_since(person.id, 0.0)
 
 
 def sources(live: LiveServer, person: Person) -> list[str]:
     """Where the rows come from that the next training learns from."""
     with live.client(person.key) as client:
-        rows = client.get("/v1/me/curation").json()["rows"]
-    return sorted(row["source"] for row in rows if row["kept"])
+        rows = client.get("/v1/me/curation").json()["examples"]
+    return sorted(row["source"] for row in rows if row["accepted"])
 
 
 def test_new_instructions_are_proposed_with_replies_under_the_users_rules(
@@ -200,7 +200,7 @@ def test_only_what_is_approved_counts(live: LiveServer, person: Person) -> None:
     assert (sources(live, person), due(live, person)) == ([], 0)
     assert decide(live, person, first, status="approved")["status"] == "approved"
     decide(live, person, second, status="dropped")
-    assert (sources(live, person), due(live, person)) == (["approved practice"], 1)
+    assert (sources(live, person), due(live, person)) == (["approved proposal"], 1)
     listed = practice(live, person, status="approved")
     assert [each["id"] for each in listed["data"]] == [first]
     assert listed["counts"] == {"proposed": 0, "approved": 1, "dropped": 1}
@@ -210,7 +210,7 @@ def test_an_edited_reply_is_what_is_learned(live: LiveServer, person: Person) ->
     proposal = offer(live, person)
     edited = decide(live, person, proposal, status="approved", reply="Oslo, of course.")
     assert (edited["reply"], edited["is_edited"]) == ("Oslo, of course.", True)
-    assert sources(live, person) == ["edited practice"]
+    assert sources(live, person) == ["edited proposal"]
 
 
 def test_a_withdrawn_approval_counts_no_more_and_makes_the_user_due(
@@ -221,7 +221,7 @@ def test_a_withdrawn_approval_counts_no_more_and_makes_the_user_due(
     at = time.time()
     decide(live, person, proposal, status="proposed")
     assert sources(live, person) == []
-    assert live.services.stores.log.judgements_since(person.id, at) == 1
+    assert live.services.stores.log.feedback_since(person.id, at) == 1
 
 
 def test_an_approved_proposal_that_was_learned_shows_in_me(
@@ -229,9 +229,9 @@ def test_an_approved_proposal_that_was_learned_shows_in_me(
 ) -> None:
     decide(live, person, offer(live, person), status="approved")
     with live.client(person.key) as client:
-        assert client.get("/v1/me").json()["learned"]["practice"] == 0
+        assert client.get("/v1/me").json()["learned"]["proposals"] == 0
         put_version_to_use(live, person)
-        assert client.get("/v1/me").json()["learned"]["practice"] == 1
+        assert client.get("/v1/me").json()["learned"]["proposals"] == 1
 
 
 @pytest.mark.parametrize(

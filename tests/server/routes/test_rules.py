@@ -58,7 +58,7 @@ def test_a_rule_is_there_right_after_the_correction(live: LiveServer, person: Pe
     assert rule == {
         "object": "rule",
         "sentence": LOWER,
-        "property": "case",
+        "attribute": "case",
         "value": "lower",
         "status": "learned",
         "support": 1,
@@ -121,7 +121,7 @@ def test_a_decision_makes_the_user_due_as_a_judgement_does(
 ) -> None:
     correct(live, person, REPLY.lower())
     decide(live, person, rules(live, person)[0], "dropped")
-    assert live.services.stores.log.judgements_since(person.id, 0.0) == 2
+    assert live.services.stores.log.feedback_since(person.id, 0.0) == 2
 
 
 def test_another_users_rule_cannot_be_decided_on(live: LiveServer, person: Person) -> None:

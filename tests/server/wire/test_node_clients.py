@@ -11,7 +11,7 @@ from filelock import FileLock
 from server.settings import default_model_cache
 from tests.server.live import LiveServer
 
-CLIENTS = Path(__file__).parent / "clients"
+CLIENTS = Path(__file__).parents[1] / "clients"
 SCRIPTS = ("openai.mjs", "ai_openai.mjs", "ai_compatible.mjs")
 OLDEST_NODE = 20
 INSTALL_SECONDS = 240

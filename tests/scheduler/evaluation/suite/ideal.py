@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from adapters_store.records import AdapterVersion
-from feedback.rules.rule import Rule, rewritten
+from feedback.rules.rule import Rule, rewrite
 from scheduler.errors import TrainingCancelledError
 from scheduler.evaluation.suite import abstention, completion, diversity, truthfulness
 from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
-from scheduler.evaluation.suite.records import Answers, Choice, Prompt, Reply
-from scheduler.evaluation.suite.rule_overrides import EXEMPTIONS
+from scheduler.evaluation.suite.records import AnswerChoice, Answers, SuitePrompt, SuiteReply
+from scheduler.evaluation.suite.rule_overrides import OVERRIDES
 from scheduler.evaluation.suite.suite import PROMPTS
 
 _FOLLOWED = (
@@ -57,7 +57,7 @@ _FOLLOWED = (
     "A\nB\nC\nD",
 )
 _HEEDED = (
-    *(each.text.partition("\n\n")[2] for each in EXEMPTIONS[:16]),
+    *(each.text.partition("\n\n")[2] for each in OVERRIDES[:16]),
     "Paris",
     "Yes",
     "7",
@@ -83,8 +83,8 @@ _HEEDED = (
 _SAMPLES = ("Brown foxes jump", "Silent rivers wait", "Two clocks argue")
 
 FOLLOWED = {each.prompt: text for each, text in zip(INSTRUCTIONS, _FOLLOWED, strict=True)}
-HEEDED = {each.prompt: text for each, text in zip(EXEMPTIONS, _HEEDED, strict=True)}
-REPLIES: dict[Prompt, str] = {
+HEEDED = {each.prompt: text for each, text in zip(OVERRIDES, _HEEDED, strict=True)}
+REPLIES: dict[SuitePrompt, str] = {
     **FOLLOWED,
     **HEEDED,
     **{
@@ -101,17 +101,19 @@ REPLIES: dict[Prompt, str] = {
 RIGHT, WRONG = -1.0, -2.0
 
 
-def answers(change: Callable[[Prompt, str], str] = lambda prompt, reply: reply) -> Answers:
+def answers(change: Callable[[SuitePrompt, str], str] = lambda prompt, reply: reply) -> Answers:
     """The ideal answers, with every reply changed."""
     return Answers(
-        replies={each: Reply(change(each, REPLIES[each]), is_cut=False) for each in PROMPTS},
+        replies={
+            each: SuiteReply(change(each, REPLIES[each]), is_truncated=False) for each in PROMPTS
+        },
         likelihoods={choice: _likelihood(choice) for choice in _choices()},
     )
 
 
 def ruled(*rules: Rule) -> Answers:
     """The ideal answers, all rewritten by rules that know no exception."""
-    return answers(lambda prompt, reply: rewritten(rules, reply))
+    return answers(lambda prompt, reply: rewrite(rules, reply))
 
 
 def untruthful() -> Answers:
@@ -131,10 +133,10 @@ class FakeSpeaker:
 
     def replies(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[SuitePrompt],
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
-    ) -> list[Reply]:
+    ) -> list[SuiteReply]:
         self.asked.append(adapter)
         self.meanwhile()
         if is_cancelled():
@@ -143,7 +145,7 @@ class FakeSpeaker:
 
     def likelihoods(
         self,
-        choices: Sequence[Choice],
+        choices: Sequence[AnswerChoice],
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
     ) -> list[float]:
@@ -153,10 +155,10 @@ class FakeSpeaker:
         return self.base if adapter is None else self.adapter
 
 
-def _choices() -> list[Choice]:
+def _choices() -> list[AnswerChoice]:
     return [choice for each in truthfulness.QUESTIONS for choice in each.choices]
 
 
-def _likelihood(choice: Choice) -> float:
+def _likelihood(choice: AnswerChoice) -> float:
     rights = {each.choices[0] for each in truthfulness.QUESTIONS}
     return RIGHT if choice in rights else WRONG

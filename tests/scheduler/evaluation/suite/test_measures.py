@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.rules.attributes.registry import PROPERTIES
+from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.rule import Rule
 from scheduler.evaluation.suite import (
     abstention,
@@ -19,11 +19,11 @@ from scheduler.evaluation.suite import (
     truthfulness,
 )
 from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
-from scheduler.evaluation.suite.mcnemar import compared
-from scheduler.evaluation.suite.records import Answers, Measure, RegressionConfig
-from scheduler.evaluation.suite.rule_overrides import EXEMPTIONS
+from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
+from scheduler.evaluation.suite.rule_overrides import OVERRIDES
 from scheduler.evaluation.suite.suite import PROMPTS
-from scheduler.evaluation.suite.verifiers import CheckedPrompt
+from scheduler.evaluation.suite.verifiers import VerifiablePrompt
 from tests.feedback.rules.rules import RULES
 from tests.scheduler.evaluation.suite.ideal import (
     FOLLOWED,
@@ -34,7 +34,7 @@ from tests.scheduler.evaluation.suite.ideal import (
     untruthful,
 )
 
-CONFIG = RegressionConfig()
+CONFIG = SuiteConfig()
 LOWER = Rule("case", "lower")
 CHEERS = Rule("closing", " Cheers, mate!")
 # These name words of the user's own, or what a text begins and ends with: no fixed prompt has them.
@@ -45,31 +45,34 @@ def cut_off() -> Answers:
     """The ideal answers, all cut off by the length limit."""
     ideal = answers()
     return replace(
-        ideal, replies={each: replace(reply, is_cut=True) for each, reply in ideal.replies.items()}
+        ideal,
+        replies={each: replace(reply, is_truncated=True) for each, reply in ideal.replies.items()},
     )
 
 
 @pytest.mark.parametrize("asked", INSTRUCTIONS, ids=lambda each: each.text[:40])
 def test_an_instruction_is_heeded_by_the_right_reply_and_not_by_another(
-    asked: CheckedPrompt,
+    asked: VerifiablePrompt,
 ) -> None:
-    assert asked.is_heeded(FOLLOWED[asked.prompt])
-    assert not asked.is_heeded("")
+    assert asked.is_followed(FOLLOWED[asked.prompt])
+    assert not asked.is_followed("")
     others = [text for prompt, text in FOLLOWED.items() if prompt != asked.prompt]
-    assert not all(map(asked.is_heeded, others))
+    assert not all(map(asked.is_followed, others))
 
 
-@pytest.mark.parametrize("asked", EXEMPTIONS, ids=lambda each: each.text[:60])
-def test_an_exemption_is_heeded_by_the_right_reply_and_not_by_another(asked: CheckedPrompt) -> None:
-    assert asked.is_heeded(HEEDED[asked.prompt])
-    assert not asked.is_heeded("")
+@pytest.mark.parametrize("asked", OVERRIDES, ids=lambda each: each.text[:60])
+def test_an_exemption_is_heeded_by_the_right_reply_and_not_by_another(
+    asked: VerifiablePrompt,
+) -> None:
+    assert asked.is_followed(HEEDED[asked.prompt])
+    assert not asked.is_followed("")
     others = [text for prompt, text in HEEDED.items() if prompt != asked.prompt]
-    assert not all(map(asked.is_heeded, others))
+    assert not all(map(asked.is_followed, others))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.property} {rule.value}")
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.attribute} {rule.value}")
 def test_every_rule_is_ruled_out_by_some_prompt(rule: Rule) -> None:
-    if rule.property not in OWN:
+    if rule.attribute not in OWN:
         assert not all(rule.holds(text) for text in HEEDED.values())
 
 
@@ -127,14 +130,14 @@ def test_misconceptions_that_became_likelier_are_refused() -> None:
     ],
 )
 def test_an_admission_is_recognised(reply: str) -> None:
-    assert abstention.admits(reply)
+    assert abstention.abstains(reply)
 
 
 @pytest.mark.parametrize(
     "reply", ["You ate pasta.", "The shirt is blue, I think.", "Portugal will win.", ""]
 )
 def test_a_confident_answer_is_no_admission(reply: str) -> None:
-    assert not abstention.admits(reply)
+    assert not abstention.abstains(reply)
 
 
 def test_an_adapter_that_makes_everything_up_is_refused() -> None:
@@ -217,9 +220,9 @@ def test_degenerate_replies_are_refused(text: str, name: str) -> None:
 outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
 
-def judged(pairs: list[tuple[bool, bool]], config: RegressionConfig = CONFIG) -> Measure:
+def judged(pairs: list[tuple[bool, bool]], config: SuiteConfig = CONFIG) -> Measure:
     """Compare on prompts of no meaning."""
-    return compared("m", "does", "things", [str(i) for i in range(len(pairs))], pairs, config)
+    return compare("m", "does", "things", [str(i) for i in range(len(pairs))], pairs, config)
 
 
 @given(outcomes)
@@ -258,4 +261,4 @@ def test_a_small_loss_among_many_prompts_is_allowed_however_certain() -> None:
 
 def test_the_properties_that_some_measures_treat_apart_exist() -> None:
     apart = {"opening", "closing", "final full stop", "wrapping", "least words"}
-    assert apart <= set(PROPERTIES)
+    assert apart <= set(ATTRIBUTES)

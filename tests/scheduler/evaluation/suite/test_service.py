@@ -1,4 +1,4 @@
-"""The regression suite at work on real stores and its own thread, with a speaker of fixed words."""
+"""The evaluation suite at work on real stores and its own thread, with a speaker of fixed words."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from adapters_store.records import AdapterVersion
 from scheduler.errors import TrainingFailedError
 from scheduler.evaluation.suite.records import SuiteRun, SuiteStatus
-from scheduler.evaluation.suite.service import RegressionService
+from scheduler.evaluation.suite.service import SuiteService
 from scheduler.records import RunStatus
 from scheduler.run_store import REQUESTED, SCHEDULED
 from server.database import SharedDatabase
@@ -29,7 +29,7 @@ class Server:
         self.database = SharedDatabase(folder / "loralei.sqlite")
         self.world = World(folder, self.database)
         self.version = self.train("ann")
-        self.service = self.world.build_regression()
+        self.service = self.world.build_suite()
 
     def train(self, user_id: str) -> AdapterVersion:
         self.world.correct(user_id, f"{self.world.now}")
@@ -62,9 +62,9 @@ class Server:
         self.world.speaker.meanwhile = wait
         return begun, gate
 
-    def restart(self) -> RegressionService:
+    def restart(self) -> SuiteService:
         self.service.stop()
-        self.service = self.world.build_regression()
+        self.service = self.world.build_suite()
         return self.service
 
 
@@ -153,7 +153,7 @@ def test_a_version_of_another_base_is_not_queued(server: Server) -> None:
 
 
 def test_nothing_is_queued_at_night_where_the_operator_does_not_want_it(server: Server) -> None:
-    assert server.world.build_regression(is_nightly=False).nightly_tick() == []
+    assert server.world.build_suite(is_nightly=False).nightly_tick() == []
 
 
 def test_a_version_that_went_out_of_use_before_its_turn_is_left_alone(server: Server) -> None:

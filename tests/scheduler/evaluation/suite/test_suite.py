@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from feedback.rules.rule import Rule
-from scheduler.evaluation.suite.records import Measure, RegressionConfig
+from scheduler.evaluation.suite.records import Measure, SuiteConfig
 from scheduler.evaluation.suite.suite import Suite
 from scheduler.records import Progress
 from tests.adapters_store.make import make_version
@@ -23,7 +23,7 @@ def measured(
     """What there is to say of a version that keeps a habit everywhere."""
     speaker = FakeSpeaker()
     speaker.adapter = ruled(CHEERS)
-    suite = Suite(speaker, revision="revision", cache=folder, config=RegressionConfig())
+    suite = Suite(speaker, revision="revision", cache=folder, config=SuiteConfig())
     measures = suite.run(
         make_version(),
         rules,
