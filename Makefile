@@ -8,10 +8,10 @@
 .PHONY: help setup serve demo doctor test test-setup bench bench-learning format clean
 
 RUN := .venv/bin
-# Two at a time: more would share two cores. The real model's threads want them for themselves.
+# Settings of the shell must not reach the tests.
 PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR $(RUN)/python -m pytest
 BENCH := engine many_adapters serving learning_loop
-# Of learning, curation, self_distillation, gate, forgetting, kept and pooled.
+# One of: learning, curation, self_distillation, gate, forgetting, kept, pooled.
 PART ?= learning
 
 ifdef PORT
@@ -42,8 +42,10 @@ doctor: setup  ## Check what this machine has
 test: test-setup  ## Run every check
 	$(RUN)/ruff check --no-cache
 	$(RUN)/ruff format --check
+	@.ci/prettier --check
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+# Two workers for two cores. The real model uses both cores itself, so its tests run alone.
 	$(PYTEST) -m "not real_model" -n 2 --dist worksteal
 	$(PYTEST) -m real_model
 
@@ -56,7 +58,8 @@ bench-learning: test-setup  ## Measure learning (EVAL_DATA=... PART=learning SET
 format: test-setup  ## Format the code
 	$(RUN)/ruff check --fix
 	$(RUN)/ruff format
+	@.ci/prettier --write
 
-clean:  ## Remove what was made here, data excepted
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
+clean:  ## Remove what was made here, except the data
+	rm -rf .venv .ci/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

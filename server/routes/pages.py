@@ -15,12 +15,12 @@ _CONTENT_TYPES = {
     ".svg": "image/svg+xml",
 }
 _HEADERS = {
-    # Everything comes from here, and nobody may frame it: the key lies in the browser's storage.
+    # The browser's storage holds the key, so nothing loads from elsewhere and nobody may frame us.
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'; object-src 'none'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
-    # The files change with the server, and are small: always ask, and get a 304.
+    # The files are small and change with the server: browsers ask each time and get a 304.
     "cache-control": "no-cache",
 }
 
@@ -28,27 +28,31 @@ _HEADERS = {
 def pages_router(folder: Path = WEB) -> APIRouter:
     """The routes of the pages.
 
-    The folder is listed once: a name from a request is looked up and never becomes a path.
+    The folder is listed once. A name from a request is looked up and never becomes a path.
     """
-    files = {path.name: path for path in folder.iterdir() if path.suffix in _CONTENT_TYPES}
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.suffix in _CONTENT_TYPES
+    }
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
     async def chat_page() -> FileResponse:
-        return _file(files, "index.html")
+        return _response(files, "index.html")
 
     @router.get("/admin")
     async def admin_page() -> FileResponse:
-        return _file(files, "admin.html")
+        return _response(files, "admin.html")
 
-    @router.get("/web/{name}")
-    async def asset(name: str) -> FileResponse:
-        return _file(files, name)
+    @router.get("/web/{shelf}/{name}")
+    async def asset(shelf: str, name: str) -> FileResponse:
+        return _response(files, f"{shelf}/{name}")
 
     return router
 
 
-def _file(files: dict[str, Path], name: str) -> FileResponse:
+def _response(files: dict[str, Path], name: str) -> FileResponse:
     path = files.get(name)
     if path is None:
         raise RequestError(404, "There is no such file.")

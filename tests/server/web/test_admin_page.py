@@ -23,7 +23,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all."""
+    """One browser for all tests."""
     with chromium() as launched:
         yield launched
 
@@ -38,27 +38,27 @@ def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
 
 
 def open_user(page: Page, person: Person) -> None:
-    """Go to one user's page by a click on the name."""
+    """Open a user's page with a click on the name."""
     page.get_by_role("link", name=person.name, exact=True).click()
     expect(page.get_by_role("heading", name=person.name, exact=True)).to_be_visible()
 
 
-def agree(page: Page, action: str) -> None:
-    """Answer the question that an act asks first."""
+def confirm(page: Page, action: str) -> None:
+    """Press a button of the open dialog."""
     page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
 
 
-def ask_for_version_1(page: Page, live: LiveServer, person: Person) -> None:
-    """Import a version and click what puts it to use; the page asks back."""
+def start_promotion(page: Page, live: LiveServer, person: Person) -> None:
+    """Import a version and press "Promote"; the page then asks for confirmation."""
     import_version(live, person)
     page.reload()
     open_user(page, person)
     page.get_by_text("v1", exact=True).first.click()
-    page.get_by_role("button", name="Let v1 answer").click()
+    page.get_by_role("button", name="Promote v1").click()
 
 
 def active(live: LiveServer, person: Person) -> str:
-    """The version that answers somebody."""
+    """The version that answers this user."""
     with live.admin() as admin:
         return str(admin.get(f"/v1/admin/adapters/{person.id}").json()["active"])
 
@@ -83,14 +83,14 @@ def test_a_new_user_gets_a_key_that_is_shown_once(page: Page, live: LiveServer) 
     expect(page.get_by_role("link", name="made on the page")).to_be_visible()
 
 
-def test_a_name_that_is_taken_is_refused_with_the_reason(page: Page, person: Person) -> None:
+def test_a_taken_name_is_refused_with_the_reason(page: Page, person: Person) -> None:
     page.get_by_role("button", name="New user").click()
     page.get_by_label("Name", exact=True).fill(person.name)
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_role("alert")).to_contain_text("taken")
 
 
-def test_markup_in_a_name_is_shown_as_it_is(page: Page, live: LiveServer) -> None:
+def test_markup_in_a_name_is_shown_as_text(page: Page, live: LiveServer) -> None:
     name = "<img src=x onerror=document.body.remove()>"
     with live.admin() as admin:
         admin.post("/v1/admin/users", json={"name": name})
@@ -103,7 +103,7 @@ def test_a_lost_key_is_replaced(page: Page, live: LiveServer, person: Person) ->
     page.reload()
     open_user(page, person)
     page.get_by_role("button", name="New key").click()
-    agree(page, "Make a new key")
+    confirm(page, "Make a new key")
     key = page.locator("#new-key").inner_text()
     with live.client(person.key) as old, live.client(key) as new:
         assert old.get("/v1/me").status_code == 401
@@ -113,17 +113,17 @@ def test_a_lost_key_is_replaced(page: Page, live: LiveServer, person: Person) ->
 def test_a_version_is_promoted_and_rolled_back(
     page: Page, live: LiveServer, person: Person
 ) -> None:
-    ask_for_version_1(page, live, person)
-    agree(page, "Promote")
+    start_promotion(page, live, person)
+    confirm(page, "Promote")
     expect(page.get_by_text("answers now", exact=True)).to_be_visible()
     assert active(live, person) == "v1"
     page.get_by_role("button", name="Roll back").click()
-    agree(page, "Roll back")
+    confirm(page, "Roll back")
     expect(page.get_by_text("answers now", exact=True)).to_have_count(0)
     assert active(live, person) == "base"
 
 
-def test_what_the_regression_suite_found_is_read_with_the_version(
+def test_a_version_shows_the_results_of_the_evaluation_suite(
     page: Page, live: LiveServer, person: Person
 ) -> None:
     import_version(live, person)
@@ -131,40 +131,40 @@ def test_what_the_regression_suite_found_is_read_with_the_version(
     page.reload()
     open_user(page, person)
     page.get_by_text("v1", exact=True).first.click()
-    part = page.get_by_role("region", name="Regression suite of v1")
+    part = page.get_by_role("region", name="Evaluation suite of v1")
     expect(part.get_by_text("refused")).to_be_visible()
     expect(part.get_by_text("It follows 10 of 40 instructions")).to_be_visible()
     drawn = "instruction following: base model 50 %, v1 25 %"
     expect(part.get_by_role("img", name=drawn)).to_be_visible()
-    part.get_by_text("Lost, for example").click()
+    part.get_by_text("Worse on, for example").click()
     expect(part.get_by_text("Answer in <b>one</b> word.")).to_be_visible()
 
 
-def test_the_suite_is_asked_for_and_followed_to_its_end(
+def test_the_evaluation_suite_is_started_and_followed_to_its_end(
     page: Page, live: LiveServer, person: Person
 ) -> None:
     let_the_base_be_ideal(live)
     import_version(live, person)
     stores, other = live.services.stores, live.new_person()
-    # It cannot be loaded, and the suite cannot begin before somebody's training has ended.
+    # The version cannot be loaded, and the suite waits until the training of `other` has ended.
     stores.files.remove(stores.registry.version(person.id, 1))
     stores.runs.create(other.id, trigger="request", requested_by="test", at=time.time())
     page.reload()
     open_user(page, person)
     page.get_by_text("v1", exact=True).first.click()
-    page.get_by_role("button", name="Evaluate fully").click()
-    expect(page.get_by_role("progressbar", name="Regression suite")).to_be_visible()
-    expect(page.get_by_role("button", name="Evaluate fully")).to_be_disabled()
+    page.get_by_role("button", name="Run the suite").click()
+    expect(page.get_by_role("progressbar", name="Evaluation suite")).to_be_visible()
+    expect(page.get_by_role("button", name="Run the suite")).to_be_disabled()
     stores.runs.erase(other.id)
     expect(page.get_by_text(re.compile("could not be tried"))).to_be_visible()
-    expect(page.get_by_role("button", name="Evaluate fully")).to_be_enabled()
+    expect(page.get_by_role("button", name="Run the suite")).to_be_enabled()
 
 
-def test_nothing_happens_when_the_question_is_answered_with_no(
+def test_a_promotion_that_is_not_confirmed_changes_nothing(
     page: Page, live: LiveServer, person: Person
 ) -> None:
-    ask_for_version_1(page, live, person)
-    agree(page, "Cancel")
+    start_promotion(page, live, person)
+    confirm(page, "Cancel")
     assert active(live, person) == "base"
 
 
@@ -172,7 +172,7 @@ def test_a_frozen_user_cannot_be_trained(page: Page, person: Person) -> None:
     page.reload()
     open_user(page, person)
     page.get_by_role("button", name="Freeze").click()
-    agree(page, "Freeze")
+    confirm(page, "Freeze")
     expect(page.get_by_role("button", name="Train now")).to_be_disabled()
     page.get_by_role("button", name="Unfreeze").click()
     expect(page.get_by_role("button", name="Train now")).to_be_enabled()
@@ -183,7 +183,7 @@ def test_a_training_shows_how_it_ended(page: Page, person: Person) -> None:
     open_user(page, person)
     page.get_by_role("button", name="Train now").click()
     expect(page.get_by_role("table")).to_contain_text("nothing to learn from")
-    page.get_by_role("link", name="Trainings").click()
+    page.get_by_role("link", name="Training", exact=True).click()
     expect(page.get_by_role("link", name=person.name, exact=True).first).to_be_visible()
 
 
@@ -206,7 +206,7 @@ def test_an_erased_user_is_gone(page: Page, live: LiveServer, person: Person) ->
     open_user(page, person)
     page.get_by_role("button", name="Erase user").click()
     page.get_by_label(re.compile("to go on")).fill(person.name)
-    agree(page, "Erase")
+    confirm(page, "Erase")
     expect(page.get_by_role("heading", name="Users", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name=person.name, exact=True)).to_have_count(0)
     with live.client(person.key) as client:
@@ -214,7 +214,7 @@ def test_an_erased_user_is_gone(page: Page, live: LiveServer, person: Person) ->
 
 
 @pytest.mark.parametrize("view", ["", "#/trainings", "#/users/"])
-def test_a_phone_shows_everything_without_sideways_scrolling(
+def test_a_phone_needs_no_sideways_scrolling(
     browser: Browser, live: LiveServer, person: Person, view: str
 ) -> None:
     import_version(live, person)

@@ -34,14 +34,14 @@ def site(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all."""
+    """One browser for all tests."""
     with chromium() as launched:
         yield launched
 
 
 @pytest.fixture
 def user(site: LiveServer) -> Person:
-    """A user whom no other test knows."""
+    """A new user."""
     return site.new_person()
 
 
@@ -55,7 +55,7 @@ def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
 
 
 def answer_in_letters(page: Page, site: LiveServer) -> None:
-    """Have replies hold a word: a random model's own may be empty, or nothing but signs."""
+    """Make replies contain a word; those of a random model may be empty or only punctuation."""
     letters = site.services.runtime.engine.base.renderer.text_ids("abcdefgh")
     bias = {str(letter): 100 for letter in letters}
 
@@ -80,15 +80,15 @@ def say(page: Page, text: str = "hello") -> None:
     expect(page.locator(REPLY)).to_have_count(replies + 1)
 
 
-def said(site: LiveServer, user: Person) -> list[dict[str, Any]]:
-    """What the server knows of this user's judgements."""
+def feedback(site: LiveServer, user: Person) -> list[dict[str, Any]]:
+    """The user's feedback on the server."""
     with site.client(user.key) as client:
         rows: list[dict[str, Any]] = client.get("/v1/feedback").json()["data"]
     return rows
 
 
-def statuses(site: LiveServer, user: Person) -> list[str]:
-    """What the server knows of this user's rules."""
+def rule_statuses(site: LiveServer, user: Person) -> list[str]:
+    """The status of each of the user's rules on the server."""
     with site.client(user.key) as client:
         return [row["status"] for row in client.get("/v1/me/rules").json()["data"]]
 
@@ -100,7 +100,7 @@ def correct(page: Page, text: str) -> None:
     page.get_by_role("button", name="Save correction").click()
 
 
-def test_a_key_is_asked_for_and_a_wrong_one_is_refused(
+def test_the_page_asks_for_a_key_and_refuses_a_wrong_one(
     browser: Browser, site: LiveServer, user: Person
 ) -> None:
     with new_page(browser, site.url) as page:
@@ -135,17 +135,17 @@ def test_a_reply_is_streamed_and_says_who_wrote_it(page: Page) -> None:
     assert page.locator(f"{REPLY} .text").inner_text() != ""
 
 
-def test_a_reply_says_which_rule_the_prompt_ruled_out(
+def test_a_reply_names_the_rule_that_the_prompt_overrides(
     page: Page, site: LiveServer, user: Person
 ) -> None:
-    put_version_to_use(site, user, {"rule_values": [["case", "lower"]]})
+    put_version_to_use(site, user, {"rules": [{"attribute": "case", "value": "lower"}]})
     say(page, "Write it in capital letters.")
     reply = page.locator(REPLY)
     expect(reply).to_contain_text("base model")
-    expect(reply).to_contain_text("else here than “Writes everything in lower case.”")
+    expect(reply).to_contain_text("overrides “Writes everything in lower case.”")
 
 
-def test_every_chat_has_an_id_of_its_own(page: Page) -> None:
+def test_every_chat_has_its_own_id(page: Page) -> None:
     ids = []
     page.on("request", lambda request: ids.append(request.headers.get("x-loralei-chat-id")))
     say(page, "one")
@@ -163,7 +163,23 @@ def test_chats_are_there_again_after_a_reload(page: Page) -> None:
     expect(page.get_by_role("button", name="remember this", exact=True)).to_be_visible()
 
 
-def test_another_user_of_the_browser_sees_no_foreign_chats(page: Page, site: LiveServer) -> None:
+def test_a_chat_of_an_earlier_release_keeps_its_feedback(page: Page) -> None:
+    say(page)
+    correct(page, "as I would say it")
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    page.evaluate(
+        """() => {
+            const name = Object.keys(localStorage).find((each) => each.startsWith("loralei.chat."));
+            const stored = localStorage.getItem(name);
+            localStorage.setItem(name, stored.replace('"feedback":', '"judgement":'));
+        }"""
+    )
+    page.reload()
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    expect(page.locator(f"{REPLY} .text")).to_have_text("as I would say it")
+
+
+def test_another_user_of_the_browser_does_not_see_the_chats(page: Page, site: LiveServer) -> None:
     say(page, "a secret")
     page.get_by_role("button", name="Sign out").click()
     other = site.new_person()
@@ -182,18 +198,18 @@ def test_a_deleted_chat_is_gone_on_the_server_too(
     page.get_by_label("Delete the chat forget this").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("None yet.")).to_be_visible()
-    assert said(site, user) == []
+    assert feedback(site, user) == []
 
 
-def test_a_thumb_up_is_stored_and_taken_back(page: Page, site: LiveServer, user: Person) -> None:
+def test_a_thumb_up_is_stored_and_withdrawn(page: Page, site: LiveServer, user: Person) -> None:
     say(page)
     thumb = page.get_by_label("Good reply")
     thumb.click()
     expect(thumb).to_have_attribute("aria-pressed", "true")
-    assert [row["value"] for row in said(site, user)] == [1]
+    assert [row["value"] for row in feedback(site, user)] == [1]
     thumb.click()
     expect(thumb).to_have_attribute("aria-pressed", "false")
-    assert said(site, user) == []
+    assert feedback(site, user) == []
 
 
 def test_a_thumb_down_asks_what_was_wrong(page: Page, site: LiveServer, user: Person) -> None:
@@ -203,7 +219,7 @@ def test_a_thumb_down_asks_what_was_wrong(page: Page, site: LiveServer, user: Pe
     page.get_by_label("Comment").fill("It was the other way round.")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Thank you, saved.")).to_be_visible()
-    [row] = said(site, user)
+    [row] = feedback(site, user)
     assert (row["value"], row["reason"]) == (-1, "inaccurate")
     assert row["comment"] == "It was the other way round."
 
@@ -214,11 +230,11 @@ def test_an_edited_reply_is_stored_as_its_correction(
     say(page)
     correct(page, "as I would say it")
     expect(page.get_by_text("corrected by you")).to_be_visible()
-    assert [row["correction"] for row in said(site, user)] == ["as I would say it"]
+    assert [row["correction"] for row in feedback(site, user)] == ["as I would say it"]
     expect(page.locator("#learned")).to_contain_text("1 correction")
 
 
-def test_the_corrected_reply_is_what_the_model_is_told_next(page: Page) -> None:
+def test_the_next_request_contains_the_corrected_reply(page: Page) -> None:
     say(page, "one")
     correct(page, "as I would say it")
     expect(page.get_by_text("corrected by you")).to_be_visible()
@@ -229,27 +245,27 @@ def test_the_corrected_reply_is_what_the_model_is_told_next(page: Page) -> None:
     assert body["messages"][1] == {"role": "assistant", "content": "as I would say it"}
 
 
-def test_a_rule_shows_with_its_correction_and_is_kept_and_dropped(
+def test_a_rule_appears_after_a_correction_and_is_kept_and_dropped(
     page: Page, site: LiveServer, user: Person
 ) -> None:
     say(page)
     reply = page.locator(f"{REPLY} .text").inner_text()
     correct(page, f"<reply>{reply}</reply>")
-    rule = page.get_by_role("list", name="Rules from your judgements").get_by_role("listitem")
+    rule = page.get_by_role("list", name="Rules from your feedback").get_by_role("listitem")
     expect(rule).to_contain_text("Wraps the reply in <reply>.")
-    keep = rule.get_by_role("button", name="Keep, whatever I judge: Wraps the reply in <reply>.")
-    drop = rule.get_by_role("button", name="Drop, never practise this")
+    keep = rule.get_by_role("button", name="Always keep this rule: Wraps the reply in <reply>.")
+    drop = rule.get_by_role("button", name="Drop this rule")
     keep.click()
     expect(keep).to_have_attribute("aria-pressed", "true")
-    assert statuses(site, user) == ["pinned"]
+    assert rule_statuses(site, user) == ["pinned"]
     drop.click()
     expect(drop).to_have_attribute("aria-pressed", "true")
     expect(drop).to_be_focused()
     expect(keep).to_have_attribute("aria-pressed", "false")
-    assert statuses(site, user) == ["dropped"]
+    assert rule_statuses(site, user) == ["dropped"]
     drop.click()
     expect(drop).to_have_attribute("aria-pressed", "false")
-    assert statuses(site, user) == ["learned"]
+    assert rule_statuses(site, user) == ["learned"]
 
 
 def test_an_unchanged_reply_is_no_correction(page: Page, site: LiveServer, user: Person) -> None:
@@ -257,7 +273,7 @@ def test_an_unchanged_reply_is_no_correction(page: Page, site: LiveServer, user:
     page.get_by_label("Correct this reply").click()
     page.get_by_role("button", name="Save correction").click()
     expect(page.get_by_role("alert")).to_contain_text("change something")
-    assert said(site, user) == []
+    assert feedback(site, user) == []
 
 
 def test_escape_leaves_the_editor(page: Page) -> None:
@@ -272,12 +288,12 @@ def test_the_better_of_two_replies_is_stored(page: Page, site: LiveServer, user:
     page.get_by_label("Write another reply").click()
     page.get_by_role("button", name="This one is better").first.click()
     expect(page.get_by_text("your pick", exact=True)).to_be_visible()
-    [row] = said(site, user)
+    [row] = feedback(site, user)
     assert row["preferred_over"].startswith("chatcmpl-")
     assert row["preferred_over"] != row["target"]
 
 
-def test_both_replies_can_be_looked_at_again(page: Page) -> None:
+def test_the_earlier_reply_can_be_shown_again(page: Page) -> None:
     say(page)
     page.get_by_label("Write another reply").click()
     page.get_by_role("button", name=re.compile("keep the new one")).click()
@@ -286,7 +302,7 @@ def test_both_replies_can_be_looked_at_again(page: Page) -> None:
     expect(page.get_by_text("1 of 2")).to_be_visible()
 
 
-def test_markup_is_shown_as_it_was_typed(page: Page) -> None:
+def test_markup_is_shown_as_text(page: Page) -> None:
     attack = "<img src=x onerror=document.body.remove()>"
     say(page, attack)
     correct(page, f"{attack} [x](javascript:alert(1)) **bold**")
@@ -297,7 +313,7 @@ def test_markup_is_shown_as_it_was_typed(page: Page) -> None:
     expect(page.locator(f"{REPLY} strong")).to_have_text("bold")
 
 
-def test_a_message_that_is_too_long_gets_the_servers_reason(page: Page) -> None:
+def test_a_message_that_is_too_long_shows_the_error_of_the_server(page: Page) -> None:
     say(page, "much too long " * 2000)
     expect(page.get_by_role("alert")).to_contain_text("tokens")
 
@@ -305,7 +321,7 @@ def test_a_message_that_is_too_long_gets_the_servers_reason(page: Page) -> None:
 def test_a_reply_can_be_stopped(browser: Browser, site: LiveServer, user: Person) -> None:
     with new_page(browser, site.url) as page:
         sign_in(page, user.key)
-        # The request never ends, as from a server that is very busy.
+        # The request never ends, as with a very busy server.
         page.route("**/v1/chat/completions", lambda route: None)
         page.get_by_label("Message", exact=True).fill("hello")
         page.keyboard.press("Enter")
@@ -315,7 +331,7 @@ def test_a_reply_can_be_stopped(browser: Browser, site: LiveServer, user: Person
         page.unroute_all(behavior="ignoreErrors")
 
 
-def test_a_server_that_is_gone_is_named_as_the_reason(page: Page) -> None:
+def test_the_page_says_that_the_server_cannot_be_reached(page: Page) -> None:
     page.route("**/v1/chat/completions", lambda route: route.abort())
     say(page)
     expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
@@ -336,7 +352,7 @@ def test_only_admins_can_learn_at_once(page: Page) -> None:
     expect(page.get_by_role("button", name="Learn now")).to_have_count(0)
 
 
-def test_my_data_is_exported_as_an_archive(page: Page, tmp_path: Path) -> None:
+def test_data_is_exported_as_an_archive(page: Page, tmp_path: Path) -> None:
     say(page, "take this with me")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export my data").click()
@@ -345,20 +361,22 @@ def test_my_data_is_exported_as_an_archive(page: Page, tmp_path: Path) -> None:
     assert b"take this with me" in zipfile.ZipFile(archive).read("feedback.jsonl")
 
 
-def test_my_data_is_erased_once_i_typed_it(page: Page, site: LiveServer, user: Person) -> None:
+def test_data_is_erased_after_typing_the_confirmation(
+    page: Page, site: LiveServer, user: Person
+) -> None:
     say(page, "a secret")
     page.get_by_role("button", name="Erase my data").click()
     agree = page.get_by_role("button", name="Erase everything")
     expect(agree).to_be_disabled()
     page.get_by_label(re.compile("to go on")).fill("erase")
     agree.click()
-    expect(page.get_by_text("Everything of yours is erased.")).to_be_visible()
+    expect(page.get_by_text("All your data is erased.")).to_be_visible()
     with site.client(user.key) as client:
         assert client.get("/v1/me").status_code == 401
     assert "a secret" not in page.evaluate("JSON.stringify(localStorage)")
 
 
-def test_a_phone_shows_everything_without_sideways_scrolling(
+def test_a_phone_needs_no_sideways_scrolling(
     browser: Browser, site: LiveServer, user: Person
 ) -> None:
     with new_page(browser, site.url, PHONE) as page:

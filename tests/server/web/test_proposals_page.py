@@ -1,4 +1,4 @@
-"""Proposed practice on the chat page, in a real browser against a real server."""
+"""Proposals on the chat page, in a real browser against a real server."""
 
 from collections.abc import Iterator
 
@@ -22,14 +22,14 @@ INSTRUCTIONS = ("What is rain?", "Who was Ada Lovelace?", "<b>Where</b> is Oslo?
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all."""
+    """One browser for all tests."""
     with chromium() as launched:
         yield launched
 
 
 @pytest.fixture
 def user(babbling: LiveServer) -> Person:
-    """A user to whom three things were proposed."""
+    """A user with three proposals."""
     person = babbling.new_person()
     for number, text in enumerate(INSTRUCTIONS):
         proposal = make_proposal(
@@ -52,8 +52,8 @@ def page(browser: Browser, babbling: LiveServer, user: Person) -> Iterator[Page]
         yield opened
 
 
-def decided(live: LiveServer, user: Person) -> list[str]:
-    """What the server knows of the user's decisions, by age of the proposals."""
+def statuses(live: LiveServer, user: Person) -> list[str]:
+    """The status of each proposal on the server, oldest first."""
     return [row["status"] for row in practice(live, user)["data"]]
 
 
@@ -61,7 +61,7 @@ def test_a_proposal_is_read_and_approved_from_the_keyboard(
     page: Page, babbling: LiveServer, user: Person
 ) -> None:
     page.get_by_role("button", name="Decide on 3").press("Enter")
-    entries = page.get_by_role("list", name="Proposed practice").get_by_role("listitem")
+    entries = page.get_by_role("list", name="Proposals").get_by_role("listitem")
     expect(entries).to_have_count(3)
     expect(entries.first).to_contain_text("What is rain?")
     expect(entries.first.locator(".text strong")).to_have_text("0")
@@ -70,24 +70,22 @@ def test_a_proposal_is_read_and_approved_from_the_keyboard(
     page.keyboard.press("Enter")
     expect(entries).to_have_count(2)
     expect(entries.first.get_by_role("button", name="Approve")).to_be_focused()
-    assert decided(babbling, user) == ["approved", "proposed", "proposed"]
+    assert statuses(babbling, user) == ["approved", "proposed", "proposed"]
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Decide on 2")).to_be_visible()
 
 
-def test_a_dropped_proposal_can_be_taken_up_again(
-    page: Page, babbling: LiveServer, user: Person
-) -> None:
+def test_dropping_a_proposal_can_be_undone(page: Page, babbling: LiveServer, user: Person) -> None:
     page.get_by_role("button", name="Decide on 3").click()
     page.get_by_role("button", name="Drop").first.click()
     expect(page.get_by_text("Dropped.")).to_be_visible()
-    assert decided(babbling, user) == ["dropped", "proposed", "proposed"]
+    assert statuses(babbling, user) == ["dropped", "proposed", "proposed"]
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("It waits again.")).to_be_visible()
-    assert decided(babbling, user) == ["proposed"] * 3
+    expect(page.get_by_text("The proposal is open again.")).to_be_visible()
+    assert statuses(babbling, user) == ["proposed"] * 3
 
 
-def test_an_edited_proposal_is_approved_as_it_was_written(
+def test_an_edited_proposal_is_approved_as_edited(
     page: Page, babbling: LiveServer, user: Person
 ) -> None:
     page.get_by_role("button", name="Decide on 3").click()
@@ -101,35 +99,37 @@ def test_an_edited_proposal_is_approved_as_it_was_written(
     expect(page.get_by_role("alert")).to_contain_text("empty")
     reply.fill("water that falls")
     page.get_by_role("button", name="Approve as edited").click()
-    expect(page.get_by_text("Approved as you wrote it.")).to_be_visible()
+    expect(page.get_by_text("Approved as edited.")).to_be_visible()
     first = practice(babbling, user)["data"][0]
     assert (first["status"], first["reply"]) == ("approved", "water that falls")
 
 
-def test_markup_in_an_instruction_is_shown_as_it_is(page: Page) -> None:
+def test_markup_in_an_instruction_is_shown_as_text(page: Page) -> None:
     page.get_by_role("button", name="Decide on 3").click()
     expect(page.get_by_text("<b>Where</b> is Oslo?", exact=True)).to_be_visible()
 
 
-def test_practice_is_proposed_with_progress_and_stopped(page: Page, babbling: LiveServer) -> None:
+def test_writing_proposals_shows_progress_and_can_be_stopped(
+    page: Page, babbling: LiveServer
+) -> None:
     newcomer = babbling.new_person()
     teach(babbling, newcomer, *ASKED)
     sign_in(page, newcomer.key)
     expect(page.locator("#who")).to_have_text(newcomer.name)
-    # More than the page asks for, so that it is not done before it is stopped.
+    # More than the page asks for, so that the test can stop it in time.
     page.route(f"**{PATH}", lambda route: route.continue_(post_data='{"count": 200}'))
-    page.get_by_role("button", name="Propose practice").click()
+    page.get_by_role("button", name="Propose examples").click()
     expect(page.get_by_role("progressbar", name="Proposals")).to_be_visible()
-    page.locator("#practice").get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("button", name="Propose practice")).to_be_visible()
+    page.locator("#proposals").get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Propose examples")).to_be_visible()
 
 
-def test_without_judgements_the_page_says_what_to_do(page: Page) -> None:
-    page.get_by_role("button", name="Propose practice").click()
-    expect(page.get_by_role("alert")).to_contain_text("judge a few replies first")
+def test_without_feedback_the_page_says_what_to_do(page: Page) -> None:
+    page.get_by_role("button", name="Propose examples").click()
+    expect(page.get_by_role("alert")).to_contain_text("a few replies first")
 
 
-def test_a_phone_shows_proposals_without_sideways_scrolling(
+def test_a_phone_needs_no_sideways_scrolling(
     browser: Browser, babbling: LiveServer, user: Person
 ) -> None:
     with new_page(browser, babbling.url, PHONE) as page:

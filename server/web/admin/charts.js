@@ -1,24 +1,29 @@
-// Small drawings where people would rather look than read. Figures stand beside every mark.
+// Small charts, with the numbers beside the marks.
 
-import { h, svg } from "./dom.js";
+import { h, svg } from "../shared/dom.js";
 
 const WIDTH = 340;
 const LABEL = 88;
 const VALUE = 58;
 const ROW = 30;
 
-function framed(title, note, drawing) {
-  return h("figure", { class: "card chart" }, h("figcaption", {}, h("h3", {}, title), note ? h("p", { class: "muted small" }, note) : null), drawing);
+function card(title, note, drawing) {
+  return h(
+    "figure",
+    { class: "card chart" },
+    h("figcaption", {}, h("h3", {}, title), note ? h("p", { class: "muted small" }, note) : null),
+    drawing,
+  );
 }
 
-/** Horizontal bars with a title: `rows` are {label, value, text, isAfter}; values start at zero. */
-export function bars(title, note, rows) {
+/** A card with horizontal bars. `rows` are {label, value, text, isAfter}; bars start at zero. */
+export function barCard(title, note, rows) {
   const most = Math.max(...rows.map((row) => row.value), Number.MIN_VALUE);
-  return framed(title, note, drawnBars(title, rows, most));
+  return card(title, note, barChart(title, rows, most));
 }
 
-/** The bars alone; one of the value `most` fills the width. */
-export function drawnBars(title, rows, most) {
+/** The bars alone. A bar of the value `most` fills the width. */
+export function barChart(title, rows, most) {
   const room = WIDTH - LABEL - VALUE;
   const marks = rows.flatMap(({ label, value, text, isAfter }, index) => {
     const top = index * ROW;
@@ -26,16 +31,31 @@ export function drawnBars(title, rows, most) {
     return [
       svg("text", { class: "soft", x: 0, y: top + 19 }, label),
       svg("rect", { class: "track", x: LABEL, y: top + 6, width: room, height: 18, rx: 5 }),
-      svg("rect", { class: isAfter ? "after" : "before", x: LABEL, y: top + 6, width: length, height: 18, rx: 5 }),
+      svg("rect", {
+        class: isAfter ? "after" : "before",
+        x: LABEL,
+        y: top + 6,
+        width: length,
+        height: 18,
+        rx: 5,
+      }),
       svg("text", { x: WIDTH - VALUE + 10, y: top + 19 }, text),
     ];
   });
   const spoken = rows.map((row) => `${row.label} ${row.text}`).join(", ");
-  return svg("svg", { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, role: "img", "aria-label": `${title}: ${spoken}` }, marks);
+  return svg(
+    "svg",
+    {
+      viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`,
+      role: "img",
+      "aria-label": `${title}: ${spoken}`,
+    },
+    marks,
+  );
 }
 
-/** A line through `points`, {x, y}, with its first and last value written out. */
-export function line(title, note, points) {
+/** A card with a line through `points`, {x, y}, that shows the first and last value. */
+export function lineCard(title, note, points) {
   const height = 120;
   const [left, right, top, bottom] = [8, WIDTH - 56, 18, height - 10];
   const xs = points.map((point) => point.x);
@@ -44,15 +64,24 @@ export function line(title, note, points) {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     return high === low ? (from + to) / 2 : from + ((value - low) / (high - low)) * (to - from);
   };
-  const at = points.map((point) => [place(point.x, xs, left, right), place(point.y, ys, bottom, top)]);
-  const path = at.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+  const at = points.map((point) => [
+    place(point.x, xs, left, right),
+    place(point.y, ys, bottom, top),
+  ]);
+  const path = at
+    .map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`)
+    .join("");
   const [endX, endY] = at.at(-1);
-  return framed(
+  return card(
     title,
     note,
     svg(
       "svg",
-      { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: from ${ys[0].toFixed(2)} to ${ys.at(-1).toFixed(2)}` },
+      {
+        viewBox: `0 0 ${WIDTH} ${height}`,
+        role: "img",
+        "aria-label": `${title}: from ${ys[0].toFixed(2)} to ${ys.at(-1).toFixed(2)}`,
+      },
       svg("line", { class: "axis", x1: left, x2: right, y1: bottom + 6, y2: bottom + 6 }),
       svg("path", { class: "line", d: path }),
       svg("circle", { class: "after", cx: endX, cy: endY, r: 4 }),

@@ -1,11 +1,12 @@
-// The chat page: puts the chats, the thread, the composer and the model card together.
+// The chat page: connects the list of chats, the thread, the message field and the model card.
 
-import { ApiError, call, currentKey, forgetKey, keepKey } from "./api.js";
+import { ApiError, call, currentKey, forgetKey, keepKey } from "../shared/api.js";
+import { askForKey, confirmAction, toast } from "../shared/dialogs.js";
+import { autosize, button, byId, h, icon, iconButton, put } from "../shared/dom.js";
+import { formatPercent } from "../shared/format.js";
 import { Chats } from "./chats.js";
-import { askForKey, confirmed, toast } from "./dialogs.js";
-import { autosize, byId, h, icon, iconButton, put } from "./dom.js";
-import { ModelCard, exportMine, isTraining, outcome } from "./model_card.js";
-import { Practice } from "./practice.js";
+import { exportData, isTraining, ModelCard, outcome } from "./model_card.js";
+import { Proposals } from "./proposals.js";
 import { adapterName } from "./reply.js";
 import { RuleList } from "./rules.js";
 import { Thread } from "./thread.js";
@@ -15,36 +16,48 @@ let chat = null;
 let me = null;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
-const rules = new RuleList(byId("rules"), { onError: failed });
-const practice = new Practice(byId("practice"), { onError: failed, onDecided: () => card.refresh() });
-const thread = new Thread(byId("thread"), { keep, failed, judged: refreshMine, isWriting: showWriting });
+const rules = new RuleList(byId("rules"), { onError: showError });
+const proposals = new Proposals(byId("proposals"), {
+  onError: showError,
+  onDecided: () => card.refresh(),
+});
+const thread = new Thread(byId("thread"), {
+  save,
+  onError: showError,
+  onFeedback: refreshAll,
+  onWriting: showWriting,
+});
 const field = byId("message");
 const fit = autosize(field);
 
-function failed(error) {
+function showError(error) {
   if (error instanceof ApiError && error.status === 401) {
-    if (!byId("sign-in")) start("This key is not valid any more.");
+    if (!byId("sign-in")) start("This key is no longer valid.");
     return;
   }
   toast(error.message, { isError: true });
 }
 
-function keep(changed) {
+function save(changed) {
   try {
     chats.save(changed);
   } catch {
-    toast("The browser’s storage is full: this chat is not kept. Delete an old one.", { isError: true });
+    toast("The browser’s storage is full, so this chat is not saved. Delete an old one.", {
+      isError: true,
+    });
   }
   listChats();
 }
 
-function refreshMine() {
-  return Promise.all([card.refresh(), rules.refresh(), practice.refresh()]);
+function refreshAll() {
+  return Promise.all([card.refresh(), rules.refresh(), proposals.refresh()]);
 }
 
 function meChanged(now, before) {
   me = now;
-  byId("version").textContent = isTraining(now) ? `learning, ${Math.round(now.training.progress.fraction * 100)} %` : adapterName(now.adapter);
+  byId("version").textContent = isTraining(now)
+    ? `learning, ${formatPercent(now.training.progress.fraction)}`
+    : adapterName(now.adapter);
   byId("version").className = now.adapter === "base" ? "badge" : "badge accent";
   byId("admin-link").hidden = !now.is_admin;
   if (isTraining(before) && !isTraining(now) && now.training) toast(outcome(now.training));
@@ -55,7 +68,7 @@ function meFailed(error) {
     byId("version").textContent = "server unreachable";
     byId("version").className = "badge bad";
   } else {
-    failed(error);
+    showError(error);
   }
 }
 
@@ -76,8 +89,13 @@ function listChats() {
       h(
         "li",
         { class: entry.id === chat.id ? "current" : "" },
-        h("button", { type: "button", class: "open", "aria-current": entry.id === chat.id ? "true" : null, onclick: () => open(entry) }, entry.title),
-        iconButton("close", `Delete the chat ${entry.title}`, () => remove(entry), { class: "quiet round remove" }),
+        button(entry.title, () => open(entry), {
+          class: "open",
+          "aria-current": entry.id === chat.id ? "true" : null,
+        }),
+        iconButton("close", `Delete the chat ${entry.title}`, () => remove(entry), {
+          class: "quiet round remove",
+        }),
       ),
     ),
   );
@@ -94,9 +112,9 @@ function open(entry) {
 }
 
 async function remove(entry) {
-  const agreed = await confirmed({
+  const agreed = await confirmAction({
     title: "Delete this chat?",
-    text: "Its replies and what you said about them are deleted here and on the server; the next training forgets them.",
+    text: "Its replies and your feedback on them are deleted here and on the server. The next training forgets them.",
     action: "Delete",
     isDanger: true,
   });
@@ -107,13 +125,13 @@ async function remove(entry) {
       if (id) await deleteReply(id);
     }
   } catch (error) {
-    failed(error);
+    showError(error);
     return;
   }
   chats.remove(entry);
   if (entry.id === chat.id) open(chats.create());
   listChats();
-  refreshMine();
+  refreshAll();
 }
 
 async function deleteReply(id) {
@@ -139,34 +157,37 @@ function closeSide() {
 
 // Signing in and out
 
-async function signedIn(key) {
+async function signIn(key) {
   keepKey(key);
   try {
     return await call("GET", "/v1/me");
   } catch (error) {
     if (error.status !== 401 && error.status !== 403) throw error;
     forgetKey();
-    throw new ApiError(error.status, error.status === 401 ? "The server does not know this key." : error.message);
+    throw new ApiError(
+      error.status,
+      error.status === 401 ? "The server does not know this key." : error.message,
+    );
   }
 }
 
 async function start(reason = "", isCalm = false) {
   card.stop();
   rules.clear();
-  practice.clear();
+  proposals.clear();
   await thread.stop();
   thread.clear();
   me = null;
   const key = reason ? null : currentKey();
   try {
-    me = key ? await signedIn(key) : null;
+    me = key ? await signIn(key) : null;
   } catch (error) {
     reason = error.message;
   }
-  me ??= await askForKey({ reason, isCalm, check: signedIn });
+  me ??= await askForKey({ reason, isCalm, check: signIn });
   chats = new Chats(me.user.id);
   open(chats.all()[0] ?? chats.create());
-  await refreshMine();
+  await refreshAll();
 }
 
 function signOut() {
@@ -175,9 +196,9 @@ function signOut() {
 }
 
 async function erase() {
-  const agreed = await confirmed({
-    title: "Erase everything of yours?",
-    text: "Your chats, your judgements, your model and its versions are deleted from the server and from this browser. This cannot be undone.",
+  const agreed = await confirmAction({
+    title: "Erase all your data?",
+    text: "Your chats, your feedback, your model and its versions are deleted from the server and from this browser. This cannot be undone.",
     action: "Erase everything",
     isDanger: true,
     typed: "erase",
@@ -186,19 +207,19 @@ async function erase() {
   try {
     await call("DELETE", "/v1/me");
   } catch (error) {
-    failed(error);
+    showError(error);
     return;
   }
   chats.clear();
   forgetKey();
-  start("Everything of yours is erased.", true);
+  start("All your data is erased.", true);
 }
 
 async function exportAll() {
   try {
-    await exportMine(me);
+    await exportData(me);
   } catch (error) {
-    failed(error);
+    showError(error);
   }
 }
 

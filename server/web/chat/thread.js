@@ -1,30 +1,34 @@
-// One chat on the screen: its turns, and the acts on them. One reply is written at a time.
+// One chat on the screen: its turns and what the user does with them. One reply at a time.
 
-import { messagesBefore, shown } from "./chats.js";
+import { button, h, put } from "../shared/dom.js";
+import { activeVariant, messagesBefore } from "./chats.js";
 import { complete, isComplete } from "./completion.js";
-import { h, put } from "./dom.js";
-import { judge } from "./judging.js";
-import { rendered } from "./markdown.js";
-import { Reply, adapterName } from "./reply.js";
+import { sendFeedback } from "./feedback.js";
+import { renderMarkdown } from "./markdown.js";
+import { adapterName, Reply } from "./reply.js";
 
-// Small models ramble when sampled hot; another reply must differ from the first, though.
+// Small models ramble at a high temperature. Another reply needs one, to differ from the first.
 const FIRST = { temperature: 0.4, top_p: 0.9 };
 const ANOTHER = { temperature: 0.9, top_p: 0.95 };
 
-const STARTS = ["Explain photosynthesis to a child.", "Write a short note to thank a colleague.", "What should I cook with rice and eggs?"];
+const STARTS = [
+  "Explain photosynthesis to a child.",
+  "Write a short note to thank a colleague.",
+  "What should I cook with rice and eggs?",
+];
 
 export class Thread {
-  /** `hooks`: keep(chat), failed(error), judged(), isWriting(boolean). */
+  /** `hooks`: save(chat), onError(error), onFeedback(), onWriting(isWriting). */
   constructor(element, hooks) {
     this.element = element;
     this.hooks = hooks;
     this.chat = null;
     this.writing = null;
-    this.acts = {
+    this.actions = {
       again: (reply) => this.#another(reply, null),
       compare: (reply) => this.#another(reply, "base"),
       correct: (reply, text) => this.#correct(reply, text),
-      explain: (reply, said) => this.#judge(reply, said, "Thank you, saved."),
+      explain: (reply, changes) => this.#giveFeedback(reply, changes, "Thank you, saved."),
       pick: (reply, index, loser) => this.#pick(reply, index, loser),
       rate: (reply, value) => this.#rate(reply, value),
       turnTo: (reply, index) => this.#turnTo(reply, index),
@@ -35,7 +39,7 @@ export class Thread {
     return this.writing !== null;
   }
 
-  /** Shows a chat from its beginning. */
+  /** Shows this chat. */
   show(chat) {
     this.chat = chat;
     const isUnanswered = chat.turns.at(-1)?.role === "user";
@@ -49,8 +53,9 @@ export class Thread {
   }
 
   #elementOf(turn) {
-    if (turn.role === "user") return h("article", { class: "turn user", "aria-label": "You" }, turn.text);
-    return new Reply(turn, this.acts).element;
+    if (turn.role === "user")
+      return h("article", { class: "turn user", "aria-label": "You" }, turn.text);
+    return new Reply(turn, this.actions).element;
   }
 
   #welcome() {
@@ -62,20 +67,28 @@ export class Thread {
         "ol",
         {},
         h("li", {}, "Ask anything."),
-        h("li", {}, "Correct a reply where it should have been different, or judge it with a thumb."),
-        h("li", {}, "After a few corrections it trains, and answers your way from then on. Only yours changes."),
+        h("li", {}, "Correct a reply that should have been different, or rate it with a thumb."),
+        h(
+          "li",
+          {},
+          "After a few corrections your model trains. From then on it answers your way. Nobody else’s model changes.",
+        ),
       ),
-      h("div", { class: "starts" }, STARTS.map((text) => h("button", { type: "button", onclick: () => this.say(text) }, text))),
+      h(
+        "div",
+        { class: "starts" },
+        STARTS.map((text) => button(text, () => this.say(text))),
+      ),
     );
   }
 
-  /** Takes everything off the screen. */
+  /** Shows no chat. */
   clear() {
     this.chat = null;
     this.element.replaceChildren();
   }
 
-  /** Adds the person's turn and streams the reply to it. */
+  /** Adds the user's turn and streams the reply. */
   async say(text) {
     const { chat } = this;
     if (this.isWriting || chat === null) return;
@@ -84,7 +97,7 @@ export class Thread {
     const asked = { role: "user", text };
     chat.turns.push(asked);
     this.element.append(this.#elementOf(asked));
-    this.hooks.keep(chat);
+    this.hooks.save(chat);
     await this.#answer(chat);
   }
 
@@ -93,7 +106,7 @@ export class Thread {
   }
 
   async #append(chat, signal) {
-    const { holder, body } = this.#holder();
+    const { holder, body } = this.#placeholder();
     this.element.append(holder);
     this.#scrollDown(true);
     const variant = await this.#write(chat, chat.turns.length, { sampling: FIRST, signal, body });
@@ -101,7 +114,7 @@ export class Thread {
       const turn = { role: "assistant", variants: [variant], active: 0 };
       chat.turns.push(turn);
       holder.replaceWith(this.#elementOf(turn));
-      this.hooks.keep(chat);
+      this.hooks.save(chat);
     } else {
       holder.replaceWith(this.#unanswered(chat));
     }
@@ -113,53 +126,58 @@ export class Thread {
       notice.remove();
       this.#answer(chat);
     };
-    const notice = h("p", { class: "unanswered" }, h("button", { type: "button", onclick: again }, "Answer this"));
+    const notice = h("p", { class: "unanswered" }, button("Answer this", again));
     return notice;
   }
 
-  /** Ends the reply that is being written, and resolves when what there is of it is kept. */
+  /** Stops the reply that is being written; resolves when its text so far is saved. */
   async stop() {
     this.writing?.controller.abort();
-    await this.writing?.kept;
+    await this.writing?.finished;
   }
 
-  #holder(label = "writing …") {
+  #placeholder(label = "writing …") {
     const body = h("div", { class: "text" });
-    const holder = h("article", { class: "turn reply writing", "aria-busy": "true" }, h("header", { class: "reply-label" }, label), body);
+    const holder = h(
+      "article",
+      { class: "turn reply writing", "aria-busy": "true" },
+      h("header", { class: "reply-label" }, label),
+      body,
+    );
     return { holder, body };
   }
 
   async #whileWriting(work) {
     if (this.isWriting) return;
     const controller = new AbortController();
-    this.hooks.isWriting(true);
-    const kept = work(controller.signal).finally(() => {
+    this.hooks.onWriting(true);
+    const finished = work(controller.signal).finally(() => {
       this.writing = null;
-      this.hooks.isWriting(false);
+      this.hooks.onWriting(false);
     });
-    this.writing = { controller, kept };
-    await kept;
+    this.writing = { controller, finished };
+    await finished;
   }
 
-  /** The reply to the turns before `end`, drawn into `body`; null when the key is refused. */
+  /** Streams the reply to the turns before `end` into `body`. Null if the key was refused. */
   async #write(chat, end, { sampling, adapter, signal, body }) {
     let text = "";
-    let isWaiting = false;
+    let isScheduled = false;
     const draw = () => {
-      isWaiting = false;
-      body.replaceChildren(...rendered(text));
+      isScheduled = false;
+      body.replaceChildren(...renderMarkdown(text));
       this.#scrollDown(false);
     };
-    const onText = (soFar) => {
-      text = soFar;
-      if (!isWaiting) requestAnimationFrame(draw);
-      isWaiting = true;
+    const onText = (textSoFar) => {
+      text = textSoFar;
+      if (!isScheduled) requestAnimationFrame(draw);
+      isScheduled = true;
     };
     try {
       const messages = messagesBefore(chat, end);
       return await complete({ chatId: chat.id, messages, sampling, adapter, signal, onText });
     } catch (error) {
-      this.hooks.failed(error);
+      this.hooks.onError(error);
       return null;
     }
   }
@@ -171,60 +189,77 @@ export class Thread {
 
   async #addVariant(chat, reply, adapter, signal) {
     const { turn } = reply;
-    const { holder, body } = this.#holder(adapter ? `${adapterName(adapter)}, writing …` : "writing another reply …");
+    const { holder, body } = this.#placeholder(
+      adapter ? `${adapterName(adapter)}, writing …` : "writing another reply …",
+    );
     reply.element.after(holder);
     holder.scrollIntoView({ block: "nearest" });
     const sampling = adapter ? FIRST : ANOTHER;
-    const variant = await this.#write(chat, chat.turns.indexOf(turn), { sampling, adapter, signal, body });
+    const variant = await this.#write(chat, chat.turns.indexOf(turn), {
+      sampling,
+      adapter,
+      signal,
+      body,
+    });
     holder.remove();
     if (!variant) return;
-    const before = shown(turn);
+    const before = activeVariant(turn);
     if (!isComplete(before)) {
       turn.variants[turn.active] = variant;
       reply.show("read");
     } else if (!isComplete(variant) || before.text === variant.text) {
-      this.#say(reply, isComplete(variant) ? "The other reply is exactly the same." : variant.error ?? "Stopped.");
+      this.#showNote(
+        reply,
+        isComplete(variant) ? "The new reply is the same." : (variant.error ?? "Stopped."),
+      );
     } else {
       turn.variants.push(variant);
       reply.show("pick");
       reply.element.scrollIntoView({ block: "nearest" });
     }
-    this.hooks.keep(chat);
+    this.hooks.save(chat);
   }
 
-  #say(reply, note, mode = "read") {
-    const variant = shown(reply.turn);
+  #showNote(reply, note, mode = "read") {
+    const variant = activeVariant(reply.turn);
     variant.note = note;
     reply.show(mode);
     delete variant.note;
   }
 
-  async #judge(reply, said, note, mode = "read") {
-    const variant = shown(reply.turn);
+  async #giveFeedback(reply, changes, note, mode = "read") {
+    const variant = activeVariant(reply.turn);
     try {
-      await judge(variant, said);
+      await sendFeedback(variant, changes);
     } catch (error) {
-      this.hooks.failed(error);
+      this.hooks.onError(error);
       return error.message;
     }
-    this.#say(reply, note, mode);
-    this.hooks.keep(this.chat);
-    this.hooks.judged();
+    this.#showNote(reply, note, mode);
+    this.hooks.save(this.chat);
+    this.hooks.onFeedback();
     return "";
   }
 
   #rate(reply, value) {
-    if (value === "down") return this.#judge(reply, { value }, "Saved.", "explain");
-    return this.#judge(reply, { value, reason: null, comment: null }, value ? "Saved. More like this." : "Taken back.");
+    if (value === "down") return this.#giveFeedback(reply, { value }, "Saved.", "explain");
+    return this.#giveFeedback(
+      reply,
+      { value, reason: null, comment: null },
+      value ? "Saved. More like this." : "Rating withdrawn.",
+    );
   }
 
   async #correct(reply, text) {
-    const variant = shown(reply.turn);
+    const variant = activeVariant(reply.turn);
     const correction = text?.trim() ?? null;
     if (correction === "") return "A correction cannot be empty.";
-    if (correction === variant.text.trim()) return "This is the reply as it was: change something, or cancel.";
-    const note = correction ? "Saved. Your model learns from this correction." : "Back to the original.";
-    return this.#judge(reply, { correction }, note);
+    if (correction === variant.text.trim())
+      return "The reply is unchanged: change something, or cancel.";
+    const note = correction
+      ? "Saved. Your model learns from this correction."
+      : "The original reply is back.";
+    return this.#giveFeedback(reply, { correction }, note);
   }
 
   async #pick(reply, index, loser) {
@@ -232,17 +267,21 @@ export class Thread {
     const rejected = loser === null ? null : turn.variants[loser];
     turn.active = index;
     if (rejected) {
-      await this.#judge(reply, { preferred_over: rejected.id }, "Saved. Your model learns from your pick.");
+      await this.#giveFeedback(
+        reply,
+        { preferred_over: rejected.id },
+        "Saved. Your model learns from your choice.",
+      );
     } else {
       reply.show("read");
-      this.hooks.keep(this.chat);
+      this.hooks.save(this.chat);
     }
   }
 
   #turnTo(reply, index) {
     reply.turn.active = index;
     reply.show("read");
-    this.hooks.keep(this.chat);
+    this.hooks.save(this.chat);
   }
 
   #scrollDown(isForced) {

@@ -1,18 +1,18 @@
-// The proposals that wait for a decision, in a dialog: approve, edit or drop one after the other.
+// A dialog with the open proposals: the user approves, edits or drops each one.
 
-import { call } from "./api.js";
-import { openDialog } from "./dialogs.js";
-import { autosize, h, put } from "./dom.js";
-import { rendered } from "./markdown.js";
+import { call } from "../shared/api.js";
+import { openDialog } from "../shared/dialogs.js";
+import { autosize, button, h, put } from "../shared/dom.js";
+import { renderMarkdown } from "./markdown.js";
 
 const AT_ONCE = 10;
 
-/** `onDecided()` hears of every decision that the server took. */
+/** Calls `onDecided()` after every decision that the server accepted. */
 export class ProposalList {
   constructor({ onDecided }) {
     this.onDecided = onDecided;
     this.list = h("ul", { class: "proposals", "aria-labelledby": "proposals-title" });
-    this.said = h("p", { class: "muted small", role: "status" });
+    this.status = h("p", { class: "muted small", role: "status" });
     this.notice = h("p", { class: "notice", role: "alert", hidden: true });
   }
 
@@ -23,11 +23,20 @@ export class ProposalList {
       h(
         "div",
         { class: "stack" },
-        h("h2", { id: "proposals-title" }, "Proposed practice"),
-        h("p", { class: "muted" }, "Your model made these up from what you ask and correct. Only what you approve is learned."),
+        h("h2", { id: "proposals-title" }, "Proposals"),
+        h(
+          "p",
+          { class: "muted" },
+          "Your model made these up from what you ask and correct. Only what you approve is learned.",
+        ),
         this.list,
         this.notice,
-        h("div", { class: "row spread" }, this.said, h("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+        h(
+          "div",
+          { class: "row spread" },
+          this.status,
+          button("Close", () => dialog.close()),
+        ),
       ),
     );
     openDialog(dialog);
@@ -36,26 +45,39 @@ export class ProposalList {
 
   async #load() {
     await this.#try(async () => {
-      const { data } = await call("GET", `/v1/me/practice?status=proposed&limit=${AT_ONCE}`);
-      put(this.list, data.length > 0 ? data.map((proposal) => this.#entry(proposal)) : h("li", { class: "muted" }, "Nothing waits for you."));
+      const { data } = await call("GET", `/v1/me/proposals?status=proposed&limit=${AT_ONCE}`);
+      put(
+        this.list,
+        data.length > 0
+          ? data.map((proposal) => this.#entry(proposal))
+          : h("li", { class: "muted" }, "No open proposals."),
+      );
       this.#focusFirst();
     });
   }
 
   #entry(proposal) {
     const entry = h("li");
-    const show = (...content) => put(entry, h("span", { class: "badge" }, proposal.kind), ...content);
+    const show = (...content) =>
+      put(entry, h("span", { class: "badge" }, proposal.kind), ...content);
     const read = () => {
       show(
         h("strong", {}, proposal.instruction),
-        h("div", { class: "text" }, rendered(proposal.reply)),
-        proposal.rules.length > 0 && h("p", { class: "muted small" }, `Rewritten by your rules: ${proposal.rules.join(" ")}`),
+        h("div", { class: "text" }, renderMarkdown(proposal.reply)),
+        proposal.rules.length > 0 &&
+          h("p", { class: "muted small" }, `Rewritten by your rules: ${proposal.rules.join(" ")}`),
         h(
           "div",
           { class: "row", role: "group", "aria-label": `Decide on: ${proposal.instruction}` },
-          h("button", { type: "button", class: "primary approve", onclick: () => this.#decide(entry, proposal, { status: "approved" }, "Approved.") }, "Approve"),
-          h("button", { type: "button", class: "edit", onclick: edit }, "Edit"),
-          h("button", { type: "button", class: "danger", onclick: () => this.#decide(entry, proposal, { status: "dropped" }, "Dropped.") }, "Drop"),
+          button(
+            "Approve",
+            () => this.#decide(entry, proposal, { status: "approved" }, "Approved."),
+            { class: "primary approve" },
+          ),
+          button("Edit", edit, { class: "edit" }),
+          button("Drop", () => this.#decide(entry, proposal, { status: "dropped" }, "Dropped."), {
+            class: "danger",
+          }),
         ),
       );
     };
@@ -65,7 +87,7 @@ export class ProposalList {
       const submit = (event) => {
         event.preventDefault();
         const body = { status: "approved", instruction: instruction.value, reply: reply.value };
-        this.#decide(entry, proposal, body, "Approved as you wrote it.");
+        this.#decide(entry, proposal, body, "Approved as edited.");
       };
       const leave = () => {
         read();
@@ -73,7 +95,7 @@ export class ProposalList {
       };
       const onkeydown = (event) => {
         if (event.key !== "Escape") return;
-        event.preventDefault(); // the dialog stays open
+        event.preventDefault(); // keeps the dialog open
         leave();
       };
       show(
@@ -82,7 +104,12 @@ export class ProposalList {
           { onsubmit: submit, onkeydown },
           h("label", {}, "Instruction", instruction),
           h("label", {}, "Reply", reply),
-          h("div", { class: "row" }, h("button", { class: "primary" }, "Approve as edited"), h("button", { type: "button", onclick: leave }, "Cancel")),
+          h(
+            "div",
+            { class: "row" },
+            h("button", { class: "primary" }, "Approve as edited"),
+            button("Cancel", leave),
+          ),
         ),
       );
       reply.focus();
@@ -91,13 +118,13 @@ export class ProposalList {
     return entry;
   }
 
-  async #decide(entry, proposal, body, said) {
+  async #decide(entry, proposal, body, message) {
     await this.#try(async () => {
       await this.#change(proposal, body);
       const next = entry.nextElementSibling ?? entry.previousElementSibling;
       entry.remove();
-      const undo = h("button", { type: "button", class: "quiet", onclick: () => this.#undo(proposal) }, "Undo");
-      put(this.said, said, undo);
+      const undo = button("Undo", () => this.#undo(proposal), { class: "quiet" });
+      put(this.status, message, undo);
       if (next) next.querySelector(".approve")?.focus();
       else await this.#load();
     });
@@ -107,21 +134,21 @@ export class ProposalList {
     const { instruction, reply } = proposal;
     await this.#try(async () => {
       await this.#change(proposal, { status: "proposed", instruction, reply });
-      put(this.said, "It waits again.");
+      put(this.status, "The proposal is open again.");
       await this.#load();
     });
   }
 
   async #change(proposal, body) {
-    await call("PATCH", `/v1/me/practice/${encodeURIComponent(proposal.id)}`, { body });
+    await call("PATCH", `/v1/me/proposals/${encodeURIComponent(proposal.id)}`, { body });
     this.onDecided();
   }
 
-  /** Says in the dialog what went wrong: a notice beside it could not be reached. */
-  async #try(act) {
+  /** Shows errors in the dialog, because it covers the notices of the page. */
+  async #try(work) {
     this.notice.hidden = true;
     try {
-      await act();
+      await work();
     } catch (error) {
       this.notice.textContent = error.message;
       this.notice.hidden = false;

@@ -1,9 +1,9 @@
-// Talks to the server: the key, JSON, server-sent events, downloads. Knows no page.
+// Talks to the server: the key, JSON, server-sent events, downloads. Both pages use it.
 
 const KEY = "loralei.key";
 let key = null;
 
-/** What the server refused, with its reason; status 0 means that it could not be reached. */
+/** The server refused a request, for this reason. Status 0: the server could not be reached. */
 export class ApiError extends Error {
   constructor(status, message, code = null) {
     super(message);
@@ -12,7 +12,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The key of this browser; one in the address (`#key=…`) wins and leaves the address bar. */
+/** The stored key. A key in the address (`#key=…`) replaces it and leaves the address bar. */
 export function currentKey() {
   const found = new URLSearchParams(location.hash.slice(1)).get("key");
   if (found) {
@@ -23,7 +23,7 @@ export function currentKey() {
   return key;
 }
 
-// A key pasted into the address of an open page changes only its fragment.
+// Pasting a key into the address of an open page changes only the fragment.
 window.addEventListener("hashchange", () => location.hash.startsWith("#key=") && location.reload());
 
 export function keepKey(value) {
@@ -36,7 +36,7 @@ export function forgetKey() {
   localStorage.removeItem(KEY);
 }
 
-async function reasonOf(response) {
+async function errorOf(response) {
   try {
     const { error } = await response.json();
     return new ApiError(response.status, error.message, error.code);
@@ -59,17 +59,17 @@ export async function send(method, path, { body, headers = {}, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "The server cannot be reached. Is it running?");
   }
-  if (!response.ok) throw await reasonOf(response);
+  if (!response.ok) throw await errorOf(response);
   return response;
 }
 
-/** Sends a request and returns its JSON, or null when there is none. */
+/** Sends a request and returns its JSON; null if the response has no body. */
 export async function call(method, path, options) {
   const response = await send(method, path, options);
   return response.status === 204 ? null : response.json();
 }
 
-/** The `data` of each server-sent event of a response, until it ends. */
+/** Yields the `data` of each server-sent event of a response. */
 export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -85,7 +85,7 @@ export async function* events(response) {
   }
 }
 
-/** Saves what a path answers as a file; the server's name for it wins over `name`. */
+/** Saves a response as a file, called `name` unless the server names it. */
 export async function download(path, name) {
   const response = await send("GET", path);
   const given = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "");

@@ -1,38 +1,46 @@
-// Trainings: as a table, and one that is going on, live.
+// Training runs: a table of them, and a card that follows one that is running.
 
-import { call, events, send } from "./api.js";
-import { confirmed } from "./dialogs.js";
-import { h, put } from "./dom.js";
-import { line } from "./charts.js";
-import { deviceTime, duration, stateBadge, table, time } from "./format.js";
+import { call, events, send } from "../shared/api.js";
+import { confirmAction } from "../shared/dialogs.js";
+import { button, h, put } from "../shared/dom.js";
+import {
+  formatDeviceTime,
+  formatDuration,
+  formatTime,
+  statusBadge,
+  table,
+} from "../shared/format.js";
+import { lineCard } from "./charts.js";
 
 export function isOpen(run) {
   return run !== null && (run.status === "queued" || run.status === "running");
 }
 
-function took(run) {
-  return run.started_at && run.finished_at ? duration(run.finished_at - run.started_at) : "–";
+function runTime(run) {
+  return run.started_at && run.finished_at ? formatDuration(run.finished_at - run.started_at) : "–";
 }
 
-/** A table of runs; `nameOf` gives a user's name, or null to leave the column out. */
+/** A table of runs. `nameOf` maps a user's id to a name; null leaves that column out. */
 export function runTable(runs, nameOf) {
   const headings = [
     ...(nameOf ? [{ text: "User" }] : []),
     { text: "Started" },
-    { text: "Asked by" },
+    { text: "Requested by" },
     { text: "Outcome" },
     { text: "Version" },
-    { text: "Took", isNumber: true },
+    { text: "Duration", isNumber: true },
     { text: "Device time", isNumber: true },
   ];
   const rows = runs.map((run) => [
-    ...(nameOf ? [h("a", { href: `#/users/${encodeURIComponent(run.user)}` }, nameOf(run.user))] : []),
-    time(run.started_at ?? run.created_at),
+    ...(nameOf
+      ? [h("a", { href: `#/users/${encodeURIComponent(run.user)}` }, nameOf(run.user))]
+      : []),
+    formatTime(run.started_at ?? run.created_at),
     run.requested_by === run.trigger ? run.trigger : `${run.requested_by} (${run.trigger})`,
-    [stateBadge(run.status), run.reason ? h("span", { class: "reason" }, run.reason) : null],
+    [statusBadge(run.status), run.reason ? h("span", { class: "reason" }, run.reason) : null],
     run.version ?? "–",
-    took(run),
-    deviceTime(run.usage),
+    runTime(run),
+    formatDeviceTime(run.usage),
   ]);
   return table(headings, rows);
 }
@@ -44,17 +52,26 @@ export function liveRun(run, { title, signal, onEnd, onError }) {
   const show = (now) => {
     const { progress } = now;
     const last = losses.at(-1);
-    if (progress.loss !== null && (!last || last.x !== progress.step)) losses.push({ x: progress.step, y: progress.loss });
+    if (progress.loss !== null && (!last || last.x !== progress.step))
+      losses.push({ x: progress.step, y: progress.loss });
     put(
       card,
-      h("div", { class: "row spread" }, h("h2", {}, title), h("div", { class: "row" }, stateBadge(now.status), cancelButton(now, onError))),
+      h(
+        "div",
+        { class: "row spread" },
+        h("h2", {}, title),
+        h("div", { class: "row" }, statusBadge(now.status), cancelButton(now, onError)),
+      ),
       h("progress", { max: 1, value: progress.fraction, "aria-label": title }),
       h("p", { class: "muted small" }, describe(progress)),
-      losses.length > 1 ? line("Loss while training", null, losses) : null,
+      losses.length > 1 ? lineCard("Loss while training", null, losses) : null,
     );
   };
   show(run);
-  follow(run.id, signal, show).then(onEnd, (error) => error.name !== "AbortError" && onError(error));
+  follow(run.id, signal, show).then(
+    onEnd,
+    (error) => error.name !== "AbortError" && onError(error),
+  );
   return card;
 }
 
@@ -65,7 +82,12 @@ function describe({ phase, fraction, step, steps }) {
 
 function cancelButton(run, onError) {
   const cancel = async () => {
-    const agreed = await confirmed({ title: "Cancel this training?", text: "The version in use keeps answering.", action: "Cancel the training", isDanger: true });
+    const agreed = await confirmAction({
+      title: "Cancel this training?",
+      text: "The version in use keeps answering.",
+      action: "Cancel the training",
+      isDanger: true,
+    });
     if (!agreed) return;
     try {
       await call("POST", `/v1/admin/runs/${encodeURIComponent(run.id)}/cancel`);
@@ -73,7 +95,7 @@ function cancelButton(run, onError) {
       onError(error);
     }
   };
-  return h("button", { type: "button", id: "cancel-run", onclick: cancel }, "Cancel");
+  return button("Cancel", cancel, { id: "cancel-run" });
 }
 
 async function follow(id, signal, onRun) {

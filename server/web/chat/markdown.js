@@ -1,23 +1,24 @@
-// Shows the Markdown that models write: paragraphs, headings, lists, quotes, code, emphasis,
-// links. It builds elements and never parses markup, so a reply cannot inject any.
+// Renders the Markdown that models write: paragraphs, headings, lists, quotes, code, emphasis,
+// links. It builds elements and never parses HTML, so a reply cannot inject any.
 
-import { h } from "./dom.js";
+import { h } from "../shared/dom.js";
 
-const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)|(\[[^\]\n]+\]\(https?:\/\/[^)\s]+\))/;
+const INLINE =
+  /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)|(\[[^\]\n]+\]\(https?:\/\/[^)\s]+\))/;
 
 function inline(text) {
   const nodes = [];
   let rest = text;
   for (let match = INLINE.exec(rest); match; match = INLINE.exec(rest)) {
     if (match.index > 0) nodes.push(rest.slice(0, match.index));
-    nodes.push(emphasised(match[0]));
+    nodes.push(formatted(match[0]));
     rest = rest.slice(match.index + match[0].length);
   }
   if (rest) nodes.push(rest);
   return nodes;
 }
 
-function emphasised(token) {
+function formatted(token) {
   if (token.startsWith("`")) return h("code", {}, token.slice(1, -1));
   if (token.startsWith("**")) return h("strong", {}, token.slice(2, -2));
   if (token.startsWith("*")) return h("em", {}, token.slice(1, -1));
@@ -31,18 +32,18 @@ const HEADING = /^#{1,6}\s+/;
 const QUOTE = /^>\s?/;
 const FENCE = /^```/;
 
-function isSpecial(line) {
+function startsBlock(line) {
   return [BULLET, NUMBER, HEADING, QUOTE, FENCE].some((pattern) => pattern.test(line));
 }
 
-function taken(lines, start, matches) {
+function endOf(lines, start, matches) {
   let end = start;
   while (end < lines.length && matches(lines[end])) end += 1;
   return end;
 }
 
 function list(lines, start, pattern, tag) {
-  const end = taken(lines, start, (line) => pattern.test(line) || /^\s{2,}\S/.test(line));
+  const end = endOf(lines, start, (line) => pattern.test(line) || /^\s{2,}\S/.test(line));
   const items = [];
   for (const line of lines.slice(start, end)) {
     if (pattern.test(line)) items.push([line.replace(pattern, "")]);
@@ -50,30 +51,45 @@ function list(lines, start, pattern, tag) {
   }
   const first = NUMBER.exec(lines[start]);
   const attributes = tag === "ol" && first ? { start: first[1] } : {};
-  return [h(tag, attributes, items.map((item) => h("li", {}, inline(item.join(" "))))), end];
+  return [
+    h(
+      tag,
+      attributes,
+      items.map((item) => h("li", {}, inline(item.join(" ")))),
+    ),
+    end,
+  ];
 }
 
 function block(lines, start) {
   const line = lines[start];
   if (FENCE.test(line)) {
-    const end = taken(lines, start + 1, (other) => !FENCE.test(other));
+    const end = endOf(lines, start + 1, (other) => !FENCE.test(other));
     return [h("pre", {}, h("code", {}, lines.slice(start + 1, end).join("\n"))), end + 1];
   }
   if (HEADING.test(line)) return [h("h3", {}, inline(line.replace(HEADING, ""))), start + 1];
   if (BULLET.test(line)) return list(lines, start, BULLET, "ul");
   if (NUMBER.test(line)) return list(lines, start, NUMBER, "ol");
   if (QUOTE.test(line)) {
-    const end = taken(lines, start, (other) => QUOTE.test(other));
-    const text = lines.slice(start, end).map((other) => other.replace(QUOTE, "")).join("\n");
+    const end = endOf(lines, start, (other) => QUOTE.test(other));
+    const text = lines
+      .slice(start, end)
+      .map((other) => other.replace(QUOTE, ""))
+      .join("\n");
     return [h("blockquote", {}, inline(text)), end];
   }
-  const end = Math.max(start + 1, taken(lines, start, (other) => other.trim() && !isSpecial(other)));
-  const words = lines.slice(start, end).flatMap((other, index) => (index ? [h("br"), inline(other)] : [inline(other)]));
+  const end = Math.max(
+    start + 1,
+    endOf(lines, start, (other) => other.trim() && !startsBlock(other)),
+  );
+  const words = lines
+    .slice(start, end)
+    .flatMap((other, index) => (index ? [h("br"), inline(other)] : [inline(other)]));
   return [h("p", {}, words), end];
 }
 
-/** The elements that show this Markdown text. */
-export function rendered(text) {
+/** The elements for this Markdown text. */
+export function renderMarkdown(text) {
   const lines = text.split("\n");
   const blocks = [];
   let index = 0;

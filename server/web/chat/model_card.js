@@ -1,16 +1,17 @@
-// What the user's model has learned, and how a training of it is going.
+// The card of the user's model: what it has learned, and how a training is going.
 
-import { call, download } from "./api.js";
-import { h, put } from "./dom.js";
-import { plural } from "./format.js";
+import { call, download } from "../shared/api.js";
+import { button, h, put } from "../shared/dom.js";
+import { adapterBadge, formatPercent, plural } from "../shared/format.js";
 
 const OPEN = ["queued", "running"];
 const IDLE_MS = 20000;
 const TRAINING_MS = 1000;
+const LIST = new Intl.ListFormat("en-GB");
 
 /**
- * Keeps a card up to date with `/v1/me`. `onChange(me, before)` hears of every answer,
- * `onError(error)` of what went wrong, again and again while it lasts.
+ * Shows `/v1/me` in `element` and keeps it up to date. Calls `onChange(me, before)` after each
+ * request and `onError(error)` after each one that failed.
  */
 export class ModelCard {
   constructor(element, { onChange, onError }) {
@@ -25,7 +26,7 @@ export class ModelCard {
     });
   }
 
-  /** Asks the server now, and again later: often while a training is open. */
+  /** Asks the server now, and again later: more often during a training. */
   async refresh() {
     clearTimeout(this.timer);
     this.round += 1;
@@ -33,7 +34,7 @@ export class ModelCard {
     try {
       const before = this.me;
       const me = await call("GET", "/v1/me");
-      if (round !== this.round) return; // asked again, or signed out, meanwhile
+      if (round !== this.round) return; // a later request or a sign-out replaced this one
       this.me = me;
       this.#show();
       this.onChange(this.me, before);
@@ -62,12 +63,23 @@ export class ModelCard {
         "div",
         { class: "row spread" },
         h("strong", { id: "who" }, me.user.name),
-        h("span", { class: me.adapter === "base" ? "badge" : "badge accent", id: "adapter" }, me.adapter === "base" ? "base model" : me.adapter),
+        h("span", { id: "adapter" }, adapterBadge(me.adapter)),
       ),
       h("p", { id: "learned" }, learnedText(me)),
-      me.frozen ? h("p", { class: "muted small" }, "Frozen by an admin: it answers, but learns nothing new.") : null,
+      me.frozen
+        ? h(
+            "p",
+            { class: "muted small" },
+            "An admin froze your model: it answers but learns nothing new.",
+          )
+        : null,
       ...runLines(run),
-      me.is_admin ? h("button", { type: "button", id: "learn", disabled: isTraining(me) || me.frozen, onclick: () => this.#train() }, "Learn now") : null,
+      me.is_admin
+        ? button("Learn now", () => this.#train(), {
+            id: "learn",
+            disabled: isTraining(me) || me.frozen,
+          })
+        : null,
     );
   }
 
@@ -86,32 +98,39 @@ export function isTraining(me) {
 }
 
 function learnedText(me) {
-  const { rows, judgements, corrections, practice } = me.learned;
-  if (judgements + practice > 0) return `Learned from ${judged(corrections, judgements - corrections, practice)}.`;
-  if (rows > 0) return "What it learned from was changed or withdrawn since.";
-  if (me.adapter !== "base") return "Made elsewhere: it learned nothing from you.";
-  const told = judged(me.counts.corrections, me.counts.liked + me.counts.pairs);
-  return told ? `${told} so far, not learned from yet.` : "Nothing learned yet. Judge a few replies and it will be.";
+  const { examples, feedback, corrections, proposals } = me.learned;
+  if (feedback + proposals > 0)
+    return `Learned from ${listFeedback(corrections, feedback - corrections, proposals)}.`;
+  if (examples > 0) return "You have changed or withdrawn the feedback that it learned from.";
+  if (me.adapter !== "base") return "Imported: it has learned nothing from you.";
+  const given = listFeedback(me.counts.corrections, me.counts.liked + me.counts.pairs);
+  return given
+    ? `${given} so far, not learned from yet.`
+    : "Nothing learned yet. Rate or correct a few replies.";
 }
 
-function judged(corrections, others, practice = 0) {
+function listFeedback(corrections, ratings, proposals = 0) {
   const parts = [
     corrections > 0 && plural(corrections, "correction"),
-    others > 0 && plural(others, "other judgement"),
-    practice > 0 && plural(practice, "approved proposal"),
+    ratings > 0 && plural(ratings, "rating"),
+    proposals > 0 && plural(proposals, "approved proposal"),
   ];
-  return parts.filter(Boolean).join(" and ");
+  return LIST.format(parts.filter(Boolean));
 }
 
 function runLines(run) {
   if (!run) return [];
   if (OPEN.includes(run.status)) {
-    const percent = Math.round(run.progress.fraction * 100);
     return [
       h(
         "div",
         { class: "progress", id: "training" },
-        h("div", { class: "row spread small muted" }, h("span", {}, run.progress.phase), h("span", {}, `${percent} %`)),
+        h(
+          "div",
+          { class: "row spread small muted" },
+          h("span", {}, run.progress.phase),
+          h("span", {}, formatPercent(run.progress.fraction)),
+        ),
         h("progress", { max: 1, value: run.progress.fraction, "aria-label": "Training" }),
       ),
     ];
@@ -120,13 +139,14 @@ function runLines(run) {
   return [h("p", { class: "muted small" }, `Last training: ${run.status}. ${run.reason}`)];
 }
 
-/** One sentence on how a run ended. */
+/** One sentence about how a run ended. */
 export function outcome(run) {
-  if (run.status === "promoted") return `Your model has learned: ${run.version} answers from now on.`;
-  return `The training ended without a change: ${run.reason || run.status}`;
+  if (run.status === "promoted")
+    return `Your model has learned: ${run.version} answers from now on.`;
+  return `The training changed nothing: ${run.reason || run.status}`;
 }
 
-/** Saves everything the server keeps of the user. */
-export function exportMine(me) {
+/** Saves everything that the server stores about the user. */
+export function exportData(me) {
   return download("/v1/me/export", `loralei-${me.user.name}`);
 }

@@ -1,35 +1,35 @@
-// Builds elements. Text always becomes a text node, so data can never turn into markup.
+// Builds elements. Text always becomes a text node, so data is never read as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-function isGiven(value) {
+function isPresent(value) {
   return value !== null && value !== undefined && value !== false;
 }
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (!isGiven(value)) continue;
+    if (!isPresent(value)) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(Infinity).filter(isGiven));
+  element.append(...children.flat(Infinity).filter(isPresent));
   return element;
 }
 
-/** An HTML element; attributes named `on…` are listeners, empty children are left out. */
+/** An HTML element. Attributes named `on…` are listeners; empty children are skipped. */
 export function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** An SVG element, with the same rules as `h`. */
+/** The same for an SVG element. */
 export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Replaces what is in an element; empty children are left out, and the focus stays by id. */
+/** Replaces the children of an element. A focused child with an id keeps the focus. */
 export function put(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
-  element.replaceChildren(...children.flat(Infinity).filter(isGiven));
+  element.replaceChildren(...children.flat(Infinity).filter(isPresent));
   if (focused) byId(focused)?.focus();
 }
 
@@ -38,7 +38,7 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Lets a textarea grow with its text. */
+/** Makes a textarea grow with its text. Returns a function that fits it now. */
 export function autosize(textarea) {
   const fit = () => {
     textarea.style.height = "auto";
@@ -68,7 +68,7 @@ const ICONS = {
   check: "M5 12.5l4.5 4.5L19 7.5",
 };
 
-/** A line drawing that takes the colour of the text around it. */
+/** A line drawing in the colour of the surrounding text. */
 export function icon(name) {
   return svg(
     "svg",
@@ -86,11 +86,23 @@ export function icon(name) {
   );
 }
 
-/** A square button with a drawing; `label` is what people hear and see on hover. */
+/** A button with a text. */
+export function button(text, onclick, attributes = {}) {
+  return h("button", { type: "button", onclick, ...attributes }, text);
+}
+
+/** A square button with an icon. `label` is its accessible name and its tooltip. */
 export function iconButton(name, label, onclick, attributes = {}) {
   return h(
     "button",
-    { type: "button", class: "quiet round", "aria-label": label, title: label, onclick, ...attributes },
+    {
+      type: "button",
+      class: "quiet round",
+      "aria-label": label,
+      title: label,
+      onclick,
+      ...attributes,
+    },
     icon(name),
   );
 }

@@ -1,15 +1,22 @@
-// One reply from the model, streamed.
+// Streams one reply of the model.
 
-import { ApiError, call, events, send } from "./api.js";
+import { ApiError, call, events, send } from "../shared/api.js";
 
 let model = null;
 
 /**
- * Asks for a reply and calls `onText` with the whole text so far, again and again. Resolves to a
- * variant; one that was stopped or broke off keeps its text, and says so in `ending`.
+ * Requests a reply and calls `onText` with the text so far whenever there is more. Resolves to a
+ * variant. If the reply was stopped or broke off, `ending` says so and `text` is what arrived.
  */
 export async function complete({ chatId, messages, sampling, adapter, signal, onText }) {
-  const variant = { id: null, text: "", adapter: adapter ?? "base", ending: "stopped", error: null, setAside: [] };
+  const variant = {
+    id: null,
+    text: "",
+    adapter: adapter ?? "base",
+    ending: "stopped",
+    error: null,
+    overriddenRules: [],
+  };
   try {
     model ??= (await call("GET", "/v1/models", { signal })).data[0].id;
     const body = { model, messages, stream: true, ...sampling };
@@ -25,11 +32,13 @@ export async function complete({ chatId, messages, sampling, adapter, signal, on
       absorb(variant, JSON.parse(data));
       onText(variant.text);
     }
-    if (variant.ending === "stopped") throw new ApiError(0, "The connection broke before the reply ended.");
+    if (variant.ending === "stopped")
+      throw new ApiError(0, "The connection broke before the reply ended.");
   } catch (error) {
     if (error.name !== "AbortError") {
       variant.ending = "error";
-      variant.error = error instanceof ApiError ? error.message : "The connection broke before the reply ended.";
+      variant.error =
+        error instanceof ApiError ? error.message : "The connection broke before the reply ended.";
       if (error.status === 401) throw error;
     }
   }
@@ -39,14 +48,14 @@ export async function complete({ chatId, messages, sampling, adapter, signal, on
 function absorb(variant, chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error.message);
   variant.id ??= chunk.id;
-  variant.setAside = chunk.loralei?.set_aside ?? variant.setAside;
+  variant.overriddenRules = chunk.loralei?.overridden_rules ?? variant.overriddenRules;
   for (const choice of chunk.choices) {
     variant.text += choice.delta.content ?? "";
     variant.ending = choice.finish_reason ?? variant.ending;
   }
 }
 
-/** Whether a reply can be judged: it ended by itself and the server knows it. */
+/** Whether a reply can get feedback: it ended by itself, and the server stored it. */
 export function isComplete(variant) {
   return variant.id !== null && (variant.ending === "stop" || variant.ending === "length");
 }

@@ -1,19 +1,19 @@
-// Practice that the model proposes: asking for it, how the writing goes, how much waits.
+// Proposals of the model: asks for them, shows the progress, opens the list to decide on.
 
-import { call } from "./api.js";
-import { h, put } from "./dom.js";
-import { plural } from "./format.js";
-import { ProposalList } from "./proposals.js";
+import { call } from "../shared/api.js";
+import { button, h, put } from "../shared/dom.js";
+import { plural } from "../shared/format.js";
+import { ProposalList } from "./proposal_list.js";
 
 const AGAIN_MS = 2000;
 const COUNT = 20;
 const OPEN = ["queued", "running"];
 
 /**
- * Keeps `element` up to date with `/v1/me/practice`; `onError(error)` hears of what went wrong,
- * `onDecided()` of every decision.
+ * Shows the state of `/v1/me/proposals` in `element`. Calls `onError(error)` when a request fails
+ * and `onDecided()` after every decision.
  */
-export class Practice {
+export class Proposals {
   constructor(element, { onError, onDecided }) {
     this.element = element;
     this.onError = onError;
@@ -28,8 +28,8 @@ export class Practice {
     this.round += 1;
     const { round } = this;
     try {
-      const { counts, generation } = await call("GET", "/v1/me/practice?limit=1");
-      if (round !== this.round) return; // asked again, or signed out, meanwhile
+      const { counts, generation } = await call("GET", "/v1/me/proposals?limit=1");
+      if (round !== this.round) return; // a later request or a sign-out replaced this one
       this.#show(counts.proposed, generation);
       if (OPEN.includes(generation.status)) this.timer = setTimeout(() => this.refresh(), AGAIN_MS);
     } catch (error) {
@@ -37,7 +37,7 @@ export class Practice {
     }
   }
 
-  /** Shows nothing, and asks no more until `refresh` is called. */
+  /** Shows nothing and asks no more until `refresh` is called. */
   clear() {
     clearTimeout(this.timer);
     this.round += 1;
@@ -48,15 +48,20 @@ export class Practice {
     const isOpen = OPEN.includes(generation.status);
     put(
       this.element,
-      h("h3", { class: "small", id: "practice-title" }, "Practice"),
+      h("h3", { class: "small" }, "Proposals"),
       isOpen ? progress(generation) : note(generation),
       h(
         "div",
         { class: "row" },
         isOpen
-          ? h("button", { type: "button", id: "practice-cancel", onclick: () => this.#send("/v1/me/practice/cancel") }, "Stop")
-          : h("button", { type: "button", id: "propose", onclick: () => this.#send("/v1/me/practice", { body: { count: COUNT } }) }, "Propose practice"),
-        waiting > 0 && h("button", { type: "button", class: "primary", id: "proposals", onclick: () => this.#decide() }, `Decide on ${waiting}`),
+          ? button("Stop", () => this.#send("/v1/me/proposals/cancel"), { id: "cancel-proposals" })
+          : button(
+              "Propose examples",
+              () => this.#send("/v1/me/proposals", { body: { count: COUNT } }),
+              { id: "propose" },
+            ),
+        waiting > 0 &&
+          button(`Decide on ${waiting}`, () => this.#decide(), { class: "primary", id: "decide" }),
       ),
     );
   }
@@ -84,14 +89,23 @@ function progress({ status, proposed, wanted }) {
   return h(
     "div",
     { class: "progress" },
-    h("div", { class: "row spread small muted" }, h("span", {}, status === "queued" ? "waiting in line" : "writing proposals"), h("span", {}, `${proposed} of ${wanted}`)),
+    h(
+      "div",
+      { class: "row spread small muted" },
+      h("span", {}, status === "queued" ? "queued" : "writing proposals"),
+      h("span", {}, `${proposed} of ${wanted}`),
+    ),
     h("progress", { max: wanted, value: proposed, "aria-label": "Proposals" }),
   );
 }
 
-/** One sentence on how the writing ended, where there is something to say. */
+/** One sentence about how the writing ended, if there is anything to say. */
 function note({ status, reason, proposed, wanted, written }) {
   if (status === "failed") return h("p", { class: "muted small" }, reason);
   if (status !== "done" || proposed === wanted) return null;
-  return h("p", { class: "muted small" }, `${plural(proposed, "proposal")} of ${wanted}: what else was written (${written} in all) was not fit to show.`);
+  return h(
+    "p",
+    { class: "muted small" },
+    `${plural(proposed, "proposal")} of ${wanted}. The model wrote ${written}; the others were not usable.`,
+  );
 }

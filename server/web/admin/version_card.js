@@ -1,0 +1,170 @@
+// A card of one version of an adapter: what it learned from, how it scored, and the verdict.
+
+import { button, h } from "../shared/dom.js";
+import {
+  formatBytes,
+  formatDuration,
+  formatNumber,
+  formatPercent,
+  formatTime,
+  plural,
+  statusBadge,
+} from "../shared/format.js";
+import { barCard } from "./charts.js";
+import { evaluationSection } from "./evaluation.js";
+
+/** A card that unfolds. `actions` has promote, download and those of `evaluationSection`. */
+export function versionCard(version, { isOpen, actions }) {
+  const verdict = version.report.verdict;
+  return h(
+    "details",
+    { class: "card version", "data-version": version.label, open: isOpen },
+    h(
+      "summary",
+      {},
+      h("strong", {}, version.label),
+      version.active ? h("span", { class: "badge good" }, "answers now") : null,
+      verdict ? statusBadge(verdict.outcome) : null,
+      h("span", {}, `learned from ${plural(version.examples, "example")}`),
+      h("span", { class: "muted small grow" }, lossText(version.report.evaluation)),
+      h("span", { class: "muted small" }, formatTime(version.created_at)),
+    ),
+    h(
+      "div",
+      { class: "inside" },
+      verdict
+        ? h(
+            "ul",
+            { class: "reasons" },
+            verdict.reasons.map((reason) => h("li", {}, reason)),
+          )
+        : null,
+      charts(version),
+      evaluationSection(version, actions),
+      facts(version),
+      h(
+        "div",
+        { class: "row" },
+        version.active
+          ? null
+          : button(`Promote ${version.label}`, () => actions.promote(version), {
+              id: `promote-${version.label}`,
+            }),
+        button("Download as PEFT folder", () => actions.download(version), {
+          id: `download-${version.label}`,
+        }),
+      ),
+    ),
+  );
+}
+
+function lossText(evaluation) {
+  if (!evaluation) return "";
+  return `loss ${formatNumber(evaluation.train_loss_before)} → ${formatNumber(evaluation.train_loss_after)}`;
+}
+
+function charts(version) {
+  const evaluation = version.report.evaluation;
+  if (!evaluation) return null;
+  const unseen = evaluation.held_out_loss_base === null || evaluation.held_out_loss === null;
+  return h(
+    "div",
+    { class: "charts" },
+    unseen
+      ? null
+      : beforeAfter(
+          "Loss on held-out examples",
+          `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_examples, "held-out comparison")}${bySum(evaluation)}. Lower is better.`,
+          evaluation.held_out_loss_base,
+          evaluation.held_out_loss,
+          version.label,
+        ),
+    beforeAfter(
+      "Loss on its training examples",
+      `${plural(evaluation.steps, "step")} of training. Lower is better.`,
+      evaluation.train_loss_before,
+      evaluation.train_loss_after,
+      version.label,
+    ),
+  );
+}
+
+function bySum({ held_out_wins, held_out_wins_by_sum = held_out_wins }) {
+  return held_out_wins_by_sum === held_out_wins
+    ? ""
+    : ` (${held_out_wins_by_sum} without length normalisation)`;
+}
+
+function beforeAfter(title, note, before, after, label) {
+  return barCard(title, note, [
+    { label: "base model", value: before, text: formatNumber(before) },
+    { label, value: after, text: formatNumber(after), isAfter: true },
+  ]);
+}
+
+function facts(version) {
+  const evaluation = version.report.evaluation ?? {};
+  const usage = version.report.usage ?? {};
+  const rows = [
+    ["Parent", version.parent ?? "none, trained from the base model"],
+    ["Rules", sentences(version.report.rules?.map((rule) => rule.sentence))],
+    ["Fit", sentences(version.report.fit?.sentences)],
+    ["Created", `${formatTime(version.created_at)} by ${version.created_by}`],
+    ["Size", formatBytes(version.size_bytes)],
+    [
+      "Drift from the base",
+      evaluation.reference_kl === undefined
+        ? null
+        : `${formatNumber(evaluation.reference_kl, 3)} nats per token`,
+    ],
+    ["Repetitive replies", withBase(evaluation.repetition_candidate, evaluation.repetition_base)],
+    ["Identical replies", withBase(evaluation.collapse_candidate, evaluation.collapse_base)],
+    ["Replies that echo the prompt", withBase(evaluation.echo_candidate, evaluation.echo_base)],
+    ["Empty replies", withBase(evaluation.empty_candidate, evaluation.empty_base)],
+    [
+      "Trained parameters",
+      usage.trainable_share === undefined ? null : formatPercent(usage.trainable_share, 2),
+    ],
+    [
+      "Device",
+      usage.device === undefined
+        ? null
+        : `${usage.device}, ${formatDuration(usage.device_seconds)}`,
+    ],
+    ["Peak memory", usage.peak_memory_bytes ? formatBytes(usage.peak_memory_bytes) : null],
+    ["LoRA", `rank ${version.lora.rank}, alpha ${version.lora.alpha}`],
+    ["Seed", version.seed],
+    ["Base model", version.base_model],
+    ["Base revision", mono(version.base_revision)],
+    ["Dataset", version.dataset_hash ? mono(version.dataset_hash) : null],
+    ["Checksum", mono(version.checksum)],
+    ["Run", version.run_id ? mono(version.run_id) : null],
+  ];
+  return h(
+    "dl",
+    { class: "facts" },
+    rows
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value]) =>
+        h("div", {}, h("dt", {}, name), h("dd", {}, value === 0 ? "0" : value)),
+      ),
+  );
+}
+
+function withBase(share, baseShare) {
+  return share === undefined || share === null
+    ? null
+    : `${formatPercent(share)} (base ${formatPercent(baseShare)})`;
+}
+
+function sentences(list) {
+  return list?.join(" ") || null;
+}
+
+function mono(text) {
+  return h(
+    "span",
+    { class: "mono", title: text },
+    text.length > 20 ? `${text.slice(0, 16)}…` : text,
+  );
+}

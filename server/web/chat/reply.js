@@ -1,0 +1,268 @@
+// One reply of the model: its text, who wrote it, and buttons for feedback. This file draws it;
+// `actions`, from the thread, does the work.
+
+import { copy } from "../shared/dialogs.js";
+import { autosize, button, h, iconButton } from "../shared/dom.js";
+import { activeVariant, textOf } from "./chats.js";
+import { isComplete } from "./completion.js";
+import { renderMarkdown } from "./markdown.js";
+
+const REASONS = [
+  ["inaccurate", "Not true"],
+  ["not_matched", "Not what I asked"],
+  ["bad_style", "Wrong style"],
+  ["too_long", "Too long"],
+  ["other", "Something else"],
+];
+
+const ENDINGS = {
+  length: "The reply reached the length limit.",
+  stopped: "You stopped this reply. Your model does not learn from it.",
+};
+
+/** Draws a reply in `element`. Call `show()` after every change of the turn. */
+export class Reply {
+  constructor(turn, actions) {
+    this.turn = turn;
+    this.actions = actions;
+    this.mode = "read";
+    this.element = h("article", { class: "turn reply", "aria-label": "Reply" });
+    this.show();
+  }
+
+  /** Draws the reply again. The focused button keeps the focus. */
+  show(mode = this.mode) {
+    this.mode = mode;
+    const focused = this.element.contains(document.activeElement)
+      ? document.activeElement.dataset.action
+      : null;
+    const variant = activeVariant(this.turn);
+    this.element.replaceChildren(...this.#body(variant));
+    if (focused) this.element.querySelector(`[data-action="${focused}"]`)?.focus();
+  }
+
+  #body(variant) {
+    if (this.mode === "pick") return [this.#pair()];
+    if (this.mode === "edit") return [this.#label(variant), this.#editor(variant)];
+    return [
+      this.#label(variant),
+      h("div", { class: "text" }, renderMarkdown(textOf(variant))),
+      this.#ending(variant),
+      this.#buttons(variant),
+      this.mode === "explain" ? this.#explain(variant) : null,
+    ].filter(Boolean);
+  }
+
+  #label(variant) {
+    const { variants, active } = this.turn;
+    return h(
+      "header",
+      { class: "reply-label" },
+      h(
+        "span",
+        { class: variant.adapter === "base" ? "badge" : "badge accent" },
+        adapterName(variant.adapter),
+      ),
+      variant.feedback?.correction ? h("span", { class: "badge good" }, "corrected by you") : null,
+      variant.feedback?.preferred_over ? h("span", { class: "badge good" }, "your pick") : null,
+      variants.length > 1 && this.mode === "read" ? this.#pager(active, variants.length) : null,
+    );
+  }
+
+  #pager(active, count) {
+    const turnTo = (index) => this.actions.turnTo(this, index);
+    return h(
+      "span",
+      { class: "pager" },
+      iconButton("left", "Earlier reply", () => turnTo(active - 1), {
+        disabled: active === 0,
+        "data-action": "left",
+      }),
+      h("span", {}, `${active + 1} of ${count}`),
+      iconButton("right", "Later reply", () => turnTo(active + 1), {
+        disabled: active === count - 1,
+        "data-action": "right",
+      }),
+    );
+  }
+
+  #ending(variant) {
+    if (variant.ending === "error")
+      return h("p", { class: "notice", role: "alert" }, variant.error);
+    const notes = [
+      variant.feedback?.correction ? null : ENDINGS[variant.ending],
+      overrideNote(variant),
+    ].filter(Boolean);
+    return notes.length ? h("p", { class: "muted small" }, notes.join(" ")) : null;
+  }
+
+  #buttons(variant) {
+    const { actions } = this;
+    const actionButton = (name, label, onclick, pressed = null) =>
+      iconButton(name, label, onclick, {
+        "data-action": name,
+        "aria-pressed": pressed === null ? null : String(pressed),
+      });
+    const again = actionButton("again", "Write another reply", () => actions.again(this));
+    if (!isComplete(variant)) return h("div", { class: "actions" }, again);
+    const value = variant.feedback?.value;
+    return h(
+      "div",
+      { class: "actions", role: "group", "aria-label": "Rate this reply" },
+      actionButton(
+        "up",
+        "Good reply",
+        () => actions.rate(this, value === "up" ? null : "up"),
+        value === "up",
+      ),
+      actionButton(
+        "down",
+        "Bad reply",
+        () => actions.rate(this, value === "down" ? null : "down"),
+        value === "down",
+      ),
+      actionButton("edit", "Correct this reply", () => this.show("edit")),
+      value === "down"
+        ? actionButton(
+            "comment",
+            "Say what was wrong",
+            () => this.show(this.mode === "explain" ? "read" : "explain"),
+            this.mode === "explain",
+          )
+        : null,
+      again,
+      variant.adapter === "base"
+        ? null
+        : actionButton("compare", "Compare with the base model", () => actions.compare(this)),
+      actionButton("copy", "Copy", () => copy(textOf(variant))),
+      variant.note ? h("span", { class: "saved", role: "status" }, variant.note) : null,
+    );
+  }
+
+  #editor(variant) {
+    const field = h("textarea", { rows: 2, "aria-label": "The reply as it should have been" });
+    field.value = textOf(variant);
+    autosize(field);
+    const notice = h("p", { class: "notice", role: "alert", hidden: true });
+    const submit = async (event) => {
+      event.preventDefault();
+      notice.textContent = await this.actions.correct(this, field.value);
+      notice.hidden = !notice.textContent;
+    };
+    const form = h(
+      "form",
+      { class: "panel", onsubmit: submit },
+      h(
+        "p",
+        { class: "muted small" },
+        "Write the reply as it should have been. Your model learns to answer like this.",
+      ),
+      field,
+      notice,
+      h(
+        "div",
+        { class: "row" },
+        h("button", { class: "primary" }, "Save correction"),
+        button("Cancel", () => this.show("read")),
+        variant.feedback?.correction
+          ? button("Restore the original", () => this.actions.correct(this, null), {
+              class: "quiet",
+            })
+          : null,
+      ),
+    );
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.show("read");
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    });
+    requestAnimationFrame(() => field.focus());
+    return form;
+  }
+
+  #explain(variant) {
+    let reason = variant.feedback?.reason ?? null;
+    const field = h("textarea", {
+      rows: 2,
+      maxlength: 4000,
+      "aria-label": "Comment",
+      placeholder: "What should be different next time?",
+    });
+    field.value = variant.feedback?.comment ?? "";
+    autosize(field);
+    const chips = REASONS.map(([slug, text]) =>
+      button(text, (event) => choose(event), {
+        "data-reason": slug,
+        "aria-pressed": String(slug === reason),
+      }),
+    );
+    const choose = (event) => {
+      reason =
+        event.currentTarget.dataset.reason === reason ? null : event.currentTarget.dataset.reason;
+      for (const chip of chips)
+        chip.setAttribute("aria-pressed", String(chip.dataset.reason === reason));
+    };
+    const submit = (event) => {
+      event.preventDefault();
+      this.actions.explain(this, { reason, comment: field.value.trim() });
+    };
+    return h(
+      "form",
+      { class: "panel", onsubmit: submit },
+      h("h3", {}, "What was wrong?"),
+      h("div", { class: "chips", role: "group", "aria-label": "Reason" }, chips),
+      field,
+      h(
+        "div",
+        { class: "row" },
+        h("button", { class: "primary" }, "Save"),
+        button("Correct it instead", () => this.show("edit")),
+        button("Close", () => this.show("read"), { class: "quiet" }),
+      ),
+    );
+  }
+
+  #pair() {
+    const last = this.turn.variants.length - 1;
+    const side = (index, other, title) => {
+      const variant = this.turn.variants[index];
+      return h(
+        "section",
+        { "aria-label": title },
+        h(
+          "div",
+          { class: "row spread small" },
+          h("strong", {}, title),
+          h("span", { class: "badge" }, adapterName(variant.adapter)),
+        ),
+        h("div", { class: "text" }, renderMarkdown(textOf(variant))),
+        button("This one is better", () => this.actions.pick(this, index, other)),
+      );
+    };
+    const before = this.turn.active;
+    return h(
+      "div",
+      { class: "panel", role: "group", "aria-label": "Which is better?" },
+      h("h3", {}, "Which is better?"),
+      h("div", { class: "pair" }, side(before, last, "Before"), side(last, before, "New")),
+      h(
+        "div",
+        { class: "row" },
+        button("Can’t say, keep the new one", () => this.actions.pick(this, last, null), {
+          class: "quiet",
+        }),
+      ),
+    );
+  }
+}
+
+/** A sentence about the rules that the prompt overrode; null if there were none. */
+function overrideNote({ overriddenRules }) {
+  return overriddenRules?.length
+    ? `Your request overrides “${overriddenRules.join("” and “")}”, so the base model answered.`
+    : null;
+}
+
+/** The name of an adapter on the page: the base model, or the user's version. */
+export function adapterName(adapter) {
+  return adapter === "base" ? "base model" : `your ${adapter}`;
+}

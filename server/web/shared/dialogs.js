@@ -1,0 +1,158 @@
+// Dialogs and short notices.
+
+import { button, byId, h } from "./dom.js";
+
+/** Shows a dialog, and removes it when it is closed. */
+export function openDialog(dialog) {
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+}
+
+/** Shows a short notice at the foot of the page. Errors stay longer. */
+export function toast(text, { isError = false } = {}) {
+  const notice = h(
+    "div",
+    { class: isError ? "toast bad" : "toast", role: isError ? "alert" : "status" },
+    text,
+  );
+  byId("toasts").append(notice);
+  setTimeout(() => notice.remove(), isError ? 9000 : 4500);
+}
+
+/** Asks for confirmation; resolves to the answer. If `typed` is given, it must be typed first. */
+export function confirmAction({ title, text, action, isDanger = false, typed = null }) {
+  return new Promise((resolve) => {
+    const agree = h(
+      "button",
+      { class: isDanger ? "danger" : "primary", value: "yes", disabled: typed !== null },
+      action,
+    );
+    const field = h("input", {
+      autocomplete: "off",
+      oninput: () => {
+        agree.disabled = field.value.trim() !== typed;
+      },
+    });
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "confirm-title" },
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", { id: "confirm-title" }, title),
+        h("p", { class: "muted" }, text),
+        typed === null ? null : h("label", {}, `Type “${typed}” to go on`, field),
+        h(
+          "div",
+          { class: "row" },
+          button("Cancel", () => dialog.close("no"), { value: "no" }),
+          agree,
+        ),
+      ),
+    );
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
+    openDialog(dialog);
+  });
+}
+
+/** Shows a new key, once, with a link that opens the chat with it. */
+export function showKey({ name, key }) {
+  const link = `${location.origin}/#key=${encodeURIComponent(key)}`;
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": "secret-title" },
+    h(
+      "div",
+      { class: "stack" },
+      h("h2", { id: "secret-title" }, `The key of ${name}`),
+      h(
+        "p",
+        { class: "muted" },
+        "This key is shown only once; the server stores only its hash. Pass it on privately.",
+      ),
+      h("code", { class: "secret", id: "new-key" }, key),
+      h(
+        "p",
+        { class: "small" },
+        "To open the chat, signed in: ",
+        h("a", { href: link }, "chat link"),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        button("Copy key", () => copy(key)),
+        button("Copy link", () => copy(link)),
+        button("Done", () => dialog.close(), { class: "primary" }),
+      ),
+    ),
+  );
+  openDialog(dialog);
+}
+
+/** Copies text to the clipboard and says so. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast("Copied.");
+  } catch {
+    toast("The browser does not allow copying here. Select the text instead.", { isError: true });
+  }
+}
+
+/** Asks for a key until `check` accepts it; resolves to the result of `check`. */
+export function askForKey({ reason, isCalm = false, check }) {
+  return new Promise((resolve) => {
+    const field = h("input", {
+      id: "key",
+      name: "key",
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+      spellcheck: "false",
+    });
+    const notice = h(
+      "p",
+      { class: isCalm ? "notice calm" : "notice", role: "alert", hidden: !reason },
+      reason,
+    );
+    const enter = h("button", { class: "primary" }, "Open");
+    const submit = async (event) => {
+      event.preventDefault();
+      enter.disabled = true;
+      try {
+        const answer = await check(field.value.trim());
+        dialog.close();
+        resolve(answer);
+      } catch (error) {
+        notice.textContent = error.message;
+        notice.className = "notice";
+        notice.hidden = false;
+        enter.disabled = false;
+        field.select();
+      }
+    };
+    const dialog = h(
+      "dialog",
+      {
+        id: "sign-in",
+        "aria-labelledby": "key-title",
+        oncancel: (event) => event.preventDefault(),
+      },
+      h(
+        "form",
+        { onsubmit: submit },
+        h("h2", { id: "key-title" }, "Enter your key"),
+        h(
+          "p",
+          { class: "muted" },
+          "Your key opens your own model. What it learns from you stays with it. This browser keeps the key.",
+        ),
+        notice,
+        h("label", {}, "Key", field),
+        h("div", { class: "row" }, enter),
+      ),
+    );
+    openDialog(dialog);
+  });
+}
