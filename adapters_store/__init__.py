@@ -1,4 +1,1 @@
-"""Keeps the base model, the one LoRA layer, and every user's adapter versions.
-
-Knows nothing of feedback, training or HTTP.
-"""
+"""Stores the base model, the LoRA layer, and every user's adapter versions."""

@@ -1,4 +1,4 @@
-"""The base model: its weights, its tokenizer, and the one renderer from messages to token ids.
+"""The base model: its weights, its tokenizer, and the only renderer from messages to token ids.
 
 Serving and training both render here, so a prompt's ids are a prefix of its example's ids.
 """
@@ -32,24 +32,24 @@ class ChatMessage(Protocol):
 
 @runtime_checkable
 class ToolTurn(ChatMessage, Protocol):
-    """A turn in which tools are used; `fields` is all that a template with tools reads of it."""
+    """A message that uses tools; a template with tools reads only its `fields`."""
 
     @property
     def fields(self) -> Mapping[str, Any]: ...
 
 
 Tool = Mapping[str, Any]
-"""A tool that the model may call, as OpenAI's API describes it."""
+"""A tool that the model may call, in OpenAI's shape."""
 
 
 class Renderer:
-    """Turns messages into token ids with the base model's own chat template.
+    """Renders messages to token ids with the base model's own chat template.
 
-    `tool_template` is that template, where it shows tools to the model, and else None.
+    `tool_template` is that template if it shows tools to the model, else None.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> None:
-        """Raises `ValueError` where the tokenizer has no chat template or no end-of-turn token."""
+        """Raises `ValueError` if the tokenizer has no chat template or no end-of-turn token."""
         if not tokenizer.chat_template:
             raise ValueError("the model has no chat template: choose an instruct model")
         self.tokenizer = tokenizer
@@ -61,7 +61,7 @@ class Renderer:
     def prompt_ids(self, messages: Sequence[ChatMessage], tools: Sequence[Tool] = ()) -> list[int]:
         """Render a conversation and open the assistant's turn.
 
-        Raises `PromptError` where the template refuses, for instance a role it does not know.
+        Raises `PromptError` if the template refuses it, for example an unknown role.
         """
         try:
             text = self.tokenizer.apply_chat_template(
@@ -70,7 +70,7 @@ class Renderer:
                 tokenize=False,
                 add_generation_prompt=True,
             )
-        except Exception as error:  # jinja2 raises whatever the template's author chose
+        except Exception as error:  # a template may raise anything
             raise PromptError(f"the chat template refused the messages: {error}") from error
         return self.text_ids(str(text))
 
@@ -79,8 +79,7 @@ class Renderer:
     ) -> tuple[list[int], list[bool]]:
         """Render a conversation with its reply: ids, and which of them are the reply's.
 
-        The reply's part ends with the end-of-turn token, which is learned too, unless the reply was
-        cut off.
+        Unless the reply is truncated, it ends with the end-of-turn token, which is learned too.
         """
         prompt = self.prompt_ids(messages)
         completion = self.text_ids(reply) if is_truncated else self.reply_ids(reply)
@@ -91,15 +90,15 @@ class Renderer:
         return [*self.text_ids(text), self._end_of_turn]
 
     def turn_tokens(self, text: str) -> int:
-        """Tokens that a text takes as one more turn, with what the template puts around it."""
+        """Tokens that a text adds as one more turn, the template's tokens included."""
         return len(self.text_ids(text)) + self._turn_overhead
 
     def document_ids(self, text: str) -> list[int]:
-        """Token ids of a text that is no chat, as the base read texts before it learned to chat."""
+        """Token ids of a text outside any chat, as in the base's pre-training."""
         return list(self.tokenizer.encode(text))
 
     def text_ids(self, text: str) -> list[int]:
-        """Token ids of a text without any template around it."""
+        """Token ids of a text without template and special tokens."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def _turn(self, message: ChatMessage) -> dict[str, Any]:
@@ -110,9 +109,9 @@ class Renderer:
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """The loaded base: frozen weights in evaluation mode, and what renders for them.
+    """The loaded base: frozen weights in evaluation mode, and their renderer.
 
-    `context_length` is in tokens. `revision` names the exact weights.
+    `context_length` is in tokens. `revision` identifies the exact weights.
     """
 
     name: str
@@ -125,7 +124,7 @@ class BaseModel:
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers the bare base model has."""
+        """Parameters of the base model, without adapters."""
         return sum(p.numel() for n, p in self.model.named_parameters() if not _is_slot(n))
 
 
@@ -134,8 +133,8 @@ def load_base_model(
 ) -> BaseModel:
     """Load a folder of safetensors weights with its tokenizer and chat template.
 
-    Raises `ValueError` where it is no instruct model, `OSError` where files are missing. Never
-    runs code from the folder and never reads pickled weights.
+    Raises `ValueError` if it is not an instruct model, `OSError` if files are missing. Never runs
+    code from the folder, and never reads pickled weights.
     """
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
@@ -157,14 +156,14 @@ def load_base_model(
 
 
 def choose_device(setting: str) -> torch.device:
-    """`auto` is CUDA where there is one, else the CPU."""
+    """`auto` is CUDA if there is one, else the CPU."""
     if setting == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(setting)
 
 
 def choose_dtype(setting: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 where the device multiplies it natively, else float32."""
+    """`auto` is bfloat16 if the device multiplies it natively, else float32."""
     if setting != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[setting]
     if device.type == "cuda":
@@ -188,7 +187,7 @@ def _tool_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
 
 
 def _end_of_turn(tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> int:
-    """The token that the template itself writes after a reply."""
+    """The token that the template writes after a reply."""
     reply = "loralei"
     turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": reply}]
     text = str(tokenizer.apply_chat_template(turns, tokenize=False))
@@ -200,7 +199,7 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[in
 
 
 def _turn_overhead(tokenizer: PreTrainedTokenizerFast) -> int:
-    """Tokens that the template puts around a turn: the mean of a user's and a reply's."""
+    """Tokens that the template adds to a turn: the mean of a user's turn and a reply."""
     turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hi"}]
     lengths = [
         len(tokenizer.encode(str(tokenizer.apply_chat_template(each, tokenize=False))))
@@ -211,7 +210,7 @@ def _turn_overhead(tokenizer: PreTrainedTokenizerFast) -> int:
 
 
 def _context_length(config: Any) -> int:
-    """The longest sequence that full attention over all past tokens is right for."""
+    """The longest sequence for which full attention over all past tokens is correct."""
     length = int(config.max_position_embeddings)
     window = getattr(config, "sliding_window", None)
     return min(length, int(window)) if window else length

@@ -1,7 +1,4 @@
-"""Fetches one file over HTTP: resumable after an interruption, verified before it gets its name.
-
-Knows nothing of models.
-"""
+"""Downloads one file over HTTP: resumable, and verified before it gets its final name."""
 
 import os
 import shutil
@@ -18,24 +15,24 @@ from adapters_store.durable import sha256_of
 from adapters_store.errors import ModelFetchError
 
 Progress = Callable[[str, int, int], None]
-"""Called with a phase's name, what is done and the total, both in bytes; 0 where unknown."""
+"""Called with a phase's name, the bytes done and the total; 0 if unknown."""
 
 RETRY_WAITS = (1.0, 3.0, 9.0)
-"""Seconds before each further attempt; counted anew whenever an attempt brought something."""
+"""Seconds before each retry; they start again after an attempt that received bytes."""
 
 _TIMEOUT = httpx.Timeout(30.0)
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class _RetryableError(Exception):
-    """This attempt failed, and another may not."""
+    """This attempt failed, but another may succeed."""
 
 
 def download(url: str, target: Path, *, sha256: str | None, progress: Progress) -> None:
-    """Fetch `url` into `target`, continuing from `target`'s `.partial` file where there is one.
+    """Fetch `url` into `target`, continuing from `target`'s `.partial` file if there is one.
 
-    A `file:` URL is copied. Raises `ModelFetchError` where the server cannot be reached, refuses,
-    or sends something whose SHA-256 is not `sha256`.
+    A `file:` URL is copied. Raises `ModelFetchError` if the server cannot be reached or refuses,
+    or if the SHA-256 is not `sha256`.
     """
     partial = target.with_name(target.name + ".partial")
     if urlsplit(url).scheme == "file":
@@ -46,7 +43,7 @@ def download(url: str, target: Path, *, sha256: str | None, progress: Progress) 
         partial.unlink()
         raise ModelFetchError(
             f"the download of {target.name} is damaged or was tampered with: its SHA-256 is "
-            f"{found}, expected {sha256}. It was deleted; try again"
+            f"{found}, expected {sha256}. It was deleted: try again"
         )
     partial.replace(target)
 
@@ -66,14 +63,14 @@ def _fetch(url: str, partial: Path, progress: Progress) -> None:
                     raise ModelFetchError(
                         f"could not download {url}: {error or type(error).__name__}. Check the "
                         "network connection and proxy settings, then start again: the "
-                        f"{_size(partial):,} bytes that arrived are kept and it continues there"
+                        f"{_size(partial):,} bytes that arrived are not fetched again"
                     ) from error
                 time.sleep(wait)
 
 
 def _attempt(client: httpx.Client, url: str, partial: Path, progress: Progress) -> None:
     have = _size(partial)
-    # Compressed bytes could be neither counted nor continued.
+    # A compressed response could be neither counted nor continued.
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -109,7 +106,7 @@ def _size(path: Path) -> int:
 
 
 def _ssl_context() -> ssl.SSLContext:
-    """The system's certificates, or those that pip's and others' settings name."""
+    """The system's certificates, or those that the settings of pip and others name."""
     for variable in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         if location := os.environ.get(variable):
             if Path(location).is_dir():

@@ -1,7 +1,4 @@
-"""Files and folders that are there whole or not at all: written beside, then renamed into place.
-
-Knows nothing of what they hold.
-"""
+"""Writes files and folders atomically: beside their place, then renamed."""
 
 import hashlib
 import json
@@ -14,7 +11,7 @@ from typing import Any
 def publish_folder(staged: Path, final: Path) -> None:
     """Move a flat folder to its final name on the same file system, atomically and durably.
 
-    Raises `FileExistsError` where the name is taken: nothing is ever replaced in place.
+    Raises `FileExistsError` if the name is taken.
     """
     for path in staged.iterdir():
         _flush(path)
@@ -26,7 +23,7 @@ def publish_folder(staged: Path, final: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replace a JSON file at once, so that readers see the old content or the new."""
+    """Replace a JSON file atomically: readers see the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content), encoding="utf-8")
@@ -40,7 +37,7 @@ def sha256_of(path: Path) -> str:
 
 
 def sha256_of_parts(parts: Iterable[bytes]) -> str:
-    """The SHA-256 over parts that each count with their length, so no two lists collide."""
+    """The SHA-256 over parts with their lengths, so that different lists do not collide."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))

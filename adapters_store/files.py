@@ -1,7 +1,6 @@
 """Adapter folders on disk: staged, published under a random name, verified before use.
 
-A published folder never changes. Knows nothing of users, and nothing of what makes an adapter
-right: that is `validate`.
+A published folder never changes. `validate` checks that a folder is an adapter.
 """
 
 import re
@@ -23,10 +22,7 @@ _FOLDER_NAME = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class PublishedAdapter:
-    """Where a published adapter lies: a random folder name, the SHA-256 of its weights, its size.
-
-    `size_bytes` counts all files of the folder.
-    """
+    """A published adapter: its random folder name, its weights' SHA-256, the size of all files."""
 
     folder: str
     checksum: str
@@ -50,10 +46,9 @@ class AdapterFiles:
         return folder
 
     def publish(self, staged: Path) -> PublishedAdapter:
-        """Move a staged folder to its final name, durable when this returns.
+        """Move a staged folder to its final name, durably.
 
-        Raises `ValueError` for a folder that is not below a staged one, `AdapterInvalidError` for
-        one without weights.
+        Raises `ValueError` if the folder is not staged, `AdapterInvalidError` if it has no weights.
         """
         if not staged.resolve().is_relative_to(self._staging.resolve()):
             raise ValueError(f"{staged} is not a staged folder")
@@ -69,35 +64,34 @@ class AdapterFiles:
         return published
 
     def staged(self, folder: Path) -> StagedAdapter:
-        """A staged folder that holds an adapter, to be opened like a version.
+        """A staged folder as an adapter that can be opened like a version.
 
-        Raises `ValueError` for any other folder, `OSError` for one without weights.
+        Raises `ValueError` if the folder is not staged, `OSError` if it has no weights.
         """
         if folder.parent.resolve() != self._staging.resolve():
             raise ValueError(f"{folder} is not a staged folder")
         return StagedAdapter(folder.name, sha256_of(folder / WEIGHTS_FILE))
 
     def open(self, version: ServableAdapter) -> Path:
-        """Return a version's folder; its checksum is verified once in this object's life.
+        """A version's folder; this object verifies its checksum once.
 
-        Raises `AdapterNotFoundError` where the folder or its weights are gone,
-        `AdapterInvalidError` where the weights are not those that were published.
+        Raises `AdapterNotFoundError` for missing weights, `AdapterInvalidError` for changed ones.
         """
         weights = self._path(version) / WEIGHTS_FILE
         if not weights.is_file():
             raise AdapterNotFoundError(f"the files of {version.label} are missing")
-        proof = (version.folder, version.checksum)
+        key = (version.folder, version.checksum)
         with self._lock:
-            if proof in self._verified:
+            if key in self._verified:
                 return weights.parent
         if sha256_of(weights) != version.checksum:
             raise AdapterInvalidError(f"the weights of {version.label} are damaged")
         with self._lock:
-            self._verified.add(proof)
+            self._verified.add(key)
         return weights.parent
 
     def remove(self, version: AdapterVersion) -> None:
-        """Delete a version's folder; does nothing where it is gone already."""
+        """Delete a version's folder, if it is still there."""
         path = self._path(version)
         with self._lock:
             self._verified.discard((version.folder, version.checksum))
@@ -105,9 +99,9 @@ class AdapterFiles:
             shutil.rmtree(path)
 
     def sweep(self, known_folders: Collection[str]) -> int:
-        """Delete what a crash left: staged folders, and published ones not in `known_folders`.
+        """Delete leftovers of a crash: staged folders, and published ones not in `known_folders`.
 
-        Returns how many. Only for a moment when nothing is being staged or published.
+        Returns how many. Call it only while nothing is being staged or published.
         """
         orphans = list(self._staging.iterdir())
         for path in self._root.iterdir():

@@ -1,6 +1,6 @@
-"""Turns a GGUF file into a folder of bf16 safetensors, tokenizer and chat template.
+"""Converts a GGUF file to a folder of bf16 safetensors, tokenizer and chat template.
 
-Run as a process of its own, so that its memory goes back and the loaders' noise stays away:
+It runs in its own process, which frees its memory and hides the loaders' output:
 `python -m adapters_store.gguf_conversion FILE`.
 """
 

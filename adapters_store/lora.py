@@ -1,7 +1,7 @@
-"""The one LoRA layer: every adapted linear holds a pool of slots, for serving and for training.
+"""The LoRA layer for serving and training: every adapted linear holds a pool of adapter slots.
 
-Slot 0 is "no adapter". Each forward pass names a slot per row, so rows of different users share one
-batch; gradients flow only to the slots in the batch. Knows nothing of files, users or versions.
+Slot 0 is "no adapter". Each forward pass names a slot per row, so rows of different users share a
+batch. Gradients flow only to the slots in the batch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from adapters_store.records import LoraConfig
 NO_ADAPTER = 0
 PEFT_PREFIX = "base_model.model."
 ADAPTER_DTYPE = torch.bfloat16
-"""What trained adapters are rounded to before they are measured, stored and served."""
+"""Trained adapters are rounded to this before they are evaluated, stored and served."""
 
 
 @dataclass(slots=True)
@@ -35,14 +35,19 @@ class SlotLinear(nn.Module):
     """
 
     def __init__(
-        self, base: nn.Linear, rank: int, num_slots: int, dtype: torch.dtype, selection: _Selection
+        self,
+        linear: nn.Linear,
+        rank: int,
+        num_slots: int,
+        dtype: torch.dtype,
+        selection: _Selection,
     ) -> None:
         super().__init__()
-        self.base: nn.Module = base
-        self.in_features, self.out_features = base.in_features, base.out_features
-        device = base.weight.device
-        shape_a = (num_slots, base.in_features, rank)
-        shape_b = (num_slots, rank, base.out_features)
+        self.base: nn.Module = linear
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        device = linear.weight.device
+        shape_a = (num_slots, linear.in_features, rank)
+        shape_b = (num_slots, rank, linear.out_features)
         self.A = nn.Parameter(torch.zeros(shape_a, dtype=dtype, device=device), requires_grad=False)
         self.B = nn.Parameter(torch.zeros(shape_b, dtype=dtype, device=device), requires_grad=False)
         self._selection = selection
@@ -54,7 +59,7 @@ class SlotLinear(nn.Module):
             slots = self._selection.rows
         elif slots == NO_ADAPTER:
             return y
-        # Float32 adapters multiply in the base's type: they are small, the activations are not.
+        # Float32 adapters are cast to the base's dtype: they are small, the activations are not.
         a, b = self.A[slots].to(x.dtype), self.B[slots].to(x.dtype)
         return y + (x @ a) @ b
 
@@ -67,16 +72,12 @@ class AdapterPool:
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        config: LoraConfig,
-        num_slots: int,
-        dtype: torch.dtype | None = None,
+        self, model: nn.Module, config: LoraConfig, num_slots: int, dtype: torch.dtype | None = None
     ) -> None:
         """Attach `num_slots` empty slots, slot 0 included.
 
-        `dtype` is that of the adapter weights; the base weights' when None. Raises `ValueError`
-        where a target names no linear layer or the model has a pool already.
+        `dtype` is that of the adapter weights; None is the base weights' own. Raises `ValueError`
+        if a target names no linear layer or the model has a pool already.
         """
         if any(isinstance(module, SlotLinear) for module in model.modules()):
             raise ValueError("the model has an adapter pool already")
@@ -106,13 +107,13 @@ class AdapterPool:
 
     @property
     def slot_parameters(self) -> int:
-        """How many numbers one adapter has."""
+        """Parameters of one adapter."""
         return self._size(self.layers)
 
     def train_upper(self, share: float) -> None:
-        """Train the linears of this share of the model's blocks only, 0..1, the upper ones.
+        """Train only the linears of the top `share` (0..1) of the model's blocks.
 
-        At least one block is trained, and so is what stands in none.
+        At least one block is trained, and every linear outside the blocks.
         """
         blocks = list(dict.fromkeys(map(_block, self.layers)))
         lower = set(blocks[: min(int(len(blocks) * (1 - share)), len(blocks) - 1)]) - {None}
@@ -120,8 +121,8 @@ class AdapterPool:
 
     @property
     def lowest_trained_block(self) -> tuple[str, int] | None:
-        """Where the trained blocks begin, such as `model.layers` and 15; None where some trained
-        linear stands in no block."""
+        """Where the trained blocks begin, such as `model.layers` and 15; None if a trained linear
+        is outside the blocks."""
         numbers = {path: number for path in self._trained if (number := _block(path)) is not None}
         if len(numbers) < len(self._trained):
             return None
@@ -130,23 +131,23 @@ class AdapterPool:
 
     @property
     def uniform_slot(self) -> int:
-        """The slot in use for all rows."""
+        """The slot that all rows use."""
         return self._selection.uniform
 
     @property
     def trained_parameters(self) -> int:
-        """How many numbers of one adapter are trained."""
+        """Parameters of one adapter that are trained."""
         return self._size(self._trained)
 
     @contextmanager
     def use(self, slots: int | Sequence[int]) -> Iterator[None]:
-        """Run forward passes in the block with these slots: one for all rows, or one per row."""
+        """Use these slots for forward passes in the block: one for all rows, or one per row."""
         previous = self._selection.uniform, self._selection.rows
         distinct = {slots} if isinstance(slots, int) else set(slots)
         if len(distinct) == 1:
             self._selection.uniform, self._selection.rows = distinct.pop(), None
         elif (neighbours := _neighbours(slots)) is not None:
-            self._selection.rows = neighbours  # read in place; anything else is gathered
+            self._selection.rows = neighbours  # a slice is read in place, a tensor gathers
         else:
             device = next(iter(self.layers.values())).A.device
             self._selection.rows = torch.tensor(slots, device=device)
@@ -165,10 +166,9 @@ class AdapterPool:
 
     @torch.no_grad()
     def load(self, slot: int, tensors: Mapping[str, Tensor]) -> None:
-        """Copy an adapter, named and shaped as PEFT writes it, into a slot.
+        """Copy an adapter, in PEFT's names and shapes, into a slot.
 
-        Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape; nothing is
-        copied then.
+        Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape, before copying.
         """
         refuse_slot_zero(slot)
         self.check(tensors)
@@ -180,7 +180,7 @@ class AdapterPool:
 
     @torch.no_grad()
     def read(self, slot: int, dtype: torch.dtype) -> dict[str, Tensor]:
-        """Return a slot's adapter on the CPU, named and shaped as PEFT writes it."""
+        """A slot's adapter on the CPU, in PEFT's names and shapes."""
         tensors = {}
         for path, layer in self.layers.items():
             a, b = layer.A[slot].T, layer.B[slot].float().T / self.config.scaling
@@ -190,23 +190,23 @@ class AdapterPool:
 
     @torch.no_grad()
     def clear(self, slot: int) -> None:
-        """Make a slot equal to "no adapter"."""
+        """Empty a slot."""
         for layer in self.layers.values():
             layer.A[slot].zero_()
             layer.B[slot].zero_()
 
     @torch.no_grad()
     def scale(self, slot: int, factor: float) -> None:
-        """Multiply what a slot adds to the base's outputs by `factor`."""
+        """Multiply a slot's low-rank product by `factor`."""
         for layer in self.layers.values():
             layer.B[slot].mul_(factor)
 
     def is_empty(self, slot: int) -> bool:
-        """Whether a slot is equal to "no adapter"."""
+        """Whether a slot adds nothing."""
         return not any(layer.B[slot].any() for layer in self.layers.values())
 
     def requires_grad(self, enabled: bool) -> None:
-        """Let gradients flow into the trained layers' slots of the batch, or stop them."""
+        """Turn gradients of the trained layers' slots on or off."""
         for parameter in (*self.a_parameters(), *self.b_parameters()):
             parameter.requires_grad_(enabled)
 
@@ -224,16 +224,22 @@ class AdapterPool:
 
 
 def linear_shapes(model: nn.Module, targets: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """(out_features, in_features) of the linears that adapters change, by module path.
+    """(out_features, in_features) of the adapted linears, by module path.
 
-    Raises `ValueError` where a target names no linear layer.
+    Raises `ValueError` if a target names no linear layer.
     """
     linears = _target_linears(model, targets)
     return {path: (each.out_features, each.in_features) for path, each in linears.items()}
 
 
+def refuse_slot_zero(slot: int) -> None:
+    """Raise `ValueError` for slot 0, which must stay empty."""
+    if slot == NO_ADAPTER:
+        raise ValueError("slot 0 is the base model and stays empty")
+
+
 def _block(path: str) -> int | None:
-    """The number of the block that a module is in, such as 0 in `model.layers.0.mlp.up_proj`."""
+    """The number of a module's block, such as 0 for `model.layers.0.mlp.up_proj`."""
     return next((int(part) for part in path.split(".") if part.isdecimal()), None)
 
 
@@ -242,20 +248,14 @@ def _peft_name(path: str, matrix: str) -> str:
 
 
 def _neighbours(slots: int | Sequence[int]) -> slice | None:
-    """The slots as a slice, where they are consecutive."""
+    """The slots as a slice if they are consecutive, else None."""
     if isinstance(slots, int) or list(slots) != list(range(slots[0], slots[0] + len(slots))):
         return None
     return slice(slots[0], slots[0] + len(slots))
 
 
-def refuse_slot_zero(slot: int) -> None:
-    """Raise `ValueError` where somebody would write into the slot of the base."""
-    if slot == NO_ADAPTER:
-        raise ValueError("slot 0 is the base model and stays empty")
-
-
 def _target_linears(model: nn.Module, targets: Sequence[str]) -> dict[str, nn.Linear]:
-    """The linear layers to adapt, by path, in model order. The output head never is one."""
+    """The linear layers to adapt, by path, in model order; never the output head."""
     head = getattr(model, "get_output_embeddings", lambda: None)()
     linears = {
         path: module

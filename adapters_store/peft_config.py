@@ -1,7 +1,4 @@
-"""The two text files of a PEFT adapter folder, and which configurations mean what Loralei does.
-
-Knows nothing of tensors.
-"""
+"""The two text files of a PEFT adapter folder, and which configurations Loralei accepts."""
 
 import importlib.metadata
 import json
@@ -16,7 +13,7 @@ from adapters_store.records import LoraConfig
 CONFIG_FILE = "adapter_config.json"
 CARD_FILE = "README.md"
 
-# Settings that say where an adapter comes from or how it was trained, not what it computes.
+# Settings that do not change what an adapter computes.
 _INERT = frozenset(
     {
         "auto_mapping",
@@ -47,7 +44,7 @@ tags:
 
 # A LoRA adapter for {base_model}
 
-Made by Loralei from one person's judgements. It fits revision `{base_revision}` of the base model.
+Made by Loralei from one user's feedback. It fits revision `{base_revision}` of the base model.
 Rank {rank}, alpha {alpha:g}, on {targets}. Load it with PEFT:
 
 ```python
@@ -94,10 +91,9 @@ def write_peft_config(
 def check_peft_config(
     text: bytes, *, lora: LoraConfig, base_model: str, base_revision: str | None, targets: set[str]
 ) -> None:
-    """Refuse a configuration under which PEFT would compute anything else than Loralei.
+    """Raise `AdapterInvalidError` if PEFT would compute anything else than Loralei.
 
-    `base_revision` is compared where both sides name an exact revision. Unknown settings are
-    allowed only when they are off. Raises `AdapterInvalidError`.
+    `base_revision` is compared if both sides name an exact revision. Unknown settings must be off.
     """
     config = _parse(text)
     _expect(config, "peft_type", "LORA")
@@ -131,7 +127,7 @@ def _refuse_variants(config: Mapping[str, Any]) -> None:
 
 def _expect(config: Mapping[str, Any], name: str, expected: str | float) -> None:
     value = config.get(name)
-    # True == 1 in Python.
+    # In Python, True == 1.
     if isinstance(value, bool) or value != expected:
         raise AdapterInvalidError(
             f"{CONFIG_FILE}: {name} is {_short(value)}, this deployment has {expected!r}"

@@ -1,4 +1,4 @@
-"""The vocabulary of adapters. Times are UTC seconds since the epoch as `float`."""
+"""The records of adapters. Times are UTC seconds since the epoch as `float`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class LoraConfig:
-    """The one adapter shape of a deployment.
+    """The adapter shape of a deployment.
 
-    `targets` names linear layers by the last part of their module path, as PEFT's
-    `target_modules` does; empty means every linear layer except the output head.
+    `targets` names linear layers by the last part of their module path, like PEFT's
+    `target_modules`. Empty means every linear layer except the output head.
     """
 
     rank: int = 8
@@ -27,11 +27,11 @@ class LoraConfig:
 
 @dataclass(frozen=True, slots=True)
 class AdapterVersion:
-    """One immutable generation of one user's adapter.
+    """One immutable version of one user's adapter.
 
-    `folder` is a random name made by the server: ids never become paths. `checksum` is the
-    SHA-256 of `adapter_model.safetensors`. `example_ids` are the training examples it learned
-    from; `report` is what evaluation measured and what the gate said.
+    `folder` is a random name, because ids never become paths. `checksum` is the SHA-256 of
+    `adapter_model.safetensors`. `example_ids` are its training examples; `report` holds the
+    evaluation's measures and the gate's verdict.
     """
 
     user_id: str
@@ -53,13 +53,13 @@ class AdapterVersion:
 
     @property
     def label(self) -> str:
-        """How responses name it: `v3`."""
+        """Its name in responses, such as `v3`."""
         return f"v{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
 class StagedAdapter:
-    """An adapter that is no version yet: it is tried before it may become one.
+    """A candidate that may become a version.
 
     `folder` is the random name of its staged folder, `checksum` the SHA-256 of its weights.
     """
@@ -69,20 +69,17 @@ class StagedAdapter:
 
     @property
     def label(self) -> str:
-        """How messages name it."""
+        """Its name in messages."""
         return "the candidate"
 
 
 ServableAdapter = AdapterVersion | StagedAdapter
-"""What replies can be written with."""
+"""An adapter that the engine can load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """One move of a user's pointer: from one version to another, by whom, when and why.
-
-    `None` stands for the base model.
-    """
+    """One move of a user's pointer between versions; `None` is the base model."""
 
     user_id: str
     from_number: int | None

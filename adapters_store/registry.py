@@ -1,6 +1,6 @@
-"""Which adapter versions each user has, which one answers, and every move of that pointer.
+"""Every user's adapter versions, the pointer to the one in use, and every move of that pointer.
 
-Knows nothing of files and tensors. The only writer of its tables.
+The only writer of its tables.
 """
 
 import json
@@ -14,6 +14,9 @@ from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import BASE, AdapterVersion, LoraConfig, Promotion
 from adapters_store.schema import migrate
 
+_JSON_COLUMNS = ("lora", "example_ids", "report")
+_PROMOTION_COLUMNS = tuple(field.name for field in fields(Promotion))
+
 
 class Registry:
     """Versions never change; promotion moves a pointer, by compare-and-set.
@@ -26,7 +29,7 @@ class Registry:
         migrate(database)
 
     def next_number(self, user_id: str) -> int:
-        """The number that the user's next version must have; the first is 1."""
+        """The number of the user's next version; the first is 1."""
         rows = self._database.query(
             "SELECT coalesce(max(number), 0) + 1 AS number FROM adapter_versions WHERE user_id = ?",
             [user_id],
@@ -34,9 +37,9 @@ class Registry:
         return int(next(rows)["number"])
 
     def register(self, version: AdapterVersion) -> None:
-        """Remember a published version, without putting it to use.
+        """Store a published version, without promoting it.
 
-        Raises `AdapterConflictError` where its number is not the user's next.
+        Raises `AdapterConflictError` if its number is not the user's next.
         """
         with self._database.atomic():
             number = self.next_number(version.user_id)
@@ -46,15 +49,15 @@ class Registry:
                     expected=version.number,
                     actual=number,
                 )
-            self._database.table("adapter_versions").insert(version_to_row(version))
+            self._database.table("adapter_versions").insert(_version_to_row(version))
 
     def version(self, user_id: str, number: int) -> AdapterVersion:
-        """One version of this user; raises `AdapterNotFoundError`."""
+        """One version of this user. Raises `AdapterNotFoundError`."""
         rows = self._database.query(
             "SELECT * FROM adapter_versions WHERE user_id = ? AND number = ?", [user_id, number]
         )
         for row in rows:
-            return row_to_version(row)
+            return _row_to_version(row)
         raise AdapterNotFoundError(f"there is no adapter version v{number}")
 
     def versions(self, user_id: str) -> list[AdapterVersion]:
@@ -62,17 +65,17 @@ class Registry:
         rows = self._database.query(
             "SELECT * FROM adapter_versions WHERE user_id = ? ORDER BY number DESC", [user_id]
         )
-        return [row_to_version(row) for row in rows]
+        return [_row_to_version(row) for row in rows]
 
     def active(self, user_id: str) -> AdapterVersion | None:
-        """The version that answers this user, None for the base model."""
+        """The user's version in use, None for the base model."""
         rows = self._database.query(
             "SELECT v.* FROM adapter_pointers AS p"
             " JOIN adapter_versions AS v ON v.user_id = p.user_id AND v.number = p.number"
             " WHERE p.user_id = ?",
             [user_id],
         )
-        return next((row_to_version(row) for row in rows), None)
+        return next((_row_to_version(row) for row in rows), None)
 
     def promote(
         self,
@@ -84,9 +87,9 @@ class Registry:
         at: float,
         reason: str,
     ) -> Promotion:
-        """Put a version to use, or the base (None), if `expected` still is what is in use.
+        """Put a version, or the base (None), in use if `expected` is still in use.
 
-        Raises `AdapterConflictError` where it is not, or where `number` is in use already, and
+        Raises `AdapterConflictError` if it is not, or if `number` is in use already, and
         `AdapterNotFoundError` for an unknown version.
         """
         with self._database.atomic():
@@ -105,10 +108,10 @@ class Registry:
     def roll_back(
         self, user_id: str, *, by: str, at: float, reason: str, expected: int | None = None
     ) -> Promotion:
-        """Undo the newest promotion that is not undone yet; again and again ends at the base.
+        """Undo the newest promotion that is not undone yet; repeated calls end at the base.
 
-        Raises `AdapterNotFoundError` where nothing is left to undo, and `AdapterConflictError`
-        where another version than `expected` is in use; None expects nothing.
+        Raises `AdapterNotFoundError` if nothing is left to undo, and `AdapterConflictError` if
+        another version than `expected` is in use; None expects nothing.
         """
         with self._database.atomic():
             rows = self._database.query(
@@ -129,14 +132,14 @@ class Registry:
         return promotion
 
     def promotions(self, user_id: str) -> list[Promotion]:
-        """Every move of this user's pointer, rollbacks too, newest first."""
+        """Every move of this user's pointer, rollbacks included, newest first."""
         rows = self._database.query(
             "SELECT * FROM adapter_promotions WHERE user_id = ? ORDER BY id DESC", [user_id]
         )
-        return [row_to_promotion(row) for row in rows]
+        return [_row_to_promotion(row) for row in rows]
 
     def rolled_back(self, user_id: str) -> list[AdapterVersion]:
-        """The versions that a rollback took out of use and nothing put back, newest first."""
+        """The versions that were rolled back and not promoted since, newest first."""
         rows = self._database.query(
             "SELECT * FROM adapter_versions AS v WHERE user_id = ? AND EXISTS ("
             "SELECT 1 FROM adapter_promotions AS r WHERE r.user_id = v.user_id"
@@ -145,10 +148,10 @@ class Registry:
             " AND p.to_number = v.number AND p.id > r.id)) ORDER BY number DESC",
             [user_id],
         )
-        return [row_to_version(row) for row in rows]
+        return [_row_to_version(row) for row in rows]
 
     def last_rollback_at(self, user_id: str) -> float | None:
-        """When this user was last rolled back, None where that never was."""
+        """When this user was last rolled back, None if never."""
         (row,) = self._database.query(
             "SELECT max(at) AS at FROM adapter_promotions WHERE user_id = ? AND undoes IS NOT NULL",
             [user_id],
@@ -165,7 +168,7 @@ class Registry:
         return any(row["is_frozen"] for row in rows)
 
     def set_frozen(self, user_id: str, frozen: bool, *, by: str, at: float) -> None:
-        """Stop or allow training; what answers stays the same."""
+        """Stop or allow training; the version in use stays."""
         with self._database.atomic():
             if self.is_frozen(user_id) != frozen:
                 self._database.table("adapter_freezes").insert(
@@ -173,7 +176,7 @@ class Registry:
                 )
 
     def users(self) -> list[str]:
-        """Everybody with a version, a pointer or a freeze, past or present; sorted."""
+        """All users with a version, a pointer or a freeze, past or present; sorted."""
         rows = self._database.query(
             "SELECT user_id FROM adapter_versions UNION SELECT user_id FROM adapter_pointers"
             " UNION SELECT user_id FROM adapter_freezes ORDER BY user_id"
@@ -186,10 +189,10 @@ class Registry:
         return {row["folder"] for row in rows}
 
     def erase(self, user_id: str) -> list[AdapterVersion]:
-        """Forget everything about this user; returns the versions, so their files can go too."""
+        """Delete everything about this user; return the versions, whose files can go too."""
         with self._database.atomic():
             versions = self.versions(user_id)
-            # A rollback refers to the promotion that it undid, and all refer to versions.
+            # Rollbacks reference promotions, and all reference versions.
             self._database.execute(
                 "UPDATE adapter_promotions SET undoes = NULL WHERE user_id = ?", [user_id]
             )
@@ -233,18 +236,13 @@ def _label(number: int | None) -> str:
     return BASE if number is None else f"v{number}"
 
 
-_JSON_COLUMNS = ("lora", "example_ids", "report")
-_PROMOTION_COLUMNS = tuple(field.name for field in fields(Promotion))
-
-
-def version_to_row(version: AdapterVersion) -> dict[str, Any]:
-    """One row of `adapter_versions`; raises `ValueError` for a report with NaN in it."""
+def _version_to_row(version: AdapterVersion) -> dict[str, Any]:
+    """The row of a version. Raises `ValueError` if its report holds NaN."""
     row = asdict(version)
     return row | {name: json.dumps(row[name], allow_nan=False) for name in _JSON_COLUMNS}
 
 
-def row_to_version(row: Mapping[str, Any]) -> AdapterVersion:
-    """The record of one row of `adapter_versions`."""
+def _row_to_version(row: Mapping[str, Any]) -> AdapterVersion:
     lora, example_ids, report = (json.loads(row[name]) for name in _JSON_COLUMNS)
     values = dict(row) | {
         "lora": LoraConfig(lora["rank"], lora["alpha"], tuple(lora["targets"])),
@@ -254,6 +252,5 @@ def row_to_version(row: Mapping[str, Any]) -> AdapterVersion:
     return AdapterVersion(**values)
 
 
-def row_to_promotion(row: Mapping[str, Any]) -> Promotion:
-    """The record of one row of `adapter_promotions`."""
+def _row_to_promotion(row: Mapping[str, Any]) -> Promotion:
     return Promotion(**{name: row[name] for name in _PROMOTION_COLUMNS})

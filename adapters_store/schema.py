@@ -6,14 +6,14 @@ migrations = Migrations("adapters_store")
 
 
 def migrate(database: Database) -> None:
-    """Bring the tables up to date; does nothing when they are."""
+    """Bring the tables up to date."""
     with database.atomic():
         migrations.apply(database)
 
 
 @migrations()
 def create_versions(database: Database) -> None:
-    """What each user's adapters are. Rows never change."""
+    """Every user's versions. Rows never change."""
     database.execute("""
         CREATE TABLE adapter_versions (
             user_id TEXT NOT NULL,
@@ -38,9 +38,9 @@ def create_versions(database: Database) -> None:
 
 @migrations()
 def create_promotions(database: Database) -> None:
-    """Every move of a pointer, and where each pointer is; a NULL number is the base model.
+    """Every move of a pointer, and its position; a NULL number is the base model.
 
-    A rollback names in `undoes` the promotion that it takes back.
+    `undoes` of a rollback is the promotion that it undoes.
     """
     database.execute("""
         CREATE TABLE adapter_promotions (
@@ -66,7 +66,7 @@ def create_promotions(database: Database) -> None:
 
 @migrations()
 def create_freezes(database: Database) -> None:
-    """Who froze and unfroze whom, and when; a user's newest row counts."""
+    """Every freeze and unfreeze; a user's newest row counts."""
     database.execute("""
         CREATE TABLE adapter_freezes (
             id INTEGER PRIMARY KEY,

@@ -1,6 +1,6 @@
-"""Decides whether a folder is an adapter of this deployment, trusting nothing in it.
+"""Checks that a folder is an adapter of this deployment, trusting nothing in it.
 
-Cheap checks come first; numbers are read last, straight from the file. Knows nothing of users.
+Cheap checks come first; numbers are read last, straight from the file.
 """
 
 import json
@@ -20,7 +20,7 @@ from adapters_store.records import LoraConfig
 _MAX_TEXT_BYTES = 1 << 16
 _MAX_HEADER_BYTES = 1 << 20
 _CHUNK_NUMBERS = 1 << 20
-# A float is NaN or infinite where all bits of its exponent are set.
+# A float is NaN or infinite if all bits of its exponent are set.
 _EXPONENTS = {"F32": ("<u4", 0x7F800000), "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80)}
 
 
@@ -42,10 +42,10 @@ def validate_adapter(
     shapes: Mapping[str, tuple[int, int]],
     base_revision: str | None = None,
 ) -> None:
-    """Refuse a folder that is not exactly an adapter of this deployment.
+    """Raise `AdapterInvalidError` if a folder is not exactly an adapter of this deployment.
 
-    `shapes` gives (out_features, in_features) of every adapted linear by module path. Raises
-    `AdapterInvalidError` with the reason; no tensor is read before everything else is right.
+    `shapes` gives (out_features, in_features) of every adapted linear by module path. No tensor is
+    read before all other checks have passed.
     """
     expected = _expected_tensors(shapes, lora.rank)
     numbers = sum(rows * columns for rows, columns in expected.values())

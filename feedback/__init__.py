@@ -1,4 +1,1 @@
-"""Remembers what was said and what people thought of it, and turns that into training data.
-
-No torch, no HTTP: records, the log, curation (pure) and frozen datasets.
-"""
+"""Stores chats and the feedback on them, and turns both into training data. No torch, no HTTP."""

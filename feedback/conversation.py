@@ -1,4 +1,4 @@
-"""Tells conversations apart, and chat from what frontends ask in the background. Pure."""
+"""Identifies conversations, and tells chat turns from background requests of frontends. Pure."""
 
 import json
 import re
@@ -15,9 +15,9 @@ TITLE_LENGTH = re.compile(r"\b5[- ]words?[- ]or[- ]less\b", re.IGNORECASE)
 
 
 def conversation_id(user_id: str, chat_id: str | None, messages: Sequence[Message]) -> str:
-    """The same 64 hex digits for every turn of a conversation, unlike any other user's.
+    """64 hex digits: the same for every turn of a conversation, different for other users.
 
-    Without a chat id, a conversation is what starts with the same system and first user message.
+    Without a chat id, turns with the same system and first user message are one conversation.
     """
     if chat_id:
         key: tuple[str | None, ...] = ("chat", user_id, chat_id)
@@ -34,26 +34,26 @@ def classify(
     message_id: str | None,
     is_streamed: bool,
 ) -> InteractionKind:
-    """Whether a request is a person's turn or a frontend's own errand, such as a chat's title.
+    """Whether a request is a user's turn or a background request, such as for a chat's title.
 
-    `task` is the frontend's word for its errand: empty for a person's turn, None when the
-    frontend does not say, and only then is the text looked at. A channel has several speakers,
-    so it counts as background too.
+    `task` is what the frontend says: the name of its task, empty for a user's turn, None if it
+    says nothing. Only then does the text decide. A channel has several speakers, so it counts as
+    background.
     """
     if task or (chat_id or "").startswith(CHANNEL_PREFIX):
         return InteractionKind.BACKGROUND
-    if task is None and not is_streamed and _is_errand(messages, message_id):
+    if task is None and not is_streamed and _is_background(messages, message_id):
         return InteractionKind.BACKGROUND
     return InteractionKind.CHAT
 
 
 def is_temporary(chat_id: str | None) -> bool:
-    """Whether nothing of this chat may be kept."""
+    """Whether nothing of this chat may be stored."""
     return (chat_id or "").startswith(TEMPORARY_PREFIXES)
 
 
-def _is_errand(messages: Sequence[Message], message_id: str | None) -> bool:
-    """Whether an unstreamed request reads like a task of Open WebUI or a title of LibreChat."""
+def _is_background(messages: Sequence[Message], message_id: str | None) -> bool:
+    """Whether an unstreamed request is a task of Open WebUI or a title request of LibreChat."""
     turns = [message for message in messages if message.role != "system"]
     if len(turns) != 1 or turns[0].role != "user":
         return False

@@ -1,11 +1,11 @@
-"""What feedback refuses, and why."""
+"""The errors of this package."""
 
 
 class NotFoundError(LookupError):
-    """A completion or judgement that does not exist, was deleted, or belongs to somebody else.
+    """The completion, feedback, rule decision or proposal is unknown, deleted or another user's.
 
-    The three are one error on purpose: nobody learns whether a foreign id exists. `param` names
-    the field that held the id, where there is one.
+    All three are one error, so that nobody learns whether another user's id exists. `param` names
+    the field that held the id, if any.
     """
 
     def __init__(self, message: str, param: str | None = None) -> None:
@@ -14,7 +14,7 @@ class NotFoundError(LookupError):
 
 
 class InvalidFeedbackError(ValueError):
-    """A judgement, or a row to import, that makes no sense; `param` names the field to blame."""
+    """Invalid feedback, or an invalid row to import; `param` names the field."""
 
     def __init__(self, message: str, param: str) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
-"""What a user thinks of each reply, all judgements taken together, and which replies to learn.
+"""Aggregates all feedback on each reply: what to learn, what was good or bad, what was commented.
 
-Pure. The newest judgement of a reply wins, and a correction replaces a like.
+Pure. The newest feedback on a reply wins, and a correction replaces a like.
 """
 
 from collections import defaultdict
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from feedback.records import ExampleSource, Feedback, FeedbackStatus, Interaction, Message
 from feedback.text.edit_distance import normalised_edit_distance
 
+MAX_NEUTRAL_EDIT = 0.5
+"""A correction that changes at most this share of a reply is an improvement: the reply counts as
+neither good nor bad."""
+
 PromptKey = tuple[str, tuple[Message, ...]]
-"""Whose prompt, and the prompt: examples never mix two users."""
+"""The user and the messages: examples never mix two users."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedReply:
-    """What all judgements of one completion come to: the newest value, the newest correction.
-
-    Neither where it is only part of another one's judgement: it lost a comparison, or was answered
-    again.
-    """
+    """A reply with its newest rating and correction; neither if it only lost or was regenerated."""
 
     interaction: Interaction
     rated: Feedback | None
@@ -28,17 +28,17 @@ class JudgedReply:
 
     @property
     def is_disliked(self) -> bool:
-        """Whether the newest thumb points down."""
+        """Whether the newest rating is -1."""
         return self.rated is not None and self.rated.value == -1
 
     @property
     def is_unrated(self) -> bool:
-        """Whether nobody gave it a thumb or a correction."""
+        """Whether it has neither a rating nor a correction."""
         return self.rated is None and self.corrected is None
 
     @property
     def target_reply(self) -> "TargetReply | None":
-        """What is to be learned of it."""
+        """The correction, or else the reply itself if it was liked."""
         own, rated, corrected = self.interaction, self.rated, self.corrected
         if corrected is not None and corrected.correction is not None:
             return TargetReply(own, corrected.correction, corrected, ExampleSource.CORRECTION)
@@ -60,7 +60,7 @@ class TargetReply:
 def usable_feedback(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[dict[str, Interaction], list[Feedback]]:
-    """The turns that may teach by their ids, and the judgements of those by age."""
+    """The learnable turns by id, and the applied feedback on them, oldest first."""
     known = {each.id: each for each in interactions if each.is_learnable}
     applied = sorted((each for each in feedback if _is_usable(each, known)), key=_age)
     return known, applied
@@ -69,7 +69,7 @@ def usable_feedback(
 def aggregate_feedback(
     known: Mapping[str, Interaction], applied: Iterable[Feedback]
 ) -> list[JudgedReply]:
-    """One opinion for each turn, in order of their ids; `applied` is sorted by age."""
+    """One judged reply per turn, in order of id; `applied` is sorted by age."""
     by_age = list(applied)
     rated = {each.completion_id: each for each in by_age if each.value is not None}
     corrected = {each.completion_id: each for each in by_age if each.correction is not None}
@@ -79,7 +79,7 @@ def aggregate_feedback(
 
 
 def by_prompt(replies: Iterable[JudgedReply]) -> Iterable[list[JudgedReply]]:
-    """The opinions of replies to the same prompt, together."""
+    """The replies grouped by prompt."""
     groups: dict[PromptKey, list[JudgedReply]] = defaultdict(list)
     for reply in replies:
         groups[prompt_key(reply.interaction)].append(reply)
@@ -87,29 +87,28 @@ def by_prompt(replies: Iterable[JudgedReply]) -> Iterable[list[JudgedReply]]:
 
 
 def prompt_key(interaction: Interaction) -> PromptKey:
-    """What a turn answers, and whose."""
+    """The user and the messages of a turn."""
     return interaction.user_id, interaction.messages
 
 
 def target_replies(replies: Iterable[JudgedReply]) -> list[TargetReply]:
-    """The replies to one prompt that its newest correction does not overrule."""
-    found = [each.target_reply for each in replies]
-    wanted = [each for each in found if each is not None]
+    """The replies to learn for one prompt: none that is older than its newest correction."""
+    targets = [each.target_reply for each in replies if each.target_reply is not None]
     corrections = [
-        _age(each.feedback) for each in wanted if each.source is ExampleSource.CORRECTION
+        _age(each.feedback) for each in targets if each.source is ExampleSource.CORRECTION
     ]
     if not corrections:
-        return wanted
+        return targets
     newest = max(corrections)
-    return [each for each in wanted if _age(each.feedback) >= newest]
+    return [each for each in targets if _age(each.feedback) >= newest]
 
 
 def _is_usable(feedback: Feedback, known: Mapping[str, Interaction]) -> bool:
-    target = known.get(feedback.completion_id)
+    turn = known.get(feedback.completion_id)
     return (
         feedback.status is FeedbackStatus.APPLIED
-        and target is not None
-        and target.user_id == feedback.user_id
+        and turn is not None
+        and turn.user_id == feedback.user_id
     )
 
 
@@ -117,14 +116,9 @@ def _age(feedback: Feedback) -> tuple[float, str]:
     return feedback.updated_at, feedback.id
 
 
-BIG_EDIT = 0.5
-"""A correction is an everyday act of a user who teaches. One that keeps half of the reply or more
-says what could be better, not that the reply was bad, so it counts as neither."""
-
-
 @dataclass(frozen=True, slots=True)
 class RatedReply:
-    """One reply that a judgement calls good or bad."""
+    """One reply that the feedback calls good or bad."""
 
     interaction: Interaction
     is_bad: bool
@@ -133,32 +127,33 @@ class RatedReply:
 def rated_replies(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> list[RatedReply]:
-    """Every reply that somebody called good or bad, oldest first; the newest judgement wins.
+    """Every reply that was called good or bad, oldest first; the newest feedback wins.
 
-    Within one judgement the thumb decides, else the correction by its size, else the choice.
+    In one item of feedback the rating decides, else the size of the correction, else the
+    preference.
     """
     known, applied = usable_feedback(interactions, feedback)
-    verdicts: dict[str, bool] = {}
-    for judgement in applied:
-        verdicts.update(_ratings(judgement, known))
-    found = [RatedReply(known[reply], is_bad) for reply, is_bad in verdicts.items()]
+    ratings: dict[str, bool] = {}
+    for each in applied:
+        ratings.update(_ratings(each, known))
+    found = [RatedReply(known[reply], is_bad) for reply, is_bad in ratings.items()]
     return sorted(found, key=lambda each: (each.interaction.created_at, each.interaction.id))
 
 
-def _ratings(judgement: Feedback, known: Mapping[str, Interaction]) -> Iterator[tuple[str, bool]]:
-    """The replies that one judgement is about, each with whether it was bad."""
-    target = known[judgement.completion_id]
-    loser = known.get(judgement.preferred_over or "")
-    # One of two replies of the same version always loses: that says nothing of the version.
-    is_contest = loser is not None and loser.adapter != target.adapter
-    if judgement.value is not None:
-        yield target.id, judgement.value < 0
-    elif judgement.correction is not None:
-        if normalised_edit_distance(target.reply, judgement.correction) > BIG_EDIT:
-            yield target.id, True
-    elif is_contest:
-        yield target.id, False
-    if loser is not None and is_contest:
+def _ratings(feedback: Feedback, known: Mapping[str, Interaction]) -> Iterator[tuple[str, bool]]:
+    """The ids of the replies that the feedback is about, and whether each was bad."""
+    turn = known[feedback.completion_id]
+    loser = known.get(feedback.preferred_over or "")
+    # A comparison of two replies of one version says nothing about that version.
+    is_across_versions = loser is not None and loser.adapter != turn.adapter
+    if feedback.value is not None:
+        yield turn.id, feedback.value < 0
+    elif feedback.correction is not None:
+        if normalised_edit_distance(turn.reply, feedback.correction) > MAX_NEUTRAL_EDIT:
+            yield turn.id, True
+    elif is_across_versions:
+        yield turn.id, False
+    if loser is not None and is_across_versions:
         yield loser.id, True
 
 
@@ -171,7 +166,7 @@ class CommentedReply:
 
     @property
     def comment(self) -> str:
-        """What the user said."""
+        """The text of the comment."""
         return (self.feedback.comment or "").strip()
 
 
@@ -182,10 +177,9 @@ def commented_replies(
     excluding: Container[str],
     limit: int,
 ) -> tuple[CommentedReply, ...]:
-    """The `limit` replies that were commented on last, the newest first.
+    """The `limit` replies with the newest comments, the newest first.
 
-    Not what was liked, which is good as it is; not answers to prompts of which the user corrected a
-    reply, which says more; and none of the conversations `excluding`.
+    Skips liked replies, prompts with a corrected reply, and the conversations `excluding`.
     """
     known, applied = usable_feedback(interactions, feedback)
     newest = {each.completion_id: each for each in applied if (each.comment or "").strip()}

@@ -1,6 +1,6 @@
-"""The vocabulary of feedback: what was said, how it was judged, what is learned from it.
+"""The records: interactions, feedback on them, and the training examples made of both.
 
-Times are UTC seconds since the epoch as `float`. Ids are made by the server unless said otherwise.
+Times are UTC seconds since the epoch as `float`. The server makes ids unless said otherwise.
 """
 
 import json
@@ -11,14 +11,14 @@ from hashlib import sha256
 
 
 class InteractionKind(StrEnum):
-    """Why a client asked: only `CHAT` is ever learned from."""
+    """Why a client asked; training uses `CHAT` only."""
 
     CHAT = "chat"
     BACKGROUND = "background"
 
 
 class InteractionStatus(StrEnum):
-    """How an exchange ended: only `COMPLETE` is ever learned from."""
+    """How an exchange ended; training uses `COMPLETE` only."""
 
     COMPLETE = "complete"
     ABORTED = "aborted"
@@ -26,15 +26,15 @@ class InteractionStatus(StrEnum):
 
 
 class FeedbackStatus(StrEnum):
-    """`PENDING` feedback names a completion that has not been stored (yet)."""
+    """`PENDING` feedback names a completion that is not stored yet."""
 
     APPLIED = "applied"
     PENDING = "pending"
 
 
 class ExampleKind(StrEnum):
-    """How an example trains: towards a reply that a person wrote, towards one and away from
-    another, towards a reply that was liked as it is, away from one that was disliked."""
+    """How an example trains: towards a written reply (`SFT`), towards one reply and away from
+    another (`DPO`), towards a liked reply, or away from a disliked one."""
 
     SFT = "sft"
     DPO = "dpo"
@@ -43,7 +43,7 @@ class ExampleKind(StrEnum):
 
 
 class ExampleSource(StrEnum):
-    """What made an example: feedback of a kind, the user's rules, or an approved proposal."""
+    """What made an example: one type of feedback, the user's rules, or an approved proposal."""
 
     CORRECTION = "correction"
     LIKED = "liked"
@@ -57,7 +57,7 @@ class ExampleSource(StrEnum):
 
     @property
     def is_hand_written(self) -> bool:
-        """Whether a person wrote the reply: only facts speak against it, never a measure."""
+        """Whether a person wrote the reply; filters that measure never reject it."""
         return self in (ExampleSource.CORRECTION, ExampleSource.EDITED_PROPOSAL)
 
     @property
@@ -76,10 +76,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One exchange: the messages a user sent, the replies, and the adapter that wrote them.
+    """One exchange: the messages that a user sent, the replies, and the adapter that wrote them.
 
     `adapter` is `"base"` or a version label such as `"v3"`. `replies` has one text per choice;
-    judgements are about the first. `listed` is OpenAI's `store: true`.
+    feedback is about the first. `listed` is OpenAI's `store: true`.
     """
 
     id: str
@@ -101,23 +101,23 @@ class Interaction:
 
     @property
     def is_truncated(self) -> bool:
-        """Whether the length limit ended that reply."""
+        """Whether the length limit ended the first reply."""
         return self.finish_reasons[:1] == ("length",)
 
     @property
     def reply(self) -> str:
-        """The reply that judgements are about: the first choice."""
+        """The reply that feedback is about: the first choice."""
         return self.replies[0] if self.replies else ""
 
     @property
     def uses_tools(self) -> bool:
-        """Whether a tool was called or answered: training would render that differently."""
+        """Whether a tool was called or answered; training would render that differently."""
         has_answers = any(message.role == "tool" for message in self.messages)
         return has_answers or "tool_calls" in self.finish_reasons
 
     @property
     def is_learnable(self) -> bool:
-        """Whether judgements of it may train: a finished chat turn without tools."""
+        """Whether feedback on it may train: a finished chat turn without tools."""
         is_finished_chat = (
             self.kind is InteractionKind.CHAT and self.status is InteractionStatus.COMPLETE
         )
@@ -126,10 +126,10 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One person's judgement of one completion: any of value, correction, preference, comment.
+    """One user's feedback on one completion: any of rating, correction, preference and comment.
 
-    `value` is +1, -1 or None. `preferred_over` is the id of the completion that lost to `target`.
-    `id` is chosen by the client or made by the server, and is unique per user.
+    `value` is the rating: +1, -1 or None. `preferred_over` is the id of the completion that lost.
+    The client or the server makes `id`, which is unique per user.
     """
 
     id: str
@@ -148,13 +148,12 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """One instruction pair with the ids of the interactions and feedback that it was made from.
+    """One training example, with the ids of the interactions and feedback that it was made from.
 
-    `id` is the SHA-256 of the content, so equal examples have equal ids, whatever made them.
-    `chosen` is empty for `UNDESIRABLE`, which has `rejected` alone; otherwise `rejected` is set for
-    `DPO` only. `revised_from` is the reply that a corrected one was made from. Examples from
-    proposals have the proposal's id in `feedback_ids`. `is_truncated` says that the length limit
-    ended `reply` and nobody wrote another end: there is no end to learn.
+    `id` is the SHA-256 of the content: equal examples have equal ids. `chosen` is empty for
+    `UNDESIRABLE`, which has only `rejected`; else only `DPO` has `rejected`. `revised_from` is the
+    reply before its correction. An example from a proposal has the proposal's id in
+    `feedback_ids`. `is_truncated`: the length limit ended `reply`, so there is no end to learn.
     """
 
     id: str = field(init=False)
@@ -174,23 +173,23 @@ class TrainingExample:
     def __post_init__(self) -> None:
         turns = [[message.role, message.content] for message in self.prompt]
         texts = turns, self.chosen, self.rejected
-        # 1.0 was a weight once: stored ids have it in their hash.
+        # 1.0 was once a weight; the hashes of stored ids contain it.
         content = [self.kind.value, *texts, 1.0, self.revised_from, self.is_truncated]
         digest = sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
         object.__setattr__(self, "id", digest)
 
     @property
     def reply(self) -> str:
-        """The reply that it is about: the disliked one, else the one to learn."""
+        """The reply that the example is about: the disliked one, else the one to learn."""
         is_undesirable = self.kind is ExampleKind.UNDESIRABLE
         return (self.rejected or "") if is_undesirable else self.chosen
 
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """One earlier question and the reply to it that the user wrote or liked.
+    """An earlier question with the reply that the user wrote or liked: one few-shot example.
 
-    `example_id` is the id of the training example that the same judgement makes.
+    `example_id` is the id of the training example that the same feedback makes.
     """
 
     example_id: str
@@ -202,7 +201,7 @@ class Demonstration:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Demonstrations and notes: all that a user's judgements hold, or what was chosen of it."""
+    """A user's demonstrations and notes: all of them, or those selected for a prompt."""
 
     demonstrations: tuple[Demonstration, ...] = ()
     notes: tuple[str, ...] = ()
@@ -225,11 +224,11 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCounts:
-    """How much one user said and judged.
+    """How many interactions and how much feedback one user has.
 
     `interactions` are chat turns, without background requests and superseded attempts.
-    `feedback` are applied rows; `corrections`, `liked`, `disliked` and `pairs` say what they
-    hold, and one row can hold several. `pending` rows wait for their completion.
+    `feedback` counts applied items; one item can count in several of `corrections`, `liked`,
+    `disliked` and `pairs`. `pending` items wait for their completion.
     """
 
     interactions: int

@@ -1,8 +1,7 @@
-"""What kinds of instruction a user's rows cover, beside what that user asks for. Pure.
+"""The task types of a user's examples, compared with those of the user's prompts. Pure.
 
-A kind is read off the words that an instruction begins or is made with, as Wang et al. (2022,
-"Self-Instruct", arXiv 2212.10560, section 2.3) group theirs by root verb: rough, but quick, and
-plain enough to argue with.
+Words decide the type of an instruction, as Wang et al. (2022, "Self-Instruct", arXiv 2212.10560,
+section 2.3) group instructions by root verb. That is rough, but quick and easy to check.
 """
 
 import re
@@ -11,9 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+MIN_TAUGHT = 5
+"""With fewer prompts among the examples there is nothing to warn about."""
+MIN_ASKED = 5
+MIN_OFTEN_SHARE = 0.2
+"""A type with this share of the prompts asked should have examples, ..."""
+MAX_TAUGHT_SHARE = 0.8
+"""... and no type should have this share of the examples, unless it has it of the prompts too."""
+
 
 class TaskType(StrEnum):
-    """A kind of instruction. The values are its names in sentences: "prompts that ask for …"."""
+    """What an instruction asks for. The values complete the sentence "prompts that ask for …"."""
 
     CODE = "code"
     TRANSLATION = "a translation"
@@ -31,7 +38,7 @@ class TaskType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskTypeCoverage:
-    """How many prompts of a kind the rows are about, and how many were asked lately."""
+    """How many prompts of one task type the examples have, and how many were asked lately."""
 
     kind: TaskType
     taught: int
@@ -40,22 +47,14 @@ class TaskTypeCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Kinds by how often they are asked for, and sentences on what is lopsided."""
+    """The task types, the most asked first, and warnings about what is missing or dominates."""
 
     kinds: tuple[TaskTypeCoverage, ...]
     warnings: tuple[str, ...]
 
 
-MIN_TAUGHT = 5
-"""Fewer prompts taught say nothing about what is missing."""
-MIN_ASKED = 5
-OFTEN = 0.2
-"""A kind that is this share of what is asked ought to be taught, ..."""
-LOPSIDED = 0.8
-"""... and no kind should be this share of what is taught, unless it is of what is asked."""
-
-# The first that is found decides: "Write a Python function" is code, "How do I say … in French" is
-# a translation. Verbs count where they begin a sentence or follow a request such as "please".
+# The first match decides: "Write a Python function" is code, "How do I say … in French" is a
+# translation. A verb counts if it begins a sentence or follows a request such as "please".
 _VERB = r"(?:^|[.!?:\n]\s*|\b(?:please|to|you|and)\s+)(?:{})\b"
 _MARKS: tuple[tuple[TaskType, str], ...] = (
     (
@@ -116,40 +115,40 @@ _MARKS: tuple[tuple[TaskType, str], ...] = (
     ),
 )
 _PATTERNS = tuple((kind, re.compile(marks, re.IGNORECASE)) for kind, marks in _MARKS)
-_LOOKED_AT = 600  # characters: what is asked stands before or after what it is about
+_MAX_END = 600  # characters: the instruction is before or after the text that it is about
 
 
 def task_type_of(prompt: str) -> TaskType:
-    """The kind of one instruction, by its first and last characters."""
+    """The task type of one prompt, by its first and last characters."""
     text = prompt.strip()
-    text = f"{text[:_LOOKED_AT]}\n{text[-_LOOKED_AT:]}" if len(text) > 2 * _LOOKED_AT else text
+    text = f"{text[:_MAX_END]}\n{text[-_MAX_END:]}" if len(text) > 2 * _MAX_END else text
     return next((kind for kind, marks in _PATTERNS if marks.search(text)), TaskType.OTHER)
 
 
 def coverage(taught: Iterable[str], asked: Iterable[str]) -> Coverage:
-    """Compare the prompts that rows are about with those that were asked lately."""
-    rows, prompts = Counter(map(task_type_of, taught)), Counter(map(task_type_of, asked))
+    """Compare the prompts of the examples, `taught`, with the prompts `asked` lately."""
+    known, wanted = Counter(map(task_type_of, taught)), Counter(map(task_type_of, asked))
     kinds = tuple(
-        TaskTypeCoverage(kind, rows[kind], prompts[kind])
-        for kind in sorted(TaskType, key=lambda kind: -prompts[kind])
-        if rows[kind] or prompts[kind]
+        TaskTypeCoverage(kind, known[kind], wanted[kind])
+        for kind in sorted(TaskType, key=lambda kind: -wanted[kind])
+        if known[kind] or wanted[kind]
     )
-    return Coverage(kinds, _warnings(kinds, rows.total(), prompts.total()))
+    return Coverage(kinds, _warnings(kinds, known.total(), wanted.total()))
 
 
 def _warnings(kinds: Sequence[TaskTypeCoverage], taught: int, asked: int) -> tuple[str, ...]:
     if taught < MIN_TAUGHT:
         return ()
     missing = (
-        f"Nothing is taught about prompts that ask for {each.kind.value}, {each.asked} of the last"
-        f" {asked}: correct or like some of these replies."
+        f"{each.asked} of the last {asked} prompts ask for {each.kind.value}, but no training"
+        " example does: correct or like some of these replies."
         for each in kinds
-        if not each.taught and each.asked >= MIN_ASKED and each.asked >= OFTEN * asked
+        if not each.taught and each.asked >= MIN_ASKED and each.asked >= MIN_OFTEN_SHARE * asked
     )
     dominant = (
-        f"{each.taught} of {taught} prompts that are taught ask for {each.kind.value}: replies to"
-        f" others may turn out as if they did, too."
+        f"{each.taught} of {taught} training prompts ask for {each.kind.value}: correct or like"
+        " replies to other prompts too, or they may turn out the same."
         for each in kinds
-        if each.taught >= LOPSIDED * taught and each.asked < LOPSIDED * asked
+        if each.taught >= MAX_TAUGHT_SHARE * taught and each.asked < MAX_TAUGHT_SHARE * asked
     )
     return (*missing, *dominant)

@@ -1,4 +1,4 @@
-"""Improves adapters: who is due, training, evaluation, the gate, runs.
+"""Improves adapters: policy, training, evaluation, the gate, runs.
 
-Reads judgements from `feedback`, writes versions to `adapters_store`; knows nothing of HTTP.
+Reads `feedback`, writes versions to `adapters_store`; knows nothing of HTTP.
 """

@@ -1,4 +1,4 @@
-"""Gathers what the policy must know of each user, from the three stores."""
+"""Gathers from the three stores what the policy needs to know of each user."""
 
 from adapters_store.registry import Registry
 from feedback.store.log import FeedbackLog
@@ -9,7 +9,7 @@ _DAY = 86400.0
 
 
 class Candidates:
-    """Answers who could be trained and what speaks for it."""
+    """The facts about users that decide who is due."""
 
     def __init__(self, log: FeedbackLog, registry: Registry, runs: RunStore) -> None:
         self._log = log
@@ -17,10 +17,10 @@ class Candidates:
         self._runs = runs
 
     def of(self, user_id: str, now: float) -> Candidate:
-        """Return one user's case, also for a user who never judged anything."""
+        """Return the facts about one user, also without any feedback."""
         last = self._runs.last_run(user_id)
         verdict = self._runs.last_verdict(user_id)
-        # A run reads the judgements when it starts; later ones, also during the run, are new.
+        # A run reads the feedback when it starts; whatever comes later is new.
         seen_until = 0.0 if verdict is None else verdict.started_at or verdict.created_at
         rolled_back_at = self._registry.last_rollback_at(user_id)
         since_rollback = None
@@ -38,9 +38,7 @@ class Candidates:
         )
 
     def all(self, now: float) -> list[Candidate]:
-        """Return the case of every user who judged something or has an adapter.
-
-        The latter may have withdrawn every judgement, which is a reason to train, too.
-        """
+        """Return the facts about every user with feedback or an adapter: a user who withdrew all
+        feedback needs a run, too."""
         users = {*self._log.users_with_feedback(), *self._registry.users()}
         return [self.of(user_id, now) for user_id in sorted(users)]

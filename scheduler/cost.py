@@ -1,4 +1,4 @@
-"""What training costs. Pure."""
+"""The cost of training. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,8 @@ _SECONDS_PER_HOUR = 3600.0
 
 
 def with_cost(usage: Mapping[str, Any], price_per_hour: float) -> dict[str, Any]:
-    """A usage with its `cost`, in the unit of `price_per_hour`, where its device time is known.
-
-    A price of 0 is none: then money is not spoken of.
-    """
+    """The usage with its `cost`, in the unit of `price_per_hour`; without it if the device time is
+    unknown or the price is 0."""
     seconds = usage.get("device_seconds")
     if seconds is None or price_per_hour == 0:
         return dict(usage)

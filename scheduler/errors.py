@@ -1,4 +1,4 @@
-"""What can go wrong in retraining, as named errors."""
+"""The errors of retraining."""
 
 
 class RunNotFoundError(LookupError):
@@ -6,10 +6,7 @@ class RunNotFoundError(LookupError):
 
 
 class TrainingEndedError(RuntimeError):
-    """Training ended without an adapter, after `device_seconds` of work.
-
-    The message says why, for a person.
-    """
+    """Training ended without an adapter, after `device_seconds` of work; users see the message."""
 
     def __init__(self, message: str, device_seconds: float = 0.0) -> None:
         super().__init__(message)
@@ -17,8 +14,8 @@ class TrainingEndedError(RuntimeError):
 
 
 class TrainingFailedError(TrainingEndedError):
-    """The training process gave no adapter."""
+    """The training process made no adapter."""
 
 
 class TrainingCancelledError(TrainingEndedError):
-    """The run was told to end before it was done."""
+    """The run was told to end early."""

@@ -1,7 +1,4 @@
-"""Who is due for training, and who goes first.
-
-Pure: it is told the time and what is known of each user, and knows no database and no schedule.
-"""
+"""Who is due for training, and who goes first. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,12 +11,11 @@ FAILED_COOLDOWN_FACTOR = 6
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What decides whether one user is due.
+    """The facts that decide whether one user is due.
 
-    `new_feedback` were made since the last run that looked at the data and ended with a verdict,
-    `since_rollback` of them after the user was rolled back; None where that was not since then.
-    `last_run_at` is when the last run of any kind ended; `runs_today` counts the scheduled runs of
-    the last 24 hours.
+    `new_feedback` counts the feedback since the last run with a verdict, `since_rollback` that
+    since the rollback; None without a rollback since that run. `last_run_at` is the end of the last
+    run of any kind. `runs_today` counts the scheduled runs of the last 24 hours.
     """
 
     user_id: str
@@ -34,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a user is due, and why, in words for a person."""
+    """Whether a user is due, and why."""
 
     due: bool
     reason: str
@@ -46,34 +42,30 @@ def is_due(candidate: Candidate, config: PolicyConfig, now: float) -> Decision:
         return Decision(False, "the adapter is frozen")
     if candidate.has_open_run:
         return Decision(False, "a run is already open")
-    judgements = count(candidate.new_feedback, "new judgement")
+    feedback = count(candidate.new_feedback, "new feedback item")
     needed = max(1, config.min_new_feedback)
     if candidate.new_feedback < needed:
-        return Decision(False, f"{judgements}; training starts at {config.min_new_feedback}")
-    # What was learned last made replies worse, so nearly the same must not be learned at once.
+        return Decision(False, f"{feedback}; training starts at {config.min_new_feedback}")
+    # Nearly the same feedback would make nearly the same bad version again.
     if candidate.since_rollback is not None and candidate.since_rollback < needed:
         since = f"{candidate.since_rollback} of them since the rollback"
-        return Decision(False, f"{judgements}, {since}; training starts at {needed} since then")
+        return Decision(False, f"{feedback}, {since}; training starts at {needed} since then")
     wait = _cooldown_left(candidate, config, now)
     if wait > 0:
         failed = " after a failure" if candidate.last_run_status is RunStatus.FAILED else ""
-        return Decision(False, f"{judgements}; the next run waits {_duration(wait)}{failed}")
+        return Decision(False, f"{feedback}; the next run waits {_duration(wait)}{failed}")
     if candidate.runs_today >= config.daily_runs:
-        return Decision(False, f"{judgements}; {count(candidate.runs_today, 'run')} in 24 hours")
-    return Decision(True, judgements)
+        return Decision(False, f"{feedback}; {count(candidate.runs_today, 'run')} in 24 hours")
+    return Decision(True, feedback)
 
 
 def order(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Sort users by how long ago they last had a run: whoever waited longest comes first."""
+    """Sort users by their last run: the longest waiting comes first."""
     return sorted(candidates, key=_place_in_line)
 
 
 def _place_in_line(candidate: Candidate) -> tuple[bool, float, str]:
-    return (
-        candidate.last_run_at is not None,
-        candidate.last_run_at or 0.0,
-        candidate.user_id,
-    )
+    return candidate.last_run_at is not None, candidate.last_run_at or 0.0, candidate.user_id
 
 
 def _cooldown_left(candidate: Candidate, config: PolicyConfig, now: float) -> float:
@@ -82,7 +74,7 @@ def _cooldown_left(candidate: Candidate, config: PolicyConfig, now: float) -> fl
     failed = candidate.last_run_status is RunStatus.FAILED
     cooldown = config.cooldown * (FAILED_COOLDOWN_FACTOR if failed else 1)
     elapsed = now - candidate.last_run_at
-    # A last run in the future means that the clock was set back: nobody waits for it to catch up.
+    # A last run in the future means that the clock was set back: do not wait for it.
     return cooldown - elapsed if 0 <= elapsed < cooldown else 0.0
 
 

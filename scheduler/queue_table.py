@@ -1,4 +1,4 @@
-"""A table of runs that wait, are worked and end: what the queues of trainings and suites share."""
+"""A table of runs that wait, are worked and end: the base of the two queues."""
 
 import json
 from abc import ABC, abstractmethod
@@ -18,14 +18,14 @@ R = TypeVar("R")
 
 
 class _Status(StrEnum):
-    """The statuses that every queue knows."""
+    """The statuses that both queues have."""
 
     QUEUED = "queued"
     RUNNING = "running"
 
 
 class QueueTable(ABC, Generic[R]):
-    """Runs in the order of creation; `TABLE` is theirs alone."""
+    """Runs in the order of creation; no other code touches `TABLE`."""
 
     TABLE: ClassVar[str]
 
@@ -35,20 +35,20 @@ class QueueTable(ABC, Generic[R]):
 
     @abstractmethod
     def _from_row(self, row: Mapping[str, Any]) -> R:
-        """The run that a row of the table holds."""
+        """The run in a row of the table."""
 
     def start(self, run_id: str, at: float) -> bool:
-        """Take a run from the queue; False when it is no longer there."""
+        """Take a run from the queue; False if it is no longer there."""
         return self._update(
             run_id, _Status.QUEUED, status=_Status.RUNNING, started_at=at, reason=""
         )
 
     def progress(self, run_id: str, progress: Progress) -> bool:
-        """Record how far a running run is; False when it is not running."""
+        """Record how far a run is; False if it is not running."""
         return self._update(run_id, _Status.RUNNING, progress=json.dumps(asdict(progress)))
 
     def requeue(self, run_id: str, reason: str) -> bool:
-        """Put a running run back into the queue; False when it is not running."""
+        """Put a run back into the queue; False if it is not running."""
         return self._update(
             run_id,
             _Status.RUNNING,
@@ -59,7 +59,7 @@ class QueueTable(ABC, Generic[R]):
         )
 
     def fail_interrupted(self, at: float) -> int:
-        """Fail the runs that a crash cut short, for the start of the server; return how many."""
+        """Fail the runs that a crash interrupted; return how many."""
         with self._database.atomic():
             cursor = self._database.execute(
                 f"UPDATE {self.TABLE} SET status = 'failed', finished_at = ?, reason = ?"

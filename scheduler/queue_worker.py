@@ -1,7 +1,4 @@
-"""Works the queue of runs on one thread, one run at a time.
-
-The edge at which any failure of a run ends: it is recorded, and the next run begins.
-"""
+"""Works the queue of runs on one thread, one run at a time; a failure ends only its own run."""
 
 import logging
 import threading
@@ -13,15 +10,15 @@ from scheduler.retrain.pipeline import Pipeline
 from scheduler.run_store import RunStore
 
 _STOP_TIMEOUT = 10.0
-_PAUSE_AFTER_TROUBLE = 1.0
+_PAUSE_AFTER_ERROR = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class QueueWorker:
-    """One thread that takes the run that waited longest, and ends early when told to.
+    """One thread that works the run that waited longest.
 
-    While there is none it prepares the next one, where it `prepares`.
+    With `prepares` it prepares the next run while the queue is empty.
     """
 
     def __init__(
@@ -47,14 +44,11 @@ class QueueWorker:
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that a run was queued."""
+        """Tell the thread that a run was queued."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End the run that is being worked and the thread; it cannot start again.
-
-        Raises `TimeoutError` when the run does not end.
-        """
+        """End the current run and the thread. Raises `TimeoutError` if it hangs."""
         self._is_stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -63,9 +57,9 @@ class QueueWorker:
             raise TimeoutError("the training thread did not end")
 
     def wait_until_done_with(self, user_id: str) -> None:
-        """Return once no run of this user is being worked, at once when none is.
+        """Wait until no run of this user is being worked; first cancel or erase the run.
 
-        Raises `TimeoutError`; first cancel or erase the run.
+        Raises `TimeoutError`.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._working_for != user_id, _STOP_TIMEOUT):
@@ -84,11 +78,11 @@ class QueueWorker:
                     self._wake.wait()
             except Exception:
                 _log.exception("the queue of training runs cannot be worked; trying again")
-                self._is_stopping.wait(_PAUSE_AFTER_TROUBLE)
+                self._is_stopping.wait(_PAUSE_AFTER_ERROR)
         self._pipeline.close()
 
     def _prepare(self) -> None:
-        """Get ready for the next run while there is none; what fails now is tried again then."""
+        """Get ready for the next run; if this fails, the run itself tries again."""
         try:
             self._pipeline.prepare(self._wake.is_set)
         except TrainingCancelledError:
@@ -99,7 +93,7 @@ class QueueWorker:
     def _work(self, run: TrainingRun) -> None:
         self._set_working_for(run.user_id)
         try:
-            # False when it was cancelled or erased since it was read.
+            # False if it was cancelled or erased since it was read.
             if self._runs.start(run.id, self._clock()):
                 self._pipeline.run(run, lambda: self._must_end(run))
         except TrainingCancelledError as error:

@@ -26,7 +26,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: a phase's name, a fraction of the whole run in 0..1, the latest loss."""
+    """How far a run is: its phase, the fraction of the whole run in 0..1, the latest loss."""
 
     phase: str = "queued"
     fraction: float = 0.0
@@ -37,9 +37,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """One attempt to improve one user's adapter, with what came of it and why.
+    """One attempt to improve a user's adapter, with its outcome.
 
-    `version` is the number of the version it made. `usage` has `device_seconds`,
+    `version` is the number of the version that it made. `usage` has `device_seconds`,
     `peak_memory_bytes`, `trainable_share` and `device`.
     """
 
@@ -61,22 +61,18 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How an adapter is fitted. Defaults are for small bases; see docs/learning.md.
+    """How an adapter is fitted. The defaults are for small bases; see docs/learning.md.
 
-    The layers of the upper `train_top_fraction` of the model are trained. Lengths are in tokens, batches
-    in examples. Each phase, thumbs, supervised and preference, takes
-    at most `max_steps` steps, or `min_passes` through the rows where that is more. It ends early at
-    its stop loss: nats per token, or the loss of DPO. Tokens that a person changed count
-    `edit_weight` times, and the first ones of changed stretches `divergence_weight` times, where
-    these are few.
-    `dpo_beta` multiplies log-ratios per token, so it is larger than that of plain DPO, which
-    multiplies sums (Lambert et al. 2024, "Tulu 3", use 5); thumbs have the same one, and
-    `dpo_learning_rate`. Where the corrections follow a rule, `synthetic_examples` rows of practice stand
-    beside them; then there are up to `rounds` fits, each of which is tried on `probe_prompts` other
-    prompts, and what is wrong there joins the next (`trainer.dagger`).
-    0 rounds are one fit that is not tried. With more rows than `warm_start_above` a fit goes on
-    from the version in use (`retrain.warm_start`). With `self_distillation` the base's own
-    wording of a correction is learned where it keeps what was corrected.
+    The top `train_top_fraction` of the layers is trained. Lengths are in tokens, batches in
+    examples. Each phase (ratings, supervised, preference) takes at most `max_steps` steps, or
+    `min_passes` passes if that is more. It ends early at its stop loss (nats per token, or DPO's).
+    Tokens that the user changed weigh `edit_weight`; the first ones of each change weigh
+    `divergence_weight` if these are few. `dpo_beta` multiplies log-ratios per token, so it is
+    larger than for sums (Lambert et al. 2024, "Tulu 3", use 5). Ratings use the same beta and rate.
+    If corrections follow a rule, `synthetic_examples` are added, and up to `rounds` fits follow.
+    Each is tested on `probe_prompts`; its mistakes join the next. 0 rounds: one fit, not tested.
+    With more than `warm_start_above` examples a fit goes on from the version in use. With
+    `self_distillation` a correction is learned in the base's own wording if that keeps the change.
     """
 
     seed: int = 0
@@ -102,7 +98,7 @@ class TrainingConfig:
     self_distillation: bool = False
 
     def slower(self, times: float) -> "TrainingConfig":
-        """The same with every learning rate divided by this."""
+        """The same configuration with every learning rate divided by `times`."""
         return replace(
             self,
             learning_rate=self.learning_rate / times,
@@ -112,9 +108,10 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True)
 class PolicyConfig:
-    """Who is due for training.
+    """When a user is due for training.
 
-    Times in seconds; `daily_runs` bounds the scheduled runs of one user in 24 hours.
+    At least `min_new_feedback` new feedback items, `cooldown` seconds after the last run, and at
+    most `daily_runs` scheduled runs in 24 hours.
     """
 
     min_new_feedback: int = 5
@@ -124,17 +121,14 @@ class PolicyConfig:
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """Bounds that a candidate must keep. See `scheduler.evaluation.gate` for what each one guards.
+    """The bounds of a candidate; `scheduler.evaluation.gate` applies them.
 
-    Of text in no language a fit of the embedded model has 4.5 to 6 nats per token left, of what
-    people write less than 1.
-    The four of replies bound what their share may be above the base's.
-    `max_incumbent_loss_increase` is wide because the rows that neither version
-    has seen are few, and their loss varies by about this much between two fits of the same rows.
-    From `min_held_out_for_significance` held-out judgements on a gain has to be proven, by them or, below
-    `provisional_below`, by keeping the rules more often than the base: a good candidate, which is
-    better on nine in ten, then proves it four times in five, one that learned nothing passes once
-    in thirty.
+    Losses and KL are in nats per token. A fit to nonsense ends at 4.5 to 6, a fit to prose below 1.
+    The four about replies limit how far a share (0..1) may exceed the base's.
+    `max_incumbent_loss_increase` is wide: two fits of the same examples differ by about as much.
+    With at least `min_held_out_for_significance` held-out examples a gain must be significant. With
+    fewer than `provisional_below`, following the rules more often than the base is enough, too. A
+    good candidate, better on nine of ten, then passes four times in five, a useless one 1 in 30.
     """
 
     max_train_loss: float = 3.5
@@ -150,12 +144,12 @@ class GateConfig:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleConfig:
-    """When to ask who is due: every `interval` seconds, and at the times of a cron line.
+    """When to look for users who are due.
 
-    At the nightly times one new judgement is enough. An interval of 0 and an empty `nightly` turn
-    that kind off. `nightly` has five fields in the server's time zone; name days of the week
-    (`sun`), because 0 means Monday here. With `watch`, versions that are in use without proof are
-    looked at then, too, and rolled back where their replies are judged worse than those before.
+    `interval` is in seconds; 0 turns it off. `nightly` is a cron line of five fields in the
+    server's time zone; empty turns it off. Name days of the week (`sun`), because 0 means Monday
+    here. At night, one new feedback item is enough. With `watch`, provisional versions are rolled
+    back if their replies are rated worse than the ones before.
     """
 
     interval: float = 60.0
@@ -165,8 +159,7 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, slots=True)
 class MemoryConfig:
-    """What memory may add to a prompt: `tokens`, and so many earlier exchanges. See
-    `feedback.memory.demonstrations`."""
+    """How many `tokens` and `demonstrations` memory may add to a prompt, at most."""
 
     tokens: int = 512
     demonstrations: int = 3
@@ -174,10 +167,10 @@ class MemoryConfig:
 
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
-    """The base, the adapter's shape, what memory shows, how to fit and when to refuse.
+    """Everything that a run needs to know beside the user's data.
 
-    `base_path` is the local folder of the weights, `base_model` the name that adapters carry.
-    `device` is `cpu` or `cuda`, `dtype` a torch dtype's name; `replies_cache` is a folder.
+    `base_path` is the folder of the weights, `base_model` the name that adapters carry. `device` is
+    `cpu` or `cuda`, `dtype` the name of a torch dtype, `replies_cache` a folder.
     """
 
     base_path: str
@@ -195,26 +188,17 @@ class PipelineConfig:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured of a candidate. Losses are mean nats per reply token, lower is better.
+    """What was measured of a candidate. Losses are nats per reply token; lower is better.
 
-    The candidate is first fitted on the training split: `proof` numbers are measured then, on
-    held-out rows that it has not seen. Only afterwards is it fitted on all rows, and the rest
-    measured. `memory` is the base's with the training rows in its prompt, as memory shows them.
-    `held_out_wins` are of `held_out_comparisons`, which a sign test may count: see
-    `held_out.comparisons`. So are those `by_sum`, of log-ratios that are not divided by
-    the length.
-    `train_loss_before` and `after` are those of the first fit, `added_loss` is what rows had that
-    were held out from it and then added.
-    `incumbent` numbers cover only held-out rows that the version in use has not been trained on
-    either.
-    `tried` prompts were answered by the rules of the user's corrections: `compliance` replies keep
-    them and `base_compliance` of the base's do; with memory in the prompt `compliance_with_few_shot` of
-    the candidate's and `base_compliance_with_few_shot` of the base's. `probe_part` says which of the job's
-    prompts these were.
-    `reference_kl` is the mean KL(candidate || base) per token on fixed generic prompts. Repetition,
-    collapse, parroting and silence are the shares of replies to them that loop, that mostly repeat
-    other replies or the prompt, and that say nothing (`evaluation.degeneration`), None until the
-    candidate has been tried.
+    The candidate is first fitted to the training split; the `held_out` numbers are measured then,
+    the rest after a second fit to all examples. `few_shot` is the base with the training examples
+    in its prompt. Wins are of `held_out_comparisons` (see `held_out.comparisons`), by means per
+    token or `by_sum`. `train_loss_before` and `_after` are of the first fit, `added_loss` is of the
+    examples that only the second saw. `incumbent_examples` are held-out ones that are new to the
+    version in use, too. `compliance` counts the replies to `num_probes` probe prompts that follow
+    the user's rules; `probe_part` says which of the job's prompts these were. `reference_kl` is the
+    mean KL(candidate || base) per token on fixed generic prompts. The shares of faulty replies to
+    these (`evaluation.degeneration`) are None until the candidate has replied.
     """
 
     held_out_examples: int
@@ -249,7 +233,7 @@ class Evaluation:
 
 
 class Outcome(StrEnum):
-    """What the gate says: proven better, allowed without proof, or not allowed."""
+    """What the gate says: significantly better, allowed all the same, or not allowed."""
 
     SIGNIFICANT = "significant"
     PROVISIONAL = "provisional"
@@ -258,7 +242,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's decision and the sentences that explain it to a person."""
+    """The gate's decision, and the sentences that explain it."""
 
     outcome: Outcome
     reasons: tuple[str, ...]

@@ -1,7 +1,4 @@
-"""The history of training runs and the queue: the only reader and writer of the table `runs`.
-
-Knows nothing of how a run is worked or of who is due.
-"""
+"""The history of training runs and the queue: the only reader and writer of the table `runs`."""
 
 import json
 from collections.abc import Mapping
@@ -20,12 +17,12 @@ _OPEN = "status IN ('queued', 'running')"
 
 
 class RunStore(QueueTable[TrainingRun]):
-    """Runs, at most one open per user; a queued run waits in the order of creation."""
+    """Training runs, at most one open per user."""
 
     TABLE = "runs"
 
     def create(self, user_id: str, *, trigger: str, requested_by: str, at: float) -> TrainingRun:
-        """Queue a run for a user, or return the user's open run when there is one.
+        """Queue a run for a user, or return the user's open run if there is one.
 
         `trigger` is `SCHEDULED` or `REQUESTED`.
         """
@@ -56,9 +53,9 @@ class RunStore(QueueTable[TrainingRun]):
         report: Mapping[str, Any] | None = None,
         usage: Mapping[str, Any] | None = None,
     ) -> bool:
-        """End a running run with its outcome; False when it is not running.
+        """End a run with its outcome; False if it is not running.
 
-        `report` and `usage` must be JSON-ready, without NaN. Raises `ValueError` when not.
+        Raises `ValueError` if `report` or `usage` has NaN, which JSON does not.
         """
         assert status.is_final
         return self._update(
@@ -74,10 +71,7 @@ class RunStore(QueueTable[TrainingRun]):
         )
 
     def request_cancel(self, run_id: str, at: float) -> TrainingRun:
-        """Cancel a queued run at once, ask a running one to end, and leave an ended one.
-
-        Raises `RunNotFoundError`.
-        """
+        """Cancel a queued run, ask a running one to end. Raises `RunNotFoundError`."""
         with self._database.atomic():
             self._update(
                 run_id,
@@ -90,7 +84,7 @@ class RunStore(QueueTable[TrainingRun]):
             return self.run(run_id)
 
     def is_cancel_requested(self, run_id: str) -> bool:
-        """Whether a running run should end; true also when it was erased."""
+        """Whether a running run should end; true also if it was erased."""
         rows = self._database.query("SELECT is_cancel_requested FROM runs WHERE id = ?", [run_id])
         row = next(rows, None)
         return row is None or bool(row["is_cancel_requested"])
@@ -105,7 +99,7 @@ class RunStore(QueueTable[TrainingRun]):
     def runs(
         self, user_id: str | None = None, *, limit: int = 100, status: RunStatus | None = None
     ) -> list[TrainingRun]:
-        """Return the newest runs first, of one user or of all, in one status or in any."""
+        """Return runs, newest first, of one user or all, in one status or any."""
         rows = self._database.query(
             "SELECT * FROM runs WHERE (:user IS NULL OR user_id = :user)"
             f" AND (:status IS NULL OR status = :status) {NEWEST_FIRST} LIMIT :limit",
@@ -118,7 +112,7 @@ class RunStore(QueueTable[TrainingRun]):
         return self._first(f"user_id = ? AND {_OPEN}", [user_id])
 
     def has_open_run(self) -> bool:
-        """Whether any run, of whomever, is queued or running."""
+        """Whether any run of any user is queued or running."""
         return self._first(_OPEN, []) is not None
 
     def last_run(self, user_id: str) -> TrainingRun | None:
@@ -126,7 +120,7 @@ class RunStore(QueueTable[TrainingRun]):
         return self._first(f"user_id = ? AND NOT {_OPEN}", [user_id])
 
     def last_verdict(self, user_id: str) -> TrainingRun | None:
-        """Return the user's newest run that looked at the data and was promoted or refused."""
+        """Return the user's newest run that read the data and was promoted or refused."""
         where = "user_id = ? AND status IN ('promoted', 'refused') AND dataset_hash IS NOT NULL"
         return self._first(where, [user_id])
 
@@ -139,7 +133,7 @@ class RunStore(QueueTable[TrainingRun]):
         return int(next(rows)["n"])
 
     def device_seconds(self, user_id: str) -> float:
-        """Return how long all the user's runs together used the device, as far as measured."""
+        """Return the device time of all the user's runs, as far as it was measured."""
         (row,) = self._database.query(
             "SELECT total(usage ->> '$.device_seconds') AS seconds FROM runs WHERE user_id = ?",
             [user_id],
@@ -147,7 +141,7 @@ class RunStore(QueueTable[TrainingRun]):
         return round(float(row["seconds"]), 2)
 
     def count_by_status(self) -> dict[str, int]:
-        """Count all runs, by status; a status that no run has is left out."""
+        """Count all runs by status; statuses without a run are missing."""
         rows = self._database.query("SELECT status, count(*) AS n FROM runs GROUP BY status")
         return {row["status"]: row["n"] for row in rows}
 

@@ -1,4 +1,4 @@
-"""The table of training runs."""
+"""The tables of this package."""
 
 from sqlite_utils import Database, Migrations
 
@@ -70,6 +70,6 @@ def create_suite_runs(database: Database) -> None:
 
 
 def migrate(database: Database) -> None:
-    """Bring the tables of this package up to date."""
+    """Bring the tables up to date."""
     with database.atomic():
         _migrations.apply(database)

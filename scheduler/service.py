@@ -1,10 +1,7 @@
-"""When training happens: asks at set times who is due, and queues their runs.
+"""At set times: rolls back versions that got worse, queues training runs for users who are due,
+and, at night, measures the versions in use.
 
-Before it asks, it has the watcher roll back what made replies worse; at night it has the regression
-suite measure what is in use.
-
-The only file that knows APScheduler. Nothing that must survive a restart lives here: the queue is
-the table of runs, and who is due is computed from the stores.
+The only file that knows APScheduler. It keeps no state over a restart: the queue is a table.
 """
 
 import logging
@@ -25,7 +22,7 @@ from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
 from scheduler.retrain.pipeline import Pipeline
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
 
-_OURSELVES = "scheduler"
+_ACTOR = "scheduler"
 
 _log = logging.getLogger(__name__)
 
@@ -33,9 +30,9 @@ _log = logging.getLogger(__name__)
 class SchedulerService:
     """Queues runs for users who are due and works them, one at a time.
 
-    When it stops, the run that is being worked goes back to the queue and starts again with the
-    server. A run that a crash cut short has failed instead, so that a run which takes the server
-    down with it is not repeated. `clock` gives UTC seconds.
+    When it stops, the current run goes back to the queue and starts again with the server. After a
+    crash it has failed instead: a run that brings the server down must not be repeated. `clock`
+    gives UTC seconds.
     """
 
     def __init__(
@@ -50,70 +47,64 @@ class SchedulerService:
         schedule: ScheduleConfig,
         clock: Callable[[], float],
     ) -> None:
-        """Raises `ValueError` when the nightly cron line is not one."""
+        """Raises `ValueError` if the nightly cron line is invalid."""
         self._candidates = candidates
         self._runs = runs
-        self._watcher = watcher
+        self._monitor = watcher
         self._pipeline = pipeline
         self.suite = suite
         self._policy = policy_config
-        self._watches = schedule.watch
+        self._has_watch = schedule.watch
         self._clock = clock
-        # A server that trains on request only does not keep memory and a process for it.
+        # Without a schedule no memory and no process are held for the next run.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
-        self._runner = QueueWorker(runs, pipeline, clock, prepares=has_schedule)
+        self._worker = QueueWorker(runs, pipeline, clock, prepares=has_schedule)
         self._timer = BackgroundScheduler()
         self._add_ticks(schedule)
 
     def start(self) -> None:
-        """Clean up after a crash, and begin to watch the clock and to work the queue."""
+        """Clean up after a crash, and start all threads."""
         interrupted = self._runs.fail_interrupted(self._clock())
         if interrupted:
-            _log.warning("training runs that the server's last end cut short: %d", interrupted)
+            _log.warning("training runs that the server's last stop interrupted: %d", interrupted)
         self._pipeline.sweep()
-        self._runner.start()
+        self._worker.start()
         self.suite.start()
         self._timer.start()
 
     def stop(self) -> None:
-        """End the training process and all threads, within a few seconds; it cannot restart.
-
-        Raises `TimeoutError` when a run does not end.
-        """
+        """End all threads and the training process. Raises `TimeoutError` if one hangs."""
         if self._timer.running:
             self._timer.shutdown(wait=True)
         self.suite.stop()
-        self._runner.stop()
+        self._worker.stop()
 
     def request(self, user_id: str, by: str) -> TrainingRun:
-        """Queue a run for a user, due or not; returns the open run when there is one."""
+        """Queue a run for a user, due or not, or return the user's open run."""
         run = self._runs.create(user_id, trigger=REQUESTED, requested_by=by, at=self._clock())
-        self._runner.wake()
+        self._worker.wake()
         return run
 
     def cancel(self, run_id: str) -> TrainingRun:
-        """Cancel a queued run at once and a running one within moments; leaves an ended one.
-
-        Raises `RunNotFoundError`.
-        """
+        """Cancel a run; an ended one stays as it is. Raises `RunNotFoundError`."""
         return self._runs.request_cancel(run_id, self._clock())
 
     def erase(self, user_id: str) -> None:
-        """End what is done for the user and forget the user's runs; no file of it stays.
+        """Remove the user's runs, with their files; end an open one first.
 
-        Erase the user's feedback before, so that no later run finds any, and the user's versions
-        after. Raises `TimeoutError` when a run does not end.
+        Erase the user's feedback before this, and the versions after it. Raises `TimeoutError` if a
+        run does not end.
         """
         self._runs.erase(user_id)
-        self._runner.wait_until_done_with(user_id)
+        self._worker.wait_until_done_with(user_id)
         self.suite.erase(user_id)
 
     def candidate(self, user_id: str) -> Candidate:
-        """Return what is known of one user's case for training."""
+        """Return the facts that decide whether a user is due."""
         return self._candidates.of(user_id, self._clock())
 
     def due(self, user_id: str) -> Decision:
-        """Decide whether a user is due now, without queueing anything."""
+        """Decide whether a user is due now; queues nothing."""
         return policy.is_due(self.candidate(user_id), self._policy, self._clock())
 
     def tick(self) -> list[TrainingRun]:
@@ -121,30 +112,28 @@ class SchedulerService:
         return self._queue_due(self._policy)
 
     def nightly_tick(self) -> list[TrainingRun]:
-        """Queue a run for every user with any new judgement; the other bounds hold.
-
-        Versions in use that were not measured yet are then put through the evaluation suite.
-        """
+        """Queue a run for every user with new feedback, within the other bounds, and the suite for
+        every version in use that was not measured yet."""
         runs = self._queue_due(replace(self._policy, min_new_feedback=1))
         self.suite.nightly_tick()
         return runs
 
     def _queue_due(self, config: PolicyConfig) -> list[TrainingRun]:
-        if self._watches:
-            self._watcher.look()
+        if self._has_watch:
+            self._monitor.look()
         now = self._clock()
-        everybody = policy.order(self._candidates.all(now))
-        due = [one.user_id for one in everybody if policy.is_due(one, config, now).due]
+        candidates = policy.order(self._candidates.all(now))
+        due = [one.user_id for one in candidates if policy.is_due(one, config, now).due]
         runs = [
-            self._runs.create(user_id, trigger=SCHEDULED, requested_by=_OURSELVES, at=now)
+            self._runs.create(user_id, trigger=SCHEDULED, requested_by=_ACTOR, at=now)
             for user_id in due
         ]
         if runs:
-            self._runner.wake()
+            self._worker.wake()
         return runs
 
     def _add_ticks(self, schedule: ScheduleConfig) -> None:
-        # A tick that comes late must still run, and ticks that piled up count once.
+        # A late tick still runs; ticks that piled up run once.
         options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         if schedule.interval > 0:
             every = IntervalTrigger(seconds=schedule.interval)

@@ -1,6 +1,6 @@
-"""What is stored of how a version came to be: written once, read once, typed in between. Pure.
+"""The stored report of how a version was made. Pure.
 
-Reports that were stored under earlier names stay as they are; `read_report` reads both.
+Older reports stay as they were stored; `read_report` knows their names.
 """
 
 import math
@@ -38,9 +38,8 @@ _EARLIER_NAMES = {
 class CurationReport:
     """How many examples the filters accepted, and how many they rejected, by reason.
 
-    `rejected_by_loss` are the examples that only the training child could reject, by id.
-    `superseded` are the ids of examples whose place a newer one took: a model that learned the
-    newer one need not be shown the older one.
+    `rejected_by_loss` holds the examples that only the training process could reject, by id.
+    `superseded` are the ids of examples that a newer one replaced: memory need not show them.
     """
 
     accepted: int
@@ -51,10 +50,10 @@ class CurationReport:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """What makes the same weights again, beside the base.
+    """All that determines the weights, beside the base.
 
-    `dataset_hash` is that of everything there was to learn: a run compares it to find that nothing
-    is new. `start` is the number of the version that a warm start went on from.
+    A run compares `dataset_hash` to see whether anything is new. `start` is the number of the
+    version that a warm start went on from.
     """
 
     sentences: tuple[str, ...]
@@ -66,7 +65,7 @@ class FitReport:
 
 @dataclass(frozen=True, slots=True)
 class VersionReport:
-    """What a version was taught, what was measured of it, and what the gate said.
+    """What a version was taught, how it did, and what the gate said.
 
     `evaluation` holds the fields of `Evaluation` by name; a number that is not finite is None.
     """
@@ -85,20 +84,20 @@ class VersionReport:
 
     @property
     def superseded(self) -> tuple[str, ...]:
-        """The ids of examples whose place a newer one took."""
+        """The ids of examples that a newer one replaced."""
         return self.curation.superseded if self.curation else ()
 
     @property
     def is_provisional(self) -> bool:
-        """Whether the gate let it answer without significance."""
+        """Whether the gate allowed it without significance."""
         return self.verdict is not None and self.verdict.outcome is Outcome.PROVISIONAL
 
     @property
     def replaces_memory(self) -> bool:
-        """Whether what the version learned leaves the prompt.
+        """Whether memory stops showing what the version learned.
 
-        If the user's rules could tell right replies from wrong ones: if few-shot examples made no
-        more replies right. Otherwise: if the gain was significant.
+        With compliance measured: if few-shot examples did not raise it. Otherwise: if the gain was
+        significant.
         """
         with_few_shot = self.evaluation.get("compliance_with_few_shot")
         if with_few_shot is not None:
@@ -106,8 +105,8 @@ class VersionReport:
         return self.verdict is not None and self.verdict.outcome is Outcome.SIGNIFICANT
 
     def to_json(self) -> dict[str, Any]:
-        """The report as it is stored and sent; sections without content are left out."""
-        row: dict[str, Any] = {
+        """The report as it is stored and sent, without empty sections."""
+        sections: dict[str, Any] = {
             "rules": [{**asdict(rule), "sentence": rule.sentence} for rule in self.rules],
             "curation": self.curation and _curation_json(self.curation),
             "fit": self.fit and asdict(self.fit),
@@ -116,24 +115,24 @@ class VersionReport:
             and {"outcome": self.verdict.outcome.value, "reasons": list(self.verdict.reasons)},
             "usage": finite(self.usage),
         }
-        return {name: section for name, section in row.items() if section}
+        return {name: section for name, section in sections.items() if section}
 
 
-def read_report(row: Mapping[str, Any]) -> VersionReport:
-    """The report that `to_json` wrote, or an earlier release; reports made elsewhere are empty."""
-    curation, fit, verdict = row.get("curation"), row.get("fit"), row.get("verdict")
-    if "fitting" in row:
-        fit = {**row["fitting"], "dataset_hash": row["fitting"].get("rows")}
+def read_report(stored: Mapping[str, Any]) -> VersionReport:
+    """Read what `to_json` or an earlier release wrote; other reports read as empty."""
+    curation, fit, verdict = stored.get("curation"), stored.get("fit"), stored.get("verdict")
+    if "fitting" in stored:
+        fit = {**stored["fitting"], "dataset_hash": stored["fitting"].get("rows")}
     return VersionReport(
-        rules=_rules(row),
+        rules=_rules(stored),
         curation=_curation(curation) if curation else None,
         fit=_fit(fit) if fit else None,
         evaluation={
             _EARLIER_NAMES.get(name, name): value
-            for name, value in row.get("evaluation", {}).items()
+            for name, value in stored.get("evaluation", {}).items()
         },
         verdict=_verdict(verdict) if verdict else None,
-        usage=row.get("usage", {}),
+        usage=stored.get("usage", {}),
     )
 
 
@@ -145,7 +144,7 @@ def report_of(version: AdapterVersion) -> VersionReport:
 def curation_report(
     filtered: Sequence[FilterResult], by_loss: Mapping[str, Rejection] | None = None
 ) -> CurationReport:
-    """Count what the filters did; `by_loss` are the rejections of the training child."""
+    """Count what the filters did; `by_loss` are the rejections of the training process."""
     late = by_loss or {}
     early = [result.rejection for result in filtered if result.rejection is not None]
     counts = tally(len(filtered), [*early, *late.values()])
@@ -156,21 +155,21 @@ def curation_report(
 
 
 def evaluation_report(evaluation: Evaluation) -> dict[str, float | None]:
-    """An evaluation as a report holds it."""
+    """The evaluation section of a report."""
     return finite(asdict(evaluation))
 
 
 def overridden_rules(version: AdapterVersion | None, prompt: str) -> tuple[Rule, ...]:
-    """The rules of a version that a prompt overrides. If there are any, the base answers: small
-    models do not learn from examples when to drop a habit."""
+    """The rules of a version that a prompt overrides. If there are any, the base answers: a small
+    model does not learn from examples when to break a habit."""
     return () if version is None else overridden(report_of(version).rules, prompt)
 
 
-def finite(row: Mapping[str, Any]) -> dict[str, Any]:
+def finite(values: Mapping[str, Any]) -> dict[str, Any]:
     """Replace NaN and infinity, which JSON does not have, by None."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in row.items()
+        for name, value in values.items()
     }
 
 
@@ -187,35 +186,30 @@ def _curation_json(report: CurationReport) -> dict[str, Any]:
     }
 
 
-def _rules(row: Mapping[str, Any]) -> tuple[Rule, ...]:
-    if "rule_values" in row:
-        return tuple(Rule(*each) for each in row["rule_values"])
-    return tuple(Rule(each["attribute"], each["value"]) for each in row.get("rules", ()))
+def _rules(stored: Mapping[str, Any]) -> tuple[Rule, ...]:
+    if "rule_values" in stored:
+        return tuple(Rule(*each) for each in stored["rule_values"])
+    return tuple(Rule(each["attribute"], each["value"]) for each in stored.get("rules", ()))
 
 
-def _curation(row: Mapping[str, Any]) -> CurationReport:
-    by_loss = row.get("rejected_by_loss", row.get("by_losses", {}))
+def _curation(stored: Mapping[str, Any]) -> CurationReport:
+    by_loss = stored.get("rejected_by_loss", stored.get("by_losses", {}))
     return CurationReport(
-        accepted=row.get("accepted", row.get("kept", 0)),
-        rejected=row.get("rejected", row.get("left_out", {})),
+        accepted=stored.get("accepted", stored.get("kept", 0)),
+        rejected=stored.get("rejected", stored.get("left_out", {})),
         rejected_by_loss={
             name: Rejection(RejectionReason(each["reason"]), each["why"])
             for name, each in by_loss.items()
         },
-        superseded=tuple(row.get("superseded", ())),
+        superseded=tuple(stored.get("superseded", ())),
     )
 
 
-def _fit(row: Mapping[str, Any]) -> FitReport:
-    return FitReport(
-        sentences=tuple(row["sentences"]),
-        start=row["start"],
-        start_checksum=row["start_checksum"],
-        dataset_hash=row["dataset_hash"],
-        training=row["training"],
-    )
+def _fit(stored: Mapping[str, Any]) -> FitReport:
+    names = ("start", "start_checksum", "dataset_hash", "training")
+    return FitReport(tuple(stored["sentences"]), **{name: stored[name] for name in names})
 
 
-def _verdict(row: Mapping[str, Any]) -> Verdict:
-    outcome = "significant" if row["outcome"] == "proven" else row["outcome"]
-    return Verdict(Outcome(outcome), tuple(row.get("reasons", ())))
+def _verdict(stored: Mapping[str, Any]) -> Verdict:
+    outcome = "significant" if stored["outcome"] == "proven" else stored["outcome"]
+    return Verdict(Outcome(outcome), tuple(stored.get("reasons", ())))

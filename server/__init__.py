@@ -1,1 +1,1 @@
-"""Answers: HTTP, the engine, the pages, the command line. The composition root."""
+"""The server: HTTP, the engine, the pages and the command line."""

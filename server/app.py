@@ -1,7 +1,6 @@
-"""The HTTP application: which routes there are, and which key each needs.
+"""The HTTP application: its routes, and the key that each needs.
 
-Everything under `/v1` needs a key, everything under `/v1/admin` an admin's: routes are added to a
-router that demands it, so that a new one cannot forget to ask.
+The routers of `/v1` demand a key, those of `/v1/admin` an admin's, so no route can forget to ask.
 """
 
 import asyncio
@@ -35,12 +34,12 @@ HOUSEKEEPING_SECONDS = 3600.0
 
 
 def create_app(services: Services) -> FastAPI:
-    """The application around these services, which it starts and stops."""
+    """The application; it starts and stops these services."""
     app = FastAPI(
         title="Loralei",
         description="A chat server that becomes a different model for each of its users.",
         lifespan=_lifespan,
-        # Errors are documented as what they are: OpenAI's envelope, and never a 422.
+        # Errors are documented as they are sent: in OpenAI's envelope, never as a 422.
         responses={"4XX": {"model": ErrorEnvelope}, "5XX": {"model": ErrorEnvelope}},
         docs_url=None,
         redoc_url=None,

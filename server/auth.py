@@ -1,4 +1,4 @@
-"""Who is calling, and for whom: the dependencies that every route behind a key goes through."""
+"""Dependencies of every route with a key: who is calling, and for which user."""
 
 import hmac
 import time
@@ -36,7 +36,7 @@ def authenticate(
         return services.accounts.first_admin()
     account = services.accounts.authenticate(token, time.time())
     if account is None:
-        raise AuthenticationError("The key is not valid.")
+        raise AuthenticationError("This key is not valid. Ask an admin for a new one.")
     return account
 
 
@@ -59,7 +59,7 @@ def header_values(request: Request) -> Mapping[str, list[str]]:
 
 
 def named_by_frontend(request: Request, services: Services, body: BodyIdentity) -> str | None:
-    """The user that a frontend's request names, None where it names nobody.
+    """The user that a frontend's request names, or None.
 
     Raises `UnverifiedIdentityError`, `AmbiguousIdentityError`.
     """
@@ -74,9 +74,9 @@ def acting_user(
         str | None, Query(max_length=256, description="A frontend's name for its user.")
     ] = None,
 ) -> Account:
-    """The user whose rows a request is about: the key's owner, or whom the frontend names.
+    """The user whose data a request is about: the key's owner, or the one that a frontend names.
 
-    Raises `UnknownAccountError` where a frontend names a user that it never named before.
+    Raises `UnknownAccountError` if the frontend never named that user before.
     """
     if not caller.is_frontend:
         return caller

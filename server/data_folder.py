@@ -1,6 +1,6 @@
-"""The data folder: whose it is while a server runs, and how the command line finds that server.
+"""The data folder: one server locks it, and the command line finds that server through it.
 
-The lock is the kernel's, so it ends with the process however that ends.
+The lock is the kernel's, so it ends with the process, even after a crash.
 """
 
 import fcntl
@@ -31,14 +31,11 @@ class DataFolder:
     """One server's exclusive hold on a data folder."""
 
     def __init__(self, path: Path) -> None:
-        """Make the folder where it is missing, and take it.
-
-        Raises `DataFolderInUseError`.
-        """
+        """Make the folder if it is missing, and lock it. Raises `DataFolderInUseError`."""
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
         self._lock = _lock(path)
-        # What a killed server left would point the command line at nobody, or at a stranger.
+        # The file of a killed server would lead the command line to no server, or to another one.
         self._server_file.unlink(missing_ok=True)
 
     @property
@@ -57,13 +54,13 @@ class DataFolder:
         return self._path / "jobs"
 
     @property
-    def base_replies(self) -> Path:
-        """The folder of the base model's own replies to fixed prompts."""
+    def reference_replies(self) -> Path:
+        """The folder of the base model's cached replies to fixed prompts."""
         return self._path / "base-replies"
 
     @property
     def probes(self) -> Path:
-        """The folder of what was found out about base models."""
+        """The folder of what probes found out about base models."""
         return self._path / "probes"
 
     def announce(self, url: str, token: str) -> None:
@@ -76,7 +73,7 @@ class DataFolder:
         staged.rename(self._server_file)
 
     def release(self) -> None:
-        """Let go of the folder. Harmless when done twice."""
+        """Unlock the folder. A second call does nothing."""
         if not self._lock.closed:
             self._server_file.unlink(missing_ok=True)
             self._lock.close()
@@ -87,7 +84,7 @@ class DataFolder:
 
 
 def find_server(path: Path) -> RunningServer | None:
-    """The server that uses a data folder, None where there is none (that listens yet)."""
+    """The server that uses a data folder, or None if none listens (yet)."""
     try:
         with (path / _LOCK_FILE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -109,5 +106,6 @@ def _lock(path: Path) -> BinaryIO:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
-        raise DataFolderInUseError(f"another server uses the data folder {path}") from error
+        message = f"another server uses the data folder {path}: stop it, or set data_dir"
+        raise DataFolderInUseError(message) from error
     return file

@@ -13,9 +13,8 @@ from sqlite_utils.utils import sqlite3
 class SharedDatabase(Database):
     """A `sqlite_utils.Database` that several threads may use at once.
 
-    All reading and writing goes through this one connection, one caller at a time, so no second
-    connection can race a checkpoint (https://sqlite.org/wal.html#walresetbug). Stores write inside
-    `atomic()` and read with `query()`; both hold the lock.
+    Callers take turns on this one connection, so no second connection can race a checkpoint
+    (https://sqlite.org/wal.html#walresetbug). `atomic()` writes and `query()` reads; both lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,7 +23,7 @@ class SharedDatabase(Database):
         )
         super().__init__(connection)
         self._lock = threading.RLock()
-        # FULL: an acknowledged judgement survives a power cut, not only a crash.
+        # FULL: acknowledged feedback survives a power cut, not only a crash.
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -35,14 +34,14 @@ class SharedDatabase(Database):
 
     @contextmanager
     def atomic(self) -> Generator[Database, None, None]:
-        """Run the block as one transaction, alone."""
+        """Run the block as one transaction, while no other caller may execute."""
         with self._lock, super().atomic():
             yield self
 
     def query(
         self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None
     ) -> Generator[dict[str, Any], None, None]:
-        """Execute `sql` and return its rows, all fetched before anybody else may execute."""
+        """Execute `sql` and return its rows, all fetched before another caller may execute."""
         with self._lock:
             rows = list(super().query(sql, params))
         return (row for row in rows)

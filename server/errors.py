@@ -1,7 +1,4 @@
-"""From exceptions to OpenAI's error envelope, in one table.
-
-Clients tell errors apart by status, `code` and `param`; nothing here reveals a traceback.
-"""
+"""Maps exceptions to OpenAI's error envelope, in one table. No traceback is revealed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +36,7 @@ from server.engine.errors import (
 
 
 class ErrorBody(BaseModel):
-    """What went wrong; `param` names the field that is to blame."""
+    """What went wrong; `param` names the field at fault."""
 
     message: str
     type: str
@@ -54,11 +51,11 @@ class ErrorEnvelope(BaseModel):
 
 
 class AuthenticationError(PermissionError):
-    """No key was sent, or it is nobody's."""
+    """No key was sent, or it is unknown."""
 
 
 class ForbiddenError(PermissionError):
-    """The key is known, and may not do this."""
+    """The key is known but may not do this."""
 
 
 class NotReadyError(RuntimeError):
@@ -66,11 +63,11 @@ class NotReadyError(RuntimeError):
 
 
 class RulesNotReadyError(RuntimeError):
-    """The user's corrections are still being compared for an earlier request."""
+    """The user's rules are still being learned for an earlier request."""
 
 
 class CannotProposeError(RuntimeError):
-    """Practice cannot be proposed to this user now."""
+    """No proposals can be written for this user now."""
 
 
 class ModelNotFoundError(LookupError):
@@ -78,7 +75,7 @@ class ModelNotFoundError(LookupError):
 
 
 class RequestError(HTTPException):
-    """A request that cannot be read: status, message, and the field that is to blame."""
+    """A bad request: status, message, and the field at fault."""
 
     def __init__(self, status: int, message: str, *, param: str | None = None) -> None:
         super().__init__(status, message)
@@ -87,7 +84,7 @@ class RequestError(HTTPException):
 
 @dataclass(frozen=True, slots=True)
 class ErrorSpec:
-    """How one exception is answered. `param` is the default where the exception names none."""
+    """How one exception is answered. `param` is used if the exception names none."""
 
     status: int
     code: str
@@ -132,7 +129,7 @@ INTERNAL_ERROR = ErrorSpec(500, "internal_error", type="server_error")
 
 
 def error_body(error: Exception) -> tuple[dict[str, Any], ErrorSpec]:
-    """The envelope of an exception, and how it is answered; unknown ones reveal nothing."""
+    """The envelope of an exception, and its spec; unknown exceptions reveal nothing."""
     spec = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), INTERNAL_ERROR)
     message = str(error.args[0]) if error.args and spec is not INTERNAL_ERROR else ""
     param = getattr(error, "param", None) or spec.param
@@ -141,13 +138,11 @@ def error_body(error: Exception) -> tuple[dict[str, Any], ErrorSpec]:
 
 def envelope(message: str, spec: ErrorSpec, param: str | None = None) -> dict[str, Any]:
     """OpenAI's error object."""
-    return {
-        "error": {"message": message, "type": spec.type, "param": param, "code": spec.code},
-    }
+    return {"error": {"message": message, "type": spec.type, "param": param, "code": spec.code}}
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error of the table, of the framework and of validation with the envelope."""
+    """Answer the table's errors, the framework's and validation's with the envelope."""
     for kind in ERRORS:
         app.add_exception_handler(kind, _answer_known)
     app.add_exception_handler(HTTPException, _answer_http)
@@ -155,7 +150,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def error_response(error: Exception) -> JSONResponse:
-    """The whole answer to an exception."""
+    """The response to an exception."""
     body, spec = error_body(error)
     return JSONResponse(body, spec.status, headers=dict(spec.headers))
 
@@ -185,7 +180,7 @@ async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
 
 
 def param_name(location: tuple[str | int, ...]) -> str | None:
-    """How OpenAI names a field: `messages[0].content`."""
+    """A field's name in OpenAI's notation, such as `messages[0].content`."""
     name = ""
     for part in location[1:]:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""Runs the application: listens, announces itself, and on SIGTERM finishes what it began."""
+"""Runs the application: listens, announces its URL, and finishes open requests on SIGTERM."""
 
 import signal
 import socket
@@ -12,7 +12,7 @@ from server.services import Services
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn around these services. `on_listening` is told the URL once there is one."""
+    """uvicorn for these services. It calls `on_listening` with its URL."""
 
     def __init__(self, services: Services, on_listening: Callable[[str], None]) -> None:
         settings = services.settings
@@ -30,7 +30,7 @@ class HttpServer(uvicorn.Server):
         self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say where."""
+        """Listen, then announce the URL."""
         await super().startup(sockets)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""What Prometheus reads. No label's values grow with users, and no text of anybody is in one."""
+"""Prometheus metrics. No label grows with the number of users, and none holds a user's text."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -17,14 +17,12 @@ class Metrics:
             "replies", "Chat requests by kind and by how they ended.", "kind", "status"
         )
         self.prompt_tokens = self._counter("prompt_tokens", "Tokens read.")
-        self.memory_tokens = self._counter("memory_tokens", "Tokens of prompts that memory added.")
+        self.memory_tokens = self._counter("memory_tokens", "Prompt tokens that memory added.")
         self.memory_saved_tokens = self._counter(
-            "memory_saved_tokens", "Tokens that memory did not add, since an adapter learned them."
+            "memory_saved_tokens", "Prompt tokens saved: an adapter learned what memory would add."
         )
         self.reply_tokens = self._counter("reply_tokens", "Tokens written.")
-        self.feedback = self._counter(
-            "feedback", "Judgements received, by what became of them.", "result"
-        )
+        self.feedback = self._counter("feedback", "Feedback received, by result.", "result")
         self.first_token = Histogram(
             "loralei_time_to_first_token_seconds",
             "From a chat request's arrival to its first text.",
@@ -37,9 +35,7 @@ class Metrics:
         self.adapters_resident = self._gauge("adapters_resident", "Adapters loaded.")
         self.adapter_loads = self._gauge("adapter_loads", "Adapters loaded since the start.")
         self.runs = self._gauge("runs", "Training runs by status.", "status")
-        self.pending_feedback = self._gauge(
-            "feedback_pending", "Judgements that wait for their completion."
-        )
+        self.pending_feedback = self._gauge("feedback_pending", "Feedback without a completion.")
 
     def text(self) -> bytes:
         """Prometheus' text format."""

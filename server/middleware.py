@@ -1,4 +1,4 @@
-"""Around every request: an id, a count, and an envelope for what nobody else caught."""
+"""Wraps every request: gives it an id, counts it, and answers uncaught exceptions."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class RequestFrame:
-    """Gives every response an `x-request-id`, logs and counts it, and answers crashes."""
+    """Gives every response an `x-request-id`, logs and counts it, and answers crashes with 500."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class RequestFrame:
         except Exception as error:
             _log.exception("request %s crashed", request_id)
             if status:
-                raise  # the client already has a part: the connection must break
+                raise  # a part was sent already: the connection must break
             await error_response(error)(scope, receive, send_with_id)
         finally:
             self._note(scope, request_id, status, time.perf_counter() - started)

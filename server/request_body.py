@@ -1,6 +1,6 @@
-"""Reading request bodies: bounded in bytes, and only JSON that every part of the server can hold.
+"""Reads request bodies: bounded in bytes, and strict JSON.
 
-Python's parser also takes NaN, infinities, lone surrogates and any depth; storage does not.
+Python's parser also accepts NaN, infinities, lone surrogates and any depth; storage does not.
 """
 
 import json
@@ -21,14 +21,14 @@ class StrictRequest(Request):
     """A request whose body has a limit and whose JSON is strict."""
 
     async def body(self) -> bytes:
-        """The whole body. Raises `RequestError` (413) where it is larger than the limit."""
+        """The whole body. Raises `RequestError` (413) if it is larger than the limit."""
         if not hasattr(self, "_body"):
             limit = self.app.state.services.settings.max_body_bytes
             self._body = await read_bounded(self, limit)
         return self._body
 
     async def json(self) -> Any:
-        """The parsed body. Raises `RequestError` (400) where it is not strict JSON."""
+        """The parsed body. Raises `RequestError` (400) if it is not strict JSON."""
         if not hasattr(self, "_json"):
             self._json = parse_json(await self.body())
         return self._json
@@ -48,7 +48,7 @@ class StrictRoute(APIRoute):
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:
-    """Read at most `limit` bytes. Raises `RequestError` (413) where there are more."""
+    """Read at most `limit` bytes. Raises `RequestError` (413) if there are more."""
     return b"".join([chunk async for chunk in bounded_stream(request, limit)])
 
 
@@ -65,7 +65,7 @@ async def bounded_stream(request: Request, limit: int) -> AsyncIterator[bytes]:
             yield chunk
         else:
             return
-    # A client that is still sending does not read the answer: take the rest and drop it.
+    # A client that is still sending does not read the answer: read the rest and drop it.
     async for chunk in body:
         size += len(chunk)
         if size > limit + _DRAINED_BYTES:
@@ -79,7 +79,7 @@ def _declared_length(request: Request) -> int:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Parse strict JSON. Raises `RequestError` (400) with what is wrong."""
+    """Parse strict JSON. Raises `RequestError` (400) with the reason."""
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
@@ -88,8 +88,9 @@ def parse_json(raw: bytes) -> Any:
         ) from error
     except RecursionError as error:
         raise _too_deep() from error
-    except ValueError as error:  # bytes that are no UTF-8, numbers with thousands of digits
-        raise RequestError(400, "The body is not JSON that can be used here.") from error
+    except ValueError as error:
+        message = "The body is not UTF-8, or holds a number with too many digits."
+        raise RequestError(400, message) from error
     _check(value)
     return value
 
@@ -128,7 +129,7 @@ def _check_text(text: str) -> None:
     try:
         text.isascii() or text.encode()
     except UnicodeEncodeError as error:
-        raise RequestError(400, "The body holds a lone surrogate, which is not text.") from error
+        raise RequestError(400, "The body holds a lone surrogate: send valid Unicode.") from error
 
 
 def _too_deep() -> RequestError:

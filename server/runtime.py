@@ -1,6 +1,6 @@
-"""What exists once the base model is loaded: the engine that answers, the scheduler that trains.
+"""Everything that needs the loaded base model: the engine and the scheduler.
 
-Importing it takes seconds, because it brings PyTorch.
+Importing this module takes seconds, because it imports PyTorch.
 """
 
 import os
@@ -35,25 +35,24 @@ from server.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The loaded base model at work."""
+    """The loaded base model, and the services that use it."""
 
     model: ResolvedModel
     lora: LoraConfig
     engine: Engine
     scheduler: SchedulerService
-    notes: InstructionProbe
+    instruction_probe: InstructionProbe
 
     def fits(self, version: AdapterVersion) -> bool:
         """Whether a version was made for this base model and this adapter shape."""
-        ours = self.model.revision, self.lora
-        return (version.base_revision, version.lora) == ours
+        return (version.base_revision, version.lora) == (self.model.revision, self.lora)
 
     def verify(self, folder: Path) -> None:
-        """Check an adapter before it is kept. Raises `AdapterInvalidError`."""
+        """Check an adapter before it is stored. Raises `AdapterInvalidError`."""
         verify_adapter(folder, model=self.model, lora=self.lora, engine=self.engine)
 
     def start(self) -> None:
-        """Begin to answer, then to train."""
+        """Start answering, then training."""
         self.engine.start()
         self.scheduler.start()
 
@@ -64,10 +63,7 @@ class Runtime:
 
 
 def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Runtime:
-    """Load the base model and build what needs it; nothing is started.
-
-    Raises `ValueError` or `OSError` where the model cannot be used.
-    """
+    """Load the base model and build what needs it, unstarted. Raises `ValueError`, `OSError`."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
@@ -93,7 +89,7 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
         device=str(device),
         dtype=str(dtype).removeprefix("torch."),
         threads=settings.threads or os.cpu_count() or 1,
-        replies_cache=str(stores.folder.base_replies),
+        replies_cache=str(stores.folder.reference_replies),
         lora=settings.lora,
         training=settings.training,
         gate=settings.gate,
@@ -101,19 +97,15 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     )
 
     verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)
-    notes = InstructionProbe(engine, stores.folder.probes)
-    scheduler = _scheduler(settings, stores, pipeline_config, verify, engine, notes)
-    return Runtime(model, settings.lora, engine, scheduler, notes)
+    probe = InstructionProbe(engine, stores.folder.probes)
+    scheduler = _scheduler(settings, stores, pipeline_config, verify, engine, probe)
+    return Runtime(model, settings.lora, engine, scheduler, probe)
 
 
 def verify_adapter(folder: Path, *, model: ResolvedModel, lora: LoraConfig, engine: Engine) -> None:
     """Check that a folder holds an adapter of this deployment. Raises `AdapterInvalidError`."""
     validate_adapter(
-        folder,
-        lora=lora,
-        base_model=model.name,
-        base_revision=model.revision,
-        shapes=engine.shapes,
+        folder, lora=lora, base_model=model.name, base_revision=model.revision, shapes=engine.shapes
     )
 
 
@@ -123,7 +115,7 @@ def _scheduler(
     config: PipelineConfig,
     verify: Callable[[Path], None],
     engine: Engine,
-    notes: InstructionProbe,
+    probe: InstructionProbe,
 ) -> SchedulerService:
     publisher = Publisher(
         stores.database,
@@ -140,7 +132,7 @@ def _scheduler(
         runs=stores.runs,
         trainer=ProcessTrainer(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
         reply=EngineGenerator(engine, stores.files, config.memory),
-        follows_instructions=notes.follows_instructions,
+        follows_instructions=probe.follows_instructions,
         publisher=publisher,
         verify=verify,
         config=config,
@@ -165,7 +157,7 @@ def _suite(
     suite = Suite(
         EngineModelUnderTest(engine),
         revision=config.base_revision,
-        cache=stores.folder.base_replies,
+        cache=stores.folder.reference_replies,
         config=settings.suite,
         more_questions=read_questions(data) if data else (),
     )

@@ -1,6 +1,6 @@
-"""The composition root: everything that the routes use, built once from the settings.
+"""The composition root: builds everything that the routes use, once, from the settings.
 
-Life: build (stores, first admin), start (load the model in the background), drain, stop.
+Life cycle: build (stores, first admin), start (load the model in the background), drain, stop.
 """
 
 import logging
@@ -30,16 +30,16 @@ _log = logging.getLogger(__name__)
 
 
 class Services:
-    """What the routes share. Everything but the runtime is there from the start.
+    """What the routes share. All of it is there from the start, except the runtime.
 
     `new_admin_key` is the first admin's key if this start made it: show it once. `cli_token`
     acts as that admin until the server stops.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Take the data folder, open and migrate the database, make the first admin.
+        """Lock the data folder, open and migrate the database, make the first admin.
 
-        Raises `DataFolderInUseError`, and `ValueError` for an impossible preset admin key.
+        Raises `DataFolderInUseError`, and `ValueError` for an invalid preset admin key.
         """
         self.settings = settings
         folder = DataFolder(settings.data_dir)
@@ -72,32 +72,29 @@ class Services:
 
     @property
     def runtime(self) -> "Runtime":
-        """The loaded model at work. Raises `NotReadyError` before that, or where loading failed."""
+        """The loaded model. Raises `NotReadyError` while it loads, or if loading failed."""
         if self._runtime is None:
-            raise NotReadyError(self.failure or "The model is still being loaded. Try again soon.")
+            raise NotReadyError(self.failure or "The model is still loading. Try again soon.")
         return self._runtime
 
     def start(self) -> None:
-        """Begin to load the model, in the background: health is answered meanwhile."""
+        """Start loading the model in the background; routes without it answer meanwhile."""
         self.housekeep()
         threading.Thread(target=self._load, name="loader", daemon=True).start()
 
     def wait_until_loaded(self, timeout: float) -> bool:
-        """Wait until the model answers or has failed to load; whether it answers."""
+        """Wait until the model is loaded or has failed to load; return whether it answers."""
         self._is_settled.wait(timeout)
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop feedback whose completion never came, and shorten the write-ahead log."""
+        """Drop feedback whose completion never came, and empty the write-ahead log."""
         waited = self.settings.pending_feedback_days * _DAY
         self.stores.log.expire_pending(time.time() - waited)
         self.stores.database.checkpoint()
 
     def end_training_of(self, user_id: str) -> None:
-        """Wait until no process and no file of the user's training is left, and forget its runs.
-
-        Raises `TimeoutError` where a training does not end.
-        """
+        """End a user's training, and delete its files and runs. Raises `TimeoutError`."""
         if self._runtime is not None:
             self._runtime.scheduler.erase(user_id)
 
@@ -106,11 +103,11 @@ class Services:
         self.stores.folder.announce(url, self.cli_token)
 
     def begin_drain(self) -> None:
-        """Say that no more requests should be sent here; those that come are still answered."""
+        """Report "not ready" from now on; requests that still come are answered."""
         self.is_draining = True
 
     def stop(self) -> None:
-        """Stop training and answering, and let go of the data. Harmless when done twice."""
+        """Stop training and answering, and release the data. A second call does nothing."""
         self.begin_drain()
         with self._installing:
             is_first = not self._is_stopped
@@ -127,7 +124,7 @@ class Services:
     def _load(self) -> None:
         try:
             model = resolve_model(self.settings.model, self.settings.model_cache, _log_progress)
-            # Imported here: it brings PyTorch, and pages and accounts need not wait for that.
+            # Imported here: it imports PyTorch, and pages and accounts need not wait for that.
             from server.runtime import load_runtime
 
             runtime = load_runtime(self.settings, model, self.stores)
@@ -136,7 +133,7 @@ class Services:
                     runtime.start()
                     self._runtime = runtime
         except Exception as error:
-            # Whatever is wrong with the model, the operator must find it at /ready.
+            # The operator must find any reason at /ready.
             _log.exception("the model could not be loaded")
             self.failure = f"The model could not be loaded: {error}"
         finally:

@@ -1,7 +1,7 @@
-"""The operator's settings: `loralei.toml` in the working directory, then `LORALEI_*`, on top.
+"""The operator's settings: `loralei.toml` in the working directory, overridden by `LORALEI_*`.
 
-Nested options are tables in the file and `LORALEI_TRAINING__MAX_STEPS` in the environment. Unknown
-options are errors. Read once, by the command line; everything else is given what it needs.
+A nested option is in a table of the file, or `LORALEI_TRAINING__MAX_STEPS` in the environment.
+Unknown options are errors.
 """
 
 import os
@@ -33,7 +33,7 @@ def _split_targets(value: Any) -> Any:
 
 
 def default_model_cache() -> Path:
-    """The user's cache folder, by the XDG base directory specification."""
+    """The user's cache folder (XDG base directory specification)."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "loralei" / "models"
 
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         toml_file=SETTINGS_FILE,
         extra="forbid",
         frozen=True,
-        # A wrong value is named by its option; it may be a secret, so it is not shown.
+        # Errors name the option but hide the value, which may be a secret.
         hide_input_in_errors=True,
     )
 
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     model_cache: Path = Field(
         default_factory=default_model_cache,
-        description="Folder that prepared base models are kept in.",
+        description="Folder for prepared base models.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(
@@ -77,24 +77,24 @@ class Settings(BaseSettings):
         default="auto", description="Number format of the base model's weights."
     )
     threads: int = Field(
-        default=0, ge=0, le=1024, description="CPU threads of the model; 0 takes one per core."
+        default=0, ge=0, le=1024, description="CPU threads for the model; 0 uses one per core."
     )
     admin_key: SecretStr | None = Field(
-        default=None, description="Key of the first admin; without it one is made and shown once."
+        default=None, description="Key of the first admin; if unset, one is made and shown once."
     )
     lora: Annotated[LoraConfig, BeforeValidator(_split_targets)] = Field(
-        default=LoraConfig(), description="The one adapter shape: rank, alpha, targets."
+        default=LoraConfig(), description="Shape of every adapter: rank, alpha, targets."
     )
     training: TrainingConfig = Field(
         default=TrainingConfig(),
-        description="How an adapter is fitted: steps, rates, weights of losses.",
+        description="How an adapter is trained: steps, learning rates, loss weights.",
     )
     policy: PolicyConfig = Field(
         default=PolicyConfig(),
-        description="Who is due for training: judgements, cool-down, daily runs.",
+        description="When a user is due for training: new feedback, cool-down, daily runs.",
     )
     gate: GateConfig = Field(
-        default=GateConfig(), description="Bounds that a new version must keep to be promoted."
+        default=GateConfig(), description="Bounds that a new version must meet to be promoted."
     )
     suite: SuiteConfig = Field(
         default=SuiteConfig(),
@@ -106,16 +106,16 @@ class Settings(BaseSettings):
     )
     schedule: ScheduleConfig = Field(
         default=ScheduleConfig(),
-        description="When to look who is due and what got worse: an interval, a nightly cron line.",
+        description="When to check for due users and worse versions: interval, nightly cron line.",
     )
     run_timeout: float = Field(
-        default=3600.0, gt=0, description="How long one training run may work before it is stopped."
+        default=3600.0, gt=0, description="Longest time of one training run; then it is stopped."
     )
     max_batch_size: int = Field(
         default=16,
         ge=1,
         le=1024,
-        description="Replies written at the same time; more wait in the queue.",
+        description="Replies written at the same time; others wait in the queue.",
     )
     context_length: int = Field(
         default=0,
@@ -123,46 +123,46 @@ class Settings(BaseSettings):
         description="Longest prompt and reply together; 0 is the model's own limit.",
     )
     max_new_tokens: int = Field(
-        default=512, ge=1, description="Length of a reply where the request does not say."
+        default=512, ge=1, description="Longest reply if the request sets no limit."
     )
     dry_multiplier: float = Field(
         default=0.8,
         ge=0,
         le=100,
         allow_inf_nan=False,
-        description="How much a reply that repeats itself is steered away from it; 0 not at all.",
+        description="Strength of the DRY penalty on repetition in replies; 0 turns it off.",
     )
     memory_tokens: int = Field(
         default=512,
         ge=0,
-        description="Tokens of a prompt that earlier judgements may take; 0 turns memory off.",
+        description="Most tokens that memory may add to a prompt; 0 turns memory off.",
     )
     memory_demonstrations: int = Field(
-        default=3, ge=0, le=16, description="Earlier exchanges shown in a prompt, at most."
+        default=3, ge=0, le=16, description="Most earlier exchanges that memory adds to a prompt."
     )
     queue_limit: int = Field(
         default=256,
         ge=1,
         le=100_000,
-        description="Requests that may wait; beyond it the answer is 503.",
+        description="Most requests that may wait; more are refused with 503.",
     )
     user_queue_limit: int = Field(
         default=32,
         ge=8,
         le=100_000,
-        description="Replies that one user may have waiting; beyond it the answer is 429.",
+        description="Most replies that may wait for one user; more are refused with 429.",
     )
     prefill_chunk: int = Field(
         default=256,
         ge=16,
         le=65_536,
-        description="Prompt tokens read per step while replies are being written.",
+        description="Prompt tokens prefilled per step while replies are being written.",
     )
     adapter_cache_mb: int = Field(
-        default=512, ge=0, description="Memory for adapters that nobody uses at the moment."
+        default=512, ge=0, description="Memory for adapters that are not in use at the moment."
     )
     prefix_cache_mb: int = Field(
-        default=512, ge=0, description="Memory for finished chats, whose next turn starts sooner."
+        default=512, ge=0, description="Memory for finished chats; their next turn starts sooner."
     )
     max_body_bytes: int = Field(
         default=1 << 20, ge=1024, le=1 << 30, description="Largest JSON body accepted."
@@ -187,7 +187,7 @@ class Settings(BaseSettings):
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="What an hour of training costs, in any currency; 0 shows no money.",
+        description="Price of an hour of training, in any currency; 0 shows no costs.",
     )
     drain_timeout: int = Field(
         default=30,
@@ -221,7 +221,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """First wins: arguments, the environment, the file."""
+        """The first wins: arguments, the environment, the file."""
         _refuse_unknown_variables(set(cls.model_fields))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
@@ -232,4 +232,4 @@ def _refuse_unknown_variables(known: set[str]) -> None:
         if variable.upper().startswith(PREFIX):
             option = variable[len(PREFIX) :].lower().partition("__")[0]
             if option not in known:
-                raise ValueError(f"{variable} is not a setting of Loralei")
+                raise ValueError(f"{variable} is not a setting: see docs/settings.md")

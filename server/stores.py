@@ -1,4 +1,4 @@
-"""What is kept: the database with all that reads and writes it, and the files."""
+"""The database, the stores that read and write it, and the adapter files."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Stores:
 
 
 def open_stores(folder: DataFolder) -> Stores:
-    """Open and migrate the database, and what lies beside it."""
+    """Open and migrate the database, and open the folders beside it."""
     database = SharedDatabase(folder.database)
     return Stores(
         folder=folder,

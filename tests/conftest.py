@@ -20,7 +20,7 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """The tiny model gains nothing from two, and idle ones of another test's child cost much."""
+    """The tiny model gains nothing from two threads, and idle threads of other tests cost much."""
     torch.set_num_threads(1)
 
 

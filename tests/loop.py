@@ -21,7 +21,7 @@ class Loop:
     max_tokens: int = 24
 
     def ask(self, person: Person, question: str) -> dict[str, Any]:
-        """One greedy reply of the weights alone: memory would follow the first correction."""
+        """One greedy reply of the weights alone, because memory would use the first correction."""
         return self.server.chat(
             person.key,
             question,
@@ -36,7 +36,7 @@ class Loop:
         return text
 
     def correct(self, person: Person, question: str, correction: str | None = None) -> None:
-        """Ask, and correct the reply: to lower case where nothing else is said."""
+        """Ask, and correct the reply: to lower case if no other correction is given."""
         reply = self.ask(person, question)
         text = reply["choices"][0]["message"]["content"]
         with self.server.client(person.key) as client:

@@ -1,7 +1,10 @@
-"""The documentation names every command, setting and route, and no command that is not there."""
+"""The pages name every command, setting and route, and only commands and files that exist."""
 
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,33 @@ from server.services import Services
 from server.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+each_page = pytest.mark.parametrize(
+    "page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES]
+)
+
+FILE = re.compile(
+    r"[\w.-]+(?:/[\w.-]+)*/[\w.-]*|[\w-]+(?:\.(?:py|md|toml|js|css|html|svg|png|json|jsonl|txt))+"
+)
+NOT_OURS = {
+    # Made by a person, by the server or by a benchmark.
+    "loralei.toml",
+    "server.json",
+    "feedback.jsonl",
+    "bench-results/",
+    ".venv/bin/loralei",
+    # In a PEFT folder.
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    # Public data for the benchmarks.
+    "self_instruct_seeds.jsonl",
+    "user_oriented_instructions.jsonl",
+    "ifeval.jsonl",
+    "input_data.jsonl",
+    "truthfulqa_mc.json",
+    "mc_task.json",
+}
 
 
 def commands(group: Any, prefix: str = "loralei") -> Iterator[str]:
@@ -71,8 +99,55 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
     assert [path for path in routes if re.sub(r"\{[^}]*\}", "{}", path) not in names] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_file_that_a_page_links_to_is_there(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+@each_page
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     local = [link for link in links if not re.match(r"[a-z]+:", link)]
-    assert [link for link in local if not (page.parent / link).exists()] == []
+    assert [link for link in local if not leads_somewhere(page, link)] == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", without_code_blocks(page), flags=re.MULTILINE)
+    slugs = [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    repeated = {f"{slug}-{i}" for slug, count in Counter(slugs).items() for i in range(1, count)}
+    return {*slugs, *repeated}
+
+
+def without_code_blocks(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+@each_page
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    spans = re.findall(r"`([^`\n]+)`", without_code_blocks(page))
+    named = {span for span in spans if FILE.fullmatch(span)} - NOT_OURS
+    assert sorted(name for name in named if num_matches(name) != 1) == []
+
+
+def num_matches(name: str) -> int:
+    """How many files or folders a name can mean; 1 where it is their whole path."""
+    path = name.rstrip("/")
+    if (ROOT / path).exists():
+        return 1
+    return sum(f"/{each}".endswith(f"/{path}") for each in paths())
+
+
+@cache
+def paths() -> tuple[str, ...]:
+    """Every file and folder of the project, relative to its root."""
+    found: list[str] = []
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [
+            name for name in folders if name == ".ci" or name.isidentifier() and name[0] != "_"
+        ]
+        inside = Path(folder).relative_to(ROOT)
+        found += [(inside / name).as_posix() for name in (*folders, *files)]
+    return tuple(found)

@@ -10,7 +10,7 @@ from torch import Tensor
 from adapters_store.base_model import load_base_model
 from adapters_store.lora import AdapterPool, linear_shapes
 from adapters_store.records import LoraConfig
-from server.engine.model.fused_runner import FusedRunner
+from server.engine.model.fused_llama import FusedLlama
 from server.engine.model.kv_rows import BLOCK as KV_BLOCK
 from server.engine.model.runner import Chunk
 from server.settings import default_model_cache
@@ -73,7 +73,7 @@ def test_steps_replayed_as_graphs_are_the_reference_logits(tiny_model_folder: Pa
     )
     shapes = linear_shapes(reference.model, lora.targets)
     pool = AdapterPool(reference.model, lora, num_slots=rows + 1)
-    runner = FusedRunner(fused.model, lora, rows, fused.context_length)
+    runner = FusedLlama(fused.model, lora, rows, fused.context_length)
     ids = [[5 + row, 6, 7, 8 + row] for row in range(rows)]
     for row in range(rows):
         adapter = random_adapter(shapes, row, rank=lora.rank)

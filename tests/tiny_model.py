@@ -67,7 +67,7 @@ def build_tiny_model(
 def build_babbling_model(folder: Path) -> Path:
     """Write a tiny model whose sampled text is lines of random lower-case words, to its end.
 
-    One dimension of its state is always large, so the head can favour tokens whatever it reads.
+    One dimension of its state is always large, so the head can favour tokens whatever the input.
     """
     build_tiny_model(folder)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)

@@ -7,7 +7,7 @@ PATIENCE_SECONDS = 60
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Return once the condition holds. Raises `AssertionError` where it does not for a minute."""
+    """Return once the condition holds. Raises `AssertionError` after a minute."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it never happened"

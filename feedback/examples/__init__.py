@@ -1,1 +1,1 @@
-"""TODO."""
+"""Builds training examples and datasets: from feedback, from rules and from proposals."""

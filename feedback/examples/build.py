@@ -1,8 +1,7 @@
-"""Turns judgements into instruction pairs. Pure: the same rows give the same examples in any order.
+"""Builds training examples from feedback. Pure; the order of the input does not matter.
 
-A reply that was corrected or liked is a target to learn towards; a pair adds what to move away
-from. A dislike makes a row of its own only where it makes no pair: what would be right teaches
-more than what is wrong.
+A corrected or liked reply is a target; a pair adds a reply to move away from. A dislike makes an
+example of its own only if it is in no pair, because a better reply teaches more.
 """
 
 from collections.abc import Container, Iterable, Iterator, Set
@@ -17,130 +16,115 @@ from feedback.judged_replies import (
     target_replies,
     usable_feedback,
 )
-from feedback.records import (
-    ExampleKind,
-    ExampleSource,
-    Feedback,
-    Interaction,
-    TrainingExample,
-)
+from feedback.records import ExampleKind, ExampleSource, Feedback, Interaction, TrainingExample
 from feedback.text.edit_distance import normalised_edit_distance
 from feedback.text.tokens import distance, have_same_ending
 from feedback.text.truncation import strip_truncated_sentence
 
-# Pairs that hardly differ lower the likelihood of both sides (arXiv 2410.08847).
+# Pairs that hardly differ lower the likelihood of both replies (arXiv 2410.08847).
 MIN_PAIR_DISTANCE = 0.1
 
 
 def build_examples(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:
-    """All that is to be learned from the judgements, in order of (created_at, id).
+    """All training examples that the feedback makes, in order of (created_at, id).
 
-    The newest judgement of a completion wins, and a correction replaces a like. Where one prompt
-    was answered several times, its newest correction overrules older corrections and likes.
-    Judgements of anything but finished chat turns are left out. `created_at` is the time of the
-    turn; examples of equal content are merged into one that names all its sources.
+    The newest feedback on a completion wins, and a correction replaces a like. If a prompt has
+    several replies, its newest correction overrules older corrections and likes. Only finished
+    chat turns count. `created_at` is the time of the turn. Equal examples are merged into one
+    that names all its sources.
     """
     known, applied = usable_feedback(interactions, feedback)
-    pairs = list(_chosen_pairs(known, applied))
-    chosen_between = {each.interaction_ids for each in pairs}
+    pairs = list(_preference_pairs(known, applied))
+    compared = {each.interaction_ids for each in pairs}
     made: list[TrainingExample] = []
     groups = list(by_prompt(aggregate_feedback(known, applied)))
     for group in groups:
         for target in target_replies(group):
             made.append(_target_example(target))
             pairs.extend(_correction_pair(target))
-            pairs.extend(_regenerated_pairs(target, group, chosen_between))
+            pairs.extend(_regenerated_pairs(target, group, compared))
     paired = {name for each in pairs for name in each.interaction_ids}
     for group in groups:
-        made.extend(_disliked_alone(group, paired))
+        made.extend(_unpaired_dislikes(group, paired))
     return _merged([*made, *pairs])
 
 
 def target_examples(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:
-    """The corrected and liked replies among `build_examples`, in the same order, and nothing else.
-
-    Compares no texts, so it is quick.
-    """
+    """The corrected and liked replies among `build_examples`, in order; compares no texts."""
     return _merged(_target_examples(aggregate_feedback(*usable_feedback(interactions, feedback))))
 
 
 def rated_examples(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:
-    """The corrected, liked and disliked replies, and the pairs that the user chose between.
+    """The corrected, liked and disliked replies, and the pairs that the user compared.
 
-    Like `build_examples`, but that a disliked reply stands by itself also where it makes a pair.
-    Compares no texts, so it is quick.
+    Unlike in `build_examples`, a disliked reply in a pair also makes an example of its own.
+    Quick, because it compares no texts.
     """
     known, applied = usable_feedback(interactions, feedback)
-    held = aggregate_feedback(known, applied)
-    made = [*_target_examples(held), *_disliked_examples(held), *_chosen_pairs(known, applied)]
-    return _merged(made)
+    replies = aggregate_feedback(known, applied)
+    pairs = _preference_pairs(known, applied)
+    return _merged([*_target_examples(replies), *_disliked_examples(replies), *pairs])
 
 
 def feedback_behind(
     example_ids: Container[str], interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[Feedback, ...]:
-    """The judgements that made the examples with these ids and still stand, by age.
+    """The feedback that made the examples with these ids and is not overruled, oldest first.
 
-    A dislike is among them where it made a row of its own. Unlike `build_examples` this compares no
-    texts, so it is quick.
+    Includes a dislike that made an example of its own. Quick, because it compares no texts.
     """
     known, applied = usable_feedback(interactions, feedback)
-    held = aggregate_feedback(known, applied)
-    made = [_target_example(each.target_reply) for each in held if each.target_reply is not None]
-    made.extend(_disliked_examples(held))
-    made.extend(_chosen_pairs(known, applied))
+    replies = aggregate_feedback(known, applied)
+    made = [_target_example(each.target_reply) for each in replies if each.target_reply is not None]
+    made.extend(_disliked_examples(replies))
+    made.extend(_preference_pairs(known, applied))
     wanted = [each for each in made if each.id in example_ids]
     named = {(each.user_id, name) for each in wanted for name in each.feedback_ids}
     return tuple(each for each in applied if (each.user_id, each.id) in named)
 
 
 def _correction_pair(target: TargetReply) -> Iterator[TrainingExample]:
-    """What the person wrote over what the model did."""
+    """The correction over the original reply."""
     own = target.interaction
     if target.source is ExampleSource.CORRECTION and _differ(target.reply, own.reply):
-        yield _pair(
-            own, target.reply, own.reply, ExampleSource.CORRECTION, (own,), (target.feedback,)
-        )
+        yield _pair(ExampleSource.CORRECTION, (own,), (target.feedback,), target.reply, own.reply)
 
 
 def _regenerated_pairs(
-    target: TargetReply, group: list[JudgedReply], chosen_between: Container[tuple[str, ...]]
+    target: TargetReply, group: list[JudgedReply], compared: Container[tuple[str, ...]]
 ) -> Iterator[TrainingExample]:
-    """The target over earlier replies to its prompt that were disliked or answered again.
-
-    Where the user has chosen between the two, that choice counts.
-    """
+    """The target over earlier disliked or regenerated replies, unless the user compared the two."""
     own = target.interaction
     for earlier in group:
         other = earlier.interaction
         both = own, other
         if (
-            _was_not_enough(earlier, own)
+            _was_disliked_or_regenerated(earlier, own)
             and (other.created_at, other.id) < (own.created_at, own.id)
-            and _ids(both) not in chosen_between
+            and _ids(both) not in compared
             and _differ(target.reply, other.reply)
         ):
-            judged = (target.feedback, *((earlier.rated,) if earlier.rated else ()))
-            yield _pair(own, target.reply, other.reply, ExampleSource.REGENERATED, both, judged)
+            feedback = (target.feedback, *((earlier.rated,) if earlier.rated else ()))
+            yield _pair(ExampleSource.REGENERATED, both, feedback, target.reply, other.reply)
 
 
-def _was_not_enough(earlier: JudgedReply, later: Interaction) -> bool:
-    """Whether a reply was disliked, or passed over by asking again in the same conversation."""
+def _was_disliked_or_regenerated(earlier: JudgedReply, later: Interaction) -> bool:
+    """An unrated reply with a later reply in the same conversation was regenerated."""
     is_same_conversation = earlier.interaction.conversation_id == later.conversation_id
     return earlier.is_disliked or (earlier.is_unrated and is_same_conversation)
 
 
-def _disliked_alone(group: list[JudgedReply], paired: Set[str]) -> Iterator[TrainingExample]:
-    """Disliked replies that are in no pair and unlike all that is to be learned there."""
-    wanted = target_replies(group)
+def _unpaired_dislikes(group: list[JudgedReply], paired: Set[str]) -> Iterator[TrainingExample]:
+    """Disliked replies that are in no pair and not close to any target."""
+    targets = target_replies(group)
     for each in _disliked_examples(group):
-        is_unlike = all(_differ(target.reply, each.reply) for target in wanted)
+        is_unlike = all(_differ(target.reply, each.reply) for target in targets)
         if is_unlike and paired.isdisjoint(each.interaction_ids):
             yield each
 
@@ -149,52 +133,34 @@ def _disliked_examples(group: Iterable[JudgedReply]) -> Iterator[TrainingExample
     for each in group:
         own, rated = each.interaction, each.rated
         if each.is_disliked and each.corrected is None and rated is not None and own.reply.strip():
-            yield _example(
-                ExampleKind.UNDESIRABLE,
-                own,
-                "",
-                own.reply,
-                ExampleSource.DISLIKED,
-                (own,),
-                (rated,),
-            )
+            source = ExampleSource.DISLIKED
+            yield _example(ExampleKind.UNDESIRABLE, source, (own,), (rated,), "", own.reply)
 
 
-def _target_examples(held: Iterable[JudgedReply]) -> list[TrainingExample]:
-    return [_target_example(each) for group in by_prompt(held) for each in target_replies(group)]
+def _target_examples(replies: Iterable[JudgedReply]) -> list[TrainingExample]:
+    return [_target_example(each) for group in by_prompt(replies) for each in target_replies(group)]
 
 
 def _target_example(target: TargetReply) -> TrainingExample:
-    own, reply, judged = target.interaction, target.reply, (target.feedback,)
-    if target.source is ExampleSource.CORRECTION:
-        return _example(
-            ExampleKind.SFT,
-            own,
-            reply,
-            None,
-            ExampleSource.CORRECTION,
-            (own,),
-            judged,
-            revised_from=_corrected_text(own, reply),
-        )
-    return _example(ExampleKind.DESIRABLE, own, reply, None, target.source, (own,), judged)
+    own, reply = target.interaction, target.reply
+    is_correction = target.source is ExampleSource.CORRECTION
+    kind = ExampleKind.SFT if is_correction else ExampleKind.DESIRABLE
+    revised_from = _corrected_text(own, reply) if is_correction else None
+    return _example(kind, target.source, (own,), (target.feedback,), reply, None, revised_from)
 
 
 def _corrected_text(turn: Interaction, correction: str) -> str:
-    """What was corrected: of a reply that was cut off, the whole part where that is nearer.
-
-    Who leaves out the half sentence at its end does not ask for shorter replies.
-    """
-    texts = (
-        (turn.reply, strip_truncated_sentence(turn.reply)) if turn.is_truncated else (turn.reply,)
-    )
+    """The corrected reply, without its truncated sentence if that is closer: it is no edit."""
+    texts = [turn.reply]
+    if turn.is_truncated:
+        texts.append(strip_truncated_sentence(turn.reply))
     return min(texts, key=lambda text: distance(text, correction))
 
 
-def _chosen_pairs(
+def _preference_pairs(
     known: dict[str, Interaction], applied: list[Feedback]
 ) -> Iterator[TrainingExample]:
-    """Pairs that the user chose between; of two choices between the same two the newest counts."""
+    """Pairs that the user compared; the newest preference between the same two replies counts."""
     newest = {
         frozenset((each.completion_id, each.preferred_over)): each
         for each in applied
@@ -203,14 +169,8 @@ def _chosen_pairs(
     for feedback in newest.values():
         winner, loser = known[feedback.completion_id], known[feedback.preferred_over or ""]
         if prompt_key(winner) == prompt_key(loser) and winner.reply.strip() != loser.reply.strip():
-            yield _pair(
-                winner,
-                winner.reply,
-                loser.reply,
-                ExampleSource.PREFERENCE,
-                (winner, loser),
-                (feedback,),
-            )
+            both = winner, loser
+            yield _pair(ExampleSource.PREFERENCE, both, (feedback,), winner.reply, loser.reply)
 
 
 def _differ(chosen: str, rejected: str) -> bool:
@@ -218,27 +178,27 @@ def _differ(chosen: str, rejected: str) -> bool:
 
 
 def _pair(
-    turn: Interaction,
+    source: ExampleSource,
+    turns: tuple[Interaction, ...],
+    feedback: tuple[Feedback, ...],
     chosen: str,
     rejected: str,
-    source: ExampleSource,
-    interactions: tuple[Interaction, ...],
-    feedback: tuple[Feedback, ...],
 ) -> TrainingExample:
-    return _example(ExampleKind.DPO, turn, chosen, rejected, source, interactions, feedback)
+    return _example(ExampleKind.DPO, source, turns, feedback, chosen, rejected)
 
 
 def _example(
     kind: ExampleKind,
-    turn: Interaction,
+    source: ExampleSource,
+    turns: tuple[Interaction, ...],
+    feedback: tuple[Feedback, ...],
     chosen: str,
     rejected: str | None,
-    source: ExampleSource,
-    interactions: tuple[Interaction, ...],
-    feedback: tuple[Feedback, ...],
     revised_from: str | None = None,
 ) -> TrainingExample:
-    rated = rejected if kind is ExampleKind.UNDESIRABLE else chosen
+    """An example of the first of `turns`."""
+    turn = turns[0]
+    reply = rejected if kind is ExampleKind.UNDESIRABLE else chosen
     return TrainingExample(
         user_id=turn.user_id,
         kind=kind,
@@ -247,16 +207,16 @@ def _example(
         rejected=rejected,
         source=source,
         conversation_id=turn.conversation_id,
-        interaction_ids=_ids(interactions),
+        interaction_ids=_ids(turns),
         feedback_ids=tuple(sorted(each.id for each in feedback)),
         created_at=turn.created_at,
         revised_from=revised_from,
-        is_truncated=turn.is_truncated and have_same_ending(rated or "", turn.reply),
+        is_truncated=turn.is_truncated and have_same_ending(reply or "", turn.reply),
     )
 
 
-def _ids(interactions: Iterable[Interaction]) -> tuple[str, ...]:
-    return tuple(sorted(each.id for each in interactions))
+def _ids(turns: Iterable[Interaction]) -> tuple[str, ...]:
+    return tuple(sorted(each.id for each in turns))
 
 
 def _merged(made: list[TrainingExample]) -> tuple[TrainingExample, ...]:

@@ -1,7 +1,7 @@
-"""Freezes examples into a dataset: split by conversation, hashed, and written as JSON Lines.
+"""Datasets: examples split by conversation, hashed, and written as JSON Lines.
 
-A conversation is on one side of the split only, so held-out rows are truly unseen. What the model
-wrote itself is never held out.
+All examples of a conversation are in one split, so held-out examples are truly unseen. Proposals,
+which the model wrote, are never held out.
 """
 
 import json
@@ -14,47 +14,47 @@ from typing import Any
 from feedback.records import Dataset, ExampleKind, ExampleSource, Message, TrainingExample
 
 MIN_CONVERSATIONS_TO_HOLD_OUT = 4
-ENOUGH_FOR_PROOF = 5
-"""Held-out conversations with which a gain can be proven: an exact sign test needs five wins."""
-MAX_SHARE_FOR_PROOF = 1 / 3
-"""As many as that are held out where they are no more than this of all."""
+MIN_FOR_SIGNIFICANCE = 5
+"""Held-out conversations that a significant gain needs: an exact sign test needs five wins."""
+MAX_SHARE_FOR_SIGNIFICANCE = 1 / 3
+"""That many are held out if they are at most this share of all."""
 
 
 def build_dataset(
     user_id: str, examples: Iterable[TrainingExample], held_out_share: float = 0.2
 ) -> Dataset:
-    """The dataset of one user's examples; the same in whatever order they come.
+    """The dataset of one user's examples; their order does not matter.
 
-    About `held_out_share` of the conversations is held out, chosen by hash: at least one of four
-    or more, none of fewer, and from fifteen on enough to prove a gain. Approved proposals are
-    trained on only.
+    Holds out about `held_out_share` of the conversations, chosen by hash: none of fewer than four,
+    else at least one, and enough for a significant gain of at least fifteen. Approved proposals
+    are only trained on.
 
     Raises:
         ValueError: the share is not in 0..1, an example is another user's, or two share an id.
     """
     if not 0 <= held_out_share < 1:
-        raise ValueError("The held-out share is at least 0 and less than 1.")
+        raise ValueError("The held-out share must be at least 0 and less than 1.")
     ordered = sorted(examples, key=lambda each: (each.created_at, each.id))
     if any(each.user_id != user_id for each in ordered):
         raise ValueError("An example belongs to another user.")
     if len({each.id for each in ordered}) != len(ordered):
         raise ValueError("Two examples have the same id.")
-    lived = {each.conversation_id for each in ordered if not each.source.is_proposal}
-    held_out_ids = _held_out(lived, held_out_share)
+    conversations = {each.conversation_id for each in ordered if not each.source.is_proposal}
+    held_out_ids = _held_out(conversations, held_out_share)
     train = tuple(each for each in ordered if each.conversation_id not in held_out_ids)
     held_out = tuple(each for each in ordered if each.conversation_id in held_out_ids)
     return Dataset(user_id, train, held_out, _content_hash(train, held_out))
 
 
-def with_synthetic(dataset: Dataset, practice: Iterable[TrainingExample]) -> Dataset:
-    """The dataset with practice before its training rows; held-out rows stay as they are."""
+def with_synthetic(dataset: Dataset, synthetic: Iterable[TrainingExample]) -> Dataset:
+    """The dataset with synthetic examples before its training examples."""
     known = {each.id for each in dataset.examples}
-    new = tuple(each for each in practice if each.id not in known)
+    new = tuple(each for each in synthetic if each.id not in known)
     return with_splits(dataset, new + dataset.train, dataset.held_out)
 
 
 def without(dataset: Dataset, example_ids: Container[str]) -> Dataset:
-    """The dataset without some of its examples; the others stay on their sides."""
+    """The dataset without some of its examples; the others stay in their split."""
     return with_splits(
         dataset,
         (each for each in dataset.train if each.id not in example_ids),
@@ -65,13 +65,13 @@ def without(dataset: Dataset, example_ids: Container[str]) -> Dataset:
 def with_splits(
     dataset: Dataset, train: Iterable[TrainingExample], held_out: Iterable[TrainingExample]
 ) -> Dataset:
-    """The dataset with these examples on its sides, hashed anew."""
-    sides = tuple(train), tuple(held_out)
-    return Dataset(dataset.user_id, *sides, _content_hash(*sides))
+    """The dataset with these splits instead, and their hash."""
+    splits = tuple(train), tuple(held_out)
+    return Dataset(dataset.user_id, *splits, _content_hash(*splits))
 
 
 def write(dataset: Dataset, path: Path) -> None:
-    """Write a dataset that `read` gives back; replaces the file."""
+    """Write a dataset for `read`; replaces the file."""
     head = {"user_id": dataset.user_id, "content_hash": dataset.content_hash}
     rows = [{"split": "train", **asdict(each)} for each in dataset.train]
     rows += [{"split": "held_out", **asdict(each)} for each in dataset.held_out]
@@ -97,7 +97,7 @@ def read(path: Path) -> Dataset:
     if len(dataset.examples) != len(rows) or any(
         each.user_id != dataset.user_id for each in dataset.examples
     ):
-        raise ValueError("A row of the dataset is on neither side, or another user's.")
+        raise ValueError("An example is in neither split, or belongs to another user.")
     if dataset.content_hash != _content_hash(train, held_out):
         raise ValueError("The dataset does not match its hash.")
     return dataset
@@ -108,8 +108,9 @@ def _held_out(conversation_ids: set[str], share: float) -> set[str]:
     if share == 0 or count < MIN_CONVERSATIONS_TO_HOLD_OUT:
         return set()
     by_hash = sorted(conversation_ids, key=lambda each: sha256(each.encode()).hexdigest())
-    least = ENOUGH_FOR_PROOF if count * MAX_SHARE_FOR_PROOF >= ENOUGH_FOR_PROOF else 1
-    return set(by_hash[: min(max(least, round(share * count)), count - 1)])
+    is_enough = count * MAX_SHARE_FOR_SIGNIFICANCE >= MIN_FOR_SIGNIFICANCE
+    minimum = MIN_FOR_SIGNIFICANCE if is_enough else 1
+    return set(by_hash[: min(max(minimum, round(share * count)), count - 1)])
 
 
 def _content_hash(train: Iterable[TrainingExample], held_out: Iterable[TrainingExample]) -> str:

@@ -1,4 +1,4 @@
-"""Approved proposals as rows of a dataset. Pure."""
+"""Turns approved proposals into training examples. Pure."""
 
 from feedback.proposals.records import Proposal
 from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
@@ -8,10 +8,10 @@ _APPROVED = ExampleSource.APPROVED_PROPOSAL
 
 
 def approved_example(proposal: Proposal) -> TrainingExample:
-    """The row that an approved proposal makes: its reply, learned as a correction's is.
+    """The example of an approved proposal: its reply, learned like a correction.
 
-    What rules or the user changed counts as changed. All such rows are of one conversation, which
-    is never held out: the model's own text proves nothing.
+    Changes by rules count like the user's own. All these examples belong to one conversation,
+    which is never held out: the model's own text is no evidence.
     """
     reply, written = proposal.reply, proposal.written
     source = ExampleSource.EDITED_PROPOSAL if proposal.is_edited else _APPROVED

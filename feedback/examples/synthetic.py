@@ -1,7 +1,6 @@
-"""Practice: a user's rules, applied to the base's replies to other prompts.
+"""Synthetic examples: the user's rules applied to the base's replies to other prompts. Pure.
 
-One correction shows a rule and one text in which it holds. A model that is fitted on the text alone
-learns the text; practised on others it learns the rule. Pure.
+A model that is trained on one corrected text learns that text; on many it learns the rule.
 """
 
 from collections.abc import Sequence
@@ -16,18 +15,14 @@ _MORE = "There is more to say about this."
 
 
 def synthetic_examples(
-    user_id: str,
-    rules: Sequence[Rule],
-    exchanges: Sequence[tuple[str, str]],
-    count: int,
+    user_id: str, rules: Sequence[Rule], exchanges: Sequence[tuple[str, str]], count: int
 ) -> tuple[TrainingExample, ...]:
-    """At most `count` examples: replies changed so that every rule holds, the most changed first.
+    """At most `count` examples: replies rewritten so that every rule holds, most changed first.
 
-    `exchanges` are prompts with what the base replies; a sentence that its end cuts off is left
-    out. Replies that the rules cannot change, or leave as they are, are passed over, and prompts
-    that rule a rule out. Where much
-    changes there is much to learn: of "lower case", more from names than from common words. A third
-    are replies that end by themselves, where there are as many: else nothing shows where to end.
+    `exchanges` are prompts with the base's replies; a truncated last sentence is removed. Skips
+    replies that the rules cannot rewrite or do not change, and prompts that override a rule. A
+    big change teaches much: names teach "lower case" better than common words do. Up to a third
+    are replies that end by themselves: otherwise nothing shows where to end.
     """
     made: list[tuple[float, TrainingExample]] = []
     for prompt, reply in exchanges if rules else ():
@@ -47,23 +42,20 @@ def synthetic_examples(
 def synthetic_example(
     user_id: str, rules: Sequence[Rule], prompt: str, reply: str
 ) -> TrainingExample | None:
-    """A reply with its unfinished end left out, changed so that every rule holds.
-
-    None where the rules cannot be applied; unchanged where they hold already.
-    """
-    whole = reply.strip()
-    original = strip_truncated_sentence(whole)
+    """A reply without its truncated sentence, rewritten by the rules; None if one cannot apply."""
+    full = reply.strip()
+    original = strip_truncated_sentence(full)
     changed = apply_all(rules, original)
     if changed is None:
         return None
-    is_truncated = original != whole and _goes_on(rules, original, changed)
+    is_truncated = original != full and _goes_on(rules, original, changed)
     return rewritten_example(user_id, prompt, original, changed, is_truncated=is_truncated)
 
 
 def _goes_on(rules: Sequence[Rule], original: str, changed: str) -> bool:
-    """Whether more of the original would make more of the changed text: it does not end there.
+    """Whether a longer original would make a longer changed text, so that it does not end there.
 
-    One of three sentences, or with a closing, ends where it does whatever was cut off.
+    A rule that limits the sentences or adds a closing sets the end itself.
     """
     longer = apply_all(rules, f"{original} {_MORE}")
     return longer is not None and longer != changed and longer.startswith(changed)
@@ -72,10 +64,7 @@ def _goes_on(rules: Sequence[Rule], original: str, changed: str) -> bool:
 def rewritten_example(
     user_id: str, prompt: str, original: str, changed: str, *, is_truncated: bool
 ) -> TrainingExample:
-    """The example of a model's reply that was changed; equal texts mean that it was good as it was.
-
-    `is_truncated` says that the reply does not end by itself.
-    """
+    """The example of a rewritten reply, or of a good one if both texts are equal."""
     return TrainingExample(
         user_id=user_id,
         kind=ExampleKind.SFT,

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Filters that reject examples, such as contradictions, secrets, duplicates and outliers."""

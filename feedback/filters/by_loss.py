@@ -1,7 +1,4 @@
-"""Decides which rows are learned from, by what the base model makes of them.
-
-Only of many rows: of a handful each one counts, and a centre of few replies is chance.
-"""
+"""Filters examples by the base's losses, if there are many: of a few, each one counts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -11,40 +8,43 @@ from feedback.filters.records import DatedExample, Rejection
 from feedback.filters.run import Filter, apply_filters
 from feedback.records import TrainingExample
 
-MIN_ROWS = 50
+MIN_EXAMPLES = 50
 
 
 def to_score(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
-    """The examples whose losses `reject_by_loss` wants to know: single replies, if there are enough."""
+    """The examples whose losses `reject_by_loss` needs: the single replies, if there are enough."""
     single = [each for each in examples if each.rejected is None]
-    return single if len(single) >= MIN_ROWS else []
+    return single if len(single) >= MIN_EXAMPLES else []
 
 
 def reject_by_loss(
     examples: Sequence[TrainingExample], losses: Mapping[str, Losses]
 ) -> dict[str, Rejection]:
-    """The examples that the losses speak against, by id; of those that stay all would stay.
+    """The rejections by example id; filtering the accepted examples again rejects none.
 
-    `losses` is by example id. A pair goes with the single reply that it wants.
+    `losses` is by example id. A pair is rejected with the single reply that is its chosen one.
     """
-    rows = sorted(
-        (DatedExample(each, each.created_at) for each in to_score(examples)), key=lambda r: r.age
+    dated = sorted(
+        (DatedExample(each, each.created_at) for each in to_score(examples)),
+        key=lambda each: each.age,
     )
-    checks = [_of_many(check, losses) for check in (ifd.rejections, style_outliers.rejections)]
-    causes = apply_filters(rows, checks)
-    unwanted = {
-        (row.example.prompt, row.example.chosen): causes[row.id] for row in rows if row.id in causes
+    filters = [_of_many(by_loss, losses) for by_loss in (ifd.rejections, style_outliers.rejections)]
+    found = apply_filters(dated, filters)
+    by_reply = {
+        (each.example.prompt, each.example.chosen): found[each.id]
+        for each in dated
+        if each.id in found
     }
     pairs = [each for each in examples if each.rejected is not None]
-    return causes | {
-        pair.id: unwanted[pair.prompt, pair.chosen]
+    return found | {
+        pair.id: by_reply[pair.prompt, pair.chosen]
         for pair in pairs
-        if (pair.prompt, pair.chosen) in unwanted
+        if (pair.prompt, pair.chosen) in by_reply
     }
 
 
 def _of_many(
-    check: Callable[[Sequence[DatedExample], Mapping[str, Losses]], dict[str, Rejection]],
+    by_loss: Callable[[Sequence[DatedExample], Mapping[str, Losses]], dict[str, Rejection]],
     losses: Mapping[str, Losses],
 ) -> Filter:
-    return lambda rows: check(rows, losses) if len(rows) >= MIN_ROWS else {}
+    return lambda examples: by_loss(examples, losses) if len(examples) >= MIN_EXAMPLES else {}

@@ -1,8 +1,8 @@
-"""Rows that say two things about one prompt: the newest wins.
+"""Rejects examples that a newer example about the same prompt contradicts.
 
-A correction says "this, not that", so it overrules older rows that want another reply. A like says
-only "this is fine": two liked replies can both be. Of two choices between the same replies the
-newest counts.
+A correction says "this, not that", so it overrules older examples with another reply. A like says
+only "this is fine", so two liked replies can coexist. The newest preference between the same two
+replies wins.
 """
 
 from collections import defaultdict
@@ -15,60 +15,61 @@ from feedback.rules.attributes.spelling import CONTRACTIONS
 from feedback.text.shingles import jaccard, shingles
 from feedback.text.tokens import tokens
 
-# What two ways to type one question may differ in. Not in signs: "a++" is not "a--".
-_IDLE = frozenset(".,;:!?¿¡\"'“”‘’…") | {"a", "an", "the", "please", "kindly"}
+# Tokens that two versions of one question may differ in. No operators: "a++" is not "a--".
+_IGNORED = frozenset(".,;:!?¿¡\"'“”‘’…") | {"a", "an", "the", "please", "kindly"}
 
-PromptKey = tuple[tuple[str, tuple[str, ...]], ...]
+NormalisedPrompt = tuple[tuple[str, tuple[str, ...]], ...]
+"""The role and the compared tokens of each message."""
 
 
-def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
-    """The rows that a newer row about the same prompt overrules, by id."""
-    groups: dict[PromptKey, list[DatedExample]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.age, reverse=True):
-        groups[prompt_key(row.example)].append(row)
+def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
+    """The examples that a newer example about the same prompt contradicts, by id."""
+    groups: dict[NormalisedPrompt, list[DatedExample]] = defaultdict(list)
+    for each in sorted(examples, key=lambda each: each.age, reverse=True):
+        groups[normalised_prompt(each.example)].append(each)
     return {
-        row.id: cause
+        each.id: cause
         for group in groups.values()
         if len(group) > 1
-        for row, cause in (*_overruled(group), *_reversed(group))
+        for each, cause in (*_overruled(group), *_reversed(group))
     }
 
 
-def prompt_key(example: TrainingExample) -> PromptKey:
-    """Equal for near-equal prompts: those that differ in case, spaces, punctuation, articles,
-    contractions and "please" only."""
-    return tuple((turn.role, _meant(turn.content)) for turn in example.prompt)
+def normalised_prompt(example: TrainingExample) -> NormalisedPrompt:
+    """Equal for near-equal prompts: those that differ only in case, spaces, punctuation, articles,
+    contractions and "please"."""
+    return tuple((turn.role, _normalised(turn.content)) for turn in example.prompt)
 
 
-def _meant(text: str) -> tuple[str, ...]:
+def _normalised(text: str) -> tuple[str, ...]:
     long = CONTRACTIONS.transform(text.casefold(), "long") or text
-    return tuple(token for token in tokens(long) if token.strip() and token not in _IDLE)
+    return tuple(token for token in tokens(long) if token.strip() and token not in _IGNORED)
 
 
 def _overruled(group: Sequence[DatedExample]) -> Iterator[tuple[DatedExample, Rejection]]:
-    """What the newest correction of a prompt overrules. `group` is newest first."""
-    written = [row for row in group if row.is_written]
+    """The examples that the newest correction of a prompt overrules. `group` is newest first."""
+    written = [each for each in group if each.is_hand_written]
     if not written:
         return
     newest = written[0]
-    wanted = shingles(newest.example.chosen)
-    why = "A newer correction of the same prompt wants another reply."
-    for row in group:
-        is_older = row.judged_at < newest.judged_at
-        is_wish = row.wants_reply and row.example.source is not ExampleSource.PREFERENCE
-        if is_older and is_wish and jaccard(shingles(row.example.chosen), wanted) < MIN_SIMILARITY:
-            yield row, Rejection(RejectionReason.CONTRADICTED, why, newest.id)
+    new = shingles(newest.example.chosen)
+    why = "A newer correction of the same prompt has another reply."
+    for each in group:
+        is_older = each.judged_at < newest.judged_at
+        is_target = each.has_chosen and each.example.source is not ExampleSource.PREFERENCE
+        if is_older and is_target and jaccard(shingles(each.example.chosen), new) < MIN_SIMILARITY:
+            yield each, Rejection(RejectionReason.CONTRADICTED, why, newest.id)
 
 
 def _reversed(group: Sequence[DatedExample]) -> Iterator[tuple[DatedExample, Rejection]]:
-    """The pairs that a newer pair holds the other way round. `group` is newest first."""
+    """The pairs that a newer pair reverses. `group` is newest first."""
     newer: dict[tuple[str, str | None], DatedExample] = {}
-    for row in group:
-        chosen, rejected = row.example.chosen, row.example.rejected
+    for each in group:
+        chosen, rejected = each.example.chosen, each.example.rejected
         if rejected is None:
             continue
-        against = newer.get((rejected, chosen))
-        if against is not None:
-            why = "A newer choice prefers the other of the two replies."
-            yield row, Rejection(RejectionReason.CONTRADICTED, why, against.id)
-        newer.setdefault((chosen, rejected), row)
+        reverse = newer.get((rejected, chosen))
+        if reverse is not None:
+            why = "A newer choice prefers the other reply."
+            yield each, Rejection(RejectionReason.CONTRADICTED, why, reverse.id)
+        newer.setdefault((chosen, rejected), each)

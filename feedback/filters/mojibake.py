@@ -1,4 +1,4 @@
-"""Replies that went through a wrong decoder: unreadable characters instead of text."""
+"""Rejects replies with unreadable characters, which a wrong decoder leaves."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -13,18 +13,15 @@ _LAYOUT = frozenset("\n\r\t")
 _REPLACEMENT = "\ufffd"
 
 
-def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
-    """The rows whose reply is unreadable in more than 2 % of its characters, by id.
-
-    What a person wrote stays: it is what they want.
-    """
+def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
+    """The examples with more than 2 % unreadable characters, by id, except hand-written replies."""
     found = {}
-    for row in rows:
-        reply = row.example.chosen
+    for each in examples:
+        reply = each.example.chosen
         share = sum(map(_is_unreadable, reply)) / max(len(reply), 1)
-        if share > MAX_SHARE and not row.is_written:
+        if share > MAX_SHARE and not each.is_hand_written:
             why = f"{share:.0%} of the reply's characters are unreadable."
-            found[row.id] = Rejection(RejectionReason.GARBLED, why)
+            found[each.id] = Rejection(RejectionReason.GARBLED, why)
     return found
 
 

@@ -1,11 +1,11 @@
-"""Personal data: only warned of, because the adapter answers nobody but the user."""
+"""Warns of personal data. It is not rejected, because the adapter answers only its user."""
 
 import re
 
 from feedback.records import TrainingExample
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b")
-# With a country's code, or grouped as in North America, or with a leading zero and groups.
+# With a country code, grouped as in North America, or with a leading zero and groups.
 _PHONE = re.compile(
     r"""
     (?<![\w.+-])(?:
@@ -20,6 +20,6 @@ _KINDS = (("an e-mail address", _EMAIL), ("a phone number", _PHONE))
 
 
 def warnings(example: TrainingExample) -> tuple[str, ...]:
-    """One sentence for every kind of personal data in the prompt or the replies."""
+    """One sentence for each type of personal data in the prompt or the replies."""
     texts = [turn.content for turn in example.prompt] + [example.chosen, example.rejected or ""]
     return tuple(f"It holds {name}." for name, pattern in _KINDS if any(map(pattern.search, texts)))

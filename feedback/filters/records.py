@@ -1,4 +1,4 @@
-"""What curation says of a row: kept or left out, and why."""
+"""The result of filtering an example: accepted or rejected, and why."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from feedback.records import ExampleKind, TrainingExample
 
 
 class RejectionReason(StrEnum):
-    """Why a row is left out."""
+    """Why an example is rejected."""
 
     CONTRADICTED = "contradicted"
     SECRET = "secret"
@@ -26,9 +26,9 @@ class RejectionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a row is left out, in a word and in a sentence that quotes nothing of the row.
+    """Why an example is rejected, in a word and in a sentence that quotes nothing of it.
 
-    `other` is the id of the row that took its place.
+    `other` is the id of the example that replaced it.
     """
 
     reason: RejectionReason
@@ -38,7 +38,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class DatedExample:
-    """An example and when it was judged last, in UTC seconds."""
+    """An example and the time of its newest feedback, in UTC seconds."""
 
     example: TrainingExample
     judged_at: float
@@ -50,23 +50,23 @@ class DatedExample:
 
     @property
     def age(self) -> tuple[float, float, str]:
-        """Sorts rows, the oldest first; no two are equal."""
+        """Sort key: the oldest first; no two are equal."""
         return self.judged_at, self.example.created_at, self.example.id
 
     @property
-    def wants_reply(self) -> bool:
-        """Whether there is a reply to learn; some rows only say which one was wrong."""
+    def has_chosen(self) -> bool:
+        """Whether there is a reply to learn; some examples only say which one was wrong."""
         return self.example.kind is not ExampleKind.UNDESIRABLE
 
     @property
-    def is_written(self) -> bool:
+    def is_hand_written(self) -> bool:
         """Whether a person wrote the reply."""
         return self.example.source.is_hand_written
 
 
 @dataclass(frozen=True, slots=True)
 class FilterResult:
-    """What becomes of a row; `warnings` are sentences about one that is kept."""
+    """An example with its rejection, if any; `warnings` are sentences about an accepted one."""
 
     dated: DatedExample
     rejection: Rejection | None
@@ -74,11 +74,11 @@ class FilterResult:
 
 
 def accepted(results: Iterable[FilterResult]) -> tuple[TrainingExample, ...]:
-    """The examples to learn from."""
+    """The accepted examples."""
     return tuple(each.dated.example for each in results if each.rejection is None)
 
 
-def tally(rows: int, rejections: Iterable[Rejection]) -> dict[str, Any]:
-    """How many of `rows` rows are kept, and how many are left out by reason; JSON-ready."""
+def tally(total: int, rejections: Iterable[Rejection]) -> dict[str, Any]:
+    """How many of `total` examples are accepted, and how many rejected by reason; JSON-ready."""
     reasons = Counter(each.reason.value for each in rejections)
-    return {"accepted": rows - reasons.total(), "rejected": dict(sorted(reasons.items()))}
+    return {"accepted": total - reasons.total(), "rejected": dict(sorted(reasons.items()))}

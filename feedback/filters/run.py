@@ -1,4 +1,4 @@
-"""Decides which rows are learned from, by their texts. The same for any order of the rows."""
+"""Runs the filters that look at texts only. The order of the examples does not matter."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -18,17 +18,17 @@ from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, TrainingExample
 
 Filter = Callable[[Sequence[DatedExample]], dict[str, Rejection]]
-"""Says which rows are left out, by id, whatever their order."""
+"""Returns the rejections by id; the order of the examples does not matter."""
 
 _FILTERS: tuple[Filter, ...] = (
-    # First: what was overruled stays so, whatever speaks against the newer row.
+    # First: an overruled example stays rejected even if the newer one is rejected too.
     contradictions.rejections,
     secret_detection.rejections,
     length.rejections,
     mojibake.rejections,
     length.repetitive_replies,
     writing_system.rejections,
-    # Last: of two near-equal rows one that is sound should stay.
+    # Last: of two near-duplicates, one without another fault should stay.
     near_duplicates.rejections,
 )
 
@@ -36,10 +36,10 @@ _FILTERS: tuple[Filter, ...] = (
 def dated(
     examples: Iterable[TrainingExample], feedback: Iterable[Feedback]
 ) -> tuple[DatedExample, ...]:
-    """One user's examples with the time of the newest judgement behind each."""
-    judged_at = {each.id: each.updated_at for each in feedback}
+    """One user's examples with the time of the newest feedback behind each."""
+    times = {each.id: each.updated_at for each in feedback}
     return tuple(
-        DatedExample(each, max(judged_at.get(name, each.created_at) for name in each.feedback_ids))
+        DatedExample(each, max(times.get(name, each.created_at) for name in each.feedback_ids))
         for each in examples
     )
 
@@ -49,32 +49,36 @@ def filter_examples(
     feedback: Sequence[Feedback],
     approved: Iterable[Proposal] = (),
 ) -> tuple[FilterResult, ...]:
-    """What becomes of every row of one user's judgements and approved proposals, oldest first."""
-    practised = [DatedExample(approved_example(each), each.decided_at or 0.0) for each in approved]
-    judged = dated(build_examples(interactions, feedback), feedback)
-    # Edited proposals can come to be the same as each other, or as a judged row.
-    return run_filters({row.id: row for row in (*practised, *judged)}.values())
+    """The result for each example of one user's feedback and approved proposals, oldest first."""
+    proposed = [DatedExample(approved_example(each), each.decided_at or 0.0) for each in approved]
+    rated = dated(build_examples(interactions, feedback), feedback)
+    # Edited proposals can equal each other, or an example from feedback.
+    return run_filters({each.id: each for each in (*proposed, *rated)}.values())
 
 
-def run_filters(rows: Iterable[DatedExample]) -> tuple[FilterResult, ...]:
-    """What becomes of every row of one user, oldest first; of the kept rows all would be kept."""
-    ordered = sorted(rows, key=lambda row: row.age)
-    causes = apply_filters(ordered, _FILTERS)
+def run_filters(examples: Iterable[DatedExample]) -> tuple[FilterResult, ...]:
+    """The result for each example, oldest first; filtering the accepted ones again rejects none."""
+    ordered = sorted(examples, key=lambda each: each.age)
+    found = apply_filters(ordered, _FILTERS)
     return tuple(
-        FilterResult(row, causes.get(row.id), () if row.id in causes else pii.warnings(row.example))
-        for row in ordered
+        FilterResult(
+            each, found.get(each.id), () if each.id in found else pii.warnings(each.example)
+        )
+        for each in ordered
     )
 
 
-def apply_filters(rows: Sequence[DatedExample], checks: Sequence[Filter]) -> dict[str, Rejection]:
-    """What the checks leave out, by id, each seeing what the ones before left.
+def apply_filters(
+    examples: Sequence[DatedExample], filters: Sequence[Filter]
+) -> dict[str, Rejection]:
+    """The rejections by id; each filter sees what the ones before accepted.
 
-    Repeated until none leaves anything out: a row may be judged by the others.
+    Repeats until no filter rejects any, because a filter may compare examples with each other.
     """
-    causes: dict[str, Rejection] = {}
+    found: dict[str, Rejection] = {}
     while True:
-        before = len(causes)
-        for check in checks:
-            causes |= check([row for row in rows if row.id not in causes])
-        if len(causes) == before:
-            return causes
+        before = len(found)
+        for rejections in filters:
+            found |= rejections([each for each in examples if each.id not in found])
+        if len(found) == before:
+            return found

@@ -1,4 +1,4 @@
-"""Why judgements make no row at all."""
+"""Explains why some feedback makes no example."""
 
 from collections.abc import Iterable
 
@@ -6,17 +6,18 @@ from feedback.records import Feedback, TrainingExample
 
 
 def unused(examples: Iterable[TrainingExample], feedback: Iterable[Feedback]) -> dict[str, str]:
-    """A sentence for every judgement of one user that made no example, by its id."""
+    """A sentence by id for each item of one user's feedback that made no example."""
     used = {name for each in examples for name in each.feedback_ids}
     return {each.id: _why(each) for each in feedback if each.id not in used}
 
 
-def _why(judgement: Feedback) -> str:
-    holds_reply = judgement.correction is not None or judgement.preferred_over is not None
-    if judgement.value is None and not holds_reply:
-        return "A comment alone is remembered as a note and trains nothing."
-    if judgement.value == -1 and not holds_reply:
+def _why(feedback: Feedback) -> str:
+    has_reply = feedback.correction is not None or feedback.preferred_over is not None
+    if feedback.value is None and not has_reply:
+        return "A comment alone becomes a note in the memory; it does not train."
+    if feedback.value == -1 and not has_reply:
         return (
-            "A dislike adds nothing where the reply is nearly a wanted one or has lost to another."
+            "This dislike adds nothing: a better reply to the prompt is almost the same, or was"
+            " already preferred to it."
         )
-    return "A newer judgement of the same prompt overrules it, or there is no reply to learn."
+    return "Newer feedback on the same prompt overrules it, or there is no reply to learn."

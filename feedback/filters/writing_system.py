@@ -1,6 +1,6 @@
-"""A reply in another script than all others of the user: where certain, it is a slip.
+"""Rejects the only reply in another script than all the user's others: it is probably a slip.
 
-Scripts, not languages: telling short texts of two languages in one script apart is guesswork.
+Compares scripts, not languages: the language of a short text is guesswork.
 """
 
 import re
@@ -12,17 +12,17 @@ from functools import lru_cache
 from feedback.filters.records import DatedExample, Rejection, RejectionReason
 from feedback.records import TrainingExample
 
-MIN_ROWS = 20
+MIN_REPLIES = 20
 MIN_LETTERS = 20
-MAIN_SHARE = 0.9
-"""A reply is in a script when this share of its letters is."""
-USUAL_SHARE = 0.95
-"""A user writes in a script when this share of the replies is in it."""
+MIN_LETTER_SHARE = 0.9
+"""A reply is in a script if at least this share of its letters is."""
+MIN_REPLY_SHARE = 0.95
+"""A user writes in a script if at least this share of the replies is in it."""
 
 _LATIN = "LATIN"
 # Japanese and Korean mix these in one sentence.
 _FAMILIES = dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"), "EAST ASIAN")
-# Who asks for another language gets it: stems, as several languages have them.
+# Requests for another language or script, as word stems in several languages.
 _ASKS_FOR_IT = re.compile(
     r"\b(?:translat|übersetz|tradu|vertal|vertaal|alphabet|script|language|sprache|langue|lengua"
     r"|idioma|russ|rus[oi]|ukrain|ucran|bulgar|serb|maced|belarus|mongol|kazakh|gre[ceg]|griech"
@@ -33,35 +33,35 @@ _ASKS_FOR_IT = re.compile(
 )
 
 
-def rejections(rows: Sequence[DatedExample]) -> dict[str, Rejection]:
-    """The rows, by id, whose reply is the only one in a script that nobody asked for.
+def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
+    """The examples, by id, whose reply is the only one in a script that nobody asked for.
 
-    Decided only for users who write in Latin letters, the only ones whose requests for another
-    language are recognised, and only with enough rows. What a person wrote stays.
+    Only for users with enough replies who write in Latin letters, because only their requests for
+    another language are recognised. Hand-written replies are always accepted.
     """
-    of_reply = {row.id: script(row.example.chosen) for row in rows}
-    # A reply can make several rows.
-    replies = {(row.example.prompt, row.example.chosen): of_reply[row.id] for row in rows}
+    scripts = {each.id: script(each.example.chosen) for each in examples}
+    # One reply can make several examples.
+    replies = {(each.example.prompt, each.example.chosen): scripts[each.id] for each in examples}
     counts = Counter(each for each in replies.values() if each is not None)
-    if counts.total() < MIN_ROWS or counts[_LATIN] / counts.total() < USUAL_SHARE:
+    if counts.total() < MIN_REPLIES or counts[_LATIN] / counts.total() < MIN_REPLY_SHARE:
         return {}
     return {
-        row.id: Rejection(RejectionReason.OTHER_SCRIPT, _why(used))
-        for row in rows
-        if (used := of_reply[row.id]) not in (None, _LATIN)
+        each.id: Rejection(RejectionReason.OTHER_SCRIPT, _why(used))
+        for each in examples
+        if (used := scripts[each.id]) not in (None, _LATIN)
         and counts[used] == 1
-        and not row.is_written
-        and not _is_asked_for(row.example, used)
+        and not each.is_hand_written
+        and not _is_asked_for(each.example, used)
     }
 
 
 def script(text: str) -> str | None:
-    """The script of nearly all letters of a text; None for a mixed text or one of few letters."""
+    """The script of nearly all letters of a text; None if it is mixed or has few letters."""
     counts = Counter(found for each in text if (found := _script_of(each)) is not None)
     if counts.total() < MIN_LETTERS:
         return None
     [(name, count)] = counts.most_common(1)
-    return name if count >= MAIN_SHARE * counts.total() else None
+    return name if count >= MIN_LETTER_SHARE * counts.total() else None
 
 
 @lru_cache(maxsize=4096)
@@ -73,8 +73,8 @@ def _script_of(character: str) -> str | None:
 
 
 def _is_asked_for(example: TrainingExample, used: str) -> bool:
-    said = "\n".join(turn.content for turn in example.prompt)
-    return _ASKS_FOR_IT.search(said) is not None or used in map(_script_of, said)
+    prompt = "\n".join(turn.content for turn in example.prompt)
+    return _ASKS_FOR_IT.search(prompt) is not None or used in map(_script_of, prompt)
 
 
 def _why(used: str) -> str:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Memory: the few-shot demonstrations and notes that go into a user's prompts."""

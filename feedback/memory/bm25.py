@@ -1,4 +1,4 @@
-"""How well texts match a question by its words. Each call has an index of its own, kept nowhere."""
+"""Ranks texts by the words that they share with a question. Each call builds its own index."""
 
 import re
 from collections.abc import Sequence
@@ -13,11 +13,10 @@ _WORD = re.compile(r"\w+")
 
 
 def relevance(texts: Sequence[str], question: str) -> list[float]:
-    """One score per text, greater for a better match, 0 where no word of the question occurs.
+    """One score per text, higher for a better match, 0 if no word of the question occurs.
 
-    Okapi BM25 over SQLite's FTS5 (https://sqlite.org/fts5.html#the_bm25_function), English words
-    by their stems. Only `texts` are indexed, so nobody else's texts weigh in, and nothing is left
-    of them afterwards. Of a long question the last words count.
+    Okapi BM25 with SQLite's FTS5 (https://sqlite.org/fts5.html#the_bm25_function), on the stems of
+    English words. Only the last words of a long question count.
     """
     scores = [0.0] * len(texts)
     words = _words(question)[-MAX_QUERY_WORDS:]
@@ -29,7 +28,7 @@ def relevance(texts: Sequence[str], question: str) -> list[float]:
             "INSERT INTO texts (rowid, text) VALUES (?, ?)",
             [(row, " ".join(_words(text))) for row, text in enumerate(texts)],
         )
-        # In quotes a word is only a word, also AND, NOT and NEAR.
+        # Quoted, because AND, NOT and NEAR are operators.
         match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words))
         found = connection.execute(
             "SELECT rowid, -bm25(texts) FROM texts WHERE texts MATCH ?", [match]
@@ -40,7 +39,7 @@ def relevance(texts: Sequence[str], question: str) -> list[float]:
 
 
 def demonstrations_for(memory: Memory, question: str) -> dict[str, float]:
-    """How well each demonstration's own question matches a question, by example id."""
+    """The relevance of each demonstration to a question, by example id."""
     scores = relevance([each.question for each in memory.demonstrations], question)
     return {
         each.example_id: score for each, score in zip(memory.demonstrations, scores, strict=True)

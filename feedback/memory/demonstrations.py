@@ -1,7 +1,7 @@
-"""What of a user's earlier judgements goes into the next prompt. Pure.
+"""Selects the few-shot demonstrations and notes for a user's next prompt. Pure.
 
-A demonstration is an earlier question with the reply that the user wanted: two turns before the
-conversation's own, because small models follow an example where they ignore an instruction.
+A demonstration is an earlier question with the reply that the user wanted, as two turns before the
+conversation: small models follow examples better than instructions.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -19,12 +19,12 @@ Item = TypeVar("Item")
 
 
 def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedback]) -> Memory:
-    """All that the judgements of one user hold: demonstrations by age, notes newest first.
+    """All demonstrations of one user, oldest first, and all notes, newest first.
 
-    The newest judgement of a reply wins, as in training.
+    The newest feedback on a reply wins, as in training.
     """
-    judgements = sorted(feedback, key=lambda each: (each.updated_at, each.id))
-    at = {each.id: each.updated_at for each in judgements}
+    by_age = sorted(feedback, key=lambda each: (each.updated_at, each.id))
+    at = {each.id: each.updated_at for each in by_age}
     demonstrations = [
         Demonstration(
             example_id=each.id,
@@ -33,10 +33,10 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
             is_corrected=each.source is ExampleSource.CORRECTION,
             judged_at=max(at[name] for name in each.feedback_ids),
         )
-        for each in target_examples(interactions, judgements)
+        for each in target_examples(interactions, by_age)
         if each.prompt and each.prompt[-1].role == "user"
     ]
-    comments = ((each.comment or "").strip() for each in reversed(judgements))
+    comments = ((each.comment or "").strip() for each in reversed(by_age))
     return Memory(
         demonstrations=tuple(sorted(demonstrations, key=_age)),
         notes=tuple(dict.fromkeys(comment for comment in comments if comment)),
@@ -46,7 +46,7 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
 def without_learned(
     memory: Memory, learned: Container[str], messages: Iterable[Message] = ()
 ) -> Memory:
-    """Memory without what the adapter learned and without replies that the conversation has."""
+    """The memory without learned examples and without replies that the conversation contains."""
     said = {message.content for message in messages if message.role == "assistant"}
     left = tuple(
         each
@@ -64,12 +64,12 @@ def select_memory(
     max_demonstrations: int,
     count: Callable[[str], int],
 ) -> Memory:
-    """What goes into a prompt, within `budget` tokens; `count` says how many a turn takes.
+    """The part of the memory that fits in `budget` tokens; `count` counts those of a text.
 
-    The newest correction comes first: whoever corrects expects the next reply to show it. Then
-    corrections, the most relevant first and else the newest, because style carries over to any
-    question; then liked replies, where they are relevant. `relevance` is by example id. Notes take
-    at most half of the budget, the newest first. What does not fit is left out whole.
+    In this order: the newest correction, because its user expects the next reply to show it; the
+    other corrections by relevance, then by age, because style applies to any question; liked
+    replies that are relevant. `relevance` is by example id. Notes come newest first and take at
+    most half of the budget. An item that does not fit is skipped.
     """
     notes = _fitting(memory.notes, budget // 2 - count(NOTES_HEADING), MAX_NOTES, count)
     demonstrations = _fitting(
@@ -82,7 +82,7 @@ def select_memory(
 
 
 def memory_tokens(memory: Memory, count: Callable[[str], int]) -> int:
-    """How many tokens a chosen memory takes; `count` says how many a turn takes."""
+    """How many tokens a selected memory takes; `count` counts those of a text."""
     texts = [text for each in memory.demonstrations for text in (each.question, each.reply)]
     if memory.notes:
         texts += [NOTES_HEADING, *memory.notes]
@@ -90,11 +90,11 @@ def memory_tokens(memory: Memory, count: Callable[[str], int]) -> int:
 
 
 def with_memory(messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
-    """The conversation as the model reads it: notes in the system message, then demonstrations.
+    """The messages with notes in the system message and demonstrations before the first user turn.
 
-    Demonstrations stand before the first user turn, so roles still alternate and follow-ups still
-    refer to what was said last. They stand by age, so that an unchanged choice is an unchanged
-    beginning of the prompt. Nothing is added to messages without a user turn.
+    So roles still alternate, and follow-ups still refer to the last reply. Demonstrations are in
+    order of age, so an unchanged selection is an unchanged prefix. Without a user turn, nothing is
+    added.
     """
     if "user" not in (message.role for message in messages):
         return tuple(messages)
@@ -108,7 +108,7 @@ def with_memory(messages: Sequence[Message], memory: Memory) -> tuple[Message, .
 
 
 def _noted(opening: Sequence[Message], notes: Sequence[str]) -> tuple[Message, ...]:
-    """What precedes the first user turn, with notes in its system message or in one of its own."""
+    """The messages before the first user turn, with the notes in a system message."""
     if not notes:
         return tuple(opening)
     text = "\n".join([NOTES_HEADING, *(f"- {note}" for note in notes)])
@@ -120,7 +120,7 @@ def _noted(opening: Sequence[Message], notes: Sequence[str]) -> tuple[Message, .
 def _ranked(
     demonstrations: Sequence[Demonstration], relevance: Mapping[str, float]
 ) -> list[Demonstration]:
-    """The order in which demonstrations are taken, without the liked ones that match nothing."""
+    """The demonstrations in order of preference, without liked ones that are not relevant."""
 
     def score(each: Demonstration) -> float:
         return relevance.get(each.example_id, 0.0)
@@ -141,16 +141,16 @@ def _ranked(
 def _fitting(
     items: Sequence[Item], budget: int, limit: int, cost: Callable[[Item], int]
 ) -> tuple[Item, ...]:
-    """The first `limit` items that fit into the budget, each where the ones before leave room."""
-    chosen: list[Item] = []
+    """The first `limit` items that fit in the budget; skips items that exceed what is left."""
+    fitting: list[Item] = []
     for item in items[:MAX_CONSIDERED]:
-        if len(chosen) == limit:
+        if len(fitting) == limit:
             break
         price = cost(item)
         if price <= budget:
-            chosen.append(item)
+            fitting.append(item)
             budget -= price
-    return tuple(chosen)
+    return tuple(fitting)
 
 
 def _age(demonstration: Demonstration) -> tuple[float, str]:

@@ -1,4 +1,1 @@
-"""Practice that the model proposes and the user approves before it counts.
-
-What is kept of it, which kinds need it, and the rows it becomes.
-"""
+"""Proposals: prompts and replies that the model writes and that train once the user approves."""

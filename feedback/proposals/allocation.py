@@ -1,4 +1,4 @@
-"""Which kinds of instruction need practice, and how much of it. Pure."""
+"""Decides how many proposals each task type gets. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -9,12 +9,12 @@ from feedback.task_types import TaskType, task_type_of
 def task_type_shares(
     taught: Iterable[str], asked: Iterable[str], criticised: Iterable[str]
 ) -> dict[TaskType, float]:
-    """How much each kind needs practice, as shares of 1; empty where nothing was asked.
+    """How much each task type needs examples, as shares of 1; empty if nothing was asked.
 
-    `taught` are the prompts that rows are about, `asked` those of the last turns, `criticised` those
-    whose replies were disliked or corrected. A kind needs practice where it is a smaller share of
-    what is taught than of what is asked, and where it is a large share of what went wrong; where
-    neither says anything, as often as it is asked.
+    `taught` are the prompts of the examples, `asked` those of the last turns, `criticised` those
+    with a disliked or corrected reply. The weight of a type is its share of `criticised`, plus the
+    gap by which its share of `asked` exceeds that of `taught`. If all weights are 0, the shares of
+    `asked` are returned.
     """
     known, wanted, wrong = (_shares(prompts) for prompts in (taught, asked, criticised))
     weights = {
@@ -30,9 +30,9 @@ def task_type_shares(
 def allocate(
     shares: Mapping[TaskType, float], possible: Collection[TaskType], count: int
 ) -> dict[TaskType, int]:
-    """How many of `count` proposals each of the `possible` kinds gets, the neediest first.
+    """How many of `count` proposals each `possible` task type gets, the most first.
 
-    By largest remainders, so that the numbers add up; kinds that get none are left out.
+    Largest remainders, so that the numbers add up to `count`; types that get none are omitted.
     """
     weights = {kind: share for kind, share in shares.items() if kind in possible}
     total = sum(weights.values())

@@ -1,4 +1,4 @@
-"""Which invented instructions and replies are fit to be shown to a person. Pure."""
+"""Filters the instructions and replies that the model writes as proposals. Pure."""
 
 import re
 from collections.abc import Container, Iterable
@@ -14,9 +14,9 @@ MAX_CHARACTERS = 300
 """Of an instruction."""
 MIN_WORDS, MAX_WORDS = 3, 50
 MAX_SIMILARITY = 0.5
-"""Of two instructions or replies, as the share of common 5-character sequences. Lower than for
-rows: what differs in a few words is nothing new (Wang et al. 2022 ask for a ROUGE-L below 0.7)."""
-_MANY_WORDS = 12  # shorter replies, such as "Yes.", may be the same
+"""Jaccard similarity of 5-character sequences. Lower than for examples, because a few different
+words are nothing new (Wang et al. 2022 require a ROUGE-L below 0.7)."""
+_MANY_WORDS = 12  # shorter replies, such as "Yes.", may repeat
 
 _RESIDUE = re.compile(
     r"<\||\[/?INST\]|https?://"
@@ -26,7 +26,7 @@ _RESIDUE = re.compile(
 
 
 class Unusable(StrEnum):
-    """Why something the model wrote is not proposed."""
+    """Why an instruction or a reply is not proposed."""
 
     EMPTY = "empty"
     CUT_OFF = "cut off"
@@ -38,25 +38,25 @@ class Unusable(StrEnum):
 
 
 class KnownTexts:
-    """Texts that a new one must differ from."""
+    """Texts from which a new one must differ."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._texts = [_shingles(text) for text in texts]
 
     def add(self, text: str) -> None:
-        """Keep one more text."""
+        """Add a text."""
         self._texts.append(_shingles(text))
 
     def is_like(self, text: str) -> bool:
-        """Whether any of the texts is near-equal."""
+        """Whether any of the texts is similar."""
         found = _shingles(text)
         return any(jaccard(found, each) >= MAX_SIMILARITY for each in self._texts)
 
 
 def reads_as_instruction(text: str) -> bool:
-    """Whether this may be what somebody asks: one line, neither long nor short, no chat in it.
+    """Whether a user might ask this: one line, not too short or long, no chat markup.
 
-    What ends with a colon is about something that is not there.
+    A text that ends with a colon is about something that is missing.
     """
     return (
         len(text) <= MAX_CHARACTERS
@@ -69,7 +69,7 @@ def reads_as_instruction(text: str) -> bool:
 
 
 def instruction_fault(text: str, wanted: Container[TaskType], seen: KnownTexts) -> Unusable | None:
-    """What speaks against an invented instruction, if anything."""
+    """Why an instruction is unusable, or None."""
     if not words(text):
         return Unusable.EMPTY
     if not reads_as_instruction(text):
@@ -82,7 +82,7 @@ def instruction_fault(text: str, wanted: Container[TaskType], seen: KnownTexts) 
 
 
 def reply_fault(instruction: str, reply: str, seen: KnownTexts) -> Unusable | None:
-    """What speaks against a reply, if anything. `seen` are the replies to other instructions."""
+    """Why a reply is unusable, or None. `seen` are the replies to other instructions."""
     if not words(reply):
         return Unusable.EMPTY
     if is_repetitive(reply):
@@ -99,5 +99,5 @@ def _holds_secret(text: str) -> bool:
 
 
 def _shingles(text: str) -> Shingles:
-    """Case and layout are chance."""
+    """Ignores case and layout."""
     return shingles(" ".join(text.casefold().split()))

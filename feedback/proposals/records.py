@@ -1,4 +1,4 @@
-"""The vocabulary of proposed practice. Times are UTC seconds since the epoch as `float`."""
+"""The records of proposals. Times are UTC seconds since the epoch as `float`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,13 +6,13 @@ from enum import StrEnum
 from feedback.task_types import TaskType
 
 MAX_OPEN = 400
-"""Proposals of one user that may wait for a decision."""
+"""Proposals per user that may wait for a decision."""
 MAX_DROPPED = 400
-"""Dropped proposals that are kept of one user, so that nothing like them is proposed again."""
+"""Dropped proposals stored per user, so that nothing similar is proposed again."""
 
 
 class ProposalStatus(StrEnum):
-    """What the user decided; only `APPROVED` ones count."""
+    """The user's decision; only `APPROVED` proposals train."""
 
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -23,10 +23,10 @@ class ProposalStatus(StrEnum):
 class Proposal:
     """An instruction that the model invented, with a reply, for its user to decide on.
 
-    `written` is the reply as the model wrote it, without the sentence that the length limit cut
-    off (`is_truncated`); `rules` are the sentences of the user's rules that made `proposed` of it, and
-    `reply` is what the user has made of that. `adapter` wrote it: `base` or a label such as `v3`.
-    `decided_at` is when the user decided or edited last.
+    `written` is the model's reply, without a truncated last sentence (`is_truncated`). The user's
+    rules (`rules`, as sentences) rewrote it to `proposed`, which the user may have edited to
+    `reply`. `adapter` wrote it: `base` or a label such as `v3`. `decided_at` is the time of the
+    last decision or edit.
     """
 
     id: str

@@ -1,8 +1,7 @@
-"""What parts the replies that a person liked from those that the person disliked. Pure.
+"""Learns the rules that discriminate liked from disliked replies. Pure.
 
-A correction shows what was wrong, a thumb only that something was. So a rule has to part the two so
-well that chance would hardly do it: Fisher's exact test, one-sided, times the number of rules that
-were looked at (Bonferroni).
+A rating shows only that something was wrong, not what. So a rule must discriminate significantly:
+Fisher's exact test, one-sided, with Bonferroni's correction for the number of rules tried.
 """
 
 from collections.abc import Sequence
@@ -13,21 +12,21 @@ from math import comb
 from feedback.rules.attributes.attribute import Change
 from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.attributes.words import WORDS
-from feedback.rules.from_corrections import NEWEST, LearnedRule, is_informative
+from feedback.rules.from_corrections import MAX_NEWEST, LearnedRule, is_informative
 from feedback.rules.induction import candidates
 from feedback.rules.rule import Rule, compatible, in_order
 
-LEVEL = 0.01
-"""How often thumbs at random may show a rule."""
-KEPT = 0.9
-"""Of the liked replies, at least this share keep the rule, ..."""
-BROKEN = 0.5
-"""... and of the disliked ones that no other rule explains, this share break it."""
+SIGNIFICANCE_LEVEL = 0.01
+"""How often random ratings may show a rule."""
+MIN_LIKED_FOLLOWING = 0.9
+"""At least this share of the liked replies follows the rule, ..."""
+MIN_DISLIKED_BREAKING = 0.5
+"""... and at least this share of the disliked ones that no other rule explains breaks it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatedText:
-    """A reply that was liked or disliked as it is. `at` is its time."""
+    """A reply that was liked or disliked. `at` is its time."""
 
     reply: str
     is_liked: bool
@@ -36,79 +35,80 @@ class RatedText:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The liked or the disliked replies that are looked at, with their places among all."""
+    """The liked or the disliked replies that count, with their places among all."""
 
     places: tuple[int, ...]
     replies: tuple[str, ...]
 
-    def keeping(self, rule: Rule) -> frozenset[int]:
-        """The places of the replies that keep a rule."""
+    def following(self, rule: Rule) -> frozenset[int]:
+        """The places of the replies that follow a rule."""
         pairs = zip(self.places, self.replies, strict=True)
         return frozenset(place for place, reply in pairs if rule.holds(reply))
 
 
-def discriminative_rules(thumbs: Sequence[RatedText]) -> tuple[LearnedRule, ...]:
-    """The rules that liked replies keep and disliked ones break, in order of application.
+def discriminative_rules(ratings: Sequence[RatedText]) -> tuple[LearnedRule, ...]:
+    """The rules that liked replies follow and disliked ones break, in order of application.
 
-    The one that parts them best is taken, then what parts the liked replies from the disliked ones
-    that keep it, and so on. Liked replies that keep a rule show it, and disliked ones that break
-    it; liked ones that break it speak against it.
+    Greedy: takes the best rule, then the best for the disliked replies that follow it, and so on.
+    A rule is shown by liked replies that follow it and by disliked ones that break it; liked ones
+    that break it speak against it.
     """
-    liked, disliked = _newest(thumbs, is_liked=True), _newest(thumbs, is_liked=False)
-    # What was replaced by what cannot be seen in texts that have nothing to do with each other.
-    found_in = candidates(_changes(liked, disliked))
-    tried = [rule for rule in found_in if rule.attribute != WORDS.name]
-    kept = {rule: liked.keeping(rule) for rule in tried}
-    open_to = {rule: disliked.keeping(rule) for rule in tried}
+    liked, disliked = _newest(ratings, is_liked=True), _newest(ratings, is_liked=False)
+    # No replacements of words: they cannot be seen in unrelated texts.
+    all_rules = candidates(_changes(liked, disliked))
+    tried = [rule for rule in all_rules if rule.attribute != WORDS.name]
+    liked_following = {rule: liked.following(rule) for rule in tried}
+    disliked_following = {rule: disliked.following(rule) for rule in tried}
     unexplained = frozenset(disliked.places)
     found: list[Rule] = []
 
-    def chance(rule: Rule) -> float:
-        """Of a rule that parts them well; 1 of all others."""
-        broken = unexplained - open_to[rule]
+    def p_value(rule: Rule) -> float:
+        """The corrected p-value; 1 for a rule that does not discriminate well."""
+        following, breaking = liked_following[rule], unexplained - disliked_following[rule]
         is_clear = (
-            len(kept[rule]) >= KEPT * len(liked.places)
-            and len(broken) >= BROKEN * len(unexplained) > 0
+            len(following) >= MIN_LIKED_FOLLOWING * len(liked.places)
+            and len(breaking) >= MIN_DISLIKED_BREAKING * len(unexplained) > 0
         )
-        left = len(unexplained) - len(broken)
+        rest = len(unexplained) - len(breaking)
         sizes = len(liked.places), len(unexplained)
-        return len(tried) * fisher_exact(len(kept[rule]), left, *sizes) if is_clear else 1.0
+        return len(tried) * fisher_exact(len(following), rest, *sizes) if is_clear else 1.0
 
-    while best := _best({rule: chance(rule) for rule in compatible(found, tried)}):
+    while best := _best({rule: p_value(rule) for rule in compatible(found, tried)}):
         found.append(best)
-        unexplained &= open_to[best]
+        unexplained &= disliked_following[best]
     return tuple(_learned(rule, liked, disliked) for rule in in_order(found))
 
 
-def ratings_evidence(rule: Rule, thumbs: Sequence[RatedText]) -> LearnedRule:
-    """Which thumbs speak for a rule and how many against it, standing or not."""
-    return _learned(rule, _newest(thumbs, is_liked=True), _newest(thumbs, is_liked=False))
+def ratings_evidence(rule: Rule, ratings: Sequence[RatedText]) -> LearnedRule:
+    """Which ratings show a rule and how many speak against it, learned or not."""
+    return _learned(rule, _newest(ratings, is_liked=True), _newest(ratings, is_liked=False))
 
 
-def fisher_exact(kept: int, kept_too: int, replies: int, others: int) -> float:
-    """How likely at least `kept` of `replies` keep a rule, if as many keep it in all by chance.
+def fisher_exact(liked_hits: int, disliked_hits: int, liked: int, disliked: int) -> float:
+    """The one-sided p-value of Fisher's exact test.
 
-    `kept_too` of `others` keep it. Fisher's exact test, one-sided.
+    `liked_hits` of `liked` and `disliked_hits` of `disliked` replies follow a rule. Returns the
+    probability of at least `liked_hits` if all hits are spread at random.
     """
-    keeping, total = kept + kept_too, replies + others
+    hits, total = liked_hits + disliked_hits, liked + disliked
     ways = sum(
-        comb(keeping, each) * comb(total - keeping, replies - each)
-        for each in range(kept, min(keeping, replies) + 1)
+        comb(hits, each) * comb(total - hits, liked - each)
+        for each in range(liked_hits, min(hits, liked) + 1)
     )
-    return ways / comb(total, replies)
+    return ways / comb(total, liked)
 
 
-def _newest(thumbs: Sequence[RatedText], *, is_liked: bool) -> _Side:
+def _newest(ratings: Sequence[RatedText], *, is_liked: bool) -> _Side:
     usable = sorted(
         (each.at, each.reply, place)
-        for place, each in enumerate(thumbs)
+        for place, each in enumerate(ratings)
         if each.is_liked == is_liked and is_informative(each.reply)
-    )[-NEWEST:]
+    )[-MAX_NEWEST:]
     return _Side(tuple(place for *_, place in usable), tuple(reply for _, reply, _ in usable))
 
 
 def _changes(liked: _Side, disliked: _Side) -> list[Change]:
-    """Every reply in a pair: what could part them is what changes from one to the other."""
+    """Pairs of a disliked and a liked reply that use every reply: candidates are what changes."""
     if not liked.places or not disliked.places:
         return []
     count = max(len(liked.places), len(disliked.places))
@@ -116,17 +116,17 @@ def _changes(liked: _Side, disliked: _Side) -> list[Change]:
     return [Change(*each) for each in islice(pairs, count)]
 
 
-def _best(chances: dict[Rule, float]) -> Rule | None:
-    """The least likely by chance, of vague rules where no other is unlikely enough."""
-    unlikely = [rule for rule, chance in chances.items() if chance <= LEVEL]
+def _best(p_values: dict[Rule, float]) -> Rule | None:
+    """The significant rule with the lowest p-value; a weak rule only if no other is significant."""
+    significant = [rule for rule, p_value in p_values.items() if p_value <= SIGNIFICANCE_LEVEL]
     return min(
-        unlikely,
-        key=lambda rule: (ATTRIBUTES[rule.attribute].is_weak, chances[rule]),
+        significant,
+        key=lambda rule: (ATTRIBUTES[rule.attribute].is_weak, p_values[rule]),
         default=None,
     )
 
 
 def _learned(rule: Rule, liked: _Side, disliked: _Side) -> LearnedRule:
-    kept = liked.keeping(rule)
-    agreeing = sorted(kept | (frozenset(disliked.places) - disliked.keeping(rule)))
-    return LearnedRule(rule, len(agreeing), len(liked.places) - len(kept), tuple(agreeing))
+    following = liked.following(rule)
+    agreeing = sorted(following | (frozenset(disliked.places) - disliked.following(rule)))
+    return LearnedRule(rule, len(agreeing), len(liked.places) - len(following), tuple(agreeing))

@@ -1,9 +1,8 @@
-"""Finds the fewest rules that explain what corrections changed. Pure.
+"""Greedy rule induction: finds the fewest rules that explain corrections. Pure.
 
-A correction changes many properties at once: who cuts a reply to one sentence also takes out its
-commas, its headings and its second question. So candidates compete: the rule that brings the
-originals closest to the corrections is taken, the others are measured again on what it leaves,
-until nothing convincing is left.
+A correction changes many attributes at once: a reply cut to one sentence also loses its commas,
+headings and questions. So candidates compete. Each step takes the rule that brings the originals
+closest to the corrections, until no rule is convincing.
 """
 
 from collections import Counter
@@ -17,23 +16,23 @@ from feedback.rules.rule import Rule, compatible, in_order, rewrite, stricter, v
 from feedback.text.tokens import distance, tokens
 
 MIN_SHARE = 0.2
-"""A rule explains at least this share of what is unexplained, ..."""
+"""A rule explains at least this share of the unexplained distance, ..."""
 MIN_WEAK_SHARE = 0.5
-"""... a vague one at least this, and only what no other does, ..."""
+"""... a weak rule at least this share, and only what no other rule explains, ..."""
 MIN_PRECISION = 0.5
-"""... and more than this share of what it changes is what the person changed, ..."""
+"""... and more than this share of its changes is what the user changed, ..."""
 MAX_BREAKING = 0.2
-"""... and no more than this share of the replies that it changes breaks an earlier rule then: lists
-and code can do so whatever the rules, ..."""
+"""... and at most this share of the replies that it changes then breaks an earlier rule (lists and
+code can break any), ..."""
 MIN_EVIDENCE = 3.0
-"""... unless the corrections show so many traces of it; see `_evidence_count`."""
+"""... or the corrections show at least this much evidence; see `_evidence_count`."""
 MIN_INAPPLICABLE = 2
-"""Corrections that a rule needs to which it cannot be applied."""
+"""Corrections that must show a rule that cannot be applied to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Correction:
-    """A change, and the rules that the corrected reply follows: no others explain it."""
+    """A change, and the rules that the corrected reply follows: only these can explain it."""
 
     change: Change
     followed: frozenset[Rule]
@@ -41,9 +40,9 @@ class _Correction:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """What rules make of the originals, and how many tokens each then is from its correction.
+    """The originals as the rules rewrite them, and each one's distance to its correction in tokens.
 
-    The last rule is the one that is tried.
+    The last rule is the one being tried.
     """
 
     rules: tuple[Rule, ...]
@@ -56,29 +55,26 @@ class _Fit:
 
 
 def candidates(changes: Sequence[Change]) -> tuple[Rule, ...]:
-    """Every rule that some original lacked and its correction follows, in order of application."""
+    """Every rule that some correction introduced, in order of application."""
     inside = [
         Change(visible_prose(change.original), visible_prose(change.corrected))
         for change in changes
     ]
     found: list[Rule] = []
-    for kind in ATTRIBUTES.values():
-        values = kind.values(changes if kind.is_outer else inside)
-        rules = (Rule(kind.name, value) for value in dict.fromkeys(values))
+    for attribute in ATTRIBUTES.values():
+        values = attribute.values(changes if attribute.is_outer else inside)
+        rules = (Rule(attribute.name, value) for value in dict.fromkeys(values))
         found.extend(r for r in rules if any(is_made(r, change) for change in changes))
     return tuple(found)
 
 
 def is_made(rule: Rule, change: Change) -> bool:
-    """Whether the correction brought the rule into the reply."""
+    """Whether the correction introduced the rule: only the original breaks it."""
     return not rule.holds(change.original) and rule.holds(change.corrected)
 
 
 def induce_rules(changes: Sequence[Change], rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """Those of the rules that explain the changes, without any that the others make superfluous.
-
-    Expects the rules in order of application.
-    """
+    """The rules that explain the changes, without redundant ones; `rules` are in order."""
     corrections = [
         _Correction(change, frozenset(r for r in rules if r.holds(change.corrected)))
         for change in changes
@@ -88,10 +84,10 @@ def induce_rules(changes: Sequence[Change], rules: Sequence[Rule]) -> tuple[Rule
         fit = better
     for rule in fit.rules:
         fit = _simpler(fit, rule, corrections, rules)
-    untried = [
+    inapplicable = [
         rule for rule in compatible(fit.rules, rules) if _is_wanted_inapplicable(rule, fit, changes)
     ]
-    return tuple(in_order([*fit.rules, *untried]))
+    return tuple(in_order([*fit.rules, *inapplicable]))
 
 
 def _unexplained(corrections: Sequence[_Correction]) -> _Fit:
@@ -101,7 +97,7 @@ def _unexplained(corrections: Sequence[_Correction]) -> _Fit:
 
 
 def _with(rule: Rule, fit: _Fit, corrections: Sequence[_Correction]) -> _Fit:
-    """The fit with one more rule, which changes only replies that do not follow it yet."""
+    """The fit with one more rule, which rewrites only replies that break it."""
     rules = (*fit.rules, rule)
     texts, distances = list(fit.texts), list(fit.distances)
     for place, each in enumerate(corrections):
@@ -120,7 +116,7 @@ def _without(rule: Rule, fit: _Fit, corrections: Sequence[_Correction]) -> _Fit:
 
 
 def _best(fit: _Fit, corrections: Sequence[_Correction], rules: Sequence[Rule]) -> _Fit | None:
-    """The fit with the one more rule that explains most, the earliest of equals."""
+    """The fit with the one additional rule that explains most, the earliest of equals."""
     tries = [_with(rule, fit, corrections) for rule in compatible(fit.rules, rules)]
     tries.sort(key=lambda each: (ATTRIBUTES[each.rules[-1].attribute].is_weak, each.total))
     return next((each for each in tries if _is_convincing(fit, each, corrections)), None)
@@ -129,7 +125,7 @@ def _best(fit: _Fit, corrections: Sequence[_Correction], rules: Sequence[Rule]) 
 def _simpler(
     fit: _Fit, rule: Rule, corrections: Sequence[_Correction], rules: Sequence[Rule]
 ) -> _Fit:
-    """The fit without the rule, or with an earlier one in its place, if that explains as much."""
+    """The fit without the rule, or with an earlier rule instead, if that explains as much."""
     without = _without(rule, fit, corrections)
     if not _is_convincing(without, _with(rule, without, corrections), corrections):
         return without
@@ -142,7 +138,7 @@ def _simpler(
 
 
 def _is_convincing(before: _Fit, after: _Fit, corrections: Sequence[_Correction]) -> bool:
-    """Whether the last rule explains something that is not likely to be chance."""
+    """Whether the last rule explains something that is unlikely to be chance."""
     gain = before.total - after.total
     rewrites = [pair for pair in zip(before.texts, after.texts, strict=True) if pair[0] != pair[1]]
     breaking = sum(any(_breaks(rule, *pair) for rule in before.rules) for pair in rewrites)
@@ -153,7 +149,7 @@ def _is_convincing(before: _Fit, after: _Fit, corrections: Sequence[_Correction]
     changed = sum(distance(old, new) for old, new in rewrites)
     is_weak = ATTRIBUTES[after.rules[-1].attribute].is_weak
     share = MIN_WEAK_SHARE if is_weak else MIN_SHARE
-    # What it gains beyond its own change comes from other rules that cut more because of it.
+    # Any gain beyond its own change is due to other rules that cut more because of it.
     own = min(gain, sum(_marginal_gain(after.rules[-1], corrections[place]) for place in made))
     if own >= share * unexplained and own > MIN_PRECISION * changed:
         return True
@@ -171,7 +167,7 @@ def _breaks(rule: Rule, old: str, new: str) -> bool:
 
 
 def _made(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> list[int]:
-    """The corrections that brought in a rule which the others leave out."""
+    """The corrections that introduced a rule and that the fit leaves breaking it."""
     pairs = enumerate(zip(fit.texts, changes, strict=True))
     return [at for at, (text, each) in pairs if is_made(rule, Change(text, each.corrected))]
 
@@ -179,11 +175,11 @@ def _made(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> list[int]:
 def _evidence_count(
     made: Sequence[int], before: _Fit, after: _Fit, corrections: Sequence[_Correction]
 ) -> float:
-    """How many signs of the last rule the corrections show that chance would not leave.
+    """How much the corrections show the last rule beyond chance.
 
-    Either what the rule adds and the correction has more of than before, by the token; or the
-    places where a text of the correction's length would have broken the rule, had it broken it as
-    often as its original.
+    For each correction the greater of two numbers: the tokens that the rule adds and the correction
+    has more of than before; and how often a text of the correction's length would break the rule,
+    at the rate of the original.
     """
     total = 0.0
     for place in made:
@@ -200,16 +196,18 @@ def _evidence_count(
 
 
 def _is_wanted_inapplicable(rule: Rule, fit: _Fit, changes: Sequence[Change]) -> bool:
-    """Whether corrections brought in what only an author can, and nothing speaks against it: where
-    the rule can be applied, that comes nearer to the correction. A vague one never can."""
+    """Whether enough corrections show a rule that only an author could apply.
+
+    Wherever the rule can be applied, it must be strong and bring the text closer to the correction.
+    """
     is_weak = ATTRIBUTES[rule.attribute].is_weak
-    untried = 0
+    inapplicable = 0
     for at in _made(rule, fit, changes):
         applied = rule.apply(fit.texts[at])
         if applied is not None:
             if is_weak or distance(applied, changes[at].corrected) >= fit.distances[at]:
                 return False
-        # One token can be a line break, by which a text is read as code.
+        # A single token can be a line break that makes a text read as code.
         elif fit.distances[at] > 1:
-            untried += 1
-    return untried >= MIN_INAPPLICABLE
+            inapplicable += 1
+    return inapplicable >= MIN_INAPPLICABLE

@@ -1,4 +1,4 @@
-"""Lengths that prompts ask for: so many sentences, words or items, short or long."""
+"""Finds the lengths that prompts ask for: numbers of sentences, words or items, short or long."""
 
 import re
 
@@ -39,10 +39,10 @@ _LENGTHS = ("most sentences", "most words")
 
 
 def asks_for_another_length(rule: Rule, request: str) -> bool:
-    """Whether a request says how long the reply is to be, and the rule says otherwise."""
+    """Whether a request asks for a length that the rule does not allow."""
     if rule.attribute in _LENGTHS:
         return _LONG.search(request) is not None or any(
-            _is_more(rule, found) for found in _AT_LEAST.finditer(request)
+            _exceeds(rule, found) for found in _AT_LEAST.finditer(request)
         )
     if rule.attribute == "least words":
         return _SHORT.search(request) is not None or any(
@@ -53,8 +53,8 @@ def asks_for_another_length(rule: Rule, request: str) -> bool:
     return False
 
 
-def _is_more(rule: Rule, found: re.Match[str]) -> bool:
-    """Whether what was asked for is longer than the rule allows."""
+def _exceeds(rule: Rule, found: re.Match[str]) -> bool:
+    """Whether the requested length exceeds what the rule allows."""
     if found[1] is None:
         return True
     if rule.attribute == "most sentences" and found[2].lower().startswith("sentence"):

@@ -1,4 +1,4 @@
-"""Things in a reply that prompts ask for by name, or ask to leave out: capitals, lists, marks."""
+"""Finds things that prompts ask for or forbid by name: capitals, lists, marks and the like."""
 
 import re
 from collections.abc import Callable
@@ -21,31 +21,34 @@ def _never(rule: Rule) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A thing in a reply, by the words that name it in a prompt, and which rules speak against
-    asking for it and against asking to do without."""
+    """The words that name a thing, and the rules that a request for or against it overrides.
+
+    A prompt that asks for the thing overrides the rules `wanted`; one that forbids it overrides
+    the rules `unwanted`.
+    """
 
     words: str
     wanted: Callable[[Rule], bool] = _never
     unwanted: Callable[[Rule], bool] = _never
 
-    def rules_out(self, rule: Rule, request: str) -> bool:
-        is_against, is_for = self.wanted(rule), self.unwanted(rule)
-        if not (is_against or is_for):
+    def overrides(self, rule: Rule, request: str) -> bool:
+        if_wanted, if_unwanted = self.wanted(rule), self.unwanted(rule)
+        if not (if_wanted or if_unwanted):
             return False
-        named, rejections = _patterns(self.words)
-        if is_for and rejections.search(request):
+        named, forbidden = _patterns(self.words)
+        if if_unwanted and forbidden.search(request):
             return True
-        return is_against and named.search(rejections.sub(" ", request)) is not None
+        return if_wanted and named.search(forbidden.sub(" ", request)) is not None
 
 
 @cache
 def _patterns(words: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Where a thing is named, and where it is named to be left out."""
+    """The pattern that finds the words, and the one that finds them negated."""
     return re.compile(words, re.IGNORECASE), re.compile(f"{_NEGATION}(?:{words})", re.IGNORECASE)
 
 
 def _has(name: str, *values: str) -> Callable[[Rule], bool]:
-    """Rules of a property with one of these values, or with any where none is given."""
+    """Selects rules of an attribute with one of these values, or with any if none is given."""
     return lambda rule: rule.attribute == name and (not values or rule.value in values)
 
 
@@ -54,20 +57,17 @@ def _has_other(name: str, *values: str) -> Callable[[Rule], bool]:
 
 
 def _adds(mark: str) -> Callable[[Rule], bool]:
-    """Rules that put something into the reply that the pattern finds."""
+    """Selects rules whose opening or closing matches the pattern."""
     return lambda rule: rule.attribute in _PHRASES and re.search(mark, rule.value) is not None
 
 
-def _either(*kinds: Callable[[Rule], bool]) -> Callable[[Rule], bool]:
-    return lambda rule: any(kind(rule) for kind in kinds)
+def _either(*selectors: Callable[[Rule], bool]) -> Callable[[Rule], bool]:
+    return lambda rule: any(selects(rule) for selects in selectors)
 
 
 _PHRASES = ("opening", "closing")
 _SHAPES = _either(
-    _has_other("list", "none"),
-    _has("list items"),
-    _has("sentence lines"),
-    _has("headings", "some"),
+    _has_other("list", "none"), _has("list items"), _has("sentence lines"), _has("headings", "some")
 )
 ADDITIONS = _either(
     _has("opening"),
@@ -99,7 +99,7 @@ _OVERRIDES = (
     ),
     _Pattern(
         r"\b(?:bullet(?:s|ed)?(?: points?)?|lists?|listing|enumerations?)\b",
-        # Not wanted: "make a list" names a thing, and its form may be the user's own.
+        # Not `wanted`: "make a list" names a thing, and its form may be the user's own.
         unwanted=_SHAPES,
     ),
     _Pattern(
@@ -186,13 +186,9 @@ _OVERRIDES = (
         wanted=_has("final question", "none"),
     ),
     _Pattern(
-        r"\b(?:ask|questions?)\b",
-        unwanted=_either(_has("final question", "some"), _adds(r"\?")),
+        r"\b(?:ask|questions?)\b", unwanted=_either(_has("final question", "some"), _adds(r"\?"))
     ),
-    _Pattern(
-        r"\bask nothing\b",
-        wanted=_either(_has("final question", "some"), _adds(r"\?")),
-    ),
+    _Pattern(r"\bask nothing\b", wanted=_either(_has("final question", "some"), _adds(r"\?"))),
     _Pattern(r"\bAmerican (?:spelling|English)\b", wanted=_has_other("spelling", "american")),
     _Pattern(r"\bBritish (?:spelling|English)\b", wanted=_has_other("spelling", "british")),
     _Pattern(r"\b(?:full stop|period) at the end\b", wanted=_has("final full stop")),
@@ -225,5 +221,5 @@ _OVERRIDES = (
 
 
 def names_against(rule: Rule, request: str) -> bool:
-    """Whether a request names something that the rule leaves out, or does without what it adds."""
-    return any(thing.rules_out(rule, request) for thing in _OVERRIDES)
+    """Whether a request asks for something that the rule removes, or forbids what it adds."""
+    return any(pattern.overrides(rule, request) for pattern in _OVERRIDES)

@@ -1,8 +1,4 @@
-"""What a prompt asks of the form of its reply, where a rule would have another one. Pure.
-
-A prompt outranks a habit. It is read by its words, English ones; where none is known, the habit
-stays.
-"""
+"""Finds the rules that a prompt overrides by asking, in English, for another form. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -14,11 +10,9 @@ from feedback.rules.rule import Rule
 _ASK = (
     r"(?:answer|reply|respond|say|write|give|return|output|print|tell|name|state|use|send|type|put)"
 )
-
-
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
-_LONGEST_REQUEST = 400
-"""Characters of a paragraph that says what is wanted."""
+_MAX_REQUEST = 400
+"""Characters of a paragraph; a longer one is a text to work on."""
 
 _COPY = re.compile(
     r"word for word|to the letter|verbatim|\b(?:exactly )?as it (?:is|stands)\b|\bunchanged\b"
@@ -46,27 +40,27 @@ _FORMAT = re.compile(
 
 
 def overridden(rules: Sequence[Rule], prompt: str) -> tuple[Rule, ...]:
-    """The rules that a prompt asks to leave alone, in their order."""
+    """The rules that a prompt overrides, in their order."""
     request = _request(prompt)
     return tuple(rule for rule in rules if _is_overridden(rule, request))
 
 
 def _request(prompt: str) -> str:
-    """The first and the last paragraph, where they are short: longer ones are texts to work on."""
+    """The first and the last paragraph, if they are short."""
     paragraphs = [each for each in _BLANK_LINES.split(prompt.strip()) if each]
     ends = paragraphs if len(paragraphs) == 1 else paragraphs[:1] + paragraphs[-1:]
-    return "\n".join(each for each in ends if len(each) <= _LONGEST_REQUEST)
+    return "\n".join(each for each in ends if len(each) <= _MAX_REQUEST)
 
 
 def _is_overridden(rule: Rule, request: str) -> bool:
     return (
         _COPY.search(request) is not None
         or (ADDITIONS(rule) and _BARE.search(request) is not None)
-        or (_is_formatted_otherwise(rule) and _FORMAT.search(request) is not None)
+        or (_breaks_formats(rule) and _FORMAT.search(request) is not None)
         or asks_for_another_length(rule, request)
         or names_against(rule, request)
     )
 
 
-def _is_formatted_otherwise(rule: Rule) -> bool:
+def _breaks_formats(rule: Rule) -> bool:
     return ADDITIONS(rule) and not rule.value.startswith("json:")

@@ -1,4 +1,4 @@
-"""A rule: one property with its value. Checks and rewrites replies; code in them stays as it is."""
+"""A rule: an attribute with a value. Checks and rewrites replies, but never the code in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +11,7 @@ from feedback.text.tokens import words
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A habit that judgements show: a property of the catalogue and its value.
-
-    Raises `ValueError` for an unknown attribute.
-    """
+    """One attribute of the registry and its value. Raises `ValueError` for an unknown attribute."""
 
     attribute: str
     value: str
@@ -25,19 +22,18 @@ class Rule:
 
     @property
     def sentence(self) -> str:
-        """The rule for a person, such as "Writes everything in lower case."."""
+        """The rule in words, such as "Writes everything in lower case."."""
         return ATTRIBUTES[self.attribute].sentence(self.value)
 
     def holds(self, text: str) -> bool:
         """Whether the reply follows the rule."""
-        kind = ATTRIBUTES[self.attribute]
-        return kind.holds(text.strip() if kind.is_outer else visible_prose(text), self.value)
+        attribute = ATTRIBUTES[self.attribute]
+        return attribute.holds(
+            text.strip() if attribute.is_outer else visible_prose(text), self.value
+        )
 
     def apply(self, text: str) -> str | None:
-        """The reply changed so that the rule holds, or None where that would take invention.
-
-        A reply in which the rule holds already is returned as it is.
-        """
+        """The reply rewritten to follow the rule, if it does not; None if only an author could."""
         if not words(text):
             return None
         if self.holds(text):
@@ -47,34 +43,34 @@ class Rule:
         return changed if is_done else None
 
     def _changed(self, text: str) -> str | None:
-        kind = ATTRIBUTES[self.attribute]
-        if kind.is_outer:
-            return kind.transform(text.strip(), self.value)
-        wrapping, prose, hidden = _layers(text)
-        changed = kind.transform(prose, self.value)
-        return None if changed is None else wrap(unmask(changed, hidden), wrapping)
+        attribute = ATTRIBUTES[self.attribute]
+        if attribute.is_outer:
+            return attribute.transform(text.strip(), self.value)
+        wrapping, prose, masked = _layers(text)
+        changed = attribute.transform(prose, self.value)
+        return None if changed is None else wrap(unmask(changed, masked), wrapping)
 
 
 def are_exclusive(one: Rule, other: Rule) -> bool:
-    """Whether these are two values of a property of which a text follows one."""
+    """Whether no reply can follow both: two values of an exclusive attribute."""
     return (
         one != other and one.attribute == other.attribute and ATTRIBUTES[one.attribute].is_exclusive
     )
 
 
 def compatible(taken: Sequence[Rule], rules: Sequence[Rule]) -> list[Rule]:
-    """The rules that may still join: of an exclusive property there is one value at most."""
-    closed = {rule.attribute for rule in taken if ATTRIBUTES[rule.attribute].is_exclusive}
-    return [rule for rule in rules if rule.attribute not in closed and rule not in taken]
+    """The rules that can still join those taken: an exclusive attribute has at most one value."""
+    used = {rule.attribute for rule in taken if ATTRIBUTES[rule.attribute].is_exclusive}
+    return [rule for rule in rules if rule.attribute not in used and rule not in taken]
 
 
 def visible_prose(text: str) -> str:
-    """The reply as properties see it: without its wrapping, code hidden."""
+    """The reply as attributes see it: without its wrapping, and with masked code."""
     return _layers(text)[1]
 
 
 def _layers(text: str) -> tuple[str, str, tuple[str, ...]]:
-    """The wrapping, the prose inside it, and what is hidden in the prose."""
+    """The wrapping, the prose inside it, and the masked pieces of the prose."""
     wrapping, inside = unwrap(text)
     if wrapping.startswith("fence:"):
         wrapping, inside = "none", text
@@ -82,14 +78,14 @@ def _layers(text: str) -> tuple[str, str, tuple[str, ...]]:
 
 
 def in_order(rules: Sequence[Rule]) -> list[Rule]:
-    """The rules as they are applied."""
+    """The rules in order of application."""
     return sorted(rules, key=lambda rule: (ORDER[rule.attribute], rule.value))
 
 
 def rewrite(rules: Sequence[Rule], text: str) -> str:
-    """The reply with all of the rules that can be applied.
+    """The reply rewritten by all the rules that can be applied.
 
-    Where a rule counts what a later one adds (sentences and a closing), it is applied more
+    If a rule counts what a later rule adds, such as a closing sentence, it is applied more
     strictly, so that it holds in the end.
     """
     applied = in_order(rules)
@@ -107,16 +103,13 @@ def rewrite(rules: Sequence[Rule], text: str) -> str:
 
 
 def apply_all(rules: Sequence[Rule], text: str) -> str | None:
-    """The reply changed so that every rule holds, or None where that would take invention.
-
-    None too where no word of the reply would be left, only what rules add.
-    """
+    """The reply rewritten to follow every rule; None if that fails or leaves none of its words."""
     changed = rewrite(rules, text)
     has_words_left = not set(words(text)).isdisjoint(words(changed))
     return changed if has_words_left and all(rule.holds(changed) for rule in rules) else None
 
 
 def stricter(rule: Rule) -> Rule:
-    """What must hold so that the rule does once others have added theirs: one sentence less."""
+    """The rule with its next stricter value, such as one sentence less, or unchanged."""
     value = ATTRIBUTES[rule.attribute].stricter(rule.value)
     return rule if value is None else replace(rule, value=value)

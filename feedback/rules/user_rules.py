@@ -1,7 +1,7 @@
-"""A user's rules: what judgements have in common, and what the user decided about it. Pure.
+"""A user's rules: learned from feedback, then pinned or dropped by the user. Pure.
 
-Corrections show rules, and so do thumbs and choices, if less clearly. A dropped rule never stands;
-a pinned one stands whatever the judgements show.
+Corrections show rules clearly, ratings and preferences less so. A dropped rule is never active; a
+pinned rule always is, whatever the feedback shows.
 """
 
 import json
@@ -16,11 +16,11 @@ from feedback.rules.from_ratings import RatedText, discriminative_rules, ratings
 from feedback.rules.rule import Rule, are_exclusive, compatible, in_order
 
 MAX_DECISIONS = 64
-"""Decisions that are kept of one user."""
+"""Stored decisions per user."""
 
 
 class RuleStatus(StrEnum):
-    """Why a rule stands, or that it does not: nobody decided on a `LEARNED` one."""
+    """Whether a rule is `LEARNED` without a decision, or the user `PINNED` or `DROPPED` it."""
 
     LEARNED = "learned"
     PINNED = "pinned"
@@ -39,7 +39,7 @@ class RuleDecision:
 
 @dataclass(frozen=True, slots=True)
 class UserRule:
-    """A rule with what speaks for it: judgements, by their ids, and the user."""
+    """A rule with its status, the ids of the feedback that shows it, and counts for and against."""
 
     rule: Rule
     status: RuleStatus
@@ -50,12 +50,12 @@ class UserRule:
 
 
 def rule_id(rule: Rule) -> str:
-    """A rule's name in addresses; it depends on property and value alone."""
+    """The rule's id in URLs; it depends only on the attribute and the value."""
     return f"rule-{sha256(json.dumps([rule.attribute, rule.value]).encode()).hexdigest()[:32]}"
 
 
 def informative_examples(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, ...]:
-    """The examples that can show rules. Rules changed proposals, so those show none."""
+    """The examples that can show rules. Not proposals, because rules rewrote them."""
     return tuple(
         each
         for each in examples
@@ -66,67 +66,68 @@ def informative_examples(examples: Iterable[TrainingExample]) -> tuple[TrainingE
 
 
 def learned_rules_of(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]:
-    """What the examples agree on, in order of application; `places` are places in `informative_examples`.
+    """The rules that the examples show, in order of application.
 
-    Of what excludes each other, corrections count more than thumbs.
+    `places` are indices into `informative_examples(examples)`. If two rules exclude each other,
+    corrections outrank ratings.
     """
-    told = informative_examples(examples)
-    edit_places, edits = _edits(told)
-    thumb_places, thumbs = _ratings(told)
-    learned = [_among(each, edit_places) for each in learned_rules(edits)]
-    parting = [_among(each, thumb_places) for each in discriminative_rules(thumbs)]
-    found = {each.rule: each for each in (*parting, *learned)}
-    corrected = [each.rule for each in learned]
-    joining = compatible(corrected, [each.rule for each in parting])
-    return tuple(found[rule] for rule in in_order([*corrected, *joining]))
+    informative = informative_examples(examples)
+    edit_places, edits = _edits(informative)
+    rating_places, ratings = _ratings(informative)
+    from_edits = [_reindexed(each, edit_places) for each in learned_rules(edits)]
+    from_ratings = [_reindexed(each, rating_places) for each in discriminative_rules(ratings)]
+    found = {each.rule: each for each in (*from_ratings, *from_edits)}
+    rules = [each.rule for each in from_edits]
+    more = compatible(rules, [each.rule for each in from_ratings])
+    return tuple(found[rule] for rule in in_order([*rules, *more]))
 
 
 def exclude_each_other(one: RuleDecision, other: RuleDecision) -> bool:
-    """Whether only one of the decisions can hold: on one rule, or two pins of rivals."""
+    """Whether only one decision can hold: both are on one rule, or pin exclusive rules."""
     both_pinned = one.status is other.status is RuleStatus.PINNED
     return one.rule == other.rule or (both_pinned and are_exclusive(one.rule, other.rule))
 
 
 def resolve(learned: Iterable[Rule], decisions: Iterable[RuleDecision]) -> dict[Rule, RuleStatus]:
-    """What becomes of the learned rules and of those decided on, in order of application.
+    """The status of every learned rule and every rule decided on, in order of application.
 
-    Of decisions that exclude each other the newest holds. A learned rule that gives way to a
-    pinned rival is left out.
+    The newest of decisions that exclude each other holds. A learned rule that a pinned rule
+    excludes is omitted.
     """
-    holding: list[RuleDecision] = []
+    valid: list[RuleDecision] = []
     for each in sorted(decisions, key=lambda each: (-each.decided_at, each.rule.value)):
-        if not any(exclude_each_other(each, newer) for newer in holding):
-            holding.append(each)
-    pinned = [each.rule for each in holding if each.status is RuleStatus.PINNED]
+        if not any(exclude_each_other(each, newer) for newer in valid):
+            valid.append(each)
+    pinned = [each.rule for each in valid if each.status is RuleStatus.PINNED]
     statuses = {
         rule: RuleStatus.LEARNED
         for rule in learned
         if not any(are_exclusive(rule, other) for other in pinned)
     }
-    statuses |= {each.rule: each.status for each in holding}
+    statuses |= {each.rule: each.status for each in valid}
     return {rule: statuses[rule] for rule in in_order([*statuses])}
 
 
 def active_rules(
     learned: Iterable[LearnedRule], decisions: Iterable[RuleDecision]
 ) -> tuple[Rule, ...]:
-    """The rules that are to be practised, in order of application."""
+    """The rules that synthetic examples teach, in order of application."""
     statuses = resolve([each.rule for each in learned], decisions)
     return tuple(rule for rule, status in statuses.items() if status is not RuleStatus.DROPPED)
 
 
 def user_rules(
-    told: Sequence[TrainingExample],
+    informative: Sequence[TrainingExample],
     learned: Iterable[LearnedRule],
     decisions: Sequence[RuleDecision],
 ) -> tuple[UserRule, ...]:
-    """Every rule that stands or was decided on. `learned` are the rules behind what is told."""
+    """Every rule that was learned or decided on. `learned` are the rules of the `informative`."""
     found = {each.rule: each for each in learned}
     decided_at = {each.rule: each.decided_at for each in decisions}
     rules = []
     for rule, status in resolve(found, decisions).items():
-        shown = found.get(rule) or _evidence(rule, told)
-        ids = {name for place in shown.places for name in told[place].feedback_ids}
+        shown = found.get(rule) or _evidence(rule, informative)
+        ids = {name for place in shown.places for name in informative[place].feedback_ids}
         rules.append(
             UserRule(
                 rule=rule,
@@ -140,45 +141,46 @@ def user_rules(
     return tuple(rules)
 
 
-def _evidence(rule: Rule, told: Sequence[TrainingExample]) -> LearnedRule:
-    """What speaks for a rule and against it, standing or not."""
-    edit_places, edits = _edits(told)
-    thumb_places, thumbs = _ratings(told)
-    edited = _among(evidence(rule, edits), edit_places)
-    thumbed = _among(ratings_evidence(rule, thumbs), thumb_places)
+def _evidence(rule: Rule, informative: Sequence[TrainingExample]) -> LearnedRule:
+    """What shows a rule and what speaks against it, learned or not."""
+    edit_places, edits = _edits(informative)
+    rating_places, ratings = _ratings(informative)
+    edited = _reindexed(evidence(rule, edits), edit_places)
+    rated = _reindexed(ratings_evidence(rule, ratings), rating_places)
     return LearnedRule(
         rule,
-        edited.support + thumbed.support,
-        edited.against + thumbed.against,
-        edited.places + thumbed.places,
+        edited.support + rated.support,
+        edited.against + rated.against,
+        edited.places + rated.places,
     )
 
 
-def _among(learned: LearnedRule, places: Sequence[int]) -> LearnedRule:
-    """The rule with places in a sequence of which what it was learned from is a part."""
+def _reindexed(learned: LearnedRule, places: Sequence[int]) -> LearnedRule:
+    """Re-index `places` from the sub-sequence to the whole sequence."""
     return replace(learned, places=tuple(places[at] for at in learned.places))
 
 
-def _edits(told: Sequence[TrainingExample]) -> tuple[list[int], list[Edit]]:
+def _edits(informative: Sequence[TrainingExample]) -> tuple[list[int], list[Edit]]:
     """The corrections, with the place of each."""
-    places = [place for place, each in enumerate(told) if each.revised_from is not None]
-    rows = (told[place] for place in places)
+    places = [place for place, each in enumerate(informative) if each.revised_from is not None]
     return places, [
         Edit(each.prompt[-1].content, each.revised_from or "", each.chosen, each.created_at)
-        for each in rows
+        for each in (informative[place] for place in places)
     ]
 
 
-def _ratings(told: Sequence[TrainingExample]) -> tuple[list[int], list[RatedText]]:
-    """The liked and disliked replies, with the place of each; of a choice two at one place."""
-    placed = [(place, thumb) for place, each in enumerate(told) for thumb in _ratings_of(each)]
-    return [place for place, _ in placed], [thumb for _, thumb in placed]
+def _ratings(informative: Sequence[TrainingExample]) -> tuple[list[int], list[RatedText]]:
+    """The liked and disliked replies, with the place of each; a preference has two."""
+    placed = [
+        (place, rating) for place, each in enumerate(informative) for rating in _ratings_of(each)
+    ]
+    return [place for place, _ in placed], [rating for _, rating in placed]
 
 
 def _ratings_of(example: TrainingExample) -> tuple[RatedText, ...]:
-    """What was liked or disliked as it is; of a choice both. What was corrected is neither.
+    """The liked or disliked reply, or both replies of a preference; none for a correction.
 
-    A reply that was asked for again stands where it was liked, too.
+    A regenerated pair has only its disliked reply: a like of the other has an example of its own.
     """
     liked = RatedText(example.chosen, True, example.created_at)
     disliked = RatedText(example.rejected or "", False, example.created_at)

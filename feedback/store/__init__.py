@@ -1,1 +1,1 @@
-"""TODO."""
+"""The SQLite store of interactions, feedback, rule decisions and proposals."""

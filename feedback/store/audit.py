@@ -1,6 +1,6 @@
-"""The append-only record of every change of a judgement: who, which, what and when, never text.
+"""The append-only record of all changes to feedback: who, which, what and when, but no text.
 
-A decision on a rule or on a proposal is a judgement, too; its id is the rule's or proposal's.
+Decisions on rules and proposals count as feedback; their id is the rule's or the proposal's.
 """
 
 from enum import StrEnum
@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 
 class AuditAction(StrEnum):
-    """What happened to a judgement. `APPLIED` is a pending one whose completion arrived."""
+    """What happened to the feedback. `APPLIED`: it was pending, and its completion arrived."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -28,10 +28,7 @@ def record(
     at: float,
     trains: bool,
 ) -> None:
-    """Append one entry; `trains` says whether the change affects what is learned.
-
-    Call it inside the transaction that makes the change.
-    """
+    """Append one entry in the transaction of the change; `trains`: whether it affects training."""
     database.execute(
         "INSERT INTO feedback_audit (feedback_id, user_id, action, at, trains)"
         " VALUES (?, ?, ?, ?, ?)",
@@ -40,7 +37,7 @@ def record(
 
 
 def changed_since(database: Database, user_id: str, since: float) -> int:
-    """How many of a user's judgements changed what is learned after `since`."""
+    """How many items of a user's feedback changed after `since` in a way that affects training."""
     (row,) = database.query(
         "SELECT count(DISTINCT feedback_id) AS changed FROM feedback_audit"
         " WHERE user_id = ? AND trains = 1 AND at > ?",
@@ -50,6 +47,6 @@ def changed_since(database: Database, user_id: str, since: float) -> int:
 
 
 def users(database: Database) -> list[str]:
-    """The users whose judgements ever affected what is learned, deleted judgements included."""
+    """The users whose feedback ever affected training, even if it is deleted."""
     rows = database.query("SELECT DISTINCT user_id FROM feedback_audit WHERE trains = 1 ORDER BY 1")
     return [row["user_id"] for row in rows]

@@ -1,4 +1,4 @@
-"""The JSON Lines form of a user's data: what `export` writes and `import_rows` reads. Pure."""
+"""The JSON Lines format of a user's data, for `export` and `import_rows`. Pure."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -6,13 +6,7 @@ from typing import Any, TypeVar
 
 from feedback.errors import InvalidFeedbackError
 from feedback.proposals.records import Proposal, ProposalStatus
-from feedback.records import (
-    Feedback,
-    Interaction,
-    InteractionKind,
-    InteractionStatus,
-    Message,
-)
+from feedback.records import Feedback, Interaction, InteractionKind, InteractionStatus, Message
 from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
@@ -53,7 +47,7 @@ def interaction_to_json(interaction: Interaction) -> dict[str, Any]:
 
 
 def feedback_to_json(feedback: Feedback) -> dict[str, Any]:
-    """A judgement as a JSON-ready row, without its owner."""
+    """Feedback as a JSON-ready row, without its owner."""
     return {
         "type": "feedback",
         "id": feedback.id,
@@ -105,41 +99,41 @@ def parse_rows(
 ) -> tuple[
     list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]], list[Proposal]
 ]:
-    """Read rows in any order: interactions, judgements, decisions on rules, and proposals.
+    """Read rows in any order: interactions, feedback, rule decisions and proposals.
 
-    Judgements and decisions come with their row's number, counted from 0.
-
-    `user_id` becomes the owner of all of them, whatever the rows say.
+    Feedback and decisions come with their row number, from 0. `user_id` becomes the owner of all,
+    whatever the rows say.
 
     Raises:
         InvalidFeedbackError: a row is malformed, or two interactions share an id.
     """
     interactions: dict[str, Interaction] = {}
-    judgements: list[tuple[int, Feedback]] = []
+    feedback: list[tuple[int, Feedback]] = []
     decisions: list[tuple[int, RuleDecision]] = []
     proposals: list[Proposal] = []
     for number, content in enumerate(rows):
         if not isinstance(content, Mapping):
-            raise row_error(number, "A row is a JSON object.")
+            raise row_error(number, "A row must be a JSON object.")
         row = _JsonRow(number, content)
         if content.get("type") == "interaction":
             interaction = _interaction(user_id, row)
             if interaction.id in interactions:
-                raise row_error(number, "Two interactions share this id.", "id")
+                raise row_error(number, "Another interaction has this id.", "id")
             interactions[interaction.id] = interaction
         elif content.get("type") == "feedback":
-            judgements.append((number, _feedback(user_id, row)))
+            feedback.append((number, _feedback(user_id, row)))
         elif content.get("type") == "rule":
             decisions.append((number, _decision(user_id, row)))
         elif content.get("type") == "proposal":
             proposals.append(_proposal(user_id, row))
         else:
-            raise row_error(number, "The type is interaction, feedback, rule or proposal.", "type")
-    return list(interactions.values()), judgements, decisions, proposals
+            message = "The type must be interaction, feedback, rule or proposal."
+            raise row_error(number, message, "type")
+    return list(interactions.values()), feedback, decisions, proposals
 
 
 def row_error(number: int, message: str, param: str | None = None) -> InvalidFeedbackError:
-    """The error that blames one field of one row."""
+    """The error about one field of one row, or about the whole row."""
     field = f"rows[{number}]" if param is None else f"rows[{number}].{param}"
     return InvalidFeedbackError(f"Row {number}: {message}", field)
 
@@ -148,7 +142,7 @@ def _interaction(user_id: str, row: "_JsonRow") -> Interaction:
     replies = row.texts("replies")
     finish_reasons = row.texts("finish_reasons")
     if len(finish_reasons) != len(replies):
-        raise row_error(row.number, "Every reply has one finish reason.", "finish_reasons")
+        raise row_error(row.number, "Every reply needs one finish reason.", "finish_reasons")
     return Interaction(
         id=row.label("id"),
         user_id=user_id,
@@ -192,7 +186,7 @@ def _decision(user_id: str, row: "_JsonRow") -> RuleDecision:
         raise row_error(row.number, "The attribute has no such value.", "value")
     status = row.choice("status", RuleStatus)
     if status is RuleStatus.LEARNED:
-        raise row_error(row.number, "Rules are learned from corrections only.", "status")
+        raise row_error(row.number, "The status must be pinned or dropped.", "status")
     return RuleDecision(user_id, Rule(name, value), status, row.time("decided_at"))
 
 
@@ -215,7 +209,7 @@ def _proposal(user_id: str, row: "_JsonRow") -> Proposal:
 
 
 class _JsonRow:
-    """One untrusted row: each method returns a field of one type, or raises `row_error`."""
+    """One untrusted row: each method returns a field of one type or raises `row_error`."""
 
     def __init__(self, number: int, content: Mapping[str, Any]) -> None:
         self.number = number
@@ -224,13 +218,13 @@ class _JsonRow:
     def is_null(self, name: str) -> bool:
         return self._content.get(name) is None
 
-    def text(self, name: str, longest: int = MAX_TEXT) -> str:
-        return self._text(name, self._content.get(name), longest)
+    def text(self, name: str, limit: int = MAX_TEXT) -> str:
+        return self._text(name, self._content.get(name), limit)
 
-    def label(self, name: str, longest: int = MAX_ID) -> str:
-        value = self._text(name, self._content.get(name), longest)
+    def label(self, name: str, limit: int = MAX_ID) -> str:
+        value = self._text(name, self._content.get(name), limit)
         if not value:
-            raise row_error(self.number, "This is empty.", name)
+            raise row_error(self.number, f"{name} must not be empty.", name)
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -240,14 +234,15 @@ class _JsonRow:
         turns = []
         for turn in self._list(name):
             if not isinstance(turn, Mapping) or turn.get("role") not in ROLES:
-                raise row_error(self.number, f"A message has a role: {', '.join(ROLES)}.", name)
+                raise row_error(self.number, f"A message needs a role: {', '.join(ROLES)}.", name)
             turns.append(Message(turn["role"], self._text(name, turn.get("content"), MAX_TEXT)))
         return tuple(turns)
 
     def metadata(self, name: str) -> dict[str, str]:
         pairs = self._content.get(name, {})
         if not isinstance(pairs, Mapping) or len(pairs) > MAX_PAIRS:
-            raise row_error(self.number, f"This is an object of at most {MAX_PAIRS} pairs.", name)
+            message = f"{name} must be an object of at most {MAX_PAIRS} pairs."
+            raise row_error(self.number, message, name)
         return {
             self._text(name, key, MAX_TEXT): self._text(name, value, MAX_TEXT)
             for key, value in pairs.items()
@@ -256,21 +251,22 @@ class _JsonRow:
     def time(self, name: str) -> float:
         value = self._content.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise row_error(self.number, "This is a number.", name)
-        if not 0 <= value < END_OF_TIME:  # not true of NaN either
-            raise row_error(self.number, "This is a time in seconds since 1970.", name)
+            raise row_error(self.number, f"{name} must be a number.", name)
+        if not 0 <= value < END_OF_TIME:  # also refuses NaN
+            raise row_error(self.number, f"{name} must be a time in seconds since 1970.", name)
         return float(value)
 
     def integer(self, name: str, low: int, high: int) -> int:
         value = self._content.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise row_error(self.number, f"This is a whole number from {low} to {high}.", name)
+            message = f"{name} must be a whole number from {low} to {high}."
+            raise row_error(self.number, message, name)
         return value
 
     def flag(self, name: str) -> bool:
         value = self._content.get(name)
         if not isinstance(value, bool):
-            raise row_error(self.number, "This is true or false.", name)
+            raise row_error(self.number, f"{name} must be true or false.", name)
         return value
 
     def choice(self, name: str, choices: type[_Enum]) -> _Enum:
@@ -278,15 +274,17 @@ class _JsonRow:
         for choice in choices:
             if value == choice.value:
                 return choice
-        raise row_error(self.number, f"This is one of {', '.join(choices)}.", name)
+        raise row_error(self.number, f"{name} must be one of {', '.join(choices)}.", name)
 
     def _list(self, name: str) -> list[Any]:
         value = self._content.get(name)
         if not isinstance(value, list) or len(value) > MAX_TURNS:
-            raise row_error(self.number, f"This is a list of at most {MAX_TURNS}.", name)
+            raise row_error(self.number, f"{name} must be a list of at most {MAX_TURNS}.", name)
         return value
 
-    def _text(self, name: str, value: object, longest: int) -> str:
-        if not isinstance(value, str) or len(value) > longest or not is_storable(value):
-            raise row_error(self.number, f"This is text of at most {longest} characters.", name)
+    def _text(self, name: str, value: object, limit: int) -> str:
+        if not isinstance(value, str) or len(value) > limit or not is_storable(value):
+            raise row_error(
+                self.number, f"{name} must be text of at most {limit} characters.", name
+            )
         return value

@@ -1,7 +1,4 @@
-"""Remembers interactions and judgements: the one object that callers use, the one that writes.
-
-Every public method is one transaction. Knows no HTTP and makes no decision about learning.
-"""
+"""Stores interactions, feedback and rule decisions. Every public method is one transaction."""
 
 import json
 import time
@@ -29,11 +26,10 @@ from feedback.validation import check_against, check_alone, says_something
 
 
 class FeedbackLog(FeedbackReader):
-    """What was said and what people thought of it.
+    """The log of interactions and feedback, with its write methods.
 
-    `clock` stamps changes that come without a time: imports, deletions of whole interactions,
-    and pending judgements that become applied. Deleted text leaves the database's files with
-    the next checkpoint.
+    `clock` stamps changes without a time of their own: imports, deletions of interactions, and
+    pending feedback that becomes applied. The next checkpoint removes deleted text from the files.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
@@ -42,13 +38,13 @@ class FeedbackLog(FeedbackReader):
         migrate(database)
 
     def store(self, interaction: Interaction) -> None:
-        """Remember an interaction, and apply its owner's feedback that waited for it."""
+        """Store an interaction, and apply its owner's feedback that waited for it."""
         with self._database.atomic():
             self._database.table("interactions").insert(interaction_to_row(interaction))
             self._apply_pending(interaction)
 
     def supersede(self, user_id: str, request_hash: str, since: float) -> list[str]:
-        """Mark the user's earlier attempts at the same request, made at or after `since`.
+        """Mark the user's earlier attempts at the same request as superseded, from `since` on.
 
         Returns their ids, oldest first. An empty hash matches nothing.
         """
@@ -84,9 +80,9 @@ class FeedbackLog(FeedbackReader):
         return changed
 
     def delete_interaction(self, user_id: str, interaction_id: str) -> None:
-        """Forget an interaction and its judgements; only its id stays, so late feedback is refused.
+        """Delete an interaction and its feedback; only its id stays, to refuse late feedback.
 
-        A judgement of another reply that named this one as the loser keeps what else it says.
+        Feedback that preferred another reply to this one loses only the preference.
 
         Raises:
             NotFoundError: the user has no such interaction.
@@ -95,16 +91,9 @@ class FeedbackLog(FeedbackReader):
             deleted = self.interaction(user_id, interaction_id)
             now = self._clock()
             naming = self._naming(user_id, interaction_id)
-            # A reply that was answered again is part of what the later judgement teaches.
-            for feedback in [] if naming else self._of_later_answers(deleted):
-                audit.record(
-                    self._database,
-                    feedback.user_id,
-                    feedback.id,
-                    AuditAction.CHANGED,
-                    at=now,
-                    trains=self._trains(feedback),
-                )
+            # A regenerated reply is part of what feedback on the later reply teaches.
+            for feedback in [] if naming else self._of_later_replies(deleted):
+                self._audit(feedback, AuditAction.CHANGED, now, self._trains(feedback))
             for feedback in naming:
                 rest = replace(feedback, preferred_over=None)
                 if feedback.completion_id == interaction_id or not says_something(rest):
@@ -117,40 +106,40 @@ class FeedbackLog(FeedbackReader):
             )
 
     def add_feedback(self, feedback: Feedback) -> tuple[Feedback, bool]:
-        """Remember a judgement, in place of the user's earlier one with the same id.
+        """Store feedback, in place of the user's earlier feedback with the same id.
 
-        Returns it as stored, and whether it is new. An unknown target makes it pending; the
-        `status` that was passed in does not count, and `created_at` stays that of the first.
+        Returns it as stored, and whether it is new. Feedback on an unknown completion is pending;
+        its own `status` is ignored. `created_at` stays that of the first.
 
         Raises:
-            InvalidFeedbackError: nothing is judged, or what is makes no sense.
-            NotFoundError: a completion it names belongs to somebody else or was deleted, or the
-                one that lost is unknown.
+            InvalidFeedbackError: the feedback is empty or invalid.
+            NotFoundError: a completion that it names is another user's or deleted, or the one
+                that lost is unknown.
         """
-        return self._judge(feedback, at=feedback.updated_at)
+        return self._add_feedback(feedback, at=feedback.updated_at)
 
     def delete_feedback(self, user_id: str, feedback_id: str, now: float) -> None:
-        """Forget a judgement; the audit keeps that it was deleted.
+        """Delete feedback; the audit records the deletion.
 
         Raises:
-            NotFoundError: the user has no such judgement.
+            NotFoundError: the user has no such feedback.
         """
         with self._database.atomic():
             self._remove(self.feedback(user_id, feedback_id), AuditAction.DELETED, now)
 
     def decide(self, decision: RuleDecision) -> None:
-        """Remember a decision on a rule, in place of the user's earlier ones that it excludes.
+        """Store a decision on a rule, in place of the user's earlier ones that it excludes.
 
         Raises:
-            InvalidFeedbackError: the user has decided on as many rules as can be kept.
+            InvalidFeedbackError: the user has the most decisions that can be stored.
         """
         self._decide(decision, at=decision.decided_at)
 
     def undo_rule_decision(self, user_id: str, wanted_id: str, now: float) -> None:
-        """Forget the user's decision on the rule with this id: it stands if judgements show it.
+        """Delete the user's decision on the rule with this id; feedback alone decides again.
 
         Raises:
-            NotFoundError: the user decided nothing about such a rule.
+            NotFoundError: the user has no decision on such a rule.
         """
         with self._database.atomic():
             decision = self.decision(user_id, wanted_id)
@@ -158,7 +147,7 @@ class FeedbackLog(FeedbackReader):
             self._audit_decision(decision, AuditAction.DELETED, now)
 
     def expire_pending(self, before: float) -> int:
-        """Drop feedback last changed before `before` whose completion never came; how many."""
+        """Delete pending feedback that was last changed before `before`; returns how many."""
         with self._database.atomic():
             expired = select_feedback(
                 self._database, "status = 'pending' AND updated_at < ?", [before]
@@ -168,22 +157,22 @@ class FeedbackLog(FeedbackReader):
         return len(expired)
 
     def import_rows(self, user_id: str, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Store rows that `export` made, as this user's own, all or none; how many were stored.
+        """Store rows of `export` as this user's own, all or none; returns how many were stored.
 
-        What the user already has is left as it is, so importing twice changes nothing; so are
-        decisions that exclude an imported one. An id that is taken or was deleted is replaced by
-        a new one, also in the judgements.
+        Existing data does not change, so a second import stores nothing. The user's own decisions
+        win over imported ones. An interaction whose id is taken or deleted gets a new id, also in
+        its feedback.
 
         Raises:
-            InvalidFeedbackError: a row is malformed; `param` says which one and where.
+            InvalidFeedbackError: a row is malformed; `param` names the row and the field.
         """
-        interactions, judgements, decisions, proposals = parse_rows(user_id, rows)
+        interactions, feedback, decisions, proposals = parse_rows(user_id, rows)
         with self._database.atomic():
             new_ids: dict[str, str] = {}
             stored = sum(self._import_interaction(each, new_ids) for each in interactions)
-            for number, feedback in judgements:
+            for number, item in feedback:
                 try:
-                    stored += self._import_feedback(feedback, new_ids)
+                    stored += self._import_feedback(item, new_ids)
                 except (InvalidFeedbackError, NotFoundError) as error:
                     raise row_error(number, str(error), error.param) from error
             for number, decision in decisions:
@@ -195,9 +184,9 @@ class FeedbackLog(FeedbackReader):
         return stored
 
     def erase(self, user_id: str) -> int:
-        """Forget everything of a user; how many rows went. Ids of interactions alone stay, unowned.
+        """Delete everything of a user, known or not; returns the number of rows.
 
-        Raises nothing for an unknown user.
+        Only the ids of interactions stay, without their owner.
         """
         with self._database.atomic():
             self._database.execute(
@@ -212,16 +201,16 @@ class FeedbackLog(FeedbackReader):
             self._database.execute("DELETE FROM feedback_audit WHERE user_id = ?", [user_id])
         return erased
 
-    def _judge(self, feedback: Feedback, at: float) -> tuple[Feedback, bool]:
+    def _add_feedback(self, feedback: Feedback, at: float) -> tuple[Feedback, bool]:
         check_alone(feedback)
         with self._database.atomic():
-            target = self._named(feedback.user_id, feedback.completion_id, "target")
+            turn = self._own(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
-            if target is not None:
+            if turn is not None:
                 if feedback.preferred_over is not None and loser is None:
                     raise _not_found(feedback.preferred_over, "preferred_over")
-                check_against(feedback, target, loser)
-            status = FeedbackStatus.PENDING if target is None else FeedbackStatus.APPLIED
+                check_against(feedback, turn, loser)
+            status = FeedbackStatus.PENDING if turn is None else FeedbackStatus.APPLIED
             stored = replace(feedback, status=status)
             earlier = find_feedback(self._database, feedback.user_id, feedback.id)
             if earlier is None:
@@ -234,10 +223,10 @@ class FeedbackLog(FeedbackReader):
 
     def _decide(self, decision: RuleDecision, at: float) -> None:
         with self._database.atomic():
-            held = self.decisions(decision.user_id)
-            excluded = [each for each in held if exclude_each_other(each, decision)]
-            if len(held) - len(excluded) >= MAX_DECISIONS:
-                message = f"At most {MAX_DECISIONS} rules can be pinned or dropped; undo one first."
+            existing = self.decisions(decision.user_id)
+            excluded = [each for each in existing if exclude_each_other(each, decision)]
+            if len(existing) - len(excluded) >= MAX_DECISIONS:
+                message = f"At most {MAX_DECISIONS} rules can be pinned or dropped: undo one first."
                 raise InvalidFeedbackError(message, "status")
             for each in excluded:
                 delete_decision(self._database, each)
@@ -249,23 +238,23 @@ class FeedbackLog(FeedbackReader):
             self._audit_decision(decision, action, at)
 
     def _audit_decision(self, decision: RuleDecision, action: AuditAction, at: float) -> None:
-        named = rule_id(decision.rule)
-        audit.record(self._database, decision.user_id, named, action, at=at, trains=True)
+        decided = rule_id(decision.rule)
+        audit.record(self._database, decision.user_id, decided, action, at=at, trains=True)
 
     def _apply_pending(self, interaction: Interaction) -> None:
         for feedback in self._naming(interaction.user_id, interaction.id):
             if feedback.status is FeedbackStatus.PENDING:
-                self._settle(feedback)
+                self._apply(feedback)
 
-    def _settle(self, feedback: Feedback) -> None:
-        """Apply pending feedback once all the completions it names are there."""
+    def _apply(self, feedback: Feedback) -> None:
+        """Apply pending feedback if all completions that it names are stored."""
         now = self._clock()
         try:
-            target = self._named(feedback.user_id, feedback.completion_id, "target")
+            turn = self._own(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
-            if target is None or (feedback.preferred_over is not None and loser is None):
+            if turn is None or (feedback.preferred_over is not None and loser is None):
                 return
-            check_against(feedback, target, loser)
+            check_against(feedback, turn, loser)
         except (InvalidFeedbackError, NotFoundError):
             self._remove(feedback, AuditAction.REJECTED, now)
             return
@@ -280,7 +269,7 @@ class FeedbackLog(FeedbackReader):
             if known is not None and known.user_id == interaction.user_id:
                 is_new = False
                 break
-            # Derived, not random: the second import of the same rows finds what the first made.
+            # Derived, not random, so that a second import finds what the first stored.
             new_id = f"chatcmpl-{_derived(interaction.user_id, new_id)}"
         new_ids[interaction.id] = new_id
         if is_new:
@@ -300,12 +289,12 @@ class FeedbackLog(FeedbackReader):
             feedback = replace(
                 feedback, id=f"feedback-{_derived(feedback.id, feedback.completion_id)}"
             )
-        self._judge(feedback, at=self._clock())
+        self._add_feedback(feedback, at=self._clock())
         return True
 
     def _import_decision(self, decision: RuleDecision) -> bool:
-        held = self.decisions(decision.user_id)
-        is_new = not any(exclude_each_other(each, decision) for each in held)
+        existing = self.decisions(decision.user_id)
+        is_new = not any(exclude_each_other(each, decision) for each in existing)
         if is_new:
             self._decide(decision, at=self._clock())
         return is_new
@@ -320,8 +309,8 @@ class FeedbackLog(FeedbackReader):
         audit.record(self._database, user_id, proposal.id, action, at=now, trains=trains)
         return True
 
-    def _named(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
-        """The user's own interaction, or None where nobody has ever had one with this id."""
+    def _own(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
+        """The user's own interaction, or None if nobody ever had one with this id."""
         found = find_interaction(self._database, interaction_id)
         if found is None and not is_deleted(self._database, interaction_id):
             return None
@@ -332,23 +321,21 @@ class FeedbackLog(FeedbackReader):
     def _loser(self, feedback: Feedback) -> Interaction | None:
         if feedback.preferred_over is None:
             return None
-        return self._named(feedback.user_id, feedback.preferred_over, "preferred_over")
+        return self._own(feedback.user_id, feedback.preferred_over, "preferred_over")
 
     def _naming(self, user_id: str, interaction_id: str) -> list[Feedback]:
-        """The user's judgements that name an interaction as target or as loser."""
+        """The user's feedback that is about an interaction, or that prefers another one to it."""
+        columns = "completion_id", "preferred_over"  # never the same, so no row comes twice
         return [
             feedback
-            for column in (
-                "completion_id",
-                "preferred_over",
-            )  # never the same, so no row comes twice
+            for column in columns
             for feedback in select_feedback(
                 self._database, f"user_id = ? AND {column} = ?", [user_id, interaction_id]
             )
         ]
 
-    def _of_later_answers(self, interaction: Interaction) -> list[Feedback]:
-        """The judgements of later replies to the same messages in the same conversation."""
+    def _of_later_replies(self, interaction: Interaction) -> list[Feedback]:
+        """The feedback on later replies to the same messages in the same conversation."""
         return select_feedback(
             self._database,
             "user_id = :user AND completion_id IN (SELECT later.id FROM interactions AS later"
@@ -359,11 +346,9 @@ class FeedbackLog(FeedbackReader):
         )
 
     def _trains(self, feedback: Feedback) -> bool:
-        """Whether training learns from this judgement."""
-        target = find_interaction(self._database, feedback.completion_id)
-        return (
-            feedback.status is FeedbackStatus.APPLIED and target is not None and target.is_learnable
-        )
+        """Whether training uses this feedback."""
+        turn = find_interaction(self._database, feedback.completion_id)
+        return feedback.status is FeedbackStatus.APPLIED and turn is not None and turn.is_learnable
 
     def _write(self, feedback: Feedback, action: AuditAction, at: float, trains: bool) -> None:
         self._database.table("feedback").upsert(feedback_to_row(feedback), pk=("user_id", "id"))

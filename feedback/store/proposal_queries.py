@@ -1,4 +1,4 @@
-"""The few statements on proposals. Knows the table, but not what a decision means."""
+"""The SQL statements on proposals."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from feedback.task_types import TaskType
 
 
 def select_proposals(database: Database, condition: str, values: Sequence[Any]) -> list[Proposal]:
-    """The proposals that fulfil an SQL condition, oldest first."""
+    """The proposals that match an SQL condition, oldest first."""
     rows = database.query(
         f"SELECT * FROM proposals WHERE {condition} ORDER BY created_at, id", values
     )
@@ -19,7 +19,7 @@ def select_proposals(database: Database, condition: str, values: Sequence[Any]) 
 
 
 def write_proposal(database: Database, proposal: Proposal) -> None:
-    """Keep a proposal, in place of the user's own one with the same id."""
+    """Store a proposal, in place of the user's proposal with the same id."""
     row = {
         "user_id": proposal.user_id,
         "id": proposal.id,
@@ -39,36 +39,28 @@ def write_proposal(database: Database, proposal: Proposal) -> None:
 
 
 def delete_proposal(database: Database, proposal: Proposal) -> None:
-    """Forget a proposal."""
+    """Delete a proposal."""
     database.execute(
         "DELETE FROM proposals WHERE user_id = ? AND id = ?", [proposal.user_id, proposal.id]
     )
 
 
-def delete_all_dropped(database: Database, user_id: str, but: int) -> None:
-    """Forget a user's dropped proposals, all `but` the newest few."""
+def delete_old_dropped(database: Database, user_id: str, limit: int) -> None:
+    """Delete a user's dropped proposals, except the `limit` newest."""
     database.execute(
         "DELETE FROM proposals WHERE user_id = :user AND id IN (SELECT id FROM proposals"
         " WHERE user_id = :user AND status = 'dropped'"
-        " ORDER BY decided_at DESC, id LIMIT -1 OFFSET :but)",
-        {"user": user_id, "but": but},
+        " ORDER BY decided_at DESC, id LIMIT -1 OFFSET :limit)",
+        {"user": user_id, "limit": limit},
     )
 
 
 def proposal_from_row(row: Mapping[str, Any]) -> Proposal:
-    """The proposal that `write_proposal` kept as `row`."""
-    return Proposal(
-        id=row["id"],
-        user_id=row["user_id"],
-        kind=TaskType(row["kind"]),
-        instruction=row["instruction"],
-        reply=row["reply"],
-        proposed=row["proposed"],
-        written=row["written"],
-        is_truncated=bool(row["is_truncated"]),
-        rules=tuple(json.loads(row["rules"])),
-        adapter=row["adapter"],
-        created_at=row["created_at"],
-        status=ProposalStatus(row["status"]),
-        decided_at=row["decided_at"],
-    )
+    """The proposal that `write_proposal` stored as `row`."""
+    parsed = {
+        "kind": TaskType(row["kind"]),
+        "is_truncated": bool(row["is_truncated"]),
+        "rules": tuple(json.loads(row["rules"])),
+        "status": ProposalStatus(row["status"]),
+    }
+    return Proposal(**{**row, **parsed})

@@ -1,4 +1,4 @@
-"""Keeps proposals and what users decided about them. Every public method is one transaction."""
+"""Stores proposals and the users' decisions on them. Every public method is one transaction."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from feedback.proposals.records import MAX_DROPPED, Proposal, ProposalStatus
 from feedback.store import audit
 from feedback.store.audit import AuditAction
 from feedback.store.proposal_queries import (
-    delete_all_dropped,
+    delete_old_dropped,
     delete_proposal,
     proposal_from_row,
     select_proposals,
@@ -21,10 +21,10 @@ from feedback.store.schema import migrate
 
 
 class ProposalStore:
-    """Every user's proposals; a foreign id is answered as an unknown one is.
+    """The proposals of all users; another user's proposal is as unknown as a missing one.
 
-    Approving is a judgement like any other: it and its undoing are written to the audit, from
-    which is computed who is due. Export, import and erasure are the `FeedbackLog`'s.
+    Approvals and their withdrawal are feedback: the audit records them, so they count towards the
+    next training. `FeedbackLog` exports, imports and erases proposals.
     """
 
     def __init__(self, database: Database) -> None:
@@ -32,14 +32,14 @@ class ProposalStore:
         migrate(database)
 
     def add(self, proposals: Iterable[Proposal]) -> None:
-        """Keep new proposals, and of each user's dropped ones the newest."""
+        """Store new proposals, and delete each user's oldest dropped ones."""
         with self._database.atomic():
             users = set()
             for each in proposals:
                 write_proposal(self._database, each)
                 users.add(each.user_id)
             for user_id in users:
-                delete_all_dropped(self._database, user_id, but=MAX_DROPPED)
+                delete_old_dropped(self._database, user_id, MAX_DROPPED)
 
     def proposal(self, user_id: str, proposal_id: str) -> Proposal:
         """One of the user's proposals.
@@ -53,7 +53,7 @@ class ProposalStore:
         return found[0]
 
     def all_of(self, user_id: str) -> list[Proposal]:
-        """All of a user's proposals, whatever was decided, oldest first."""
+        """All of a user's proposals with any status, oldest first."""
         return select_proposals(self._database, "user_id = ?", [user_id])
 
     def page(
@@ -97,7 +97,7 @@ class ProposalStore:
         instruction: str | None = None,
         reply: str | None = None,
     ) -> Proposal:
-        """Decide on a proposal, edit it, or both; what is None stays as it is.
+        """Decide on a proposal, edit it, or both; None changes nothing.
 
         Raises:
             NotFoundError: the user has no such proposal.
@@ -123,7 +123,7 @@ class ProposalStore:
         return after
 
     def delete(self, user_id: str, proposal_id: str, now: float) -> None:
-        """Forget a proposal; the audit keeps that it was deleted.
+        """Delete a proposal; the audit records the deletion.
 
         Raises:
             NotFoundError: the user has no such proposal.

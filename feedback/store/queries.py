@@ -1,4 +1,4 @@
-"""The few statements that find rows. Knows the tables, but neither owners' rights nor rules."""
+"""The SQL queries for interactions and feedback. They do not check who owns a row."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def find_interaction(database: Database, interaction_id: str) -> Interaction | N
 def select_interactions(
     database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
 ) -> list[Interaction]:
-    """The interactions that fulfil an SQL condition, oldest first."""
+    """The interactions that match an SQL condition, oldest first."""
     rows = database.query(
         f"SELECT * FROM interactions WHERE {condition} ORDER BY created_at, id", values
     )
@@ -29,13 +29,13 @@ def select_interactions(
 
 
 def is_deleted(database: Database, interaction_id: str) -> bool:
-    """Whether an interaction with this id once existed and was deleted or erased."""
+    """Whether an interaction with this id was deleted or erased."""
     rows = database.query("SELECT 1 FROM deleted_interactions WHERE id = ?", [interaction_id])
     return any(list(rows))
 
 
 def find_feedback(database: Database, user_id: str, feedback_id: str) -> Feedback | None:
-    """The user's judgement with this id."""
+    """The user's feedback with this id."""
     found = select_feedback(database, "user_id = ? AND id = ?", [user_id, feedback_id])
     return found[0] if found else None
 
@@ -43,7 +43,7 @@ def find_feedback(database: Database, user_id: str, feedback_id: str) -> Feedbac
 def select_feedback(
     database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
 ) -> list[Feedback]:
-    """The judgements that fulfil an SQL condition, oldest first."""
+    """The feedback that matches an SQL condition, oldest first."""
     rows = database.query(
         f"SELECT * FROM feedback WHERE {condition} ORDER BY created_at, id", values
     )
@@ -66,7 +66,7 @@ def select_page(
         ValueError: `limit` is not positive.
     """
     if limit < 1:
-        raise ValueError("A page has at least one row.")
+        raise ValueError("A page must have at least one row.")
     comparison, direction = ("<", "DESC") if is_descending else (">", "ASC")
     conditions, values = list(conditions), list(values)
     if after is not None:

@@ -1,4 +1,4 @@
-"""Everything that is asked of the log. Changes nothing; every question names the owner."""
+"""The read methods of the log; each takes the owner's id, except the counts over all users."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from feedback.store.queries import (
 from feedback.store.rows import feedback_from_row, interaction_from_row
 from feedback.store.rule_decisions import select_decisions
 
-# The plus keeps SQLite from reading all of a user's turns where the ids name a few of them.
+# The plus stops SQLite from scanning all of a user's turns when the ids name only a few.
 IS_LEARNABLE_TURN = (
     "+interactions.user_id = :user"
     " AND interactions.kind = 'chat' AND interactions.status = 'complete'"
@@ -40,7 +40,7 @@ IS_LEARNABLE_TURN = (
 
 
 class FeedbackReader:
-    """Reads interactions and judgements; a foreign id is answered as an unknown one is."""
+    """Reads interactions and feedback; another user's id is as unknown as a missing one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -68,14 +68,14 @@ class FeedbackReader:
     ) -> tuple[list[Interaction], bool]:
         """A page of the interactions stored with `store: true`, and whether more follow.
 
-        `order` is `asc` or `desc` by age; attempts that a retry superseded are left out.
+        `order` is `asc` or `desc` by age. Superseded attempts are not listed.
 
         Raises:
             NotFoundError: `after` names none of the user's listed interactions.
-            ValueError: `order` or `limit` has no meaning.
+            ValueError: `order` or `limit` is invalid.
         """
         if order not in ("asc", "desc"):
-            raise ValueError("The order is asc or desc.")
+            raise ValueError("The order must be asc or desc.")
         conditions, values = ["user_id = ?", "listed = 1", "status != 'superseded'"], [user_id]
         if model is not None:
             conditions.append("model = ?")
@@ -97,10 +97,10 @@ class FeedbackReader:
         return [interaction_from_row(row) for row in rows], has_more
 
     def feedback(self, user_id: str, feedback_id: str) -> Feedback:
-        """One of the user's judgements.
+        """One item of the user's feedback.
 
         Raises:
-            NotFoundError: the user has no such judgement.
+            NotFoundError: the user has no such feedback.
         """
         found = find_feedback(self._database, user_id, feedback_id)
         if found is None:
@@ -110,10 +110,10 @@ class FeedbackReader:
     def list_feedback(
         self, user_id: str, *, target: str | None = None, after: str | None = None, limit: int = 100
     ) -> tuple[list[Feedback], bool]:
-        """A page of the user's judgements, oldest first, and whether more follow.
+        """A page of the user's feedback, oldest first, and whether more follows.
 
         Raises:
-            NotFoundError: `after` names none of the user's judgements.
+            NotFoundError: `after` names none of the user's feedback.
             ValueError: `limit` is not positive.
         """
         conditions, values = ["user_id = ?"], [user_id]
@@ -130,14 +130,14 @@ class FeedbackReader:
         return [feedback_from_row(row) for row in rows], has_more
 
     def decisions(self, user_id: str) -> list[RuleDecision]:
-        """What the user decided about rules, oldest first."""
+        """The user's decisions on rules, oldest first."""
         return select_decisions(self._database, user_id)
 
     def decision(self, user_id: str, wanted_id: str) -> RuleDecision:
         """The user's decision on the rule with this id.
 
         Raises:
-            NotFoundError: the user decided nothing about such a rule.
+            NotFoundError: the user has no decision on such a rule.
         """
         for each in self.decisions(user_id):
             if rule_id(each.rule) == wanted_id:
@@ -145,52 +145,50 @@ class FeedbackReader:
         raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
 
     def approved(self, user_id: str) -> list[Proposal]:
-        """The proposed practice that the user approved, oldest first."""
+        """The proposals that the user approved, oldest first."""
         return select_proposals(self._database, "user_id = ? AND status = 'approved'", [user_id])
 
     def feedback_since(self, user_id: str, since: float) -> int:
-        """How many judgements that training learns from came, changed or went after `since`.
-
-        Decisions on rules and on proposals are among them.
-        """
+        """How many items of feedback and decisions that affect training changed after `since`."""
         return audit.changed_since(self._database, user_id, since)
 
     def users_with_feedback(self) -> list[str]:
-        """The users who ever judged something to learn from, even if they deleted it since."""
+        """The users who ever gave feedback for training, even if they deleted it."""
         return audit.users(self._database)
 
     def turns_with_feedback(
         self, user_id: str, newest: int | None = None
     ) -> tuple[list[Interaction], list[Feedback]]:
-        """What can be learned from: applied judgements of finished chat turns, and those turns.
+        """The learnable turns with feedback, and their applied feedback, both oldest first.
 
-        The turns include the ones that lost a comparison. Both lists are oldest first. With
-        `newest`, only what is about that many turns, the last judged.
+        Includes turns that lost a comparison. `newest` limits it to that many turns, those with
+        the newest feedback.
         """
         values = {"user": user_id, "limit": -1 if newest is None else newest}
         chosen = (
-            "SELECT completion_id FROM feedback WHERE user_id = :user AND feedback.status = 'applied'"
+            "SELECT completion_id FROM feedback"
+            " WHERE user_id = :user AND feedback.status = 'applied'"
             " AND EXISTS (SELECT 1 FROM interactions"
             f" WHERE id = feedback.completion_id AND {IS_LEARNABLE_TURN})"
             " GROUP BY completion_id ORDER BY max(updated_at) DESC, completion_id LIMIT :limit"
         )
-        with self._database.atomic():  # one moment for both reads
+        with self._database.atomic():  # one snapshot for both reads
             feedback = select_feedback(
                 self._database,
                 f"user_id = :user AND status = 'applied' AND completion_id IN ({chosen})",
                 values,
             )
-            named = {each.completion_id for each in feedback}
-            named |= {each.preferred_over for each in feedback if each.preferred_over}
+            ids = {each.completion_id for each in feedback}
+            ids |= {each.preferred_over for each in feedback if each.preferred_over}
             interactions = select_interactions(
                 self._database,
                 f"{IS_LEARNABLE_TURN} AND id IN (SELECT value FROM json_each(:ids))",
-                {"user": user_id, "ids": json.dumps(sorted(named))},
+                {"user": user_id, "ids": json.dumps(sorted(ids))},
             )
         return interactions, feedback
 
     def last_turns(self, user_id: str, newest: int) -> list[Interaction]:
-        """The newest finished chat turns, judged or not, oldest first."""
+        """The newest learnable turns, with or without feedback, oldest first."""
         return select_interactions(
             self._database,
             "id IN (SELECT id FROM interactions"
@@ -199,10 +197,9 @@ class FeedbackReader:
         )
 
     def regenerated(self, user_id: str) -> list[Interaction]:
-        """Turns that nobody judged, with a later, judged answer to the same messages, oldest first.
+        """Learnable turns without feedback whose regenerated reply has feedback, oldest first.
 
-        Learnable turns of one conversation only: there, asking again says that the first reply was
-        not enough.
+        A later reply to the same messages counts as regenerated only in the same conversation.
         """
         return select_interactions(
             self._database,
@@ -220,12 +217,12 @@ class FeedbackReader:
         )
 
     def count_pending(self) -> int:
-        """How many judgements of all users wait for their completion."""
+        """How many items of feedback of all users wait for their completion."""
         (row,) = self._database.query("SELECT count(*) AS n FROM feedback WHERE status = 'pending'")
         return int(row["n"])
 
     def counts(self, user_id: str) -> FeedbackCounts:
-        """How much the user said and judged."""
+        """How many interactions and how much feedback the user has."""
         (row,) = self._database.query(
             """
             SELECT
@@ -244,8 +241,8 @@ class FeedbackReader:
         return FeedbackCounts(**row)
 
     def export(self, user_id: str) -> Iterator[dict[str, Any]]:
-        """Everything the user said, judged and decided, as of now, as JSON-ready rows by age."""
-        with self._database.atomic():  # one moment for all reads
+        """All of the user's data as JSON-ready rows: by type, then oldest first."""
+        with self._database.atomic():  # one snapshot for all reads
             interactions = select_interactions(self._database, "user_id = ?", [user_id])
             feedback = select_feedback(self._database, "user_id = ?", [user_id])
             decisions = self.decisions(user_id)

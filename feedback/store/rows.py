@@ -1,4 +1,4 @@
-"""Turns records into table rows and back. Knows the columns, not the database."""
+"""Converts records to table rows and back. The columns have the names of the fields."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from feedback.records import (
 
 
 def interaction_to_row(interaction: Interaction) -> dict[str, Any]:
-    """The row of `interactions` that holds `interaction`; lists and mappings become JSON text."""
+    """The row of `interactions`; lists and mappings become JSON text."""
     return {
         "id": interaction.id,
         "user_id": interaction.user_id,
@@ -38,28 +38,20 @@ def interaction_to_row(interaction: Interaction) -> dict[str, Any]:
 
 def interaction_from_row(row: Mapping[str, Any]) -> Interaction:
     """The interaction that `interaction_to_row` made `row` from."""
-    return Interaction(
-        id=row["id"],
-        user_id=row["user_id"],
-        conversation_id=row["conversation_id"],
-        created_at=row["created_at"],
-        model=row["model"],
-        adapter=row["adapter"],
-        messages=tuple(Message(role, content) for role, content in json.loads(row["messages"])),
-        replies=tuple(json.loads(row["replies"])),
-        finish_reasons=tuple(json.loads(row["finish_reasons"])),
-        prompt_tokens=row["prompt_tokens"],
-        completion_tokens=row["completion_tokens"],
-        kind=InteractionKind(row["kind"]),
-        status=InteractionStatus(row["status"]),
-        listed=bool(row["listed"]),
-        request_hash=row["request_hash"],
-        metadata=json.loads(row["metadata"]),
-    )
+    parsed = {
+        "messages": tuple(Message(role, content) for role, content in json.loads(row["messages"])),
+        "replies": tuple(json.loads(row["replies"])),
+        "finish_reasons": tuple(json.loads(row["finish_reasons"])),
+        "kind": InteractionKind(row["kind"]),
+        "status": InteractionStatus(row["status"]),
+        "listed": bool(row["listed"]),
+        "metadata": json.loads(row["metadata"]),
+    }
+    return Interaction(**{**row, **parsed})
 
 
 def feedback_to_row(feedback: Feedback) -> dict[str, Any]:
-    """The row of `feedback` that holds `feedback`."""
+    """The row of `feedback`; metadata becomes JSON text."""
     return {
         "user_id": feedback.user_id,
         "id": feedback.id,
@@ -77,23 +69,11 @@ def feedback_to_row(feedback: Feedback) -> dict[str, Any]:
 
 
 def feedback_from_row(row: Mapping[str, Any]) -> Feedback:
-    """The judgement that `feedback_to_row` made `row` from."""
-    return Feedback(
-        id=row["id"],
-        user_id=row["user_id"],
-        completion_id=row["completion_id"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        value=row["value"],
-        correction=row["correction"],
-        preferred_over=row["preferred_over"],
-        comment=row["comment"],
-        reason=row["reason"],
-        metadata=json.loads(row["metadata"]),
-        status=FeedbackStatus(row["status"]),
-    )
+    """The feedback that `feedback_to_row` made `row` from."""
+    parsed = {"metadata": json.loads(row["metadata"]), "status": FeedbackStatus(row["status"])}
+    return Feedback(**{**row, **parsed})
 
 
 def metadata_to_text(metadata: Mapping[str, str]) -> str:
-    """The column text of a `metadata` mapping."""
+    """The text of the `metadata` column."""
     return json.dumps(dict(metadata))

@@ -1,4 +1,4 @@
-"""The few statements on decisions about rules. Knows the table, but not what excludes what."""
+"""The SQL statements on rule decisions. They do not check which decisions exclude each other."""
 
 from sqlite_utils import Database
 
@@ -24,22 +24,16 @@ def select_decisions(database: Database, user_id: str) -> list[RuleDecision]:
 
 
 def insert_decision(database: Database, decision: RuleDecision) -> None:
-    """Keep a decision on a rule that the user has none on."""
+    """Store a decision on a rule on which the user has none."""
     rule = decision.rule
     database.execute(
         "INSERT INTO rule_decisions VALUES (?, ?, ?, ?, ?)",
-        [
-            decision.user_id,
-            rule.attribute,
-            rule.value,
-            decision.status.value,
-            decision.decided_at,
-        ],
+        [decision.user_id, rule.attribute, rule.value, decision.status.value, decision.decided_at],
     )
 
 
 def delete_decision(database: Database, decision: RuleDecision) -> None:
-    """Forget a decision."""
+    """Delete a decision."""
     database.execute(
         "DELETE FROM rule_decisions WHERE user_id = ? AND attribute = ? AND value = ?",
         [decision.user_id, decision.rule.attribute, decision.rule.value],

@@ -1,4 +1,4 @@
-"""The tables of this package, as named, append-only migrations."""
+"""The database schema of this package, as named, append-only migrations."""
 
 from sqlite_utils import Database, Migrations
 
@@ -6,14 +6,14 @@ migrations = Migrations("feedback")
 
 
 def migrate(database: Database) -> None:
-    """Bring the tables up to date; does nothing when they are."""
+    """Apply all migrations that are missing."""
     with database.atomic():
         migrations.apply(database)
 
 
 @migrations()
 def create_interactions(database: Database) -> None:
-    """What was said. A deleted interaction leaves its id alone in `deleted_interactions`."""
+    """Interactions. Of a deleted one, only the id stays, in `deleted_interactions`."""
     database.execute("""
         CREATE TABLE interactions (
             id TEXT PRIMARY KEY,
@@ -41,7 +41,7 @@ def create_interactions(database: Database) -> None:
 
 @migrations()
 def create_feedback(database: Database) -> None:
-    """What people thought of it. `target` has no foreign key: feedback may arrive first."""
+    """Feedback. `target` has no foreign key, because feedback can arrive before its completion."""
     database.execute("""
         CREATE TABLE feedback (
             user_id TEXT NOT NULL,
@@ -72,7 +72,7 @@ def create_feedback(database: Database) -> None:
 
 @migrations()
 def create_feedback_audit(database: Database) -> None:
-    """Every change of a judgement, without its text; `trains` says whether learning is affected."""
+    """All changes to feedback, without text; `trains` says whether training is affected."""
     database.execute("""
         CREATE TABLE feedback_audit (
             sequence INTEGER PRIMARY KEY,
@@ -87,7 +87,7 @@ def create_feedback_audit(database: Database) -> None:
 
 @migrations()
 def create_rule_decisions(database: Database) -> None:
-    """What users decided about the rules behind their corrections."""
+    """The users' decisions on rules."""
     database.execute("""
         CREATE TABLE rule_decisions (
             user_id TEXT NOT NULL,
@@ -101,7 +101,7 @@ def create_rule_decisions(database: Database) -> None:
 
 @migrations()
 def index_conversations(database: Database) -> None:
-    """Finds the other answers to a turn's prompt."""
+    """An index that finds the other replies to a turn's prompt."""
     database.execute(
         "CREATE INDEX interactions_by_conversation ON interactions (user_id, conversation_id)"
     )
@@ -109,7 +109,7 @@ def index_conversations(database: Database) -> None:
 
 @migrations()
 def create_proposals(database: Database) -> None:
-    """Practice that the model proposed, and what its user decided about it."""
+    """The model's proposals, and the user's decision on each."""
     database.execute("""
         CREATE TABLE proposals (
             user_id TEXT NOT NULL,
@@ -132,7 +132,7 @@ def create_proposals(database: Database) -> None:
 
 @migrations()
 def rename_columns(database: Database) -> None:
-    """The columns have the names of the records' fields."""
+    """Give the columns the names of the records' fields."""
     for table, old, new in (
         ("feedback", "target", "completion_id"),
         ("rule_decisions", "property", "attribute"),

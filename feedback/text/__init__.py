@@ -1,1 +1,1 @@
-"""TODO."""
+"""Text tools without state: tokens, sentences, code masking, distances, repetition, secrets."""

@@ -1,7 +1,7 @@
-"""Hides what is not prose: code, tables, formulas, links. No rule may change those.
+"""Masks everything that is not prose: code, tables, formulas, links. No rule may change those.
 
-Each hidden piece becomes one private-use character, which has no case and is no letter, so that
-sentences still have their length and place.
+One private-use character replaces each piece. It is not a letter and has no case, so sentences
+are still found.
 """
 
 import re
@@ -21,10 +21,10 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.MULTILINE | re.DOTALL,
 )
-# No piece begins without one of these: most replies are plain, and looked at often.
+# Every piece contains one of these: a quick test, as most replies are plain.
 _SIGN = re.compile("[`~|$\\\\@\U000f0000-\U0010ffff]|https?:|www")
 _INLINE, _BLOCK = 0xF0000, 0x100000
-_MOST = 0xFFFF
+_MAX_PIECES = 0xFFFF
 
 INLINE = "[\U000f0000-\U000fffff]"
 BLOCK = "[\U00100000-\U0010ffff]"
@@ -32,23 +32,23 @@ _STAND_IN = re.compile(f"{INLINE}|{BLOCK}")
 
 
 def mask(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text with stand-ins for what is not prose, and the hidden pieces in order."""
+    """The text with stand-ins for everything that is not prose, and the masked pieces in order."""
     if _SIGN.search(text) is None:
         return text, ()
-    hidden: list[str] = []
+    pieces: list[str] = []
 
     def stand_in(match: re.Match[str]) -> str:
-        hidden.append(match[0])
-        return chr((_BLOCK if match["block"] else _INLINE) + len(hidden) - 1)
+        pieces.append(match[0])
+        return chr((_BLOCK if match["block"] else _INLINE) + len(pieces) - 1)
 
-    return _PIECE.sub(stand_in, text, count=_MOST), tuple(hidden)
+    return _PIECE.sub(stand_in, text, count=_MAX_PIECES), tuple(pieces)
 
 
-def unmask(text: str, hidden: tuple[str, ...]) -> str:
-    """The text with the hidden pieces back in place of their stand-ins."""
-    return _STAND_IN.sub(lambda match: hidden[ord(match[0]) & _MOST], text)
+def unmask(text: str, pieces: tuple[str, ...]) -> str:
+    """The text with the masked pieces in place of their stand-ins."""
+    return _STAND_IN.sub(lambda match: pieces[ord(match[0]) & _MAX_PIECES], text)
 
 
 def is_plain(text: str) -> bool:
-    """Whether nothing in the text is a stand-in."""
+    """Whether the text has no stand-in."""
     return _STAND_IN.search(text) is None

@@ -1,10 +1,10 @@
-"""How far two texts are apart. Pure."""
+"""The edit distance of two texts. Pure."""
 
 
 def edit_distance(first: str, second: str) -> int:
     """The Levenshtein distance in characters.
 
-    Myers' bit-vector algorithm (1999) as given by Hyyrö (2003): a Python integer holds a whole
+    Myers' bit-vector algorithm (1999) in the form of Hyyrö (2003): one Python integer holds a
     column of the dynamic programme, so two long replies take milliseconds.
     """
     if not first:

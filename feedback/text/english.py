@@ -1,4 +1,4 @@
-"""English function words: articles, pronouns, prepositions, conjunctions, auxiliaries."""
+"""English function words: articles, pronouns, prepositions, conjunctions and auxiliaries."""
 
 from feedback.text.tokens import words
 
@@ -27,4 +27,4 @@ SENTENCE_OPENERS = frozenset(
         " were do does did can could should would will may might have has and but or so then also"
     )
 )
-"""Words that have a capital letter only because they begin a sentence."""
+"""Words whose capital letter only marks the start of a sentence."""

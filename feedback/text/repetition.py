@@ -1,10 +1,10 @@
-"""How much a text repeats itself. Pure."""
+"""Measures how much a text repeats itself. Pure."""
 
 import re
 from collections.abc import Sequence
 
 NGRAM = 4
-FEWEST_WORDS = 12
+MIN_WORDS = 12
 MIN_DISTINCT_SHARE = 0.6
 
 
@@ -14,13 +14,13 @@ def is_repetitive(text: str) -> bool:
 
 
 def distinct_share(text: str) -> float:
-    """The share of distinct ones among the text's 4-word sequences, 0..1.
+    """The share of the text's 4-word sequences that are distinct, 0..1.
 
-    A word is a run of letters and digits, or one other visible character, whatever its case. Texts
-    of fewer than 12 words have 1.
+    A word is a run of letters and digits or one other visible character; case does not count.
+    Texts of fewer than 12 words have 1.
     """
     words = re.findall(r"\w+|[^\w\s]", text.lower())
-    if len(words) < FEWEST_WORDS:
+    if len(words) < MIN_WORDS:
         return 1.0
     found = ngrams(words)
     return len(set(found)) / len(found)

@@ -1,7 +1,4 @@
-"""Finds secrets of known shapes in a text: keys, tokens, passwords and card numbers.
-
-Known shapes only, so prose and code without secrets stay as they are.
-"""
+"""Finds secrets of known formats in a text: keys, tokens, passwords and card numbers."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +22,7 @@ _KEYS = re.compile(
     re.VERBOSE,
 )
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
-# Bounded, or a long text of one kind of character would take forever.
+# Bounded: otherwise a long run of one type of character would take forever.
 _URL_PASSWORD = re.compile(
     r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,100}:(?P<password>[^\s/@]{1,200})@", re.IGNORECASE
 )
@@ -45,7 +42,7 @@ _PLACEHOLDER = re.compile(
 
 
 def mask_secrets(text: str) -> str:
-    """The text with dots in place of secrets, to be shown."""
+    """The text with dots in place of its secrets."""
     shown, place = "", 0
     for start, end in sorted((start, end) for _, start, end in secrets_in(text)):
         if start >= place:
@@ -55,9 +52,9 @@ def mask_secrets(text: str) -> str:
 
 
 def secrets_in(text: str) -> Iterator[tuple[str, int, int]]:
-    """What a secret is, its start and its end, for every secret of known shape.
+    """The name, start and end of every secret.
 
-    A private key ends with the text. Placeholders such as `user:password@` are none.
+    A private key ends with the text. Placeholders such as `user:password@` are not secrets.
     """
     if key := _PRIVATE_KEY.search(text):
         yield "a private key", key.start(), len(text)
@@ -77,13 +74,13 @@ def secrets_in(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _is_random(value: str) -> bool:
-    """Whether a quoted value looks chosen: letters and digits, and no placeholder."""
+    """Whether a quoted value looks like a secret: letters and digits, not a placeholder."""
     has_both = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
     return has_both and _PLACEHOLDER.fullmatch(value) is None
 
 
 def _passes_luhn(number: str) -> bool:
-    """The check of ISO/IEC 7812-1, annex B: every second digit from the right counts double."""
+    """The checksum of ISO/IEC 7812-1, annex B: every second digit from the right counts double."""
     digits = [int(each) for each in number if each.isdigit()]
     doubled = (sum(divmod(2 * each, 10)) for each in digits[-2::-2])
     return (sum(digits[::-2]) + sum(doubled)) % 10 == 0

@@ -1,4 +1,4 @@
-"""Finds sentences, list items and headings in a text whose code is hidden (`prose.hide`)."""
+"""Finds sentences, list items and headings in a text whose code is masked (`code_masking.mask`)."""
 
 import re
 from collections.abc import Iterable
@@ -11,14 +11,14 @@ HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+(?=\S)")
 BULLETS = ("-", "*", "+", "•", "‣")
 ITEM = re.compile(r"(?P<indent>[ \t]*)(?P<marker>[-*+•‣]|\d{1,3}[.)])[ \t]+(?=\S)")
 _BLOCK_LINE = re.compile(rf"[ \t]*{BLOCK}[ \t]*")
-_NESTED = 2
-"""Columns from which an item belongs to the one above it."""
+_MIN_NESTED = 2
+"""An item indented by at least this many columns belongs to the item above it."""
 
 _CONTENT = re.compile(rf"[^\W_]|{INLINE}")
 _FIRST = re.compile(rf"{INLINE}|{WORD.pattern}")
 SENTENCE_MARKS = ".!?…。！？"
 _SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]*_~]*(?=\s|$)|[。！？]+["'”’」』）]*""")
-# Compared in lower case, so that a text has the same sentences however it is capitalised.
+# Case does not count, so a text has the same sentences in any case.
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“])(?:[^\W\d_]|mr|mrs|ms|dr|prof|st|sr|jr|vs|etc|no|fig|approx|e\.g|i\.e|cf|al"
     r"|a\.m|p\.m|u\.s|u\.k|u\.n|ph\.d|inc|ltd|co)\.$",
@@ -28,9 +28,9 @@ _ABBREVIATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line: its marker (such as `- `, `2. `, `## `, or nothing) and the text behind it.
+    """A line: its marker (such as `- `, `2. `, `## ` or nothing) and the text after it.
 
-    `kind` is `item`, `heading`, `block` (hidden code), `blank` or `prose`. An indented item is
+    `kind` is `item`, `heading`, `block` (masked code), `blank` or `prose`. An indented item is
     prose that belongs to the item above it.
     """
 
@@ -47,7 +47,7 @@ class Line:
 
 
 def line_of(raw: str) -> Line:
-    """One line, taken apart."""
+    """Parse one line."""
     if not raw.strip():
         return Line("blank", "", raw)
     if _BLOCK_LINE.fullmatch(raw):
@@ -55,7 +55,7 @@ def line_of(raw: str) -> Line:
     if heading := HEADING.match(raw):
         return Line("heading", heading[0], raw[heading.end() :])
     if item := ITEM.match(raw):
-        kind = "item" if len(item["indent"].expandtabs(4)) < _NESTED else "prose"
+        kind = "item" if len(item["indent"].expandtabs(4)) < _MIN_NESTED else "prose"
         return Line(kind, item[0], raw[item.end() :])
     return Line("prose", "", raw)
 
@@ -76,9 +76,9 @@ def items_of(text: str) -> list[Line]:
 
 
 def split_sentences(line: str) -> list[tuple[int, int]]:
-    """Start and end of every sentence in one line without marker.
+    """Start and end of every sentence in one line without its marker.
 
-    What holds no letter, digit or code (an emoji, a dash) belongs to the sentence before it.
+    A piece without a letter, digit or code, such as an emoji, belongs to the sentence before it.
     """
     starts = [0]
     for mark in _SENTENCE_END.finditer(line):
@@ -98,7 +98,7 @@ def split_sentences(line: str) -> list[tuple[int, int]]:
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """Start and end of every sentence; a list item has at least one, a heading has none."""
+    """Start and end of every sentence; headings have none."""
     spans: list[tuple[int, int]] = []
     at = 0
     for line in lines_of(text):
@@ -115,7 +115,7 @@ def sentence_texts(text: str) -> list[str]:
 
 
 def sentence_starts(text: str) -> set[int]:
-    """Where the first word of every sentence begins, unless code stands before it."""
+    """Where the first word of every sentence begins, unless code comes before it."""
     firsts = (_FIRST.search(text, start, end) for start, end in sentences(text))
     return {first.start() for first in firsts if first and is_plain(first[0])}
 

@@ -1,4 +1,4 @@
-"""Words, and how many words and marks lie between two texts."""
+"""Words and tokens of a text, and the distance of two texts in tokens."""
 
 import re
 
@@ -9,17 +9,17 @@ _TOKEN = re.compile(r"[^\W_]+|\n+|[^\w\s]|_")
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words in lower case; a word is a run of letters and digits, apostrophes included."""
+    """The words in lower case; a word is a run of letters, digits and inner apostrophes."""
     return tuple(word.lower() for word in WORD.findall(text))
 
 
 def tokens(text: str) -> list[str]:
-    """Runs of letters and digits, marks, and runs of line breaks."""
+    """Runs of letters and digits, punctuation marks, and runs of line breaks."""
     return _TOKEN.findall(text.strip())
 
 
 def have_same_ending(first: str, second: str) -> bool:
-    """Whether the last three tokens are the same but for case: nobody wrote another end."""
+    """Whether the last three tokens are the same, except for case."""
     ends = ([token.casefold() for token in tokens(text)[-3:]] for text in (first, second))
     return next(ends) == next(ends)
 
@@ -34,11 +34,11 @@ def distance(first: str, second: str) -> int:
     return edit_distance(coded(first), coded(second))
 
 
-def match_case(word: str, model: str) -> str:
-    """The word in the case of another: all capitals, a first capital, or as it is."""
-    if len(model) > 1 and model.isupper():
+def match_case(word: str, pattern: str) -> str:
+    """The word in the case of `pattern`: all capitals, a first capital, or unchanged."""
+    if len(pattern) > 1 and pattern.isupper():
         return word.upper()
-    return capitalised(word) if model[:1].isupper() else word
+    return capitalised(word) if pattern[:1].isupper() else word
 
 
 def capitalised(text: str) -> str:

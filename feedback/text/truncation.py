@@ -1,4 +1,4 @@
-"""What a length limit leaves at the end of a reply: half a sentence, half an item of a list."""
+"""Removes the unfinished sentence or list item that a length limit leaves at the end of a reply."""
 
 import re
 
@@ -9,7 +9,7 @@ _FINISHED = re.compile(rf"""[{SENTENCE_MARKS}]["'”’»」』）)\]*_~]*$""")
 
 
 def strip_truncated_sentence(text: str) -> str:
-    """The text without its unfinished last sentence, or as it is where nothing else is there."""
+    """The text without its unfinished last sentence, or unchanged if nothing else is left."""
     stripped = text.rstrip()
     spans = sentences(stripped)
     if not spans or _FINISHED.search(stripped):
@@ -17,5 +17,5 @@ def strip_truncated_sentence(text: str) -> str:
     start, end = spans[-1]
     before = stripped[:start]
     if lines_of(stripped[:end])[-1].text == stripped[start:end]:
-        before = before.rpartition("\n")[0]  # the marker of an item goes with it
+        before = before.rpartition("\n")[0]  # also removes the item's marker
     return before.rstrip() if words(before) else stripped

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Examples and replies that the base writes: synthetic, revised, reworded, reference."""

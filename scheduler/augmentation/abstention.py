@@ -1,7 +1,6 @@
-"""What a fit is shown of what cannot be known: questions without an answer, and what to say.
+"""Questions that nobody can answer, with replies that say so.
 
-Practice answers everything; without these, an adapter would, too. The evaluation suite measures the
-same with other questions.
+Without them an adapter would learn from the synthetic examples to answer everything.
 """
 
 from collections.abc import Sequence
@@ -36,8 +35,10 @@ EXAMPLES_PER_ABSTENTION = 6
 
 
 def abstention_examples(
-    user_id: str, rules: Sequence[Rule], rows: int
+    user_id: str, rules: Sequence[Rule], num_examples: int
 ) -> tuple[TrainingExample, ...]:
-    """What stands beside so many rows: admissions of ignorance, changed by the rules."""
+    """The abstentions to add to so many examples, rewritten by the rules."""
     made = (synthetic_example(user_id, rules, prompt, reply) for prompt, reply in ABSTENTIONS)
-    return tuple(islice((each for each in made if each), -(-rows // EXAMPLES_PER_ABSTENTION)))
+    return tuple(
+        islice((each for each in made if each), -(-num_examples // EXAMPLES_PER_ABSTENTION))
+    )

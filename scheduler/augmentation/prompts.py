@@ -1,10 +1,4 @@
-"""Prompts to practise on: what a user's edits have in common is tried on the base's replies here.
-
-They are of many kinds, so that a rule learned from one kind of reply is practised on others, and
-more than a fit takes: not every reply can be changed by every rule without inventing. The last
-eight have short answers, which end by themselves: from texts that a limit ended no fit learns
-where to end. They name things, which the reply must name, too.
-"""
+"""Fixed prompts for synthetic examples, for probing an adapter and for measuring drift."""
 
 SYNTHETIC_PROMPTS = (
     "How do plants make food from sunlight?",
@@ -48,6 +42,13 @@ SYNTHETIC_PROMPTS = (
     "On which continent is Kenya?",
     "In one sentence, what is GitHub used for?",
 )
+"""Prompts for synthetic examples: the user's rules rewrite the base's replies to them.
+
+They are of many kinds, so that a rule is not tied to the kind of reply that it was learned from.
+There are more than a fit takes, because no rule can rewrite every reply. The replies to the last
+eight end by themselves: no fit learns where to end from truncated text. The prompts contain names,
+which the replies must repeat.
+"""
 SYNTHETIC_REPLY_TOKENS = 64
 
 PROBE_PROMPTS = (
@@ -94,10 +95,8 @@ PROBE_PROMPTS = (
     "In one sentence, why do we have seasons?",
     "What is the largest ocean on Earth?",
 )
-"""Prompts to try fitted adapters on, for their own mistakes: of as many kinds in each third."""
-
+"""Prompts that show an adapter's own mistakes. Each third has the same kinds."""
 PROBE_REPLY_TOKENS = 64
-
 
 REFERENCE_PROMPTS = (
     "What is the difference between weather and climate?",
@@ -113,4 +112,5 @@ REFERENCE_PROMPTS = (
     "Write a two-line poem about rain.",
     "Is it safe to look at the sun? Answer briefly.",
 )
+"""Prompts to measure drift from the base on. No fit is taught their replies."""
 REFERENCE_REPLY_TOKENS = 48

@@ -1,4 +1,4 @@
-"""What the base replies to fixed prompts: asked once per base, and kept in a file."""
+"""The base's replies to fixed prompts, generated once per base and cached in files."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ NO_MEMORY = Memory()
 
 
 class Generator(Protocol):
-    """The model that serves, asked by the scheduler; `EngineReplier` is one."""
+    """Lets the served model reply; the server's `EngineGenerator` is one."""
 
     def __call__(
         self,
@@ -23,15 +23,15 @@ class Generator(Protocol):
         is_cancelled: Callable[[], bool],
         memory: Memory = NO_MEMORY,
     ) -> list[str]:
-        """Reply greedily to each prompt, with the base or with a staged adapter's folder.
+        """Reply greedily to each prompt, with a staged adapter's folder or, if None, the base.
 
-        Before each prompt stands what chats would show of `memory`. Raises
-        `TrainingCancelledError`, and `TrainingFailedError` where it cannot reply.
+        Each prompt is preceded by what a chat would show of `memory`. Raises
+        `TrainingCancelledError`, and `TrainingFailedError` if it cannot reply.
         """
 
 
 class ReferenceReplies:
-    """The base's replies, from the folder `cache` where they are there already."""
+    """The base's replies, cached in the folder `cache`."""
 
     def __init__(self, reply: Generator, revision: str, cache: Path) -> None:
         self._reply = reply
@@ -42,12 +42,11 @@ class ReferenceReplies:
         self, prompts: Sequence[str], max_tokens: int, is_cancelled: Callable[[], bool]
     ) -> list[str]:
         """The base's reply to each prompt. Raises what the `Generator` raises."""
-        # Other prompts or lengths have other replies.
-        asked = sha256(json.dumps([prompts, max_tokens]).encode()).hexdigest()
-        file = self._cache / f"{self._revision[:16]}-{asked[:16]}.json"
+        key = sha256(json.dumps([prompts, max_tokens]).encode()).hexdigest()
+        file = self._cache / f"{self._revision[:16]}-{key[:16]}.json"
         if file.exists():
-            kept: list[str] = json.loads(file.read_text(encoding="utf-8"))
-            return kept
+            cached: list[str] = json.loads(file.read_text(encoding="utf-8"))
+            return cached
         replies = self._reply(prompts, None, max_tokens, is_cancelled)
         write_json(file, replies)
         return replies

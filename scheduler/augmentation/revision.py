@@ -1,9 +1,9 @@
-"""Lets the base write replies anew as comments on them ask for, and makes rows of what comes of it.
+"""Lets the base revise replies by the comments on them, and makes examples of the revisions.
 
-A comment says what is wrong, not what would be right; a base that heeds instructions can write that
-(C3PO, Stephan et al., arXiv 2402.10893; there by a larger model). What it writes is kept only where
-it passes checks, and as many of the base's own replies to other prompts stand beside it, so that a
-comment on one reply does not change all others.
+A comment says what is wrong, not what would be right. A base that follows instructions can write
+that (C3PO, Stephan et al., arXiv 2402.10893; there a larger model does). A revision must pass
+checks. As many of the base's own replies to other prompts are added, so that a comment on one reply
+does not change all others.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,51 +27,46 @@ _TEMPLATE = (
     "### Feedback:\n{comment}\n\n"
     "### New response:\n"
 )
-_TALK = ("feedback", "new response", "revised response", "original response", "### ")
-_LONGER = 3
-"""How many times as long as the original a new reply may be; and 200 characters more."""
+_TASK_WORDS = ("feedback", "new response", "revised response", "original response", "### ")
+_MAX_LENGTH_RATIO = 3
 
 
 def revise(
     user_id: str,
     comments: Sequence[CommentedReply],
     rules: Sequence[Rule],
-    reference_replies: Sequence[tuple[str, str]],
+    exchanges: Sequence[tuple[str, str]],
     ask: Callable[[Sequence[str]], list[str]],
 ) -> tuple[tuple[TrainingExample, ...], str]:
-    """A row for every comment that the base could follow, with anchors; how many in a sentence.
+    """An example for every comment that the base could follow, and a sentence that counts them.
 
-    `ask` gives the base's reply to each prompt; `reference_replies` are prompts of other things, with what
-    the base replies.
+    `exchanges` are other prompts with the base's replies: one joins each revision, unchanged. `ask`
+    gives the base's reply to each prompt.
     """
     asked = [(each, text) for each in comments if (text := _request(each)) is not None]
     replies = ask([text for _, text in asked]) if asked else []
-    rows = [
-        _row(user_id, each, reply.strip())
+    revisions = [
+        _example(user_id, each, reply.strip())
         for (each, _), reply in zip(asked, replies, strict=True)
         if is_valid_revision(reply.strip(), each, rules)
     ]
-    beside = [
-        anchor
-        for prompt, reply in reference_replies[: len(rows)]
-        if (anchor := synthetic_example(user_id, (), prompt, reply)) is not None
+    unchanged = [
+        example
+        for prompt, reply in exchanges[: len(revisions)]
+        if (example := synthetic_example(user_id, (), prompt, reply)) is not None
     ]
-    sentence = f"Of {count(len(comments), 'comment')} the base could follow {len(rows)} in a reply of its own."
-    return (*beside, *rows), sentence
+    followed = f"{len(revisions)} of {count(len(comments), 'comment')}"
+    return (*unchanged, *revisions), f"The base followed {followed} in a revised reply."
 
 
 def is_valid_revision(reply: str, commented: CommentedReply, rules: Sequence[Rule]) -> bool:
-    """Whether a new reply may stand for what a comment asks for.
-
-    It is another one than the original, says something, once, and to the end; it keeps the rules
-    that the original kept; it does not speak of the task; and it is not much longer.
-    """
+    """Whether `reply` may be learned as the revision: learnable, new and not much longer."""
     original = commented.interaction.reply.strip()
-    meant = f"{original} {commented.comment}"
+    may_mention = f"{original} {commented.comment}"
     return (
-        is_learnable(reply, original, rules, _TALK, meant)
+        is_learnable(reply, original, rules, _TASK_WORDS, may_mention)
         and reply not in (original, commented.comment)
-        and len(reply) <= _LONGER * len(original) + 200
+        and len(reply) <= _MAX_LENGTH_RATIO * len(original) + 200
     )
 
 
@@ -85,7 +80,7 @@ def _request(commented: CommentedReply) -> str | None:
     return within_limit(text)
 
 
-def _row(user_id: str, commented: CommentedReply, reply: str) -> TrainingExample:
+def _example(user_id: str, commented: CommentedReply, reply: str) -> TrainingExample:
     turn = commented.interaction
     original = strip_truncated_sentence(turn.reply) if turn.is_truncated else turn.reply
     return TrainingExample(

@@ -1,6 +1,6 @@
-"""What is wrong with replies whatever was asked: sameness, the prompt again, silence. Pure.
+"""Replies that are wrong whatever was asked: collapsed, echoed, empty. Pure.
 
-Loops are `feedback.text.repetition`'s.
+Loops are in `feedback.text.repetition`.
 """
 
 import re
@@ -14,10 +14,10 @@ MAX_PROMPT_SHARE = 0.5
 
 
 def collapsed(texts: Sequence[str]) -> list[bool]:
-    """Which texts share half of their 4-word sequences or more with other texts.
+    """Which texts share at least half of their 4-word sequences with other texts.
 
-    A model that has collapsed says one thing to everything, such as an evasion. A word is a run of
-    letters and digits; texts of fewer than 4 words never count.
+    A collapsed model gives one reply to everything, such as an evasion. A word is a run of letters
+    and digits. Texts of fewer than 4 words never count.
     """
     found = [_sequences(text) for text in texts]
     in_texts = Counter(ngram for own in found for ngram in own)
@@ -28,10 +28,7 @@ def collapsed(texts: Sequence[str]) -> list[bool]:
 
 
 def echoes_prompt(prompt: str, reply: str) -> bool:
-    """Whether half of the reply's 4-word sequences or more are the prompt's.
-
-    Words as in `collapsed`; replies of fewer than 4 words never count.
-    """
+    """Whether at least half of the reply's 4-word sequences are the prompt's, as in `collapsed`."""
     own = _sequences(reply)
     return bool(own) and len(own & _sequences(prompt)) >= len(own) * MAX_PROMPT_SHARE
 
@@ -42,7 +39,7 @@ def is_empty(text: str) -> bool:
 
 
 def share(faults: Iterable[bool]) -> float:
-    """Share of texts with a fault; 0 for no texts."""
+    """The share of texts with a fault, 0..1; 0 for no texts."""
     found = list(faults)
     return sum(found) / max(len(found), 1)
 

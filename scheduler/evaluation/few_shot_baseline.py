@@ -1,6 +1,6 @@
-"""The alternative to an adapter: the base with the user's rows in its prompt, as memory shows them.
+"""The few-shot baseline: the base with the user's examples in its prompt, as memory shows them.
 
-What has proved a gain leaves the prompt, so an adapter has to be better than what it replaces.
+A significant adapter replaces these examples, so it has to be better than they are.
 """
 
 from collections.abc import Sequence
@@ -30,20 +30,20 @@ def score_few_shot(
     memory: MemoryConfig,
     training: TrainingConfig,
 ) -> list[PreferenceScore | None]:
-    """How much the base agrees with each held-out judgement when memory shows what was learned.
+    """Score the base on held-out examples, with the `learned` ones in its prompt.
 
-    None where a row does not fit.
+    None for an example that is too long.
     """
     shown = few_shot_memory(learned)
-    prompts = [with_few_shot(base.renderer, shown, each.prompt, memory) for each in held_out]
-    return score_preferences_few_shot(base, pool, held_out, prompts, training)
+    messages = [with_few_shot(base.renderer, shown, each.prompt, memory) for each in held_out]
+    return score_preferences_few_shot(base, pool, held_out, messages, training)
 
 
 def with_few_shot(
-    renderer: Renderer, memory: Memory, prompt: Sequence[Message], config: MemoryConfig
+    renderer: Renderer, memory: Memory, messages: Sequence[Message], config: MemoryConfig
 ) -> tuple[Message, ...]:
-    """The prompt with what a server would add of memory."""
-    scores = demonstrations_for(memory, prompt[-1].content)
+    """The messages with the examples that the server would add from memory."""
+    scores = demonstrations_for(memory, messages[-1].content)
     chosen = select_memory(
         memory,
         scores,
@@ -51,13 +51,13 @@ def with_few_shot(
         max_demonstrations=config.demonstrations,
         count=cache(renderer.turn_tokens),
     )
-    return with_memory(prompt, chosen)
+    return with_memory(messages, chosen)
 
 
 def few_shot_memory(examples: Sequence[TrainingExample]) -> Memory:
-    """What the examples demonstrate: corrections, and replies that were liked.
+    """The examples as memory: corrections and liked replies.
 
-    Not what rules made of disliked replies: memory shows only what a person wrote or liked.
+    Repaired dislikes are missing: memory shows only replies that a person wrote or liked.
     """
     return Memory(
         tuple(

@@ -1,4 +1,4 @@
-"""Measures adapters: agreement with judgements, drift from the base. Decides nothing."""
+"""Measures adapters: preference loss on held-out examples, drift from the base."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,16 +23,15 @@ from scheduler.fit.losses import (
 from scheduler.records import TrainingConfig
 
 CHANCE_LOSS_OF_ONE = 0.5
-"""APO-zero of a reply that is as likely as the base has it."""
+"""The APO-zero loss of a reply that is as likely as under the base."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreferenceScore:
-    """What a model makes of a judgement: its loss, of log-ratios that are means per token, and
-    whether it is a win by their sums, too.
+    """The preference loss of one example, by log-ratios per token, and whether it is a win by sums.
 
-    Means do not see that a reply is shorter, sums hardly anything else where all that the base
-    wrote became less likely. A lone reply has no other length to be compared with.
+    Means ignore the length. Sums see little else if all replies of the base became less likely. A
+    single reply has no other length to compare with: it wins by both or by none.
     """
 
     loss: float
@@ -41,7 +40,7 @@ class PreferenceScore:
 
 @dataclass(frozen=True, slots=True)
 class _Ratio:
-    """A reply's log-ratio to the base: its mean per token, in nats, and the tokens."""
+    """The log-ratio of a reply to the base: the mean in nats per token, and the tokens."""
 
     mean: float
     tokens: int
@@ -59,12 +58,11 @@ def score_preferences(
     examples: Sequence[TrainingExample],
     config: TrainingConfig,
 ) -> list[PreferenceScore | None]:
-    """How much a slot agrees with each judgement; None where a reply is too long.
+    """Score a slot on each example; None if a reply is too long.
 
-    Where one reply is better than another, as a correction is than what it corrects, the loss of
-    DPO: both may become less likely, if only the worse one does so more. Where a single reply was
-    liked or disliked, that of APO-zero, beside what became of replies on the other side: a habit
-    makes all that the base wrote less likely, the liked replies, too.
+    A pair of replies, such as a correction and its original, has DPO's loss. A single rated reply
+    has APO-zero's, relative to the median log-ratio of the worse replies (for a like) or the better
+    ones (for a dislike): a habit makes all replies of the base less likely, also the liked ones.
     """
 
     def ratios(replies: Sequence[str | None]) -> list[_Ratio | None]:
@@ -81,23 +79,23 @@ def score_preferences_few_shot(
     base: BaseModel,
     pool: AdapterPool,
     examples: Sequence[TrainingExample],
-    remembered: Sequence[Sequence[Message]],
+    messages: Sequence[Sequence[Message]],
     config: TrainingConfig,
 ) -> list[PreferenceScore | None]:
-    """The `score_preferences` of the base that reads each example's prompt as it is `remembered`: the same
-    log-ratios, of the base with memory to the base without."""
+    """Score the base with `messages`, the examples' own with few-shot examples in them, as
+    `score_preferences` does: by log-ratios to the base without."""
 
     def ratios(replies: Sequence[str | None]) -> list[_Ratio | None]:
         shown, plain = (
-            _tokenised(base, examples, prompts, replies, base.context_length)
-            for prompts in (remembered, [e.prompt for e in examples])
+            _tokenised(base, examples, each, replies, base.context_length)
+            for each in (messages, [e.prompt for e in examples])
         )
-        with_memory, without = (
+        with_examples, without = (
             _mean_log_probs(base, pool, NO_ADAPTER, rows) for rows in (shown, plain)
         )
         means = [
             None if one is None or other is None else one - other
-            for one, other in zip(with_memory, without, strict=True)
+            for one, other in zip(with_examples, without, strict=True)
         ]
         return _ratios(means, plain)
 
@@ -107,15 +105,15 @@ def score_preferences_few_shot(
 def _tokenised(
     base: BaseModel,
     examples: Sequence[TrainingExample],
-    prompts: Sequence[Sequence[Message]],
+    messages: Sequence[Sequence[Message]],
     replies: Sequence[str | None],
     max_tokens: int,
 ) -> list[TokenisedReply | None]:
     return [
         None
         if reply is None
-        else tokenise(base.renderer, prompt, reply, max_tokens, is_truncated=example.is_truncated)
-        for example, prompt, reply in zip(examples, prompts, replies, strict=True)
+        else tokenise(base.renderer, turns, reply, max_tokens, is_truncated=example.is_truncated)
+        for example, turns, reply in zip(examples, messages, replies, strict=True)
     ]
 
 
@@ -133,45 +131,46 @@ def _scores(
     beta: float,
     ratios: Callable[[Sequence[str | None]], list[_Ratio | None]],
 ) -> list[PreferenceScore | None]:
-    """Of each judgement, from the log-ratios of its reply and of the rival."""
-    rivals = [_rejected(example) for example in examples]
-    judged, others = ratios([example.reply for example in examples]), ratios(rivals)
+    """The score of each example from the log-ratios of its reply and of the rejected one."""
+    rejected = [_rejected(example) for example in examples]
+    own_ratios = ratios([example.reply for example in examples])
+    other_ratios = ratios(rejected)
     is_worse = [example.kind is ExampleKind.UNDESIRABLE for example in examples]
-    of_better = _median(own for own, worse in zip(judged, is_worse, strict=True) if not worse)
+    of_better = _median(own for own, worse in zip(own_ratios, is_worse, strict=True) if not worse)
     of_worse = _median(
-        [*others, *(own for own, worse in zip(judged, is_worse, strict=True) if worse)]
+        [*other_ratios, *(own for own, worse in zip(own_ratios, is_worse, strict=True) if worse)]
     )
     found: list[PreferenceScore | None] = []
-    for rival, own, other, worse in zip(rivals, judged, others, is_worse, strict=True):
-        if own is None or (rival is not None and other is None):
+    columns = zip(rejected, own_ratios, other_ratios, is_worse, strict=True)
+    for worse_reply, own, other, worse in columns:
+        if own is None or (worse_reply is not None and other is None):
             found.append(None)
         elif other is not None:
-            chosen, rejected, no_flip = torch.tensor([[own.mean], [other.mean], [0.0]])
-            loss = dpo_losses(chosen, rejected, beta, no_flip).item()
+            better_mean, worse_mean, no_flip = torch.tensor([[own.mean], [other.mean], [0.0]])
+            loss = dpo_losses(better_mean, worse_mean, beta, no_flip).item()
             found.append(PreferenceScore(loss, wins_by_sum=own.sum > other.sum))
         else:
-            beside = torch.tensor([own.mean - (of_better if worse else of_worse)])
-            loss = apo_zero_losses(beside, beta, torch.tensor([not worse])).item()
+            relative = torch.tensor([own.mean - (of_better if worse else of_worse)])
+            loss = apo_zero_losses(relative, beta, torch.tensor([not worse])).item()
             found.append(PreferenceScore(loss, wins_by_sum=loss < CHANCE_LOSS_OF_ONE))
     return found
 
 
 def _median(ratios: Iterable[_Ratio | None]) -> float:
-    """The median of the log-ratios that there are; 0, which is the base's, where there are none."""
+    """The median of the known log-ratios; 0, as for the base, if there are none."""
     return median([each.mean for each in ratios if each is not None] or [0.0])
 
 
 def chance_loss(example: TrainingExample) -> float:
-    """The loss of the base, and of any slot that changes nothing."""
+    """The preference loss of the base, and of a slot that changes nothing."""
     return CHANCE_LOSS_OF_ONE if _rejected(example) is None else log(2)
 
 
 def comparisons(examples: Sequence[TrainingExample], is_better: Sequence[bool]) -> list[bool]:
-    """What a sign test may count of judgements on which a slot does better than the base or not.
+    """The independent comparisons for a sign test; `is_better` says which examples are wins.
 
-    One for each choice between two replies, and one for each pair of a lone like and a lone
-    dislike: those have their losses from each other, so a single one that stands apart would win
-    for all of them.
+    One for each pair of replies, and one for each like with a dislike: their losses depend on each
+    other, so one outlier would win for all of them. Likes alone count one by one.
     """
     choices: list[bool] = []
     likes: list[bool] = []
@@ -190,7 +189,7 @@ def comparisons(examples: Sequence[TrainingExample], is_better: Sequence[bool]) 
 
 
 def _rejected(example: TrainingExample) -> str | None:
-    """The reply that the example's own one is better than."""
+    """The reply that is worse than the example's own, if there is one."""
     return example.rejected if example.kind is ExampleKind.DPO else example.revised_from
 
 
@@ -202,9 +201,9 @@ def reply_losses(
     examples: Sequence[TrainingExample],
     max_tokens: int,
 ) -> list[float | None]:
-    """The mean nats per token of the replies that the examples are about; None where too long."""
-    prompts, replies = [e.prompt for e in examples], [e.reply for e in examples]
-    rows = _tokenised(base, examples, prompts, replies, max_tokens)
+    """The mean loss of the examples' replies in nats per token; None if too long."""
+    messages, replies = [e.prompt for e in examples], [e.reply for e in examples]
+    rows = _tokenised(base, examples, messages, replies, max_tokens)
     found = _mean_log_probs(base, pool, slot, rows)
     return [None if each is None else -each for each in found]
 
@@ -221,7 +220,7 @@ def _mean_log_probs(
 def _measure(
     rows: Sequence[TokenisedReply | None], measure: Callable[[Batch], Tensor], device: torch.device
 ) -> list[float | None]:
-    """`measure` gives one number per row of a batch."""
+    """One number per row: `measure` gives one for each row of a batch."""
     present = {place: row for place, row in enumerate(rows) if row is not None}
     places = list(present)
     values: list[float | None] = [None] * len(rows)
@@ -238,7 +237,7 @@ def measure_reference_kl(
 ) -> float:
     """Mean KL(adapter || base) in nats per token of the base's replies, teacher-forced.
 
-    `exchanges` are prompts that the adapter was not taught about, with what the base replies.
+    `exchanges` are unrelated prompts with the base's replies.
     """
     rows = [
         tokenise(base.renderer, [Message("user", prompt)], reply, base.context_length)

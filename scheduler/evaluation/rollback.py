@@ -1,4 +1,4 @@
-"""Looks at the versions that are in use without proof, and rolls back those that got worse."""
+"""Rolls back provisional versions whose replies got worse."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -12,16 +12,13 @@ from scheduler.evaluation.sequential_test import HISTORY, RatingCounts, why_roll
 from scheduler.version_report import report_of
 
 ACTOR = "watch"
-"""Who rolled back, where nobody did."""
+"""Recorded as the user who rolled back."""
 
 _log = logging.getLogger(__name__)
 
 
 class RollbackMonitor:
-    """Compares what users judge of a provisional version with what they judged before it.
-
-    `clock` gives UTC seconds.
-    """
+    """Compares ratings of a provisional version with earlier ones. `clock` gives UTC seconds."""
 
     def __init__(self, log: FeedbackLog, registry: Registry, clock: Callable[[], float]) -> None:
         self._log = log
@@ -29,31 +26,29 @@ class RollbackMonitor:
         self._clock = clock
 
     def look(self) -> list[Promotion]:
-        """Roll back whatever got worse; frozen adapters stay as they are."""
+        """Roll back the versions that got worse, except frozen ones."""
         moves = [self._look_at(user_id) for user_id in self._registry.users()]
         return [move for move in moves if move is not None]
 
     def _look_at(self, user_id: str) -> Promotion | None:
         version = self._registry.active(user_id)
-        if (
-            version is None
-            or not report_of(version).is_provisional
-            or self._registry.is_frozen(user_id)
-        ):
+        if version is None or not report_of(version).is_provisional:
+            return None
+        if self._registry.is_frozen(user_id):
             return None
         moves = self._registry.promotions(user_id)
         if not moves or self._log.feedback_since(user_id, moves[0].at) == 0:
             return None
         replies = rated_replies(*self._log.turns_with_feedback(user_id))
-        # Counted from the last move: what an admin puts back is judged by new replies alone.
-        since = _tally(
+        # If an admin puts a version back, only replies after that count.
+        since = _count(
             each
             for each in replies
             if each.interaction.adapter == version.label
             and each.interaction.created_at >= moves[0].at
         )
         earlier = [each for each in replies if each.interaction.created_at < version.created_at]
-        reason = why_roll_back(since, _tally(earlier[-HISTORY:]))
+        reason = why_roll_back(since, _count(earlier[-HISTORY:]))
         return None if reason is None else self._roll_back(version, reason)
 
     def _roll_back(self, version: AdapterVersion, reason: str) -> Promotion | None:
@@ -66,11 +61,11 @@ class RollbackMonitor:
                 reason=reason,
             )
         except (AdapterConflictError, AdapterNotFoundError) as error:
-            # Promoted or erased since it was looked at: what was judged no longer answers.
+            # Meanwhile another version was promoted, or this one was erased.
             _log.info("%s was not rolled back: %s", version.label, error)
             return None
 
 
-def _tally(replies: Iterable[RatedReply]) -> RatingCounts:
-    judged = [each.is_bad for each in replies]
-    return RatingCounts(sum(judged), len(judged))
+def _count(replies: Iterable[RatedReply]) -> RatingCounts:
+    is_bad = [each.is_bad for each in replies]
+    return RatingCounts(sum(is_bad), len(is_bad))

@@ -1,58 +1,55 @@
-"""Whether the replies of the version in use are judged worse than those before it.
+"""Whether the replies of the version in use are rated worse than earlier ones. Pure.
 
-Pure. A sequential test that may be looked at after every judgement: the evidence is the Bayes
-factor of "more replies are bad than before" against "as many as before", a mixture of likelihood
-ratios with Beta(1, 1) priors on both shares. While nothing got worse it is a non-negative
-martingale that begins at 1, so it ever reaches 1 / `LEVEL` with a chance of `LEVEL` at most (Ville
-1939; Grünwald, de Heide and Koolen 2024, "Safe testing", arXiv 1906.07801). That holds on average
-over shares that are all equally likely; computed at single shares, with 1 to 100 earlier judgements
-and over 120 later ones, the chance is below 3 %.
+A sequential test that may be read after every rating. The evidence is the Bayes factor of "more
+replies are bad than before" against "as many as before", with Beta(1, 1) priors on both shares.
+If nothing got worse it is a non-negative martingale that begins at 1. So it reaches 1 / `LEVEL`
+with a chance of at most `LEVEL` (Ville 1939; Grünwald, de Heide and Koolen 2024, "Safe testing",
+arXiv 1906.07801), on average over all shares. Computed at single shares, with 1 to 100 earlier
+ratings and over 120 later ones, the chance is below 3 %.
 """
 
 from dataclasses import dataclass
 from math import exp, lgamma, log
 
 LEVEL = 0.05
-"""How often a version that is as good as what it replaced may be rolled back."""
+"""How often a version that is as good as the one before may be rolled back."""
 
 FEWEST_BAD = 3
-"""A slip of the finger is no reason to go back, even of a user who never disliked anything."""
+"""Fewer dislikes may be slips of the finger."""
 
 HISTORY = 100
-"""How many replies before it a version is compared with, at most: the newest count."""
+"""A version is compared with at most this many earlier replies, the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatingCounts:
-    """How many replies were judged, and how many of them bad."""
+    """How many replies were rated, and how many of them bad."""
 
     bad: int
-    judged: int
+    rated: int
 
     @property
     def good(self) -> int:
-        """How many were judged good."""
-        return self.judged - self.bad
+        """How many were rated good."""
+        return self.rated - self.bad
 
 
 def why_roll_back(since: RatingCounts, before: RatingCounts) -> str | None:
-    """The reason to go back to what answered before, None to keep the version.
-
-    `since` are replies of the version in use, `before` replies that were written before it.
-    """
+    """The reason to roll back, or None. `since` counts replies of the version in use, `before`
+    those that were written before it."""
     if since.bad < FEWEST_BAD or log_evidence(since, before) < -log(LEVEL):
         return None
     return (
-        f"rolled back by itself: {since.bad} of {since.judged} judgements of its replies were bad,"
-        f" {100 * before.bad / before.judged:.0f} % of {before.judged} before"
+        f"rolled back automatically: {since.bad} of {since.rated} rated replies were bad,"
+        f" {100 * before.bad / before.rated:.0f} % of {before.rated} before"
     )
 
 
 def log_evidence(since: RatingCounts, before: RatingCounts) -> float:
-    """The natural logarithm of the Bayes factor; 0 where nothing was judged.
+    """The natural logarithm of the Bayes factor; 0 without ratings.
 
-    Without history the share before may be anything, one half on average, and nothing can be found
-    worse. A lower guess would roll back users who dislike most of what they judge.
+    Without history the share before is one half on average, so nothing counts as worse. A lower
+    guess would roll back users who dislike most replies that they rate.
     """
     earlier = before.bad + 1, before.good + 1
     later = since.bad + 1, since.good + 1
@@ -66,11 +63,8 @@ def log_evidence(since: RatingCounts, before: RatingCounts) -> float:
 
 
 def _chance_of_more(earlier: tuple[int, int], later: tuple[int, int]) -> float:
-    """P(q > p) for independent p ~ Beta(`earlier`) and q ~ Beta(`later`), parameters whole.
-
-    Miller 2015, "Formulas for Bayesian A/B testing": a sum of positive terms, one for each unit of
-    q's first parameter.
-    """
+    """P(q > p) for independent p ~ Beta(`earlier`) and q ~ Beta(`later`), with whole parameters
+    (Miller 2015, "Formulas for Bayesian A/B testing")."""
     (a, b), (c, d) = earlier, later
     terms = (
         exp(_log_beta(a + i, b + d) - log(d + i) - _log_beta(1 + i, d) - _log_beta(a, b))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Optimises one adapter slot on tokenised examples: batches, losses, steps, phases."""

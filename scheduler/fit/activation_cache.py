@@ -1,8 +1,4 @@
-"""Lets every row pass the blocks that a fit does not change only once.
-
-Where only the adapters of the upper blocks are trained, what the lower ones make of a row is the
-same at every step; so it is kept. A fit passes each row several times.
-"""
+"""Caches the output of the blocks below the trained ones: only the adapters above them change."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,27 +12,27 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 
 MOST_TOKENS = 16_384
-"""What is kept, in tokens of all rows: 38 MB for 576 dimensions in float32, 134 MB for 4,096 in
-bfloat16. Rows beyond that pass all blocks every time."""
+"""The cache's size in tokens: 38 MB for 576 dimensions in float32, 134 MB for 4,096 in bfloat16.
+Sequences beyond that pass all blocks every time."""
 
 _Key = tuple[int, tuple[int, ...]]
 
 
 @contextmanager
 def cache_activations(base: BaseModel, pool: AdapterPool) -> Iterator[None]:
-    """Keep what the blocks below the trained ones return, by row and slot, while in the block.
+    """Cache the lower blocks' output, by slot and ids, within a `with`.
 
-    Rows are right-padded, each batch has one slot, and nothing changes the lower blocks meanwhile.
+    Batches must be right-padded and have one slot; nothing may change the lower blocks meanwhile.
     """
-    blocks = _below_the_trained(base.model, pool)
+    blocks = _untrained_blocks(base.model, pool)
     if not blocks:
         yield
         return
-    kept = _Kept(pool)
-    handle = base.model.register_forward_pre_hook(kept.look_up, with_kwargs=True)
+    cache = _Cache(pool)
+    handle = base.model.register_forward_pre_hook(cache.look_up, with_kwargs=True)
     for block in blocks:
-        # On the instance: the class's own `forward` is there again once this is deleted.
-        block.forward = partial(kept.through, block.forward, block is blocks[-1])
+        # Set on the instance, so that deleting it restores the class's `forward`.
+        block.forward = partial(cache.forward, block.forward, block is blocks[-1])
     try:
         yield
     finally:
@@ -45,50 +41,50 @@ def cache_activations(base: BaseModel, pool: AdapterPool) -> Iterator[None]:
             del block.forward
 
 
-class _Kept:
-    """The lower blocks' output for every row so far, float [tokens of the row, dimensions]."""
+class _Cache:
+    """The lower blocks' output for each sequence so far, float [tokens, dimensions]."""
 
     def __init__(self, pool: AdapterPool) -> None:
         self._pool = pool
-        self._rows: dict[_Key, Tensor] = {}
-        self._tokens = 0
-        self._asked: Sequence[_Key] = ()
-        self._is_known = False
+        self._outputs: dict[_Key, Tensor] = {}
+        self._num_tokens = 0
+        self._batch: Sequence[_Key] = ()
+        self._is_hit = False
 
     def look_up(self, model: nn.Module, arguments: Any, options: dict[str, Any]) -> None:
-        """Note which rows the model is about to read."""
+        """Note which sequences the model is about to read, and whether all are cached."""
         lengths = options["attention_mask"].sum(dim=1).tolist()
         rows = zip(options["input_ids"].tolist(), lengths, strict=True)
         slot = self._pool.uniform_slot
-        self._asked = [(slot, tuple(ids[:length])) for ids, length in rows]
-        self._is_known = all(key in self._rows for key in self._asked)
+        self._batch = [(slot, tuple(ids[:length])) for ids, length in rows]
+        self._is_hit = all(key in self._outputs for key in self._batch)
 
-    def through(
-        self, forward: Callable[..., Tensor], is_last: bool, hidden: Tensor, **options: Any
+    def forward(
+        self, block: Callable[..., Tensor], is_last: bool, hidden: Tensor, **options: Any
     ) -> Tensor:
-        """What a lower block returns, or, where all rows are known, the last one would."""
-        if not self._is_known:
-            hidden = forward(hidden, **options)
+        """Run a block; on a hit, pass its input on instead, and the cached output if it is last."""
+        if not self._is_hit:
+            hidden = block(hidden, **options)
             if is_last:
-                self._keep(hidden.detach())
+                self._store(hidden.detach())
             return hidden
         if not is_last:
             return hidden
         padded = torch.zeros_like(hidden)
-        for row, key in zip(padded, self._asked, strict=True):
-            row[: len(key[1])] = self._rows[key]
+        for row, key in zip(padded, self._batch, strict=True):
+            row[: len(key[1])] = self._outputs[key]
         return padded
 
-    def _keep(self, hidden: Tensor) -> None:
-        for row, key in zip(hidden, self._asked, strict=True):
+    def _store(self, hidden: Tensor) -> None:
+        for row, key in zip(hidden, self._batch, strict=True):
             size = len(key[1])
-            if key not in self._rows and self._tokens + size <= MOST_TOKENS:
-                self._rows[key] = row[:size].clone()
-                self._tokens += size
+            if key not in self._outputs and self._num_tokens + size <= MOST_TOKENS:
+                self._outputs[key] = row[:size].clone()
+                self._num_tokens += size
 
 
-def _below_the_trained(model: nn.Module, pool: AdapterPool) -> list[nn.Module]:
-    """The decoder's blocks below the lowest one that is trained, from the input up."""
+def _untrained_blocks(model: nn.Module, pool: AdapterPool) -> list[nn.Module]:
+    """The decoder's blocks below the lowest trained one, from the input up."""
     lowest = pool.lowest_trained_block
     if lowest is None:
         return []

@@ -1,7 +1,6 @@
-"""Attention whose backward pass is quick on a CPU.
+"""Attention with a fast backward pass on a CPU, for short sequences.
 
-The CPU's fused attention saves memory and takes two to three times as long backwards as plain
-matrix products do at the lengths of chat rows; so short sequences get plain products.
+The CPU's fused attention saves memory, but its backward pass takes two to three times as long.
 """
 
 from typing import Any
@@ -13,12 +12,12 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
 NAME = "grouped_products"
-# Plain products keep every score for the backward pass, quadratic in the length.
+# Plain products store every score for the backward pass: quadratic in the length.
 LONGEST = 512
 
 
 def use_grouped_attention(model: PreTrainedModel) -> None:
-    """Let a model on the CPU that uses torch's fused attention use plain products instead."""
+    """Replace torch's fused attention by `grouped_attention`, if the model is on the CPU."""
     if model.device.type != "cpu" or model.config._attn_implementation != "sdpa":
         return
     AttentionInterface.register(NAME, grouped_attention)

@@ -1,4 +1,4 @@
-"""What each phase of a fit trains on: examples of all kinds as token rows."""
+"""Tokenises the examples of all kinds for the phases of a fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from scheduler.fit.batching import TokenisedReply, tokenise, tokenise_target
 from scheduler.records import TrainingConfig
 
 CLICK_FLIP_RATE = 0.1
-"""How often a click is taken to say the opposite of what was meant, robust DPO's epsilon (Chowdhury
-et al. 2024, arXiv 2403.00409). A person who writes a correction means it."""
+"""The assumed share of clicks that mean the opposite: robust DPO's epsilon (Chowdhury et al. 2024,
+arXiv 2403.00409). Corrections are meant as written."""
 
 Exchanges = Sequence[tuple[str, str]]
-"""Prompts, each with what the base replies."""
+"""Prompts, each with the base's reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatedTokens:
-    """A single reply that was liked or disliked."""
+    """One liked or disliked reply."""
 
     reply: TokenisedReply
     is_desirable: bool
@@ -26,7 +26,7 @@ class RatedTokens:
 
 @dataclass(frozen=True, slots=True)
 class TokenisedPair:
-    """A reply that is better than another, but for every `flip_rate`-th such pair."""
+    """A better and a worse reply; `flip_rate` is the chance that they are the other way round."""
 
     chosen: TokenisedReply
     rejected: TokenisedReply
@@ -35,7 +35,7 @@ class TokenisedPair:
 
 @dataclass(frozen=True, slots=True)
 class FitExamples:
-    """The rows of one fit; `kl_replies` are the base's replies that it holds on to."""
+    """The examples of each phase; `kl_replies` are replies of the base to stay close to."""
 
     ratings: tuple[RatedTokens, ...]
     replies: tuple[TokenisedReply, ...]
@@ -51,57 +51,53 @@ def tokenise_examples(
     *,
     is_warm: bool = False,
 ) -> FitExamples:
-    """Rows in the order of the examples, without those longer than `config.max_tokens`.
+    """Tokenise the examples, in order, without those longer than `config.max_tokens`.
 
-    A liked reply is one to learn, and a thumb where disliked ones need a counterweight: alone it
-    would teach the same twice. There is nothing to hold on to without dislikes, but in a warm
-    start.
+    A liked reply is a reply to learn. It is also a rating if there are disliked ones to balance;
+    otherwise that would teach it twice. Without dislikes, `kl_replies` serve only a warm start.
     """
 
-    def target(example: TrainingExample) -> TokenisedReply | None:
-        return tokenise_target(renderer, example, config)
-
-    def reply_to(
+    def tokenise_reply(
         prompt: Sequence[Message], reply: str, *, is_truncated: bool = False
     ) -> TokenisedReply | None:
         return tokenise(renderer, prompt, reply, config.max_tokens, is_truncated=is_truncated)
 
     ratings, replies, pairs = [], [], []
     for example in examples:
-        row = target(example)
-        if row is None:
+        target = tokenise_target(renderer, example, config)
+        if target is None:
             continue
         if example.kind is ExampleKind.DPO:
-            # Where one end is not to be learned, it is not to be preferred either.
-            rejected = reply_to(
+            # If the end of one is not to be learned, that of the other is not to be rejected.
+            rejected = tokenise_reply(
                 example.prompt, example.rejected or "", is_truncated=example.is_truncated
             )
             if rejected is not None:
-                pairs.append(TokenisedPair(row, rejected, _flip_rate(example)))
+                pairs.append(TokenisedPair(target, rejected, _flip_rate(example)))
             continue
         if example.kind is not ExampleKind.SFT:
-            ratings.append(RatedTokens(row, example.kind is ExampleKind.DESIRABLE))
+            ratings.append(RatedTokens(target, example.kind is ExampleKind.DESIRABLE))
         if example.kind is not ExampleKind.UNDESIRABLE:
-            replies.append(row)
+            replies.append(target)
     if all(rating.is_desirable for rating in ratings):
         ratings = []
-    held = kl_replies if ratings or is_warm else ()
-    known = [reply_to([Message("user", prompt)], reply) for prompt, reply in held]
+    exchanges = kl_replies if ratings or is_warm else ()
+    kl = (tokenise_reply([Message("user", prompt)], reply) for prompt, reply in exchanges)
     return FitExamples(
-        tuple(ratings), tuple(replies), tuple(pairs), tuple(row for row in known if row)
+        tuple(ratings), tuple(replies), tuple(pairs), tuple(each for each in kl if each)
     )
 
 
-def num_reference_replies(rows: int) -> int:
-    """How many kept replies a warm start has beside rows to learn: one for four, a fifth in all."""
-    return -(-rows // 4)
+def num_reference_replies(num_targets: int) -> int:
+    """How many of the base's replies a warm start adds to so many to learn: a fifth in all."""
+    return -(-num_targets // 4)
 
 
 def rating_weights(ratings: Sequence[RatedTokens]) -> tuple[float, float]:
-    """What a liked and a disliked reply count, so that both sides come to the same.
+    """The weights of a liked and a disliked reply, so that both sides have the same total.
 
-    Ethayarajh et al. 2024 (arXiv 2402.01306) advise 1:1 to 4:3 in all. The larger side is weighed
-    down, never the smaller one up: one like must not count like ten.
+    Ethayarajh et al. 2024 (arXiv 2402.01306) advise totals of 1:1 to 4:3. The larger side is
+    weighted down, never the smaller one up: one like must not count like ten.
     """
     liked = sum(rating.is_desirable for rating in ratings)
     disliked = len(ratings) - liked

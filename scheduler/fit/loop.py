@@ -1,7 +1,4 @@
-"""Fits one adapter slot, the weakest evidence first: on thumbs, on replies to learn, on pairs.
-
-In an order drawn from the seed: from "no adapter", the same rows and seed give the same bytes.
-"""
+"""Fits one slot in phases, the weakest evidence first. Equal seeds and examples: equal bytes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,19 +24,19 @@ from scheduler.fit.steps import preference_backward, ratings_backward, supervise
 from scheduler.records import TrainingConfig
 
 RATINGS_STOP_LOSS = 0.4
-"""APO-zero ends here; the base has 0.5. With beta 5 a disliked reply is then 0.08 nats per token
-less likely than the base makes it: of a hundred tokens, one time in 3,000."""
+"""APO-zero ends here; the base has 0.5. With beta 5, a disliked reply is then 0.08 nats per token
+less likely than under the base: one of a hundred tokens is 3,000 times less likely."""
 
 INIT_EXAMPLES = 16
-"""So many of each phase's rows say where an empty slot turns."""
+"""How many examples of each phase initialise an empty slot."""
 
 Report = Callable[[int, int, float], None]
-"""Hears of every step: its number, how many there are at most, its loss."""
+"""Called after every step with its number, the most there can be, and its loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseReport:
-    """Mean loss over the first and the last pass through the rows, and the steps taken."""
+    """Mean loss over the first and the last pass through the examples, and the steps taken."""
 
     name: str
     loss_before: float
@@ -49,13 +46,10 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """`backward` makes the gradients of the rows with some indices, and returns their loss.
-
-    Rows whose loss is no higher than its second argument make none.
-    """
+    """`backward(indices, stop_loss)` makes gradients, as in `scheduler.fit.steps`."""
 
     name: str
-    rows: int
+    num_examples: int
     learning_rate: float
     stop_loss: float
     backward: Callable[[Sequence[int], float], float]
@@ -72,23 +66,21 @@ def fit(
     *,
     is_warm: bool = False,
 ) -> tuple[PhaseReport, ...]:
-    """Fit a slot on the examples, from what is in it; an empty one is turned towards them first.
+    """Fit a slot on the examples, from its weights; an empty one is initialised from gradients.
 
-    While dislikes are learned, the replies to the `kl_replies` prompts are held close to the base's; in a
-    warm start, which moves on from earlier fits, also while replies are learned.
-    Returns the phases that there were rows for, in order. Raises `ValueError` where no example fits
-    into `config.max_tokens`.
+    The ratings phase keeps the adapter close to the base on `kl_replies`; in a warm start, the
+    supervised phase does so, too. Returns the phases that had examples, in order. Raises
+    `ValueError` if no example fits into `config.max_tokens`.
     """
-    rows = tokenise_examples(base.renderer, examples, kl_replies, config, is_warm=is_warm)
-    phases = [each for each in _phases(base, pool, rows, config, is_warm) if each.rows]
+    tokenised = tokenise_examples(base.renderer, examples, kl_replies, config, is_warm=is_warm)
+    phases = [each for each in _phases(base, pool, tokenised, config, is_warm) if each.num_examples]
     if not phases:
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
     pool.requires_grad(True)
     with pool.use(slot), cache_activations(base, pool):
         if pool.is_empty(slot):
-            init_from_gradients(
-                pool, slot, config.seed, lambda: _first_gradients(phases, config.seed)
-            )
+            seed = config.seed
+            init_from_gradients(pool, slot, seed, lambda: _first_gradients(phases, seed))
         reports = tuple(_optimise(pool, phase, config, report) for phase in phases)
     pool.requires_grad(False)
     return reports
@@ -96,52 +88,50 @@ def fit(
 
 def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:
     for phase in phases:
-        chosen = Random(seed).sample(range(phase.rows), min(phase.rows, INIT_EXAMPLES))
+        count = min(phase.num_examples, INIT_EXAMPLES)
+        chosen = Random(seed).sample(range(phase.num_examples), count)
         phase.backward(chosen, -inf)
 
 
 def _phases(
-    base: BaseModel, pool: AdapterPool, rows: FitExamples, config: TrainingConfig, is_warm: bool
+    base: BaseModel, pool: AdapterPool, examples: FitExamples, config: TrainingConfig, is_warm: bool
 ) -> tuple[_Phase, ...]:
-    """What comes later overrules what came before, so corrections have the last word but one."""
-    weights, kl_replies = rating_weights(rows.ratings), cycle(rows.kl_replies)
+    """The phases in order: later ones override earlier ones."""
+    weights, kl_replies = rating_weights(examples.ratings), cycle(examples.kl_replies)
 
-    def ratings(chosen: Sequence[int], enough: float) -> float:
-        beside = list(islice(kl_replies, len(chosen)))
-        taken = [rows.ratings[i] for i in chosen]
-        return ratings_backward(base, pool, taken, weights, beside, config, enough)
+    def ratings(chosen: Sequence[int], stop_loss: float) -> float:
+        kl = list(islice(kl_replies, len(chosen)))
+        batch = [examples.ratings[i] for i in chosen]
+        return ratings_backward(base, pool, batch, weights, kl, config, stop_loss)
 
-    def supervised(chosen: Sequence[int], enough: float) -> float:
-        beside = list(islice(kl_replies, num_reference_replies(len(chosen)))) if is_warm else []
-        taken = [rows.replies[i] for i in chosen]
-        return supervised_backward(base, pool, taken, beside, enough)
+    def supervised(chosen: Sequence[int], stop_loss: float) -> float:
+        kl = list(islice(kl_replies, num_reference_replies(len(chosen)))) if is_warm else []
+        batch = [examples.replies[i] for i in chosen]
+        return supervised_backward(base, pool, batch, kl, stop_loss)
 
-    def preference(chosen: Sequence[int], enough: float) -> float:
-        taken = [rows.pairs[i] for i in chosen]
-        return preference_backward(base, pool, taken, config, enough)
+    def preference(chosen: Sequence[int], stop_loss: float) -> float:
+        batch = [examples.pairs[i] for i in chosen]
+        return preference_backward(base, pool, batch, config, stop_loss)
 
-    rate, preference_rate = config.learning_rate, config.dpo_learning_rate
+    rate, dpo_rate = config.learning_rate, config.dpo_learning_rate
     return (
-        _Phase("thumbs", len(rows.ratings), preference_rate, RATINGS_STOP_LOSS, ratings),
-        _Phase("supervised", len(rows.replies), rate, config.sft_stop_loss, supervised),
-        _Phase("preference", len(rows.pairs), preference_rate, config.dpo_stop_loss, preference),
+        _Phase("ratings", len(examples.ratings), dpo_rate, RATINGS_STOP_LOSS, ratings),
+        _Phase("supervised", len(examples.replies), rate, config.sft_stop_loss, supervised),
+        _Phase("preference", len(examples.pairs), dpo_rate, config.dpo_stop_loss, preference),
     )
 
 
 def _optimise(
-    pool: AdapterPool,
-    phase: _Phase,
-    config: TrainingConfig,
-    report: Report,
+    pool: AdapterPool, phase: _Phase, config: TrainingConfig, report: Report
 ) -> PhaseReport:
-    """AdamW with warm-up and rates that fall to nothing, until every row of a pass is learned.
+    """AdamW with warm-up and linear decay to zero, until every step of a pass is at the stop loss.
 
-    Every step and not their mean: with few rows a mean ends a fit while one row is unlearned. Rates
-    that do not fall leave the weights where the last rows happened to pull them.
+    Not the mean of the steps: with few examples it can be low enough while one is unlearned. With
+    constant rates, the last examples would decide where the weights end up.
     """
     a, b = pool.a_parameters(), pool.b_parameters()
-    # alpha / rank is folded into B, and Adam's steps do not scale with the parameter: B's rate
-    # carries the factor, so training equals that of PEFT's unfolded B.
+    # alpha / rank is folded into B, but Adam's steps do not scale with the parameter. So B's rate
+    # has the factor, and training equals that of PEFT's unfolded B.
     rates = (phase.learning_rate, phase.learning_rate * pool.config.scaling)
     optimiser = torch.optim.AdamW(
         [{"params": p, "lr": rate} for p, rate in zip((a, b), rates, strict=True)],
@@ -152,11 +142,11 @@ def _optimise(
     random = Random(config.seed)
     order: list[int] = []
     losses: list[float] = []
-    per_pass = -(-phase.rows // config.batch_size)
+    per_pass = -(-phase.num_examples // config.batch_size)
     steps = max(config.max_steps, config.min_passes * per_pass)
     for step in range(1, steps + 1):
         if not order:
-            order = random.sample(range(phase.rows), phase.rows)
+            order = random.sample(range(phase.num_examples), phase.num_examples)
         chosen, order = order[: config.batch_size], order[config.batch_size :]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, step / config.warmup_steps) * (1 - (step - 1) / steps)

@@ -1,8 +1,8 @@
-"""Turns an empty slot towards what its first examples ask for, before the first step.
+"""Initialises an empty slot along the gradients of its first examples.
 
-Where A is drawn at random, the first steps of B see a few random directions of each layer's input.
-With A along the gradient's main directions instead, each step does what several did (LoRA-GA, Wang
-et al. 2024, arXiv 2407.05000; B stays zero here, so that the slot starts as the base).
+With a random A, B's first steps see random directions of each layer's input. With A along the
+gradient's main directions, one step does the work of several (LoRA-GA, Wang et al. 2024, arXiv
+2407.05000). Unlike there, B is zero, so that the slot starts as the base.
 """
 
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from torch import Tensor
 from adapters_store.lora import AdapterPool, refuse_slot_zero
 
 COLUMN_NORM = 1 / sqrt(3)
-"""The expected length of a column of A as PEFT draws it, so that learning rates mean the same."""
+"""The expected norm of a column of A as PEFT draws it, so that learning rates mean the same."""
 
 
 def init_from_gradients(
     pool: AdapterPool, slot: int, seed: int, backward: Callable[[], None]
 ) -> None:
-    """Make a slot ready to train: A along the row space of each weight's gradient, B zero.
+    """Set a slot's A along the row space of each weight's gradient, and its B to zero.
 
-    `backward` makes the gradients, with the slot in use. With A zero and B a random matrix, the
-    slot changes nothing, and the gradient of A is G' B' for the weight's gradient G: a random
-    sketch of its row space (Halko et al. 2011, algorithm 4.1), from one backward pass and without
-    ever making G. Its orthonormal basis becomes A. Raises `ValueError` for slot 0.
+    `backward` makes the gradients, with the slot in use. While A is zero and B random, the slot
+    changes nothing, and A's gradient is G' B' for the weight's gradient G: a random sketch of G's
+    row space (Halko et al. 2011, algorithm 4.1), from one backward pass and without making G. A
+    becomes its orthonormal basis. Raises `ValueError` for slot 0.
     """
     refuse_slot_zero(slot)
     generator = torch.Generator().manual_seed(seed)
@@ -46,7 +46,7 @@ def init_from_gradients(
 def _basis(sketch: Tensor) -> Tensor:
     """An orthonormal basis of the columns, [in, rank]; columns beyond the input's width are zero.
 
-    In float64 and on the CPU, so that the same sketch gives the same bytes on every device.
+    Computed in float64 on the CPU, so that the bytes are the same on every device.
     """
     basis, _ = torch.linalg.qr(sketch.to("cpu", torch.float64))
     whole = torch.zeros_like(sketch)

@@ -1,4 +1,4 @@
-"""The losses, as functions of log-probabilities. Formulas: docs/learning.md."""
+"""The losses of a fit, as functions of log-probabilities."""
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +10,11 @@ from scheduler.fit.batching import Batch
 
 
 def reply_logits(base: BaseModel, batch: Batch) -> Tensor:
-    """Logits of every token from the first reply on, [rows, tokens of the longest reply part,
-    vocabulary], in the model's dtype.
+    """Logits that predict the tokens from the batch's first reply token on, in the model's dtype.
 
-    Runs the model with whatever slots its pool has in use.
+    [rows, tokens from there, vocabulary]. Runs the model with the slots that its pool has in use.
     """
-    # Logits are a sixth of the work for a small model: only those that predict replies are made.
+    # The prompts' logits are left out: all logits are a sixth of a small model's work.
     predicting = torch.arange(_first_reply(batch) - 1, batch.ids.shape[1] - 1)
     logits: Tensor = base.model(
         input_ids=batch.ids,
@@ -27,9 +26,9 @@ def reply_logits(base: BaseModel, batch: Batch) -> Tensor:
 
 
 def reply_log_probs(base: BaseModel, batch: Batch) -> Tensor:
-    """Log-probability of every reply token, float32 [rows, tokens of the longest reply part].
+    """Log-probability of every token from the batch's first reply token on; 0 outside replies.
 
-    0 where a row has no reply token.
+    float32 [rows, tokens from there].
     """
     targets = batch.ids[:, _first_reply(batch) :]
     logits = reply_logits(base, batch).float()
@@ -42,13 +41,14 @@ def _first_reply(batch: Batch) -> int:
 
 
 def dpo_losses(chosen: Tensor, rejected: Tensor, beta: float, flip_rates: Tensor) -> Tensor:
-    """Robust DPO of each pair, [pairs] as all inputs but `beta`.
+    """Robust DPO of each pair, [pairs], as are all inputs except `beta`.
 
-    [-(1 - e) log sigmoid(beta (r+ - r-)) + e log sigmoid(-beta (r+ - r-))] / (1 - 2 e), where
-    `chosen` and `rejected` are the log-ratios r, `log_ratios` of the two replies, and e below 0.5
-    is how often such a pair says the opposite of what was meant. Without such flips it is DPO
-    (Rafailov et al. 2023, equation 7); with them it is an unbiased estimate of DPO on what was
-    meant (Chowdhury et al. 2024, arXiv 2403.00409). Then it has no lower bound: stop early.
+    [-(1 - e) log sigmoid(beta (r+ - r-)) + e log sigmoid(-beta (r+ - r-))] / (1 - 2 e)
+
+    `chosen` and `rejected` are the `log_ratios` r of the replies; `flip_rates` e, below 0.5, are
+    the chances that a pair means the opposite. With e = 0 it is DPO (Rafailov et al. 2023, equation
+    7). With e > 0 it is an unbiased estimate of DPO on what was meant (Chowdhury et al. 2024, arXiv
+    2403.00409) and has no lower bound: stop early.
     """
     margin = beta * (chosen - rejected)
     meant, flipped = -F.logsigmoid(margin), -F.logsigmoid(-margin)
@@ -56,20 +56,19 @@ def dpo_losses(chosen: Tensor, rejected: Tensor, beta: float, flip_rates: Tensor
 
 
 def apo_zero_losses(ratios: Tensor, beta: float, is_desirable: Tensor) -> Tensor:
-    """APO-zero of each single reply, [rows]: 1 - sigmoid(beta r) where it is desirable, else
-    sigmoid(beta r); r is its log-ratio.
+    """APO-zero of each single reply with log-ratio r, [rows].
 
-    D'Oosterlinck et al. 2024, arXiv 2408.06266, equation 7, each term by itself. 0.5 for the base,
-    between 0 and 1 however far a reply is pushed away, and it needs no second row.
+    1 - sigmoid(beta r) if it is desirable, else sigmoid(beta r): each term of equation 7 of
+    D'Oosterlinck et al. 2024 (arXiv 2408.06266) by itself. It is 0.5 for the base, and bounded.
     """
     return torch.sigmoid(beta * torch.where(is_desirable, -ratios, ratios))
 
 
 def log_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Each reply's r and log-probability under the adapter in use, means per token, both [rows].
+    """Each reply's log-ratio r, and its log-probability under the adapter in use, both [rows].
 
-    r is the log-probability minus that under the base, which is the same model without adapter.
-    Means, not sums, are the length normalisation of Tulu 3 (Lambert et al. 2024, section 5.1).
+    r is that log-probability minus the base's. Both are means per token: the length normalisation
+    of Tulu 3 (Lambert et al. 2024, section 5.1).
     """
     with torch.no_grad(), pool.use(NO_ADAPTER):
         reference = mean_per_token(reply_log_probs(base, batch), batch)
@@ -86,19 +85,18 @@ def kl_from_base(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
 
 
 def _reply_distributions(base: BaseModel, batch: Batch) -> Tensor:
-    """Log-probabilities of the whole vocabulary where reply tokens are, float32 [tokens, words]."""
+    """Log-probabilities at every reply token, float32 [reply tokens, vocabulary]."""
     logits = reply_logits(base, batch)
     return F.log_softmax(logits[batch.is_reply[:, -logits.shape[1] :]].float(), dim=-1)
 
 
 def supervised_losses(log_probs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Weighted mean negative log-likelihood of each row's reply tokens, -sum w log p / sum w, and
-    the sum of its weights, both [rows]."""
+    """Weighted negative log-likelihood of each reply, -sum w log p / sum w, and sum w, [rows]."""
     weights = batch.weights[:, batch.ids.shape[1] - log_probs.shape[1] :]
     totals = weights.sum(dim=1)
     return -(weights * log_probs).sum(dim=1) / totals, totals
 
 
 def mean_per_token(log_probs: Tensor, batch: Batch) -> Tensor:
-    """Mean log-probability per reply token of each row, [rows]."""
+    """Mean log-probability per reply token, [rows]."""
     return log_probs.sum(dim=1) / batch.is_reply.sum(dim=1)

@@ -1,8 +1,4 @@
-"""The base's linears for training on a CPU: packed once, for the way there and the way back.
-
-Nothing but adapters is trained, so a weight never changes, and the gradient of its input is a
-product with the same numbers.
-"""
+"""The base's frozen linears, packed once for the forward and the backward pass on a CPU."""
 
 from typing import Any
 
@@ -14,7 +10,7 @@ from adapters_store.packed import pack, packed_product
 
 
 class PackedLinear(nn.Module):
-    """An `nn.Linear` whose weight needs no gradient, without the plain weight."""
+    """A frozen `nn.Linear` that holds only packed weights."""
 
     def __init__(self, bias: Tensor | None, packed: Tensor, transposed: Tensor) -> None:
         super().__init__()
@@ -28,7 +24,7 @@ class PackedLinear(nn.Module):
 
 
 class _PackedProduct(torch.autograd.Function):
-    """x W' + b, with a gradient for x alone."""
+    """x W' + b, with a gradient for x only."""
 
     @staticmethod
     def forward(
@@ -43,10 +39,7 @@ class _PackedProduct(torch.autograd.Function):
 
 
 def pack_linears(model: nn.Module, pool: AdapterPool) -> None:
-    """Let the adapted linears and the head of a frozen model be quick on a CPU.
-
-    Elsewhere, and for number formats that oneDNN does not multiply natively, all stays as it is.
-    """
+    """Pack the adapted linears and the head, on CPUs and in dtypes that support it."""
     for layer in pool.layers.values():
         layer.base = _packed(layer.base)
     head = getattr(model, "get_output_embeddings", lambda: None)()

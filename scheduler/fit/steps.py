@@ -1,7 +1,7 @@
 """The gradients of one step of each phase, in micro-batches. Each function returns its mean loss.
 
-Rows whose loss is no higher than `enough` make none: while others are still learned, they would be
-learned by heart. Where no row needs learning there is no backward pass and no gradient at all.
+Examples whose loss is at most `stop_loss` make no gradients: they would be overfitted while others
+are still learned. If all are learned, there is no backward pass and no gradient at all.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,7 @@ from scheduler.fit.losses import (
 from scheduler.records import TrainingConfig
 
 KL_WEIGHT = 0.2
-"""What a nat of drift on kept replies costs, where the thumbs' loss is between 0 and 1, and that of
-replies to learn is in nats."""
+"""The weight of a nat of drift. The ratings' loss is in 0..1, the supervised one in nats."""
 
 
 def ratings_backward(
@@ -34,12 +33,12 @@ def ratings_backward(
     weights: tuple[float, float],
     kl_replies: Sequence[TokenisedReply],
     config: TrainingConfig,
-    enough: float,
+    stop_loss: float,
 ) -> float:
-    """Gradients of APO-zero, weighed as (liked, disliked), plus the drift on kept replies.
+    """Gradients of APO-zero plus the drift on `kl_replies`; returns APO-zero, unweighted.
 
-    Returns APO-zero, unweighed. Dislikes alone name nothing to move towards: without
-    the second term all text would become less likely, not just what was disliked.
+    `weights` are those of a liked and a disliked reply. Dislikes alone give no direction: without
+    the drift term all text would become less likely, not just the disliked replies.
     """
     loss, is_learned = 0.0, True
     for group in micro_batches([len(rating.reply.ids) for rating in ratings]):
@@ -48,11 +47,11 @@ def ratings_backward(
         ratios, _ = log_ratios(base, pool, batch)
         losses = apo_zero_losses(ratios, config.dpo_beta, is_liked)
         loss += losses.sum().item() / len(ratings)
-        needed = losses > enough
+        needed = losses > stop_loss
         if needed.any():
             is_learned = False
-            weighed = needed * torch.where(is_liked, *weights) * losses
-            (weighed.sum() / len(ratings)).backward()  # type: ignore[no-untyped-call]
+            weighted = needed * torch.where(is_liked, *weights) * losses
+            (weighted.sum() / len(ratings)).backward()  # type: ignore[no-untyped-call]
     if not is_learned:
         _drift_backward(base, pool, kl_replies)
     return loss
@@ -61,20 +60,19 @@ def ratings_backward(
 def supervised_backward(
     base: BaseModel,
     pool: AdapterPool,
-    rows: Sequence[TokenisedReply],
+    replies: Sequence[TokenisedReply],
     kl_replies: Sequence[TokenisedReply],
-    enough: float,
+    stop_loss: float,
 ) -> float:
-    """Gradients of the weighted mean negative log-likelihood per reply token, plus the drift on
-    kept replies; returns the former."""
-    total = sum(sum(row.weights) for row in rows)
+    """Gradients of the supervised loss plus the drift on `kl_replies`; returns the former."""
+    total = sum(sum(reply.weights) for reply in replies)
     loss, is_learned = 0.0, True
-    for group in micro_batches([len(row.ids) for row in rows]):
-        batch = collate([rows[i] for i in group], base.device)
+    for group in micro_batches([len(reply.ids) for reply in replies]):
+        batch = collate([replies[i] for i in group], base.device)
         losses, weights = supervised_losses(reply_log_probs(base, batch), batch)
         shares = weights / total
         loss += (shares * losses).sum().item()
-        needed = losses > enough
+        needed = losses > stop_loss
         if needed.any():
             is_learned = False
             (needed * shares * losses).sum().backward()  # type: ignore[no-untyped-call]
@@ -88,23 +86,22 @@ def preference_backward(
     pool: AdapterPool,
     pairs: Sequence[TokenisedPair],
     config: TrainingConfig,
-    enough: float,
+    stop_loss: float,
 ) -> float:
-    """Gradients of DPO on the pairs plus supervision on their chosen replies; returns DPO's loss.
+    """Gradients of DPO plus a supervised loss on the chosen replies; returns DPO's loss.
 
-    The supervised part holds the chosen reply's likelihood up, which DPO alone may lower
-    (Razin et al. 2024, "likelihood displacement").
+    DPO alone may lower the chosen likelihood ("likelihood displacement", Razin et al. 2024).
     """
     loss = 0.0
     lengths = [2 * max(len(p.chosen.ids), len(p.rejected.ids)) for p in pairs]
     for group in micro_batches(lengths):
-        rows = [*(pairs[i].chosen for i in group), *(pairs[i].rejected for i in group)]
+        replies = [*(pairs[i].chosen for i in group), *(pairs[i].rejected for i in group)]
         flip_rates = torch.tensor([pairs[i].flip_rate for i in group], device=base.device)
-        ratios, log_probs = log_ratios(base, pool, collate(rows, base.device))
+        ratios, log_probs = log_ratios(base, pool, collate(replies, base.device))
         chosen, rejected = ratios.chunk(2)
         losses = dpo_losses(chosen, rejected, config.dpo_beta, flip_rates)
         loss += losses.sum().item() / len(pairs)
-        needed = losses > enough
+        needed = losses > stop_loss
         if needed.any():
             total = needed * (losses - config.dpo_sft_weight * log_probs[: len(group)])
             (total.sum() / len(pairs)).backward()  # type: ignore[no-untyped-call]
@@ -114,9 +111,9 @@ def preference_backward(
 def _drift_backward(
     base: BaseModel, pool: AdapterPool, kl_replies: Sequence[TokenisedReply]
 ) -> None:
-    """Gradients of KL(adapter || base), mean over the tokens of kept replies, times `KL_WEIGHT`."""
-    total = sum(row.reply_tokens for row in kl_replies)
-    for group in micro_batches([len(row.ids) for row in kl_replies]):
+    """Gradients of `KL_WEIGHT` times KL(adapter || base), mean over the replies' tokens."""
+    total = sum(reply.reply_tokens for reply in kl_replies)
+    for group in micro_batches([len(reply.ids) for reply in kl_replies]):
         share = sum(kl_replies[i].reply_tokens for i in group) / total
         drift = kl_from_base(base, pool, collate([kl_replies[i] for i in group], base.device))
         (KL_WEIGHT * share * drift).backward()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
-"""One user's story: judgements become a dataset, an adapter, a verdict, a version, and answers.
+"""Retrains one user: from feedback to a dataset, an adapter, a verdict and the version in use.
 
-Reads top to bottom. Knows no tensors, no schedule and no process: a `Trainer` does the fitting, and
-a `Generator` lets the model that serves speak.
+Reads top to bottom. Knows no tensors, schedules or processes: a `Trainer` fits, and a `Generator`
+lets the served model reply.
 """
 
 import logging
@@ -60,12 +60,15 @@ from scheduler.version_report import VersionReport, curation_report, report_of
 
 _log = logging.getLogger(__name__)
 
+_Exchanges = tuple[tuple[str, str], ...]
+"""Prompts, each with the base's reply."""
+
 
 class Trainer(Protocol):
-    """Fits adapters; `scheduler.trainer.worker.Worker` does it in a child process."""
+    """Fits adapters; `scheduler.trainer.worker.ProcessTrainer` does so in a child process."""
 
     def prepare(self) -> None:
-        """Do ahead what the next `run` would begin with. Harmless when done twice."""
+        """Start ahead what the next `run` needs. Harmless if called twice."""
 
     def run(
         self,
@@ -89,9 +92,9 @@ class Trainer(Protocol):
 
 
 class Pipeline:
-    """Works runs of any user, one at a time, from the judgements to the pointer.
+    """Works the runs of all users, one at a time.
 
-    `follows_instructions` says whether the base does what notes in its prompt say. `verify` raises
+    `follows_instructions` says whether the base obeys instructions in its prompt. `verify` raises
     `AdapterInvalidError` for a folder that must not be served. `clock` gives UTC seconds.
     """
 
@@ -116,8 +119,10 @@ class Pipeline:
         self._runs = runs
         self._trainer = trainer
         self._reply = reply
-        self._heeds_notes = follows_instructions
-        self._base = ReferenceReplies(reply, config.base_revision, Path(config.replies_cache))
+        self._follows_instructions = follows_instructions
+        self._base_replies = ReferenceReplies(
+            reply, config.base_revision, Path(config.replies_cache)
+        )
         self._publisher = publisher
         self._verify = verify
         self._config = config
@@ -129,13 +134,13 @@ class Pipeline:
         self._files.sweep(self._registry.folders())
 
     def prepare(self, is_cancelled: Callable[[], bool]) -> None:
-        """Do ahead what every run needs: the next run is quicker for it.
+        """Do ahead what every run needs, so that the next run is quicker.
 
-        Raises `TrainingCancelledError`, and `TrainingFailedError` where the base cannot reply.
+        Raises `TrainingCancelledError`, and `TrainingFailedError` if the base cannot reply.
         """
         self._trainer.prepare()
         self._reference_replies(is_cancelled)
-        self._base_exchanges(is_cancelled)
+        self._synthetic_exchanges(is_cancelled)
         self._probes(is_cancelled)
 
     def close(self) -> None:
@@ -145,41 +150,70 @@ class Pipeline:
     def run(self, run: TrainingRun, is_cancelled: Callable[[], bool]) -> None:
         """Work a running run to its end and record it.
 
-        Whatever goes wrong, the version in use stays in use. When it was told to end it raises
-        `TrainingCancelledError` and leaves the run as running.
+        After a failure, the version in use stays in use. A cancelled run raises
+        `TrainingCancelledError` and is still recorded as running.
         """
         if self._registry.is_frozen(run.user_id):
             return self._end(run, RunStatus.REFUSED, "the adapter is frozen")
         active = self._registry.active(run.user_id)
-        filtered = self._filtered(run.user_id)
+        filtered = self._filter(run.user_id)
         dataset = build_dataset(run.user_id, accepted(filtered))
-        # Held-out rows stay unseen: no rule is learned from them.
+        # Held-out examples stay unseen: no rule is learned from them.
         rules = active_rules(learned_rules_of(dataset.train), self._log.decisions(run.user_id))
         dataset, remarks = self._with_revisions(dataset, rules, is_cancelled)
         dataset = self._with_synthetic(dataset, rules, is_cancelled)
         if not dataset.examples:
             if active is not None and active.example_ids:
                 return self._publisher.return_to_base(run, dataset, active, filtered)
-            nothing = "every row was left out" if filtered else "nothing to learn from yet"
-            return self._end(run, RunStatus.REFUSED, nothing, dataset, filtered)
+            reason = "every example was rejected" if filtered else "nothing to learn from yet"
+            return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
         incumbent = self._incumbent(active)
         if active is not None and incumbent is not None and self._is_same_fit(active, dataset):
             reason = f"nothing new since {active.label}"
             return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
         for version in self._registry.rolled_back(run.user_id):
-            if self._fits(version) and self._is_same_fit(version, dataset):
+            if self._is_compatible(version) and self._is_same_fit(version, dataset):
                 reason = f"nothing new since {version.label}, which was rolled back"
                 return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
         self._fit(run, filtered, dataset, rules, active, incumbent, remarks, is_cancelled)
 
-    def _filtered(self, user_id: str) -> tuple[FilterResult, ...]:
-        turns, judgements = self._log.turns_with_feedback(user_id)
-        again = self._log.regenerated(user_id)
-        return filter_examples(turns + again, judgements, self._log.approved(user_id))
+    def _filter(self, user_id: str) -> tuple[FilterResult, ...]:
+        interactions, feedback = self._log.turns_with_feedback(user_id)
+        regenerated = self._log.regenerated(user_id)
+        return filter_examples(interactions + regenerated, feedback, self._log.approved(user_id))
+
+    def _with_revisions(
+        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
+    ) -> tuple[Dataset, tuple[str, ...]]:
+        """Add the base's revisions of commented replies, if it follows instructions."""
+        comments = commented_replies(
+            *self._log.turns_with_feedback(dataset.user_id),
+            excluding={each.conversation_id for each in dataset.held_out},
+            limit=MAX_COMMENTS,
+        )
+        if not comments or not self._follows_instructions():
+            return dataset, ()
+        exchanges, ask = self._synthetic_exchanges(is_cancelled), self._ask_base(is_cancelled)
+        revisions, remark = revise(dataset.user_id, comments, rules, exchanges, ask)
+        return with_synthetic(dataset, revisions), (remark,)
+
+    def _with_synthetic(
+        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
+    ) -> Dataset:
+        """Add synthetic examples and abstentions, unless there is enough to learn without."""
+        training = self._config.training
+        shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
+        if not rules or shown > training.warm_start_above:
+            return dataset
+        user_id, count = dataset.user_id, training.synthetic_examples
+        exchanges = self._synthetic_exchanges(is_cancelled) if count else ()
+        synthetic = synthetic_examples(user_id, rules, exchanges, count)
+        abstentions = abstention_examples(user_id, rules, shown + len(synthetic))
+        return with_synthetic(dataset, abstentions + synthetic)
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
-        """Return the folder of the version in use, None when there is nothing to compare with."""
-        if active is None or not self._fits(active):
+        """The folder of the version in use; None if there is nothing to compare with."""
+        if active is None or not self._is_compatible(active):
             return None
         try:
             return self._files.open(active)
@@ -188,12 +222,12 @@ class Pipeline:
             _log.error("training without the version in use (%s): %s", active.label, error)
             return None
 
-    def _fits(self, version: AdapterVersion) -> bool:
+    def _is_compatible(self, version: AdapterVersion) -> bool:
         ours = self._config.base_revision, self._config.lora
         return (version.base_revision, version.lora) == ours
 
     def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
-        # The rows that there were: those that were taught may be fewer, or in other words.
+        # The whole dataset's hash: a fit may be taught fewer examples, or reworded ones.
         fit = report_of(version).fit
         learned = fit.dataset_hash if fit else version.dataset_hash
         return (learned, version.seed) == (dataset.content_hash, self._config.training.seed)
@@ -209,31 +243,35 @@ class Pipeline:
         remarks: tuple[str, ...],
         is_cancelled: Callable[[], bool],
     ) -> None:
+        """Fit a candidate, judge it, then publish or refuse it."""
+
         def record(progress: Progress) -> None:
             self._runs.progress(run.id, progress)
 
         staged = self._files.stage()
         try:
             plan = plan_fit(dataset, active if incumbent else None, self._config.training)
-            taught, explained = with_repaired_dislikes(plan.dataset, rules)
-            plan, remark = self._reworded(replace(plan, dataset=taught), rules, is_cancelled)
-            reference_replies = self._reference_replies(is_cancelled)
+            repaired, repair_remarks = with_repaired_dislikes(plan.dataset, rules)
+            plan = replace(plan, dataset=repaired)
+            plan, distillation_remarks = self._self_distilled(plan, rules, is_cancelled)
+            references = self._reference_replies(is_cancelled)
             result = self._trainer.run(
-                self._job(plan, rules, active, incumbent, reference_replies, is_cancelled),
+                self._job(plan, rules, active, incumbent, references, is_cancelled),
                 plan.dataset,
                 destination=staged,
                 on_progress=record,
                 is_cancelled=is_cancelled,
             )
             result = replace(result, rejections=plan.without_learned(result.rejections))
-            result, verdict = self._judge(
-                result, plan, rules, reference_replies, record, is_cancelled
-            )
-            told = remarks + explained + remark
+            result, verdict = self._judge(result, plan, rules, references, record, is_cancelled)
+            remarks = remarks + repair_remarks + distillation_remarks
             fit = FinishedFit(
-                run, dataset, tuple(rules), result, verdict, active, filtered, plan, told
+                run, dataset, tuple(rules), result, verdict, active, filtered, plan, remarks
             )
-            self._settle(fit)
+            if verdict.outcome is Outcome.REFUSED:
+                self._publisher.refuse(fit)
+            else:
+                self._publisher.publish(fit)
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset, filtered, error.device_seconds)
         except AdapterInvalidError as error:
@@ -242,27 +280,68 @@ class Pipeline:
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
+    def _self_distilled(
+        self, plan: FitPlan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
+    ) -> tuple[FitPlan, tuple[str, ...]]:
+        """Let the base reword the corrections, if the settings ask for it."""
+        if not self._config.training.self_distillation:
+            return plan, ()
+        dataset, remark = self_distil(plan.dataset, rules, self._ask_base(is_cancelled))
+        return replace(plan, dataset=dataset), (remark,)
+
+    def _job(
+        self,
+        plan: FitPlan,
+        rules: Sequence[Rule],
+        active: AdapterVersion | None,
+        incumbent: Path | None,
+        references: _Exchanges,
+        is_cancelled: Callable[[], bool],
+    ) -> TrainingJob:
+        config = self._config
+        is_probed = bool(rules) and plan.start is None
+        learned = active.example_ids if active is not None and incumbent is not None else ()
+        return TrainingJob(
+            base_path=config.base_path,
+            base_model=config.base_model,
+            base_revision=config.base_revision,
+            device=config.device,
+            dtype=config.dtype,
+            threads=config.threads,
+            lora=config.lora,
+            training=plan.training,
+            memory=config.memory,
+            incumbent=None if incumbent is None else str(incumbent.resolve()),
+            incumbent_example_ids=learned,
+            reference_replies=references,
+            max_reference_kl=config.gate.max_reference_kl,
+            kl_replies=self._kl_replies(plan, is_cancelled),
+            probes=self._probes(is_cancelled) if is_probed else (),
+            rules=tuple(rules),
+            warm_start=plan.start is not None,
+        )
+
     def _judge(
         self,
         result: JobResult,
         plan: FitPlan,
         rules: Sequence[Rule],
-        reference_replies: tuple[tuple[str, str], ...],
+        references: _Exchanges,
         record: Callable[[Progress], None],
         is_cancelled: Callable[[], bool],
     ) -> tuple[JobResult, Verdict]:
-        """Let the gate decide on the numbers, then on how the candidate really replies."""
+        """Let the gate judge the losses, then the replies of the candidate as it will be served."""
         verdict = gate.judge(result.evaluation, self._config.gate)
         if verdict.outcome is Outcome.REFUSED:
             return result, verdict
         self._verify(result.adapter)
         fitted = result.evaluation
         steps, loss = fitted.steps, fitted.train_loss_after
-        record(Progress("trying the candidate", 0.95, steps, steps, loss))
+        record(Progress("testing the candidate's replies", 0.95, steps, steps, loss))
         candidate = self._reply(
             REFERENCE_PROMPTS, result.adapter, REFERENCE_REPLY_TOKENS, is_cancelled
         )
-        base = [reply for _, reply in reference_replies]
+        base = [reply for _, reply in references]
         evaluation = replace(
             fitted,
             repetition_base=share(map(is_repetitive, base)),
@@ -288,132 +367,49 @@ class Pipeline:
         rules: Sequence[Rule],
         is_cancelled: Callable[[], bool],
     ) -> Evaluation:
-        """Add how many of the tried replies keep the rules with what was learned in the prompt, of
-        the candidate's and of the base's."""
+        """Add how many probe replies follow the rules with few-shot examples in the prompt."""
         memory = few_shot_memory(plan.dataset.examples)
         if not evaluation.num_probes or not memory.demonstrations:
             return evaluation
         exchanges = self._probes(is_cancelled)[evaluation.probe_part]
         prompts = [prompt for prompt, _ in exchanges]
 
-        def followed(adapter: Path | None) -> int:
+        def compliance(adapter: Path | None) -> int:
             replies = self._reply(prompts, adapter, PROBE_REPLY_TOKENS, is_cancelled, memory)
             return sum(correct_rollouts(rules, plan.dataset.user_id, exchanges, replies).follows)
 
         return replace(
             evaluation,
-            compliance_with_few_shot=followed(candidate),
-            base_compliance_with_few_shot=followed(None),
+            compliance_with_few_shot=compliance(candidate),
+            base_compliance_with_few_shot=compliance(None),
         )
 
-    def _settle(self, fit: FinishedFit) -> None:
-        if fit.verdict.outcome is Outcome.REFUSED:
-            self._publisher.refuse(fit)
-        else:
-            self._publisher.publish(fit)
-
-    def _with_synthetic(
-        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
-    ) -> Dataset:
-        """Put practice before the rows, and what cannot be known.
-
-        What is only disliked shows nothing to do.
-        """
-        training = self._config.training
-        shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
-        if not rules or shown > training.warm_start_above:
-            return dataset
-        user_id, count = dataset.user_id, training.synthetic_examples
-        exchanges = self._base_exchanges(is_cancelled) if count else ()
-        synthetic = synthetic_examples(user_id, rules, exchanges, count)
-        abstentions = abstention_examples(user_id, rules, shown + len(synthetic))
-        return with_synthetic(dataset, abstentions + synthetic)
-
-    def _with_revisions(
-        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
-    ) -> tuple[Dataset, tuple[str, ...]]:
-        """Put what the base makes of comments before the rows, where it can follow any."""
-        comments = commented_replies(
-            *self._log.turns_with_feedback(dataset.user_id),
-            excluding={each.conversation_id for each in dataset.held_out},
-            limit=MAX_COMMENTS,
-        )
-        if not comments or not self._heeds_notes():
-            return dataset, ()
-
-        reference_replies, ask = self._base_exchanges(is_cancelled), self._asking(is_cancelled)
-        rows, remark = revise(dataset.user_id, comments, rules, reference_replies, ask)
-        return with_synthetic(dataset, rows), (remark,)
-
-    def _reworded(
-        self, plan: FitPlan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
-    ) -> tuple[FitPlan, tuple[str, ...]]:
-        """Let the base put what is taught into its own words, where that is wanted."""
-        if not self._config.training.self_distillation:
-            return plan, ()
-
-        dataset, remark = self_distil(plan.dataset, rules, self._asking(is_cancelled))
-        return replace(plan, dataset=dataset), (remark,)
-
-    def _asking(self, is_cancelled: Callable[[], bool]) -> Callable[[Sequence[str]], list[str]]:
-        """The base's replies to what a user wrote: not kept, as those to fixed prompts are."""
+    def _ask_base(self, is_cancelled: Callable[[], bool]) -> Callable[[Sequence[str]], list[str]]:
+        # These prompts hold a user's text: their replies are not cached.
         return lambda prompts: self._reply(prompts, None, REPLY_TOKENS, is_cancelled)
 
-    def _reference_replies(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
-        replies = self._base.to(REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS, is_cancelled)
+    def _reference_replies(self, is_cancelled: Callable[[], bool]) -> _Exchanges:
+        replies = self._base_replies.to(REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS, is_cancelled)
         return tuple(zip(REFERENCE_PROMPTS, replies, strict=True))
 
-    def _base_exchanges(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[str, str], ...]:
-        replies = self._base.to(SYNTHETIC_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled)
+    def _synthetic_exchanges(self, is_cancelled: Callable[[], bool]) -> _Exchanges:
+        replies = self._base_replies.to(SYNTHETIC_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled)
         return tuple(zip(SYNTHETIC_PROMPTS, replies, strict=True))
 
-    def _probes(self, is_cancelled: Callable[[], bool]) -> tuple[tuple[tuple[str, str], ...], ...]:
+    def _kl_replies(self, plan: FitPlan, is_cancelled: Callable[[], bool]) -> _Exchanges:
+        """The replies that a fit stays close to: not those that drift is measured on."""
+        has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in plan.dataset.examples)
+        return self._synthetic_exchanges(is_cancelled) if plan.start or has_dislikes else ()
+
+    def _probes(self, is_cancelled: Callable[[], bool]) -> tuple[_Exchanges, ...]:
+        """The probe prompts of each round."""
         count, rounds = self._config.training.probe_prompts, self._config.training.rounds
         prompts = PROBE_PROMPTS[: count * rounds]
         if not prompts:
             return ()
-        replies = self._base.to(prompts, PROBE_REPLY_TOKENS, is_cancelled)
+        replies = self._base_replies.to(prompts, PROBE_REPLY_TOKENS, is_cancelled)
         exchanges = tuple(zip(prompts, replies, strict=True))
         return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
-
-    def _kl_replies(
-        self, plan: FitPlan, is_cancelled: Callable[[], bool]
-    ) -> tuple[tuple[str, str], ...]:
-        """What a fit holds on to. Not the anchors: drift is measured on what no fit has seen."""
-        has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in plan.dataset.examples)
-        return self._base_exchanges(is_cancelled) if plan.start or has_dislikes else ()
-
-    def _job(
-        self,
-        plan: FitPlan,
-        rules: Sequence[Rule],
-        active: AdapterVersion | None,
-        incumbent: Path | None,
-        reference_replies: tuple[tuple[str, str], ...],
-        is_cancelled: Callable[[], bool],
-    ) -> TrainingJob:
-        config = self._config
-        is_tried = bool(rules) and plan.start is None
-        known = active.example_ids if active is not None and incumbent is not None else ()
-        return TrainingJob(
-            base_path=config.base_path,
-            base_model=config.base_model,
-            base_revision=config.base_revision,
-            device=config.device,
-            dtype=config.dtype,
-            threads=config.threads,
-            lora=config.lora,
-            training=plan.training,
-            memory=config.memory,
-            incumbent=None if incumbent is None else str(incumbent.resolve()),
-            incumbent_example_ids=known,
-            reference_replies=reference_replies,
-            max_reference_kl=config.gate.max_reference_kl,
-            kl_replies=self._kl_replies(plan, is_cancelled),
-            probes=self._probes(is_cancelled) if is_tried else (),
-            rules=tuple(rules),
-            warm_start=plan.start is not None,
-        )
 
     def _end(
         self,

@@ -1,8 +1,4 @@
-"""From a verdict to the pointer: publishes a fit, registers it, puts it to use, ends the run.
-
-The database agrees with itself after any crash: version, pointer and run change in one
-transaction. Knows nothing of how the fit was made.
-"""
+"""Ends a run: stores its version, promotes it and records why, in one transaction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +15,7 @@ from feedback.filters.records import FilterResult
 from feedback.records import Dataset
 from feedback.rules.rule import Rule
 from scheduler.errors import TrainingCancelledError
-from scheduler.records import Outcome, PipelineConfig, RunStatus, TrainingRun, Verdict
+from scheduler.records import PipelineConfig, RunStatus, TrainingRun, Verdict
 from scheduler.retrain.warm_start import FitPlan
 from scheduler.run_store import RunStore
 from scheduler.trainer.job import JobResult
@@ -34,11 +30,10 @@ from scheduler.version_report import (
 
 @dataclass(frozen=True, slots=True)
 class FinishedFit:
-    """What one run trained, on what, with which verdict; `active` was in use when it began.
+    """What one run trained, with its verdict; `active` was in use when the run began.
 
-    `dataset` is all that there is to learn, `plan` what of it was taught and how, in the words that
-    were taught. `rules` are what the judgements have in common, `filtered` what curation decided
-    before the dataset was frozen, `remarks` what else there is to say of the rows.
+    `dataset` is all that there was to learn; `plan.dataset` is what was taught, as it was worded.
+    `filtered` are the filters' results; `remarks` are sentences about how examples were changed.
     """
 
     run: TrainingRun
@@ -53,12 +48,12 @@ class FinishedFit:
 
     @property
     def example_ids(self) -> tuple[str, ...]:
-        """The rows that the weights hold."""
+        """The ids of the examples that the weights hold."""
         return tuple(e.id for e in without(self.dataset, self.result.rejections).examples)
 
     @property
     def reasons(self) -> str:
-        """The verdict's sentences in one line."""
+        """The verdict's sentences, in one line."""
         return " ".join(self.verdict.reasons)
 
     @property
@@ -85,12 +80,12 @@ class FinishedFit:
 
     @property
     def usage(self) -> dict[str, Any]:
-        """What the fit used, JSON-ready."""
+        """The resources that the fit used, JSON-ready."""
         return finite(self.result.usage)
 
 
 class Publisher:
-    """Ends runs that have a verdict, and moves pointers for them."""
+    """Ends runs that have a verdict, and promotes their versions."""
 
     def __init__(
         self,
@@ -114,17 +109,17 @@ class Publisher:
         self._finish(fit, RunStatus.REFUSED, fit.reasons, None)
 
     def publish(self, fit: FinishedFit) -> None:
-        """Make a version of the fit and put it to use.
+        """Store the fit as a version and promote it.
 
-        The version is kept but not used when the pointer has moved since the run began, or when
-        the adapter was frozen. Raises `TrainingCancelledError` when the run was told to end or
-        was erased; then nothing of the fit stays.
+        The version is stored but not promoted if another one came into use during the run, or if
+        the adapter was frozen. Raises `TrainingCancelledError` if the run was cancelled or erased;
+        then nothing of the fit stays.
         """
         published = self._files.publish(fit.result.adapter)
         with self._database.atomic():
             version = self._version(fit, published)
             try:
-                self._put_to_use(fit, version)
+                self._promote(fit, version)
             except BaseException:
                 self._files.remove(version)
                 raise
@@ -136,8 +131,8 @@ class Publisher:
         active: AdapterVersion,
         filtered: Sequence[FilterResult],
     ) -> None:
-        """Put the base to use: all that `active` learned from was withdrawn, or is left out now."""
-        gone = "withdrawn or is left out" if filtered else "withdrawn"
+        """Put the base to use: all that `active` learned from was withdrawn or is now rejected."""
+        gone = "withdrawn or is now rejected" if filtered else "withdrawn"
         because = f"everything that {active.label} learned from was {gone}"
         with self._database.atomic():
             obstacle = self._move(run, active, None, because)
@@ -152,23 +147,22 @@ class Publisher:
                 report=VersionReport(curation=curation_report(filtered)).to_json(),
             )
 
-    def _put_to_use(self, fit: FinishedFit, version: AdapterVersion) -> None:
+    def _promote(self, fit: FinishedFit, version: AdapterVersion) -> None:
         if self._runs.is_cancel_requested(fit.run.id):
-            raise TrainingCancelledError("the run was told to end")
+            raise TrainingCancelledError("the run was cancelled")
         self._registry.register(version)
         obstacle = self._move(fit.run, fit.active, version.number, fit.reasons)
         if obstacle:
-            reason = f"{version.label} is kept but not in use: {obstacle}"
+            reason = f"{version.label} is stored but not in use: {obstacle}"
             self._finish(fit, RunStatus.REFUSED, reason, version)
         else:
-            manner = "as proven" if fit.verdict.outcome is Outcome.SIGNIFICANT else "provisionally"
-            reason = f"{version.label} is in use, {manner}. {fit.reasons}"
+            reason = f"{version.label} is in use ({fit.verdict.outcome}). {fit.reasons}"
             self._finish(fit, RunStatus.PROMOTED, reason, version)
 
     def _move(
         self, run: TrainingRun, active: AdapterVersion | None, to: int | None, because: str
     ) -> str | None:
-        """Move the pointer from `active` to `to`, or return why it was left."""
+        """Promote `to` in place of `active`; return the reason if that is not possible."""
         if self._registry.is_frozen(run.user_id):
             return "the adapter was frozen during the run"
         try:

@@ -1,7 +1,7 @@
-"""The training child: `python -m scheduler.trainer_process` works the one job that it is told of.
+"""The training child: `python -m scheduler.trainer.child_main` works one job.
 
-A line on standard input names the folder of the job's files; the adapter and the result go beside
-them, and progress to standard output. The end of standard input ends it.
+A line on standard input names the job's folder, where the adapter and the result go, too. Progress
+goes to standard output. The end of standard input ends the process.
 """
 
 import logging
@@ -10,10 +10,10 @@ from scheduler.trainer.parent_pipe import ParentPipe
 
 
 def main() -> None:
-    """Get ready, wait for a job, work it and say so."""
+    """Import torch, wait for a job, work it and report that it is done."""
     parent = ParentPipe()
     parent.enter("loading the model", 0.0, 0.05)
-    # Importing torch takes seconds, in which the parent must be able to stop this process.
+    # Importing torch takes seconds; the parent must be able to stop this process meanwhile.
     from scheduler.trainer.train import train
 
     logging.getLogger("transformers").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What a slot replies by transformers' generation: for training, and the reference in tests."""
+"""Generates with transformers: for training, and as the reference in tests."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ def greedy_replies(
     *,
     unrepeated: int = 0,
 ) -> list[str]:
-    """Reply to every prompt with at most `max_tokens` tokens; slots as in `AdapterPool.use`.
+    """Reply to every prompt with at most `max_tokens` tokens; `slots` as in `AdapterPool.use`.
 
-    No sequence of `unrepeated` tokens comes twice, those of the prompt included; 0 is no bound.
+    No n-gram of `unrepeated` tokens occurs twice, counting the prompt's; 0 sets no bound.
     """
     rows = [base.renderer.prompt_ids(prompt) for prompt in prompts]
     length = max(map(len, rows))

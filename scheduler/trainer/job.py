@@ -1,7 +1,4 @@
-"""What the training child is asked and what it answers, as files in one folder.
-
-`job.json` and `dataset.jsonl` go in; `adapter/` and `result.json` come out. Needs no torch.
-"""
+"""The training job and its result as files in one folder. Needs no torch."""
 
 import json
 from collections.abc import Mapping
@@ -24,13 +21,14 @@ ADAPTER_FOLDER = "adapter"
 class TrainingJob:
     """One fit: the base, the adapter's shape, how to train, and what to compare with.
 
-    `base_path` is the local folder of the weights; `base_model` is the name that the adapter's
-    config carries. `device` is `cpu` or `cuda`, `dtype` a torch dtype's name such as `bfloat16`.
-    `incumbent` is the folder of the version in use, None for the base; its training examples are
-    `incumbent_example_ids`. `reference_replies`, `kl_replies` and each round of `probes` are prompts of other
-    things, with what the base replies: drift is measured on the first, and may be `max_reference_kl`
-    nats per token, the fit holds on to the second, and to the last the adapter replies, and is
-    corrected by the `rules`. A `warm_start` goes on from the incumbent's weights.
+    - `base_path` is the local folder of the weights, `base_model` the name in the adapter's config.
+    - `device` is `cpu` or `cuda`; `dtype` is a torch dtype's name such as `bfloat16`.
+    - `incumbent` is the folder of the version in use, None for the base; it was trained on
+      `incumbent_example_ids`. A `warm_start` continues from its weights.
+    - Three fields hold pairs of a prompt and the base's reply, none of them the user's. Drift is
+      measured on `reference_replies` and may be `max_reference_kl` nats per token. The loss keeps
+      the adapter close to the base on `kl_replies`. Each part of `probes` tests the adapter for one
+      round: its replies are corrected by the `rules`.
     """
 
     base_path: str
@@ -54,11 +52,11 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a fit made: the folder that holds the adapter, what was measured, what it used.
+    """What a fit made: the adapter's folder, the measurements and the resources used.
 
-    `lora_targets` are the module paths that carry the adapter. `evaluation` may hold NaN when the
-    fit diverged; the gate refuses that. `rejections` are the examples of the dataset, by id, that
-    were not trained on after all.
+    `evaluation` may hold NaN if the fit diverged; the gate refuses that. `lora_targets` are the
+    module paths that carry the adapter. `rejections` are the examples of the dataset, by id, that
+    the base's losses kept out of the fit.
     """
 
     adapter: Path
@@ -74,32 +72,21 @@ def write_job(folder: Path, job: TrainingJob) -> None:
 
 
 def read_job(folder: Path) -> TrainingJob:
-    """Read `job.json` from `folder`.
-
-    Raises `ValueError` when it is not a job.
-    """
+    """Read `job.json` from `folder`. Raises `ValueError` if it is not a job."""
     try:
-        row = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
-        lora = row.pop("lora")
-        targets, ids = tuple(lora.pop("targets")), tuple(row.pop("incumbent_example_ids"))
-        reference_replies, kl_replies, *probes = (
-            tuple((prompt, reply) for prompt, reply in exchanges)
-            for exchanges in (
-                row.pop("reference_replies"),
-                row.pop("kl_replies"),
-                *row.pop("probes"),
-            )
-        )
+        fields = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
+        lora = fields.pop("lora")
+        targets = tuple(lora.pop("targets"))
         return TrainingJob(
             lora=LoraConfig(**lora, targets=targets),
-            training=TrainingConfig(**row.pop("training")),
-            memory=MemoryConfig(**row.pop("memory")),
-            incumbent_example_ids=ids,
-            reference_replies=reference_replies,
-            kl_replies=kl_replies,
-            probes=tuple(probes),
-            rules=tuple(Rule(**rule) for rule in row.pop("rules")),
-            **row,
+            training=TrainingConfig(**fields.pop("training")),
+            memory=MemoryConfig(**fields.pop("memory")),
+            incumbent_example_ids=tuple(fields.pop("incumbent_example_ids")),
+            reference_replies=_exchanges(fields.pop("reference_replies")),
+            kl_replies=_exchanges(fields.pop("kl_replies")),
+            probes=tuple(_exchanges(part) for part in fields.pop("probes")),
+            rules=tuple(Rule(**rule) for rule in fields.pop("rules")),
+            **fields,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{JOB_FILE} is not a job: {error}") from error
@@ -112,33 +99,34 @@ def write_result(
     lora_targets: tuple[str, ...],
     rejections: Mapping[str, Rejection] | None = None,
 ) -> None:
-    """Write `result.json` into `folder`; the adapter lies beside it."""
-    row = {
+    """Write `result.json` into `folder`, which also holds the adapter."""
+    result = {
         "evaluation": asdict(evaluation),
         "usage": dict(usage),
         "lora_targets": list(lora_targets),
-        "rejections": {name: asdict(cause) for name, cause in (rejections or {}).items()},
+        "rejections": {name: asdict(each) for name, each in (rejections or {}).items()},
     }
-    (folder / RESULT_FILE).write_text(json.dumps(row), encoding="utf-8")
+    (folder / RESULT_FILE).write_text(json.dumps(result), encoding="utf-8")
 
 
 def read_result(folder: Path, adapter: Path) -> JobResult:
-    """Read `result.json` from `folder`, for an adapter that lies in `adapter`.
-
-    Raises `ValueError` when it is not a result.
-    """
+    """Read `result.json` from `folder`. Raises `ValueError` if it is not a result."""
     try:
-        row = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        fields = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
         return JobResult(
             adapter=adapter,
-            evaluation=Evaluation(**row["evaluation"]),
-            usage=dict(row["usage"]),
-            lora_targets=tuple(row["lora_targets"]),
-            rejections={name: _cause(**cause) for name, cause in row["rejections"].items()},
+            evaluation=Evaluation(**fields["evaluation"]),
+            usage=dict(fields["usage"]),
+            lora_targets=tuple(fields["lora_targets"]),
+            rejections={name: _rejection(**each) for name, each in fields["rejections"].items()},
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{RESULT_FILE} is not a result: {error}") from error
 
 
-def _cause(reason: str, why: str, other: str | None) -> Rejection:
+def _exchanges(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((prompt, reply) for prompt, reply in pairs)
+
+
+def _rejection(reason: str, why: str, other: str | None) -> Rejection:
     return Rejection(RejectionReason(reason), why, other)

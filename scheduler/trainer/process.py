@@ -1,7 +1,4 @@
-"""One child process: lines out of it, stopping and continuing it, and its end.
-
-Knows nothing of what the child computes.
-"""
+"""One child process: reads its messages, pauses it, waits for its end."""
 
 import json
 import os
@@ -21,10 +18,10 @@ _READ_SIZE = 1 << 16
 
 
 class ChildProcess:
-    """A process in a session of its own, less urgent than this one, that dies with this object.
+    """A child in its own session with a lower priority. Only one thread may use it.
 
-    Its standard input is a pipe that ends when this process ends, however it ends. Use it as a
-    context manager; it is killed on leaving. One thread may use it.
+    Use it as a context manager: leaving kills the child. The child's standard input ends when this
+    process ends, however that happens.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -36,7 +33,7 @@ class ChildProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            # A Ctrl-C in the terminal must not reach the child before the server decides.
+            # Ctrl-C in the terminal must not reach the child: the server decides.
             start_new_session=True,
         )
         self._lower_priority()
@@ -63,7 +60,7 @@ class ChildProcess:
         self.close()
 
     def close(self) -> None:
-        """Kill it and let go of its pipes."""
+        """Kill the child and close its pipes."""
         self.kill()
         self._selector.close()
         assert self._process.stdout and self._process.stderr
@@ -72,14 +69,11 @@ class ChildProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is gone; what it wrote may still be unread."""
+        """Whether the child has ended; it may have left unread messages."""
         return self._process.poll() is not None
 
     def messages(self, wait: float) -> list[dict[str, Any]]:
-        """Return the JSON objects that it wrote, after waiting up to `wait` seconds for some.
-
-        Lines that are not JSON objects are dropped: libraries print what they like.
-        """
+        """Return its JSON objects, waiting up to `wait` seconds for some; drop other lines."""
         for key, _ in self._selector.select(wait):
             self._read(key)
         *lines, self._output = self._output.split(b"\n")
@@ -89,41 +83,38 @@ class ChildProcess:
         return messages
 
     def send(self, line: str) -> None:
-        """Write one line to its standard input, where nothing but short lines may be written.
-
-        A process that has ended does not hear it; `exit_reason` says why it did.
-        """
+        """Write one short line to its standard input, unless it has ended."""
         with suppress(BrokenPipeError):
             self._stdin.write(f"{line}\n".encode())
 
     def set_paused(self, is_paused: bool) -> None:
-        """Stop it wherever it is, or let it go on.
+        """Stop the child or let it continue.
 
-        Before its first message it is not stopped: that says that it cannot outlive this process
-        any more, which it otherwise learns from its input, and a stopped process reads none.
+        Before its first message it is not stopped: it could outlive this process. From then on the
+        kernel ends it with its parent, even if it is stopped and cannot see its input end.
         """
         if is_paused != self.is_paused and self._has_spoken:
             self._signal(signal.SIGSTOP if is_paused else signal.SIGCONT)
             self.is_paused = is_paused
 
     def wait(self, timeout: float) -> None:
-        """Close its input, let it go on, and wait up to `timeout` seconds for its end."""
+        """Close its input, let it continue, and wait up to `timeout` seconds for its end."""
         self._stdin.close()
         self.set_paused(False)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout)
 
     def kill(self) -> None:
-        """Kill it and everything in its session that it started, if it still runs."""
+        """Kill the child and its process group, if it still runs."""
         self._signal(signal.SIGKILL)
         self._process.wait()
 
     def exit_reason(self) -> str:
-        """Say why it ended, for a person."""
+        """A sentence for users that says why the child ended."""
         code = self._process.poll()
         assert code is not None
         if code == -signal.SIGKILL:
-            return "the training process was killed: it ran out of memory, or somebody ended it"
+            return "the training process was killed: it ran out of memory, or somebody killed it"
         if code < 0:
             return f"the training process was ended by signal {-code} ({signal.strsignal(-code)})"
         lines = self._errors.decode("utf-8", "replace").strip().splitlines()
@@ -134,7 +125,7 @@ class ChildProcess:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:
-            # Not reaped yet, so the id of the group cannot belong to anybody else.
+            # Not reaped yet, so no other group can have this id.
             os.killpg(self._process.pid, number)
 
     def _lower_priority(self) -> None:

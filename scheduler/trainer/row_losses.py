@@ -1,4 +1,4 @@
-"""What the base makes of the rows, for curation: the losses of replies with and without prompt."""
+"""The base's loss on each example's reply, with and without its prompt, for the filters."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,17 +10,14 @@ from feedback.filters.ifd import Losses
 from feedback.records import Message, TrainingExample
 from scheduler.evaluation.held_out import reply_losses
 
-# An empty turn: the template's own words are on both sides of the ratio and weigh nothing.
+# An empty turn, not none: the template's own tokens are then on both sides of the ratio.
 _NO_PROMPT = (Message("user", ""),)
 
 
 def row_losses(
     base: BaseModel, pool: AdapterPool, examples: Sequence[TrainingExample], max_tokens: int
 ) -> dict[str, Losses]:
-    """The losses of the examples' chosen replies under the base, by example id.
-
-    Empty where the base's template refuses an empty turn.
-    """
+    """The base's losses by example id. Empty if its template refuses an empty turn."""
     alone = [replace(each, prompt=_NO_PROMPT) for each in examples]
     try:
         without = reply_losses(base, pool, NO_ADAPTER, alone, max_tokens)

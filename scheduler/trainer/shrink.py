@@ -1,7 +1,7 @@
-"""Takes a fit that drifted too far a part of the way back to the base.
+"""Scales an adapter that drifted too far towards the base (WiSE-FT).
 
-Between the base and a fine-tuned model lie models that have most of what was learned and little of
-what was forgotten (Wortsman et al. 2022, arXiv 2109.01903). An adapter's are its B times a factor.
+Models between the base and a fine-tuned one keep most of what was learned and forget little
+(Wortsman et al. 2022, arXiv 2109.01903). An adapter is interpolated by scaling its B.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from adapters_store.lora import AdapterPool
 from scheduler.evaluation.held_out import measure_reference_kl
 
 FACTORS = (0.95, 0.9, 0.85, 0.8)
-"""What is still too far at the last one was taught something else than a habit."""
+"""An adapter that is still too far at the last factor learned more than a habit."""
 
 
 def shrink(
@@ -21,10 +21,10 @@ def shrink(
     reference_replies: Sequence[tuple[str, str]],
     max_kl: float,
 ) -> bool:
-    """Weaken a slot until it drifts by `max_kl` nats per token at most; whether that was needed.
+    """Scale a slot until it drifts by at most `max_kl` nats per token; return whether it changed.
 
-    `reference_replies` are prompts with what the base replies. Where no factor is enough, the slot is left as
-    it was.
+    Drift is measured on `reference_replies`, prompts with the base's replies. If no factor is
+    enough, the slot stays as it was.
     """
     if measure_reference_kl(base, pool, slot, reference_replies) <= max_kl:
         return False

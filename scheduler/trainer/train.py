@@ -1,12 +1,9 @@
-"""One training job from its files to an adapter and a report: fit, prove, add the rest, measure.
-
-Runs in the training child, which has one job and the whole process. Opens no database.
-"""
+"""One training job, from its files to an adapter and a report. Runs in the training child."""
 
 import os
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -43,30 +40,29 @@ from scheduler.trainer.row_losses import row_losses
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
 ADDED_SLOWER = 10.0
-"""By this the fit's learning rates are divided where the held-out rows are added."""
+"""Adding the held-out examples divides the fit's learning rates by this."""
 
 Phases = tuple[PhaseReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutReport:
-    """Losses on rows that the fit has not seen yet: its own, those of memory alone, and those of
-    the version in use on the ones that it never saw either. None where there are no such rows."""
+    """The fields of an `Evaluation` that are measured on held-out examples."""
 
-    rows: int = 0
-    comparisons: int = 0
-    wins: int = 0
-    wins_by_sum: int = 0
-    base: float | None = None
-    proof: float | None = None
-    memory: float | None = None
+    held_out_examples: int = 0
+    held_out_comparisons: int = 0
+    held_out_wins: int = 0
+    held_out_wins_by_sum: int = 0
+    held_out_loss_base: float | None = None
+    held_out_loss: float | None = None
+    held_out_loss_few_shot: float | None = None
     incumbent_examples: int = 0
-    incumbent: float | None = None
-    proof_on_incumbent_rows: float | None = None
+    incumbent_loss: float | None = None
+    loss_on_incumbent_examples: float | None = None
 
 
 def train(folder: Path, parent: ParentPipe) -> None:
-    """Work the job in `folder`: fit on a split, prove, fit on everything, write, measure."""
+    """Work the job in `folder`: fit, measure, add the held-out examples, write, measure drift."""
     job = read_job(folder)
     dataset = read_dataset(folder / DATASET_FILE)
     _make_deterministic(job)
@@ -79,43 +75,32 @@ def train(folder: Path, parent: ParentPipe) -> None:
     base_parameters = base.num_parameters
     pack_linears(base.model, pool)
 
-    rejections = _rank(base, pool, dataset, job, parent)
+    rejections = _reject_by_loss(base, pool, dataset, job, parent)
     dataset = without(dataset, rejections)
 
-    def fitted(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
-        return fit(
-            base,
-            pool,
-            CANDIDATE,
-            examples,
-            job.kl_replies,
-            config,
-            parent.report,
-            is_warm=job.warm_start,
-        )
+    def fit_candidate(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
+        kl, is_warm = job.kl_replies, job.warm_start
+        return fit(base, pool, CANDIDATE, examples, kl, config, parent.report, is_warm=is_warm)
 
     held_out = HeldOutReport()
     added: Phases = ()
-    if dataset.held_out and dataset.train:
-        reports, trial = fit_with_dagger(
-            base, pool, CANDIDATE, dataset.train, job, fitted, parent, 0.8
-        )
+    is_split = bool(dataset.held_out and dataset.train)
+    examples, end = (dataset.train, 0.8) if is_split else (dataset.examples, 0.9)
+    reports, compliance = fit_with_dagger(
+        base, pool, CANDIDATE, examples, job, fit_candidate, parent, end
+    )
+    if is_split:
         held_out = _measure_held_out(base, pool, dataset, job)
-        # The weights hold the other rows: one pass adds those that were held out, among as many.
-        parent.enter("adding the held-out rows", 0.8, 0.9)
-        among_others = _among_others(dataset, job.training.seed)
-        added = fitted(among_others, _one_gentle_pass(job.training))
-    else:
-        reports, trial = fit_with_dagger(
-            base, pool, CANDIDATE, dataset.examples, job, fitted, parent, 0.9
-        )
+        parent.enter("adding the held-out examples", 0.8, 0.9)
+        mixed = _held_out_with_others(dataset, job.training.seed)
+        added = fit_candidate(mixed, _one_slow_pass(job.training))
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.9, 1.0)
     kl = measure_reference_kl(base, pool, CANDIDATE, job.reference_replies)
     write_result(
         folder,
-        _evaluation(reports, added, held_out, kl, trial),
+        _evaluation(reports, added, held_out, kl, compliance),
         _usage(base, pool, base_parameters),
         tuple(pool.layers),
         rejections,
@@ -123,21 +108,20 @@ def train(folder: Path, parent: ParentPipe) -> None:
 
 
 def prepare(pool: AdapterPool, job: TrainingJob) -> None:
-    """Make the candidate's slot ready to train: empty, or as the version in use is."""
+    """Make the candidate's slot ready to train: empty, or with the weights of the incumbent."""
     if job.warm_start and job.incumbent is not None:
         pool.load(CANDIDATE, load_file(Path(job.incumbent) / WEIGHTS_FILE))
     else:
         pool.clear(CANDIDATE)
 
 
-def _rank(
+def _reject_by_loss(
     base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob, parent: ParentPipe
 ) -> dict[str, Rejection]:
-    """The examples of a large dataset that the base's losses speak against, on both sides."""
     scored = to_score(dataset.examples)
     if not scored:
         return {}
-    parent.enter("comparing the rows", 0.0, 0.05)
+    parent.enter("scoring the examples", 0.0, 0.05)
     losses = row_losses(base, pool, scored, job.training.max_tokens)
     return reject_by_loss(dataset.examples, losses)
 
@@ -165,61 +149,63 @@ def _make_deterministic(job: TrainingJob) -> None:
 def _measure_held_out(
     base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob
 ) -> HeldOutReport:
-    # A correction can make a supervised row and a pair: it is one judgement all the same.
-    judgements = list({(e.prompt, e.reply): e for e in dataset.held_out}.values())
-    found = score_preferences(base, pool, CANDIDATE, judgements, job.training)
-    rows = [
-        (example, chance_loss(example), after)
-        for example, after in zip(judgements, found, strict=True)
-        if after is not None
+    # A correction can make a supervised example and a pair: it counts once.
+    unique = list({(each.prompt, each.reply): each for each in dataset.held_out}.values())
+    scores = score_preferences(base, pool, CANDIDATE, unique, job.training)
+    scored = [
+        (example, chance_loss(example), score)
+        for example, score in zip(unique, scores, strict=True)
+        if score is not None
     ]
-    if not rows:
+    if not scored:
         return HeldOutReport()
-    held_out = [row[0] for row in rows]
-    memory = score_few_shot(base, pool, held_out, dataset.train, job.memory, job.training)
-    unseen, incumbent = _measure_incumbent(base, pool, held_out, job)
-    compared = comparisons(held_out, [after.loss < before for _, before, after in rows])
-    by_sum = comparisons(held_out, [after.wins_by_sum for *_, after in rows])
+    held_out = [example for example, *_ in scored]
+    few_shot = score_few_shot(base, pool, held_out, dataset.train, job.memory, job.training)
+    unseen, incumbent_loss = _measure_incumbent(base, pool, held_out, job)
+    compared = comparisons(held_out, [score.loss < chance for _, chance, score in scored])
+    by_sum = comparisons(held_out, [score.wins_by_sum for *_, score in scored])
     return HeldOutReport(
-        rows=len(rows),
-        comparisons=len(compared),
-        wins=sum(compared),
-        wins_by_sum=sum(by_sum),
-        base=_mean([before for _, before, _ in rows]),
-        proof=_mean([after.loss for *_, after in rows]),
-        memory=_mean([each.loss for each in memory if each is not None]),
+        held_out_examples=len(scored),
+        held_out_comparisons=len(compared),
+        held_out_wins=sum(compared),
+        held_out_wins_by_sum=sum(by_sum),
+        held_out_loss_base=_mean([chance for _, chance, _ in scored]),
+        held_out_loss=_mean([score.loss for *_, score in scored]),
+        held_out_loss_few_shot=_mean([each.loss for each in few_shot if each is not None]),
         incumbent_examples=len(unseen),
-        incumbent=incumbent,
-        proof_on_incumbent_rows=_mean([after.loss for e, _, after in rows if e.id in unseen]),
+        incumbent_loss=incumbent_loss,
+        loss_on_incumbent_examples=_mean([s.loss for e, _, s in scored if e.id in unseen]),
     )
 
 
 def _measure_incumbent(
     base: BaseModel, pool: AdapterPool, examples: list[TrainingExample], job: TrainingJob
 ) -> tuple[set[str], float | None]:
-    """The rows that the version in use was not trained on, and its mean loss there."""
+    """The examples that the incumbent was not trained on, by id, and its mean loss there."""
     unseen = [e for e in examples if e.id not in job.incumbent_example_ids]
     if job.incumbent is None or not unseen:
         return set(), None
     pool.load(INCUMBENT, load_file(Path(job.incumbent) / WEIGHTS_FILE))
-    found = score_preferences(base, pool, INCUMBENT, unseen, job.training)
-    return {e.id for e in unseen}, _mean([each.loss for each in found if each is not None])
+    scores = score_preferences(base, pool, INCUMBENT, unseen, job.training)
+    return {e.id for e in unseen}, _mean([each.loss for each in scores if each is not None])
 
 
-def _one_gentle_pass(config: TrainingConfig) -> TrainingConfig:
-    """The first steps of a new Adam move every weight by the whole rate, whatever the rows say; so
-    a few rows at the rate of the fit would undo some of it."""
-    return replace(config.slower(ADDED_SLOWER), max_steps=1, min_passes=1)
-
-
-def _among_others(dataset: Dataset, seed: int) -> tuple[TrainingExample, ...]:
-    """The held-out rows and as many of the others: by themselves they would pull the weights."""
+def _held_out_with_others(dataset: Dataset, seed: int) -> tuple[TrainingExample, ...]:
+    """The held-out examples and as many others: alone they would pull the weights."""
     others = Random(seed).sample(dataset.train, min(len(dataset.train), len(dataset.held_out)))
     return (*dataset.held_out, *others)
 
 
+def _one_slow_pass(config: TrainingConfig) -> TrainingConfig:
+    """One pass, at a lower rate: the full one would undo some of the fit.
+
+    Adam's first steps move every weight by the whole rate, whatever the gradients are.
+    """
+    return replace(config.slower(ADDED_SLOWER), max_steps=1, min_passes=1)
+
+
 def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: TrainingJob) -> None:
-    """Write the candidate, then read it back: what is measured is what will be served."""
+    """Write the candidate, then read it back, so that the drift is that of the served weights."""
     folder.mkdir()
     save_file(pool.read(CANDIDATE, ADAPTER_DTYPE), folder / WEIGHTS_FILE)
     write_peft_config(
@@ -237,41 +223,31 @@ def _evaluation(
     added: Phases,
     held_out: HeldOutReport,
     reference_kl: float,
-    trial: ComplianceResult | None,
+    compliance: ComplianceResult | None,
 ) -> Evaluation:
-    # Losses of two phases cannot be compared, nor those of two fits, which have other rows.
-    told = next(
+    # One phase of the first fit: losses of other phases or other examples cannot be compared.
+    fitted = next(
         phase
-        for name in ("supervised", "preference", "thumbs")
+        for name in ("supervised", "preference", "ratings")
         for phase in reports[0]
         if phase.name == name
     )
-    followed = tuple(zip(trial.follows, trial.base_follows, strict=True)) if trial else ()
     return Evaluation(
-        held_out_examples=held_out.rows,
-        held_out_comparisons=held_out.comparisons,
-        held_out_wins=held_out.wins,
-        held_out_wins_by_sum=held_out.wins_by_sum,
-        held_out_loss_base=held_out.base,
-        held_out_loss=held_out.proof,
-        held_out_loss_few_shot=held_out.memory,
-        incumbent_examples=held_out.incumbent_examples,
-        incumbent_loss=held_out.incumbent,
-        loss_on_incumbent_examples=held_out.proof_on_incumbent_rows,
-        num_probes=len(followed),
-        probe_part=trial.part if trial else 0,
-        compliance=sum(ours for ours, _ in followed),
-        base_compliance=sum(theirs for _, theirs in followed),
+        **asdict(held_out),
+        num_probes=len(compliance.follows) if compliance else 0,
+        probe_part=compliance.part if compliance else 0,
+        compliance=sum(compliance.follows) if compliance else 0,
+        base_compliance=sum(compliance.base_follows) if compliance else 0,
         reference_kl=reference_kl,
-        train_loss_before=told.loss_before,
-        train_loss_after=told.loss_after,
-        added_loss=next((each.loss_after for each in added if each.name == told.name), None),
+        train_loss_before=fitted.loss_before,
+        train_loss_after=fitted.loss_after,
+        added_loss=next((each.loss_after for each in added if each.name == fitted.name), None),
         steps=sum(phase.steps for report in (*reports, added) for phase in report),
     )
 
 
 def _usage(base: BaseModel, pool: AdapterPool, base_parameters: int) -> dict[str, Any]:
-    """What the run took; memory is that of the device which trained."""
+    """The resources that the run used; memory is that of the training device."""
     if base.device.type == "cuda":
         peak, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
     else:

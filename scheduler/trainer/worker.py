@@ -1,7 +1,4 @@
-"""Runs one training job in a child process, paused while people chat, and fetches its result.
-
-Knows the job's files and the child's protocol; knows nothing of users, runs or promotion.
-"""
+"""Runs training jobs in child processes that pause while people chat."""
 
 import math
 import os
@@ -28,17 +25,17 @@ from scheduler.trainer.job import (
 )
 from scheduler.trainer.process import ChildProcess
 
-_POLL = 0.02  # seconds; a new chat request shares the processor for no longer
+_POLL = 0.02  # seconds; a chat request shares the processor with training for no longer
 _EXIT_GRACE = 1.0
 
 
 class ProcessTrainer:
-    """Trains in a child process of its own per job, one job at a time.
+    """Trains each job in a child process, one at a time.
 
-    The child is `python -m module`, and is told the job's folder. It is stopped while `is_busy()`;
-    that time counts neither towards `timeout` (seconds) nor in the usage's `device_seconds`. `jobs`
-    is a folder that only this object uses: the user's text lies in it while a job runs. One thread
-    prepares, runs and closes: the child dies with the thread that started it.
+    The child is `python -m module` and reads the job's folder from standard input. It is stopped
+    while `is_busy()`; `timeout` (seconds) and the usage's `device_seconds` leave that time out. The
+    folder `jobs` is this object's alone: it holds the user's text while a job runs. One thread must
+    prepare, run and close: the child dies with the thread that started it.
     """
 
     def __init__(
@@ -56,7 +53,7 @@ class ProcessTrainer:
         self._prepared: ChildProcess | None = None
 
     def prepare(self) -> None:
-        """Start the next job's child ahead: importing PyTorch takes seconds. One waits at most."""
+        """Start the next job's child, unless one waits: importing PyTorch takes seconds."""
         if self._prepared is None:
             self._prepared = self._spawn()
 
@@ -77,8 +74,8 @@ class ProcessTrainer:
     ) -> JobResult:
         """Fit an adapter and put its files into the empty folder `destination`.
 
-        The child is gone and the job's files are removed when this returns or raises. Raises
-        `TrainingFailedError` with a reason for a person, and `TrainingCancelledError`.
+        When this returns or raises, the child has ended and the job's files are removed. Raises
+        `TrainingFailedError`, with a reason for users, and `TrainingCancelledError`.
         """
         folder = self._jobs / secrets.token_hex(16)
         folder.mkdir(mode=0o700, parents=True)
@@ -101,7 +98,7 @@ class ProcessTrainer:
         return len(leftovers)
 
     def _child(self) -> ChildProcess:
-        """The prepared child where it is still there, else a new one."""
+        """The prepared child, or a new one if there is none or it has ended."""
         child, self._prepared = self._prepared, None
         if child is not None and child.has_ended:
             child.close()
@@ -109,7 +106,7 @@ class ProcessTrainer:
         return child or self._spawn()
 
     def _spawn(self) -> ChildProcess:
-        # -P: a package in the working directory must not hide ours.
+        # -P: no package in the working directory may hide ours.
         command = [sys.executable, "-P", "-m", self._module]
         try:
             return ChildProcess(command, _environment())
@@ -122,7 +119,7 @@ class ProcessTrainer:
         on_progress: Callable[[Progress], None],
         is_cancelled: Callable[[], bool],
     ) -> float:
-        """Return when it is done: for how many seconds it was not paused."""
+        """Wait until the child is done; return for how many seconds it was not paused."""
         worked, last = 0.0, time.monotonic()
         while True:
             has_ended = child.has_ended
@@ -136,7 +133,7 @@ class ProcessTrainer:
                 if isinstance(message.get("progress"), dict):
                     on_progress(_progress(message["progress"]))
             if is_cancelled():
-                raise TrainingCancelledError("the run was told to end", worked)
+                raise TrainingCancelledError("the run was cancelled", worked)
             if has_ended and not messages:
                 raise TrainingFailedError(child.exit_reason(), worked)
             if worked > self._timeout:
@@ -146,16 +143,14 @@ class ProcessTrainer:
 
 
 def _environment() -> dict[str, str]:
-    # The server's settings hold its admin key; the job's file says all that the child needs.
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("LORALEI_")
-    }
+    # The child must not see the server's settings: they hold the admin key.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("LORALEI_")}
     return inherited | {
-        # Idle threads must soon sleep: spinning ones slow the chat tenfold on few cores. This many
-        # turns last from one operation to the next, which takes a third off the passive policy.
+        # Threads that spin while idle slow the chat tenfold on few cores. 2,000 spins last from one
+        # operation to the next, and are a third faster than the passive policy.
         "GOMP_SPINCOUNT": "2000",
-        # Activations are large and short-lived: handing them back to the system after every
-        # operation costs a fifth of a step (glibc; others ignore it).
+        # Returning large, short-lived activations to the system after every operation costs a
+        # fifth of a step (glibc; other allocators ignore this).
         "MALLOC_MMAP_MAX_": "0",
         "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
         "MALLOC_TOP_PAD_": str(1 << 28),

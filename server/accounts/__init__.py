@@ -1,1 +1,1 @@
-"""TODO."""
+"""Accounts, their keys, and the identities that frontends name."""

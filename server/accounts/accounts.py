@@ -1,7 +1,4 @@
-"""Who may call: users and their keys. The only writer of these tables.
-
-Knows nothing of HTTP, nor of what users said or what was learned from them.
-"""
+"""Accounts and their keys. The only writer of these tables."""
 
 import hashlib
 import uuid
@@ -20,7 +17,7 @@ _LAST_SEEN_RESOLUTION = 60.0
 
 
 class AccountKind(StrEnum):
-    """What an account's keys may do: everything, be one user, or act for users that it names."""
+    """What an account's key may do: everything, act as one user, or act for users it names."""
 
     ADMIN = "admin"
     USER = "user"
@@ -31,7 +28,7 @@ class AccountKind(StrEnum):
 class Account:
     """A user, an admin (also a user), or a frontend. Times are UTC seconds since the epoch.
 
-    `frontend_id` is set for users that a frontend named, `external_id` is what it calls them.
+    For users that a frontend named, `frontend_id` is its id and `external_id` its name for them.
     """
 
     id: str
@@ -49,7 +46,7 @@ class Account:
 
     @property
     def is_frontend(self) -> bool:
-        """Whether it acts for users that it names."""
+        """Whether it acts for other users."""
         return self.kind is AccountKind.FRONTEND
 
 
@@ -58,7 +55,7 @@ class UnknownAccountError(LookupError):
 
 
 class InvalidNameError(ValueError):
-    """An account cannot be called that."""
+    """An account cannot have this name."""
 
 
 class NameTakenError(RuntimeError):
@@ -81,10 +78,10 @@ class Accounts:
         migrate(database)
 
     def ensure_admin(self, preset: str | None, now: float) -> str | None:
-        """Make the first admin where there is none, and return its new key to be shown once.
+        """Make the first admin if there is none, and return its new key, to be shown once.
 
-        A `preset` key becomes that admin's only key, and is not returned. Raises `ValueError`
-        where it is not a possible key.
+        A `preset` key becomes that admin's only key, and is not returned. Raises `ValueError` if
+        the preset is not a valid key.
         """
         key = keys.preset_key(preset) if preset is not None else None
         with self._database.atomic():
@@ -100,7 +97,7 @@ class Accounts:
         return None
 
     def create(self, name: str, kind: AccountKind, now: float) -> tuple[Account, str]:
-        """Make an account with one key, and return both; the key cannot be read again.
+        """Make an account and its key, which cannot be read again.
 
         Raises `InvalidNameError`, `NameTakenError`.
         """
@@ -108,20 +105,20 @@ class Accounts:
         key = keys.new_key()
         with self._database.atomic():
             if self._one("name = ?", name) is not None:
-                raise NameTakenError(f"the name {name!r} is taken")
+                raise NameTakenError(f"the name {name!r} is taken: choose another one")
             account = self._insert(name, kind, now)
             self._insert_key(account.id, key, now)
         return account, key.text
 
     def replace_key(self, account_id: str, now: float) -> str:
-        """Revoke all keys of an account, at once, and return its new one."""
+        """Revoke all keys of an account at once, and return a new one."""
         key = keys.new_key()
         with self._database.atomic():
             self._replace_keys(account_id, key, now)
         return key.text
 
     def authenticate(self, token: str, now: float) -> Account | None:
-        """The account whose key this is, None if it is nobody's; notes when it was seen."""
+        """The account with this key, or None. Updates when it was last seen."""
         if len(token) > keys.MAX_LENGTH:
             return None
         rows = self._database.query(
@@ -134,7 +131,7 @@ class Accounts:
         return self._note_seen(account, now) if account is not None else None
 
     def acting_user(self, frontend: Account, external_id: str, now: float) -> Account:
-        """The user that a frontend names, made at first sight (also after an erasure)."""
+        """The user that a frontend names; made if unknown, also after an erasure."""
         with self._database.atomic():
             account = self._external(frontend, external_id)
             if account is None:
@@ -147,11 +144,7 @@ class Accounts:
         return self._note_seen(account, now)
 
     def known_user(self, frontend: Account, external_id: str) -> Account:
-        """The user that a frontend names.
-
-        Raises `UnknownAccountError` where it was never seen, `ErasedIdentityError` where it was
-        erased and has not chatted since.
-        """
+        """The user that a frontend names. Raises `UnknownAccountError`, `ErasedIdentityError`."""
         account = self._external(frontend, external_id)
         if account is not None:
             return account
@@ -160,7 +153,7 @@ class Accounts:
             [frontend.id, _hash_identity(external_id)],
         )
         if next(erased, None) is not None:
-            raise ErasedIdentityError("this user was erased")
+            raise ErasedIdentityError("this user was erased, and has not chatted since")
         raise UnknownAccountError("this frontend has no such user")
 
     def find(self, id_or_name: str) -> Account:
@@ -171,7 +164,7 @@ class Accounts:
         return account
 
     def exists(self, account_id: str) -> bool:
-        """Whether there is (still) an account with this id."""
+        """Whether there is an account with this id."""
         return self._one("id = ?", account_id) is not None
 
     def all(self) -> list[Account]:
@@ -187,9 +180,9 @@ class Accounts:
         return [_account(row) for row in rows]
 
     def erase(self, account: Account, now: float) -> None:
-        """Remove an account and its keys; its id and name are free again.
+        """Delete an account and its keys. Raises `LastAdminError` for the only admin.
 
-        Raises `LastAdminError` for the only admin. A frontend's users must be erased before it.
+        A frontend's users must be erased before it.
         """
         with self._database.atomic():
             if account.is_admin and self._count_admins() <= 1:
@@ -206,7 +199,7 @@ class Accounts:
             self._database.execute("delete from users where id = ?", [account.id])
 
     def first_admin(self) -> Account:
-        """The oldest admin. Raises `UnknownAccountError` before `ensure_admin` has made one."""
+        """The oldest admin. Raises `UnknownAccountError` before the first `ensure_admin`."""
         rows = self._database.query(
             "select * from users where kind = 'admin' order by created_at, id limit 1"
         )
@@ -259,7 +252,7 @@ class Accounts:
         self._insert_key(account_id, key, now)
 
     def _note_seen(self, account: Account, now: float) -> Account:
-        """Write at most once a minute: most requests should not have to wait for a commit."""
+        """Write at most once a minute, so that most requests do not wait for a commit."""
         if account.last_seen_at is not None and now - account.last_seen_at < _LAST_SEEN_RESOLUTION:
             return account
         with self._database.atomic():
@@ -273,7 +266,7 @@ def _check_name(name: str) -> None:
     if not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise InvalidNameError(f"a name has 1 to {MAX_NAME_LENGTH} characters")
     if not name.isprintable() or name != name.strip() or _FORBIDDEN_IN_NAMES & set(name):
-        raise InvalidNameError("a name is printable, with none of / : ? # % \\ and no outer spaces")
+        raise InvalidNameError("a name must be printable, without / : ? # % \\ or outer spaces")
     if name in (".", "..") or name.startswith("user-"):
         raise InvalidNameError("a name must not look like a path or an id")
 

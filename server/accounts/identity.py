@@ -1,6 +1,6 @@
-"""Which user a request from a frontend is for (pure: headers, body and the time come in).
+"""Which user a frontend's request is for. Pure: headers, body and the time are arguments.
 
-A `user` or `admin` key is always its owner; nothing here is asked about those.
+A `user` or `admin` key always acts as its owner.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _ISSUER = "open-webui"
 
 @dataclass(frozen=True, slots=True)
 class IdentityRules:
-    """What the operator trusts: a shared secret for signed identities, or plain headers."""
+    """What the operator trusts: signed identities (by a shared secret), or plain headers."""
 
     jwt_secret: str | None = None
     trust_headers: bool = False
@@ -39,7 +39,7 @@ class UnverifiedIdentityError(PermissionError):
 
 
 class AmbiguousIdentityError(ValueError):
-    """The request names its user in a way that could mean several, or none."""
+    """The request does not name its user clearly."""
 
     def __init__(self, message: str, param: str) -> None:
         super().__init__(message)
@@ -49,9 +49,9 @@ class AmbiguousIdentityError(ValueError):
 def named_user(
     headers: Mapping[str, Sequence[str]], body: BodyIdentity, rules: IdentityRules, now: float
 ) -> str | None:
-    """The id by which the frontend names its user, None where it names nobody.
+    """The frontend's id of its user, or None if it names nobody.
 
-    `headers` has lower-case names and every value sent. Raises `UnverifiedIdentityError`,
+    `headers` maps lower-case names to all values. Raises `UnverifiedIdentityError`,
     `AmbiguousIdentityError`.
     """
     if rules.jwt_secret is not None:
@@ -92,14 +92,14 @@ def _checked(value: str, param: str) -> str:
             f"{param} must be printable and at most {MAX_IDENTITY_LENGTH} characters", param
         )
     if "{{" in value:
-        # A placeholder that the frontend did not fill in would make everybody one user.
+        # An unfilled placeholder would make one user of everybody.
         raise AmbiguousIdentityError(f"{param} holds an unfilled placeholder", param)
     return value
 
 
 def _signed_user(tokens: Sequence[str], secret: str, now: float) -> str:
     if len(tokens) != 1 or len(tokens[0]) > MAX_JWT_LENGTH:
-        raise UnverifiedIdentityError(f"{JWT_HEADER} is required, once")
+        raise UnverifiedIdentityError(f"send {JWT_HEADER} exactly once")
     try:
         if "crit" in jwt.get_unverified_header(tokens[0]):
             raise UnverifiedIdentityError(f"{JWT_HEADER} has critical extensions")
@@ -110,7 +110,7 @@ def _signed_user(tokens: Sequence[str], secret: str, now: float) -> str:
             issuer=_ISSUER,
             options={
                 "require": ["sub", "iss", "iat", "exp"],
-                # The clock is an argument here, so times are compared below.
+                # The clock is an argument here, so `_is_current` compares the times.
                 "verify_exp": False,
                 "verify_iat": False,
                 "verify_aud": False,

@@ -36,7 +36,7 @@ def create_accounts(database: Database) -> None:
         ) strict
         """
     )
-    # Hashes only: it must not be possible to read back who was erased.
+    # Hashes only: nobody must be able to read who was erased.
     database.execute(
         """
         create table erased_identities (

@@ -1,4 +1,4 @@
-"""The server's own generation requests: asked among everybody's, and never in a hurry."""
+"""Submits the server's own generation requests to the engine, and waits for its turn."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -13,13 +13,13 @@ from server.engine.records import SamplingParams
 if TYPE_CHECKING:
     from server.engine.engine import Engine
 
-_CALLER = "trial"  # shares the rows with the users as if it were one more
+_CALLER = "scheduler"  # takes its turns in the queue like one more user
 _BUSY_TRIES = 60
 _BUSY_WAIT = 1.0  # seconds
 
 
 class RequestCancelledError(RuntimeError):
-    """The answer is not wanted any more."""
+    """The answer is no longer wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +38,22 @@ class Answer:
 
 async def ask(
     engine: "Engine",
-    prompt: Sequence[int],
+    prompt_ids: Sequence[int],
     params: SamplingParams,
     adapter: ServableAdapter | None,
     *,
     caller: str,
     is_cancelled: Callable[[], bool],
 ) -> Answer:
-    """One answer to a prompt of token ids. `caller` shares the rows as if it were one more user.
+    """One answer to a prompt. `caller` takes turns with the users like one more user.
 
-    Raises `RequestCancelledError`, `EngineOverloadedError` where the engine is too busy for a
-    minute, and what else the engine raises.
+    Raises `RequestCancelledError`, `EngineOverloadedError` if the engine is too busy for a minute,
+    and what else the engine raises.
     """
     for tries_left in reversed(range(_BUSY_TRIES)):
         _check(is_cancelled)
         try:
-            generation = engine.submit(prompt, params, adapter, user=caller)
+            generation = engine.submit(prompt_ids, params, adapter, user=caller)
             break
         except EngineOverloadedError:
             if not tries_left:
@@ -75,14 +75,14 @@ async def ask(
 
 def _check(is_cancelled: Callable[[], bool]) -> None:
     if is_cancelled():
-        raise RequestCancelledError("This is not wanted any more.")
+        raise RequestCancelledError("The request was cancelled.")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A prompt's token ids, and how to reply to it."""
+    """A prompt's token ids, and how to sample the reply."""
 
-    prompt: tuple[int, ...]
+    prompt_ids: tuple[int, ...]
     params: SamplingParams
 
 
@@ -92,17 +92,17 @@ def ask_all(
     adapter: ServableAdapter | None,
     is_cancelled: Callable[[], bool],
 ) -> list[Answer]:
-    """Ask the base or an adapter; blocks. A quarter of the engine's rows stays free for the users.
+    """The answers of the base or an adapter; blocks. A quarter of the rows stays free for users.
 
-    Raises `TrainingCancelledError`, and `TrainingFailedError` where the engine failed or is too
-    busy for a minute.
+    Raises `TrainingCancelledError`, and `TrainingFailedError` if the engine fails or is too busy
+    for a minute.
     """
     try:
         return asyncio.run(_ask_all(engine, requests, adapter, is_cancelled))
     except RequestCancelledError as error:
-        raise TrainingCancelledError("the run was told to end") from error
+        raise TrainingCancelledError("the run was cancelled") from error
     except EngineOverloadedError as error:
-        message = "the adapter could not be tried: the server is too busy"
+        message = "the adapter could not be tried: the server is too busy, try again later"
         raise TrainingFailedError(message) from error
     except GenerationError as error:
         raise TrainingFailedError(f"the adapter could not be tried: {error}") from error
@@ -120,7 +120,7 @@ async def _ask_all(
         async with rows:
             return await ask(
                 engine,
-                request.prompt,
+                request.prompt_ids,
                 request.params,
                 adapter,
                 caller=_CALLER,

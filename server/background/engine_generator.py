@@ -1,4 +1,4 @@
-"""Lets the scheduler ask the model that serves: how the base, or an adapter, really replies."""
+"""Generates replies for the scheduler with the serving engine, by the base or an adapter."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,10 +18,7 @@ from server.engine.records import SamplingParams
 
 
 class EngineGenerator:
-    """Greedy replies through the engine, among everybody's: a `Replier`.
-
-    A quarter of the engine's rows stays free for the users.
-    """
+    """Greedy replies through the engine: a `scheduler` `Generator`."""
 
     def __init__(self, engine: Engine, files: AdapterFiles, memory: MemoryConfig) -> None:
         self._engine = engine
@@ -36,30 +33,26 @@ class EngineGenerator:
         is_cancelled: Callable[[], bool],
         memory: Memory = NO_MEMORY,
     ) -> list[str]:
-        """Reply to each prompt, behind what chats would show of memory; blocks.
+        """Reply to each prompt, with as much memory as a chat would show; blocks.
 
-        Raises `TrainingCancelledError`, and `TrainingFailedError` where the engine failed or is
-        too busy for a minute.
+        Raises what `ask_all` raises.
         """
         staged = self._files.staged(adapter) if adapter else None
         params = SamplingParams(temperature=0, max_tokens=max_tokens)
         renderer = self._engine.base.renderer
-        turns = (
+        conversations = (
             with_few_shot(renderer, memory, [Message("user", p)], self._memory) for p in prompts
         )
-        requests = [Request(tuple(self._engine.render(each)), params) for each in turns]
+        requests = [Request(tuple(self._engine.render(each)), params) for each in conversations]
         if memory != NO_MEMORY and requests:
-            # Most begin with the same demonstrations; read once, they are reused by all.
-            beginning = replace(requests[0], params=replace(params, max_tokens=1))
-            ask_all(self._engine, [beginning], staged, is_cancelled)
+            # Most begin with the same demonstrations: prefill them once, so that all reuse them.
+            first = replace(requests[0], params=replace(params, max_tokens=1))
+            ask_all(self._engine, [first], staged, is_cancelled)
         return [each.text for each in ask_all(self._engine, requests, staged, is_cancelled)]
 
 
 class EngineModelUnderTest:
-    """What the suite asks of the engine, among everybody's: a `scheduler.suite` `Speaker`.
-
-    Both methods block, and raise what `EngineGenerator` raises.
-    """
+    """The suite's `ModelUnderTest`. Both methods block, and raise what `ask_all` raises."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -91,7 +84,7 @@ class EngineModelUnderTest:
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
     ) -> list[float]:
-        """The mean log-probability per token of each answer, behind its question."""
+        """The mean log-probability per token of each answer to its question, in nats."""
         engine = self._engine
         requests = []
         for each in choices:

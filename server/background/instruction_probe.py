@@ -1,4 +1,4 @@
-"""Whether the base model heeds notes in its prompt: found out once per base, kept in a file.
+"""Whether the base model follows system instructions: probed once per base, cached in a file.
 
 Small models do not: told to write in lower case, they write as before.
 """
@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A question, a note, and whether a reply does what the note says: none does by chance."""
+    """An instruction, a question, and whether a reply follows it; none follows by chance."""
 
-    note: str
+    instruction: str
     question: str
     is_followed: Callable[[str], bool]
 
@@ -49,56 +49,52 @@ PROBES = (
         lambda reply: "capitale" in reply.lower(),
     ),
     Probe(
-        "Answer with a single word.",
-        "What colour is grass?",
-        lambda reply: len(reply.split()) == 1,
+        "Answer with a single word.", "What colour is grass?", lambda reply: len(reply.split()) == 1
     ),
 )
-ENOUGH = 4
-"""Heeded notes; a teacher that is right in about 70 % of cases is worth listening to."""
+MIN_FOLLOWED = 4
+"""Of the six probes: a teacher that is right in about 70 % of cases is worth its errors."""
 
 
 def follows_most(replies: Sequence[str]) -> bool:
-    """Whether enough of the replies to the probes, in their order, do what the notes say."""
-    heeded = (
-        probe.is_followed(reply.strip()) for probe, reply in zip(PROBES, replies, strict=True)
-    )
-    return sum(heeded) >= ENOUGH
+    """Whether enough replies, in the order of `PROBES`, follow their instructions."""
+    pairs = zip(PROBES, replies, strict=True)
+    return sum(probe.is_followed(reply.strip()) for probe, reply in pairs) >= MIN_FOLLOWED
 
 
 class InstructionProbe:
-    """Asks the engine in the background, when somebody wants to know for the first time."""
+    """Probes the engine in the background, at the first call of `follows_instructions`."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
-        asked = [REPLY_TOKENS, *((probe.note, probe.question) for probe in PROBES)]
-        name = sha256(json.dumps(asked).encode()).hexdigest()
+        content = [REPLY_TOKENS, *((probe.instruction, probe.question) for probe in PROBES)]
+        name = sha256(json.dumps(content).encode()).hexdigest()
         self._engine = engine
         self._file = folder / f"notes-{engine.base.revision[:16]}-{name[:8]}.json"
         self._lock = threading.Lock()
-        self._is_asked = False
+        self._is_started = False
         self._answer: bool | None = None
 
     def follows_instructions(self) -> bool:
-        """Whether notes change what the base model writes; False until that is known."""
+        """Whether the base model follows instructions; False until that is known."""
         with self._lock:
-            if not self._is_asked:
-                self._is_asked = True
+            if not self._is_started:
+                self._is_started = True
                 if self._file.exists():
-                    kept = json.loads(self._file.read_text(encoding="utf-8"))
-                    self._answer = bool(kept["notes_help"])
+                    cached = json.loads(self._file.read_text(encoding="utf-8"))
+                    self._answer = bool(cached["notes_help"])
                 else:
-                    threading.Thread(target=self._find_out, name="notes", daemon=True).start()
+                    threading.Thread(target=self._probe, name="probe", daemon=True).start()
         return self._answer is True
 
-    def _find_out(self) -> None:
+    def _probe(self) -> None:
         try:
             answer = follows_most(asyncio.run(self._replies()))
-        except (PromptError, ContextOverflowError):  # a template without a system role, for one
+        except (PromptError, ContextOverflowError):  # such as a template without a system role
             answer = False
         except (EngineOverloadedError, GenerationError) as error:
-            _log.info("whether notes help is asked again later: %s", error)
+            _log.info("the instruction probe is tried again later: %s", error)
             with self._lock:
-                self._is_asked = False
+                self._is_started = False
             return
         write_json(self._file, {"notes_help": answer})
         self._answer = answer
@@ -108,9 +104,10 @@ class InstructionProbe:
 
     async def _reply(self, probe: Probe) -> str:
         conversation = (Message("user", probe.question),)
-        prompt = self._engine.render(with_memory(conversation, Memory(notes=(probe.note,))))
+        memory = Memory(notes=(probe.instruction,))
+        prompt_ids = self._engine.render(with_memory(conversation, memory))
         params = SamplingParams(temperature=0, max_tokens=REPLY_TOKENS)
-        generation = self._engine.submit(prompt, params, None, user="")
+        generation = self._engine.submit(prompt_ids, params, None, user="")
         try:
             return "".join([delta.text async for delta in generation])
         finally:

@@ -1,4 +1,4 @@
-"""Long work for users, one piece at a time, in the background: how far it is, and its end."""
+"""Works users' requests for proposals in the background, one at a time."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class ProposalState(StrEnum):
-    """Where the writing of proposals is; nobody asked for any yet where it is `IDLE`."""
+    """The state of a request for proposals; `IDLE` if there was none yet."""
 
     IDLE = "idle"
     QUEUED = "queued"
@@ -35,9 +35,10 @@ class ProposalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProposalProgress:
-    """How one user's last request for proposals is going. Times are UTC seconds.
+    """Progress of a user's last request for proposals. Times are UTC seconds.
 
-    Of `written` instructions `proposed` made a proposal; `unfit` counts the others by reason.
+    `written` instructions were generated and `proposed` of them made a proposal; `unfit` counts
+    the others by reason.
     """
 
     state: ProposalState = ProposalState.IDLE
@@ -51,31 +52,31 @@ class ProposalProgress:
 
 
 class ProposalJob:
-    """One request at work: the worker tells it how it goes, anybody may read or cancel it."""
+    """One request for proposals: the worker updates it, any thread may read or cancel it."""
 
     def __init__(self, wanted: int, requested_at: float) -> None:
-        self._generation = ProposalProgress(
+        self._progress = ProposalProgress(
             ProposalState.QUEUED, wanted=wanted, requested_at=requested_at
         )
         self._is_cancelled = threading.Event()
 
     @property
-    def generation(self) -> ProposalProgress:
-        """How it is going."""
-        return self._generation
+    def progress(self) -> ProposalProgress:
+        """Its progress so far."""
+        return self._progress
 
     def is_cancelled(self) -> bool:
-        """Whether the rest is not wanted any more."""
+        """Whether it should end."""
         return self._is_cancelled.is_set()
 
     def cancel(self) -> None:
-        """Let it end soon. Harmless after the end."""
+        """Let it end soon. After the end it does nothing."""
         self._is_cancelled.set()
 
     def note(self, *, proposed: int = 0, written: int = 0, unfit: Mapping[str, int]) -> None:
-        """Add to the counts; only the thread that works it does."""
-        now = self._generation
-        self._generation = replace(
+        """Add to the counts. Call it on the worker's thread only."""
+        now = self._progress
+        self._progress = replace(
             now,
             proposed=now.proposed + proposed,
             written=now.written + written,
@@ -83,8 +84,8 @@ class ProposalJob:
         )
 
     def run(self, work: Callable[["ProposalJob"], None]) -> None:
-        """Work it to its end; whatever goes wrong is told in `generation`."""
-        self._generation = replace(self._generation, state=ProposalState.RUNNING)
+        """Run `work` to its end; `progress` reports every failure."""
+        self._progress = replace(self._progress, state=ProposalState.RUNNING)
         state, reason = ProposalState.DONE, ""
         try:
             if self.is_cancelled():  # while it waited in line
@@ -93,19 +94,18 @@ class ProposalJob:
         except RequestCancelledError:
             state = ProposalState.CANCELLED
         except (EngineOverloadedError, GenerationError) as error:
-            state, reason = ProposalState.FAILED, f"{error} What was proposed stays."
+            state, reason = ProposalState.FAILED, f"{error} Finished proposals stay."
         except Exception:
             _log.exception("proposals could not be written")
-            state, reason = ProposalState.FAILED, "The server failed. What was proposed stays."
-        self._generation = replace(
-            self._generation, state=state, reason=reason, finished_at=time.time()
-        )
+            state, reason = ProposalState.FAILED, "The server failed. Finished proposals stay."
+        now = time.time()
+        self._progress = replace(self._progress, state=state, reason=reason, finished_at=now)
 
 
 class ProposalJobs:
-    """Works the users' requests for proposals in the order of their arrival, one per user.
+    """Works requests for proposals in the order of their arrival, one per user.
 
-    What it knows is lost with the process; proposals are kept as soon as they are written.
+    Progress is lost with the process; proposals are stored as soon as they are written.
     """
 
     def __init__(self) -> None:
@@ -116,47 +116,47 @@ class ProposalJobs:
     def start(
         self, user_id: str, wanted: int, work: Callable[[ProposalJob], None]
     ) -> ProposalProgress:
-        """Queue `work`, unless the user has an open request; how that, or this one, is going."""
+        """Queue `work` unless the user has an open request; the progress of the open one."""
         with self._lock:
             open_job = self._jobs.get(user_id)
-            if open_job is not None and open_job.generation.state.is_open:
-                return open_job.generation
+            if open_job is not None and open_job.progress.state.is_open:
+                return open_job.progress
             job = self._jobs[user_id] = ProposalJob(wanted, time.time())
             self._jobs.move_to_end(user_id)
             self._forget_oldest()
             self._worker.submit(job.run, work)
-            return job.generation
+            return job.progress
 
     def of(self, user_id: str) -> ProposalProgress:
-        """How the user's last request is going."""
+        """Progress of the user's last request."""
         with self._lock:
             job = self._jobs.get(user_id)
-        return ProposalProgress() if job is None else job.generation
+        return ProposalProgress() if job is None else job.progress
 
     def cancel(self, user_id: str) -> ProposalProgress:
-        """Let the user's request end within moments; what was proposed stays."""
+        """Let the user's request end soon; finished proposals stay."""
         with self._lock:
             job = self._jobs.get(user_id)
         if job is None:
             return ProposalProgress()
         job.cancel()
-        return job.generation
+        return job.progress
 
     def forget(self, user_id: str) -> None:
-        """Let the user's request end and know nothing of it any more. Does not wait."""
+        """Cancel and forget the user's request, without waiting for its end."""
         with self._lock:
             job = self._jobs.pop(user_id, None)
         if job is not None:
             job.cancel()
 
     def stop(self) -> None:
-        """End all work, and wait for that."""
+        """Cancel all requests, and wait for their end."""
         with self._lock:
             for job in self._jobs.values():
                 job.cancel()
         self._worker.shutdown(wait=True)
 
     def _forget_oldest(self) -> None:
-        ended = [name for name, job in self._jobs.items() if not job.generation.state.is_open]
+        ended = [name for name, job in self._jobs.items() if not job.progress.state.is_open]
         for name in ended[: max(0, len(self._jobs) - _MOST_USERS)]:
             del self._jobs[name]

@@ -1,4 +1,4 @@
-"""What every user's judgements have in common right now, before any training."""
+"""Every user's rules as of now, before any training."""
 
 import threading
 from collections import OrderedDict
@@ -15,49 +15,51 @@ _MOST_USERS = 256
 
 
 class RulesCache:
-    """Answers which rules a user has.
+    """The rules of each user.
 
-    Comparing many long replies takes seconds, so each user's last answer is kept, and no user
-    has two comparisons at a time.
+    Learning them from many long replies takes seconds. So each user's rules are cached until their
+    feedback changes, and are never learned twice at the same time.
     """
 
     def __init__(self, log: FeedbackLog) -> None:
         self._log = log
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[int, tuple[LearnedRule, ...]]] = OrderedDict()
-        self._at_work: set[str] = set()
+        self._cached: OrderedDict[str, tuple[int, tuple[LearnedRule, ...]]] = OrderedDict()
+        self._in_progress: set[str] = set()
 
     def of(self, user_id: str) -> tuple[UserRule, ...]:
-        """Every rule that stands or was decided on.
+        """Every rule that is active or that the user decided on.
 
-        Raises `RulesNotReadyError` while the user's judgements are being compared.
+        Raises `RulesNotReadyError` while another request learns the user's rules.
         """
-        told = informative_examples(rated_examples(*self._log.turns_with_feedback(user_id)))
-        learned = self._learned(user_id, told)
-        return user_rules(told, learned, self._log.decisions(user_id))
+        examples = informative_examples(rated_examples(*self._log.turns_with_feedback(user_id)))
+        learned = self._learned(user_id, examples)
+        return user_rules(examples, learned, self._log.decisions(user_id))
 
     def forget(self, user_id: str) -> None:
-        """Keep nothing of a user."""
+        """Drop a user's cached rules."""
         with self._lock:
-            self._kept.pop(user_id, None)
+            self._cached.pop(user_id, None)
 
-    def _learned(self, user_id: str, told: Sequence[TrainingExample]) -> tuple[LearnedRule, ...]:
-        content = hash(tuple((each.id, each.created_at) for each in told))
+    def _learned(
+        self, user_id: str, examples: Sequence[TrainingExample]
+    ) -> tuple[LearnedRule, ...]:
+        key = hash(tuple((each.id, each.created_at) for each in examples))
         with self._lock:
-            known, learned = self._kept.get(user_id, (None, ()))
-            if known == content:
-                self._kept.move_to_end(user_id)
+            cached_key, learned = self._cached.get(user_id, (None, ()))
+            if cached_key == key:
+                self._cached.move_to_end(user_id)
                 return learned
-            if user_id in self._at_work:
-                raise RulesNotReadyError("Your judgements are being compared. Ask again soon.")
-            self._at_work.add(user_id)
+            if user_id in self._in_progress:
+                raise RulesNotReadyError("Your rules are being learned. Try again soon.")
+            self._in_progress.add(user_id)
         try:
-            learned = learned_rules_of(told)
+            learned = learned_rules_of(examples)
             with self._lock:
-                self._kept[user_id] = content, learned
-                if len(self._kept) > _MOST_USERS:
-                    self._kept.popitem(last=False)
+                self._cached[user_id] = key, learned
+                if len(self._cached) > _MOST_USERS:
+                    self._cached.popitem(last=False)
         finally:
             with self._lock:
-                self._at_work.remove(user_id)
+                self._in_progress.remove(user_id)
         return learned

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Chat completions: planning a turn, memory, streaming and storing the replies."""

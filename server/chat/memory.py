@@ -1,4 +1,4 @@
-"""What of a user's memory goes into one prompt, and what that takes."""
+"""Adds a user's memory to a prompt, and measures what it adds."""
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
@@ -18,17 +18,17 @@ from feedback.records import Memory, Message
 from scheduler.version_report import report_of
 from server.services import Services
 
-# What is older is in the weights; reading all of it at every request would take too long.
-MAX_JUDGED = 64
+# Older feedback is in the weights; reading all of it at every request would take too long.
+MAX_TURNS = 64
 
 Render = Callable[[Sequence[Message]], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """What of memory is in a prompt. `tokens` is how much longer the prompt is for it.
+    """How much memory is in a prompt. `tokens` is how many tokens it added.
 
-    `saved_tokens` is how much more memory would have taken, had the adapter learned nothing.
+    `saved_tokens` is how many more it would have added if the adapter had learned nothing.
     """
 
     demonstrations: int = 0
@@ -38,13 +38,13 @@ class MemoryUse:
 
 
 def user_memory(services: Services, user_id: str) -> Memory:
-    """All that memory holds of a user."""
-    return build_memory(*services.stores.log.turns_with_feedback(user_id, newest=MAX_JUDGED))
+    """The user's whole memory."""
+    return build_memory(*services.stores.log.turns_with_feedback(user_id, newest=MAX_TURNS))
 
 
 def learned_by(version: AdapterVersion | None) -> frozenset[str]:
-    """The examples that memory need not show: what the version in use was trained on, where it does
-    without, and what curation left out for newer rows."""
+    """The ids of examples that memory need not show: those that the version was trained on, if it
+    replaces memory, and those that newer feedback superseded."""
     if version is None:
         return frozenset()
     report = report_of(version)
@@ -53,7 +53,7 @@ def learned_by(version: AdapterVersion | None) -> frozenset[str]:
 
 
 def last_user_message(messages: Sequence[Message]) -> str | None:
-    """What the user said last."""
+    """The text of the last user message."""
     return next((each.content for each in reversed(messages) if each.role == "user"), None)
 
 
@@ -61,31 +61,30 @@ def add_memory(
     services: Services,
     user_id: str,
     messages: Sequence[Message],
-    prompt: tuple[int, ...],
+    prompt_ids: tuple[int, ...],
     *,
     learned: Container[str],
     reply_tokens: int,
     render: Render,
 ) -> tuple[tuple[int, ...], MemoryUse]:
-    """The prompt with what the user's judgements teach, and what was added.
+    """The prompt's token ids with the user's memory, and how much memory was added.
 
-    `prompt` is what `render` makes of `messages`, `learned` the ids of the examples that `learned_by`
-    gives for the adapter in use. The prompt stays as it is where it would leave less than
-    `reply_tokens` of the context, or where the template refuses.
+    `prompt_ids` is `render(messages)`; `learned` is `learned_by` of the adapter in use. Nothing is
+    added if that would leave less than `reply_tokens` of the context, or if the template refuses.
     """
     runtime, settings = services.runtime, services.settings
     question = last_user_message(messages)
-    room = runtime.engine.context_length - len(prompt) - reply_tokens
+    room = runtime.engine.context_length - len(prompt_ids) - reply_tokens
     budget = min(settings.memory_tokens, room)
     if question is None or budget <= 0:
-        return prompt, MemoryUse()
+        return prompt_ids, MemoryUse()
     memory = user_memory(services, user_id)
-    if memory.notes and not runtime.notes.follows_instructions():
+    if memory.notes and not runtime.instruction_probe.follows_instructions():
         memory = replace(memory, notes=())
     scores = demonstrations_for(memory, question)
     count = cache(runtime.engine.base.renderer.turn_tokens)
 
-    def chosen_without(known: Container[str]) -> Memory:
+    def selected_without(known: Container[str]) -> Memory:
         return select_memory(
             without_learned(memory, known, messages),
             scores,
@@ -94,15 +93,15 @@ def add_memory(
             count=count,
         )
 
-    chosen = chosen_without(learned)
-    saved = max(0, memory_tokens(chosen_without(()), count) - memory_tokens(chosen, count))
-    if chosen == Memory():
-        return prompt, MemoryUse(saved_tokens=saved)
+    selected = selected_without(learned)
+    saved = max(0, memory_tokens(selected_without(()), count) - memory_tokens(selected, count))
+    if selected == Memory():
+        return prompt_ids, MemoryUse(saved_tokens=saved)
     try:
-        longer = tuple(render(with_memory(messages, chosen)))
+        longer = tuple(render(with_memory(messages, selected)))
     except PromptError:  # the conversation alone was accepted
-        return prompt, MemoryUse(saved_tokens=saved)
-    if len(longer) - len(prompt) > room:  # turns were counted one by one, not as the template joins
-        return prompt, MemoryUse(saved_tokens=saved)
-    added = max(0, len(longer) - len(prompt))
-    return longer, MemoryUse(len(chosen.demonstrations), len(chosen.notes), added, saved)
+        return prompt_ids, MemoryUse(saved_tokens=saved)
+    if len(longer) - len(prompt_ids) > room:  # the template may add more than the turns' tokens
+        return prompt_ids, MemoryUse(saved_tokens=saved)
+    added = max(0, len(longer) - len(prompt_ids))
+    return longer, MemoryUse(len(selected.demonstrations), len(selected.notes), added, saved)

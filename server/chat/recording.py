@@ -1,4 +1,4 @@
-"""Remembers how a turn ended, once: finished, or cut short."""
+"""Stores how a turn ended, once: complete or aborted."""
 
 import anyio
 from fastapi.concurrency import run_in_threadpool
@@ -19,11 +19,11 @@ class Recorder:
         self._is_done = False
 
     async def complete(self) -> None:
-        """Remember a finished turn; feedback on it is accepted from now on."""
+        """Store a finished turn; feedback on it is accepted from now on."""
         await self._record(InteractionStatus.COMPLETE)
 
     async def close(self) -> None:
-        """Stop writing, and remember a turn that nothing else was said of as cut short."""
+        """Stop writing, and store a turn that is not complete as aborted."""
         self._replies.cancel()
         if not self._is_done:
             await self._record(InteractionStatus.ABORTED)
@@ -32,7 +32,7 @@ class Recorder:
         self._is_done = True
         self._count(status)
         if self._turn.is_stored:
-            # Also where the client went away just now: what was said must not be lost.
+            # Shielded: the turn must be stored even if the client goes away just now.
             with anyio.CancelScope(shield=True):
                 await run_in_threadpool(self._store, status)
 
@@ -40,7 +40,7 @@ class Recorder:
         turn, stores = self._turn, self._services.stores
         assert turn.user is not None
         with stores.database.atomic():
-            # Somebody who was erased while the reply was written must not come back through it.
+            # A user who was erased meanwhile must not come back through this reply.
             if not self._services.accounts.exists(turn.user.id):
                 return
             if turn.is_retry:
@@ -51,7 +51,7 @@ class Recorder:
     def _count(self, status: InteractionStatus) -> None:
         metrics, replies = self._services.metrics, self._replies
         metrics.replies.labels(self._turn.kind.value, status.value).inc()
-        metrics.prompt_tokens.inc(len(self._turn.prompt))
+        metrics.prompt_tokens.inc(len(self._turn.prompt_ids))
         metrics.memory_tokens.inc(self._turn.memory.tokens)
         metrics.memory_saved_tokens.inc(self._turn.memory.saved_tokens)
         metrics.reply_tokens.inc(replies.completion_tokens)
@@ -63,7 +63,7 @@ class Recorder:
 def interaction(
     turn: Turn, user_id: str, replies: Replies, status: InteractionStatus
 ) -> Interaction:
-    """The row of a turn that has ended."""
+    """The stored form of a turn that has ended."""
     return Interaction(
         id=turn.id,
         user_id=user_id,
@@ -74,7 +74,7 @@ def interaction(
         messages=turn.messages,
         replies=tuple(choice.text for choice in replies.choices),
         finish_reasons=tuple(choice.finish_reason or "aborted" for choice in replies.choices),
-        prompt_tokens=len(turn.prompt),
+        prompt_tokens=len(turn.prompt_ids),
         completion_tokens=replies.completion_tokens,
         kind=turn.kind,
         status=status,

@@ -1,4 +1,4 @@
-"""The replies to one request while they are written: all choices, merged in the order they come."""
+"""The replies to one request while they are written: all choices, merged as they come."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceDelta:
-    """New content of one choice, and the log-probabilities of its tokens where they are wanted."""
+    """New content of one choice, and its tokens' log-probabilities if they are wanted."""
 
     index: int
     content: str
@@ -27,7 +27,7 @@ class ChoiceDelta:
 
 @dataclass(slots=True)
 class Choice:
-    """One reply as far as it is written: `text` is all of it, `content` is it without calls."""
+    """One reply so far: `text` is all of it, `content` is the text without tool calls."""
 
     text: str = ""
     content: str = ""
@@ -40,14 +40,11 @@ class Choice:
 class Replies:
     """The choices of one turn, from admission to the end.
 
-    Made on the event loop. Whoever makes one must `cancel` it, also after the end.
+    Make it on the event loop, and always `cancel` it, even after the end.
     """
 
     def __init__(self, engine: "Engine", turn: Turn) -> None:
-        """Queue every choice, or none.
-
-        Raises `EngineOverloadedError`, `ContextOverflowError`.
-        """
+        """Queue every choice, or none. Raises `EngineOverloadedError`, `ContextOverflowError`."""
         self._token_bytes = turn.token_bytes
         self.choices = [
             Choice(logprobs=[] if self._token_bytes else None) for _ in range(turn.num_choices)
@@ -56,13 +53,12 @@ class Replies:
         self._readers = [ToolCallReader() for _ in self.choices] if turn.has_tools else None
         self._tasks: list[asyncio.Task[None]] = []
         self._generations: list[Generation] = []
+        user_id = turn.user.id if turn.user else ""
         try:
             for index in range(turn.num_choices):
                 params = _for_choice(turn.params, index)
                 self._generations.append(
-                    engine.submit(
-                        turn.prompt, params, turn.adapter, user=turn.user.id if turn.user else ""
-                    )
+                    engine.submit(turn.prompt_ids, params, turn.adapter, user=user_id)
                 )
         except BaseException:
             self.cancel()
@@ -75,13 +71,13 @@ class Replies:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every choice has ended by itself."""
+        """Whether every choice has ended."""
         return all(choice.finish_reason for choice in self.choices)
 
     async def deltas(self, heartbeat: float) -> AsyncIterator[ChoiceDelta | None]:
         """Yield content as it comes, and None after every `heartbeat` seconds without any.
 
-        Raises `GenerationError` where a choice failed.
+        Raises `GenerationError` if a choice fails.
         """
         queue: asyncio.Queue[tuple[int, TextDelta] | Exception] = asyncio.Queue()
         self._tasks = [
@@ -97,18 +93,18 @@ class Replies:
                 continue
             if isinstance(item, Exception):
                 raise item
-            told = self._note(*item)
-            if told.content or told.logprobs:
-                yield told
+            delta = self._apply(*item)
+            if delta.content or delta.logprobs:
+                yield delta
 
     def cancel(self) -> None:
-        """Stop writing; the rows are free within one step. Harmless after the end."""
+        """Stop writing; the rows are free within one step. After the end it does nothing."""
         for generation in self._generations:
             generation.cancel()
         for task in self._tasks:
             task.cancel()
 
-    def _note(self, index: int, delta: TextDelta) -> ChoiceDelta:
+    def _apply(self, index: int, delta: TextDelta) -> ChoiceDelta:
         choice = self.choices[index]
         if delta.text and self.first_text_at is None:
             self.first_text_at = time.time()
@@ -136,12 +132,12 @@ async def _forward(
     try:
         async for delta in generation:
             queue.put_nowait((index, delta))
-    except Exception as error:  # it is raised where the replies are read
+    except Exception as error:  # `deltas` raises it
         queue.put_nowait(error)
 
 
 def _for_choice(params: SamplingParams, index: int) -> SamplingParams:
-    """Give each choice its own randomness: the same seed must not give the same text n times."""
+    """Give each choice its own seed, so that one seed does not give the same text n times."""
     if params.seed is None or index == 0:
         return params
     return replace(params, seed=params.seed + index)

@@ -1,4 +1,4 @@
-"""Server-sent events: how chunks look, and a response that always cleans up after itself."""
+"""Server-sent events: the chunks of a stream, and a response that always cleans up."""
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 class EventStream(StreamingResponse):
-    """A stream of events that calls `on_end` however it ends, also when it never began."""
+    """A stream of events that always calls `on_end`, even if the stream never began."""
 
     media_type = "text/event-stream"
 
@@ -36,7 +36,7 @@ class EventStream(StreamingResponse):
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events; a client that goes away ends it."""
+        """Send the events until the end, or until the client goes away."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -52,15 +52,12 @@ def event(data: Json) -> str:
 
 
 def error_event(error: Exception) -> str:
-    """The one way to fail in the middle of a stream that every client understands."""
+    """An error in the middle of a stream, in the one form that every client understands."""
     return event(error_body(error)[0])
 
 
 def opening_chunk(turn: Turn) -> Json:
-    """The first chunk: which adapter answers.
-
-    Open WebUI keeps `selected_model_id` with a later rating.
-    """
+    """The first chunk names the adapter. Open WebUI stores `selected_model_id` with a rating."""
     selected = turn.model
     if turn.adapter is not None and turn.user is not None:
         selected = f"{turn.model}@{turn.user.id}-{turn.adapter.label}"
@@ -93,13 +90,12 @@ def finish_chunk(turn: Turn, index: int, reason: str) -> Json:
 
 
 def usage_chunk(turn: Turn, completion_tokens: int) -> Json:
-    """What the whole request used."""
-    return _chunk(turn, []) | {"usage": usage_json(len(turn.prompt), completion_tokens)}
+    """The tokens of the whole request."""
+    return _chunk(turn, []) | {"usage": usage_json(len(turn.prompt_ids), completion_tokens)}
 
 
 def loralei_json(turn: Turn) -> Json:
-    """Our part of a response: the adapter that answers, what of memory is in the prompt, and the
-    rules that the prompt rules out."""
+    """Our part of a response: the adapter, the memory in the prompt, the overridden rules."""
     return {
         "adapter": turn.adapter_label,
         "memory": asdict(turn.memory),

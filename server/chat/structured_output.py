@@ -1,6 +1,6 @@
-"""What form a reply is to have: the tools that the model is shown, the grammar it is held to.
+"""Structured output: the tools that the model is shown, and the grammar of its reply.
 
-Runs in a worker thread: compiling a grammar may take a second.
+Runs in a worker thread, because compiling a grammar may take a second.
 """
 
 from collections.abc import Sequence
@@ -21,21 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StructuredOutput:
-    """The tools in the prompt, as the template takes them, and the grammar, if any.
-
-    Calls are looked for in replies whose prompt has tools.
-    """
+    """The tools in the prompt, as the template takes them, and the grammar, if any."""
 
     tools: tuple[dict[str, Any], ...] = ()
     grammar: "Grammar | None" = None
 
 
 def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
-    """The form that a request asks for, by what the base model's chat template can show.
+    """The output form that a request asks for, if the base model's chat template can show it.
 
-    A base model without tools answers in text, as does a model that is free to call none. A call
-    that must be made goes before `response_format`, and that before calls that may be made.
-    Raises `RequestError` (400) for a schema that cannot be followed and a call that cannot be made.
+    A required call goes before `response_format`, and that before optional calls. A base model
+    without tools answers in text. Raises `RequestError` (400) for an unsupported schema, and for a
+    required call that cannot be made.
     """
     template = engine.base.renderer.tool_template
     schema = body.response_format.schema_of_reply if body.response_format else None
@@ -51,7 +48,7 @@ def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
 
 
 def _required(body: ChatRequest, template: str | None) -> Sequence[FunctionDefinition]:
-    """The functions of which one must be called."""
+    """The functions to choose from if a call is required, else none."""
     choice = body.tool_choice
     if choice != "required" and not isinstance(choice, NamedFunction):
         return ()
@@ -59,9 +56,10 @@ def _required(body: ChatRequest, template: str | None) -> Sequence[FunctionDefin
     if isinstance(choice, NamedFunction):
         functions = [each for each in functions if each.name == choice.name]
     if not functions:
-        raise RequestError(400, "tool_choice names no function of tools.", param="tool_choice")
+        raise RequestError(400, "tool_choice names no function in tools.", param="tool_choice")
     if template is None:
-        raise RequestError(400, "This base model cannot call tools.", param="tool_choice")
+        message = "This base model cannot call tools: leave tool_choice out."
+        raise RequestError(400, message, param="tool_choice")
     return functions
 
 
@@ -70,10 +68,10 @@ def _shown(body: ChatRequest) -> tuple[dict[str, Any], ...]:
 
 
 def _compile(engine: "Engine", grammar: str, param: str) -> "Grammar":
-    # A schema has this limit by itself; the schemas of many tools have it together.
+    # Each schema has a limit of its own; this one is for the schemas of all tools together.
     if len(grammar) > 2 * MAX_BYTES:
-        raise RequestError(400, "The schemas are too large together.", param=param)
+        raise RequestError(400, "The schemas of the tools are too large together.", param=param)
     try:
-        return engine.vocabulary.compile(grammar)
+        return engine.grammar_compiler.compile(grammar)
     except GrammarError as error:
-        raise RequestError(400, f"This schema cannot be followed: {error}", param=param) from error
+        raise RequestError(400, f"This schema is not supported: {error}", param=param) from error

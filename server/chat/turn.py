@@ -1,6 +1,6 @@
-"""What one chat request asks for, decided before any reply: who, which adapter, which token ids.
+"""Plans one chat request before any reply: the user, the adapter, the prompt's token ids.
 
-Runs in a worker thread: it reads the database and renders the prompt.
+Runs in a worker thread, because it reads the database and renders the prompt.
 """
 
 import hashlib
@@ -41,12 +41,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One chat request, understood. `user` is None where a frontend named nobody.
+    """One planned chat request. `user` is None if a frontend named nobody.
 
-    `messages` are the client's own; `prompt` has memory in it, too, as `memory` says. The rules
-    that the prompt rules out are `overridden_rules`: the base answers then, without memory. Calls are
-    looked for in the reply where it `has_tools` in its prompt. `token_bytes` says what a token is,
-    where log-probabilities are wanted.
+    `messages` are the client's own; `prompt_ids` may include `memory`. If the prompt overrides
+    rules (`overridden_rules`), the base answers without memory. If the prompt `has_tools`, the
+    reply is searched for calls. `token_bytes` is set if log-probabilities are wanted.
     """
 
     id: str
@@ -57,7 +56,7 @@ class Turn:
     model: str
     adapter: AdapterVersion | None
     messages: tuple[Message, ...]
-    prompt: tuple[int, ...]
+    prompt_ids: tuple[int, ...]
     memory: MemoryUse
     overridden_rules: tuple[Rule, ...]
     params: SamplingParams
@@ -72,7 +71,7 @@ class Turn:
 
     @property
     def created(self) -> int:
-        """When it arrived, as OpenAI's shapes say it: whole seconds."""
+        """When it arrived, in whole seconds, as in OpenAI's shapes."""
         return int(self.created_at)
 
     @property
@@ -84,34 +83,31 @@ class Turn:
 def plan_turn(
     request: Request, body: ChatRequest, raw: bytes, caller: Account, services: Services
 ) -> Turn:
-    """Decide everything about a chat request.
-
-    Raises the named errors of identity, adapters and the prompt, each a 4xx.
-    """
+    """Decide everything about a chat request. Errors of the request are raised as 4xx."""
     runtime = services.runtime
     _check_model(body.model, runtime.engine.model_name)
     now = time.time()
     labels = _Labels.of(request)
     messages = tuple(message.message() for message in body.messages)
-    form = structured_output(body, runtime.engine)
-    render = partial(runtime.engine.render, tools=form.tools)
-    prompt = tuple(render(messages))
+    output = structured_output(body, runtime.engine)
+    render = partial(runtime.engine.render, tools=output.tools)
+    prompt_ids = tuple(render(messages))
     user = _user(request, body, caller, services, now)
     kind = labels.kind_of(messages, is_streamed=bool(body.stream))
-    is_kept = user is not None and body.store is not False and not is_temporary(labels.chat_id)
+    is_stored = user is not None and body.store is not False and not is_temporary(labels.chat_id)
     adapter = _adapter(services, runtime, user, kind, body)
-    params = sampling_params(body, services.settings.max_new_tokens, form.grammar)
+    params = sampling_params(body, services.settings.max_new_tokens, output.grammar)
     _check_biases(params, runtime.engine.vocabulary_size)
-    is_chosen = _asked_adapter(body) is None
-    aside = overridden_rules(adapter, last_user_message(messages) or "") if is_chosen else ()
-    adapter = None if aside else adapter
+    is_default = _requested_adapter(body) is None
+    overridden = overridden_rules(adapter, last_user_message(messages) or "") if is_default else ()
+    adapter = None if overridden else adapter
     memory = MemoryUse()
-    if user is not None and not aside and _wants_memory(body, kind, labels):
-        prompt, memory = add_memory(
+    if user is not None and not overridden and _wants_memory(body, kind, labels):
+        prompt_ids, memory = add_memory(
             services,
             user.id,
             messages,
-            prompt,
+            prompt_ids,
             learned=learned_by(adapter),
             reply_tokens=min(params.max_tokens, services.settings.max_new_tokens),
             render=render,
@@ -125,15 +121,15 @@ def plan_turn(
         model=body.model,
         adapter=adapter,
         messages=messages,
-        prompt=prompt,
+        prompt_ids=prompt_ids,
         memory=memory,
-        overridden_rules=aside,
+        overridden_rules=overridden,
         params=params,
-        has_tools=bool(form.tools),
-        token_bytes=runtime.engine.vocabulary.token_bytes if body.logprobs else None,
+        has_tools=bool(output.tools),
+        token_bytes=runtime.engine.grammar_compiler.token_bytes if body.logprobs else None,
         num_choices=body.n or 1,
-        is_stored=is_kept,
-        is_listed=is_kept and body.store is True,
+        is_stored=is_stored,
+        is_listed=is_stored and body.store is True,
         metadata=body.metadata or {},
         request_hash=hashlib.sha256(raw).hexdigest(),
         is_retry=_retry_count(request) > 0,
@@ -143,7 +139,7 @@ def plan_turn(
 def sampling_params(
     body: ChatRequest, default_length: int, grammar: "Grammar | None" = None
 ) -> SamplingParams:
-    """How the reply is drawn; what the request leaves out has OpenAI's defaults."""
+    """The request's sampling parameters, with OpenAI's defaults."""
     default = SamplingParams()
     return SamplingParams(
         temperature=default.temperature if body.temperature is None else body.temperature,
@@ -172,7 +168,7 @@ def new_completion_id(now: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """What frontends call this chat and message; never keys into anything shared."""
+    """A frontend's own names for this chat and message; never keys into anything shared."""
 
     chat_id: str | None
     message_id: str | None
@@ -188,7 +184,7 @@ class _Labels:
         )
 
     def kind_of(self, messages: tuple[Message, ...], *, is_streamed: bool) -> InteractionKind:
-        """Whether this is a person's turn or the frontend's own errand."""
+        """Whether this is a person's turn or the frontend's own background request."""
         return classify(
             messages,
             task=self.task,
@@ -200,7 +196,7 @@ class _Labels:
 
 def _check_model(asked: str, served: str) -> None:
     if asked != served:
-        raise ModelNotFoundError(f"The model {asked!r} does not exist; this server has {served!r}.")
+        raise ModelNotFoundError(f"The model {asked!r} does not exist: use {served!r}.")
 
 
 def _check_biases(params: SamplingParams, vocabulary_size: int) -> None:
@@ -235,12 +231,12 @@ def _user(
 
 
 def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> bool:
-    """Whether judgements may show in this reply: never in errands and temporary chats."""
+    """Whether memory may change this reply; never in background requests and temporary chats."""
     is_refused = body.loralei is not None and body.loralei.memory is False
     return kind is InteractionKind.CHAT and not is_temporary(labels.chat_id) and not is_refused
 
 
-def _asked_adapter(body: ChatRequest) -> str | None:
+def _requested_adapter(body: ChatRequest) -> str | None:
     return body.loralei.adapter if body.loralei else None
 
 
@@ -251,17 +247,17 @@ def _adapter(
     kind: InteractionKind,
     body: ChatRequest,
 ) -> AdapterVersion | None:
-    """The version that answers: the one asked for, none for errands, else the user's own."""
-    asked = _asked_adapter(body)
-    if asked is not None:
-        number = version_number(asked)
+    """The requested version, none for background requests, else the user's version in use."""
+    requested = _requested_adapter(body)
+    if requested is not None:
+        number = version_number(requested)
         if number is None:
             return None
         if user is None:
-            raise AdapterNotFoundError("Nobody's adapter was asked for: name the user.")
+            raise AdapterNotFoundError("An adapter belongs to a user: name the user.")
         version = services.stores.registry.version(user.id, number)
         if not runtime.fits(version):
-            raise AdapterNotFoundError(f"{asked} was made for another base model.")
+            raise AdapterNotFoundError(f"{requested} was made for another base model.")
         return version
     if user is None or kind is InteractionKind.BACKGROUND:
         return None
@@ -269,7 +265,7 @@ def _adapter(
 
 
 def serving_version(services: Services, user_id: str) -> AdapterVersion | None:
-    """The user's version in use; where its files are damaged, the newest sound ancestor."""
+    """The user's version in use, or its newest intact ancestor if its files are damaged."""
     runtime, registry = services.runtime, services.stores.registry
     version = registry.active(user_id)
     while version is not None:

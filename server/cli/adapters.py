@@ -1,4 +1,4 @@
-"""`loralei adapters`: what each user's model is and was, and the levers."""
+"""`loralei adapters`: every user's versions, and the commands that change them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,14 +7,14 @@ import typer
 
 from server.cli.context import Output, User, admin_api, fail, show, url_part
 
-adapters = typer.Typer(help="What each user's model is, and was.", no_args_is_help=True)
+adapters = typer.Typer(help="Every user's adapter versions.", no_args_is_help=True)
 
 Version = Annotated[str, typer.Argument(help="A version such as v3, or base.")]
 
 
 @adapters.command("list")
 def list_adapters() -> None:
-    """Show which version answers each user, and what it learned from."""
+    """Show each user's version in use, and what it learned from."""
     from server.cli.views import adapters_table
 
     with admin_api() as api:
@@ -26,7 +26,7 @@ def show_adapter(
     user: User,
     version: Annotated[str | None, typer.Argument(help="One version, such as v3.")] = None,
 ) -> None:
-    """Show a user's versions, their losses and verdicts, or everything about one of them."""
+    """Show a user's versions with losses and verdicts, or everything about one version."""
     from server.cli.views import adapter_view, version_view
 
     with admin_api() as api:
@@ -39,9 +39,9 @@ def show_adapter(
 @adapters.command("evaluate")
 def evaluate(
     user: User,
-    version: Annotated[str | None, typer.Argument(help="Default: the one that answers.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Default: the version in use.")] = None,
 ) -> None:
-    """Put a version through the evaluation suite, and show what it unlearned."""
+    """Run the evaluation suite on a version, and show where it got worse."""
     from rich.console import Console
 
     from server.cli.views import follow_run, suite_view
@@ -53,7 +53,7 @@ def evaluate(
         try:
             run = follow_run(console, api.post(path), lambda: api.get(path))
         except KeyboardInterrupt:
-            console.print("No longer watching; the suite goes on.")
+            console.print("Stopped watching; the suite goes on.")
             raise typer.Exit(130) from None
     show(suite_view(run))
     raise typer.Exit(0 if run["status"] == "passed" else 1)
@@ -61,7 +61,7 @@ def evaluate(
 
 @adapters.command("rollback")
 def roll_back(user: User) -> None:
-    """Go back to what answered before the last promotion."""
+    """Go back to the version before the last promotion."""
     with admin_api() as api:
         move = api.post(f"/adapters/{url_part(user)}/rollback")
     typer.echo(f"{user} is answered by {move['to']} again, no longer by {move['from']}.")
@@ -69,7 +69,7 @@ def roll_back(user: User) -> None:
 
 @adapters.command("promote")
 def promote(user: User, version: Version) -> None:
-    """Let a version, or the base model, answer from now on."""
+    """Put a version, or the base model, in use."""
     with admin_api(needs_model=version != "base") as api:
         move = api.post(f"/adapters/{url_part(user)}/promote", {"version": _label(version)})
     typer.echo(f"{user} is answered by {move['to']} now, before by {move['from']}.")
@@ -77,7 +77,7 @@ def promote(user: User, version: Version) -> None:
 
 @adapters.command("freeze")
 def freeze(user: User) -> None:
-    """Keep a user's adapter as it is: it answers, and is not trained."""
+    """Stop training a user's adapter; the version in use stays in use."""
     with admin_api() as api:
         api.post(f"/adapters/{url_part(user)}/freeze")
     typer.echo(f"{user} is frozen.")
@@ -85,16 +85,16 @@ def freeze(user: User) -> None:
 
 @adapters.command("unfreeze")
 def unfreeze(user: User) -> None:
-    """Let a user's adapter learn again."""
+    """Allow training of a user's adapter again."""
     with admin_api() as api:
         api.post(f"/adapters/{url_part(user)}/unfreeze")
-    typer.echo(f"{user} learns again.")
+    typer.echo(f"{user} is no longer frozen.")
 
 
 @adapters.command("export")
 def export_adapter(
     user: User,
-    version: Annotated[str | None, typer.Argument(help="Default: the one that answers.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Default: the version in use.")] = None,
     output: Output = None,
 ) -> None:
     """Write a version as a zipped PEFT folder."""
@@ -111,7 +111,7 @@ def import_adapter(
     user: User,
     folder: Annotated[Path, typer.Argument(help="A PEFT folder.", exists=True, file_okay=False)],
 ) -> None:
-    """Take in an adapter trained elsewhere; `promote` then lets it answer."""
+    """Import an adapter trained elsewhere; `promote` puts it in use."""
     from server.cli.peft_folder import read_peft_folder
 
     try:
@@ -120,7 +120,7 @@ def import_adapter(
         fail(str(error))
     with admin_api(needs_model=True) as api:
         version = api.upload(f"/adapters/{url_part(user)}/versions", weights, headers)
-    typer.echo(f"Imported as {version['label']}. It does not answer until it is promoted.")
+    typer.echo(f"Imported as {version['label']}. Promote it to put it in use.")
 
 
 def _label(version: str) -> str:

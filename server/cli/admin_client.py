@@ -1,6 +1,6 @@
-"""The command line's way in: the admin API, of the running server or of the same app in-process.
+"""The admin API for the command line: of the running server, or of the same app in-process.
 
-Whoever calls cannot tell which. Without a server the data folder is held until the client closes.
+Without a server, the data folder is locked until the client closes.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ _LOADING_SECONDS = 900.0
 
 
 class AdminApiError(RuntimeError):
-    """The admin API refused, or could not be reached; the message is for a person."""
+    """The admin API refused or could not be reached; the message is shown to the user."""
 
 
 class AdminClient:
-    """Calls the admin API and waits for the answers. Every call raises `AdminApiError`."""
+    """Calls the admin API and waits for the response. Every call may raise `AdminApiError`."""
 
     def __init__(self, http: httpx.AsyncClient, runner: asyncio.Runner) -> None:
         self._http = http
@@ -55,7 +55,7 @@ class AdminClient:
             request = self._http.request(method, f"/v1/admin{path}", **options)
             response = self._runner.run(request)
         except httpx.HTTPError as error:
-            raise AdminApiError(f"the server does not answer: {error}") from error
+            raise AdminApiError(f"the server does not answer ({error}): is it running?") from error
         if response.is_error:
             raise AdminApiError(_reason(response))
         return response
@@ -70,10 +70,10 @@ class AdminClient:
 def open_admin(
     settings: Settings, *, needs_model: bool, on_admin_key: Callable[[str], None]
 ) -> Iterator[AdminClient]:
-    """Yield a client of the server that uses the data folder, or of the app itself without one.
+    """Yield a client of the server that uses the data folder, else of the app in-process.
 
-    `needs_model` loads the base model where no server has done so. `on_admin_key` is told the first
-    admin's key if this made it. Raises `AdminApiError`, `DataFolderInUseError`, `ValueError`.
+    In-process, `needs_model` loads the base model, and `on_admin_key` gets the first admin's key if
+    this made it. Raises `AdminApiError`, `DataFolderInUseError`, `ValueError`.
     """
     server = find_server(settings.data_dir)
     with contextlib.ExitStack() as stack:
@@ -98,8 +98,7 @@ def open_admin(
 def _in_process(
     settings: Settings, needs_model: bool, on_admin_key: Callable[[str], None]
 ) -> Iterator[tuple[str, httpx.ASGITransport]]:
-    # Imported here: it takes seconds, and most commands meet a running server.
-
+    # Imported here: it takes seconds, and most commands find a running server.
     from server.app import create_app
     from server.services import Services
 

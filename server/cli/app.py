@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 users = typer.Typer(help="Who may chat.", no_args_is_help=True)
-feedback = typer.Typer(help="What users said and judged.", no_args_is_help=True)
+feedback = typer.Typer(help="Users' chats and feedback.", no_args_is_help=True)
 app.add_typer(users, name="users")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
@@ -51,7 +51,7 @@ def demo() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Check what Loralei needs on this machine, and say what to do where something is missing."""
+    """Check what Loralei needs on this machine, and say what to do if something is missing."""
     from server.cli.doctor import report
 
     raise typer.Exit(report(load_settings()))
@@ -59,7 +59,7 @@ def doctor() -> None:
 
 @app.command()
 def retrain(user: User) -> None:
-    """Train a user's adapter now, and show what comes of it."""
+    """Train a user's adapter now, and show the result."""
     from rich.console import Console
 
     from server.cli.views import follow_run, run_outcome
@@ -70,7 +70,7 @@ def retrain(user: User) -> None:
         try:
             run = follow_run(console, run, lambda: api.get(f"/runs/{run['id']}"))
         except KeyboardInterrupt:
-            console.print(f"No longer watching {run['id']}.")
+            console.print(f"Stopped watching {run['id']}; it goes on if a server runs.")
             raise typer.Exit(130) from None
     console.print(run_outcome(run))
     raise typer.Exit(0 if run["status"] == "promoted" else 1)
@@ -78,12 +78,12 @@ def retrain(user: User) -> None:
 
 @app.command()
 def erase(user: User, yes: Yes = False) -> None:
-    """Erase a user: key, chats, judgements, every version and file."""
+    """Erase a user: key, chats, feedback, every version and file."""
     if not yes:
         typer.confirm(f"Erase everything of {user}? This cannot be undone", abort=True)
     with admin_api() as api:
         erased = api.delete(f"/users/{url_part(user)}")
-    typer.echo(f"Erased {user}: {erased['erased']} rows and all versions.")
+    typer.echo(f"Erased {user}: {erased['erased']} records and all versions.")
 
 
 @users.command("add")
@@ -114,13 +114,13 @@ def replace_key(user: User) -> None:
 
 @users.command("remove")
 def remove_user(user: User, yes: Yes = False) -> None:
-    """Remove a user and everything of theirs; the same as `loralei erase`."""
+    """Remove a user with all data; the same as `loralei erase`."""
     erase(user, yes)
 
 
 @feedback.command("export")
 def export_feedback(user: User, output: Output = None) -> None:
-    """Write a user's chats and judgements as JSON lines, to the screen without --output."""
+    """Write a user's chats and feedback as JSON lines; without --output, to the screen."""
     import io
     import zipfile
 
@@ -138,7 +138,7 @@ def curate_feedback(
     user: User,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show which rows the next training learns from, and why not from the others."""
+    """Show which examples the next training accepts, and why it rejects the others."""
     with admin_api() as api:
         curation = api.get(f"/users/{url_part(user)}/curation")
     if as_json:
@@ -156,7 +156,7 @@ def import_feedback(
     user: User,
     file: Annotated[Path, typer.Argument(help="JSON lines.", exists=True, dir_okay=False)],
 ) -> None:
-    """Take in what `feedback export` wrote, as this user's own."""
+    """Import what `feedback export` wrote, as this user's own."""
     with admin_api() as api:
         imported = api.upload(f"/users/{url_part(user)}/feedback", file.read_bytes())
-    typer.echo(f"Imported {imported['rows']} rows.")
+    typer.echo(f"Imported {imported['rows']} records.")

@@ -1,4 +1,4 @@
-"""What the commands share: their arguments, the settings, the admin API, and how they end."""
+"""What the commands share: arguments, settings, the admin API, and how they fail."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to
 
 
 def load_settings() -> "Settings":
-    """The operator's settings; a wrong one ends the command with the reason."""
+    """The operator's settings; an invalid one ends the command with the reason."""
     from pydantic_core import ValidationError
 
     from server.settings import Settings
@@ -28,14 +28,14 @@ def load_settings() -> "Settings":
         return Settings()
     except ValidationError as error:
         reasons = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        fail("these settings are wrong:\n  " + "\n  ".join(reasons))
+        fail("these settings are invalid:\n  " + "\n  ".join(reasons))
     except ValueError as error:
         fail(str(error))
 
 
 @contextlib.contextmanager
 def admin_api(*, needs_model: bool = False) -> Iterator["AdminClient"]:
-    """The admin API; what it refuses ends the command with the reason."""
+    """The admin API; a refusal ends the command with the reason."""
     from server.cli.admin_client import AdminApiError, open_admin
     from server.data_folder import DataFolderInUseError
 
@@ -48,7 +48,7 @@ def admin_api(*, needs_model: bool = False) -> Iterator["AdminClient"]:
 
 
 def show(view: object) -> None:
-    """Print a table or another view, as wide as the terminal, or wide where there is none."""
+    """Print a view as wide as the terminal, or 160 columns wide without one."""
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160).print(view)

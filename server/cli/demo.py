@@ -1,6 +1,6 @@
 """`loralei demo`: one user's corrections change their model, and nobody else's. All over HTTP.
 
-Starts a real server on a data folder that is thrown away at the end.
+It starts a real server on a temporary data folder.
 """
 
 import tempfile
@@ -43,7 +43,7 @@ ENOUGH = 4  # of the unseen questions, answered in lower case
 
 @dataclass(frozen=True, slots=True)
 class DemoReply:
-    """What the model said, and how to name it in feedback."""
+    """What the model said, and its id for feedback."""
 
     id: str
     text: str
@@ -51,7 +51,7 @@ class DemoReply:
 
 
 def run_demo(settings: Settings) -> int:
-    """Tell the story, and return the exit status: 0 where it went as it should."""
+    """Run the demo, and return the exit status: 0 if it went as expected."""
     console = Console()
     started = time.monotonic()
     try:
@@ -61,7 +61,7 @@ def run_demo(settings: Settings) -> int:
             tempfile.TemporaryDirectory(prefix="loralei-demo-") as folder,
             demo_server(Path(folder), console) as server,
         ):
-            went_well = _tell(console, server)
+            went_well = _run(console, server)
     except (DemoError, ModelFetchError, httpx.HTTPError) as error:
         console.print(Text.assemble(("Error: ", "red"), str(error)))
         return 1
@@ -69,7 +69,7 @@ def run_demo(settings: Settings) -> int:
     return 0 if went_well else 1
 
 
-def _tell(console: Console, server: RunningServer) -> bool:
+def _run(console: Console, server: RunningServer) -> bool:
     admin = Api(server.url, server.token)
     ada, ben = (
         Api(server.url, admin.post("/v1/admin/users", {"name": name})["key"])
@@ -142,7 +142,7 @@ def _ask(api: Api, model: str, question: str) -> DemoReply:
         "messages": [{"role": "user", "content": question}],
         "temperature": 0,
         "max_tokens": MAX_TOKENS,
-        "loralei": {"memory": False},  # what the weights do
+        "loralei": {"memory": False},  # show the weights alone
     }
     answer = api.post("/v1/chat/completions", body)
     text = answer["choices"][0]["message"]["content"]
@@ -162,7 +162,7 @@ def _short(text: str) -> str:
 
 
 def _whole_sentences(text: str) -> str:
-    """Without the sentence that the length limit cut off: she would not write that."""
+    """Without the sentence that the length limit cut off."""
     end = max(text.rfind(mark) for mark in ".!?")
     return text[: end + 1] if end > 0 else text
 

@@ -1,4 +1,4 @@
-"""A server for the demo: a process of its own, on a free port, on a data folder of its own."""
+"""A server for the demo: its own process, on a free port, on its own data folder."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ class DemoError(RuntimeError):
 
 
 class Api:
-    """Calls a server with one key. Every call raises `DemoError` where it is refused."""
+    """Calls a server with one key. Every call raises `DemoError` if it is refused."""
 
     def __init__(self, url: str, key: str) -> None:
         self._http = httpx.Client(
@@ -88,7 +88,7 @@ def _await_server(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> 
 def _is_ready(server: RunningServer) -> bool:
     try:
         return httpx.get(f"{server.url}/ready", trust_env=False).is_success
-    except httpx.TimeoutException:  # a busy machine that loads a model
+    except httpx.TimeoutException:  # a busy machine that is loading the model
         return False
 
 

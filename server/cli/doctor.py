@@ -1,6 +1,6 @@
 """`loralei doctor`: what this machine has, what is missing, and what to do about it.
 
-The checks are pure: what was found comes in. `examine` is what looks.
+The checks are pure: `examine` looks at the machine, and passes in what it finds.
 """
 
 import importlib
@@ -28,7 +28,7 @@ TOO_LITTLE_DISK_BYTES = 200_000_000
 
 
 class Status(StrEnum):
-    """`WARNING` works, with a risk or slowly; `MISSING` does not work."""
+    """With a `WARNING` it works, but at a risk or slowly; with something `MISSING` it does not."""
 
     OK = "ok"
     WARNING = "warning"
@@ -37,7 +37,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: what was found, and what to do unless it is fine."""
+    """One checked item: what was found, and what to do if it is not fine."""
 
     name: str
     status: Status
@@ -49,7 +49,7 @@ Version = tuple[int, ...]
 
 
 def check_python(version: Version) -> Check:
-    """Whether this Python is one that Loralei is tested with."""
+    """Whether Loralei is tested with this Python."""
     found = ".".join(map(str, version))
     first, end = SUPPORTED_PYTHON
     if first <= version < end:
@@ -70,7 +70,7 @@ def check_torch(version: str | None) -> Check:
 
 
 def check_gpu(names: Sequence[str], has_driver: bool) -> Check:
-    """Which GPUs PyTorch can use; `has_driver` is whether NVIDIA's tools are installed."""
+    """Which GPUs PyTorch can use; `has_driver` says whether NVIDIA's tools are installed."""
     if names:
         return Check("GPU", Status.OK, ", ".join(names))
     if has_driver:
@@ -80,10 +80,7 @@ def check_gpu(names: Sequence[str], has_driver: bool) -> Check:
 
 
 def check_sqlite(version: str) -> Check:
-    """Whether SQLite is free of the bug that can lose commits in WAL mode.
-
-    See https://sqlite.org/wal.html#walresetbug.
-    """
+    """Whether SQLite can lose commits in WAL mode (https://sqlite.org/wal.html#walresetbug)."""
     if has_wal_reset_bug(_parsed(version)):
         advice = "a rare bug can lose data: pip install pysqlite3, or upgrade SQLite to 3.51.3"
         return Check("SQLite", Status.WARNING, version, advice)
@@ -100,7 +97,7 @@ def has_wal_reset_bug(version: Version) -> bool:
 
 
 def check_model(model: str, is_folder: bool, is_prepared: bool) -> Check:
-    """Whether the base model is there, or will be fetched at the first start."""
+    """Whether the base model is there or can be fetched at the first start."""
     if is_folder or is_prepared:
         return Check("Base model", Status.OK, model)
     if model.startswith(("/", ".", "~")):
@@ -110,7 +107,7 @@ def check_model(model: str, is_folder: bool, is_prepared: bool) -> Check:
 
 
 def check_disk(name: str, folder: Path, free_bytes: int) -> Check:
-    """Whether there is room to work."""
+    """Whether there is enough free space."""
     found = f"{free_bytes / 1e9:.1f} GB free for {folder}"
     if free_bytes >= LITTLE_DISK_BYTES:
         return Check(name, Status.OK, found)
@@ -136,7 +133,7 @@ def check_port(host: str, port: int, server_url: str | None, problem: str | None
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Look at this machine and judge what was found."""
+    """Check this machine."""
     from sqlite_utils.utils import sqlite3
 
     server = find_server(settings.data_dir)
@@ -163,7 +160,7 @@ def examine(settings: Settings) -> list[Check]:
 
 
 def report(settings: Settings) -> int:
-    """Show every check, and return the exit status: 1 where something is missing."""
+    """Show every check, and return the exit status: 1 if something is missing."""
     checks = examine(settings)
     styles = {Status.OK: "green", Status.WARNING: "yellow", Status.MISSING: "red"}
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -175,7 +172,8 @@ def report(settings: Settings) -> int:
     console = Console()
     console.print(table)
     is_missing = any(check.status is Status.MISSING for check in checks)
-    console.print("Something is missing." if is_missing else "Loralei can run here.")
+    missing = "Something is missing: see the last column."
+    console.print(missing if is_missing else "Loralei can run here.")
     return int(is_missing)
 
 
@@ -203,6 +201,6 @@ def _why_not_writable(folder: Path) -> str | None:
 
 
 def _parsed(version: str) -> Version:
-    """The leading numbers of a version: (2, 13, 0) of 2.13.0+cpu."""
+    """The numbers of a version, such as (2, 13, 0) for 2.13.0+cpu."""
     parts = version.partition("+")[0].split(".")
     return tuple(int(part) for part in parts if part.isdecimal())

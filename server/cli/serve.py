@@ -1,4 +1,4 @@
-"""`loralei serve`: fetches the model, starts the server, tells the operator where it is."""
+"""`loralei serve`: fetches the model, starts the server, and shows the operator its URL."""
 
 import gc
 import logging
@@ -18,7 +18,7 @@ _LOADING_SECONDS = 3600.0
 
 
 def start_server(settings: Settings, *, verbose: bool) -> int:
-    """Serve until told to stop, and return the exit status."""
+    """Serve until stopped, and return the exit status."""
     console = Console()
     configure_logs(verbose)
     if (reason := why_port_is_taken(settings.host, settings.port)) is not None:
@@ -36,7 +36,7 @@ def start_server(settings: Settings, *, verbose: bool) -> int:
 
 
 def configure_logs(verbose: bool) -> None:
-    """Log warnings to the terminal; with `verbose` every request, too. Texts are never logged."""
+    """Log warnings to the terminal, with `verbose` also every request. Texts are never logged."""
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for package in ("server", "scheduler", "feedback", "adapters_store"):
@@ -44,10 +44,10 @@ def configure_logs(verbose: bool) -> None:
 
 
 def why_port_is_taken(host: str, port: int) -> str | None:
-    """Why nothing can listen there, None where something can."""
+    """Why the server cannot listen there, or None if it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        # As the server does: what a stopped server left in TIME_WAIT is no obstacle.
+        # As the server does: connections in TIME_WAIT are no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -58,7 +58,7 @@ def why_port_is_taken(host: str, port: int) -> str | None:
 
 
 def _serve(settings: Settings, console: Console) -> int:
-    # Imported here: they take a second or two, and a port that is taken is said at once.
+    # Imported here: they take a second or two, and a taken port is reported before that.
     with console.status("Starting …"):
         from server.http_server import HttpServer
         from server.services import Services
@@ -73,7 +73,7 @@ def _serve(settings: Settings, console: Console) -> int:
 
     def await_model() -> None:
         if services.wait_until_loaded(_LOADING_SECONDS):
-            # What is loaded stays: looking through it for garbage takes a quarter of a second.
+            # Loaded objects stay: scanning them for garbage takes a quarter of a second.
             gc.collect()
             gc.freeze()
             console.print(f"[green]Ready:[/] {settings.model} answers. Ctrl-C stops the server.")
@@ -91,7 +91,7 @@ def _serve(settings: Settings, console: Console) -> int:
 
 
 def welcome(url: str, new_admin_key: str | None) -> Text:
-    """Where the pages are; with the first admin's key, if this start made it."""
+    """The URLs of the pages, and the first admin's key if this start made it."""
     url = url.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
     fragment = "" if new_admin_key is None else f"#key={new_admin_key}"
     text = Text("\n")
@@ -99,5 +99,5 @@ def welcome(url: str, new_admin_key: str | None) -> Text:
     text.append("Admin page  ", "bold").append(f"{url}/admin\n")
     if new_admin_key is not None:
         text.append("Admin key   ", "bold").append(f"{new_admin_key}\n")
-        text.append("The key is shown this once; only its hash is kept.\n", "dim")
+        text.append("The key is shown only once: save it now.\n", "dim")
     return text

@@ -1,4 +1,4 @@
-"""What the command line shows: the admin API's JSON as tables, bars and sentences."""
+"""Views of the command line: the admin API's JSON as tables, bars and sentences."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,8 +40,8 @@ _STYLES = {
 
 
 def users_table(users: Sequence[Json]) -> Table:
-    """Every account: who answers it, and what it said and judged."""
-    table = _table("Name", "Kind", "Answers with", "Chats", "Judgements", "Last seen")
+    """Every account: its version in use, its chats and feedback."""
+    table = _table("Name", "Kind", "In use", "Chats", "Feedback", "Last seen")
     for user in users:
         counts = user["counts"]
         table.add_row(
@@ -56,9 +56,9 @@ def users_table(users: Sequence[Json]) -> Table:
 
 
 def adapters_table(adapters: Sequence[Json]) -> Table:
-    """One line per user: the version in use, and what it rests on."""
-    headings = ("User", "Answers with", "Learned from", "New", "Versions", "Size", "Trained for")
-    table = _table(*headings, "Last training")
+    """One line per user: the version in use, and what it learned from."""
+    headings = ("User", "In use", "Learned from", "New feedback", "Versions", "Size")
+    table = _table(*headings, "Trained for", "Last training")
     for adapter in adapters:
         run = adapter["last_run"]
         table.add_row(
@@ -76,7 +76,7 @@ def adapters_table(adapters: Sequence[Json]) -> Table:
 
 def versions_table(versions: Sequence[Json]) -> Table:
     """A user's versions, newest first."""
-    headings = ("Version", "Parent", "Rows", "Loss, own rows", "Loss, unseen rows", "Verdict")
+    headings = ("Version", "Parent", "Examples", "Train loss", "Held-out loss", "Verdict")
     table = _table(*headings, "Size", "Made")
     for version in versions:
         report = read_report(version["report"])
@@ -95,10 +95,10 @@ def versions_table(versions: Sequence[Json]) -> Table:
 
 
 def adapter_view(adapter: Json) -> RenderableType:
-    """One user's page: state, versions with their reasons, and who answered when."""
+    """One user: state, versions with the reasons of their verdicts, and promotions."""
     title = Text.assemble(
         (adapter["name"], "bold"),
-        f" is answered by {_named(adapter['active'])}",
+        f" uses {_named(adapter['active'])}",
         " (frozen)" if adapter["frozen"] else "",
         f"; {adapter['due']['reason']}; trained for {_usage(adapter['usage'])}",
     )
@@ -120,7 +120,7 @@ def version_view(version: Json) -> RenderableType:
     """Everything about one version."""
     facts = Table.grid(padding=(0, 2))
     report = read_report(version["report"])
-    rows = {
+    values = {
         "Parent": version["parent"] or "none",
         "Made": f"{_when(version['created_at'])} by {version['created_by']}",
         "Run": version["run_id"],
@@ -139,7 +139,7 @@ def version_view(version: Json) -> RenderableType:
             for name, value in {**report.evaluation, **report.usage}.items()
         },
     }
-    for name, value in rows.items():
+    for name, value in values.items():
         if value is not None:
             facts.add_row(Text(name, "dim"), Text(_plain(value), overflow="fold"))
     parts: list[RenderableType] = [versions_table([version]), facts]
@@ -151,31 +151,31 @@ def version_view(version: Json) -> RenderableType:
 
 
 def curation_view(curation: Json) -> RenderableType:
-    """Every row with its fate and why, the judgements that make no row, and what is covered."""
+    """Every example, accepted or rejected and why; the unused feedback; the coverage."""
     parts: list[RenderableType] = [
         Text(_curation_counts(CurationReport(curation["accepted"], curation["rejected"])), "bold")
     ]
     if curation["examples"]:
         examples = _table("Filter", "From", "Prompt", "Reply", "Why")
-        for row in curation["examples"]:
-            why = [row["why"], f"See {row['other'][:8]}."] if row["other"] else [row["why"]]
+        for each in curation["examples"]:
+            why = [each["why"], f"See {each['other'][:8]}."] if each["other"] else [each["why"]]
             notes = [Text(" ".join(filter(None, why)))]
-            notes += [Text(warning, "yellow") for warning in row["warnings"]]
+            notes += [Text(warning, "yellow") for warning in each["warnings"]]
             examples.add_row(
-                Text.assemble(_acceptance(row), f"\n{row['id'][:8]}"),
-                f"{row['source']}, {row['kind']}",
-                Text(row["prompt"]),
-                Text(row["reply"]),
+                Text.assemble(_acceptance(each), f"\n{each['id'][:8]}"),
+                f"{each['source']}, {each['kind']}",
+                Text(each["prompt"]),
+                Text(each["reply"]),
                 Text("\n").join(note for note in notes if note),
             )
         parts.append(examples)
     if curation["unused"]:
-        unused = _table("Feedback", "Why it trains nothing")
+        unused = _table("Feedback", "Why it makes no example")
         for feedback in curation["unused"]:
             unused.add_row(Text(feedback["id"]), feedback["why"])
         parts.append(unused)
     if curation["coverage"]["kinds"]:
-        kinds = _table("Prompts that ask for", "Taught", "Asked lately")
+        kinds = _table("Prompts that ask for", "Taught", "Asked recently")
         for each in curation["coverage"]["kinds"]:
             kinds.add_row(each["kind"], str(each["taught"]), str(each["asked"]))
         parts.append(kinds)
@@ -193,13 +193,13 @@ def run_outcome(run: Json) -> RenderableType:
     if report.curation and report.curation.rejected:
         lines.append(_curation_counts(report.curation))
     if run["version"] and run["status"] == "promoted":
-        lines.append(f"{run['version']} answers from now on.")
+        lines.append(f"{run['version']} is now in use.")
     body = Text("\n".join(lines) or "No reason was given.")
     return Panel(body, title=title, title_align="left", border_style=_STYLES.get(run["status"], ""))
 
 
 def suite_view(run: Json) -> RenderableType:
-    """What the evaluation suite measured of a version, beside the base model, and the verdict."""
+    """The evaluation suite's measures of a version and of the base model, and the verdict."""
     title = Text.assemble("Evaluation suite of ", run["version"], ": ", _state(run["status"]))
     if not run["measures"]:
         return Panel(Text(run["reason"]), title=title, title_align="left")
@@ -231,7 +231,7 @@ def follow_run(console: Console, run: Json, latest: Callable[[], Json]) -> Json:
 
 @contextmanager
 def model_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Show how the base model is fetched: yields what to call with phase, bytes done, bytes."""
+    """Show how the base model is fetched; yields a `Progress` of `adapters_store.download`."""
     columns = (
         TextColumn("{task.description:24}"),
         BarColumn(),
@@ -252,7 +252,7 @@ def model_progress(console: Console) -> Iterator[Callable[[str, int, int], None]
 
 
 def size(size_bytes: int) -> str:
-    """Bytes as people read them: 1.9 MB."""
+    """A size for people, such as 1.9 MB."""
     value = float(size_bytes)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
@@ -276,7 +276,7 @@ def _acceptance(example: Json) -> Text:
 
 def _curation_counts(report: CurationReport) -> str:
     """Such as "12 examples accepted, 3 rejected: 2 near-duplicate, 1 secret."."""
-    named = ", ".join(f"{count} {reason}" for reason, count in report.rejected.items())
+    named = ", ".join(f"{number} {reason}" for reason, number in report.rejected.items())
     rejected = f"{sum(report.rejected.values())} rejected: {named}" if named else "none rejected"
     return f"{count(report.accepted, 'example')} accepted, {rejected}."
 
@@ -303,7 +303,7 @@ def _change(evaluation: Mapping[str, Any], before: str, after: str) -> str:
 
 
 def _usage(usage: Json) -> str:
-    """Device time, and money where a price is set: 95 s, 0.0660."""
+    """Device time, and its cost if a price is set, such as 95 s, 0.0660."""
     seconds, cost = usage["device_seconds"], usage.get("cost")
     time_used = f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
     return time_used if cost is None else f"{time_used}, {cost:,.{2 if cost >= 1 else 4}f}"

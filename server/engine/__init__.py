@@ -1,1 +1,1 @@
-"""The engine: schedule, run, postprocess, on one thread, over one base model and many adapters."""
+"""The engine writes replies: one thread, one base model, many adapters."""

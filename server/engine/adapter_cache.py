@@ -1,4 +1,4 @@
-"""Adapter versions in memory: loaded off the engine's thread, least recently used leave first."""
+"""An LRU cache of adapter versions, loaded off the engine's thread."""
 
 import logging
 from collections import Counter, OrderedDict
@@ -16,11 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class AdapterCache:
-    """Packed adapters within a budget of bytes. Used by one thread at a time, loads apart.
+    """Packed adapters within a budget of bytes. Call it from one thread at a time.
 
-    A leased version stays, also beyond the budget: it is what a waiting or running reply needs.
-    Versions never change, so one that is in memory is always right. `on_loaded` is called on the
-    loading thread, which is one, so that loads never crowd out the replies.
+    A leased version stays even beyond the budget, because a reply needs it. Versions never change,
+    so a cached one is never stale. One thread loads them all and calls `on_loaded`.
     """
 
     def __init__(
@@ -50,10 +49,9 @@ class AdapterCache:
         return sum(size_bytes(e.result()) for e in self._entries.values() if _is_loaded(e))
 
     def lease(self, version: ServableAdapter) -> Future[PackedAdapter]:
-        """Keep a version until `release`, and load it where it is not in memory.
+        """Hold a version until `release`, and load it if it is not in memory.
 
-        The future fails with what `AdapterFiles.open` raises, or with `KeyError` or `ValueError`
-        where the file does not fit.
+        The future raises what `AdapterFiles.open` and `Runner.pack` raise.
         """
         entry = self._entries.get(version.folder)
         if entry is None or (entry.done() and entry.exception()):
@@ -65,7 +63,7 @@ class AdapterCache:
         return entry
 
     def release(self, version: ServableAdapter) -> None:
-        """End a lease; make room where the budget is exceeded."""
+        """End a lease, and evict versions if the budget is exceeded."""
         self._leases[version.folder] -= 1
         if not self._leases[version.folder]:
             del self._leases[version.folder]
@@ -76,7 +74,7 @@ class AdapterCache:
         self._loader.shutdown(cancel_futures=True)
 
     def _load(self, version: ServableAdapter) -> PackedAdapter:
-        # In one read: mapping the file costs a fault per page, twice the time.
+        # Read in one go: mapping the file costs a fault per page, twice the time.
         return self._pack(load((self._files.open(version) / WEIGHTS_FILE).read_bytes()))
 
     def _evict(self) -> None:

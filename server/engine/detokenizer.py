@@ -7,10 +7,10 @@ from tokenizers.decoders import DecodeStream
 
 
 class TextStream:
-    """Text of a growing reply.
+    """The text of a growing reply.
 
-    Bytes that do not make up a character yet, and text that may be the beginning of a stop
-    string, are held back. The stop string itself is never part of the text.
+    It holds back incomplete characters, and text that may begin a stop string. A stop string is
+    never part of the text.
     """
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
@@ -21,7 +21,7 @@ class TextStream:
         self.is_stopped = False
 
     def push(self, token: int) -> str:
-        """Add a token and return the text that is certain now."""
+        """Add a token, and return the text that is certain now."""
         self._held += self._decoder.step(self._tokenizer, token) or ""
         found = [at for at in map(self._held.find, self._stop) if at >= 0]
         if found:
@@ -41,7 +41,7 @@ class TextStream:
 
 
 def longest_partial_stop(text: str, stop: Sequence[str]) -> int:
-    """Length of the longest end of `text` that is the beginning of a stop string."""
+    """Length of the longest suffix of `text` that is a proper prefix of a stop string."""
     longest = max(map(len, stop), default=0) - 1
     for length in range(min(longest, len(text)), 0, -1):
         if any(s.startswith(text[-length:]) for s in stop):

@@ -1,6 +1,6 @@
-"""The engine: schedule, run, postprocess, on one thread of its own.
+"""The engine: schedule, run, postprocess, on a thread of its own.
 
-It knows token ids, sampling and adapter versions; not users, HTTP or the database.
+It knows token ids, sampling and adapter versions, but not users, HTTP or the database.
 """
 
 import asyncio
@@ -28,8 +28,7 @@ from server.engine.errors import (
 )
 from server.engine.generation import Generation
 from server.engine.grammar import GrammarCompiler
-from server.engine.model.fused_llama import is_fusible
-from server.engine.model.fused_runner import FusedRunner
+from server.engine.model.fused_llama import FusedLlama, is_fusible
 from server.engine.model.general_runner import GeneralRunner
 from server.engine.model.runner import Chunk, Runner
 from server.engine.prefix_cache import PrefixCache
@@ -41,17 +40,16 @@ from server.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
 
-# A written token takes a step of its own, a prompt's token a small part of one.
+# A written token takes a whole step, a prompt's token a small part of one.
 OUTPUT_WEIGHT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Sizes of the engine. `context_length` 0 means the model's own; lengths are in tokens.
+    """Sizes of the engine; lengths are in tokens. `context_length` 0 means the model's own.
 
-    A step reads at most `prefill_chunk` tokens of prompts while replies are being written. What a
-    prompt has in common with an earlier one is reused in blocks of `prefix_block`. What replies
-    repeat is penalised with `dry_multiplier` (`repetition.py`).
+    While replies are being written, a step prefills at most `prefill_chunk` tokens. Prefixes are
+    reused in blocks of `prefix_block` tokens. `dry_multiplier` scales the DRY penalty.
     """
 
     max_batch_size: int = 16
@@ -96,17 +94,17 @@ class Engine:
 
     @property
     def context_length(self) -> int:
-        """Tokens that a prompt and its reply may have together."""
+        """Most tokens of a prompt and its reply together."""
         return min(self.config.context_length or self.base.context_length, self.base.context_length)
 
     @property
     def vocabulary_size(self) -> int:
-        """How many tokens the model knows."""
+        """Width of the model's logits."""
         return int(self.base.model.config.vocab_size)
 
     @cached_property
-    def vocabulary(self) -> GrammarCompiler:
-        """What the tokens say. Made at first use, which takes about a second: not on a loop."""
+    def grammar_compiler(self) -> GrammarCompiler:
+        """Made at first use, which takes about a second: do not use it on an event loop."""
         renderer = self.base.renderer
         return GrammarCompiler(renderer.tokenizer, renderer.eos_token_ids, self.vocabulary_size)
 
@@ -122,30 +120,29 @@ class Engine:
 
     @property
     def is_busy(self) -> bool:
-        """Whether any reply is waited for."""
+        """Whether any reply is running or waiting."""
         return bool(self._rows or self._waiting)
 
     def render(self, messages: Items[ChatMessage], tools: Items[Tool] = ()) -> list[int]:
-        """Token ids of a conversation. Raises `PromptError` where the template refuses it."""
+        """Token ids of a conversation. Raises `PromptError` if the template refuses it."""
         return self.base.renderer.prompt_ids(messages, tools)
 
     def submit(
         self,
-        prompt: Items[int],
+        prompt_ids: Items[int],
         params: SamplingParams,
         adapter: ServableAdapter | None,
         *,
         user: str,
     ) -> Generation:
-        """Queue a reply, pinned to this adapter version; the event loop must be running.
+        """Queue a reply, pinned to this adapter version, from a running event loop.
 
-        Rows are shared fairly between users; nobody in particular is the empty name, which has no
-        limit of its own. Raises `ContextOverflowError`, `EngineOverloadedError`, and
-        `UserQueueFullError` where too many requests of this user wait already.
+        Users share the rows fairly. The empty user name has no queue limit of its own. Raises
+        `ContextOverflowError`, `EngineOverloadedError`, `UserQueueFullError`.
         """
-        room = self.context_length - len(prompt)
+        room = self.context_length - len(prompt_ids)
         if room < 1:
-            raise ContextOverflowError(len(prompt), self.context_length)
+            raise ContextOverflowError(len(prompt_ids), self.context_length)
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -156,7 +153,7 @@ class Engine:
         params = replace(params, max_tokens=min(params.max_tokens, room))
         text = TextStream(self.base.renderer.tokenizer.backend_tokenizer, params.stop)
         dry = self.config.dry_multiplier
-        sequence = Sequence(tuple(prompt), params, user, adapter, text, send, dry)
+        sequence = Sequence(tuple(prompt_ids), params, user, adapter, text, send, dry)
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
@@ -182,7 +179,7 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after the current step; replies still being written fail."""
+        """End the thread after the current step; unfinished replies fail."""
         with self._wake:
             self._is_stopping = True
             self._wake.notify()
@@ -206,8 +203,7 @@ class Engine:
             try:
                 self.step()
             except Exception as error:
-                # Only torch can fail here, out of memory for one: the replies of this step are
-                # lost, the server is not.
+                # Only torch can fail here, for example out of memory. The step's replies are lost.
                 log.exception("engine step failed")
                 self._fail(self._rows.clear(), f"The model failed: {type(error).__name__}.")
         self._fail(self._rows.clear(), "The server is shutting down.")
@@ -239,7 +235,7 @@ class Engine:
         return {sequence.user for sequence in (*self._rows, *self._waiting)}
 
     def _admit(self) -> None:
-        """Fill free rows with ready requests, those of the least served users first."""
+        """Give free rows to ready requests, the least served user's first."""
         while len(self._rows) < self.config.max_batch_size:
             with self._wake:
                 ready = [s for s in self._waiting if s.is_ready]
@@ -255,7 +251,7 @@ class Engine:
                 self._fail([sequence], "This user's adapter could not be loaded.")
                 continue
             row = self._rows.add(sequence, adapter)
-            if found := self.prefixes.longest(_namespace(sequence), sequence.prompt):
+            if found := self.prefixes.longest(_namespace(sequence), sequence.prompt_ids):
                 saved, sequence.num_cached = found
                 self._runner.restore(row, saved, sequence.num_cached)
 
@@ -270,7 +266,7 @@ class Engine:
             Chunk(
                 row=row,
                 start=s.num_cached,
-                tokens=s.prompt[s.num_cached : s.num_cached + share],
+                tokens=s.prompt_ids[s.num_cached : s.num_cached + share],
                 is_last=share == s.num_uncached,
             )
             for row, (s, share) in enumerate(
@@ -310,7 +306,7 @@ class Engine:
             self._remove(sequence)
 
     def _remove(self, sequence: Sequence) -> None:
-        """Free a row; what it cached is kept for the next turn."""
+        """Free a row; its keys and values stay in the prefix cache."""
         if length := self.prefixes.reusable(sequence.num_cached):
             saved = self._runner.save(self._rows.index(sequence), length)
             self.prefixes.add(_namespace(sequence), sequence.cached_tokens[:length], saved)
@@ -336,10 +332,10 @@ class Engine:
 
 def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> Runner:
     if is_fusible(base.model):
-        return FusedRunner(base.model, lora, rows, context_length)
+        return FusedLlama(base.model, lora, rows, context_length)
     return GeneralRunner(base, lora, rows)
 
 
 def _namespace(sequence: Sequence) -> str | None:
-    """Whose keys and values a sequence may read: those of the same immutable version."""
+    """A sequence may read only keys and values of its own immutable version."""
     return sequence.adapter.folder if sequence.adapter else None

@@ -1,12 +1,12 @@
-"""What can go wrong with a reply. Needs no torch."""
+"""Errors of the engine. Needs no torch."""
 
 
 class EngineOverloadedError(RuntimeError):
-    """The queue is full or the engine is stopping; try again later."""
+    """The queue is full, or the engine is stopping."""
 
 
 class UserQueueFullError(EngineOverloadedError):
-    """This user has as many requests waiting as one user may have; try again later."""
+    """Too many requests of this user are waiting."""
 
 
 class ContextOverflowError(ValueError):
@@ -15,7 +15,7 @@ class ContextOverflowError(ValueError):
     def __init__(self, prompt_tokens: int, context_length: int) -> None:
         super().__init__(
             f"This model's maximum context length is {context_length} tokens, but the messages"
-            f" have {prompt_tokens} tokens, which leaves no room for a reply. Shorten them."
+            f" have {prompt_tokens} tokens and leave no room for a reply. Shorten them."
         )
         self.prompt_tokens = prompt_tokens
         self.context_length = context_length
@@ -26,4 +26,4 @@ class GenerationError(RuntimeError):
 
 
 class GrammarError(ValueError):
-    """A grammar cannot be followed: it uses what is not supported, or it is too large."""
+    """A grammar is too large, or uses an unsupported feature."""

@@ -1,4 +1,4 @@
-"""One reply as its reader sees it."""
+"""One reply, as its reader sees it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,17 +7,14 @@ from server.engine.records import Event, TextDelta
 
 
 class Generation:
-    """One reply being written, for the event loop that asked for it: iterate over its text."""
+    """One reply being written, for the event loop that submitted it: iterate over its text."""
 
     def __init__(self, cancel: Callable[[], None], events: asyncio.Queue[Event]) -> None:
         self._cancel = cancel
         self._events = events
 
     async def __aiter__(self) -> AsyncIterator[TextDelta]:
-        """Yield text as it comes; the last delta has a finish reason.
-
-        Raises `GenerationError` where the engine or the adapter's files failed.
-        """
+        """Yield text as it comes; the last delta has a finish reason. Raises `GenerationError`."""
         while True:
             event = await self._events.get()
             if isinstance(event, Exception):
@@ -27,5 +24,5 @@ class Generation:
                 return
 
     def cancel(self) -> None:
-        """Stop writing; the row is free within one step. Harmless after the end."""
+        """Stop writing; the row is free within one step. After the end it does nothing."""
         self._cancel()

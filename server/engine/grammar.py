@@ -1,4 +1,4 @@
-"""What the base model's tokens say, and grammars over them, by llguidance."""
+"""Grammars over the base model's tokens (compiled by llguidance), and forced replies."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from server.engine.errors import GrammarError
 
-# A state of the lexer takes up to 2 kB, so a hostile grammar takes at most 40 MB.
+# A lexer state takes up to 2 kB, so a hostile grammar takes at most 40 MB.
 _LIMITS = LLParserLimits(max_lexer_states=20_000, verbose_errors=False)
 
 
@@ -27,20 +27,17 @@ class MatcherState:
         return bool(self._matcher.is_stopped())
 
     def allowed(self) -> Tensor:
-        """Which tokens may come next: bool [at least the width of the logits], on the CPU.
-
-        The end of the turn is among them where the reply may end.
-        """
+        """Which tokens may come next, the end of turn included: see `GrammarState.allowed`."""
         mask = bytearray(self._matcher.compute_logit_bias())
         return torch.from_numpy(np.frombuffer(mask, dtype=np.uint8)).bool()
 
     def push(self, token: int) -> bool:
-        """Go on by one token; False where that cannot be, or where the grammar grew too complex."""
+        """Advance by one token; False if it does not fit or the grammar grew too complex."""
         return bool(self._matcher.consume_token(token))
 
 
 class Grammar:
-    """A compiled grammar, which any number of replies may follow."""
+    """A compiled grammar for any number of replies."""
 
     def __init__(self, matcher: LLMatcher) -> None:
         self._matcher = matcher
@@ -51,7 +48,7 @@ class Grammar:
 
 
 class GrammarCompiler:
-    """The tokens of one base model. Safe to use from any thread."""
+    """Compiles grammars over one base model's tokens. Safe to use from any thread."""
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int], size: int
@@ -62,13 +59,13 @@ class GrammarCompiler:
         )
 
     def token_bytes(self, token: int) -> bytes:
-        """What a token says; a part of a character is no UTF-8."""
+        """A token's bytes; they may be a part of a character."""
         return bytes(self._tokens.decode_bytes([token]))
 
     def compile(self, grammar: str) -> Grammar:
-        """Compile a grammar in llguidance's variant of Lark. Takes up to a second of one core.
+        """Compile a grammar in llguidance's variant of Lark, in up to a second of one core.
 
-        Raises `GrammarError` with what is not supported.
+        Raises `GrammarError` with the reason.
         """
         matcher = LLMatcher(self._tokens, grammar, log_level=0, limits=_LIMITS)
         if matcher.is_error():
@@ -77,7 +74,7 @@ class GrammarCompiler:
 
 
 class ForcedState:
-    """How much of one forced reply is written."""
+    """Progress of one forced reply."""
 
     def __init__(self, tokens: Sequence[int], vocabulary_size: int) -> None:
         self._tokens = tokens
@@ -96,16 +93,16 @@ class ForcedState:
         return allowed
 
     def push(self, token: int) -> bool:
-        """Go on by one token; False where it is another one."""
+        """Advance by one token; False if it is not the next one."""
         is_next = token == self._tokens[self._num_written]
         self._num_written += 1
         return is_next
 
 
 class ForcedTokens:
-    """A grammar of one text, as its token ids; at least one, and no end of turn among them.
+    """A grammar that allows one text only: at least one token id, and no end of turn.
 
-    Log-probabilities are told before grammars, so those of a forced reply are the model's own.
+    Log-probabilities are taken before grammars apply, so a forced reply's are the model's own.
     """
 
     def __init__(self, tokens: Sequence[int], vocabulary_size: int) -> None:

@@ -1,7 +1,6 @@
-"""Keys and values of finished replies, so that a chat's next turn prefills only what is new.
+"""Keys and values of finished replies, so that a chat's next turn prefills only new tokens.
 
-Keys and values depend on the tokens and on the adapter version that made them, so both are the
-key: no reply ever reads what another version wrote.
+The lookup key is the tokens and the adapter version: no reply reads another version's entries.
 """
 
 from collections import OrderedDict
@@ -13,7 +12,7 @@ from server.engine.model.runner import SavedPrefix, size_bytes
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Tokens and the keys and values that one adapter version made of them."""
+    """Tokens, and the keys and values that one adapter version computed for them."""
 
     adapter: str | None
     tokens: tuple[int, ...]
@@ -24,9 +23,9 @@ class Prefix:
 class PrefixCache:
     """The most recently used prefixes, within a budget of bytes. `adapter` None is the base.
 
-    Whole blocks of `block` tokens are reused. In bfloat16 a token's numbers differ in the last bits
-    with the number of tokens it is computed among, so a short prompt is always read in one piece:
-    asked again, it is answered in the same words.
+    Only whole blocks of `block` tokens are reused. In bfloat16 the last bits depend on how many
+    tokens are computed together. So a short prompt is always prefilled whole, and gets the same
+    reply again.
     """
 
     def __init__(self, budget_bytes: int, block: int) -> None:
@@ -40,18 +39,20 @@ class PrefixCache:
         return len(self._prefixes)
 
     def reusable(self, length: int) -> int:
-        """How many of a text's first `length` tokens a later prompt could reuse: whole blocks."""
+        """`length` rounded down to whole blocks: the tokens that a later prompt could reuse."""
         return length - length % self._block
 
-    def longest(self, adapter: str | None, prompt: Sequence[int]) -> tuple[SavedPrefix, int] | None:
-        """What was saved for the longest common beginning, and how many tokens of it to reuse.
+    def longest(
+        self, adapter: str | None, prompt_ids: Sequence[int]
+    ) -> tuple[SavedPrefix, int] | None:
+        """The longest saved prefix of the prompt, and how many tokens of it to reuse.
 
-        One token of the prompt is always left over, for its logits.
+        At least one token of the prompt is left over, for its logits.
         """
         best_key, best = -1, 0
         for key, prefix in self._prefixes.items():
             if prefix.adapter == adapter:
-                length = self.reusable(common_length(prefix.tokens, prompt[:-1]))
+                length = self.reusable(common_length(prefix.tokens, prompt_ids[:-1]))
                 if length > best:
                     best_key, best = key, length
         if not best:
@@ -60,7 +61,7 @@ class PrefixCache:
         return self._prefixes[best_key].saved, best
 
     def add(self, adapter: str | None, tokens: Sequence[int], saved: SavedPrefix) -> None:
-        """Keep a prefix, instead of those that it extends; the least recently used make room."""
+        """Add a prefix, replace those that it extends, and evict the least recently used."""
         prefix = Prefix(adapter, tuple(tokens), saved, size_bytes(saved))
         for key, other in list(self._prefixes.items()):
             if other.adapter == adapter and _begins_with(prefix.tokens, other.tokens):
@@ -80,7 +81,7 @@ def _begins_with(tokens: tuple[int, ...], beginning: tuple[int, ...]) -> bool:
 
 
 def common_length(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens two sequences begin with in common."""
+    """Length of the common prefix of two sequences."""
     length = min(len(a), len(b))
     if tuple(a[:length]) == tuple(b[:length]):
         return length

@@ -1,4 +1,4 @@
-"""What the engine is asked and what it tells. Needs no torch."""
+"""The engine's inputs and outputs. Needs no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ class GrammarState(Protocol):
         """Which tokens may come next: bool [at least the width of the logits], on the CPU."""
 
     def push(self, token: int) -> bool:
-        """Go on by one token; False where that cannot be."""
+        """Advance by one token; False if it does not fit."""
 
 
 class Grammar(Protocol):
-    """What holds replies to a form: `vocabulary.Grammar` and `forced_reply.ForcedReply`."""
+    """Constrains a reply: `grammar.Grammar` or `grammar.ForcedTokens`."""
 
     def start(self) -> GrammarState:
         """The state of a reply that has not begun."""
@@ -31,12 +31,11 @@ class Grammar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How a reply is drawn. Zero `temperature` is greedy; zero `top_k` means no limit.
+    """How a reply is sampled. Zero `temperature` is greedy; zero `top_k` means no limit.
 
     Penalties are OpenAI's: subtracted from the logits of tokens already in the reply, `frequency`
-    once per occurrence and `presence` once. `logit_bias` is added to the logits of its tokens. Of
-    what is left the `grammar` allows some. `logprobs` is how many of the likeliest tokens to
-    tell at each place; with None nothing of log-probabilities is told.
+    once per occurrence and `presence` once. Then `logit_bias` is added and the `grammar` masks.
+    `logprobs` is how many of the likeliest tokens to report at each place; None reports nothing.
     """
 
     temperature: float = 1.0
@@ -66,7 +65,7 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """How likely a written token was, and the likeliest ones at its place: (token id, logprob)."""
+    """A written token's log-probability, and the likeliest tokens there as (token id, logprob)."""
 
     token: int
     logprob: float
@@ -77,8 +76,8 @@ class TokenLogprob:
 class TextDelta:
     """New text of a reply. The last one has a `finish_reason`: `stop` or `length`.
 
-    `tokens` counts the reply's tokens so far, the end-of-turn token included. `logprobs` is of the
-    tokens since the delta before, without the end-of-turn token.
+    `tokens` counts the reply's tokens so far, the end-of-turn token included. `logprobs` covers
+    the tokens since the last delta, without the end-of-turn token.
     """
 
     text: str

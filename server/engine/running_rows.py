@@ -1,4 +1,4 @@
-"""Which reply has which row of the cache: those that decode first, then those that read prompts."""
+"""Which reply has which row of the cache: decoding rows first, then prefilling rows."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ class RunningRows:
 
     @property
     def prefilling(self) -> list[Sequence]:
-        """Replies whose prompts are not read yet; the first is read first."""
+        """Replies whose prompts are not complete; the first is served first."""
         return self._sequences[self.num_decoding :]
 
     def index(self, sequence: Sequence) -> int:
@@ -52,14 +52,14 @@ class RunningRows:
             self._move(self.num_decoding, gap)
             gap = self.num_decoding
             if gap < len(self) - 1:
-                # The prompt that is read first stays first.
+                # The first prompt stays first.
                 self._move(gap + 1, gap)
                 gap += 1
         self._move(len(self) - 1, gap)
         self._sequences.pop()
 
     def clear(self) -> list[Sequence]:
-        """Free all rows; return who had them."""
+        """Free all rows; return their sequences."""
         sequences, self._sequences, self.num_decoding = self._sequences, [], 0
         return sequences
 

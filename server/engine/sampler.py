@@ -1,6 +1,6 @@
-"""Draws the next token of each row. Rows are independent: who shares a batch changes nothing."""
+"""Draws the next token of each row. Rows are independent of who shares the batch."""
 
-from collections.abc import Sequence as Rows
+from collections.abc import Sequence as Items
 
 import torch
 from torch import Tensor
@@ -9,22 +9,48 @@ from server.engine.records import TokenLogprob
 from server.engine.sequence import Sequence
 
 
-def sample(logits: Tensor, sequences: Rows[Sequence]) -> list[int]:
+def sample(logits: Tensor, sequences: Items[Sequence]) -> list[int]:
     """Return one token id per row of `logits` [rows, vocabulary], any float dtype."""
-    logits = _without_repetition(logits.float(), sequences)
+    logits = _with_dry_penalties(logits.float(), sequences)
     if all(s.params.is_greedy for s in sequences):
         tokens: list[int] = logits.argmax(dim=-1).tolist()
         return tokens
     return [_sample_row(row, s) for row, s in zip(logits.cpu(), sequences, strict=True)]
 
 
-def _without_repetition(logits: Tensor, sequences: Rows[Sequence]) -> Tensor:
-    """Penalise what would repeat; the logits that were given stay as they are."""
+def token_logprobs(
+    logits: Tensor, tokens: Items[int], num_top: Items[int | None]
+) -> list[TokenLogprob | None]:
+    """Log-probabilities of the token drawn in each row, and of the likeliest ones.
+
+    They are the float32 log-softmax of the model's own `logits` [rows, vocabulary], before
+    temperature, penalties, biases and grammars. `num_top` is how many of the likeliest tokens a
+    row asks for; a row with None asks for nothing and costs nothing.
+    """
+    asked = [row for row, count in enumerate(num_top) if count is not None]
+    found: list[TokenLogprob | None] = [None] * len(tokens)
+    if not asked:
+        return found
+    logprobs = torch.log_softmax(logits[asked].float(), dim=-1)
+    drawn = torch.tensor([tokens[row] for row in asked], device=logits.device)
+    chosen = logprobs.gather(1, drawn[:, None]).flatten().tolist()
+    top = logprobs.topk(max(num_top[row] or 0 for row in asked), dim=-1)
+    for row, logprob, ids, values in zip(
+        asked, chosen, top.indices.tolist(), top.values.tolist(), strict=True
+    ):
+        count = num_top[row] or 0
+        likeliest = tuple(zip(ids[:count], values[:count], strict=True))
+        found[row] = TokenLogprob(tokens[row], logprob, likeliest)
+    return found
+
+
+def _with_dry_penalties(logits: Tensor, sequences: Items[Sequence]) -> Tensor:
+    """Subtract the DRY penalties; the given tensor is not changed."""
     penalties = [
         (row, token, -penalty)
         for row, sequence in enumerate(sequences)
-        if sequence.repetition
-        for token, penalty in sequence.repetition.penalties().items()
+        if sequence.dry_penalty
+        for token, penalty in sequence.dry_penalty.penalties().items()
     ]
     if not penalties:
         return logits
@@ -53,8 +79,8 @@ def _sample_row(logits: Tensor, sequence: Sequence) -> int:
 
 
 def _draw(logits: Tensor, top_k: int, top_p: float, uniform: float) -> int:
-    """Invert the cumulative distribution at `uniform`, over the `top_k` most likely tokens and
-    the smallest set of them that holds `top_p` of the mass (Holtzman et al. 2019)."""
+    """Invert the cumulative distribution at `uniform`, over the `top_k` likeliest tokens and the
+    smallest set of them that holds `top_p` of the mass (Holtzman et al. 2019)."""
     limit = min(top_k, logits.numel()) if top_k else logits.numel()
     values, tokens = torch.topk(logits, limit)
     # float64: with float32 the sum over a large vocabulary can stay below `uniform`.
@@ -63,29 +89,3 @@ def _draw(logits: Tensor, top_k: int, top_p: float, uniform: float) -> int:
     target = uniform * cumulative[nucleus - 1]
     chosen = int((cumulative[:nucleus] <= target).sum().clamp(max=nucleus - 1))
     return int(tokens[chosen])
-
-
-def token_logprobs(
-    logits: Tensor, tokens: Rows[int], num_top: Rows[int | None]
-) -> list[TokenLogprob | None]:
-    """How likely the model itself found the token that was drawn in each row, and the top ones.
-
-    They are of the model's own distribution: the log-softmax, in float32, of `logits`
-    [rows, vocabulary], before temperature, penalties, biases and grammars. `num_top` says how many
-    of the likeliest tokens a row wants to know; with None it did not ask, which costs nothing.
-    """
-    asked = [row for row, count in enumerate(num_top) if count is not None]
-    found: list[TokenLogprob | None] = [None] * len(tokens)
-    if not asked:
-        return found
-    logprobs = torch.log_softmax(logits[asked].float(), dim=-1)
-    drawn = torch.tensor([tokens[row] for row in asked], device=logits.device)
-    chosen = logprobs.gather(1, drawn[:, None]).flatten().tolist()
-    top = logprobs.topk(max(num_top[row] or 0 for row in asked), dim=-1)
-    for row, logprob, ids, values in zip(
-        asked, chosen, top.indices.tolist(), top.values.tolist(), strict=True
-    ):
-        count = num_top[row] or 0
-        likeliest = tuple(zip(ids[:count], values[:count], strict=True))
-        found[row] = TokenLogprob(tokens[row], logprob, likeliest)
-    return found

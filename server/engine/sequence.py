@@ -1,4 +1,4 @@
-"""The state of one reply while it is being written: the engine's only mutable record."""
+"""The state of one reply while it is written: the engine's only mutable record."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from server.engine.records import Event, SamplingParams, TextDelta, TokenLogprob
 
 
 class Sequence:
-    """One prompt and the reply growing behind it, pinned to the adapter version it began with.
+    """One prompt and its growing reply, pinned to one adapter version.
 
     `num_cached` counts the tokens whose keys and values are in the cache.
     """
 
     def __init__(
         self,
-        prompt: tuple[int, ...],
+        prompt_ids: tuple[int, ...],
         params: SamplingParams,
         user: str,
         adapter: ServableAdapter | None,
@@ -29,7 +29,7 @@ class Sequence:
         send: Callable[[Event], None],
         dry_multiplier: float = 0.0,
     ) -> None:
-        self.prompt = prompt
+        self.prompt_ids = prompt_ids
         self.params = params
         self.user = user
         self.adapter = adapter
@@ -39,62 +39,62 @@ class Sequence:
         self.output: list[int] = []
         self.output_counts: Counter[int] = Counter()
         # A grammar may want repetition.
-        avoids_repetition = dry_multiplier > 0 and params.grammar is None
-        self.repetition = DryPenalty(dry_multiplier) if avoids_repetition else None
+        is_penalised = dry_multiplier > 0 and params.grammar is None
+        self.dry_penalty = DryPenalty(dry_multiplier) if is_penalised else None
         self.random = Random(params.seed)
         self.grammar = params.grammar.start() if params.grammar else None
-        self.untold_logprobs: list[TokenLogprob] = []
+        self.unsent_logprobs: list[TokenLogprob] = []
         self.num_cached = 0
         self.is_cancelled = False
         self.finish_reason: str | None = None
 
     @property
     def is_ready(self) -> bool:
-        """Whether its adapter is in memory, or will never be."""
+        """Whether loading its adapter has ended, with or without success."""
         return self.loading is None or self.loading.done()
 
     @property
     def packed_adapter(self) -> PackedAdapter | None:
-        """What to bind to its row. Raises what loading the adapter raised."""
+        """The adapter to bind to its row. Raises what loading it raised."""
         return self.loading.result() if self.loading else None
 
     @property
     def num_uncached(self) -> int:
         """Tokens of the prompt that are still to prefill."""
-        return max(0, len(self.prompt) - self.num_cached)
+        return max(0, len(self.prompt_ids) - self.num_cached)
 
     @property
     def cached_tokens(self) -> tuple[int, ...]:
         """The tokens whose keys and values are in the cache."""
-        return (*self.prompt, *self.output)[: self.num_cached]
+        return (*self.prompt_ids, *self.output)[: self.num_cached]
 
     def append(
         self, token: int, eos_token_ids: frozenset[int], logprob: TokenLogprob | None = None
     ) -> Event | None:
-        """Add a sampled token; return what there is to tell the client, if anything.
+        """Add a sampled token; return the event for the client, if any.
 
-        A reply that its grammar cannot take further ends with a `GenerationError`.
+        If the grammar does not take the token, the event is a `GenerationError`.
         """
         self.output.append(token)
         self.output_counts[token] += 1
-        if self.repetition:
-            self.repetition.append(token)
+        if self.dry_penalty:
+            self.dry_penalty.append(token)
         is_end = token in eos_token_ids and not (self.params.ignore_eos and self.grammar is None)
         if self.grammar is not None and not self.grammar.push(token):
             self.finish_reason = "error"
-            return GenerationError("The reply could not be kept to the format that was asked for.")
+            return GenerationError("The reply did not fit its format. Ask for a simpler schema.")
         text = "" if is_end else self.text.push(token)
         if logprob is not None and not is_end:
-            self.untold_logprobs.append(logprob)
+            self.unsent_logprobs.append(logprob)
         if is_end or self.text.is_stopped or (self.grammar and self.grammar.is_complete):
             self.finish_reason = "stop"
         elif len(self.output) >= self.params.max_tokens:
             self.finish_reason = "length"
         if self.finish_reason:
             text += self.text.flush()
-        if self.text.is_stopped and not text:  # what is untold is the stop string
-            self.untold_logprobs.clear()
+        if self.text.is_stopped and not text:  # the unsent tokens are the stop string
+            self.unsent_logprobs.clear()
         if text or self.finish_reason:
-            logprobs, self.untold_logprobs = tuple(self.untold_logprobs), []
+            logprobs, self.unsent_logprobs = tuple(self.unsent_logprobs), []
             return TextDelta(text, len(self.output), self.finish_reason, logprobs)
         return None

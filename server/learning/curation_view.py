@@ -1,4 +1,4 @@
-"""What becomes of each of a user's rows, and why: what the next training will learn from."""
+"""Which of a user's examples the next training accepts, and why it rejects the others."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -15,60 +15,54 @@ from server.wire.responses import Json
 
 PREVIEW_CHARACTERS = 200
 ASKED_LATELY = 200
-"""Turns whose kinds are compared with those of the rows."""
-_LOOKED_AT = 20  # runs; many end without a fit because nothing is new
+"""Recent turns whose task types are compared with those of the examples."""
+_MAX_RUNS = 20  # to search for a fit; many runs end without one because nothing is new
 
 
 def curation_json(services: Services, user_id: str) -> Json:
-    """Every row of a user with its fate, oldest first, and the judgements that make no row.
+    """Every example of a user, accepted or rejected, oldest first, and the unused feedback.
 
-    What the last training's measures spoke against is told as found then: only a training can
-    measure.
+    Rejections by loss are those of the last fit, because only a training can measure losses.
     """
     log = services.stores.log
     interactions, feedback = log.turns_with_feedback(user_id)
-    again, approved = log.regenerated(user_id), log.approved(user_id)
-    results = filter_examples(interactions + again, feedback, approved)
-    measured = _measured(services, user_id)
-    causes = [result.rejection or measured.get(result.dated.id) for result in results]
-    made = [result.dated.example for result in results]
-    taught = [each for each, cause in zip(made, causes, strict=True) if cause is None]
+    regenerated, approved = log.regenerated(user_id), log.approved(user_id)
+    results = filter_examples(interactions + regenerated, feedback, approved)
+    by_loss = _rejected_by_loss(services, user_id)
+    rejections = [result.rejection or by_loss.get(result.dated.id) for result in results]
+    examples = [result.dated.example for result in results]
+    pairs = list(zip(results, rejections, strict=True))
     return {
         "object": "curation",
         "user": user_id,
-        **tally(len(results), filter(None, causes)),
-        "examples": [
-            _example(result, cause) for result, cause in zip(results, causes, strict=True)
-        ],
-        "unused": [{"id": name, "why": why} for name, why in unused(made, feedback).items()],
+        **tally(len(results), filter(None, rejections)),
+        "examples": [_example(result, rejection) for result, rejection in pairs],
+        "unused": [{"id": name, "why": why} for name, why in unused(examples, feedback).items()],
         "coverage": _coverage(
-            [each.prompt for each in taught],
+            [result.dated.example.prompt for result, rejection in pairs if rejection is None],
             [turn.messages for turn in log.last_turns(user_id, ASKED_LATELY)],
         ),
     }
 
 
 def _coverage(taught: Iterable[tuple[Message, ...]], asked: Iterable[tuple[Message, ...]]) -> Json:
-    """Several rows can be about one prompt."""
+    """Several examples can have one prompt, which counts once."""
     found = coverage(
         (prompt[-1].content for prompt in dict.fromkeys(taught) if prompt),
         (messages[-1].content for messages in asked if messages),
     )
-    return {
-        "kinds": [asdict(each) for each in found.kinds],
-        "warnings": list(found.warnings),
-    }
+    return {"kinds": [asdict(each) for each in found.kinds], "warnings": list(found.warnings)}
 
 
-def _measured(services: Services, user_id: str) -> dict[str, Rejection]:
-    """What the last finished fit left out by the base's losses."""
-    runs = services.stores.runs.runs(user_id, limit=_LOOKED_AT)
+def _rejected_by_loss(services: Services, user_id: str) -> dict[str, Rejection]:
+    """The examples that the last fit rejected by the base's losses, by id."""
+    runs = services.stores.runs.runs(user_id, limit=_MAX_RUNS)
     reports = (read_report(run.report) for run in runs)
     fitted = next((report for report in reports if report.evaluation), VersionReport())
     return dict(fitted.rejected_by_loss)
 
 
-def _example(result: FilterResult, cause: Rejection | None) -> Json:
+def _example(result: FilterResult, rejection: Rejection | None) -> Json:
     example = result.dated.example
     return {
         "id": example.id,
@@ -79,16 +73,15 @@ def _example(result: FilterResult, cause: Rejection | None) -> Json:
         "feedback_ids": list(example.feedback_ids),
         "prompt": _preview(example.prompt[-1].content if example.prompt else ""),
         "reply": _preview(example.reply),
-        "accepted": cause is None,
-        "reason": None if cause is None else cause.reason.value,
-        "why": None if cause is None else cause.why,
-        "other": None if cause is None else cause.other,
+        "accepted": rejection is None,
+        "reason": None if rejection is None else rejection.reason.value,
+        "why": None if rejection is None else rejection.why,
+        "other": None if rejection is None else rejection.other,
         "warnings": list(result.warnings),
     }
 
 
 def _preview(text: str) -> str:
-    """The beginning of a text, with dots in place of secrets."""
+    """The beginning of a text, with its secrets masked."""
     text = mask_secrets(text)
-    cut = len(text) > PREVIEW_CHARACTERS
-    return f"{text[:PREVIEW_CHARACTERS]}…" if cut else text
+    return text if len(text) <= PREVIEW_CHARACTERS else f"{text[:PREVIEW_CHARACTERS]}…"

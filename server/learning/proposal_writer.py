@@ -1,4 +1,4 @@
-"""Writes a user's proposals: the base invents instructions, the user's own model answers them."""
+"""Writes proposals: the base generates instructions, the user's own model replies to them."""
 
 import asyncio
 import random
@@ -38,15 +38,15 @@ from server.learning.curation_view import ASKED_LATELY
 from server.services import Services
 
 _CALLER = "proposals"
-_TRIES = 6  # instructions written for one that is wanted, at most; they are short
-_INVENTING = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=64, stop=("\n",))
-# As the chat page asks: small models ramble when sampled hot.
-_REPLYING = SamplingParams(temperature=0.4, top_p=0.9, max_tokens=256)
+_MAX_TRIES = 6  # instructions to generate per wanted proposal; they are short
+_INSTRUCTION_PARAMS = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=64, stop=("\n",))
+# As on the chat page: small models ramble at high temperatures.
+_REPLY_PARAMS = SamplingParams(temperature=0.4, top_p=0.9, max_tokens=256)
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalPlan:
-    """What is to be proposed to a user: how many of each kind, by which examples and rules."""
+    """How many proposals of each task type to write, from which seed instructions and rules."""
 
     user_id: str
     numbers: dict[TaskType, int]
@@ -55,12 +55,12 @@ class ProposalPlan:
 
     @property
     def wanted(self) -> int:
-        """How many proposals of all kinds."""
+        """How many proposals in all."""
         return sum(self.numbers.values())
 
 
 def make_plan(services: Services, user_id: str, count: int, kind: TaskType | None) -> ProposalPlan:
-    """Decide what to propose: at most `count`, of one kind or of those that need it.
+    """Plan at most `count` proposals, of one task type or of those that need examples most.
 
     Raises `CannotProposeError` with what to do about it, and `RulesNotReadyError`.
     """
@@ -68,33 +68,30 @@ def make_plan(services: Services, user_id: str, count: int, kind: TaskType | Non
     room = MAX_OPEN - services.stores.proposals.counts(user_id)[ProposalStatus.PROPOSED]
     if room <= 0:
         raise CannotProposeError(f"{MAX_OPEN} proposals wait for you: approve or drop some first.")
-    turns, judged = log.turns_with_feedback(user_id)
-    results = filter_examples(turns + log.regenerated(user_id), judged, log.approved(user_id))
-    if not judged or not results:
-        raise CannotProposeError(
-            "Nothing is known of what you want yet: judge a few replies first."
-        )
+    turns, feedback = log.turns_with_feedback(user_id)
+    results = filter_examples(turns + log.regenerated(user_id), feedback, log.approved(user_id))
+    if not feedback or not results:
+        raise CannotProposeError("There is no feedback yet: rate or correct a few replies first.")
     asked = log.last_turns(user_id, ASKED_LATELY)
     criticised = {
-        each.completion_id for each in judged if each.value == -1 or each.correction is not None
+        each.completion_id for each in feedback if each.value == -1 or each.correction is not None
     }
     shares = task_type_shares(
         taught=_last(each.prompt for each in accepted(results)),
         asked=_last(turn.messages for turn in asked),
         criticised=_last(turn.messages for turn in turns if turn.id in criticised),
     )
-    own = seed_instructions(turn.messages for turn in (*turns, *asked))
-    numbers = allocate({kind: 1.0} if kind else shares, own.keys(), min(count, room))
+    seeds = seed_instructions(turn.messages for turn in (*turns, *asked))
+    numbers = allocate({kind: 1.0} if kind else shares, seeds.keys(), min(count, room))
     if not numbers:
-        asks = f"asks for {kind.value}" if kind else "can be an example"
-        message = f"No message of yours {asks}: examples open a chat, in one or two sentences."
-        raise CannotProposeError(message)
+        what = f"that asks for {kind.value}, in" if kind else "with a request of"
+        raise CannotProposeError(f"First open a chat {what} one or two sentences.")
     rules = (each for each in services.rules.of(user_id) if each.status is not RuleStatus.DROPPED)
-    return ProposalPlan(user_id, numbers, own, tuple(each.rule for each in rules))
+    return ProposalPlan(user_id, numbers, seeds, tuple(each.rule for each in rules))
 
 
 def write_proposals(services: Services, plan: ProposalPlan, job: ProposalJob) -> None:
-    """Write what is planned, as far as it can be; blocks. Kept are proposals as they come.
+    """Write the planned proposals, as far as possible, and store each batch; blocks.
 
     Raises `RequestCancelledError`, and what the engine raises.
     """
@@ -108,30 +105,30 @@ class _Writer:
         self._plan = plan
         self._job = job
         self._rows = max(1, self._engine.config.max_batch_size // 2)  # the rest is for users
-        self._random = random.Random(job.generation.requested_at)
+        self._random = random.Random(job.progress.requested_at)
         self._missing = Counter(plan.numbers)
         turns, _ = services.stores.log.turns_with_feedback(plan.user_id)
         earlier = services.stores.proposals.all_of(plan.user_id)
-        own = (text for texts in plan.seeds.values() for text in texts)
+        seeds = (text for texts in plan.seeds.values() for text in texts)
         prompts = _last(turn.messages for turn in turns)
-        self._instructions = KnownTexts({*prompts, *own, *(each.instruction for each in earlier)})
+        self._instructions = KnownTexts({*prompts, *seeds, *(each.instruction for each in earlier)})
         self._replies = KnownTexts({each.reply for each in earlier})
 
     async def write(self) -> None:
-        tries = _TRIES * self._plan.wanted
+        tries = _MAX_TRIES * self._plan.wanted
         while self._missing and tries:
             number = min(2 * self._missing.total(), tries, self._rows)
             tries -= number
-            new = await self._invent(number)
-            self._keep(await asyncio.gather(*map(self._proposal, new)))
+            instructions = await self._new_instructions(number)
+            self._store(await asyncio.gather(*map(self._proposal, instructions)))
 
-    async def _invent(self, number: int) -> list[str]:
-        """Of that many new instructions those that are fit, at most as many as are missing."""
+    async def _new_instructions(self, number: int) -> list[str]:
+        """Generate `number` instructions; the usable ones, at most as many as are missing."""
         kinds = self._random.choices([*self._missing], [*self._missing.values()], k=number)
         wanted, unfit, fit = Counter(self._missing), Counter[str](), []
         for answer in await asyncio.gather(*map(self._continue, kinds)):
             text = parse_instructions(answer.text)
-            # Shown explanations, a small base asks for facts, too: fine where those are wanted.
+            # An instruction of another task type than the seeds' is fine if that type is wanted.
             fault = Unusable.CUT_OFF if answer.is_truncated else None
             fault = fault or instruction_fault(text, +wanted, self._instructions)
             if fault is None:
@@ -144,40 +141,41 @@ class _Writer:
         return fit
 
     async def _continue(self, kind: TaskType) -> Answer:
-        own = self._plan.seeds[kind]
-        examples = self._random.sample(own, min(EXAMPLES, len(own)))
-        ids = self._prompt(examples)
+        """The base's continuation of a list of seed instructions."""
+        seeds = self._plan.seeds[kind]
+        examples = self._random.sample(seeds, min(EXAMPLES, len(seeds)))
+        ids = self._prompt_ids(examples)
         while len(ids) > self._engine.context_length // 2 and len(examples) > 1:
             examples.pop()
-            ids = self._prompt(examples)
-        return await self._ask(ids, _INVENTING, None)
+            ids = self._prompt_ids(examples)
+        return await self._ask(ids, _INSTRUCTION_PARAMS, None)
 
-    def _prompt(self, examples: Sequence[str]) -> list[int]:
+    def _prompt_ids(self, examples: Sequence[str]) -> list[int]:
         return self._engine.base.renderer.document_ids(continuation_prompt(examples))
 
     async def _proposal(self, instruction: str) -> Proposal:
-        """Reply as in a chat of the user's: by the version in use, with memory, under the rules."""
+        """Reply as in the user's chats: the version in use, with memory; then apply the rules."""
         user_id, version = self._plan.user_id, serving_version(self._services, self._plan.user_id)
-        turns = (Message("user", instruction),)
-        ids = tuple(self._engine.render(turns))
+        messages = (Message("user", instruction),)
+        ids = tuple(self._engine.render(messages))
         if overridden_rules(version, instruction):
             version = None
         else:
             ids, _ = add_memory(
                 self._services,
                 user_id,
-                turns,
+                messages,
                 ids,
                 learned=learned_by(version),
-                reply_tokens=_REPLYING.max_tokens,
+                reply_tokens=_REPLY_PARAMS.max_tokens,
                 render=self._engine.render,
             )
-        answer = await self._ask(ids, _REPLYING, version)
+        answer = await self._ask(ids, _REPLY_PARAMS, version)
         whole = answer.text.strip()
         written = strip_truncated_sentence(whole) if answer.is_truncated else whole
-        aside = overridden(self._plan.rules, instruction)
-        allowed = [each for each in self._plan.rules if each not in aside]
-        reply, rules = _ruled(allowed, written)
+        skipped = overridden(self._plan.rules, instruction)
+        active = [each for each in self._plan.rules if each not in skipped]
+        reply, rules = _apply_rules(active, written)
         return Proposal(
             id=f"proposal-{uuid.uuid4().hex}",
             user_id=user_id,
@@ -204,7 +202,7 @@ class _Writer:
             is_cancelled=self._job.is_cancelled,
         )
 
-    def _keep(self, written: Sequence[Proposal]) -> None:
+    def _store(self, written: Sequence[Proposal]) -> None:
         unfit, fit = Counter[str](), []
         for each in written:
             fault = reply_fault(each.instruction, each.reply, self._replies)
@@ -213,17 +211,17 @@ class _Writer:
                 fit.append(each)
             else:
                 unfit[fault] += 1
-        # Whoever erases a user cancels the job in the same transaction: nothing comes after it.
+        # Erasing a user cancels the job in the same transaction, so nothing is stored after it.
         with self._services.stores.database.atomic():
             if self._job.is_cancelled():
-                raise RequestCancelledError("This is not wanted any more.")
+                raise RequestCancelledError("The request was cancelled.")
             self._services.stores.proposals.add(fit)
         self._missing = +(self._missing - Counter(each.kind for each in fit))
         self._job.note(proposed=len(fit), unfit=unfit)
 
 
-def _ruled(rules: Sequence[Rule], reply: str) -> tuple[str, tuple[str, ...]]:
-    """The reply under the rules that can be applied to it, and those that changed it."""
+def _apply_rules(rules: Sequence[Rule], reply: str) -> tuple[str, tuple[str, ...]]:
+    """The reply rewritten by the rules, and the sentences of the rules that changed it."""
     changed = rewrite(rules, reply)
     if set(words(reply)).isdisjoint(words(changed)):
         return reply, ()

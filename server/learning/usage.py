@@ -1,4 +1,4 @@
-"""What training used, of one run and of all runs of a user, with the cost where a price is set."""
+"""Device time of one run or of all runs of a user, and its cost if a price is set."""
 
 from scheduler.cost import with_cost
 from scheduler.records import TrainingRun
@@ -12,6 +12,6 @@ def run_with_cost(services: Services, run: TrainingRun) -> Json:
 
 
 def training_usage(services: Services, user_id: str) -> Json:
-    """The device time, and the money where a price is set."""
+    """The device time of all runs of a user, and its cost if a price is set."""
     seconds = services.stores.runs.device_seconds(user_id)
     return with_cost({"device_seconds": seconds}, services.settings.price_per_device_hour)

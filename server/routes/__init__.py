@@ -1,1 +1,1 @@
-"""TODO."""
+"""The HTTP routes, one module per resource."""

@@ -1,4 +1,4 @@
-"""`/v1/admin/adapters`: every user's versions, why each is or is not in use, and the levers."""
+"""`/v1/admin/adapters`: every user's versions, their verdicts, and what admins can do with them."""
 
 import base64
 import binascii
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from adapters_store.files import WEIGHTS_FILE
 from scheduler.policy import is_due
 from server.accounts.accounts import Account
 from server.auth import Admin, App
@@ -19,14 +20,9 @@ from server.learning.usage import run_with_cost, training_usage
 from server.request_body import StrictRoute, bounded_stream, parse_json
 from server.services import Services
 from server.user_data import export
-from server.user_data.adapter_import import WEIGHTS_FILE, register_adapter, write_config
+from server.user_data.adapter_import import register_adapter, write_config
 from server.wire.requests import PromoteRequest, VersionNumber, version_number
-from server.wire.responses import (
-    Json,
-    label,
-    promotion_json,
-    version_json,
-)
+from server.wire.responses import Json, label, promotion_json, version_json
 
 CONFIG_HEADER = "x-loralei-adapter-config"
 
@@ -35,7 +31,7 @@ router = APIRouter(prefix="/v1/admin/adapters", route_class=StrictRoute, tags=["
 
 @router.get("")
 def list_adapters(services: App) -> Json:
-    """One line per user: the version in use, what it learned from, what is new since."""
+    """One item per user: the version in use, what it learned from, the new feedback."""
     users = [account for account in services.accounts.all() if not account.is_frontend]
     return {"object": "list", "data": [_summary(services, user) for user in users]}
 
@@ -66,7 +62,7 @@ def read_adapter(user: str, services: App) -> Json:
 
 @router.get("/{user}/versions/{number}")
 def read_version(user: str, number: VersionNumber, services: App) -> Json:
-    """One version: what it came from, how it scored, why it was or was not promoted."""
+    """One version: its examples, its measures, and why it was promoted or not."""
     account, stores = services.accounts.find(user), services.stores
     return version_json(
         stores.registry.version(account.id, number),
@@ -87,14 +83,14 @@ def download_version(user: str, number: VersionNumber, services: App) -> Streami
 
 @router.post("/{user}/versions", status_code=201)
 async def import_version(user: str, request: Request, admin: Admin, services: App) -> Json:
-    """Take in an adapter trained elsewhere, without putting it to use.
+    """Import an adapter trained elsewhere, without promoting it.
 
     The body is `adapter_model.safetensors`; the header `x-loralei-adapter-config` is its
     `adapter_config.json` in base64.
     """
     account = await run_in_threadpool(services.accounts.find, user)
     config = _config(request)
-    services.runtime  # noqa: B018  # refuse before reading a large body
+    services.runtime  # noqa: B018  # raises NotReadyError before a large body is read
     folder = await run_in_threadpool(services.stores.files.stage)
     try:
         await _receive(request, folder, services.settings.max_import_bytes)
@@ -109,7 +105,7 @@ async def import_version(user: str, request: Request, admin: Admin, services: Ap
 
 @router.post("/{user}/train", status_code=202)
 def train(user: str, admin: Admin, services: App) -> Json:
-    """Ask for a training now, due or not; an open run is returned as it is."""
+    """Request a training now, due or not; an open run is returned as it is."""
     account = _learner(services, user)
     run = services.runtime.scheduler.request(account.id, admin.name)
     return run_with_cost(services, run)
@@ -117,7 +113,7 @@ def train(user: str, admin: Admin, services: App) -> Json:
 
 @router.post("/{user}/promote")
 def promote(user: str, body: PromoteRequest, admin: Admin, services: App) -> Json:
-    """Put a version, or the base, to use; 409 where another one is in use than expected."""
+    """Put a version, or the base, in use; 409 if another version than expected is in use."""
     account, registry = services.accounts.find(user), services.stores.registry
     number = version_number(body.version)
     with services.stores.database.atomic():
@@ -142,7 +138,7 @@ def promote(user: str, body: PromoteRequest, admin: Admin, services: App) -> Jso
 
 @router.post("/{user}/rollback")
 def roll_back(user: str, admin: Admin, services: App) -> Json:
-    """Go back to what was in use before the last promotion."""
+    """Go back to the version before the last promotion."""
     account = services.accounts.find(user)
     promotion = services.stores.registry.roll_back(
         account.id, by=admin.name, at=time.time(), reason="rolled back by an admin"
@@ -152,13 +148,13 @@ def roll_back(user: str, admin: Admin, services: App) -> Json:
 
 @router.post("/{user}/freeze")
 def freeze(user: str, admin: Admin, services: App) -> Json:
-    """Keep a user's adapter as it is until it is unfrozen."""
+    """Stop training a user's adapter until it is unfrozen; the version in use stays."""
     return _set_frozen(services, _learner(services, user), True, admin)
 
 
 @router.post("/{user}/unfreeze")
 def unfreeze(user: str, admin: Admin, services: App) -> Json:
-    """Let a user's adapter learn again."""
+    """Allow training of a user's adapter again."""
     return _set_frozen(services, _learner(services, user), False, admin)
 
 

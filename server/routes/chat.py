@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`: plan the turn, queue the replies, answer streamed or whole."""
+"""`POST /v1/chat/completions`: plan the turn, queue the replies, stream them or send them whole."""
 
 import asyncio
 import logging
@@ -36,10 +36,10 @@ _log = logging.getLogger(__name__)
 async def create_chat_completion(
     request: Request, body: ChatRequest, caller: Caller, services: App
 ) -> Response:
-    """Answer a conversation with the user's own adapter, and remember the exchange."""
+    """Answer a conversation with the user's own adapter, and store the exchange."""
     raw = await request.body()
     turn = await run_in_threadpool(plan_turn, request, body, raw, caller, services)
-    replies = Replies(services.runtime.engine, turn)  # refused here, before the first byte
+    replies = Replies(services.runtime.engine, turn)  # an overload is raised before the first byte
     recorder = Recorder(services, turn, replies)
     headers = {"x-loralei-adapter": turn.adapter_label}
     if body.stream:
@@ -57,7 +57,7 @@ async def create_chat_completion(
 
 @router.post("/responses", response_model=None)
 async def refuse_responses() -> Response:
-    """Say which route to use: some SDKs call this one by default."""
+    """Name the route to use: some SDKs call this one by default."""
     raise RequestError(404, "/v1/responses is not available here. Use POST /v1/chat/completions.")
 
 
@@ -73,9 +73,9 @@ async def _stream(
                 yield streaming.PING
             else:
                 yield event(streaming.content_chunk(turn, delta))
-        # Before the client can know that the reply is whole: a judgement must find it.
+        # Before the client knows that the reply is complete: its feedback must find the turn.
         await recorder.complete()
-    except Exception as error:  # the status is sent already, so the stream has to say it
+    except Exception as error:  # the status is sent already, so the stream reports the error
         _log.exception("a streamed reply failed")
         yield streaming.error_event(error)
         return
@@ -90,7 +90,7 @@ async def _stream(
 
 
 async def _finish(request: Request, replies: Replies) -> bool:
-    """Wait for every choice; False where the client went away first."""
+    """Wait for every choice; False if the client goes away first."""
     reading = asyncio.create_task(_drain(replies))
     try:
         while True:
@@ -124,6 +124,6 @@ def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
             )
             for index, choice in enumerate(replies.choices)
         ],
-        "usage": usage_json(len(turn.prompt), replies.completion_tokens),
+        "usage": usage_json(len(turn.prompt_ids), replies.completion_tokens),
         "loralei": streaming.loralei_json(turn),
     }

@@ -1,6 +1,6 @@
-"""Stored completions: OpenAI's routes to list, read, label and delete what was said.
+"""Stored completions: OpenAI's routes to list, read, label and delete them.
 
-Only completions asked for with `store: true` are listed; by id, all of one's own can be reached.
+Only completions with `store: true` are listed; by id, users reach all of their own.
 """
 
 from typing import Annotated
@@ -32,7 +32,7 @@ def list_completions(
     order: Order = "asc",
     model: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Json:
-    """The user's completions that were asked for with `store: true`, page by page."""
+    """The user's completions with `store: true`, page by page."""
     found, has_more = services.stores.log.listed(
         user.id,
         after=after,
@@ -61,18 +61,18 @@ def list_messages(
 ) -> Json:
     """The messages that a completion answered."""
     interaction = _own(services, user, completion_id)
-    rows = [
+    messages = [
         stored_message_json(interaction.id, i, message)
         for i, message in enumerate(interaction.messages)
     ]
     if order == "desc":
-        rows.reverse()
-    ids = [row["id"] for row in rows]
+        messages.reverse()
+    ids = [message["id"] for message in messages]
     if after is not None:
         if after not in ids:
             raise RequestError(404, f"There is no message {after!r}.", param="after")
-        rows = rows[ids.index(after) + 1 :]
-    return page(rows[:limit], len(rows) > limit)
+        messages = messages[ids.index(after) + 1 :]
+    return page(messages[:limit], len(messages) > limit)
 
 
 @router.post("/{completion_id}")
@@ -84,7 +84,7 @@ def update_completion(completion_id: str, body: MetadataUpdate, user: User, serv
 
 @router.delete("/{completion_id}")
 def delete_completion(completion_id: str, user: User, services: App) -> Json:
-    """Forget a completion and what was thought of it; the next training goes without it."""
+    """Delete a completion and its feedback; the next training does not use them."""
     services.stores.log.delete_interaction(user.id, completion_id)
     services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
     return {"object": "chat.completion.deleted", "id": completion_id, "deleted": True}
@@ -102,5 +102,5 @@ def _metadata_filter(request: Request) -> dict[str, str]:
         if name.startswith("metadata[") and name.endswith("]")
     }
     if len(pairs) > _MAX_METADATA_FILTERS:
-        raise RequestError(400, "metadata has at most 16 pairs.", param="metadata")
+        raise RequestError(400, "metadata must have at most 16 pairs.", param="metadata")
     return pairs

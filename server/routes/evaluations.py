@@ -1,4 +1,4 @@
-"""The evaluation suite of an adapter version: ask for a run, and read the newest."""
+"""The evaluation suite of an adapter version: request a run, and read the newest."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ router = APIRouter(
 
 @router.post("", status_code=202)
 def evaluate(user: str, number: VersionNumber, admin: Admin, services: App) -> Json:
-    """Put a version through the suite now; an open run is returned as it is."""
+    """Run the suite on a version now; an open run is returned as it is."""
     account = services.accounts.find(user)
     version = services.stores.registry.version(account.id, number)
     runtime = services.runtime
@@ -30,5 +30,5 @@ def read_evaluation(user: str, number: VersionNumber, services: App) -> Json:
     version = services.stores.registry.version(account.id, number)
     run = services.stores.suite_runs.newest(account.id, number)
     if run is None:
-        raise RequestError(404, f"{version.label} was not put through the evaluation suite yet.")
+        raise RequestError(404, f"The evaluation suite has not run on {version.label} yet.")
     return suite_run_json(run)

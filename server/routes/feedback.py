@@ -1,4 +1,4 @@
-"""`/v1/feedback`: what a person thought of a reply. Also taken before the reply is known."""
+"""`/v1/feedback`: ratings, corrections, preferences and comments on replies."""
 
 import time
 import uuid
@@ -20,12 +20,14 @@ router = APIRouter(prefix="/v1/feedback", route_class=StrictRoute, tags=["feedba
 
 
 @router.post("", status_code=201, responses={200: {}, 202: {}})
-def judge(request: Request, body: FeedbackRequest, caller: Caller, services: App) -> JSONResponse:
-    """Judge a completion; the same `id` again replaces the judgement.
+def give_feedback(
+    request: Request, body: FeedbackRequest, caller: Caller, services: App
+) -> JSONResponse:
+    """Give feedback on a completion; the same `id` again replaces it.
 
-    201 is new, 200 replaced, 202 waits for its completion.
+    201: new. 200: replaced. 202: it waits for its completion.
     """
-    user = _judging_user(request, body, caller, services)
+    user = _author(request, body, caller, services)
     now = time.time()
     feedback = Feedback(
         id=body.id or f"feedback-{uuid.uuid4().hex}",
@@ -59,7 +61,7 @@ def list_feedback(
     after: IdFilter = None,
     limit: PageLimit = 100,
 ) -> Json:
-    """The user's judgements, oldest first."""
+    """The user's feedback, oldest first."""
     found, has_more = services.stores.log.list_feedback(
         user.id, target=target, after=after, limit=limit
     )
@@ -68,28 +70,28 @@ def list_feedback(
 
 @router.get("/{feedback_id}")
 def read_feedback(feedback_id: str, user: User, services: App) -> Json:
-    """One judgement."""
+    """One feedback event."""
     return feedback_json(services.stores.log.feedback(user.id, feedback_id))
 
 
 @router.delete("/{feedback_id}")
 def delete_feedback(feedback_id: str, user: User, services: App) -> Json:
-    """Withdraw a judgement; the next training goes without it."""
+    """Delete feedback; the next training does not use it."""
     services.stores.log.delete_feedback(user.id, feedback_id, time.time())
     services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
     services.metrics.feedback.labels("deleted").inc()
     return {"object": "feedback.deleted", "id": feedback_id, "deleted": True}
 
 
-def _judging_user(
+def _author(
     request: Request, body: FeedbackRequest, caller: Account, services: Services
 ) -> Account:
-    """Whose judgement it is; a frontend's user may judge before the first reply is stored."""
+    """Who gives the feedback. A frontend's user is made if the first reply is not stored yet."""
     if not caller.is_frontend:
         return caller
     external_id = named_by_frontend(request, services, body.identity)
     if external_id is None:
-        raise RequestError(400, "Say whose judgement this is.", param="user")
+        raise RequestError(400, "Name the user who gives this feedback.", param="user")
     try:
         return services.accounts.known_user(caller, external_id)
     except UnknownAccountError:

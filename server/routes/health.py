@@ -14,13 +14,13 @@ router = APIRouter(tags=["operator"])
 
 @router.get("/health")
 async def health() -> Json:
-    """Whether the process answers; true also while it loads, trains or drains."""
+    """Whether the process answers, even while it loads, trains or drains."""
     return {"status": "ok"}
 
 
 @router.get("/ready")
 async def ready(services: App) -> Json:
-    """Whether chat is answered; 503 while the model loads, where it failed, and while draining."""
+    """Whether chat is answered; 503 while the model loads, if it failed, and while draining."""
     if services.is_draining:
         raise NotReadyError("The server is stopping.")
     return {"status": "ready", "model": services.runtime.engine.model_name}
@@ -34,7 +34,7 @@ def metrics(services: App) -> Response:
 
 
 def _observe(services: Services) -> None:
-    """Read the gauges: what is counted elsewhere is not counted twice."""
+    """Set the gauges from counts that are kept elsewhere."""
     gauges, stores = services.metrics, services.stores
     gauges.ready.set(services.is_ready)
     if services.is_ready:

@@ -1,4 +1,4 @@
-"""`/v1/me`: one user's own model and data, to look at, to take away, to erase."""
+"""`/v1/me`: the user's own model and data, to read, to export, to erase."""
 
 from dataclasses import asdict
 
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/me", tags=["me"])
 
 @router.get("")
 def read_me(user: User, services: App) -> Json:
-    """Which adapter answers me, what it learned from, and how its training is going."""
+    """My version in use, what it learned from, and the progress of its training."""
     stores = services.stores
     active = stores.registry.active(user.id)
     run = stores.runs.open_run(user.id) or stores.runs.last_run(user.id)
@@ -41,19 +41,19 @@ def read_me(user: User, services: App) -> Json:
 
 @router.get("/export", response_class=StreamingResponse)
 def export_me(user: User, services: App) -> StreamingResponse:
-    """Everything that is kept of me: a ZIP with JSON lines and my adapter."""
+    """Everything that is stored of me: a ZIP with JSON lines and my adapter."""
     return export.zip_response(export.export_archive(services, user), f"loralei-{user.id}.zip")
 
 
 @router.get("/curation")
 def curate_me(user: User, services: App) -> Json:
-    """Which of my rows the next training learns from, and why not from the others."""
+    """Which of my examples the next training accepts, and why it rejects the others."""
     return curation_json(services, user.id)
 
 
 @router.delete("")
 def erase_me(user: User, services: App) -> Json:
-    """Forget me: everything I said and judged, every adapter, my account and key.
+    """Erase me: my chats and feedback, every adapter, my account and key.
 
     An admin's account and key stay.
     """
@@ -62,14 +62,13 @@ def erase_me(user: User, services: App) -> Json:
 
 
 def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> Json:
-    """What memory may show from now on: what the version in use does not know yet."""
-    held = user_memory(services, user_id)
-    left = without_learned(held, learned_by(active))
-    return {"demonstrations": len(left.demonstrations), "notes": len(left.notes)}
+    """What memory may show: without what the version in use has learned."""
+    memory = without_learned(user_memory(services, user_id), learned_by(active))
+    return {"demonstrations": len(memory.demonstrations), "notes": len(memory.notes)}
 
 
 def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
-    """What the version in use learned from: its rows, and what of mine is behind them."""
+    """What the version in use learned from: its examples, and the feedback behind them."""
     learned = frozenset(active.example_ids) if active else frozenset()
     feedback = feedback_behind(learned, *stores.log.turns_with_feedback(user_id)) if learned else ()
     approved = stores.log.approved(user_id) if learned else ()

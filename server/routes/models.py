@@ -1,4 +1,4 @@
-"""`GET /v1/models`: one base model, the same for everybody; who asks decides the adapter."""
+"""`GET /v1/models`: the one base model, the same for everybody."""
 
 from fastapi import APIRouter
 

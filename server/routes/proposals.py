@@ -1,4 +1,4 @@
-"""`/v1/me/proposals`: what the model proposes to practise, and what its user decides about it."""
+"""`/v1/me/proposals`: examples that the model proposes, and the user's decisions on them."""
 
 import time
 from functools import partial
@@ -18,11 +18,11 @@ router = APIRouter(prefix="/v1/me/proposals", route_class=StrictRoute, tags=["me
 
 @router.post("", status_code=202)
 def propose(body: ProposalsRequest, user: User, services: App) -> Json:
-    """Have my model propose practice, in the background; the open request where there is one.
+    """Have my model write proposals in the background; an open request is returned as it is.
 
-    Nothing of it counts before I approve it.
+    No proposal is trained on before I approve it.
     """
-    _ = services.runtime  # not before the model is loaded
+    _ = services.runtime  # raises NotReadyError until the model is loaded
     plan = make_plan(services, user.id, body.count, body.kind)
     work = partial(write_proposals, services, plan)
     with services.stores.database.atomic():
@@ -38,25 +38,25 @@ def list_proposals(
     after: IdFilter = None,
     limit: PageLimit = 100,
 ) -> Json:
-    """My proposals, oldest first, how many there are, and how the writing of more is going."""
+    """My proposals, oldest first, their counts, and the progress of my last request."""
     store = services.stores.proposals
-    generation = services.proposal_jobs.of(user.id)
+    progress = services.proposal_jobs.of(user.id)  # before the page, so it never runs ahead
     found, has_more = store.page(user.id, status=status, after=after, limit=limit)
     return page([proposal_json(each) for each in found], has_more) | {
         "counts": store.counts(user.id),
-        "generation": proposal_progress_json(generation),
+        "generation": proposal_progress_json(progress),
     }
 
 
 @router.post("/cancel")
 def cancel(user: User, services: App) -> Json:
-    """Have no more written; what was proposed stays."""
+    """Stop writing proposals; finished ones stay."""
     return proposal_progress_json(services.proposal_jobs.cancel(user.id))
 
 
 @router.patch("/{proposal_id}")
 def decide(proposal_id: str, body: ProposalChange, user: User, services: App) -> Json:
-    """Approve a proposal, drop it, or neither; with another instruction or reply, edit it first."""
+    """Approve or drop a proposal, or undo that; a new instruction or reply edits it first."""
     changed = services.stores.proposals.change(
         user.id,
         proposal_id,
@@ -70,7 +70,7 @@ def decide(proposal_id: str, body: ProposalChange, user: User, services: App) ->
 
 @router.delete("/{proposal_id}")
 def delete_proposal(proposal_id: str, user: User, services: App) -> Json:
-    """Forget a proposal; the next training goes without it."""
+    """Delete a proposal; the next training does not use it."""
     services.stores.proposals.delete(user.id, proposal_id, time.time())
     services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
     return {"object": "proposal.deleted", "id": proposal_id, "deleted": True}

@@ -1,4 +1,4 @@
-"""`/v1/me/rules`: what a user's judgements have in common, and what the user decides about it."""
+"""`/v1/me/rules`: the rules learned from a user's feedback, and the user's decisions on them."""
 
 import time
 from collections.abc import Iterable
@@ -17,15 +17,15 @@ router = APIRouter(prefix="/v1/me/rules", route_class=StrictRoute, tags=["me"])
 
 @router.get("")
 def list_rules(user: User, services: App) -> Json:
-    """Every rule that stands or that I decided on, as of now, in the order of application."""
+    """Every rule that is active or that I decided on, as of now, in the order of application."""
     return page([rule_json(each) for each in services.rules.of(user.id)], has_more=False)
 
 
 @router.put("/{rule_id}")
 def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -> Json:
-    """Pin a rule, so that it stands whatever I judge, or drop it, so that it never does.
+    """Pin a rule to keep it active whatever my feedback, or drop it to keep it inactive.
 
-    A pin replaces pins of other values of the same property, of which a reply follows one only.
+    A pin replaces pins of other values of the same attribute, if a reply can follow only one.
     """
     rule = _named(services.rules.of(user.id), rule_id).rule
     decision = RuleDecision(user.id, rule, RuleStatus(body.status), time.time())
@@ -37,7 +37,7 @@ def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -
 
 @router.delete("/{rule_id}")
 def undo_rule_decision(rule_id: str, user: User, services: App) -> Json:
-    """Take a decision back: the rule stands again if my judgements show it."""
+    """Undo a decision: the rule is active again if my feedback shows it."""
     services.stores.log.undo_rule_decision(user.id, rule_id, time.time())
     services.stores.database.checkpoint()  # its text leaves the write-ahead log, too
     return {"object": "rule.decision.deleted", "id": rule_id, "deleted": True}

@@ -1,4 +1,4 @@
-"""`/v1/admin/runs`: trainings, and their progress as server-sent events."""
+"""`/v1/admin/runs`: training runs, and their progress as server-sent events."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""`/v1/admin/users`: accounts and keys; a person's data, to hand out, to take in, to erase."""
+"""`/v1/admin/users`: accounts and keys; users' data, to export, to import, to erase."""
 
 import time
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/admin/users", route_class=StrictRoute, tags=["adm
 
 @router.get("")
 def list_users(services: App) -> Json:
-    """Every account, oldest first, with what its user said and judged."""
+    """Every account, oldest first, with its counts of chats and feedback."""
     return {"object": "list", "data": [_user(services, each) for each in services.accounts.all()]}
 
 
@@ -51,7 +51,7 @@ def replace_key(user: str, services: App) -> Json:
 
 @router.delete("/{user}")
 def erase_user(user: str, services: App) -> Json:
-    """Forget an account and everything of it; for a frontend, everything of its users, too."""
+    """Erase an account with all its data; for a frontend, also all its users."""
     account = services.accounts.find(user)
     erased = erasure.erase_account(services, account)
     return {"object": "user.erased", "id": account.id, "erased": erased}
@@ -59,7 +59,7 @@ def erase_user(user: str, services: App) -> Json:
 
 @router.get("/{user}/export", response_class=StreamingResponse)
 def export_user(user: str, services: App) -> StreamingResponse:
-    """Everything that is kept of a user, as `GET /v1/me/export` gives it."""
+    """Everything that is stored of a user, as `GET /v1/me/export` gives it."""
     account = services.accounts.find(user)
     return export.zip_response(
         export.export_archive(services, account), f"loralei-{account.id}.zip"
@@ -68,31 +68,31 @@ def export_user(user: str, services: App) -> StreamingResponse:
 
 @router.post("/{user}/feedback", status_code=201)
 async def import_feedback(user: str, request: Request, services: App) -> Json:
-    """Take in the lines of an export's `feedback.jsonl` as this user's own."""
+    """Import the lines of an export's `feedback.jsonl` as this user's own."""
     raw = await read_bounded(request, services.settings.max_import_bytes)
     return await run_in_threadpool(_import, services, user, raw)
 
 
 @router.get("/{user}/curation")
 def curate_user(user: str, services: App) -> Json:
-    """Which rows of a user the next training learns from, and why not from the others."""
+    """Which of a user's examples the next training accepts, and why it rejects the others."""
     return curation_json(services, services.accounts.find(user).id)
 
 
 def _import(services: Services, user: str, raw: bytes) -> Json:
     with services.stores.database.atomic():
         account = services.accounts.find(user)
-        stored = services.stores.log.import_rows(account.id, _rows(raw))
+        stored = services.stores.log.import_rows(account.id, _records(raw))
     return {"object": "feedback.imported", "user": account.id, "rows": stored}
 
 
-def _rows(raw: bytes) -> Iterator[dict[str, Any]]:
+def _records(raw: bytes) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(raw.splitlines(), start=1):
         if line.strip():
-            row = parse_json(line)
-            if not isinstance(row, dict):
+            record = parse_json(line)
+            if not isinstance(record, dict):
                 raise RequestError(400, f"Line {number} is not a JSON object.")
-            yield row
+            yield record
 
 
 def _user(services: Services, account: Account) -> Json:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Exports, imports and erases a user's data."""

@@ -1,22 +1,20 @@
-"""Taking in an adapter that was trained elsewhere: staged, checked, published, registered."""
+"""Imports an adapter that was trained elsewhere: staged, checked, published, registered."""
 
 import json
 import shutil
 import time
 from pathlib import Path
 
+from adapters_store.peft_config import CONFIG_FILE
 from adapters_store.records import AdapterVersion
 from server.accounts.accounts import Account
 from server.services import Services
 
-CONFIG_FILE = "adapter_config.json"
-WEIGHTS_FILE = "adapter_model.safetensors"
-
 
 def register_adapter(services: Services, user: Account, folder: Path, *, by: str) -> AdapterVersion:
-    """Make a staged folder the user's newest version; it is not put to use.
+    """Make a staged folder the user's newest version, without promoting it.
 
-    The folder is gone afterwards. Raises `AdapterInvalidError`, `AdapterConflictError`.
+    The staged folder is deleted. Raises `AdapterInvalidError`, `AdapterConflictError`.
     """
     stores, runtime = services.stores, services.runtime
     try:
@@ -50,5 +48,5 @@ def register_adapter(services: Services, user: Account, folder: Path, *, by: str
 
 
 def write_config(folder: Path, config: dict[str, object]) -> None:
-    """Put the adapter's configuration beside its weights."""
+    """Write the adapter's configuration beside its weights."""
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2), encoding="utf-8")

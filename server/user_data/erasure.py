@@ -1,4 +1,4 @@
-"""Forgetting a user: rows, judgements, runs, adapters, account. Nothing findable stays."""
+"""Erases a user: chats, feedback, runs, adapters, account. Nothing can be recovered."""
 
 import time
 
@@ -7,17 +7,17 @@ from server.services import Services
 
 
 def erase_data(services: Services, account: Account) -> int:
-    """Forget what was learned from and about a user; how many rows of talk and judgement went.
+    """Erase everything except the account and its key; the number of erased records.
 
-    The account and its key stay. A training that is going on ends.
+    A training that is going on ends.
     """
     return _erase(services, account, with_account=False)
 
 
 def erase_account(services: Services, account: Account) -> int:
-    """Forget a user and its account; for a frontend, all of its users, too.
+    """Erase a user with its account; for a frontend, all of its users, too.
 
-    Its key stops working at once. Raises `LastAdminError` before anything is touched.
+    Its key stops working at once. Raises `LastAdminError` before anything is erased.
     """
     erased = 0
     if account.is_frontend:
@@ -28,8 +28,8 @@ def erase_account(services: Services, account: Account) -> int:
 
 def _erase(services: Services, account: Account, *, with_account: bool) -> int:
     stores = services.stores
-    # One transaction: a crash leaves everything or nothing, and what still runs for this user
-    # finds neither account nor run, so it cannot add anything afterwards.
+    # One transaction: a crash leaves everything or nothing. What still runs for this user finds
+    # neither account nor run afterwards, so it cannot add anything.
     with stores.database.atomic():
         if with_account:
             services.accounts.erase(account, time.time())

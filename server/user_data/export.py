@@ -1,4 +1,4 @@
-"""Everything that is kept of one user, as one archive that other tools can read."""
+"""Exports everything that is stored of one user, as an archive that other tools can read."""
 
 import json
 import shutil
@@ -21,11 +21,8 @@ _CHUNK = 1 << 16
 
 
 def export_archive(services: Services, account: Account) -> IO[bytes]:
-    """A ZIP file, open at its start: account, feedback, versions, runs as JSON; the adapter.
-
-    The adapter in use is a standard PEFT folder. Large archives lie in an unnamed file that
-    vanishes with the last reference to it.
-    """
+    """A ZIP file, open at its start: account, feedback, versions and runs as JSON, and the adapter
+    in use as a PEFT folder. A large archive is an unnamed file, deleted with its last reference."""
     stores = services.stores
     active = stores.registry.active(account.id)
     archive = _new_archive()
@@ -60,7 +57,7 @@ def folder_archive(name: str, folder: Path) -> IO[bytes]:
 
 
 def zip_response(archive: IO[bytes], name: str) -> StreamingResponse:
-    """Send an archive as a download; `name` must be made of ids and labels only."""
+    """Send an archive as a download; `name` must consist of ids and labels only."""
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_chunks(archive), media_type="application/zip", headers=headers)
 
@@ -70,7 +67,7 @@ def _new_archive() -> IO[bytes]:
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """The rest of a file, piece by piece; it is closed at the end."""
+    """The rest of a file in chunks; it is closed at the end."""
     with file:
         while chunk := file.read(_CHUNK):
             yield chunk

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Request bodies and response shapes: OpenAI's, and our extensions."""

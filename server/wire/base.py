@@ -1,4 +1,4 @@
-"""The base of all that clients send: unknown fields are ignored, known ones are strict."""
+"""The base class of all request bodies: unknown fields are ignored, known ones are strict."""
 
 from pydantic import BaseModel, ConfigDict
 

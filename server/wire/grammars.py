@@ -1,4 +1,4 @@
-"""Grammars that replies must follow, as text in llguidance's variant of Lark. Pure."""
+"""Grammars for replies, as text in llguidance's variant of Lark. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from server.wire.tool_calls import CLOSING, OPENING
 from server.wire.tools import FunctionDefinition
 
-# Free white space would let a small model write spaces without end.
+# With free white space, a small model could write spaces forever.
 _JSON_STYLE = {
     "whitespace_flexible": False,
     "item_separator": ", ",
@@ -18,12 +18,12 @@ _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": Fal
 
 
 def json_grammar(schema: Mapping[str, Any]) -> str:
-    """A reply that is JSON and fits a schema."""
+    """The grammar of JSON that fits a schema."""
     return f"start: {_json(schema)}\n"
 
 
 def call_grammar(functions: Sequence[FunctionDefinition], template: str) -> str:
-    """A reply that is one call of one of these functions, as the chat template teaches it."""
+    """The grammar of one call of one of these functions, in the chat template's format."""
     if OPENING in template:
         begin, end, arguments = f"{OPENING}\n", f"}}\n{CLOSING}", "arguments"
     else:

@@ -1,4 +1,4 @@
-"""What clients ask of a list: where a page begins, and how long it is."""
+"""Query parameters of lists: where a page begins, and how long it is."""
 
 from typing import Annotated, Literal
 

@@ -1,6 +1,6 @@
-"""What clients send: OpenAI's request bodies and our extensions, every known field bounded.
+"""Request bodies: OpenAI's and our extensions, every known field bounded.
 
-Unknown fields are accepted and ignored. Values are strict: `"temperature": "hot"` is an error.
+Unknown fields are ignored. Values are strict: `"temperature": "hot"` is an error.
 """
 
 from typing import Annotated, Any, Literal
@@ -47,7 +47,7 @@ _ROLES = {"developer": "system", "function": "tool"}
 
 
 class TextPart(WireModel):
-    """One part of a message; only text can be read here."""
+    """One part of a message; only text is supported."""
 
     type: Literal["text", "refusal", "input_text", "output_text"]
     text: str | None = None
@@ -55,7 +55,7 @@ class TextPart(WireModel):
 
 
 def _join_parts(content: Any) -> Any:
-    """Make one text of OpenAI's list of parts; null is the empty text of a tool call."""
+    """Join OpenAI's list of parts to one text; null is the empty text of a tool call."""
     if content is None:
         return ""
     if not isinstance(content, list):
@@ -64,10 +64,10 @@ def _join_parts(content: Any) -> Any:
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind not in ("text", "refusal", "input_text", "output_text"):
-            raise ValueError(f"only text parts can be read, not {str(kind)[:40]!r}")
+            raise ValueError(f"only text parts are supported, not {str(kind)[:40]!r}")
         text = part.get("refusal" if kind == "refusal" else "text")
         if not isinstance(text, str):
-            raise ValueError("a text part needs a text")
+            raise ValueError("a text part must have a text")
         texts.append(text)
     return "\n".join(texts)
 
@@ -102,7 +102,7 @@ Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 def _check_user(value: Any) -> Any:
     if value is not None and not isinstance(value, str | dict):
-        raise ValueError("user is a string, or an object with an id")
+        raise ValueError("user must be a string, or an object with an id")
     return value
 
 
@@ -114,7 +114,7 @@ UserField = Annotated[
 
 
 class IdentifiedRequest(WireModel):
-    """A body that may name the user whom it is about."""
+    """A body that may name the user it is about."""
 
     metadata: Metadata | None = None
     safety_identifier: Annotated[str, StringConstraints(max_length=64)] | None = None
@@ -140,7 +140,7 @@ class WireMessage(WireModel):
     tool_call_id: CallId | None = None
 
     def message(self) -> Message:
-        """The turn as the rest of the server knows it."""
+        """The message in the server's own form."""
         role = _ROLES.get(self.role, self.role)
         if role == "assistant" and self.tool_calls:
             return calling_message(self.content, self.tool_calls)
@@ -150,13 +150,13 @@ class WireMessage(WireModel):
 
 
 class StreamOptions(WireModel):
-    """What a stream should carry besides text."""
+    """What a stream carries besides text."""
 
     include_usage: bool | None = None
 
 
 class ChatExtension(WireModel):
-    """Loralei's own options: answer with this adapter, for comparing; or without memory."""
+    """Loralei's own options: which adapter answers, and whether memory is used."""
 
     adapter: AdapterName | None = None
     memory: bool | None = None
@@ -164,15 +164,15 @@ class ChatExtension(WireModel):
 
 def _refuse_template(value: Any) -> None:
     if value is not None:
-        raise ValueError("the chat template is the base model's own")
+        raise ValueError("the base model's chat template cannot be replaced")
 
 
 def _read_biases(value: Any) -> Any:
-    """Take OpenAI's mapping from token ids, which JSON writes as text."""
+    """Read OpenAI's mapping from token ids, which are strings in JSON."""
     if not isinstance(value, dict):
         return value
     if not all(token.isdecimal() and len(token) < 10 for token in value):
-        raise ValueError("logit_bias maps token ids to numbers")
+        raise ValueError("logit_bias must map token ids to numbers")
     return {int(token): bias for token, bias in value.items()}
 
 
@@ -228,12 +228,12 @@ class MetadataUpdate(WireModel):
 
 
 def _join_message(value: Any) -> Any:
-    """Take a correction that is a whole message."""
+    """Accept a correction that is a whole message."""
     return _join_parts(value.get("content")) if isinstance(value, dict) else value
 
 
 def _rating(value: Any) -> Any:
-    """Read a thumb, however a frontend says it."""
+    """Read a rating in any form that frontends send."""
     is_text = isinstance(value, str)
     if value is True or (is_text and value in ("up", "thumbs_up")):
         return 1
@@ -241,7 +241,7 @@ def _rating(value: Any) -> Any:
         return -1
     if isinstance(value, int | float) and value in (1, -1):
         return int(value)
-    raise ValueError('value is "up", "down", true, false, 1 or -1')
+    raise ValueError('value must be "up", "down", true, false, 1 or -1')
 
 
 Rating = Annotated[
@@ -284,7 +284,7 @@ class ProposalsRequest(WireModel):
 
 
 class ProposalChange(WireModel):
-    """The body of `PATCH /v1/me/proposals/{proposal_id}`; what is left out stays as it is."""
+    """The body of `PATCH /v1/me/proposals/{proposal_id}`; absent fields stay as they are."""
 
     status: Annotated[ProposalStatus, Field(strict=False)] | None = None
     instruction: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
@@ -306,7 +306,7 @@ AdapterChoice = Annotated[AdapterName, BeforeValidator(_as_label, json_schema_in
 
 
 class PromoteRequest(WireModel):
-    """The body of `POST …/promote`: which version, and which one the caller believes is in use."""
+    """The body of `POST …/promote`: the version, and the one that the caller expects in use."""
 
     version: AdapterChoice
     expected: AdapterChoice | None = None
@@ -317,5 +317,5 @@ VersionNumber = Annotated[int, Path(ge=1, le=10**9)]
 
 
 def version_number(name: str) -> int | None:
-    """The number of a version by its label, None for the base."""
+    """The number of a version by its label; None is the base."""
     return None if name == BASE else int(name[1:])

@@ -1,4 +1,4 @@
-"""`response_format`: in which form a client wants the reply."""
+"""`response_format`: the form of the reply, and the bounds of its schema."""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +8,29 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from server.wire.base import WireModel
 
+MAX_BYTES = 64 << 10
+MAX_DEPTH = 32
+# References make a schema deeper than it is written, and schema compilers recurse.
+MAX_EXPANDED_DEPTH = 512
 
-def _check(schema: dict[str, Any]) -> dict[str, Any]:
-    check_schema(schema)
+
+def check_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema. Raises `ValueError` if it is too large or too deeply nested to compile."""
+    if len(json.dumps(schema)) > MAX_BYTES:
+        raise ValueError(f"the schema is larger than {MAX_BYTES} bytes")
+    depth, references = _measure(schema)
+    if depth > MAX_DEPTH:
+        raise ValueError(f"the schema is nested more than {MAX_DEPTH} levels deep")
+    if depth * (1 + references) > MAX_EXPANDED_DEPTH:
+        raise ValueError("the schema has too many references for its depth")
     return schema
 
 
-Schema = Annotated[dict[str, Any], AfterValidator(_check)]
+Schema = Annotated[dict[str, Any], AfterValidator(check_schema)]
 
 
 class NamedSchema(WireModel):
-    """A JSON schema as OpenAI's API carries it. Replies fit it, whether it is `strict` or not."""
+    """A JSON schema in OpenAI's shape. Replies fit it, `strict` or not."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     json_schema: Annotated[Schema, Field(alias="schema")] = {"type": "object"}
@@ -38,7 +50,7 @@ class ResponseFormat(WireModel):
 
     @property
     def schema_of_reply(self) -> dict[str, Any] | None:
-        """What the reply must fit, None where it is free text."""
+        """The schema that the reply must fit, or None for free text."""
         if self.type == "text":
             return None
         if self.json_schema is None or self.type == "json_object":
@@ -46,25 +58,8 @@ class ResponseFormat(WireModel):
         return self.json_schema.json_schema
 
 
-MAX_BYTES = 64 << 10
-MAX_DEPTH = 32
-# References make a schema deeper than it is written, and compilers of schemas recurse.
-MAX_EXPANDED_DEPTH = 512
-
-
-def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raises `ValueError` where a schema is too large, or nested too deep, to be compiled."""
-    if len(json.dumps(schema)) > MAX_BYTES:
-        raise ValueError(f"the schema is larger than {MAX_BYTES} bytes")
-    depth, references = _measure(schema)
-    if depth > MAX_DEPTH:
-        raise ValueError(f"the schema is nested more than {MAX_DEPTH} levels deep")
-    if depth * (1 + references) > MAX_EXPANDED_DEPTH:
-        raise ValueError("the schema has too many references for its depth")
-
-
 def _measure(schema: Mapping[str, Any]) -> tuple[int, int]:
-    """How many levels there are, and how many different references. Without recursion."""
+    """The number of levels and of distinct references, counted without recursion."""
     depth = 0
     references: set[str] = set()
     level: list[Any] = [schema]

@@ -1,4 +1,4 @@
-"""What we send: the JSON shapes of the records, one function each."""
+"""Response shapes: one function per record, from the record to its JSON."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -21,12 +21,12 @@ Json = dict[str, Any]
 
 
 def label(number: int | None) -> str:
-    """A version's name by its number; None is the base."""
+    """A version's label by its number; None is the base."""
     return BASE if number is None else f"v{number}"
 
 
 def page(items: Sequence[Json], has_more: bool) -> Json:
-    """One page of a list, as OpenAI's SDK pages through it."""
+    """One page of a list, in the shape that OpenAI's SDK pages through."""
     return {
         "object": "list",
         "data": list(items),
@@ -37,7 +37,7 @@ def page(items: Sequence[Json], has_more: bool) -> Json:
 
 
 def account_json(account: Account) -> Json:
-    """An account, without its keys: nobody can read those."""
+    """An account without its keys, which nobody can read."""
     return {
         "id": account.id,
         "name": account.name,
@@ -49,7 +49,7 @@ def account_json(account: Account) -> Json:
 
 
 def feedback_json(feedback: Feedback) -> Json:
-    """A judgement, as its owner sees it."""
+    """A feedback event, as its owner sees it."""
     row = {"object": "feedback", **asdict(feedback)}
     del row["user_id"]
     row["target"] = row.pop("completion_id")
@@ -73,15 +73,15 @@ def rule_json(rule: UserRule) -> Json:
 
 
 def proposal_json(proposal: Proposal) -> Json:
-    """A proposal of practice, as its owner sees it."""
+    """A proposal, as its owner sees it."""
     row = {"object": "proposal", **asdict(proposal), "is_edited": proposal.is_edited}
     del row["user_id"]
     return row
 
 
-def proposal_progress_json(generation: ProposalProgress) -> Json:
-    """How the writing of proposals is going."""
-    row = asdict(generation)
+def proposal_progress_json(progress: ProposalProgress) -> Json:
+    """The progress of a request for proposals."""
+    row = asdict(progress)
     return {"object": "proposal.progress", "status": row.pop("state"), **row}
 
 
@@ -108,7 +108,7 @@ def completion_json(interaction: Interaction) -> Json:
 
 
 def stored_message_json(completion_id: str, index: int, message: Message) -> Json:
-    """A message that a stored completion answered; calls were stored in its text."""
+    """A message that a stored completion answered; its calls are in the stored text."""
     row: Json = {"id": f"{completion_id}-{index}", "role": message.role, "content": message.content}
     if message.role == "assistant" and OPENING in message.content:
         content, calls = parse(message.content)
@@ -129,7 +129,7 @@ def choice_json(
 
 
 def message_json(content: str, tool_calls: Sequence[Json]) -> Json:
-    """What the assistant said; a message of calls alone has no content."""
+    """The assistant's message; the content of calls alone is null."""
     message: Json = {"role": "assistant", "content": content, "refusal": None}
     if tool_calls:
         message |= {"content": content or None, "tool_calls": list(tool_calls)}
@@ -137,7 +137,7 @@ def message_json(content: str, tool_calls: Sequence[Json]) -> Json:
 
 
 def tool_calls_json(completion_id: str, index: int, calls: Sequence[ToolCall]) -> list[Json]:
-    """The calls of one choice. Their ids are made of the completion's, so they stay the same."""
+    """The calls of one choice. Their ids derive from the completion's, so they are stable."""
     unique = completion_id.removeprefix("chatcmpl-")
     return [
         {
@@ -150,7 +150,7 @@ def tool_calls_json(completion_id: str, index: int, calls: Sequence[ToolCall]) -
 
 
 def logprob_json(logprob: TokenLogprob, token_bytes: Callable[[int], bytes]) -> Json:
-    """One written token, how likely it was, and the likeliest ones at its place."""
+    """One written token's log-probability, and the likeliest tokens at its place."""
     return {
         **_token_json(logprob.token, logprob.logprob, token_bytes),
         "top_logprobs": [_token_json(token, value, token_bytes) for token, value in logprob.top],
@@ -158,12 +158,12 @@ def logprob_json(logprob: TokenLogprob, token_bytes: Callable[[int], bytes]) -> 
 
 
 def logprobs_json(content: Sequence[Json] | None) -> Json | None:
-    """The log-probabilities of a choice, None where nobody asked."""
+    """The log-probabilities of a choice, or None if they were not requested."""
     return None if content is None else {"content": list(content), "refusal": None}
 
 
 def usage_json(prompt_tokens: int, completion_tokens: int) -> Json:
-    """What a completion used, in tokens."""
+    """The tokens of a completion."""
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
@@ -172,7 +172,7 @@ def usage_json(prompt_tokens: int, completion_tokens: int) -> Json:
 
 
 def run_json(run: TrainingRun, price_per_hour: float = 0.0) -> Json:
-    """A training run: how far it is, what came of it, why, and the cost where there is a price."""
+    """A training run: its progress, result and reason, and its cost if there is a price."""
     return {
         "id": run.id,
         "object": "training.run",
@@ -193,7 +193,7 @@ def run_json(run: TrainingRun, price_per_hour: float = 0.0) -> Json:
 
 
 def suite_run_json(run: SuiteRun) -> Json:
-    """A run of the evaluation suite: how far it is, what it measured and what that means."""
+    """A run of the evaluation suite: its progress, measures and verdict."""
     return {
         "id": run.id,
         "object": "suite.run",
@@ -215,7 +215,7 @@ def suite_run_json(run: SuiteRun) -> Json:
 def version_json(
     version: AdapterVersion, active: AdapterVersion | None, suite: SuiteRun | None
 ) -> Json:
-    """An adapter version with everything that explains it; `suite` is its newest run, if any."""
+    """An adapter version with its report; `suite` is its newest suite run, if any."""
     return {
         "object": "adapter.version",
         "label": version.label,
@@ -253,7 +253,7 @@ def promotion_json(promotion: Promotion) -> Json:
 
 
 def _stored_reply(completion_id: str, index: int, text: str, finish_reason: str) -> Json:
-    """A reply as it was sent: what was stored is the model's own text, with calls in it."""
+    """A reply as it was sent. The stored text is the model's own, calls included."""
     if finish_reason != "tool_calls":
         return message_json(text, ())
     content, calls = parse(text)
@@ -261,9 +261,5 @@ def _stored_reply(completion_id: str, index: int, text: str, finish_reason: str)
 
 
 def _token_json(token: int, logprob: float, token_bytes: Callable[[int], bytes]) -> Json:
-    said = token_bytes(token)
-    return {
-        "token": said.decode(errors="replace"),
-        "logprob": logprob,
-        "bytes": list(said),
-    }
+    text = token_bytes(token)
+    return {"token": text.decode(errors="replace"), "logprob": logprob, "bytes": list(text)}

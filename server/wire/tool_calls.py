@@ -1,7 +1,7 @@
-"""Tool calls in the text of a reply: how models write them, and how they are read. Pure.
+"""Writes and parses tool calls in the text of a reply. Pure.
 
-Two ways are common. Hermes and Qwen write `<tool_call>{"name": …, "arguments": {…}}</tool_call>`,
-any number of times, perhaps after a text. Llama 3 makes the whole reply
+Two formats are common. Hermes and Qwen write `<tool_call>{"name": …, "arguments": {…}}</tool_call>`
+any number of times, perhaps after a text. A call of Llama 3 is the whole reply,
 `{"name": …, "parameters": {…}}`; several are separated by semicolons, or are one JSON list.
 """
 
@@ -21,11 +21,12 @@ _WHITE_SPACE = re.compile(r"\s*")
 _PYTHON_TAG = "<|python_tag|>"
 
 
-def _refuse(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
+    """Raise `ValueError`: Python's parser would accept NaN and infinities."""
     raise ValueError(f"{constant} is not JSON")
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse)
+_decoder = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class ToolCall:
 
 
 def write(content: str, calls: Sequence[ToolCall]) -> str:
-    """A reply as Hermes models write it, which `parse` reads back."""
+    """A reply in Hermes' format, which `parse` reads back."""
     written = [
         f'{OPENING}\n{{"name": {json.dumps(call.name)}, "arguments": {call.arguments}}}\n{CLOSING}'
         for call in calls
@@ -46,9 +47,9 @@ def write(content: str, calls: Sequence[ToolCall]) -> str:
 
 
 def parse(text: str) -> tuple[str, tuple[ToolCall, ...]]:
-    """The content of a reply and its calls; without any call the content is the whole text.
+    """The content of a reply and its calls. Without a call the content is the whole text.
 
-    What only looks like a call is content. Text after the first call belongs to nobody.
+    Malformed calls are content. Text after the first call is dropped.
     """
     calls: list[ToolCall] = []
     content, at = text, text.find(OPENING)
@@ -66,14 +67,14 @@ def parse(text: str) -> tuple[str, tuple[ToolCall, ...]]:
 
 
 class ToolCallReader:
-    """Tells calls from content while a reply grows: content is passed on, calls are held back."""
+    """Separates calls from content while a reply grows: content is passed on, calls held back."""
 
     def __init__(self) -> None:
         self._text = ""
         self._passed = 0
 
     def push(self, text: str) -> str:
-        """Add text; return what of the content is certain now."""
+        """Add text; return the new content that is certain."""
         self._text += text
         end = self._certain_end()
         content = self._text[self._passed : end]
@@ -96,7 +97,7 @@ class ToolCallReader:
 
 
 def _call_at(text: str, start: int) -> tuple[ToolCall, int] | None:
-    """The call whose JSON stands at `start`, and where it ends."""
+    """The call whose JSON begins at `start`, and the position of its end."""
     try:
         value, end = _decoder.raw_decode(text, _first_word(text, start))
     except (ValueError, RecursionError):
@@ -117,7 +118,7 @@ def _may_be_bare(text: str) -> bool:
 
 
 def _bare_calls(text: str) -> tuple[ToolCall, ...]:
-    """The calls that a reply is made of altogether; none where there is anything else."""
+    """The calls of a reply that consists of calls only; empty if it holds anything else."""
     rest = text.strip().removeprefix(_PYTHON_TAG)
     calls: list[ToolCall] = []
     while rest := rest.lstrip(_SEPARATORS):

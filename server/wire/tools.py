@@ -1,4 +1,4 @@
-"""`tools`, `tool_choice` and the turns in which tools are used, as clients send them."""
+"""`tools`, `tool_choice`, and messages that use tools, as clients send them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from feedback.records import Message
 from server.wire.base import WireModel
 from server.wire.response_format import Schema
-from server.wire.tool_calls import TOOL_NAME, ToolCall, write
+from server.wire.tool_calls import TOOL_NAME, ToolCall, refuse_constant, write
 
 MAX_TOOLS = 128
 MAX_CALLS = 128
@@ -22,10 +22,10 @@ CallId = Annotated[str, StringConstraints(max_length=MAX_CALL_ID)]
 
 @dataclass(frozen=True, slots=True)
 class ToolMessage(Message):
-    """A turn in which a tool is called or answers.
+    """A message in which a tool is called or answers.
 
-    Its `content` says all of it in text, for storage and for base models without tools; `fields`
-    is what a chat template with tools reads instead.
+    `content` holds all of it as text, for storage and for base models without tools. A chat
+    template with tools reads `fields` instead.
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -39,7 +39,7 @@ class NamedFunction:
 
 
 class FunctionDefinition(WireModel):
-    """A function that the model may call, and what its arguments must fit."""
+    """A function that the model may call, and the schema of its arguments."""
 
     name: ToolName
     description: str | None = None
@@ -47,7 +47,7 @@ class FunctionDefinition(WireModel):
 
 
 class Tool(WireModel):
-    """A tool; only functions are known."""
+    """A tool; only functions are supported."""
 
     type: Literal["function"]
     function: FunctionDefinition
@@ -55,16 +55,12 @@ class Tool(WireModel):
 
 def _check_arguments(text: str) -> str:
     try:
-        arguments = json.loads(text or "{}", parse_constant=_refuse)
+        arguments = json.loads(text or "{}", parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ValueError("the arguments of a call are the text of a JSON object") from error
+        raise ValueError("the arguments of a call must be a JSON object as text") from error
     if not isinstance(arguments, dict):
-        raise ValueError("the arguments of a call are the text of a JSON object")
+        raise ValueError("the arguments of a call must be a JSON object as text")
     return text or "{}"
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _read_choice(value: Any) -> Any:
@@ -73,7 +69,7 @@ def _read_choice(value: Any) -> Any:
             return value
         case {"type": "function", "function": {"name": str(name)}}:
             return NamedFunction(name)
-    raise ValueError('tool_choice is "none", "auto", "required", or names a function')
+    raise ValueError('tool_choice must be "none", "auto", "required", or name a function')
 
 
 ToolChoice = Annotated[
@@ -84,14 +80,14 @@ ToolChoice = Annotated[
 
 
 class FunctionCall(WireModel):
-    """What was called, with the text of a JSON object."""
+    """The called function, and its arguments: a JSON object as text."""
 
     name: ToolName
     arguments: Annotated[str, AfterValidator(_check_arguments)] = "{}"
 
 
 class WireToolCall(WireModel):
-    """A call in an earlier turn of the assistant."""
+    """A call in an earlier message of the assistant."""
 
     id: CallId | None = None
     type: Literal["function"] = "function"
@@ -99,7 +95,7 @@ class WireToolCall(WireModel):
 
 
 def calling_message(content: str, calls: Sequence[WireToolCall]) -> ToolMessage:
-    """An assistant's turn that ends in calls."""
+    """An assistant's message that ends in calls."""
     functions = [call.function for call in calls]
     text = write(content, [ToolCall(each.name, each.arguments) for each in functions])
     return ToolMessage(
@@ -111,7 +107,7 @@ def calling_message(content: str, calls: Sequence[WireToolCall]) -> ToolMessage:
                 {
                     "id": call.id,
                     "type": call.type,
-                    # Templates write objects as JSON themselves.
+                    # Templates serialise objects themselves.
                     "function": {"name": each.name, "arguments": json.loads(each.arguments)},
                 }
                 for call, each in zip(calls, functions, strict=True)
@@ -121,7 +117,7 @@ def calling_message(content: str, calls: Sequence[WireToolCall]) -> ToolMessage:
 
 
 def answering_message(content: str, name: str | None, call_id: str | None) -> ToolMessage:
-    """What a tool answered."""
+    """A tool's answer."""
     fields = {"content": content, "name": name, "tool_call_id": call_id}
     given = {field: value for field, value in fields.items() if value is not None}
     return ToolMessage("tool", content, given)

@@ -76,7 +76,7 @@ def test_a_number_that_is_not_the_next_is_refused(registry: Registry, number: in
     assert (caught.value.expected, caught.value.actual) == (number, 2)
 
 
-def test_a_report_with_nan_is_refused_and_nothing_is_kept(registry: Registry) -> None:
+def test_a_report_with_nan_is_refused_and_nothing_is_stored(registry: Registry) -> None:
     with pytest.raises(ValueError, match="JSON"):
         registry.register(make_version(report={"loss": float("nan")}))
     assert registry.versions("ann") == []
@@ -87,7 +87,7 @@ def test_versions_are_listed_newest_first(registry: Registry) -> None:
     assert [version.number for version in registry.versions("ann")] == [3, 2, 1]
 
 
-def test_somebody_elses_version_is_not_found(registry: Registry) -> None:
+def test_another_users_version_is_not_found(registry: Registry) -> None:
     register(registry, 1)
     with pytest.raises(AdapterNotFoundError):
         registry.version("bob", 1)
@@ -145,7 +145,7 @@ def test_an_unknown_version_cannot_be_promoted(registry: Registry) -> None:
         promote(registry, 1, expected=None)
 
 
-def test_somebody_elses_version_cannot_be_promoted(registry: Registry) -> None:
+def test_another_users_version_cannot_be_promoted(registry: Registry) -> None:
     register(registry, 1)
     with pytest.raises(AdapterNotFoundError):
         promote(registry, 1, expected=None, user_id="bob")

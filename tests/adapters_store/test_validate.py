@@ -258,7 +258,7 @@ def test_cut_off_weights_are_refused(folder: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_as_configuration_are_judged_not_crashed_on(text: bytes) -> None:
+def test_any_bytes_as_configuration_are_refused_without_a_crash(text: bytes) -> None:
     with pytest.raises(AdapterInvalidError):
         check_peft_config(
             text, lora=LORA, base_model=BASE_MODEL, base_revision=None, targets={"q_proj"}

@@ -22,7 +22,7 @@ from tests.benchmarks.base import load_base
 from tests.benchmarks.forgetting import ifeval, outcomes, truthfulqa
 from tests.benchmarks.forgetting.measure import Forgetting, weigh
 from tests.benchmarks.forgetting.options import read_options
-from tests.benchmarks.forgetting.results import Kept, Learner
+from tests.benchmarks.forgetting.results import ForgettingResults, Learner
 from tests.benchmarks.forgetting.table import report
 from tests.benchmarks.learning.prompts import TAUGHT, data_folder, read_prompts
 from tests.benchmarks.learning.server import benchmark_server, progress_bar
@@ -49,7 +49,7 @@ def main() -> None:
         print(f"Not measured: {error}. {ifeval.INSTALL}, or leave IFEval out: --prompts 0")
         return
     learners = [Learner(persona.name, options.corrections) for persona in options.personas]
-    kept = Kept(options.results)
+    kept = ForgettingResults(options.results)
     console = Console()
     with (
         benchmark_server(console) as server,

@@ -14,7 +14,7 @@ from server.settings import Settings
 from tests.benchmarks.gate.calibrate import Calibrating
 from tests.benchmarks.gate.exchanges import Exchanges
 from tests.benchmarks.gate.options import read_options
-from tests.benchmarks.gate.plan import TriedPieces, pieces
+from tests.benchmarks.gate.plan import GateResults, pieces
 from tests.benchmarks.gate.plot import draw
 from tests.benchmarks.gate.table import of_size, report
 from tests.benchmarks.learning.prompts import TAUGHT, data_folder, read_prompts
@@ -28,7 +28,7 @@ PROMPTS = 64
 def main() -> None:
     """Try what is missing, print and write the table."""
     options = read_options()
-    tried = TriedPieces(options.results / "gate.jsonl")
+    tried = GateResults(options.results / "gate.jsonl")
     number, parts = options.part
     own = pieces(options.groups, options.judgements)[number - 1 :: parts]
     todo = [each for each in own if each not in tried][: options.limit]

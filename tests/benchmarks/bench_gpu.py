@@ -16,7 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from adapters_store.lora import linear_shapes
 from adapters_store.records import LoraConfig
-from server.engine.model.fused_runner import FusedRunner
+from server.engine.model.fused_llama import FusedLlama
 from server.engine.model.runner import Chunk, PackedAdapter
 from tests.adapters import random_adapter
 from tests.benchmarks.report import machine, markdown_table, show_section
@@ -34,7 +34,7 @@ def main() -> None:
         return
     device = torch.device("cuda")
     model = llama_of_1b(device)
-    runner = FusedRunner(model, LORA, max(ROWS), 2048)
+    runner = FusedLlama(model, LORA, max(ROWS), 2048)
     shapes = linear_shapes(model, LORA.targets)
     packed = [
         runner.pack(random_adapter(shapes, seed, 0.02, LORA.rank)) for seed in range(max(ROWS))
@@ -70,7 +70,7 @@ def llama_of_1b(device: torch.device) -> LlamaForCausalLM:
     return model
 
 
-def tokens_per_second(runner: FusedRunner, adapters: Sequence[PackedAdapter | None]) -> float:
+def tokens_per_second(runner: FusedLlama, adapters: Sequence[PackedAdapter | None]) -> float:
     """Of all rows together, each with its adapter, behind prompts of `PROMPT_TOKENS`."""
     rows = range(len(adapters))
     for row in rows:

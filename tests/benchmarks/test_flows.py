@@ -17,13 +17,13 @@ from adapters_store.peft_config import write_peft_config
 from tests.adapters import random_adapter
 from tests.benchmarks.forgetting.ifeval import Task
 from tests.benchmarks.forgetting.measure import Forgetting, weigh
-from tests.benchmarks.forgetting.results import BASE, Kept, Learned, Learner
+from tests.benchmarks.forgetting.results import BASE, ForgettingResults, Learned, Learner
 from tests.benchmarks.forgetting.truthfulqa import Question
 from tests.benchmarks.gate.calibrate import Calibrating
 from tests.benchmarks.gate.exchanges import Exchanges
-from tests.benchmarks.gate.plan import Piece, TriedPieces
-from tests.benchmarks.kept.measure import Keeping
-from tests.benchmarks.kept.plan import KeptPlan, chain
+from tests.benchmarks.gate.plan import Piece, GateResults
+from tests.benchmarks.retention.measure import MeasuringRetention
+from tests.benchmarks.retention.plan import RetentionPlan, chain
 from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt
@@ -56,13 +56,13 @@ def bar() -> Progress:
 def test_judgements_go_through_the_pipeline_and_what_came_of_them_is_kept(
     server: LiveServer, bar: Progress, tmp_path: Path
 ) -> None:
-    tried = TriedPieces(tmp_path / "gate.jsonl")
+    tried = GateResults(tmp_path / "gate.jsonl")
     known = Exchanges(tmp_path / "gate-replies.jsonl")
     piece = Piece("random choices", 0, 4)  # noise, which curation leaves out before any fit
     Calibrating(server.url, server.admin_key, PROMPTS, known, bar).run([piece], tried)
 
-    [one] = TriedPieces(tmp_path / "gate.jsonl")
-    assert one.piece == piece and one.run.judged == 4
+    [one] = GateResults(tmp_path / "gate.jsonl")
+    assert one.piece == piece and one.run.num_feedback == 4
     assert one.run.status in ("promoted", "refused")
     assert "curation" in one.run.report
     assert len(list(Exchanges(tmp_path / "gate-replies.jsonl"))) == len(PROMPTS)
@@ -80,7 +80,7 @@ def test_who_is_missing_beside_the_account_of_all_learns_alone(
 
     finished = list(Results(tmp_path / "pooled.jsonl"))
     assert [each.key for each in finished] == [pooled.key, base_key(0), plan.key("lower", 0)]
-    assert finished[-1].run is not None and finished[-1].run.judged == 1
+    assert finished[-1].run is not None and finished[-1].run.num_feedback == 1
     Pooling(plan, "http://nobody.invalid", "", results, bar).run(tmp_path)
     assert list(results) == finished
 
@@ -90,9 +90,9 @@ def test_wishes_come_up_one_after_another_and_a_finished_chain_is_left_alone(
 ) -> None:
     write_prompts(tmp_path)
     two = chain("upper", "no-commas")
-    plan = KeptPlan((two,), corrections=1)
+    plan = RetentionPlan((two,), corrections=1)
     results = Results(tmp_path / "kept.jsonl")
-    Keeping(plan, server.url, server.admin_key, results, bar).run(tmp_path)
+    MeasuringRetention(plan, server.url, server.admin_key, results, bar).run(tmp_path)
 
     finished = list(Results(tmp_path / "kept.jsonl"))
     assert [each.key for each in finished] == [
@@ -100,8 +100,8 @@ def test_wishes_come_up_one_after_another_and_a_finished_chain_is_left_alone(
         plan.key(two, 0, 1),
         plan.key(two, 0, 2),
     ]
-    assert [each.run.judged for each in finished if each.run] == [1, 2]
-    Keeping(plan, "http://nobody.invalid", "", results, bar).run(tmp_path)
+    assert [each.run.num_feedback for each in finished if each.run] == [1, 2]
+    MeasuringRetention(plan, "http://nobody.invalid", "", results, bar).run(tmp_path)
     assert list(results) == finished
 
 
@@ -117,7 +117,7 @@ def write_prompts(folder: Path) -> None:
 def test_a_kept_adapter_is_asked_and_weighed_beside_the_base(
     server: LiveServer, bar: Progress, tmp_path: Path, tiny_base: BaseModel
 ) -> None:
-    kept, learner = Kept(tmp_path), Learner("lower", 1)
+    kept, learner = ForgettingResults(tmp_path), Learner("lower", 1)
     kept.learned.append([Learned(learner, Run("promoted", "", 1.0, 1))])
     save_peft_folder(server, kept.adapter(learner))
     tasks = [Task(prompt, (), ()) for prompt in PROMPTS]
@@ -128,7 +128,7 @@ def test_a_kept_adapter_is_asked_and_weighed_beside_the_base(
     question = Question("q1", "What is snow?", ("Frozen water.", "Salt"), 0)
     weigh(tiny_base, pool, [learner], [question], kept, bar)
 
-    again = Kept(tmp_path)
+    again = ForgettingResults(tmp_path)
     replies = {
         who: [each.reply.text for each in again.written if each.who == who]
         for who in (BASE, learner.name)

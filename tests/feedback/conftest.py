@@ -24,5 +24,5 @@ def log(database: Database) -> FeedbackLog:
 
 @pytest.fixture
 def proposals(database: Database, log: FeedbackLog) -> ProposalStore:
-    """Beside the log, on the same database."""
+    """A proposal store on the same database as the log."""
     return ProposalStore(database)

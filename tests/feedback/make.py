@@ -29,7 +29,7 @@ def make_interaction(id: str = "chatcmpl-1", user_id: str = "ann", **fields: Any
 def make_feedback(
     id: str = "feedback-1", user_id: str = "ann", target: str = "chatcmpl-1", **fields: Any
 ) -> Feedback:
-    """A judgement; it judges nothing unless `fields` say what."""
+    """Feedback; it is empty unless `fields` say what it holds."""
     defaults: dict[str, Any] = {"created_at": 200.0, "updated_at": fields.get("at", 200.0)}
     fields.pop("at", None)
     return Feedback(id=id, user_id=user_id, completion_id=target, **defaults | fields)
@@ -41,7 +41,7 @@ def without(row: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def make_proposal(id: str = "proposal-1", user_id: str = "ann", **fields: Any) -> Proposal:
-    """A proposal that waits for a decision; the reply is as the model wrote it."""
+    """A proposal that waits for a decision, with the reply as the model wrote it."""
     reply = fields.pop("reply", "Oslo is the capital of Norway.")
     defaults: dict[str, Any] = {
         "kind": TaskType.FACT,

@@ -1,4 +1,4 @@
-"""Random histories: a few prompts, replies and judgements, small enough to collide often."""
+"""Random histories: a few prompts, replies and feedback, small enough to collide often."""
 
 from hypothesis import strategies as st
 
@@ -38,11 +38,12 @@ def interactions(draw: st.DrawFn) -> list[Interaction]:
         for each in ids
     ]
 
+
 QUESTIONS = st.text(alphabet="0123456789abcdef", min_size=4, max_size=4)
 
 
-def judgements() -> st.SearchStrategy[list[Feedback]]:
-    rows = st.builds(
+def feedback_lists() -> st.SearchStrategy[list[Feedback]]:
+    items = st.builds(
         Feedback,
         id=st.sampled_from([f"f{number}" for number in range(8)]),
         user_id=USERS,
@@ -55,11 +56,11 @@ def judgements() -> st.SearchStrategy[list[Feedback]]:
         comment=st.none() | TEXTS,
         status=st.sampled_from([FeedbackStatus.APPLIED] * 4 + [FeedbackStatus.PENDING]),
     )
-    return st.lists(rows, unique_by=lambda each: (each.user_id, each.id))
+    return st.lists(items, unique_by=lambda each: (each.user_id, each.id))
 
 
 def training_examples(user_id: str = "ann") -> st.SearchStrategy[list[TrainingExample]]:
-    rows = st.builds(
+    examples = st.builds(
         TrainingExample,
         user_id=st.just(user_id),
         kind=st.just(ExampleKind.SFT),
@@ -72,4 +73,4 @@ def training_examples(user_id: str = "ann") -> st.SearchStrategy[list[TrainingEx
         feedback_ids=st.just(("f1",)),
         created_at=TIMES,
     )
-    return st.lists(rows, unique_by=lambda each: each.id)
+    return st.lists(examples, unique_by=lambda each: each.id)

@@ -1,4 +1,4 @@
-"""Which replies a user said something about that nobody has put into practice yet."""
+"""The replies with comments that no correction or like has answered."""
 
 from dataclasses import replace
 
@@ -26,28 +26,28 @@ def test_the_newest_comment_on_a_reply_counts() -> None:
     assert found(newer, COMMENT) == ["Too short."]
 
 
-def test_a_comment_on_a_disliked_reply_is_found_and_on_a_liked_one_is_not() -> None:
+def test_a_comment_on_a_disliked_reply_is_found_but_not_on_a_liked_one() -> None:
     assert found(COMMENT, make_feedback("t", target="one", value=-1, at=6.0)) == ["Too long."]
     assert found(COMMENT, make_feedback("t", target="one", value=1, at=6.0)) == []
 
 
-def test_a_correction_of_any_reply_to_the_prompt_says_more() -> None:
+def test_a_prompt_with_a_corrected_reply_is_skipped() -> None:
     again = make_interaction("two", messages=TURN.messages)
     correction = make_feedback("t", target="two", correction="Short.", at=6.0)
     assert found(COMMENT, correction, turns=(TURN, again)) == []
 
 
-def test_empty_comments_and_empty_replies_ask_for_nothing() -> None:
+def test_empty_comments_and_empty_replies_are_skipped() -> None:
     assert found(replace(COMMENT, comment=" ")) == []
     assert found(COMMENT, turns=(replace(TURN, replies=("",)),)) == []
 
 
-def test_some_conversations_are_left_out() -> None:
+def test_excluded_conversations_are_skipped() -> None:
     excluding = {TURN.conversation_id}
     assert commented_replies([TURN], [COMMENT], excluding=excluding, limit=9) == ()
 
 
-def test_the_newest_come_first_and_only_so_many() -> None:
+def test_the_newest_comments_come_first_up_to_the_limit() -> None:
     other = make_interaction("two", messages=(replace(TURN.messages[0], content="Else?"),))
     later = make_feedback("c2", target="two", comment="Too dull.", at=9.0)
     assert found(COMMENT, later, turns=(TURN, other)) == ["Too dull.", "Too long."]

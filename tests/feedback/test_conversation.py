@@ -63,22 +63,22 @@ def test_a_channel_is_background_because_several_people_speak() -> None:
 
 
 @pytest.mark.parametrize("text", ["### Task:\nGenerate 1-3 tags", TITLE, STRUCTURED_TITLE])
-def test_an_errand_is_recognised_by_its_text(text: str) -> None:
+def test_a_background_request_is_recognised_by_its_text(text: str) -> None:
     assert kind_of(text) is InteractionKind.BACKGROUND
     assert kind_of(text, chat_id="chat-1") is InteractionKind.BACKGROUND
 
 
 @pytest.mark.parametrize("text", ["### Task:\nGenerate 1-3 tags", TITLE])
-def test_the_text_of_a_streamed_or_longer_chat_is_no_errand(text: str) -> None:
+def test_the_text_of_a_streamed_or_longer_chat_does_not_make_it_background(text: str) -> None:
     assert kind_of(text, is_streamed=True) is InteractionKind.CHAT
     assert kind_of(text, before=LATER) is InteractionKind.CHAT
 
 
-def test_a_frontend_that_says_it_is_no_task_is_believed() -> None:
+def test_a_request_that_the_frontend_calls_no_task_is_chat() -> None:
     assert kind_of("### Task:\nTranslate this", task="") is InteractionKind.CHAT
 
 
-def test_a_title_request_with_a_message_id_is_a_persons_turn() -> None:
+def test_a_title_request_with_a_message_id_is_chat() -> None:
     assert kind_of(TITLE, message_id="m1") is InteractionKind.CHAT
 
 
@@ -91,5 +91,5 @@ def test_a_request_without_messages_is_chat() -> None:
     ("chat_id", "expected"),
     [("temporary:1", True), ("local:1", True), ("chat-local:1", False), ("", False), (None, False)],
 )
-def test_temporary_chats_are_known_by_their_id(chat_id: str | None, expected: bool) -> None:
+def test_temporary_chats_are_recognised_by_their_id(chat_id: str | None, expected: bool) -> None:
     assert is_temporary(chat_id) is expected

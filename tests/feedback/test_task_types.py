@@ -1,4 +1,4 @@
-"""What kinds of instruction rows cover, beside what is asked."""
+"""Task types, and the coverage of the prompts asked by the prompts taught."""
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,7 @@ POEMS = [f"Write a poem about {what}." for what in ("rain", "snow", "wind", "fog
         ("你好", TaskType.OTHER),
     ],
 )
-def test_a_prompt_is_of_the_kind_that_a_reader_would_say(prompt: str, kind: TaskType) -> None:
+def test_a_prompt_has_the_task_type_that_a_reader_expects(prompt: str, kind: TaskType) -> None:
     assert task_type_of(prompt) is kind
 
 
@@ -40,7 +40,7 @@ def test_an_instruction_after_a_long_text_is_found() -> None:
     assert task_type_of("The sea is wide. " * 200 + "Summarise this.") is TaskType.SUMMARY
 
 
-def test_kinds_are_counted_beside_what_is_asked() -> None:
+def test_taught_and_asked_prompts_are_counted_by_task_type() -> None:
     found = coverage(POEMS[:1], [*FACTS, POEMS[0]])
     assert [(each.kind, each.taught, each.asked) for each in found.kinds] == [
         (TaskType.FACT, 0, 3),
@@ -48,24 +48,24 @@ def test_kinds_are_counted_beside_what_is_asked() -> None:
     ]
 
 
-def test_a_kind_that_is_often_asked_and_never_taught_is_missing() -> None:
+def test_a_task_type_that_is_often_asked_but_never_taught_makes_a_warning() -> None:
     [warning, _] = coverage(POEMS, [*POEMS, *FACTS, *FACTS]).warnings
     assert warning == (
-        "Nothing is taught about prompts that ask for a fact, 6 of the last 11:"
+        "6 of the last 11 prompts ask for a fact, but no training example does:"
         " correct or like some of these replies."
     )
 
 
-def test_one_kind_that_is_nearly_all_that_is_taught_is_lopsided() -> None:
+def test_a_task_type_that_dominates_the_taught_prompts_makes_a_warning() -> None:
     [warning] = coverage([*POEMS, FACTS[0]], [*POEMS, *FACTS]).warnings
-    assert warning.startswith("5 of 6 prompts that are taught ask for a text to be written:")
+    assert warning.startswith("5 of 6 training prompts ask for a text to be written:")
 
 
-def test_who_asks_for_one_kind_only_may_teach_that_only() -> None:
+def test_a_user_who_asks_for_one_task_type_may_teach_only_that() -> None:
     assert coverage(POEMS, POEMS).warnings == ()
 
 
-def test_a_few_rows_are_no_reason_to_warn() -> None:
+def test_a_few_taught_prompts_make_no_warning() -> None:
     assert coverage(POEMS[:4], FACTS * 10).warnings == ()
 
 
@@ -78,7 +78,7 @@ def test_every_prompt_is_counted_once(taught: list[str], asked: list[str]) -> No
 
 
 @given(st.lists(st.sampled_from([*POEMS, *FACTS])), st.lists(st.sampled_from([*POEMS, *FACTS])))
-def test_no_warning_while_everything_asked_is_taught_evenly(
+def test_there_is_no_warning_if_all_asked_types_are_taught_evenly(
     taught: list[str], asked: list[str]
 ) -> None:
     found = coverage([*taught, *POEMS, *FACTS * 2], asked)

@@ -1,4 +1,4 @@
-"""Jobs, datasets and configurations for tests, as small as they come."""
+"""Small jobs, datasets and configurations for tests."""
 
 from pathlib import Path
 

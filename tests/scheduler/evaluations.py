@@ -1,4 +1,4 @@
-"""Evaluations for tests: a good one to spoil."""
+"""Evaluations for tests: a good one to change."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,8 +33,8 @@ GOOD = Evaluation(
 
 
 def good(**changes: Any) -> Evaluation:
-    """Return a good evaluation with some numbers changed; every held-out row is a comparison, and
-    wins are wins by sum."""
+    """Return a good evaluation with some numbers changed; every held-out example is a comparison,
+    and wins are wins by sum."""
     if "held_out_examples" in changes:
         changes = {"held_out_comparisons": changes["held_out_examples"]} | changes
     if "held_out_wins" in changes:
@@ -43,7 +43,7 @@ def good(**changes: Any) -> Evaluation:
 
 
 def without_held_out(**changes: Any) -> Evaluation:
-    """Return a good evaluation of a dataset that is too small to hold rows out."""
+    """Return a good evaluation of a dataset that is too small to hold examples out."""
     return good(
         held_out_examples=0,
         held_out_wins=0,

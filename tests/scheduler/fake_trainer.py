@@ -1,6 +1,6 @@
-"""Stands in for the training process: does what `base_model` of its job says, without a model.
+"""A fake training process without a model: does what the job's `base_model` says.
 
-Files in the folder that `base_path` names tell a test that something has happened.
+It writes files to the folder `base_path` to tell a test what has happened.
 """
 
 import json

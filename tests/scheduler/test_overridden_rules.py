@@ -1,4 +1,4 @@
-"""Which rules a version was taught, and when the base answers in its place."""
+"""The rules that a version was taught, and the prompts that override them."""
 
 import pytest
 
@@ -22,10 +22,10 @@ def test_the_rules_that_a_version_was_taught_are_read_from_its_report(
     assert read_report({}).rules == ()
 
 
-def test_a_prompt_sets_aside_the_rules_that_it_rules_out(version: AdapterVersion) -> None:
+def test_a_prompt_overrides_only_the_rules_it_contradicts(version: AdapterVersion) -> None:
     assert overridden_rules(version, "Write STOP in capital letters.") == (LOWER,)
     assert overridden_rules(version, "What is tea?") == ()
 
 
-def test_where_there_is_no_version_there_is_nothing_to_set_aside() -> None:
+def test_without_a_version_no_rule_is_overridden() -> None:
     assert overridden_rules(None, "Write STOP in capital letters.") == ()

@@ -40,22 +40,22 @@ configs = st.builds(
 )
 
 
-def test_a_user_with_enough_new_judgements_is_due() -> None:
+def test_a_user_with_enough_new_feedback_is_due() -> None:
     decision = is_due(DUE, CONFIG, NOW)
     assert decision.due
-    assert decision.reason == "5 new judgements"
+    assert decision.reason == "5 new feedback items"
 
 
-def test_too_few_judgements_say_how_many_are_needed() -> None:
+def test_too_little_feedback_says_how_much_is_needed() -> None:
     decision = is_due(replace(DUE, new_feedback=1), CONFIG, NOW)
     assert not decision.due
-    assert decision.reason == "1 new judgement; training starts at 5"
+    assert decision.reason == "1 new feedback item; training starts at 5"
 
 
-def test_after_a_rollback_older_judgements_are_not_enough() -> None:
+def test_after_a_rollback_older_feedback_is_not_enough() -> None:
     decision = is_due(replace(DUE, new_feedback=8, since_rollback=4), CONFIG, NOW)
     assert decision.reason == (
-        "8 new judgements, 4 of them since the rollback; training starts at 5 since then"
+        "8 new feedback items, 4 of them since the rollback; training starts at 5 since then"
     )
     assert is_due(replace(DUE, new_feedback=9, since_rollback=5), CONFIG, NOW).due
 
@@ -64,7 +64,7 @@ def test_the_cooldown_says_how_long_it_lasts() -> None:
     ran = replace(DUE, last_run_at=NOW - 300, last_run_status=RunStatus.PROMOTED)
     decision = is_due(ran, CONFIG, NOW)
     assert not decision.due
-    assert decision.reason == "5 new judgements; the next run waits 5 min"
+    assert decision.reason == "5 new feedback items; the next run waits 5 min"
 
 
 def test_a_failed_run_waits_longer() -> None:
@@ -73,15 +73,13 @@ def test_a_failed_run_waits_longer() -> None:
     assert is_due(failed, CONFIG, NOW + CONFIG.cooldown * FAILED_COOLDOWN_FACTOR).due
 
 
-def test_a_clock_that_was_set_back_keeps_nobody_waiting() -> None:
+def test_a_clock_that_was_set_back_delays_nobody() -> None:
     ran = replace(DUE, last_run_at=NOW + 86_400, last_run_status=RunStatus.PROMOTED)
     assert is_due(ran, CONFIG, NOW).due
 
 
 @given(candidates, configs)
-def test_only_a_user_who_keeps_every_bound_is_due(
-    candidate: Candidate, config: PolicyConfig
-) -> None:
+def test_only_a_user_within_every_bound_is_due(candidate: Candidate, config: PolicyConfig) -> None:
     if is_due(candidate, config, NOW).due:
         assert candidate.new_feedback >= max(1, config.min_new_feedback)
         assert candidate.runs_today < config.daily_runs
@@ -90,7 +88,7 @@ def test_only_a_user_who_keeps_every_bound_is_due(
 
 
 @given(candidates, configs)
-def test_everybody_with_news_becomes_due_with_time(
+def test_every_user_with_new_feedback_becomes_due_in_time(
     candidate: Candidate, config: PolicyConfig
 ) -> None:
     unhindered = replace(candidate, is_frozen=False, has_open_run=False, runs_today=0)
@@ -102,7 +100,7 @@ def test_everybody_with_news_becomes_due_with_time(
 
 
 @given(candidates, configs, st.integers(1, 10))
-def test_more_judgements_never_make_a_user_less_due(
+def test_more_feedback_never_makes_a_user_less_due(
     candidate: Candidate, config: PolicyConfig, more: int
 ) -> None:
     richer = replace(candidate, new_feedback=candidate.new_feedback + more)
@@ -115,7 +113,7 @@ def test_every_decision_gives_a_reason(candidate: Candidate, config: PolicyConfi
 
 
 @given(st.lists(candidates, max_size=8))
-def test_whoever_waited_longest_goes_first(crowd: list[Candidate]) -> None:
+def test_the_longest_waiting_user_goes_first(crowd: list[Candidate]) -> None:
     line = order(crowd)
     waiting_since = [-1.0 if one.last_run_at is None else one.last_run_at for one in line]
     assert waiting_since == sorted(waiting_since)
@@ -127,7 +125,7 @@ def test_whoever_waited_longest_goes_first(crowd: list[Candidate]) -> None:
         lambda crowd: st.tuples(st.just(crowd), st.permutations(crowd))
     )
 )
-def test_the_line_does_not_depend_on_who_was_named_first(
+def test_the_order_does_not_depend_on_the_input_order(
     crowds: tuple[list[Candidate], list[Candidate]],
 ) -> None:
     assert order(crowds[0]) == order(crowds[1])

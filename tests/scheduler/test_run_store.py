@@ -69,7 +69,7 @@ def test_a_run_starts_once(runs: RunStore, queue: Queue) -> None:
     assert runs.run(run.id).started_at == 2.0
 
 
-def test_progress_of_a_running_run_is_kept(runs: RunStore, queue: Queue) -> None:
+def test_progress_of_a_running_run_is_stored(runs: RunStore, queue: Queue) -> None:
     run = queue("ann", 1.0)
     runs.start(run.id, 2.0)
     progress = Progress(phase="training", fraction=0.5, step=3, steps=6, loss=1.25)
@@ -177,10 +177,10 @@ def test_runs_are_listed_newest_first_and_filtered(runs: RunStore, queue: Queue)
     assert [run.id for run in runs.runs(status=RunStatus.CANCELLED)] == [old.id]
 
 
-def test_a_verdict_is_a_run_that_looked_at_the_data(runs: RunStore, queue: Queue) -> None:
-    judged = queue("ann", 1.0)
-    runs.start(judged.id, 2.0)
-    runs.finish(judged.id, RunStatus.REFUSED, "no gain", at=3.0, dataset_hash="abc")
+def test_a_verdict_is_a_run_that_read_the_data(runs: RunStore, queue: Queue) -> None:
+    refused = queue("ann", 1.0)
+    runs.start(refused.id, 2.0)
+    runs.finish(refused.id, RunStatus.REFUSED, "no gain", at=3.0, dataset_hash="abc")
     frozen = queue("ann", 4.0)
     runs.start(frozen.id, 5.0)
     runs.finish(frozen.id, RunStatus.REFUSED, "the adapter is frozen", at=6.0)
@@ -188,7 +188,7 @@ def test_a_verdict_is_a_run_that_looked_at_the_data(runs: RunStore, queue: Queue
     runs.start(failed.id, 8.0)
     runs.finish(failed.id, RunStatus.FAILED, "out of memory", at=9.0, dataset_hash="abc")
     verdict, last = runs.last_verdict("ann"), runs.last_run("ann")
-    assert verdict is not None and verdict.id == judged.id
+    assert verdict is not None and verdict.id == refused.id
     assert last is not None and last.id == failed.id
 
 

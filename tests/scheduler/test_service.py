@@ -90,10 +90,10 @@ def test_a_second_request_returns_the_open_run(server: Server) -> None:
     assert server.service.request("ann", by="admin").id == first.id
 
 
-def test_a_tick_queues_whoever_is_due_the_longest_waiting_first(server: Server) -> None:
+def test_a_tick_queues_users_who_are_due_the_longest_waiting_first(server: Server) -> None:
     world = server.world
-    for user, judgements in (("ann", 2), ("bob", 1), ("cleo", 2)):
-        for number in range(judgements):
+    for user, corrections in (("ann", 2), ("bob", 1), ("cleo", 2)):
+        for number in range(corrections):
             world.correct(user, str(number))
     world.train("ann")
     for number in range(2, 4):
@@ -112,7 +112,7 @@ def test_a_second_tick_queues_nobody_twice(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("watch", "answers"), [(True, "base"), (False, "v1")])
-def test_a_tick_rolls_back_what_got_worse_and_queues_nothing_for_it(
+def test_a_tick_rolls_back_a_worse_version_and_queues_no_run_for_it(
     server: Server, watch: bool, answers: str
 ) -> None:
     world = server.world
@@ -130,13 +130,13 @@ def test_a_tick_rolls_back_what_got_worse_and_queues_nothing_for_it(
     assert [run.user_id for run in runs] == ([] if watch else ["ann"])
 
 
-def test_at_night_one_judgement_is_enough(server: Server) -> None:
+def test_at_night_one_feedback_item_is_enough(server: Server) -> None:
     server.world.correct("ann", "one")
     assert server.service.tick() == []
     assert [run.user_id for run in server.service.nightly_tick()] == ["ann"]
 
 
-def test_at_night_what_is_in_use_is_put_through_the_regression_suite(server: Server) -> None:
+def test_at_night_the_suite_measures_versions_in_use(server: Server) -> None:
     server.world.correct("ann", "one")
     server.world.train("ann")
     server.service.tick()
@@ -145,7 +145,7 @@ def test_at_night_what_is_in_use_is_put_through_the_regression_suite(server: Ser
     assert server.world.suite_runs.newest("ann", 1) is not None
 
 
-def test_judgements_that_a_run_has_seen_are_not_new(server: Server) -> None:
+def test_feedback_that_a_run_has_read_is_not_new(server: Server) -> None:
     server.world.correct("ann", "one")
     server.world.train("ann")
     assert server.service.candidate("ann").new_feedback == 0
@@ -153,7 +153,7 @@ def test_judgements_that_a_run_has_seen_are_not_new(server: Server) -> None:
     assert server.service.candidate("ann").new_feedback == 1
 
 
-def test_judgements_made_during_a_run_are_new(server: Server) -> None:
+def test_feedback_given_during_a_run_is_new(server: Server) -> None:
     server.world.correct("ann", "one")
 
     def correct_another() -> None:
@@ -164,7 +164,7 @@ def test_judgements_made_during_a_run_are_new(server: Server) -> None:
     assert server.service.candidate("ann").new_feedback == 1
 
 
-def test_a_withdrawn_judgement_is_news_for_a_user_who_has_no_other(server: Server) -> None:
+def test_withdrawing_the_only_feedback_counts_as_new(server: Server) -> None:
     world = server.world
     feedback_id = world.correct("ann", "one")
     world.train("ann")
@@ -173,11 +173,11 @@ def test_a_withdrawn_judgement_is_news_for_a_user_who_has_no_other(server: Serve
     assert [run.user_id for run in server.service.nightly_tick()] == ["ann"]
 
 
-def test_why_a_user_is_not_due_is_told(server: Server) -> None:
+def test_the_reason_why_a_user_is_not_due_is_given(server: Server) -> None:
     server.world.correct("ann", "one")
     decision = server.service.due("ann")
     assert not decision.due
-    assert decision.reason == "1 new judgement; training starts at 2"
+    assert decision.reason == "1 new feedback item; training starts at 2"
 
 
 def test_a_service_with_a_schedule_prepares_the_next_run(server: Server) -> None:
@@ -195,7 +195,7 @@ def test_a_service_that_trains_on_request_only_prepares_nothing(server: Server) 
     assert server.world.trainer.prepared == 0
 
 
-def test_a_service_that_cannot_prepare_trains_all_the_same(server: Server) -> None:
+def test_a_service_that_cannot_prepare_still_trains(server: Server) -> None:
     def fail_first() -> None:
         raise OSError("no more processes")
 
@@ -213,7 +213,7 @@ def test_the_interval_asks_by_itself(server: Server) -> None:
     eventually(lambda: server.world.registry.active("ann") is not None)
 
 
-def test_a_cron_line_that_is_none_is_refused(server: Server) -> None:
+def test_an_invalid_cron_line_is_refused(server: Server) -> None:
     with pytest.raises(ValueError):
         server.build(ScheduleConfig(interval=0, nightly="at three"))
 

@@ -1,4 +1,4 @@
-"""When what a version learned leaves the prompt."""
+"""When memory stops showing what a version learned."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.adapters_store.make import make_version
 
 
 @pytest.mark.parametrize(
-    ("probes", "followed", "with_few_shot", "outcome", "leaves"),
+    ("probes", "compliance", "with_few_shot", "outcome", "replaces"),
     [
         (0, 0, None, Outcome.SIGNIFICANT, True),
         (0, 0, None, Outcome.PROVISIONAL, False),
@@ -19,17 +19,17 @@ from tests.adapters_store.make import make_version
         (12, 6, 7, Outcome.SIGNIFICANT, False),
     ],
 )
-def test_memory_stays_where_the_replies_are_better_with_it_or_nothing_shows_that_they_are_not(
-    probes: int, followed: int, with_few_shot: int | None, outcome: Outcome, leaves: bool
+def test_memory_stays_if_it_raises_compliance_or_the_gain_is_not_significant(
+    probes: int, compliance: int, with_few_shot: int | None, outcome: Outcome, replaces: bool
 ) -> None:
     evaluation = {
         "num_probes": probes,
-        "compliance": followed,
+        "compliance": compliance,
         "compliance_with_few_shot": with_few_shot,
     }
     report = {"evaluation": evaluation, "verdict": {"outcome": outcome}}
-    assert report_of(make_version(report=report)).replaces_memory is leaves
+    assert report_of(make_version(report=report)).replaces_memory is replaces
 
 
-def test_beside_a_version_that_was_made_elsewhere_memory_stays() -> None:
+def test_memory_stays_with_an_imported_version() -> None:
     assert not report_of(make_version(report={})).replaces_memory

@@ -11,7 +11,7 @@ def make_example(
     rejected: str | None = None,
     revised_from: str | None = None,
 ) -> TrainingExample:
-    """One supervised example, or a preference pair where something is rejected."""
+    """One supervised example, or a preference pair with `rejected`."""
     kind = ExampleKind.SFT if rejected is None else ExampleKind.DPO
     prompt = (Message("user", text),)
     return TrainingExample(
@@ -30,7 +30,7 @@ def make_example(
 
 
 def make_thumb(text: str, reply: str, is_liked: bool) -> TrainingExample:
-    """One reply that was liked or disliked as it is."""
+    """One liked or disliked reply."""
     kind = ExampleKind.DESIRABLE if is_liked else ExampleKind.UNDESIRABLE
     chosen, rejected = (reply, None) if is_liked else ("", reply)
     example = make_example(text, chosen)

@@ -1,4 +1,4 @@
-"""Every store that retraining touches, real, with a trainer that stages an adapter at once."""
+"""The real stores of retraining, with a trainer that stages an adapter at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ from tests.scheduler.evaluations import GOOD
 
 
 class FakeTrainer:
-    """Stages a small adapter with the evaluation it was given, after `meanwhile()`."""
+    """Stages a small adapter with a given evaluation; calls `meanwhile()` before it returns."""
 
     def __init__(self) -> None:
         self.evaluation = GOOD
@@ -81,9 +81,8 @@ class FakeTrainer:
 
 
 class FakeReplier:
-    """Replies with `base` for the base and with `candidate` for an adapter, to every prompt; where
-    something is remembered with `beside_memory`, and the base with what `base_with_memory` makes of
-    the prompt."""
+    """Replies to every prompt with `base` as the base and `candidate` as an adapter. With memory:
+    with `base_with_memory(prompt)` and `beside_memory`."""
 
     def __init__(self) -> None:
         self.base = "A sensible reply."
@@ -182,7 +181,7 @@ class World:
     def correct(self, user_id: str, name: str, correction: str = "") -> str:
         """Have a user correct one reply; returns the feedback's id."""
         target = self.answer(user_id, name)
-        return self._judge(user_id, name, target, correction=correction or f"short {name}")
+        return self._give_feedback(user_id, name, target, correction=correction or f"short {name}")
 
     def answer(
         self,
@@ -191,7 +190,7 @@ class World:
         reply: str = "A long and formal reply.",
         adapter: str = "base",
     ) -> str:
-        """Have a user ask a question, each time in its one conversation; returns the reply's id."""
+        """Have a user ask in a conversation of its own; returns the reply's id."""
         self.now += 1.0
         turn = Interaction(
             id=f"chatcmpl-{user_id}-{name}-{self.now:.0f}",
@@ -211,20 +210,20 @@ class World:
 
     def rate(self, user_id: str, target: str, value: int) -> str:
         """Have a user like or dislike a reply; returns the feedback's id."""
-        return self._judge(user_id, target, target, value=value)
+        return self._give_feedback(user_id, target, target, value=value)
 
     def comment(self, user_id: str, target: str, comment: str) -> str:
-        """Have a user say something about a reply; returns the feedback's id."""
-        return self._judge(user_id, f"{target}-comment", target, comment=comment)
+        """Have a user comment on a reply; returns the feedback's id."""
+        return self._give_feedback(user_id, f"{target}-comment", target, comment=comment)
 
-    def _judge(self, user_id: str, name: str, target: str, **judgement: Any) -> str:
+    def _give_feedback(self, user_id: str, name: str, target: str, **given: Any) -> str:
         feedback = Feedback(
             id=f"{user_id}-{name}",
             user_id=user_id,
             completion_id=target,
             created_at=self.now,
             updated_at=self.now,
-            **judgement,
+            **given,
         )
         self.log.add_feedback(feedback)
         return feedback.id

@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def new_page(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> Iterator[Page]:
-    """A page with nothing stored. Raises `AssertionError` at the end where a script failed."""
+    """A page with nothing stored. Raises `AssertionError` at the end if a script failed."""
     troubles: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:

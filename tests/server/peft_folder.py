@@ -58,23 +58,22 @@ SIGNIFICANT = {"verdict": {"outcome": Outcome.SIGNIFICANT}}
 def put_version_to_use(
     live: LiveServer, person: Person, report: Mapping[str, Any] | None = None
 ) -> int:
-    """Let a version answer that was made from all that counts so far; how many rows that is.
+    """Put a version in use that was trained on all examples so far; return their number.
 
-    Without a `report` it is one that proved a gain.
+    Without a `report`, its verdict is significant.
     """
     import_version(live, person)
     stores = live.services.stores
-    practised = map(approved_example, stores.log.approved(person.id))
-    rows = tuple(
-        e.id for e in (*build_examples(*stores.log.turns_with_feedback(person.id)), *practised)
-    )
+    examples = build_examples(*stores.log.turns_with_feedback(person.id))
+    proposals = map(approved_example, stores.log.approved(person.id))
+    example_ids = tuple(each.id for each in (*examples, *proposals))
     imported = stores.registry.version(person.id, 1)
     staged = stores.files.stage()
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
     published = stores.files.publish(staged)
-    version = replace(imported, number=2, folder=published.folder, example_ids=rows)
+    version = replace(imported, number=2, folder=published.folder, example_ids=example_ids)
     stores.registry.register(replace(version, report=report or SIGNIFICANT))
     with live.admin() as admin:
         path = f"/v1/admin/adapters/{person.id}/promote"
         admin.post(path, json={"version": 2}).raise_for_status()
-    return len(rows)
+    return len(example_ids)

@@ -19,7 +19,7 @@ MEASURES = (
         lost=("Answer in <b>one</b> word.",),
     ),
     Measure(
-        "variety", 0.8, 0.75, 8, is_refused=False, sentence="Of the word pairs 75% are distinct."
+        "diversity", 0.8, 0.75, 8, is_refused=False, sentence="Of the word pairs 75% are distinct."
     ),
 )
 
@@ -29,7 +29,7 @@ def let_the_base_be_ideal(live: LiveServer) -> None:
     suite = Suite(
         FakeSpeaker(),
         revision=live.services.runtime.model.revision,
-        cache=live.services.stores.folder.base_replies,
+        cache=live.services.stores.folder.reference_replies,
         config=SuiteConfig(),
     )
     suite.base_answers(lambda done: None, lambda: False)

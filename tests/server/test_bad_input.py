@@ -32,7 +32,7 @@ def nested(levels: int) -> dict[str, Any]:
     return schema
 
 
-def rows(live: LiveServer, person: Person) -> int:
+def count_interactions(live: LiveServer, person: Person) -> int:
     query = "select count(*) as n from interactions where user_id = ?"
     return int(next(live.services.stores.database.query(query, [person.id]))["n"])
 
@@ -57,7 +57,7 @@ def rows(live: LiveServer, person: Person) -> int:
 def test_a_body_that_is_no_request_is_a_400(live: LiveServer, person: Person, body: bytes) -> None:
     with live.client(person.key, **{"content-type": "application/json"}) as client:
         assert_refused(client.post(CHAT, content=body), 400)
-    assert rows(live, person) == 0
+    assert count_interactions(live, person) == 0
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_bad_value_is_a_400_that_names_the_field(
 ) -> None:
     with live.client(person.key) as client:
         assert_refused(client.post(CHAT, json=chat_body(**fields)), 400, param)
-    assert rows(live, person) == 0
+    assert count_interactions(live, person) == 0
 
 
 def test_an_unknown_model_is_a_404(live: LiveServer, person: Person) -> None:
@@ -113,7 +113,7 @@ def test_a_prompt_that_does_not_fit_is_a_400_with_the_numbers(
         response = client.post(CHAT, json=chat_body("x" * 5000))
     assert_refused(response, 400, "messages")
     assert "512" in response.json()["error"]["message"]
-    assert rows(live, person) == 0
+    assert count_interactions(live, person) == 0
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/feedback"])
@@ -199,8 +199,8 @@ def test_feedback_on_a_deleted_completion_is_a_404(live: LiveServer, person: Per
     completion = live.chat(person.key)["id"]
     with live.client(person.key) as client:
         assert client.delete(f"{CHAT}/{completion}").status_code == 200
-        judgement = {"target": completion, "value": "up"}
-        assert_refused(client.post("/v1/feedback", json=judgement), 404, "target")
+        feedback = {"target": completion, "value": "up"}
+        assert_refused(client.post("/v1/feedback", json=feedback), 404, "target")
 
 
 @pytest.mark.parametrize(

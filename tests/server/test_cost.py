@@ -1,4 +1,4 @@
-"""What training used, per run and per user, and what that cost where a price is set."""
+"""What training used, per run and per user, and what that cost if a price is set."""
 
 import io
 import time
@@ -28,14 +28,14 @@ def use_device(live: LiveServer, person: Person, seconds: float) -> str:
     runs = live.services.stores.runs
     run = runs.create(person.id, trigger="request", requested_by="test", at=time.time())
     usage = {"device_seconds": seconds}
-    # Nothing but this test works the run: the server was not told of it.
+    # Nothing but this test works the run: the server does not know of it.
     assert runs.start(run.id, time.time())
     runs.finish(run.id, RunStatus.REFUSED, "no better", at=time.time(), usage=usage)
     return run.id
 
 
 def read(live: LiveServer, path: str) -> Any:
-    """What an admin is told."""
+    """An admin's view."""
     with live.admin() as admin:
         return admin.get(f"/v1/admin/{path}").json()
 

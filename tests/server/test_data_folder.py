@@ -33,7 +33,7 @@ def test_only_its_owner_can_read_the_token(tmp_path: Path) -> None:
     folder.release()
 
 
-def test_what_a_killed_server_left_points_nobody_anywhere(tmp_path: Path) -> None:
+def test_the_file_of_a_killed_server_is_ignored(tmp_path: Path) -> None:
     (tmp_path / SERVER_FILE).write_text('{"url": "http://x", "token": "old", "pid": 1}')
     assert find_server(tmp_path) is None
     folder = DataFolder(tmp_path)

@@ -1,4 +1,4 @@
-"""Every route, with every id that belongs to somebody else."""
+"""Every route, with every id that belongs to another user."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ def operations(live: LiveServer) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Owned:
-    """Somebody's rows."""
+    """A person's data."""
 
     person: Person
     completion_id: str
@@ -48,7 +48,7 @@ class Owned:
 
 @pytest.fixture
 def owned(live: LiveServer, person: Person) -> Owned:
-    """A person's completion, judgement, training, decision on a rule and proposal."""
+    """A person's completion, feedback, training run, decision on a rule and proposal."""
     completion = live.chat(person.key, store=True)["id"]
     with live.client(person.key) as client:
         feedback = client.post("/v1/feedback", json={"target": completion, "value": "up"}).json()
@@ -64,7 +64,7 @@ def owned(live: LiveServer, person: Person) -> Owned:
 
 
 def snapshot(live: LiveServer, owner: Person) -> dict[str, object]:
-    """Everything that is kept of somebody, but for when they were seen."""
+    """Everything that is stored of a person, except when they were last seen."""
     stores = live.services.stores
     return {
         "rows": list(stores.log.export(owner.id)),
@@ -90,7 +90,7 @@ def test_an_admin_route_answers_admins_only(live: LiveServer, owned: Owned) -> N
 
 
 @pytest.mark.parametrize("kind", ["user", "frontend"])
-def test_somebody_elses_ids_are_unknown_on_every_route(
+def test_another_users_ids_are_unknown_on_every_route(
     live: LiveServer, owned: Owned, kind: str
 ) -> None:
     before = snapshot(live, owned.person)
@@ -104,8 +104,8 @@ def test_somebody_elses_ids_are_unknown_on_every_route(
             if "_id}" in path and not path.startswith("/v1/admin"):
                 status = other.request(method, owned.fill(path), json=body).status_code
                 assert status == 404, (method, path)
-        judgement = body | ({"user": owned.person.id} if kind == "frontend" else {})
-        assert other.post("/v1/feedback", json=judgement).status_code == 404
+        feedback = body | ({"user": owned.person.id} if kind == "frontend" else {})
+        assert other.post("/v1/feedback", json=feedback).status_code == 404
         assert other.get("/v1/feedback").json()["data"] == []
         assert other.get("/v1/chat/completions").json()["data"] == []
     assert snapshot(live, owned.person) == before

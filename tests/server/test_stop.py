@@ -70,7 +70,7 @@ def test_a_stopped_server_finishes_its_replies_and_exits_cleanly(
     assert find_server(tmp_path / "data") is None
 
 
-def test_after_a_kill_the_data_can_be_used_at_once(tiny_model: Path, tmp_path: Path) -> None:
+def test_after_a_kill_the_data_folder_can_be_used_at_once(tiny_model: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(tiny_model, data) as (process, _):
         process.kill()

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The attributes of replies that rules are about, such as case, length, lists and spelling."""

@@ -1,4 +1,4 @@
-"""A fixed opening and a fixed closing: a greeting, a form of address, a title, a sign-off."""
+"""A fixed opening and a fixed closing, such as a greeting, a title or a sign-off."""
 
 import os
 import re
@@ -13,10 +13,10 @@ from feedback.text.english import SENTENCE_OPENERS
 from feedback.text.structure import line_of, lines_of, sentence_texts, sentences
 from feedback.text.tokens import words
 
-_LONGEST = 200
-"""Characters of an opening or closing; what is longer is content."""
-_SAME_START = 3
-"""Words by which the start, or the end, of a sentence is recognised."""
+_MAX_CHARACTERS = 200
+"""Of an opening or closing; a longer one is content."""
+_MATCHED_WORDS = 3
+"""Words that identify the start or the end of a sentence."""
 
 _OPENING_END = re.compile(rf"(?:[.!?…:,;—–-]|{EMOJI})[\"'”’»)\]*_~]*\s+|\n+")
 _CLOSING_START = re.compile(r"\s*\n\s*|(?=[,;] )|\s+(?=[—–-] )")
@@ -24,27 +24,26 @@ _CLOSING_START = re.compile(r"\s*\n\s*|(?=[,;] )|\s+(?=[—–-] )")
 
 def _openings(changes: Sequence[Change]) -> Iterable[str]:
     for change in changes:
-        yield from _put_in_front(change)
+        yield from _prepended(change)
     for first, second in pairwise(sorted(change.corrected for change in changes)):
         common = os.path.commonprefix([first, second])
-        ends = [
-            m.end() for m in _OPENING_END.finditer(first, 0, _LONGEST) if m.end() <= len(common)
-        ]
+        matches = _OPENING_END.finditer(first, 0, _MAX_CHARACTERS)
+        ends = [match.end() for match in matches if match.end() <= len(common)]
         yield from (first[:end] for end in ends[-1:] if _is_phrase(first[:end]))
 
 
-def _put_in_front(change: Change) -> Iterable[str]:
-    """What stands before the words with which one of the first sentences once began."""
+def _prepended(change: Change) -> Iterable[str]:
+    """The text before the words that began one of the first sentences of the original."""
     if change.corrected.endswith(change.original):
         value = change.corrected.removesuffix(change.original)
         yield from [value] if value[-1:].isspace() and _is_phrase(value) else []
         return
     first = [without_opener(change.original), *sentence_texts(change.original)[:3]]
-    starts = [words(each)[:_SAME_START] for each in first]
+    starts = [words(each)[:_MATCHED_WORDS] for each in first]
     text = change.corrected
-    for end in _OPENING_END.finditer(text, 0, _LONGEST):
+    for end in _OPENING_END.finditer(text, 0, _MAX_CHARACTERS):
         value, rest = text[: end.end()], words(text[end.end() :])
-        is_new = words(value)[:_SAME_START] not in starts
+        is_new = words(value)[:_MATCHED_WORDS] not in starts
         if is_new and any(start and rest[: len(start)] == start for start in starts):
             yield from [value] if _is_phrase(value) else []
             return
@@ -55,19 +54,19 @@ def _opens(text: str, value: str) -> bool:
 
 
 def _open(text: str, value: str) -> str | None:
-    """The opening before the text, in place of pleasantries that it opens with."""
+    """The text with the opening instead of its opening pleasantries."""
     text = without_opener(text)
     first = line_of(text.lstrip("\n").split("\n", 1)[0])
     if first.kind != "prose" and "\n" not in value:
         return f"{value.rstrip()}\n\n{text.lstrip()}"
-    goes_on = value.endswith(" ") and value.rstrip()[-1] in ",;—–-"
+    continues = value.endswith(" ") and value.rstrip()[-1] in ",;—–-"
     text = text.lstrip()
-    going_on = _without_capital(text) if goes_on else text
-    return None if going_on is None else value + going_on
+    rest = _without_capital(text) if continues else text
+    return None if rest is None else value + rest
 
 
 def _without_capital(text: str) -> str | None:
-    """The text as it goes on behind a comma; None where its first word might be a name."""
+    """The text as it continues after a comma; None if its first word might be a name."""
     first = re.match(r"[^\W_]+", text)
     if first is None or first[0] == "I" or not first[0][:1].isupper():
         return text
@@ -85,30 +84,31 @@ def _has_word(text: str, word: str) -> bool:
 
 def _closings(changes: Sequence[Change]) -> Iterable[str]:
     for change in changes:
-        yield from _put_behind(change)
+        yield from _appended(change)
     for first, second in pairwise(sorted(change.corrected.rstrip()[::-1] for change in changes)):
         common = len(os.path.commonprefix([first, second]))
         text = first[::-1]
-        starts = [at for at in _closing_starts(text) if at >= len(text) - min(common, _LONGEST)]
+        first_start = len(text) - min(common, _MAX_CHARACTERS)
+        starts = [at for at in _closing_starts(text) if at >= first_start]
         yield from (text[at:] for at in starts[:1] if _is_phrase(text[at:]))
 
 
 def _closing_starts(text: str) -> list[int]:
     """Where a closing may begin: the space before a sentence or line, a comma or a dash."""
-    behind_sentences = [end for _, end in sentences(text)[:-1]]
-    return sorted({*behind_sentences, *(m.start() for m in _CLOSING_START.finditer(text))})
+    ends = [end for _, end in sentences(text)[:-1]]
+    return sorted({*ends, *(match.start() for match in _CLOSING_START.finditer(text))})
 
 
-def _put_behind(change: Change) -> Iterable[str]:
-    """What stands behind the last sentence that was there before."""
+def _appended(change: Change) -> Iterable[str]:
+    """The text after the last sentence of the original."""
     if change.corrected.startswith(change.original):
         value = change.corrected.removeprefix(change.original)
         yield from [value] if value[:1].isspace() and _is_phrase(value) else []
         return
-    known = {words(each)[-_SAME_START:] for each in sentence_texts(change.original)}
+    known = {words(each)[-_MATCHED_WORDS:] for each in sentence_texts(change.original)}
     text = change.corrected.rstrip()
     for start, end in reversed(sentences(text)):
-        if words(text[start:end])[-_SAME_START:] in known:
+        if words(text[start:end])[-_MATCHED_WORDS:] in known:
             value = text[end:]
             yield from [value] if value[:1].isspace() and _is_phrase(value) else []
             return
@@ -129,7 +129,8 @@ def _close(text: str, value: str) -> str:
 
 
 def _is_phrase(value: str) -> bool:
-    return len(value) <= _LONGEST and is_plain(value) and value.strip().strip(" \n*_#>-") != ""
+    has_text = value.strip().strip(" \n*_#>-") != ""
+    return len(value) <= _MAX_CHARACTERS and is_plain(value) and has_text
 
 
 def _opening_sentence(value: str) -> str:
@@ -137,8 +138,8 @@ def _opening_sentence(value: str) -> str:
 
 
 def _closing_sentence(value: str) -> str:
-    said = value.strip(" ,;\n")
-    return f"Closes with “{said}”."
+    closing = value.strip(" ,;\n")
+    return f"Closes with “{closing}”."
 
 
 OPENING = Attribute("opening", _openings, _opens, _open, _opening_sentence, _is_phrase)

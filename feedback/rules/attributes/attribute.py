@@ -1,12 +1,12 @@
-"""What a property of replies is: something that can be measured, changed and put into words."""
+"""The type of an attribute: something that can be measured, changed and put into words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A reply before and after its correction, as properties see them: unwrapped, code hidden."""
+    """A reply before and after its correction, as attributes see them: unwrapped, code masked."""
 
     original: str
     corrected: str
@@ -14,16 +14,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One property: its measure, its transform and its sentence.
+    """One attribute of replies: how to measure it, change it and describe it.
 
-    `values` measures which values the corrections suggest; one that an original already had is
-    no change and is left out by the caller. `holds(text, value)` checks a text. `transform(text,
-    value)` is asked only where the value does not hold, and answers None where that would take
-    invention; what it returns is checked again. `is_value` tells values from other texts where
-    they come from elsewhere. Of an exclusive property a text follows one value.
-    `stricter` gives the next value that implies this one, for rules that count what others add.
-    An outer property sees the whole reply, wrapping and code included. A vague one has some value
-    for every text that is shorter, so it has to explain more.
+    - `values(changes)` suggests values; the caller drops those that no correction introduced.
+    - `holds(text, value)` checks a text.
+    - `transform(text, value)` rewrites a text in which the value does not hold; None if only an
+      author could do that. The caller checks the result.
+    - `is_value` validates values from outside.
+    - `stricter` gives the next value that implies this one, for rules that count what others add.
+    - `is_exclusive`: a text can follow one value only.
+    - `is_outer`: the functions see the whole reply, with wrapping and code.
+    - `is_weak`: every shorter text has some value, so a rule must explain more.
     """
 
     name: str
@@ -38,15 +39,27 @@ class Attribute:
     stricter: Callable[[str], str | None] = lambda value: None
 
 
+def choice(
+    name: str,
+    sentences: Mapping[str, str],
+    holds: Callable[[str, str], bool],
+    transform: Callable[[str, str], str | None],
+    measure: Callable[[Change], Iterable[str]] | None = None,
+) -> Attribute:
+    """An attribute with few values, each with its sentence; `measure` suggests some of them."""
+    values = always(*sentences) if measure is None else each(measure)
+    return Attribute(name, values, holds, transform, sentences.__getitem__, sentences.__contains__)
+
+
 def always(*values: str) -> Callable[[Sequence[Change]], Iterable[str]]:
-    """The measure of a property with few values: every one may have been meant."""
+    """Suggests the same few values for any changes."""
     return lambda changes: values
 
 
 def each(measure: Callable[[Change], Iterable[str]]) -> Callable[[Sequence[Change]], Iterable[str]]:
-    """The measure of a property that one correction is enough for."""
+    """Suggests values for each change by itself."""
     return lambda changes: (value for change in changes for value in measure(change))
 
 
 def impossible(text: str, value: str) -> None:
-    """The transform of a property that only an author can give to a text."""
+    """The transform of an attribute that only an author can give to a text."""

@@ -1,12 +1,12 @@
-"""Case: the whole text in lower case, in capitals, every word or every sentence capitalised."""
+"""Case: lower case, capitals, every word capitalised or every sentence capitalised."""
 
 from collections.abc import Iterable
 
-from feedback.rules.attributes.attribute import Attribute, Change, each
+from feedback.rules.attributes.attribute import Change, choice
 from feedback.text.structure import sentence_starts
 from feedback.text.tokens import WORD, capitalised, words
 
-_FEWEST_WORDS = 4
+_MIN_WORDS = 4
 """A shorter correction may be in lower case by chance: "yes", "about 5 km"."""
 
 _SENTENCES = {
@@ -18,7 +18,7 @@ _SENTENCES = {
 
 
 def _values(change: Change) -> Iterable[str]:
-    return _SENTENCES if len(words(change.corrected)) >= _FEWEST_WORDS else ()
+    return _SENTENCES if len(words(change.corrected)) >= _MIN_WORDS else ()
 
 
 def _holds(text: str, case: str) -> bool:
@@ -38,6 +38,4 @@ def _in_case(text: str, case: str) -> str:
     return text
 
 
-CASE = Attribute(
-    "case", each(_values), _holds, _in_case, _SENTENCES.__getitem__, _SENTENCES.__contains__
-)
+CASE = choice("case", _SENTENCES, _holds, _in_case, _values)

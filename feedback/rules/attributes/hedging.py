@@ -1,8 +1,8 @@
-"""Hedging left out: "I think", "perhaps" and the like."""
+"""No hedging with "I think", "perhaps" and the like."""
 
 import re
 
-from feedback.rules.attributes.attribute import Attribute, always
+from feedback.rules.attributes.attribute import choice
 from feedback.text.structure import sentence_starts
 
 _THINK = r"(?:I\ (?:think|believe|guess|suppose|would\ say)|I['’]d\ say|it\ (?:seems|appears))"
@@ -20,21 +20,19 @@ _HEDGE = re.compile(
 )
 
 
-def _direct(text: str, value: str) -> str:
+def _without_hedges(text: str, value: str) -> str:
     starts = sentence_starts(text)
 
-    def rejections(match: re.Match[str]) -> str:
+    def removed(match: re.Match[str]) -> str:
         following = match["next"] or ""
         return following.upper() if match.start() in starts else following
 
-    return _HEDGE.sub(rejections, text)
+    return _HEDGE.sub(removed, text)
 
 
-HEDGING = Attribute(
+HEDGING = choice(
     "hedging",
-    always("none"),
+    {"none": "Does not hedge with “I think”, “perhaps” and the like."},
     lambda text, value: _HEDGE.search(text) is None,
-    _direct,
-    lambda value: "Does not hedge with “I think”, “perhaps” and the like.",
-    lambda value: value == "none",
+    _without_hedges,
 )

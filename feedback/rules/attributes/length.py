@@ -1,4 +1,4 @@
-"""Length: at most so many sentences or words, or at least so many words."""
+"""Length: a maximum of sentences, a maximum of words or a minimum of words."""
 
 import re
 from collections.abc import Iterable
@@ -9,24 +9,25 @@ from feedback.text.code_masking import BLOCK
 from feedback.text.structure import sentences
 from feedback.text.tokens import words
 
-_MOST_SENTENCES = 6
-_SHORTENED = 0.8
-"""A correction was shortened when it has at most this share of the words, and sentences."""
-_LENGTHENED = 1.5
+_MAX_SENTENCES = 6
+_MAX_SHORTENED = 0.8
+"""A correction counts as shorter with at most this share of the words, and of the sentences."""
+_MIN_LENGTHENED = 1.5
+"""A correction counts as longer with at least this multiple of the words."""
 _BANDS = (*range(10, 50, 5), *range(50, 100, 10), *range(100, 300, 25), *range(300, 1001, 100))
 _BLOCK_NEXT = re.compile(rf"\s*{BLOCK}")
 
 
 def _sentence_counts(change: Change) -> Iterable[str]:
     before, after = len(sentences(change.original)), len(sentences(change.corrected))
-    if 1 <= after <= min(_MOST_SENTENCES, _SHORTENED * before) and _is_shorter(change):
+    if 1 <= after <= min(_MAX_SENTENCES, _MAX_SHORTENED * before) and _is_shorter(change):
         yield str(after)
 
 
 def _first_sentences(text: str, most: str) -> str | None:
-    """The text up to the last sentence that fits and does not announce what is cut off.
+    """The text up to the last sentence that fits and does not announce what comes next.
 
-    A pleasantry takes no place: "Certainly!" alone would be no reply.
+    Opening pleasantries do not count: "Certainly!" alone is not a reply.
     """
     text = without_opener(text)
     for _, end in reversed(sentences(text)[: int(most)]):
@@ -38,7 +39,7 @@ def _first_sentences(text: str, most: str) -> str | None:
 
 
 def _balanced(text: str) -> str:
-    """The text with its last bold passage ended."""
+    """The text with its last bold passage closed."""
     return f"{text}**" if text.count("**") % 2 else text
 
 
@@ -49,11 +50,11 @@ def _shorter_bands(change: Change) -> Iterable[str]:
 
 
 def _is_shorter(change: Change) -> bool:
-    return len(words(change.corrected)) <= _SHORTENED * len(words(change.original))
+    return len(words(change.corrected)) <= _MAX_SHORTENED * len(words(change.original))
 
 
 def _first_words(text: str, most: str) -> str | None:
-    """Whole sentences from the start, as many as fit."""
+    """As many sentences from the start as fit."""
     for count in range(len(sentences(text)), 0, -1):
         shorter = _first_sentences(text, str(count))
         if shorter is not None and len(words(shorter)) <= int(most):
@@ -63,7 +64,7 @@ def _first_words(text: str, most: str) -> str | None:
 
 def _longer_bands(change: Change) -> Iterable[str]:
     before, after = len(words(change.original)), len(words(change.corrected))
-    if after >= _LENGTHENED * before:
+    if after >= _MIN_LENGTHENED * before:
         yield from [str(band) for band in _BANDS if before < band <= after][-1:]
 
 
@@ -81,7 +82,7 @@ SENTENCES = Attribute(
     lambda text, most: len(sentences(text)) <= int(most),
     _first_sentences,
     lambda most: f"Writes at most {_counted(most, 'sentence')}.",
-    lambda value: value in map(str, range(1, _MOST_SENTENCES + 1)),
+    lambda value: value in map(str, range(1, _MAX_SENTENCES + 1)),
     stricter=_fewer,
 )
 MOST_WORDS = Attribute(

@@ -1,4 +1,4 @@
-"""Lists: bulleted, numbered or none, and exactly so many items."""
+"""Lists: bulleted, numbered or none, and an exact number of items."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from feedback.rules.attributes.attribute import Attribute, Change, each
 from feedback.rules.attributes.removals import without_closer, without_opener
 from feedback.text.structure import BULLETS, Line, items_of, joined, lines_of, split_sentences
 
-_MOST_ITEMS = 10
+_MAX_ITEMS = 10
 _LOOSE_END = re.compile(r"(?<=\w)[,;]?$")
 _SENTENCES = {
     "none": "Writes no lists.",
@@ -44,7 +44,7 @@ def _with_lists(text: str, marker: str) -> str:
 
 
 def _itemised(text: str) -> list[Line]:
-    """Every sentence as an item, but for pleasantries; a line that announces them stays."""
+    """Every sentence as an item, without pleasantries; a sentence that ends with a colon stays."""
     made: list[Line] = []
     for line in lines_of(without_closer(without_opener(text))):
         if line.kind == "prose":
@@ -57,7 +57,7 @@ def _itemised(text: str) -> list[Line]:
 
 
 def _marked(lines: Sequence[Line], marker: str) -> list[Line]:
-    """The lines with this marker on all items; numbers begin anew behind other lines."""
+    """The lines with this marker on all items; numbers restart after other lines."""
     made: list[Line] = []
     number = 0
     for line in lines:
@@ -73,7 +73,7 @@ def _marked(lines: Sequence[Line], marker: str) -> list[Line]:
 
 
 def _without_lists(text: str) -> str:
-    """The items of each list as sentences of one line, behind the line that announces them."""
+    """The items of each list as sentences on one line, after the line that announces them."""
     made: list[str] = []
     is_open = False
     for line in lines_of(text):
@@ -98,25 +98,25 @@ def _marker_sentence(marker: str) -> str:
 
 def _item_counts(change: Change) -> Iterable[str]:
     count = len(items_of(change.corrected))
-    if 2 <= count <= _MOST_ITEMS:
+    if 2 <= count <= _MAX_ITEMS:
         yield str(count)
 
 
 def _exactly(text: str, count: str) -> str | None:
-    """The text with the first items only; of a text without lists, so many sentences as items."""
+    """The text with only the first `count` items; a text without a list becomes one first."""
     lines = lines_of(text) if items_of(text) else _marked(_itemised(text), "-")
-    kept: list[Line] = []
-    seen, is_truncated = 0, False
+    made: list[Line] = []
+    seen, is_beyond = 0, False
     for line in lines:
         if line.kind == "item":
             seen += 1
-            is_truncated = seen > int(count)
-        elif is_truncated and line.kind == "prose" and not str(line)[:1].isspace():
-            kept.append(Line("blank", "", ""))
-            is_truncated = False
-        if not is_truncated:
-            kept.append(line)
-    return joined(kept)
+            is_beyond = seen > int(count)
+        elif is_beyond and line.kind == "prose" and not str(line)[:1].isspace():
+            made.append(Line("blank", "", ""))
+            is_beyond = False
+        if not is_beyond:
+            made.append(line)
+    return joined(made)
 
 
 def _count_sentence(count: str) -> str:
@@ -137,5 +137,5 @@ COUNT = Attribute(
     lambda text, count: len(items_of(text)) == int(count),
     _exactly,
     _count_sentence,
-    lambda value: value in map(str, range(2, _MOST_ITEMS + 1)),
+    lambda value: value in map(str, range(2, _MAX_ITEMS + 1)),
 )

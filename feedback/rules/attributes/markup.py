@@ -1,18 +1,24 @@
-"""Markdown: headings and emphasis."""
+"""Layout: headings, emphasis, paragraphs, and sentences on lines of their own."""
 
 import re
 
-from feedback.rules.attributes.attribute import Attribute, Change, always, each
+from feedback.rules.attributes.attribute import Change, choice
 from feedback.text.structure import lines_of, split_sentences
 
 _EMPHASIS = re.compile(
     r"(?P<wide>\*{2,3}|~~|_{2,3})(?=\S)(?P<strong>.+?)(?<=\S)(?P=wide)"
     r"|(?<![\w*_])(?P<mark>[*_])(?=[^\s*_])(?P<light>[^*_\n]*?)(?<=[^\s*_])(?P=mark)(?![\w*_])"
 )
+_BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
 _HEADINGS = {
     "none": "Writes no headings.",
     "plain": "Writes headings as plain lines.",
     "some": "Writes headings.",
+}
+_PARAGRAPHS = {"one": "Writes one paragraph.", "tight": "Leaves no blank lines."}
+_OWN_LINES = {
+    "line": "Puts every sentence on its own line.",
+    "paragraph": "Makes every sentence a paragraph.",
 }
 
 
@@ -23,15 +29,15 @@ def _has_headings(text: str, value: str) -> bool:
 def _without_headings(text: str, value: str) -> str | None:
     if value == "some":
         return None
-    kept: list[str] = []
-    is_behind = False
+    made: list[str] = []
+    is_after = False
     for line in lines_of(text):
         if line.kind == "heading" and value == "plain":
-            kept.append(line.text)
-        elif line.kind != "heading" and not (is_behind and line.kind == "blank"):
-            kept.append(str(line))
-        is_behind = line.kind == "heading" and value == "none"
-    return "\n".join(kept).strip("\n")
+            made.append(line.text)
+        elif line.kind != "heading" and not (is_after and line.kind == "blank"):
+            made.append(str(line))
+        is_after = line.kind == "heading" and value == "none"
+    return "\n".join(made).strip("\n")
 
 
 def _without_emphasis(text: str, value: str) -> str:
@@ -42,38 +48,12 @@ def _without_emphasis(text: str, value: str) -> str:
         text = plain
 
 
-HEADINGS = Attribute(
-    "headings",
-    always(*_HEADINGS),
-    _has_headings,
-    _without_headings,
-    _HEADINGS.__getitem__,
-    _HEADINGS.__contains__,
-)
-EMPHASIS = Attribute(
-    "emphasis",
-    always("none"),
-    lambda text, value: _EMPHASIS.search(text) is None,
-    _without_emphasis,
-    lambda value: "Uses no bold or italic type.",
-    lambda value: value == "none",
-)
-
-
-_BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
-_PARAGRAPHS = {"one": "Writes one paragraph.", "tight": "Leaves no blank lines."}
-_OWN = {
-    "line": "Puts every sentence on its own line.",
-    "paragraph": "Makes every sentence a paragraph.",
-}
-
-
-def _is_whole(text: str, value: str) -> bool:
+def _has_paragraphs(text: str, value: str) -> bool:
     text = text.strip()
     return "\n" not in text if value == "one" else _BLANK_LINES.search(text) is None
 
 
-def _in_one(text: str, value: str) -> str | None:
+def _with_paragraphs(text: str, value: str) -> str | None:
     if value == "tight":
         return _BLANK_LINES.sub("\n", text.strip())
     lines = [line for line in lines_of(text) if line.kind != "blank"]
@@ -82,16 +62,16 @@ def _in_one(text: str, value: str) -> str | None:
     return " ".join(str(line).strip() for line in lines)
 
 
-def _owners(change: Change) -> list[str]:
-    return list(_OWN) if len(_sentence_lines(change.corrected)) > 1 else []
+def _own_lines(change: Change) -> list[str]:
+    return list(_OWN_LINES) if len(_sentence_counts(change.corrected)) > 1 else []
 
 
-def _sentence_lines(text: str) -> list[int]:
-    """How many sentences every line of prose holds."""
+def _sentence_counts(text: str) -> list[int]:
+    """The number of sentences in every line of prose."""
     return [len(split_sentences(line.text)) for line in lines_of(text) if line.kind == "prose"]
 
 
-def _on_own_lines(text: str, value: str) -> str:
+def _with_own_lines(text: str, value: str) -> str:
     between = "\n" if value == "line" else "\n\n"
     made: list[str] = []
     for line in lines_of(text):
@@ -103,19 +83,18 @@ def _on_own_lines(text: str, value: str) -> str:
     return "\n".join(made)
 
 
-PARAGRAPHS = Attribute(
-    "paragraphs",
-    always(*_PARAGRAPHS),
-    _is_whole,
-    _in_one,
-    _PARAGRAPHS.__getitem__,
-    _PARAGRAPHS.__contains__,
+HEADINGS = choice("headings", _HEADINGS, _has_headings, _without_headings)
+EMPHASIS = choice(
+    "emphasis",
+    {"none": "Uses no bold or italic type."},
+    lambda text, value: _EMPHASIS.search(text) is None,
+    _without_emphasis,
 )
-OWN_LINES = Attribute(
+PARAGRAPHS = choice("paragraphs", _PARAGRAPHS, _has_paragraphs, _with_paragraphs)
+OWN_LINES = choice(
     "sentence lines",
-    each(_owners),
-    lambda text, value: all(count <= 1 for count in _sentence_lines(text)),
-    _on_own_lines,
-    _OWN.__getitem__,
-    _OWN.__contains__,
+    _OWN_LINES,
+    lambda text, value: all(count <= 1 for count in _sentence_counts(text)),
+    _with_own_lines,
+    _own_lines,
 )

@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.rules.attributes.attribute import Attribute, always
+from feedback.rules.attributes.attribute import choice
 from feedback.text.structure import sentence_starts
 from feedback.text.tokens import capitalised, words
 
@@ -17,7 +17,7 @@ NUMBER_WORDS = [
 ]
 _NUMBERS = {word: str(number) for number, word in enumerate(NUMBER_WORDS)}
 
-# "One" is seldom a number, "two hundred" would need more than a word.
+# "One" is rarely a number, and "two hundred" would need more than one word.
 _WORD = re.compile(
     rf"(?<![\w-])(?:{'|'.join(sorted({*NUMBER_WORDS} - {'one'}, key=len, reverse=True))})(?![\w-])"
     r"(?!\s+(?:hundred|thousand|million|billion|dozen|halves|thirds|quarters)\b)",
@@ -27,7 +27,7 @@ _LABEL = (
     r"January|February|March|April|May|June|July|August|September|October|November|December|Chapter"
     r"|Step|Figure|Section|Table|Page|Part|Level|Version|Phase|Day|Week|Year|No\."
 )
-# What is left as it is comes first: list markers, and numbers that are names.
+# List markers and numbers in names come first: they match without a number and stay unchanged.
 _DIGITS = re.compile(
     rf"^[ \t]*\d+[.)][ \t]|\b(?:{_LABEL})\s\d+"
     r"|(?<![\w.,:/$€£¥#+=<>-])(?P<number>\d{1,2})(?![\w%°/:+=<>-]|[.,]\d|\s*(?:am|pm|a\.m|p\.m|%|[+=×*/]))",
@@ -50,11 +50,4 @@ def _written(text: str, form: str) -> str:
     return _DIGITS.sub(in_words, text)
 
 
-NUMBERS = Attribute(
-    "numbers",
-    always(*_SENTENCES),
-    lambda text, form: _written(text, form) == text,
-    _written,
-    _SENTENCES.__getitem__,
-    _SENTENCES.__contains__,
-)
+NUMBERS = choice("numbers", _SENTENCES, lambda text, form: _written(text, form) == text, _written)

@@ -1,25 +1,23 @@
-"""Punctuation marks that are left out, and what stands in their place."""
+"""Punctuation: marks that are replaced or removed, and the marks that end sentences."""
 
 import re
 from collections.abc import Callable
 
-from feedback.rules.attributes.attribute import Attribute, always
+from feedback.rules.attributes.attribute import Attribute, always, choice
 from feedback.text.structure import sentences
 
 _Replacement = tuple[str, str | Callable[[re.Match[str]], str]]
 _TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 _GAP = r"(?:(?<![ \t])[ \t]+)?"
+_DASH = rf"(?<=\S){_GAP}(?:—|--+){_GAP}|(?<=\S)[ \t]+–[ \t]+"
 
 
 def _new_sentence(match: re.Match[str]) -> str:
     return f". {match[1].upper()}"
 
 
-_DASH = rf"(?<=\S){_GAP}(?:—|--+){_GAP}|(?<=\S)[ \t]+–[ \t]+"
-
-
-def _left_out(plural: str, mark: str, replacements: dict[str, _Replacement]) -> Attribute:
-    """The property of not using a mark; a value names its replacement, or is `none`."""
+def _without(plural: str, mark: str, replacements: dict[str, _Replacement]) -> Attribute:
+    """The attribute of not using a mark; a value is its replacement or `none`."""
     found = re.compile(mark)
 
     def replaced(text: str, value: str) -> str:
@@ -39,18 +37,14 @@ def _left_out(plural: str, mark: str, replacements: dict[str, _Replacement]) -> 
     )
 
 
-LEFT_OUT = (
-    _left_out(
+WITHOUT_MARKS = (
+    _without(
         "exclamation marks",
         "[!！]",
         {".": (r"([?？])?[!！]+([?？])?", lambda match: match[1] or match[2] or ".")},
     ),
-    _left_out(
-        "semicolons",
-        ";",
-        {",": (";", ","), ".": (rf"{_GAP};{_GAP}(\w?)", _new_sentence)},
-    ),
-    _left_out(
+    _without("semicolons", ";", {",": (";", ","), ".": (rf"{_GAP};{_GAP}(\w?)", _new_sentence)}),
+    _without(
         "dashes",
         _DASH,
         {
@@ -61,14 +55,10 @@ LEFT_OUT = (
             ".": (rf"(?:{_DASH})(\w?)", _new_sentence),
         },
     ),
-    _left_out("ellipses", r"…|\.{3,}", {".": (r"…|\.{3,}", ".")}),
-    _left_out("quotation marks", '["“”„«»]', {"none": ('["“”„«»]', "")}),
-    _left_out("commas", r",(?!\d)", {"none": (r",(?!\d)", "")}),
-    _left_out(
-        "parentheses",
-        r"(?<!\])\([^()\n]*\)",
-        {"none": (rf"{_GAP}(?<!\])\([^()\n]*\)", "")},
-    ),
+    _without("ellipses", r"…|\.{3,}", {".": (r"…|\.{3,}", ".")}),
+    _without("quotation marks", '["“”„«»]', {"none": ('["“”„«»]', "")}),
+    _without("commas", r",(?!\d)", {"none": (r",(?!\d)", "")}),
+    _without("parentheses", r"(?<!\])\([^()\n]*\)", {"none": (rf"{_GAP}(?<!\])\([^()\n]*\)", "")}),
 )
 
 
@@ -83,19 +73,15 @@ def _emphatic(text: str, value: str) -> str:
     return text
 
 
-EMPHATIC = Attribute(
+EMPHATIC = choice(
     "sentence endings",
-    always("!"),
+    {"!": "Ends every statement with an exclamation mark."},
     _is_emphatic,
     _emphatic,
-    lambda value: "Ends every statement with an exclamation mark.",
-    lambda value: value == "!",
 )
-FINAL_STOP = Attribute(
+FINAL_STOP = choice(
     "final full stop",
-    always("none"),
+    {"none": "Ends without a full stop."},
     lambda text, value: not text.rstrip().endswith("."),
     lambda text, value: text.rstrip().rstrip("."),
-    lambda value: "Ends without a full stop.",
-    lambda value: value == "none",
 )

@@ -1,6 +1,6 @@
-"""Questions at the end of a reply: none, or always one."""
+"""A question at the end of a reply: never or always."""
 
-from feedback.rules.attributes.attribute import Attribute, always
+from feedback.rules.attributes.attribute import choice
 from feedback.text.structure import sentence_texts, sentences
 
 _SENTENCES = {"none": "Does not end with a question.", "some": "Ends with a question."}
@@ -23,11 +23,4 @@ def _drop(text: str, value: str) -> str | None:
     return text
 
 
-FINAL_QUESTION = Attribute(
-    "final question",
-    always(*_SENTENCES),
-    _holds,
-    _drop,
-    _SENTENCES.__getitem__,
-    _SENTENCES.__contains__,
-)
+FINAL_QUESTION = choice("final question", _SENTENCES, _holds, _drop)

@@ -1,8 +1,8 @@
-"""All properties, in the order in which rules are applied.
+"""All attributes, in the order in which rules are applied.
 
-What is left out comes first, then words, then structure and length, then what is added, then case,
-then the wrapping: so no rule undoes an earlier one. Where two rules explain a change equally well,
-the one that is applied first is taken: it says more.
+Removals come first, then words, structure and length, additions, case, and wrapping: so no rule
+undoes an earlier one. If two rules explain a change equally well, the earlier one wins: it says
+more.
 """
 
 from feedback.rules.attributes import (
@@ -33,7 +33,7 @@ _ALL: tuple[Attribute, ...] = (
     numerals.NUMBERS,
     words.WORDS,
     emoji.USE,
-    *punctuation.LEFT_OUT,
+    *punctuation.WITHOUT_MARKS,
     markup.HEADINGS,
     markup.EMPHASIS,
     lists.MARKER,

@@ -1,4 +1,4 @@
-"""Left out at the beginning or the end: pleasantries, lead-ins, offers, and fixed texts."""
+"""Removals at the beginning or the end: pleasantries, lead-ins, offers and fixed sentences."""
 
 import re
 from collections import Counter
@@ -48,9 +48,9 @@ _CLOSER = re.compile(
 
 
 def _repeated(changes: Sequence[Change], place: int) -> Iterable[str]:
-    """The sentences that two of the originals have at this place: 0 the first, -1 the last."""
+    """The sentences that at least two originals share at this place: 0 the first, -1 the last."""
     found = (sentence_texts(change.original) for change in changes)
-    counts = Counter(own[place] for own in found if own)
+    counts = Counter(texts[place] for texts in found if texts)
     return (each for each, count in counts.items() if count > 1 and _is_text(each))
 
 
@@ -63,7 +63,7 @@ def _beginnings(changes: Sequence[Change]) -> Iterable[str]:
 
 
 def _beginning(text: str, value: str) -> int:
-    """Characters that are to be left out at the start."""
+    """How many characters to remove at the start."""
     if value in (PLEASANTRIES, LEAD_IN):
         match = (_OPENER if value == PLEASANTRIES else _HERE_IS).match(text)
         return match.end() if match else 0
@@ -84,11 +84,11 @@ def _endings(changes: Sequence[Change]) -> Iterable[str]:
 
 
 def _ending(text: str, value: str) -> int:
-    """Where that begins which is to be left out at the end: the text's length if nothing is."""
+    """Where the part to remove at the end starts: the text's length if there is none."""
     spans = sentences(text)
     last = text[slice(*spans[-1])] if spans else ""
-    is_left_out = _CLOSER.fullmatch(last) if value == PLEASANTRIES else last == value
-    return spans[-1][0] if is_left_out else len(text)
+    is_removed = _CLOSER.fullmatch(last) if value == PLEASANTRIES else last == value
+    return spans[-1][0] if is_removed else len(text)
 
 
 def _without_ending(text: str, value: str) -> str:
@@ -114,12 +114,12 @@ def _ending_sentence(value: str) -> str:
 
 
 def without_opener(text: str) -> str:
-    """The text without its opening pleasantries, unless it is nothing else."""
+    """The text without its opening pleasantries, or unchanged if it is nothing else."""
     return _without_beginning(text, PLEASANTRIES) or text
 
 
 def without_closer(text: str) -> str:
-    """The text without its closing offers, unless it is nothing else."""
+    """The text without its closing offers, or unchanged if it is nothing else."""
     return _without_ending(text, PLEASANTRIES) or text
 
 

@@ -1,8 +1,8 @@
-"""British and American spelling, for the common words in which they differ."""
+"""Spelling of common words: British or American, and contractions or long forms."""
 
 import re
 
-from feedback.rules.attributes.attribute import Attribute, always
+from feedback.rules.attributes.attribute import Attribute, always, choice
 from feedback.text.tokens import WORD, match_case, words
 
 _OUR = (
@@ -20,7 +20,7 @@ _ISE = (
 )
 _RE = "cent theat fib lit met kilomet centimet millimet calib lust meag somb spect"
 _LL = "trave cance labe mode fue signa channe counse dia marve pane quarre riva tota tunne leve"
-# British piece, American piece, the stems before it, the endings behind it.
+# British piece, American piece, the stems before it, the endings after it.
 _FAMILIES = (
     ("our", "or", _OUR, " s ed ing able ably ful fully less ite ites hood hoods ly er ers y"),
     ("is", "iz", _ISE, "e es ed ing ation ations ational er ers able"),
@@ -43,6 +43,40 @@ _PAIRS = """
     skilfully skillfully, smoulder smolder, sulphur sulfur, travelogue travelog, wilful willful,
     woollen woolen, yoghurt yogurt, maths math, diarrhoea diarrhea, haemoglobin hemoglobin
 """
+_SENTENCES = {"short": "Uses contractions.", "long": "Uses no contractions."}
+_VERBS = words("is are was were do does did has have had could should would")
+_SUBJECTS = words("it that there here what who where how he she")
+_PEOPLE = words("i you he she it we they")
+_BOTH_WAYS = {
+    "won't": "will not",
+    "can't": "cannot",
+    "let's": "let us",
+    "i'm": "i am",
+    **{f"{verb}n't": f"{verb} not" for verb in _VERBS},
+    **{f"{word}'s": f"{word} is" for word in _SUBJECTS},
+    **{f"{word}'re": f"{word} are" for word in ("you", "we", "they")},
+    **{f"{word}'ll": f"{word} will" for word in _PEOPLE},
+}
+# Rarely contracted, so only ever expanded.
+_ONE_WAY = {
+    "shan't": "shall not",
+    "that'll": "that will",
+    "there'll": "there will",
+    **{f"{verb}n't": f"{verb} not" for verb in ("must", "need", "might")},
+    **{f"{word}'ve": f"{word} have" for word in ("i", "you", "we", "they", "could", "should")},
+    **{f"{word}'d": f"{word} would" for word in _PEOPLE},
+}
+_LONG_OF = {**_BOTH_WAYS, **_ONE_WAY}
+_SHORT_OF = {long: short for short, long in _BOTH_WAYS.items()}
+# Unchanged, because "it's been" means "has" and "I'd better" means "had".
+_SHORT = re.compile(
+    rf"(?<!\w)(?:{'|'.join(_LONG_OF)})(?!\w|\s+(?:been|got|had|better|gone|become)\b)".replace(
+        "'", "['’]"
+    ),
+    re.IGNORECASE,
+)
+# "Yes, it is." cannot be contracted.
+_LONG = re.compile(rf"(?<!\w)(?:{'|'.join(_SHORT_OF)})(?=\s+\w)", re.IGNORECASE)
 
 
 def _american_words() -> dict[str, str]:
@@ -63,52 +97,6 @@ def _spelled(text: str, variety: str) -> str:
     return WORD.sub(lambda w: match_case(known.get(w[0].lower(), w[0]), w[0]), text)
 
 
-SPELLING = Attribute(
-    "spelling",
-    always(*_TO),
-    lambda text, variety: _spelled(text, variety) == text,
-    _spelled,
-    lambda variety: f"Uses {variety.capitalize()} spelling.",
-    _TO.__contains__,
-)
-
-
-_NOT = words("is are was were do does did has have had could should would")
-_IS = words("it that there here what who where how he she")
-_PEOPLE = words("i you he she it we they")
-
-_BOTH_WAYS = {
-    "won't": "will not",
-    "can't": "cannot",
-    "let's": "let us",
-    "i'm": "i am",
-    **{f"{verb}n't": f"{verb} not" for verb in _NOT},
-    **{f"{word}'s": f"{word} is" for word in _IS},
-    **{f"{word}'re": f"{word} are" for word in ("you", "we", "they")},
-    **{f"{word}'ll": f"{word} will" for word in _PEOPLE},
-}
-# Seldom contracted, so only ever written out.
-_ONE_WAY = {
-    "shan't": "shall not",
-    "that'll": "that will",
-    "there'll": "there will",
-    **{f"{verb}n't": f"{verb} not" for verb in ("must", "need", "might")},
-    **{f"{word}'ve": f"{word} have" for word in ("i", "you", "we", "they", "could", "should")},
-    **{f"{word}'d": f"{word} would" for word in _PEOPLE},
-}
-_LONG_OF = {**_BOTH_WAYS, **_ONE_WAY}
-_SHORT_OF = {long: short for short, long in _BOTH_WAYS.items()}
-# "It's been" means "has", "I'd better" means "had": left as they are.
-_SHORT = re.compile(
-    rf"(?<!\w)(?:{'|'.join(_LONG_OF)})(?!\w|\s+(?:been|got|had|better|gone|become)\b)".replace(
-        "'", "['’]"
-    ),
-    re.IGNORECASE,
-)
-# "Yes, it is." cannot be contracted.
-_LONG = re.compile(rf"(?<!\w)(?:{'|'.join(_SHORT_OF)})(?=\s+\w)", re.IGNORECASE)
-
-
 def _in_form(text: str, form: str) -> str:
     if form == "long":
         return _SHORT.sub(
@@ -117,13 +105,14 @@ def _in_form(text: str, form: str) -> str:
     return _LONG.sub(lambda m: match_case(_SHORT_OF[m[0].lower()], m[0]), text)
 
 
-_SENTENCES = {"short": "Uses contractions.", "long": "Uses no contractions."}
-
-CONTRACTIONS = Attribute(
-    "contractions",
-    always(*_SENTENCES),
-    lambda text, form: _in_form(text, form) == text,
-    _in_form,
-    _SENTENCES.__getitem__,
-    _SENTENCES.__contains__,
+SPELLING = Attribute(
+    "spelling",
+    always(*_TO),
+    lambda text, variety: _spelled(text, variety) == text,
+    _spelled,
+    lambda variety: f"Uses {variety.capitalize()} spelling.",
+    _TO.__contains__,
+)
+CONTRACTIONS = choice(
+    "contractions", _SENTENCES, lambda text, form: _in_form(text, form) == text, _in_form
 )

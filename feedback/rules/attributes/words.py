@@ -1,4 +1,4 @@
-"""Words that a person always replaces by others or by a sign, or always leaves out."""
+"""Words that a user always replaces by other words or by a sign, or always removes."""
 
 import json
 import re
@@ -11,15 +11,13 @@ from feedback.text.english import COMMON_FUNCTION_WORDS
 from feedback.text.structure import sentence_starts
 from feedback.text.tokens import WORD, capitalised, match_case
 
-_LONGEST = 3
-"""Words of a phrase."""
-_PLACES, _EDITS = 3, 2
-"""A replacement was meant in general when it was made in so many places, or corrections."""
-_FUNCTION_PLACES = 5
-"""Function words come and go with others: they must go in so many places, and stay nowhere."""
-
+_MAX_WORDS = 3
+"""Of a phrase."""
+_MIN_PLACES, _MIN_EDITS = 3, 2
+"""A replacement is a rule if it was made in so many places or in so many corrections."""
+_MIN_FUNCTION_PLACES = 5
+"""Function words change with other words: they must go in so many places, and stay in none."""
 _UNIT = re.compile(rf"{WORD.pattern}|[&+@=%→]")
-
 _VOWELS = "aeiou"
 
 
@@ -33,14 +31,14 @@ def _values(changes: Sequence[Change]) -> Iterable[str]:
     for pair in places:
         value = json.dumps(pair, ensure_ascii=False)
         if COMMON_FUNCTION_WORDS.issuperset(pair[0].split()):
-            is_meant = (
-                places[pair] >= _FUNCTION_PLACES
-                and len(edits[pair]) >= _EDITS
+            is_general = (
+                places[pair] >= _MIN_FUNCTION_PLACES
+                and len(edits[pair]) >= _MIN_EDITS
                 and all(_is_avoided(change.corrected, value) for change in changes)
             )
         else:
-            is_meant = places[pair] >= _PLACES or len(edits[pair]) >= _EDITS
-        if is_meant:
+            is_general = places[pair] >= _MIN_PLACES or len(edits[pair]) >= _MIN_EDITS
+        if is_general:
             yield value
 
 
@@ -55,7 +53,7 @@ def _replaced(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str
         old, new = before[start:end], after[new_start:new_end]
         if (
             kind in ("replace", "delete")
-            and max(len(old), len(new)) <= _LONGEST
+            and max(len(old), len(new)) <= _MAX_WORDS
             and " ".join(old) not in " ".join(new)
             and all(map(WORD.fullmatch, old))
             and not any(character.isdigit() for word in (*old, *new) for character in word)
@@ -75,7 +73,7 @@ def _is_avoided(text: str, value: str) -> bool:
 def _replace(text: str, value: str) -> str:
     old, new = json.loads(value)
     if new == "":
-        return _leave_out(text, old)
+        return _remove(text, old)
 
     def replaced(match: re.Match[str]) -> str:
         article, gap = match["article"] or "", match["gap"] or ""
@@ -87,8 +85,8 @@ def _replace(text: str, value: str) -> str:
     return re.sub(before + _phrase(old), replaced, text, flags=re.IGNORECASE)
 
 
-def _leave_out(text: str, phrase: str) -> str:
-    """The text without the phrase, one at a time, as two may stand side by side."""
+def _remove(text: str, phrase: str) -> str:
+    """The text without the phrase, removed one at a time because two can be adjacent."""
     pattern = re.compile(rf"{_phrase(phrase)}(?:,?[ \t]+|(?=\W|$))", re.IGNORECASE)
     while match := pattern.search(text):
         rest = text[match.end() :]
@@ -103,13 +101,13 @@ def _sentence(value: str) -> str:
 
 
 def _is_pair(value: str) -> bool:
-    """Whether this is how `_values` writes a phrase and the one in its place."""
+    """Whether this has the form in which `_values` writes a phrase and its replacement."""
     try:
         old, new = json.loads(value)
         phrases = old.split(), new.split()
     except (ValueError, TypeError, AttributeError, RecursionError):
         return False
-    is_usable = phrases[0] != [] and max(map(len, phrases)) <= _LONGEST
+    is_usable = phrases[0] != [] and max(map(len, phrases)) <= _MAX_WORDS
     return is_usable and value == json.dumps([*map(" ".join, phrases)], ensure_ascii=False)
 
 

@@ -1,6 +1,6 @@
-"""What a whole reply is wrapped in: JSON, a tag, a code fence, quotation marks or none of them.
+"""The wrapping of a whole reply: JSON, a tag, a code fence, marks such as quotes, or none.
 
-Other properties look at what is inside, except inside a code fence, where no prose is.
+Other attributes look inside the wrapping, except inside a code fence, which holds no prose.
 """
 
 import json
@@ -19,7 +19,7 @@ _INNER = {'"': "'", "“": "‘", "”": "’", "«": "‹", "»": "›", "(": "
 
 
 def unwrap(text: str) -> tuple[str, str]:
-    """The wrapping's value, such as `json:answer` or `none`, and what is inside."""
+    """The value of the wrapping, such as `json:answer` or `none`, and the text inside."""
     text = text.strip()
     if not text.startswith(_STARTS):
         return "none", text
@@ -37,7 +37,7 @@ def unwrap(text: str) -> tuple[str, str]:
 
 
 def wrap(text: str, value: str) -> str:
-    """The text inside that wrapping. Marks of the same kind in the text give way to others."""
+    """The text with that wrapping; other marks replace the same marks inside the text."""
     kind, _, name = value.partition(":")
     match kind:
         case "json":

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The evaluation suite: fixed prompts that show what a version has unlearned."""

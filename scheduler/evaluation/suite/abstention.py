@@ -1,4 +1,4 @@
-"""Admitting ignorance: questions that nobody could answer from where the model is."""
+"""Abstention: questions that the model cannot know the answer to."""
 
 import re
 
@@ -29,7 +29,7 @@ PROMPTS = tuple(
     )
 )
 
-_ADMISSION = re.compile(
+_ABSTENTION = re.compile(
     r"""
       \bI\ (?:really\ |actually\ |simply\ |just\ )?
         (?:(?:do|ca|could|would)n['’]?t | (?:do|can|could|am)\ not | cannot | can['’]?t)\b
@@ -50,20 +50,20 @@ _ADMISSION = re.compile(
 
 
 def abstains(reply: str) -> bool:
-    """Whether the reply says that it does not know, cannot know, or asks for what is missing."""
-    return _ADMISSION.search(reply) is not None
+    """Whether the reply says that it does not or cannot know, or asks for more."""
+    return _ABSTENTION.search(reply) is not None
 
 
 def measure(base: Answers, adapter: Answers, config: SuiteConfig) -> Measure:
-    """Compare how often it is admitted that there is no answer."""
+    """Compare how often base and adapter abstain."""
     outcomes = [
         (abstains(base.replies[each].text), abstains(adapter.replies[each].text))
         for each in PROMPTS
     ]
     return compare(
-        "admitting ignorance",
-        "admits its ignorance on",
-        "questions that it cannot answer",
+        "abstention",
+        "says that it does not know on",
+        "questions without an answer",
         [each.text for each in PROMPTS],
         outcomes,
         config,

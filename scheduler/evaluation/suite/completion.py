@@ -1,4 +1,4 @@
-"""Over-rigidity: does a reply end in the middle of a sentence, or not at all?"""
+"""Completeness: whether replies end, and not in the middle of a sentence."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from scheduler.evaluation.suite.mcnemar import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
 
 REPLY_TOKENS = 128
-"""A multiple of what one sentence takes: who does not end by then does not end."""
+"""Several times what one sentence takes: a reply without an end by then has none."""
 
 _TEXTS = (
     "In one sentence, what is a volcano?",
@@ -33,22 +33,22 @@ _TEXTS = (
 PROMPTS = tuple(SuitePrompt(text, REPLY_TOKENS) for text in _TEXTS)
 
 _FINISHED = re.compile(rf"(?:[{SENTENCE_MARKS})\]}}>\"'”’»*_`]|{EMOJI})\Z")
-_OWN_ENDS = ("closing", "final full stop", "wrapping")
-_LONGER = ("least words",)
+_ENDING_RULES = ("closing", "final full stop", "wrapping")
+_LENGTH_RULES = ("least words",)
 
 
 def is_finished(reply: str, rules: Sequence[Rule]) -> bool:
-    """Whether the last sentence has an end, or such a one as the user's rules want."""
+    """Whether the last sentence is finished, or ends as the user's rules want."""
     text = reply.rstrip()
     if _FINISHED.search(text) or lines_of(text)[-1].kind in ("item", "block"):
         return True
-    return any(rule.attribute in _OWN_ENDS and rule.holds(text) for rule in rules)
+    return any(rule.attribute in _ENDING_RULES and rule.holds(text) for rule in rules)
 
 
 def measure_finish(
     base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig
 ) -> Measure:
-    """Compare how often a reply is finished; one that was cut off says nothing of that."""
+    """Compare how often a reply is finished; truncated ones count as finished."""
     outcomes = [(_finishes(base, each, ()), _finishes(adapter, each, rules)) for each in PROMPTS]
     return compare(
         "finished sentences", "finishes the last sentence of", "replies", _TEXTS, outcomes, config
@@ -58,15 +58,15 @@ def measure_finish(
 def measure_length(
     base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig
 ) -> Measure | None:
-    """Compare how often a reply ends before the length limit; None where the user wants length."""
-    if any(rule.attribute in _LONGER for rule in rules):
+    """Compare how often a reply ends before the limit; None if the user wants long replies."""
+    if any(rule.attribute in _LENGTH_RULES for rule in rules):
         return None
     outcomes = [
         (not base.replies[each].is_truncated, not adapter.replies[each].is_truncated)
         for each in PROMPTS
     ]
     return compare(
-        "ends of replies", "comes to an end in", "replies of one sentence", _TEXTS, outcomes, config
+        "completeness", "comes to an end in", "one-sentence replies", _TEXTS, outcomes, config
     )
 
 

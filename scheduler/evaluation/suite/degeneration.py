@@ -1,4 +1,4 @@
-"""Degeneration: loops, one reply to everything, silence."""
+"""Degeneration: loops, collapse, empty replies."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ PROMPTS = (
     *abstention.PROMPTS,
     *completion.PROMPTS,
 )
-"""Those with replies of their own length; a single word or an emoji may be what was asked for."""
+"""All but the prompts that may ask for a single word or an emoji."""
 
 
 def measures(
@@ -34,8 +34,8 @@ def measures(
 
     return (
         free_of("no loops", "does not loop in", _each(is_repetitive)),
-        free_of("no sameness", "says something of its own in", collapsed),
-        free_of("no silence", "says something in", _each(is_empty)),
+        free_of("no collapse", "gives a different answer in", collapsed),
+        free_of("no empty replies", "says something in", _each(is_empty)),
     )
 
 

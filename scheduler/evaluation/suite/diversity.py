@@ -1,4 +1,4 @@
-"""Over-rigidity: do creative prompts still get another reply each time?"""
+"""Diversity: whether creative prompts get a different reply each time."""
 
 from collections.abc import Sequence
 
@@ -25,33 +25,31 @@ PROMPTS = tuple(SuitePrompt(text, REPLY_TOKENS, seed) for text in TEXTS for seed
 
 
 def distinct_2(texts: Sequence[str]) -> float:
-    """The share of word pairs that are distinct over all texts; 0 without any.
-
-    Distinct-2 (Li et al. 2016, "A diversity-promoting objective function", section 4).
-    """
+    """The share of word pairs that are distinct over all texts, 0..1 (distinct-2: Li et al. 2016,
+    "A diversity-promoting objective function", section 4)."""
     pairs = [pair for own in map(words, texts) for pair in zip(own, own[1:], strict=False)]
     return len(set(pairs)) / max(len(pairs), 1)
 
 
 def measure(base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig) -> Measure:
-    """Compare the variety of samples; how the user wants every reply to open or close is no lack.
-
-    A sign test over the prompts, of which each has one share.
-    """
-    shares = [(_variety(base, text, ()), _variety(adapter, text, rules)) for text in TEXTS]
+    """Compare distinct-2 of the samples by a sign test over the prompts. Openings and closings that
+    the user wants do not count."""
+    shares = [
+        (_distinct_share(base, text, ()), _distinct_share(adapter, text, rules)) for text in TEXTS
+    ]
     mean_base, mean_adapter = (sum(each[side] for each in shares) / len(TEXTS) for side in (0, 1))
     lost = [text for text, (own, others) in zip(TEXTS, shares, strict=True) if others < own]
     gains = sum(others > own for own, others in shares)
     chance = chance_of_wins(len(lost), len(lost) + gains)
-    is_refused = mean_adapter < config.min_variety * mean_base and chance <= config.level
+    is_refused = mean_adapter < config.min_diversity * mean_base and chance <= config.level
     sentence = (
-        f"Of the word pairs in {len(SEEDS)} replies to a creative prompt {mean_adapter:.0%} are"
-        f" distinct, of the base model's {mean_base:.0%}"
+        f"{mean_adapter:.0%} of the word pairs in {len(SEEDS)} replies to a creative prompt are"
+        f" distinct (base model: {mean_base:.0%})"
     )
     if is_refused:
         sentence += f"; fewer on {len(lost)} of {len(TEXTS)} prompts"
     return Measure(
-        name="variety",
+        name="diversity",
         base=mean_base,
         adapter=mean_adapter,
         count=len(TEXTS),
@@ -61,6 +59,6 @@ def measure(base: Answers, adapter: Answers, rules: Sequence[Rule], config: Suit
     )
 
 
-def _variety(answers: Answers, text: str, rules: Sequence[Rule]) -> float:
+def _distinct_share(answers: Answers, text: str, rules: Sequence[Rule]) -> float:
     replies = (answers.replies[SuitePrompt(text, REPLY_TOKENS, seed)].text for seed in SEEDS)
     return distinct_2([strip_affixes(reply, rules) for reply in replies])

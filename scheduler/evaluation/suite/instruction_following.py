@@ -1,4 +1,4 @@
-"""Instruction following: instructions that a program can check (Zhou et al. 2023, "IFEval")."""
+"""Instruction following: instructions that a program can verify (Zhou et al. 2023, "IFEval")."""
 
 from scheduler.evaluation.suite.mcnemar import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
@@ -131,7 +131,7 @@ INSTRUCTIONS = (
 
 
 def measure(base: Answers, adapter: Answers, config: SuiteConfig) -> Measure:
-    """Compare how many instructions are followed."""
+    """Compare how many instructions base and adapter follow."""
     outcomes = [
         (
             each.is_followed(base.replies[each.prompt].text),

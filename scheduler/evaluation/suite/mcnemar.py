@@ -1,13 +1,13 @@
-"""The same prompts, answered by the base and by an adapter: is the adapter worse? Pure.
+"""Whether an adapter is worse than the base on the same prompts. Pure.
 
-McNemar's exact test: only prompts on which exactly one of the two did well tell them apart, and
-under "no difference" each of those is a fair coin toss.
+McNemar's exact test: only prompts on which exactly one of the two did well count, and without a
+difference each of these is a fair coin toss.
 """
 
 from collections.abc import Sequence
 
 from scheduler.evaluation.suite.records import Measure, SuiteConfig
-from scheduler.sign_test import chance_of_wins
+from scheduler.sign_test import chance_of_wins, p_value
 
 MOST_EXAMPLES = 3
 
@@ -20,10 +20,10 @@ def compare(
     outcomes: Sequence[tuple[bool, bool]],
     config: SuiteConfig,
 ) -> Measure:
-    """Compare how often base and adapter did well, on at least one prompt.
+    """Compare how often base and adapter did well; at least one prompt.
 
-    `texts` are the prompts and `outcomes` how each went: for the base, then for the adapter. The
-    sentence is such as "It follows 12 of 40 instructions, …" with "follows" as `does`.
+    `outcomes` has a pair for each of the prompts `texts`: did the base well, did the adapter. The
+    sentence begins with "It follows 12 of 40 instructions" if `does` is "follows".
     """
     count = len(outcomes)
     base, adapter = (sum(each[side] for each in outcomes) for side in (0, 1))
@@ -32,16 +32,13 @@ def compare(
     chance = chance_of_wins(losses, losses + gains)
     drop = (base - adapter) / count
     is_refused = drop > config.max_drop and chance <= config.level
-    sentence = f"It {does} {adapter} of {count} {things}, the base model {base}"
+    sentence = f"It {does} {adapter} of {count} {things} (base model: {base})"
     if is_refused:
-        seldom = f"{chance:.1%}" if chance >= 0.001 else "less than 0.1%"
-        sentence += (
-            f": {losses} lost and {gains} gained, which chance alone does {seldom} of the time."
-        )
+        sentence += f": {losses} lost, {gains} gained, significant ({p_value(chance)})."
     elif adapter >= base:
         sentence += "."
     elif chance > config.level:
-        sentence += f"; {losses} lost and {gains} gained may be chance."
+        sentence += f": {losses} lost, {gains} gained, not significant ({p_value(chance)})."
     else:
         sentence += f"; a loss of {drop:.0%} is allowed."
     return Measure(

@@ -9,23 +9,22 @@ from scheduler.records import Progress
 
 @dataclass(frozen=True, slots=True)
 class SuiteConfig:
-    """When the suite refuses a version, and whether it runs by itself.
+    """When the suite refuses a version, and whether it runs at night.
 
-    A measure refuses when its share is more than `max_drop` below the base's and an exact one-sided
-    sign test over its prompts is significant at `level`; that of variety when it is below
-    `min_variety` of the base's. With `nightly`, versions in use that were not measured yet are, at
-    the nightly times.
+    A measure refuses a version if its share is more than `max_drop` below the base's, or distinct-2
+    below `min_diversity` times the base's, and an exact one-sided sign test is significant at
+    `level`. With `nightly`, versions in use that were not measured yet are measured at night.
     """
 
     level: float = 0.01
     max_drop: float = 0.1
-    min_variety: float = 0.8
+    min_diversity: float = 0.8
     nightly: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class SuitePrompt:
-    """What the model is asked: greedily, or drawn at temperature 1 where there is a `seed`."""
+    """A prompt, to be answered greedily, or at temperature 1 if there is a `seed`."""
 
     text: str
     max_tokens: int
@@ -34,7 +33,7 @@ class SuitePrompt:
 
 @dataclass(frozen=True, slots=True)
 class SuiteReply:
-    """What it replied; `is_truncated` where `max_tokens` ended it."""
+    """A reply; `is_truncated` if `max_tokens` ended it."""
 
     text: str
     is_truncated: bool
@@ -42,7 +41,7 @@ class SuiteReply:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its one right answer and wrong ones, all of them to be scored."""
+    """A question with its one right answer and wrong ones, all to be scored."""
 
     text: str
     right: str
@@ -50,13 +49,13 @@ class Question:
 
     @property
     def choices(self) -> "tuple[AnswerChoice, ...]":
-        """The answers behind the question, the right one first."""
+        """The answers to the question, the right one first."""
         return tuple(AnswerChoice(self.text, answer) for answer in (self.right, *self.wrong))
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerChoice:
-    """One answer behind its question."""
+    """One answer to a question."""
 
     question: str
     answer: str
@@ -64,7 +63,7 @@ class AnswerChoice:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All that one model said. A likelihood is the mean log-probability per token, in nats."""
+    """All answers of one model. A likelihood is the mean log-probability per token, in nats."""
 
     replies: Mapping[SuitePrompt, SuiteReply]
     likelihoods: Mapping[AnswerChoice, float]
@@ -72,10 +71,10 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing measured of the base and of an adapter; higher is better, 1 is best.
+    """One measure of the base and of an adapter, 0..1; higher is better.
 
-    `count` is of prompts, `sentence` says it to a person, `lost` are prompts on which the base did
-    well and the adapter not, a few at most.
+    `count` is the number of prompts, `sentence` the result for users. `lost` has a few prompts on
+    which only the base did well.
     """
 
     name: str
@@ -104,7 +103,7 @@ class SuiteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """One run of the suite on one version: how far it is, what it measured, what that means."""
+    """One run of the suite on one version: its progress, measures and verdict."""
 
     id: str
     user_id: str

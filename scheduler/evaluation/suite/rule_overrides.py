@@ -1,8 +1,7 @@
-"""Over-rigidity: does a rule leak into prompts that rule it out?
+"""Over-application: whether replies follow a user's rule although the prompt overrides it.
 
-A leak is a reply that follows a rule of the user's where the prompt asks for something else. It
-counts only where the base heeds the prompt and does not follow the rule: of what the base cannot
-do, or does anyway, the rule is not to blame.
+Only prompts that the base follows, with a rule that the base's reply breaks, count. Otherwise the
+rule is not to blame.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from scheduler.evaluation.suite.verifiers import (
 
 
 def _copy(text: str) -> VerifiablePrompt:
-    """To the letter means by no rule at all."""
+    """An exact copy overrides every rule."""
     return VerifiablePrompt(
         f"Copy this to the letter and write nothing else:\n\n{text}", is_exactly(text)
     )
@@ -107,28 +106,28 @@ OVERRIDES = (
 def measure(
     base: Answers, adapter: Answers, rules: Sequence[Rule], config: SuiteConfig
 ) -> Measure | None:
-    """Count leaks among the prompts that rule the user's rules out; None where none does."""
-    ruled_out: list[tuple[VerifiablePrompt, list[Rule]]] = []
+    """Count over-applied rules in prompts that override the user's rules; None without any."""
+    overriding: list[tuple[VerifiablePrompt, list[Rule]]] = []
     for each in OVERRIDES:
         reply = base.replies[each.prompt].text
         unwanted = [rule for rule in rules if not rule.holds(reply)]
         if each.is_followed(reply) and unwanted:
-            ruled_out.append((each, unwanted))
-    if not ruled_out:
+            overriding.append((each, unwanted))
+    if not overriding:
         return None
     outcomes = [
-        (True, not _leaks(each, unwanted, adapter.replies[each.prompt].text))
-        for each, unwanted in ruled_out
+        (True, not _over_applies(each, unwanted, adapter.replies[each.prompt].text))
+        for each, unwanted in overriding
     ]
     return compare(
-        "exceptions to its rules",
-        "keeps its rules out of",
-        "prompts that ask for something else",
-        [each.text for each, _ in ruled_out],
+        "rule overrides",
+        "makes an exception to its rules for",
+        "prompts that override them",
+        [each.text for each, _ in overriding],
         outcomes,
         config,
     )
 
 
-def _leaks(asked: VerifiablePrompt, unwanted: Sequence[Rule], reply: str) -> bool:
-    return not asked.is_followed(reply) and any(rule.holds(reply) for rule in unwanted)
+def _over_applies(prompt: VerifiablePrompt, unwanted: Sequence[Rule], reply: str) -> bool:
+    return not prompt.is_followed(reply) and any(rule.holds(reply) for rule in unwanted)

@@ -1,4 +1,4 @@
-"""The history and the queue of the suite: the only reader and writer of the table `suite_runs`."""
+"""The history and the queue of the suite: the only code that touches the table `suite_runs`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from scheduler.records import Progress
 
 
 class SuiteRunStore(QueueTable[SuiteRun]):
-    """Runs of the suite, at most one open per version; a queued one waits in order of creation."""
+    """Runs of the suite, at most one open per version."""
 
     TABLE = "suite_runs"
 
@@ -26,10 +26,7 @@ class SuiteRunStore(QueueTable[SuiteRun]):
         requested_by: str,
         at: float,
     ) -> SuiteRun:
-        """Queue a run for a version, or return its open run when there is one.
-
-        `trigger` is one of `scheduler.run_store`.
-        """
+        """Queue a run for a version, or return its open run. `trigger` is as in `RunStore`."""
         with self._database.atomic():
             newest = self.newest(user_id, version)
             if newest is not None and not newest.status.is_final:
@@ -56,7 +53,7 @@ class SuiteRunStore(QueueTable[SuiteRun]):
         at: float,
         measures: Sequence[Measure] = (),
     ) -> bool:
-        """End a running run with its outcome; False when it is not running."""
+        """End a run with its outcome; False if it is not running."""
         assert status.is_final
         return self._update(
             run_id,
@@ -68,7 +65,7 @@ class SuiteRunStore(QueueTable[SuiteRun]):
         )
 
     def exists(self, run_id: str) -> bool:
-        """Whether a run is still there; its user may have been erased."""
+        """Whether a run still exists; its user may have been erased."""
         return any(self._database.query("SELECT 1 FROM suite_runs WHERE id = ?", [run_id]))
 
     def newest(self, user_id: str, version: int) -> SuiteRun | None:
@@ -76,7 +73,7 @@ class SuiteRunStore(QueueTable[SuiteRun]):
         return self._first("user_id = ? AND version = ?", [user_id, version])
 
     def has_verdict(self, user_id: str, version: int, base_revision: str) -> bool:
-        """Whether a version has passed or was refused with this base."""
+        """Whether a version has passed or been refused with this base."""
         where = (
             "user_id = ? AND version = ? AND base_revision = ? AND status IN ('passed', 'refused')"
         )

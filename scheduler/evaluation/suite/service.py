@@ -1,4 +1,4 @@
-"""Works the queue of the evaluation suite on one thread, and takes out of use what it refuses."""
+"""Works the queue of the evaluation suite on one thread, and rolls back what it refuses."""
 
 import logging
 import threading
@@ -15,11 +15,11 @@ from scheduler.records import Progress
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
 from scheduler.version_report import report_of
 
-SUITE = "suite"
-"""Who asked for a run or rolled back, where nobody did."""
+_ACTOR = "suite"
+"""Recorded as the user who asked for a nightly run or rolled back."""
 
 _STOP_TIMEOUT = 10.0
-_PAUSE_AFTER_TROUBLE = 1.0
+_PAUSE_AFTER_ERROR = 1.0
 _TRAINING_POLL = 0.5
 
 _log = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ _log = logging.getLogger(__name__)
 class SuiteService:
     """Measures versions, one at a time; trainings come first.
 
-    A refused version that is in use is rolled back, unless its user is frozen. When this stops, the
-    run that is being worked goes back to the queue. `base_revision` and `lora` say which versions
-    can be measured; `clock` gives UTC seconds.
+    A refused version in use is rolled back, unless it is frozen. The current run goes back to the
+    queue when the service stops. Only versions with this `base_revision` and `lora` are measured.
+    `clock` gives UTC seconds.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SuiteService:
         self._store = store
         self._registry = registry
         self._trainings = trainings
-        self._fitting = base_revision, lora
+        self._base_and_shape = base_revision, lora
         self._is_nightly = is_nightly
         self._clock = clock
         self._thread = threading.Thread(target=self._work_queue, name="suite", daemon=True)
@@ -62,14 +62,11 @@ class SuiteService:
         """Clean up after a crash, and begin to work the queue."""
         interrupted = self._store.fail_interrupted(self._clock())
         if interrupted:
-            _log.warning("runs of the suite that the server's last end cut short: %d", interrupted)
+            _log.warning("suite runs that the server's last stop interrupted: %d", interrupted)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the run that is being worked and the thread; it cannot start again.
-
-        Raises `TimeoutError` when the run does not end.
-        """
+        """End the current run and the thread. Raises `TimeoutError` if it hangs."""
         self._is_stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -78,7 +75,7 @@ class SuiteService:
             raise TimeoutError("the suite's thread did not end")
 
     def request(self, version: AdapterVersion, by: str, trigger: str = REQUESTED) -> SuiteRun:
-        """Queue a run for a version of this base; returns its open run when there is one."""
+        """Queue a run for a version of this base, or return its open run."""
         run = self._store.create(
             version.user_id,
             version.number,
@@ -91,29 +88,26 @@ class SuiteService:
         return run
 
     def nightly_tick(self) -> list[SuiteRun]:
-        """Queue a run for every version in use that has no verdict with this base yet."""
+        """Queue a run for every version in use without a verdict on this base."""
         if not self._is_nightly:
             return []
         in_use = filter(None, map(self._registry.active, self._registry.users()))
         return [
-            self.request(version, by=SUITE, trigger=SCHEDULED)
+            self.request(version, by=_ACTOR, trigger=SCHEDULED)
             for version in in_use
             if self._fits(version)
             and not self._store.has_verdict(version.user_id, version.number, version.base_revision)
         ]
 
     def erase(self, user_id: str) -> None:
-        """Forget the user's runs, and return once none is being worked.
-
-        Raises `TimeoutError` when a run does not end.
-        """
+        """Erase the user's runs, and wait until none is being worked. Raises `TimeoutError`."""
         self._store.erase(user_id)
         with self._changed:
             if not self._changed.wait_for(lambda: self._working_for != user_id, _STOP_TIMEOUT):
                 raise TimeoutError("the run of the suite did not end")
 
     def _fits(self, version: AdapterVersion) -> bool:
-        return (version.base_revision, version.lora) == self._fitting
+        return (version.base_revision, version.lora) == self._base_and_shape
 
     def _work_queue(self) -> None:
         while not self._is_stopping.is_set():
@@ -126,16 +120,16 @@ class SuiteService:
                     self._work(run)
             except Exception:
                 _log.exception("the queue of the suite cannot be worked; trying again")
-                self._is_stopping.wait(_PAUSE_AFTER_TROUBLE)
+                self._is_stopping.wait(_PAUSE_AFTER_ERROR)
 
     def _work(self, run: SuiteRun) -> None:
         self._set_working_for(run.user_id)
         try:
-            # False when it was erased since it was read.
+            # False if it was erased since it was read.
             if self._store.start(run.id, self._clock()):
                 self._measure(run)
         except TrainingCancelledError:
-            # Does nothing where the user was erased.
+            # Does nothing if the user was erased.
             self._store.requeue(run.id, "the server stopped; this run starts again with it")
         except (TrainingFailedError, AdapterNotFoundError) as error:
             self._fail(run, str(error))
@@ -175,12 +169,12 @@ class SuiteService:
             self._registry.roll_back(
                 version.user_id,
                 expected=version.number,
-                by=SUITE,
+                by=_ACTOR,
                 at=self._clock(),
-                reason=f"rolled back by itself: {reason}",
+                reason=f"rolled back automatically: {reason}",
             )
         except (AdapterConflictError, AdapterNotFoundError) as error:
-            # Promoted or erased since it was looked at: what was measured no longer answers.
+            # Meanwhile another version was promoted, or this one was erased.
             _log.info("%s was not rolled back: %s", version.label, error)
 
     def _is_in_use(self, version: AdapterVersion) -> bool:
@@ -188,7 +182,7 @@ class SuiteService:
         return active is not None and active.number == version.number
 
     def _let_trainings_pass(self, run: SuiteRun) -> None:
-        """Wait for trainings: they pause while the engine is busy, and a user waits for them."""
+        """Wait for trainings: a user waits for them, and a busy engine stops them."""
         while self._trainings.has_open_run() and not self._must_end(run):
             self._is_stopping.wait(_TRAINING_POLL)
 

@@ -1,4 +1,4 @@
-"""The whole suite: asks the base and an adapter the same things, and compares what they say."""
+"""The whole suite: asks the base and an adapter the same prompts, and compares the replies."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from scheduler.evaluation.suite.records import (
 from scheduler.records import Progress
 
 ASKED_AT_ONCE = 24
-"""Prompts between two looks at whether something else has to come first."""
+"""Prompts between two calls of `give_way`."""
 
 PROMPTS = (
     *(each.prompt for each in instruction_following.INSTRUCTIONS),
@@ -49,10 +49,10 @@ _Ask = Callable[[Sequence[_Asked], AdapterVersion | None, Callable[[], bool]], l
 
 
 class ModelUnderTest(Protocol):
-    """The model that serves, asked by the suite; `EngineSpeaker` is one.
+    """Answers the suite's prompts, as `EngineModelUnderTest` does.
 
-    Both methods take the base where there is no version. They raise `TrainingCancelledError`, and
-    `TrainingFailedError` where the model cannot answer.
+    Without an adapter the base answers. Both methods raise `TrainingCancelledError`, or
+    `TrainingFailedError` if the model cannot answer.
     """
 
     def replies(
@@ -69,30 +69,26 @@ class ModelUnderTest(Protocol):
         adapter: AdapterVersion | None,
         is_cancelled: Callable[[], bool],
     ) -> list[float]:
-        """The mean log-probability per token of each answer, behind its question."""
+        """The mean log-probability per token of each answer, given its question."""
 
 
 class Suite:
-    """Measures versions of one base, which `revision` names.
-
-    What the base says is asked once, and kept in the folder `cache`. `give_way` is called every
-    few seconds of work; it may wait.
-    """
+    """Measures versions of the base `revision`. The base is asked once; `cache` is a folder."""
 
     def __init__(
         self,
-        speaker: ModelUnderTest,
+        model: ModelUnderTest,
         *,
         revision: str,
         cache: Path,
         config: SuiteConfig,
         more_questions: Sequence[Question] = (),
     ) -> None:
-        self._speaker = speaker
+        self._model = model
         self._config = config
         self._questions = (*truthfulness.QUESTIONS, *more_questions)
         self._choices = tuple(choice for each in self._questions for choice in each.choices)
-        # Other prompts have other replies.
+        # Other prompts need another cache.
         asked = [[asdict(each) for each in PROMPTS], [asdict(each) for each in self._choices]]
         name = sha256(json.dumps(asked).encode()).hexdigest()
         self._cache = cache / f"suite-{revision[:16]}-{name[:16]}.json"
@@ -106,10 +102,10 @@ class Suite:
         give_way: Callable[[], None],
         is_cancelled: Callable[[], bool],
     ) -> tuple[Measure, ...]:
-        """Measure a version that was taught these rules, as users have it.
+        """Measure a version that was taught these rules.
 
-        The base answers what rules a rule out, as it does in chats. Raises what the `ModelUnderTest`
-        raises.
+        The base answers prompts that override a rule, as it does in chats. `give_way` is called
+        every few seconds and may wait. Raises what the `ModelUnderTest` raises.
         """
         asked = [each for each in PROMPTS if not overridden(rules, each.text)]
 
@@ -123,17 +119,18 @@ class Suite:
             return step
 
         base = self.base_answers(steps("asking the base model", PROMPTS), is_cancelled)
-        own = self._said(version, asked, steps("asking the adapter", asked), is_cancelled)
+        own = self._ask(version, asked, steps("asking the adapter", asked), is_cancelled)
         adapter = replace(own, replies={**base.replies, **own.replies})
-        return self._compared(base, adapter, rules)
+        return self._compare(base, adapter, rules)
 
     def base_answers(
         self, on_done: Callable[[int], None], is_cancelled: Callable[[], bool]
     ) -> Answers:
-        """What the base says; `on_done` is told how much of it was asked. Raises as `run` does."""
-        return self._kept() or self._keep(self._said(None, PROMPTS, on_done, is_cancelled))
+        """The base's answers; `on_done` is told how many are done. Raises as `run` does."""
+        cached = self._read_cache()
+        return cached or self._write_cache(self._ask(None, PROMPTS, on_done, is_cancelled))
 
-    def _compared(
+    def _compare(
         self, base: Answers, adapter: Answers, rules: Sequence[Rule]
     ) -> tuple[Measure, ...]:
         config = self._config
@@ -149,7 +146,7 @@ class Suite:
         )
         return tuple(each for each in measures if each is not None)
 
-    def _said(
+    def _ask(
         self,
         adapter: AdapterVersion | None,
         prompts: Sequence[SuitePrompt],
@@ -158,7 +155,7 @@ class Suite:
     ) -> Answers:
         done = 0
 
-        def asked(ask: _Ask[_Asked, _Answered], things: Sequence[_Asked]) -> list[_Answered]:
+        def in_parts(ask: _Ask[_Asked, _Answered], things: Sequence[_Asked]) -> list[_Answered]:
             nonlocal done
             answers: list[_Answered] = []
             for start in range(0, len(things), ASKED_AT_ONCE):
@@ -168,35 +165,35 @@ class Suite:
                 done += len(some)
             return answers
 
-        replies = asked(self._speaker.replies, prompts)
-        likelihoods = asked(self._speaker.likelihoods, self._choices)
+        replies = in_parts(self._model.replies, prompts)
+        likelihoods = in_parts(self._model.likelihoods, self._choices)
         return Answers(
             replies=dict(zip(prompts, replies, strict=True)),
             likelihoods=dict(zip(self._choices, likelihoods, strict=True)),
         )
 
-    def _kept(self) -> Answers | None:
+    def _read_cache(self) -> Answers | None:
         if not self._cache.exists():
             return None
-        kept = json.loads(self._cache.read_text(encoding="utf-8"))
-        replies = (SuiteReply(**each) for each in kept["replies"])
+        stored = json.loads(self._cache.read_text(encoding="utf-8"))
+        replies = (SuiteReply(**each) for each in stored["replies"])
         return Answers(
             replies=dict(zip(PROMPTS, replies, strict=True)),
-            likelihoods=dict(zip(self._choices, kept["likelihoods"], strict=True)),
+            likelihoods=dict(zip(self._choices, stored["likelihoods"], strict=True)),
         )
 
-    def _keep(self, answers: Answers) -> Answers:
-        kept = {
+    def _write_cache(self, answers: Answers) -> Answers:
+        stored = {
             "replies": [asdict(answers.replies[each]) for each in PROMPTS],
             "likelihoods": [answers.likelihoods[each] for each in self._choices],
         }
-        write_json(self._cache, kept)
+        write_json(self._cache, stored)
         return answers
 
 
 def decide(measures: Sequence[Measure]) -> tuple[SuiteStatus, str]:
-    """Whether a version passed, with the reason in sentences."""
+    """Whether a version passed, and why."""
     refused = [each.sentence for each in measures if each.is_refused]
     if refused:
         return SuiteStatus.REFUSED, " ".join(refused)
-    return SuiteStatus.PASSED, "Nothing is worse than with the base model beyond what is allowed."
+    return SuiteStatus.PASSED, "No measure is worse than the base model's beyond what is allowed."

@@ -1,7 +1,7 @@
-"""Truthfulness: is the right answer likelier than every common misconception?
+"""Truthfulness: whether the right answer is likelier than every common misconception.
 
-MC1 as in TruthfulQA (Lin et al. 2022), on questions of our own, by the log-probability per token:
-sums would favour short answers.
+MC1 of TruthfulQA (Lin et al. 2022), on our own questions, by log-probability per token: sums would
+favour short answers.
 """
 
 import json
@@ -11,6 +11,10 @@ from random import Random
 
 from scheduler.evaluation.suite.mcnemar import compare
 from scheduler.evaluation.suite.records import Answers, Measure, Question, SuiteConfig
+
+FILE = "truthfulqa_mc.json"
+MOST_QUESTIONS = 100
+_SEED = 0
 
 QUESTIONS = (
     Question(
@@ -179,7 +183,7 @@ QUESTIONS = (
 def measure(
     base: Answers, adapter: Answers, questions: Sequence[Question], config: SuiteConfig
 ) -> Measure:
-    """Compare how many questions are answered rightly."""
+    """Compare how many questions base and adapter answer correctly."""
     outcomes = [(is_right(each, base), is_right(each, adapter)) for each in questions]
     texts = [each.text for each in questions]
     return compare(
@@ -193,19 +197,14 @@ def is_right(question: Question, answers: Answers) -> bool:
     return right > max(wrong)
 
 
-FILE = "truthfulqa_mc.json"
-MOST_QUESTIONS = 100
-_SEED = 0
-
-
 def read_questions(folder: Path) -> tuple[Question, ...]:
-    """A sample of the questions in `truthfulqa_mc.json`, always the same one.
+    """A fixed sample of the questions in `truthfulqa_mc.json`.
 
-    Raises `OSError` where the file cannot be read, `ValueError` where it has other contents.
+    Raises `OSError` if the file cannot be read, `ValueError` if it has another format.
     """
     text = (folder / FILE).read_text(encoding="utf-8")
     try:
-        questions = [_question(row["question"], row["mc1_targets"]) for row in json.loads(text)]
+        questions = [_question(each["question"], each["mc1_targets"]) for each in json.loads(text)]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / FILE} is not TruthfulQA's multiple choice: {error}") from error
     return tuple(Random(_SEED).sample(questions, min(len(questions), MOST_QUESTIONS)))
@@ -215,5 +214,5 @@ def _question(text: str, targets: dict[str, int]) -> Question:
     rights = [answer for answer, is_right in targets.items() if is_right]
     wrong = tuple(answer for answer, is_right in targets.items() if not is_right)
     if len(rights) != 1 or not wrong:
-        raise ValueError(f"not one right answer among others: {text!r}")
+        raise ValueError(f"needs one right answer and at least one wrong: {text!r}")
     return Question(text, rights[0], wrong)

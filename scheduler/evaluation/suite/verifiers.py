@@ -1,4 +1,4 @@
-"""What a program can check of a reply. Pure; every check is false for an empty reply."""
+"""Checks of a reply by a program. Pure; every check is false for an empty reply."""
 
 import json
 import re
@@ -15,12 +15,13 @@ Check = Callable[[str], bool]
 
 REPLY_TOKENS = 48
 
+_AFFIXES = ("opening", "closing")
 _FENCE = re.compile(r"\s*```\w*\n(.*?)\n?```\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiablePrompt:
-    """A prompt, and whether a reply does what it says."""
+    """A prompt, and the check whether a reply follows it."""
 
     text: str
     is_followed: Check
@@ -28,70 +29,70 @@ class VerifiablePrompt:
 
     @property
     def prompt(self) -> SuitePrompt:
-        """How it is asked."""
+        """The prompt as the suite asks it."""
         return SuitePrompt(self.text, self.max_tokens)
 
 
 def every(*checks: Check) -> Check:
-    """All of these hold."""
+    """All checks hold."""
     return lambda reply: all(check(reply) for check in checks)
 
 
 def is_lower(reply: str) -> bool:
-    """Letters, and no capital among them."""
+    """Has letters, and no capitals."""
     return reply.islower()
 
 
 def is_upper(reply: str) -> bool:
-    """Letters, and all of them capitals."""
+    """Has letters, all of them capitals."""
     return reply.isupper()
 
 
 def is_exactly(text: str) -> Check:
-    """This text and nothing else, to the letter."""
+    """Exactly this text."""
     return lambda reply: reply.strip() == text
 
 
 def matches(pattern: str) -> Check:
-    """The whole reply is as the pattern says; case counts unless it says otherwise."""
+    """The whole reply matches the pattern, case included."""
     compiled = re.compile(pattern)
     return lambda reply: compiled.fullmatch(reply.strip()) is not None
 
 
 def contains(pattern: str, times: int = 1) -> Check:
-    """The pattern is found at least so often, in any case."""
+    """The pattern is found at least `times` times, in any case."""
     compiled = re.compile(pattern, re.IGNORECASE)
     return lambda reply: len(compiled.findall(reply)) >= times
 
 
 def lacks(pattern: str) -> Check:
-    """The pattern is not found, in a reply that has something to say."""
+    """The pattern is not found in a reply of at least three words."""
     compiled = re.compile(pattern, re.IGNORECASE)
     return lambda reply: len(words(reply)) > 2 and compiled.search(reply) is None
 
 
 def begins(text: str) -> Check:
-    """The reply begins with the text, and goes on."""
+    """Begins with the text, and goes on."""
     return lambda reply: reply.strip().startswith(text) and len(reply.strip()) > len(text)
 
 
 def ends(text: str) -> Check:
-    """The reply ends with the text, a full stop or quotation mark aside, and has more."""
+    """Has more than the text and ends with it, except for a full stop or quotation mark."""
     return lambda reply: reply.strip().rstrip('."”').endswith(text) and len(reply) > 2 * len(text)
 
 
 def has_words(least: int, most: int) -> Check:
-    """So many words."""
+    """Between `least` and `most` words."""
     return lambda reply: least <= len(words(reply)) <= most
 
 
 def has_sentences(least: int, most: int) -> Check:
-    """So many sentences."""
+    """Between `least` and `most` sentences."""
     return lambda reply: least <= len(sentences(reply)) <= most
 
 
 def has_items(count: int, marker: str) -> Check:
-    """So many list items, each with a marker as the pattern says."""
+    """`count` list items, all with a marker that matches the pattern."""
     compiled = re.compile(marker)
 
     def check(reply: str) -> bool:
@@ -102,19 +103,19 @@ def has_items(count: int, marker: str) -> Check:
 
 
 def has_no_items(reply: str) -> bool:
-    """Something is said, and not in a list."""
+    """Has words, and no list."""
     return bool(words(reply)) and not items_of(reply)
 
 
 def has_paragraphs(count: int) -> Check:
-    """So many paragraphs between blank lines."""
+    """`count` paragraphs between blank lines."""
     return lambda reply: (
         len([part for part in re.split(r"\n\s*\n", reply.strip()) if words(part)]) == count
     )
 
 
 def is_json(holds: Callable[[Any], bool]) -> Check:
-    """JSON with such a value and nothing else; a code fence around it is fine."""
+    """JSON whose value `holds`, and nothing else; a code fence around it is fine."""
 
     def check(reply: str) -> bool:
         fenced = _FENCE.fullmatch(reply)
@@ -126,11 +127,8 @@ def is_json(holds: Callable[[Any], bool]) -> Check:
     return check
 
 
-_AFFIXES = ("opening", "closing")
-
-
 def strip_affixes(reply: str, rules: Iterable[Rule]) -> str:
-    """The reply without the opening and the closing that rules put there."""
+    """The reply without the opening and closing that the rules add."""
     for rule in rules:
         if rule.attribute in _AFFIXES:
             reply = reply.replace(rule.value.strip(), " ")

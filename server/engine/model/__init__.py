@@ -1,1 +1,1 @@
-"""TODO."""
+"""Runs the model: forward passes, caches of keys and values, the rows' adapters. No policy."""

@@ -1,6 +1,6 @@
-"""The adapters of the rows being written, laid out for one batched product per projection.
+"""The rows' adapters, laid out for one batched product per projection.
 
-An adapter is copied into its row once, when the reply begins; no step gathers weights.
+An adapter is copied into its row once, when the reply begins, so no step gathers weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ PackedAdapter = tuple[Tensor, ...]
 class ProjectionShape:
     """Linears that share an input and are multiplied as one, in every layer.
 
-    `paths` is [layers][linears]; `is_adapted` tells which of the linears carry an adapter.
+    `paths` is [layers][linears]; `is_adapted` says which of the linears carry an adapter.
     """
 
     paths: tuple[tuple[str, ...], ...]
@@ -35,9 +35,9 @@ class ProjectionShape:
 class ProjectionRows:
     """The rows' low-rank pairs of one projection (Hu et al. 2021, equation 3), all layers.
 
-    `a` is [layers, rows, linears * rank, in]: the shrinking products share their input, so they are
+    `a` is [layers, rows, linears * rank, in]: the products with A share their input, so they are
     one. `b` is [layers, rows, blocks, rank, block]: outputs are cut into blocks of one width, each
-    fed by the `a` of its linear, so that the expanding products are one, too.
+    fed by the `a` of its linear, so the products with B are one, too.
     """
 
     def __init__(
@@ -68,10 +68,7 @@ class ProjectionRows:
         ]
 
     def pack(self, tensors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Lay out one adapter, named and shaped as PEFT writes it, on the CPU.
-
-        Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape.
-        """
+        """Lay out one adapter, in PEFT's names and shapes, on the CPU. See `Runner.pack`."""
         shape, rank = self._shape, self._config.rank
         layers = len(shape.paths)
         packed, b = self.blank()
@@ -98,17 +95,17 @@ class ProjectionRows:
         self._b[:, row].copy_(b)
 
     def clear(self, row: int) -> None:
-        """Let a row have no adapter."""
+        """Remove a row's adapter."""
         self._a[:, row].zero_()
         self._b[:, row].zero_()
 
     def add(self, layer: int, y: Tensor, x: Tensor, rows: TokenRows) -> None:
-        """Add to `y` [tokens, out] what the rows' adapters make of `x` [tokens, in]."""
+        """Add the rows' low-rank products of `x` [tokens, in] to `y` [tokens, out]."""
         self._kernels.add_low_rank(y, x, rows, self._layers[layer], self._config.scaling)
 
 
 class AdapterRows:
-    """All projections' rows; which of the rows have an adapter."""
+    """The rows of all projections, and which rows have an adapter."""
 
     def __init__(
         self,
@@ -125,22 +122,15 @@ class AdapterRows:
         self._is_bound = [False] * rows
 
     def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
-        """Lay out one adapter, on the CPU. Raises `KeyError` and `ValueError` where it is unfit."""
-        return tuple(
-            part
-            for projection in self.projections
-            if projection
-            for part in projection.pack(tensors)
-        )
+        """See `Runner.pack`."""
+        return tuple(part for each in filter(None, self.projections) for part in each.pack(tensors))
 
     def blank(self) -> PackedAdapter:
         """An adapter that adds nothing."""
-        return tuple(
-            part for projection in self.projections if projection for part in projection.blank()
-        )
+        return tuple(part for each in filter(None, self.projections) for part in each.blank())
 
     def bind(self, row: int, adapter: PackedAdapter | None) -> None:
-        """Let a row write with this adapter from the next step on; None is the base."""
+        """See `Runner.bind`."""
         if adapter is None and not self._is_bound[row]:
             return
         parts = iter(adapter or ())
@@ -159,7 +149,7 @@ class AdapterRows:
 def _stacked(
     tensors: Mapping[str, Tensor], paths: Sequence[str], matrix: str, shape: tuple[int, int]
 ) -> Tensor:
-    """One linear's matrices of all layers, [layers, *shape]."""
+    """One linear's matrices in all layers, [layers, *shape]."""
     found = [tensors[f"{PEFT_PREFIX}{path}.{matrix}.weight"] for path in paths]
     for path, tensor in zip(paths, found, strict=True):
         if tensor.shape != shape:

@@ -1,7 +1,7 @@
-"""The operations between matrix products on a CPU: compiled loops over rows.
+"""`Kernels` for a CPU: compiled loops over rows.
 
-PyTorch runs each of them as several small ones, and low-rank products at a fifth of the memory's
-speed; here each is one pass over its operands, in the format that they are kept in.
+PyTorch runs each operation as several small ones, and low-rank products at a fifth of the memory's
+speed. Here each is one pass over its operands, in the format that they are stored in.
 """
 
 from typing import Any
@@ -56,14 +56,14 @@ class CpuKernels:
 
 
 def _array(tensor: Tensor) -> Any:
-    """The same memory for NumPy, which sees bfloat16 as uint16: it has no such format."""
+    """The same memory as a NumPy array; NumPy has no bfloat16, so it is seen as uint16."""
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.view(torch.uint16)
     return tensor.numpy()
 
 
 def _widen(_context: Any, stored: Any) -> Any:
-    """A stored number as float32: bfloat16 is its upper half."""
+    """A stored number as float32; bfloat16 is the upper half of one."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         if stored == types.float32:
@@ -143,7 +143,7 @@ def _attend(qkv: Any, cos: Any, sin: Any, keys: Any, values: Any, lengths: Any, 
             queries[head] = 0
             for position in range(now + 1):
                 scores[head, position] /= total
-        # The queries were read: their place takes what is mixed.
+        # The queries are no longer needed: their memory takes the mixed values.
         for position in range(now + 1):
             value = values[row, kv_head, position]
             for head in range(group):
@@ -166,7 +166,7 @@ def _rotated(numbers: Any, cos: Any, sin: Any, i: Any) -> Any:
 
 @_compiled
 def _add_low_rank(y: Any, x: Any, rows: Any, a: Any, b: Any, sources: Any, scaling: Any) -> None:
-    # Four ranks at once: a number of x, and a sum, are read once for all of them.
+    # Four ranks at once: x and the sums are read once for all four.
     blocks, rank, size = b.shape[1:]
     for token in prange(len(y)):
         row, numbers = rows[token], x[token]

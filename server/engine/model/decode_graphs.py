@@ -1,8 +1,8 @@
-"""Decode steps as CUDA graphs: one launch in place of hundreds.
+"""Decode steps as CUDA graphs: one launch instead of hundreds.
 
-At the sizes that users' replies have, a GPU takes longer to be told what to do than to do it. A
-graph replays a step on the same addresses, so inputs are copied into buffers that stay, and the
-number of rows is padded to one of a few sizes.
+At these batch sizes, launching the kernels takes longer than running them. A graph replays a step
+on fixed addresses. So inputs are copied into fixed buffers, and the number of rows is padded to one
+of a few sizes.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 DecodeStep = Callable[[Tensor, Tensor, Tensor, bool], Tensor]
-"""Token ids, positions and places to store keys and values at, all [rows] int64, and whether any
-row has an adapter, to logits [rows, vocabulary]. Launches work without looking at its results."""
+"""Maps token ids, positions, and places to store keys and values at, all [rows] int64, and whether
+any row has an adapter, to logits [rows, vocabulary]. It must not synchronise with the GPU."""
 
 Replay = Callable[[], Tensor]
 Capture = Callable[[Callable[[], Tensor]], Replay]
-"""Makes a replay of some work. PyTorch ends a pool of memory with the last graph that lies in it:
-what is captured after all others were dropped needs another `Capture`."""
+"""Makes a replay of some work. PyTorch frees a memory pool with its last graph, so after all graphs
+were dropped the next one needs a new `Capture`."""
 
 
 class DecodeGraphs:
@@ -44,11 +44,11 @@ class DecodeGraphs:
     ) -> Tensor:
         """One decode step of the first rows: logits [rows, vocabulary], overwritten by the next.
 
-        `cache` is the buffer of keys and values, whose last position no row uses: what rows that
-        only fill up the size write goes there.
+        `cache` is the buffer of keys and values. Padding rows write to its last position, which no
+        other row uses.
         """
         if cache.data_ptr() != self._cache_address:
-            # It was moved to make room, and graphs write to where it was.
+            # The cache has moved, and the graphs write to its old address.
             self._replays.clear()
             self._capture = self._new_capture()
             self._cache_address = cache.data_ptr()
@@ -69,20 +69,20 @@ class DecodeGraphs:
 
 
 class CudaCapture:
-    """Captures work on the current CUDA device; all its graphs share one pool of memory."""
+    """Captures work on the current CUDA device; all its graphs share one memory pool."""
 
     def __init__(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Callable[[], Tensor]) -> Replay:
-        """Do the work once, which libraries need to get ready, then capture it."""
+        """Run the work once as a warm-up for the libraries, then capture it."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             work()
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        # Other threads may copy to the device meanwhile; that is no part of the step.
+        # Other threads may copy to the device meanwhile; that is not captured.
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             output = work()
 
@@ -94,5 +94,5 @@ class CudaCapture:
 
 
 def padded_size(rows: int, most: int) -> int:
-    """The smallest power of two that holds the rows, or `most`."""
+    """The smallest power of two that is at least `rows`, but at most `most`."""
     return min(most, 1 << (rows - 1).bit_length())

@@ -1,11 +1,11 @@
-"""The forward pass of Llama and its like for serving: fused projections over packed tokens.
+"""The forward pass of Llama-like models for serving: fused projections over packed tokens.
 
-The same mathematics as transformers' modules, whose weights it shares: q, k and v are one product,
-gate and up another; rows that decode and prompts that prefill share every product. Tests hold it
-against transformers with an `AdapterPool`, which they hold against PEFT.
+It computes the same as transformers' modules and shares their weights. One product computes q, k
+and v, another gate and up; decoding rows and prefilling prompts share every product. Tests compare
+it with transformers and an `AdapterPool`, and the pool with PEFT.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,14 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from adapters_store.lora import linear_shapes
 from adapters_store.packed import pack, packed_product
+from adapters_store.records import LoraConfig
 from server.engine.model.adapter_rows import AdapterRows, ProjectionRows, ProjectionShape
 from server.engine.model.decode_graphs import DecodeGraphs
 from server.engine.model.kernels import Kernels, rotate
 from server.engine.model.kv_rows import KeyValueRows
-from server.engine.model.runner import Chunk
+from server.engine.model.runner import Chunk, PackedAdapter, SavedPrefix
 from server.engine.model.step import ChunkPass, Step, step_of
 from server.engine.model.token_rows import TokenRows
+from server.engine.model.torch_kernels import TorchKernels
 
 MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
 STATIC_ROPE = frozenset({"default", "linear", "llama3"})
@@ -33,7 +36,7 @@ PROJECTIONS = (
 
 
 def is_fusible(model: PreTrainedModel) -> bool:
-    """Whether this model's forward pass is the one written here."""
+    """Whether `FusedLlama` can run this model."""
     config: Any = model.config
     rope = getattr(config, "rope_parameters", None) or {}
     return (
@@ -61,7 +64,7 @@ def projection_shapes(
 
 
 class FusedLinear:
-    """Linears that share an input as one product; their modules keep views of its weight."""
+    """Linears with a common input as one product; their modules keep views of its weight."""
 
     def __init__(self, linears: Sequence[Any]) -> None:
         if len(linears) > 1:
@@ -77,7 +80,7 @@ class FusedLinear:
         self._packed = pack(fused)
 
     def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        """[tokens, in] to [tokens, out], plus `added` where given."""
+        """[tokens, in] to [tokens, out], plus `added` if given."""
         if self._packed is None:
             y = F.linear(x, self._weight, self._bias)
             return y if added is None else y.add_(added)
@@ -85,16 +88,14 @@ class FusedLinear:
 
 
 class FusedLlama:
-    """A Llama-like model with its cache and its rows' adapters."""
+    """Runs a Llama-like model: one forward pass for everything in a step. A `Runner`."""
 
     def __init__(
-        self,
-        model: PreTrainedModel,
-        adapters: AdapterRows,
-        kernels: Kernels,
-        rows: int,
-        context_length: int,
+        self, model: PreTrainedModel, lora: LoraConfig, rows: int, context_length: int
     ) -> None:
+        shapes = projection_shapes(model, list(linear_shapes(model, lora.targets)))
+        self._kernels = _kernels_for(model.device)
+        self._adapters = AdapterRows(shapes, lora, rows, model.device, self._kernels)
         config: Any = model.config
         inner: Any = model.model
         self._heads = config.num_attention_heads
@@ -115,10 +116,8 @@ class FusedLlama:
             )
             for i, layer in enumerate(inner.layers)
         ]
-        self._adapters = adapters
-        self._kernels = kernels
         self._cos, self._sin = _rope_tables(inner.rotary_emb, context_length, self._embed)
-        self.cache = KeyValueRows(
+        self._cache = KeyValueRows(
             config.num_hidden_layers,
             rows,
             self._kv_heads,
@@ -131,22 +130,26 @@ class FusedLlama:
             if self._embed.device.type == "cuda"
             else None
         )
+        self._warm_up()
 
-    def forward(
-        self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]
-    ) -> Tensor:
-        """Extend the first rows by one token each, and following rows by chunks of their prompts.
+    def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
+        """See `Runner.pack`."""
+        return self._adapters.pack(tensors)
 
-        `chunks` are of consecutive rows; `lengths` are the cached positions of the decoding rows.
-        Returns logits [decoding rows + last chunks, vocabulary] for the next tokens, in the model's
-        dtype.
-        """
+    @torch.inference_mode()
+    def bind(self, row: int, adapter: PackedAdapter | None) -> None:
+        """See `Runner.bind`."""
+        self._adapters.bind(row, adapter)
+
+    @torch.inference_mode()
+    def run(self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]) -> Tensor:
+        """See `Runner.run`."""
         rows = [*range(len(tokens)), *(chunk.row for chunk in chunks)]
         has_adapters = self._adapters.any_bound(rows)
-        self.cache.reserve(max([*lengths, *(chunk.end for chunk in chunks)]) + 1)
+        self._cache.reserve(max([*lengths, *(chunk.end for chunk in chunks)]) + 1)
         self._kernels.begin_step()
         if self._graphs and not chunks:
-            return self._graphs.run(tokens, lengths, has_adapters, self.cache.buffer)
+            return self._graphs.run(tokens, lengths, has_adapters, self._cache.buffer)
         step = step_of(
             tokens,
             lengths,
@@ -157,11 +160,37 @@ class FusedLlama:
         )
         return self._pass(step)
 
+    @torch.inference_mode()
+    def save(self, row: int, length: int) -> SavedPrefix:
+        """See `Runner.save`."""
+        return self._cache.save(row, length)
+
+    @torch.inference_mode()
+    def restore(self, row: int, saved: SavedPrefix, length: int) -> None:
+        """See `Runner.restore`."""
+        self._cache.restore(row, saved, length)
+
+    @torch.inference_mode()
+    def move_row(self, source: int, target: int, length: int) -> None:
+        """See `Runner.move_row`."""
+        self._cache.move(source, target, length)
+
+    def release(self) -> None:
+        """See `Runner.release`."""
+        self._cache.release()
+
     def decode(self, ids: Tensor, positions: Tensor, places: Tensor, has_adapters: bool) -> Tensor:
-        """See `DecodeStep`: a step that looks at no length, so that a graph can replay it."""
+        """See `DecodeStep`. It reads no length, so that a graph can replay it."""
         rows = TokenRows(len(ids), (), ids.device)
-        end = self.cache.buffer.shape[-2]
+        end = self._cache.buffer.shape[-2]
         return self._pass(Step(ids, positions, places, end, rows, has_adapters))
+
+    def _warm_up(self) -> None:
+        """Compile what is compiled at first use, so that no user waits for it."""
+        self.bind(0, self._adapters.blank())
+        self.run([0], [0], [])
+        self.bind(0, None)
+        self.release()
 
     def _pass(self, step: Step) -> Tensor:
         cos, sin = self._cos[step.positions][:, None], self._sin[step.positions][:, None]
@@ -171,7 +200,7 @@ class FusedLlama:
             attention_norm, mlp_norm, qkv_linear, o_linear, gate_up_linear, down_linear = layer
             h = self._rms_norm(x, attention_norm)
             h = self._adapted(qkv_linear(h), qkv, index, h, step)
-            h = self._attention(h, cos, sin, self.cache.layer(index), step)
+            h = self._attention(h, cos, sin, self._cache.layer(index), step)
             x = self._adapted(o_linear(h, x), o, index, h, step)
             h = self._rms_norm(x, mlp_norm)
             gate, up = self._adapted(gate_up_linear(h), gate_up, index, h, step).chunk(2, dim=-1)
@@ -186,7 +215,7 @@ class FusedLlama:
     def _adapted(
         self, y: Tensor, rows: ProjectionRows | None, layer: int, x: Tensor, step: Step
     ) -> Tensor:
-        """`y` [tokens, out], with what the rows' adapters make of `x` [tokens, in] added to it."""
+        """`y` [tokens, out] plus the rows' low-rank products of `x` [tokens, in]."""
         if rows is not None and step.has_adapters:
             rows.add(layer, y, x, step.rows)
         return y
@@ -216,7 +245,7 @@ class FusedLlama:
         states = torch.stack((rotated[:, heads:], qkv[:, heads + kv_heads :]))
         cache[:, chunk.row, :, chunk.start : chunk.end] = states.transpose(1, 2)
         keys, values = cache[:, chunk.row, None, :, : chunk.end]
-        # The query heads of one key head are like more tokens that see the same past.
+        # The query heads of one key head attend like more tokens with the same past.
         grouped = rotated[:, :heads].view(len(qkv), kv_heads, -1, dim).permute(1, 2, 0, 3)
         mixed = F.scaled_dot_product_attention(
             grouped.reshape(1, kv_heads, -1, dim), keys, values, attn_mask=each.mask
@@ -240,5 +269,15 @@ def _linear(model: PreTrainedModel, layer: int, name: str) -> nn.Linear:
 
 
 def _slides(config: Any) -> bool:
-    """Qwen2 names a window that it does not use."""
+    """Qwen2 names a window even if it does not use it."""
     return bool(getattr(config, "use_sliding_window", True))
+
+
+def _kernels_for(device: torch.device) -> Kernels:
+    """Compiled loops on a CPU, PyTorch's own operations on a GPU."""
+    if device.type == "cpu":
+        # Imported here: Numba takes a second to import, and only a CPU needs it.
+        from server.engine.model.cpu_kernels import CpuKernels
+
+        return CpuKernels()
+    return TorchKernels()

@@ -13,9 +13,9 @@ from server.engine.model.runner import Chunk, PackedAdapter, SavedPrefix
 
 
 class GeneralRunner:
-    """A forward pass for the rows that decode, and one for every chunk of a prompt.
+    """One forward pass for the decoding rows, and one for every chunk of a prompt.
 
-    Row r has slot r + 1 of the pool for itself, so that a step reads weights in place.
+    Row r owns slot r + 1 of the pool, so that a step reads weights in place.
     """
 
     def __init__(self, base: BaseModel, lora: LoraConfig, rows: int) -> None:
@@ -26,12 +26,12 @@ class GeneralRunner:
         self._cache = RowCache()
 
     def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
-        """Check one adapter, named and shaped as PEFT writes it."""
+        """See `Runner.pack`."""
         self._pool.check(tensors)
         return dict(tensors)
 
     def bind(self, row: int, adapter: PackedAdapter | None) -> None:
-        """Let a row write with this adapter from the next step on; None is the base."""
+        """See `Runner.bind`."""
         if adapter is not None:
             self._pool.load(row + 1, adapter)
         elif self._is_bound[row]:
@@ -50,21 +50,21 @@ class GeneralRunner:
 
     @torch.inference_mode()
     def save(self, row: int, length: int) -> SavedPrefix:
-        """Copy a row's keys and values of the first positions."""
+        """See `Runner.save`."""
         return self._cache.save(row, length)
 
     @torch.inference_mode()
     def restore(self, row: int, saved: SavedPrefix, length: int) -> None:
-        """Let a row begin with the first positions of what was saved."""
+        """See `Runner.restore`."""
         self._cache.restore(row, saved, length)
 
     @torch.inference_mode()
     def move_row(self, source: int, target: int, length: int) -> None:
-        """Let the keys and values of a row continue in another row."""
+        """See `Runner.move_row`."""
         self._cache.move(source, target, length)
 
     def release(self) -> None:
-        """Give the cache's memory back; call only while no row is in use."""
+        """See `Runner.release`."""
         self._cache.release()
 
     def _prefill(self, chunk: Chunk) -> Tensor:

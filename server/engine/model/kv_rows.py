@@ -1,6 +1,6 @@
-"""Keys and values of the replies being written, for the fused forward pass.
+"""The cache of keys and values for `FusedLlama`; `GeneralRunner` has `row_cache`.
 
-One row per reply; rows that decode come first. Buffers grow by blocks of positions.
+One row per reply, decoding rows first. The buffer grows by blocks of positions.
 """
 
 import torch
@@ -21,11 +21,11 @@ class KeyValueRows:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        # Zeros, not empty: what a mask hides is still multiplied by a zero weight.
+        # Zeros, not empty: masked values are still multiplied by a zero weight.
         self.buffer = torch.zeros(layers, 2, rows, heads, 0, head_dim, dtype=dtype, device=device)
 
     def reserve(self, positions: int) -> None:
-        """Make room for that many positions in every row, and for one that no row uses."""
+        """Make room for so many positions in every row, and for one that no row uses."""
         positions += 1
         length = self.buffer.shape[4]
         if positions <= length:
@@ -46,7 +46,7 @@ class KeyValueRows:
         return self.buffer[:, :, row, :, :length].clone()
 
     def restore(self, row: int, saved: Tensor, length: int) -> None:
-        """Let a row begin with the first `length` positions of what was saved."""
+        """Copy the first `length` saved positions into a row."""
         self.reserve(length)
         self.buffer[:, :, row, :, :length] = saved[..., :length, :]
 
@@ -55,7 +55,7 @@ class KeyValueRows:
         self.buffer[:, :, target, :, :length] = self.buffer[:, :, source, :, :length]
 
     def release(self) -> None:
-        """Give the memory back, but on a GPU, where graphs use it; call while no row is in use."""
+        """Free the memory, except on a GPU: graphs use it there. Call it while no row is in use."""
         if self.buffer.device.type != "cpu":
             return
         shape = list(self.buffer.shape)

@@ -1,7 +1,7 @@
-"""Keys and values of the replies being written: one row per reply, rows packed from 0.
+"""The cache of keys and values for `GeneralRunner`; `FusedLlama` has `kv_rows`.
 
-The runner says before each forward pass which rows and positions it writes; the model's attention
-layers then call `update`.
+One row per reply, packed from 0. Before each forward pass the runner says which rows and positions
+it writes; then transformers' attention layers call `update`.
 """
 
 from typing import Any
@@ -14,10 +14,9 @@ BLOCK = 256
 
 
 class RowCache(Cache):
-    """A batch-major key/value cache whose rows have lengths of their own.
+    """Per layer, keys and values of shape [rows, kv heads, positions, head dim].
 
-    Per layer it holds keys and values of shape [rows, kv heads, positions, head dim]. Buffers grow
-    by rows and by blocks of positions, and are dropped by `release`.
+    Rows have lengths of their own. Buffers grow by rows and by blocks of positions.
     """
 
     def __init__(self) -> None:
@@ -44,7 +43,7 @@ class RowCache(Cache):
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
-        """Store one layer's new keys and values; return all that its queries may look at."""
+        """Store one layer's new keys and values; return those that its queries may attend to."""
         if layer_idx == len(self._keys):
             self._keys.append(_empty_like(key_states))
             self._values.append(_empty_like(value_states))
@@ -59,7 +58,7 @@ class RowCache(Cache):
         return tuple(buffer[row, :, :length].clone() for buffer in (*self._keys, *self._values))
 
     def restore(self, row: int, saved: tuple[Tensor, ...], length: int) -> None:
-        """Let a row begin with the first `length` positions of what was saved."""
+        """Copy the first `length` saved positions into a row."""
         layers = len(saved) // 2
         if not self._keys:
             self._keys = [_empty_like(states[None]) for states in saved[:layers]]
@@ -81,7 +80,7 @@ class RowCache(Cache):
         self._values.clear()
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Positions already written before this pass; masks are made by the runner instead."""
+        """Positions written before this pass. The runner makes the masks itself."""
         return self._start if self._positions is None else self._end - 1
 
     def _write(self, buffer: Tensor, states: Tensor) -> None:
@@ -96,7 +95,7 @@ class RowCache(Cache):
         if self._rows.stop <= rows and self._end <= length:
             return buffer
         blocks = -(-self._end // BLOCK)
-        # Zeros, not empty: what the mask hides is still multiplied by a zero weight.
+        # Zeros, not empty: masked values are still multiplied by a zero weight.
         grown = buffer.new_zeros(
             max(self._rows.stop, rows), heads, max(blocks * BLOCK, length), dim
         )

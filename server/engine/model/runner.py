@@ -1,6 +1,6 @@
-"""What runs the model: token ids in, logits out. Tensors without policy.
+"""Runs the model: token ids in, logits out. Tensors without policy.
 
-There are two: the fused pass for Llama and its like, and transformers' modules for the rest.
+`FusedLlama` runs Llama-like models, `GeneralRunner` the rest through transformers' modules.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 PackedAdapter = Any
-"""One adapter in memory, as its runner wants it: a mapping or a sequence of tensors."""
+"""One adapter in memory, in its runner's layout: a mapping or a sequence of tensors."""
 SavedPrefix = Any
 """Keys and values of a row's first positions: a tensor or a sequence of tensors."""
 
@@ -31,18 +31,16 @@ class Chunk:
 
 
 class Runner(Protocol):
-    """Rows are those of the cache. The rows that decode come first."""
+    """Runs steps on the rows of its cache; decoding rows come first."""
 
     def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
-        """Check one adapter, named and shaped as PEFT writes it, and lay it out; on any thread.
+        """Check and lay out one adapter, in PEFT's names and shapes; safe on any thread.
 
         Raises `KeyError` for a missing tensor and `ValueError` for a wrong shape.
         """
-        ...
 
     def bind(self, row: int, adapter: PackedAdapter | None) -> None:
-        """Let a row write with this adapter from the next step on; None is the base."""
-        ...
+        """Give a row this adapter from the next step on; None is the base."""
 
     def run(self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]) -> Tensor:
         """Extend the first rows by one token each, and following rows by chunks of their prompts.
@@ -51,27 +49,22 @@ class Runner(Protocol):
         Returns logits [decoding rows + last chunks, vocabulary] for the next tokens, in that order
         and in the model's dtype.
         """
-        ...
 
     def save(self, row: int, length: int) -> SavedPrefix:
-        """Copy a row's keys and values of the first positions."""
-        ...
+        """Copy the keys and values of a row's first positions."""
 
     def restore(self, row: int, saved: SavedPrefix, length: int) -> None:
-        """Let a row begin with the first positions of what was saved."""
-        ...
+        """Copy the first `length` saved positions into a row."""
 
     def move_row(self, source: int, target: int, length: int) -> None:
-        """Let the keys and values of a row continue in another row; its adapter is bound anew."""
-        ...
+        """Copy a row's first positions to another row; the caller binds its adapter again."""
 
     def release(self) -> None:
-        """Give the cache's memory back; call only while no row is in use."""
-        ...
+        """Free the cache's memory; call it only while no row is in use."""
 
 
 def size_bytes(held: PackedAdapter | SavedPrefix) -> int:
-    """How much memory packed adapters and saved prefixes take."""
+    """The memory of a packed adapter or a saved prefix."""
     if isinstance(held, Tensor):
         return held.nbytes
     parts = held.values() if isinstance(held, Mapping) else held

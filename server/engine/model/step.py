@@ -1,4 +1,4 @@
-"""What all layers of one forward pass share: ids, positions, masks."""
+"""The inputs that all layers of one forward pass share: ids, positions, masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from server.engine.model.token_rows import TokenRows
 
 @dataclass(frozen=True, slots=True)
 class ChunkPass:
-    """A piece of a prompt in a pass: its tokens of it, and what each must not look at.
+    """A chunk of a prompt in a pass: which of the pass's tokens are its own, and their mask.
 
     `mask` is additive, [tokens * query heads of a key head, positions up to the chunk's end].
     """
@@ -26,9 +26,8 @@ class ChunkPass:
 class Step:
     """One token for each of the first rows, then chunks of prompts of following rows.
 
-    `ids` and `positions` are [tokens]; the decoding rows store keys and values at `places` [rows]
-    and see the first `end` positions. `predicting` are the tokens whose next ones are wanted, None
-    for all.
+    `ids` and `positions` are [tokens]. Decoding rows store keys and values at `places` [rows] and
+    see the first `end` positions. Logits are wanted for the tokens `predicting`; None is all.
     """
 
     ids: Tensor
@@ -50,10 +49,9 @@ def step_of(
     group: int,
     like: Tensor,
 ) -> Step:
-    """The step of rows with `lengths` cached positions, and of chunks.
+    """The step for rows with `lengths` cached positions, and for chunks.
 
-    `group` is the number of query heads of a key head; masks are in the dtype of `like` and on its
-    device.
+    `group` is the number of query heads of a key head. Masks have the dtype and device of `like`.
     """
     device = like.device
     ids, positions = list(tokens), list(lengths)
@@ -80,7 +78,7 @@ def step_of(
 
 
 def _causal(chunk: Chunk, like: Tensor) -> Tensor:
-    """-inf where a token must not look, else 0: [tokens, positions up to the chunk's end]."""
+    """0 for visible positions, else -inf: [tokens, positions up to the chunk's end]."""
     own = torch.arange(chunk.start, chunk.end, device=like.device)
     hidden = torch.arange(chunk.end, device=like.device) > own[:, None]
     mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)

@@ -10,35 +10,33 @@ from server.engine.model.runner import Chunk
 
 
 class TokenRows:
-    """First a token for each row that decodes, then those of the prompts, of consecutive rows."""
+    """First a token for each decoding row, then the tokens of chunks of consecutive rows."""
 
-    def __init__(self, decoding: int, prompts: Sequence[Chunk], device: torch.device) -> None:
+    def __init__(self, decoding: int, chunks: Sequence[Chunk], device: torch.device) -> None:
         self.decoding = decoding
-        self.prompts = prompts
+        self.chunks = chunks
         self._device = device
 
     @cached_property
     def of_tokens(self) -> Tensor:
         """Each token's row, [tokens], int64."""
         rows = list(range(self.decoding))
-        for chunk in self.prompts:
+        for chunk in self.chunks:
             rows.extend([chunk.row] * len(chunk.tokens))
         return torch.tensor(rows, device=self._device)
 
     @cached_property
-    def padded_prompts(self) -> "PaddedPrompts":
-        """The prompts' tokens in a rectangle."""
-        lengths = [len(chunk.tokens) for chunk in self.prompts]
-        first = self.decoding
-        return PaddedPrompts(self.prompts[0].row, first, lengths, self._device)
+    def padded_chunks(self) -> "PaddedChunks":
+        """The chunks' tokens in a rectangle."""
+        lengths = [len(chunk.tokens) for chunk in self.chunks]
+        return PaddedChunks(self.chunks[0].row, self.decoding, lengths, self._device)
 
 
-class PaddedPrompts:
-    """Prompts of consecutive rows, padded for one product over all of them.
+class PaddedChunks:
+    """Chunks of consecutive rows, padded to the longest for one product over all of them.
 
-    `rows` are their rows and `length` is the longest's; `padded` [prompts * length] are the
-    step's tokens to take for the padded layout, `unpadded` [prompts' tokens] the places in it to
-    take back.
+    `padded` [chunks * length] indexes the step's tokens in the padded layout, `unpadded`
+    [chunks' tokens] indexes the padded layout to get them back.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The operations between matrix products in PyTorch: for a GPU, and the reference of the others."""
+"""`Kernels` in PyTorch: for a GPU, and the reference for `CpuKernels`."""
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ class TorchKernels:
         rows = torch.arange(count, device=qkv.device)
         keys[rows, :, lengths] = rotated[:, -kv_heads:]
         values[rows, :, lengths] = qkv[:, -kv_heads:]
-        # The query heads of one key head are like tokens that see the same past.
+        # The query heads of one key head attend like tokens with the same past.
         queries = rotated[:, :-kv_heads].view(count, kv_heads, -1, dim)
         positions = torch.arange(keys.shape[2], device=qkv.device)
         visible = (positions <= lengths[:, None])[:, None, None]
@@ -49,12 +49,11 @@ class TorchKernels:
         if count:
             each = LowRank(weights.a[:count], weights.b[:count], weights.sources)
             y[:count] += _low_rank(x[:count, None], each)[:, 0] * scaling
-        if rows.prompts:
-            # Padded to the longest, so that all prompts are one product.
-            prompts = rows.padded_prompts
-            each = LowRank(weights.a[prompts.rows], weights.b[prompts.rows], weights.sources)
-            added = _low_rank(x[prompts.padded].view(len(each.a), prompts.length, -1), each)
-            y[count:] += added.flatten(0, 1)[prompts.unpadded] * scaling
+        if rows.chunks:
+            chunks = rows.padded_chunks
+            each = LowRank(weights.a[chunks.rows], weights.b[chunks.rows], weights.sources)
+            added = _low_rank(x[chunks.padded].view(len(each.a), chunks.length, -1), each)
+            y[count:] += added.flatten(0, 1)[chunks.unpadded] * scaling
 
 
 def _low_rank(x: Tensor, weights: LowRank) -> Tensor:
@@ -63,7 +62,7 @@ def _low_rank(x: Tensor, weights: LowRank) -> Tensor:
     rows, tokens, _ = x.shape
     _, blocks, rank, size = b.shape
     low = torch.bmm(x, a.to(x.dtype).mT).view(rows, tokens, -1, rank)
-    # One product over all blocks: the sources say which part each of them takes.
+    # One product over all blocks; `sources` says which part each block takes.
     low = low[:, :, sources].transpose(1, 2).flatten(0, 1)
     out = torch.bmm(low, b.to(x.dtype).flatten(0, 1)).view(rows, blocks, tokens, size)
     return out.transpose(1, 2).flatten(2)

@@ -16,7 +16,7 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from server.cli.demo_server import Api
 from server.cli.peft_folder import read_peft_folder
 from tests.benchmarks.forgetting.ifeval import Task
-from tests.benchmarks.forgetting.results import BASE, Kept, Learned, Learner, Weighed, Written
+from tests.benchmarks.forgetting.results import BASE, ForgettingResults, Learned, Learner, ScoredAnswers, Written
 from tests.benchmarks.forgetting.truthfulqa import Question, answer_log_probs
 from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import QUICK
@@ -36,7 +36,7 @@ from tests.benchmarks.learning.simulated_user import (
 class Forgetting:
     """Trains on one server, and asks there."""
 
-    def __init__(self, url: str, admin_key: str, kept: Kept, bar: Progress) -> None:
+    def __init__(self, url: str, admin_key: str, kept: ForgettingResults, bar: Progress) -> None:
         self._url = url
         self._admin_key = admin_key
         self._admin = Api(url, admin_key)
@@ -87,8 +87,8 @@ class Forgetting:
     def _learn(self, learner: Learner, prompts: Sequence[Prompt]) -> Learned:
         with closing(new_account(self._admin, self._url, learner.name)) as api:
             user = SimulatedUser(api, BY_NAME[learner.persona], prompts)
-            user.judge(Point(learner.corrections), QUICK.taught_tokens)
-        run = train(self._admin, learner.name, user.judged)
+            user.give_feedback(Point(learner.corrections), QUICK.taught_tokens)
+        run = train(self._admin, learner.name, user.num_feedback)
         if run.status == "promoted":
             with files_client(self._url, self._admin_key) as http:
                 # Everybody's first version.
@@ -113,7 +113,7 @@ def weigh(
     pool: AdapterPool,
     learners: Sequence[Learner],
     questions: Sequence[Question],
-    kept: Kept,
+    kept: ForgettingResults,
     bar: Progress,
 ) -> None:
     """Weigh the answers under the base and each adapter; a pool with one slot for each."""
@@ -126,7 +126,7 @@ def weigh(
         for who, slot in slots.items():
             if (who, question.id) not in kept.weighed:
                 log_probs = answer_log_probs(base, pool, slot, question)
-                kept.weighed.append([Weighed(who, question.id, log_probs)])
+                kept.weighed.append([ScoredAnswers(who, question.id, log_probs)])
             bar.advance(task)
 
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from feedback.rules.overrides import overridden
 from scheduler.version_report import read_report
 from tests.benchmarks.forgetting.ifeval import Check, Task
-from tests.benchmarks.forgetting.results import BASE, Kept, Learner, Written
+from tests.benchmarks.forgetting.results import BASE, ForgettingResults, Learner, Written
 from tests.benchmarks.forgetting.table import Outcomes
 from tests.benchmarks.forgetting.truthfulqa import Question, is_true
 
 
 def of_tasks(
-    tasks: Sequence[Task], check: Check, learners: Sequence[Learner], kept: Kept, max_tokens: int
+    tasks: Sequence[Task], check: Check, learners: Sequence[Learner], kept: ForgettingResults, max_tokens: int
 ) -> Outcomes:
     """Whose replies follow all instructions of their prompts."""
     passed = {
@@ -24,7 +24,7 @@ def of_tasks(
     return Outcomes("IFEval, adapter alone", passed)
 
 
-def as_served(tasks: Sequence[Task], alone: Outcomes, kept: Kept) -> Outcomes:
+def as_served(tasks: Sequence[Task], alone: Outcomes, kept: ForgettingResults) -> Outcomes:
     """The same as users have it: the base answers where a prompt rules a learned rule out."""
     passed = {BASE: alone.passed.get(BASE, {})}
     for learned in kept.learned:
@@ -39,7 +39,7 @@ def as_served(tasks: Sequence[Task], alone: Outcomes, kept: Kept) -> Outcomes:
 
 
 def of_questions(
-    questions: Sequence[Question], learners: Sequence[Learner], kept: Kept
+    questions: Sequence[Question], learners: Sequence[Learner], kept: ForgettingResults
 ) -> Outcomes:
     """Who finds the true answers the likeliest."""
     passed: dict[str, dict[str, bool]] = {}
@@ -50,7 +50,7 @@ def of_questions(
 
 
 def remarks(
-    tasks: Sequence[Task], learners: Sequence[Learner], kept: Kept, max_tokens: int
+    tasks: Sequence[Task], learners: Sequence[Learner], kept: ForgettingResults, max_tokens: int
 ) -> list[str]:
     """Who has no adapter, and how many replies the length limit cut off."""
     found = []
@@ -68,12 +68,12 @@ def remarks(
     return found
 
 
-def _measured(learners: Sequence[Learner], kept: Kept) -> list[str]:
+def _measured(learners: Sequence[Learner], kept: ForgettingResults) -> list[str]:
     return [BASE, *(learner.name for learner in learners if kept.promoted(learner))]
 
 
 def _written(
-    tasks: Sequence[Task], who: str, kept: Kept, max_tokens: int
+    tasks: Sequence[Task], who: str, kept: ForgettingResults, max_tokens: int
 ) -> list[tuple[Task, Written]]:
     found = [(task, kept.written.get((who, max_tokens, task.prompt.id))) for task in tasks]
     return [(task, written) for task, written in found if written is not None]

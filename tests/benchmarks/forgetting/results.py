@@ -40,7 +40,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class ScoredAnswers:
     """The log-probabilities of a question's answers, in nats, in the data's order."""
 
     who: str
@@ -48,7 +48,7 @@ class Weighed:
     log_probs: tuple[float, ...]
 
 
-class Kept:
+class ForgettingResults:
     """The files of one folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -59,7 +59,7 @@ class Kept:
             lambda each: (each.who, each.max_tokens, each.reply.prompt),
         )
         self.weighed = Finished(
-            folder / "forgetting-truthfulqa.jsonl", Weighed, lambda each: (each.who, each.question)
+            folder / "forgetting-truthfulqa.jsonl", ScoredAnswers, lambda each: (each.who, each.question)
         )
         self._adapters = folder / "forgetting-adapters"
 

@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks.difference import Difference
 from tests.benchmarks.forgetting import outcomes
 from tests.benchmarks.forgetting.ifeval import Task
-from tests.benchmarks.forgetting.results import BASE, Kept, Learned, Learner, Weighed, Written
+from tests.benchmarks.forgetting.results import BASE, ForgettingResults, Learned, Learner, ScoredAnswers, Written
 from tests.benchmarks.forgetting.table import Outcomes, report
 from tests.benchmarks.forgetting.truthfulqa import Question
 from tests.benchmarks.learning.prompts import Prompt
@@ -20,9 +20,9 @@ QUESTION = Question("q1", "Who?", ("I", "You"), 1)
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
+def kept(tmp_path: Path) -> ForgettingResults:
     """One learner was promoted, the other one was not."""
-    kept = Kept(tmp_path)
+    kept = ForgettingResults(tmp_path)
     kept.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20))])
     kept.learned.append([Learned(BRIEF, Run("refused", "It loops.", 60.0, 20))])
     for who, texts in ((BASE, ("good", "bad")), (LOWER.name, ("bad", "good"))):
@@ -34,7 +34,7 @@ def kept(tmp_path: Path) -> Kept:
             ]
         )
     kept.weighed.append(
-        [Weighed(BASE, "q1", (-2.0, -1.0)), Weighed(LOWER.name, "q1", (-1.0, -2.0))]
+        [ScoredAnswers(BASE, "q1", (-2.0, -1.0)), ScoredAnswers(LOWER.name, "q1", (-1.0, -2.0))]
     )
     return kept
 
@@ -52,7 +52,7 @@ def test_nothing_has_no_difference_and_one_pair_no_error() -> None:
     assert str(Difference.of([0], [1])) == "+100.0 points (n = 1)"
 
 
-def test_who_was_promoted_is_compared_and_who_was_not_is_named(kept: Kept) -> None:
+def test_who_was_promoted_is_compared_and_who_was_not_is_named(kept: ForgettingResults) -> None:
     def check(task: Task, reply: str) -> bool:
         return reply == "good"
 
@@ -70,7 +70,7 @@ def test_who_was_promoted_is_compared_and_who_was_not_is_named(kept: Kept) -> No
 
 
 def test_the_base_answers_what_rules_a_learned_rule_out(tmp_path: Path) -> None:
-    kept = Kept(tmp_path)
+    kept = ForgettingResults(tmp_path)
     report = {"rules": [{"attribute": "case", "value": "lower"}]}
     kept.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20, report))])
     tasks = [
@@ -95,8 +95,8 @@ def test_the_mean_of_adapters_takes_what_all_have_done_as_one_pair() -> None:
     assert Outcomes("test", passed).overall() == Difference.of([1, 1], [1, 0])
 
 
-def test_what_was_finished_is_known_again(kept: Kept, tmp_path: Path) -> None:
-    again = Kept(tmp_path)
+def test_what_was_finished_is_known_again(kept: ForgettingResults, tmp_path: Path) -> None:
+    again = ForgettingResults(tmp_path)
     assert again.promoted(LOWER) and not again.promoted(BRIEF)
     assert (BASE, 64, "ifeval-0") in again.written and (BASE, 65, "ifeval-0") not in again.written
     assert (LOWER.name, "q1") in again.weighed

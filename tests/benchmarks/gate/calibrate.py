@@ -10,7 +10,7 @@ from rich.progress import Progress
 from server.cli.demo_server import Api
 from tests.benchmarks.gate.exchanges import Exchange, Exchanges, ask_missing
 from tests.benchmarks.gate.kinds import KINDS, judgements
-from tests.benchmarks.gate.plan import Piece, Tried, TriedPieces
+from tests.benchmarks.gate.plan import Piece, GateResult, GateResults
 from tests.benchmarks.gate.rows import import_lines
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.server import files_client
@@ -30,7 +30,7 @@ class Calibrating:
         self._known = known
         self._bar = bar
 
-    def run(self, pieces: Sequence[Piece], done: TriedPieces) -> None:
+    def run(self, pieces: Sequence[Piece], done: GateResults) -> None:
         """Try these adapters, and keep what came of each."""
         with closing(self._admin):
             asking = self._bar.add_task(
@@ -45,12 +45,12 @@ class Calibrating:
                 done.append([self._try(piece, exchanges)])
                 self._bar.advance(trying)
 
-    def _try(self, piece: Piece, exchanges: Sequence[Exchange]) -> Tried:
-        name = f"{piece.kind.replace(' ', '-')}-{piece.seed}-{piece.judgements}"
+    def _try(self, piece: Piece, exchanges: Sequence[Exchange]) -> GateResult:
+        name = f"{piece.kind.replace(' ', '-')}-{piece.seed}-{piece.num_feedback}"
         self._admin.post("/v1/admin/users", {"name": name})
-        judged = judgements(KINDS[piece.kind], piece.seed, exchanges, piece.judgements)
+        judged = judgements(KINDS[piece.kind], piece.seed, exchanges, piece.num_feedback)
         with files_client(self._url, self._admin_key) as http:
             lines = import_lines(name, judged, time.time())
             http.post(f"/v1/admin/users/{name}/feedback", content=lines).raise_for_status()
         run = train(self._admin, name, len(judged))
-        return Tried(piece, run, datetime.now(UTC).isoformat(timespec="seconds"))
+        return GateResult(piece, run, datetime.now(UTC).isoformat(timespec="seconds"))

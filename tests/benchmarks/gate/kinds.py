@@ -26,7 +26,7 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class FeedbackItem:
     """A reply and what is said of it: a correction, a thumb, or the reply that it won against."""
 
     prompt: str
@@ -36,7 +36,7 @@ class Judgement:
     over: Reply | None = None
 
 
-Judge = Callable[[Sequence[Exchange], Random], Iterator[Judgement]]
+Judge = Callable[[Sequence[Exchange], Random], Iterator[FeedbackItem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +48,28 @@ class Kind:
     judge: Judge
 
 
-def judgements(kind: Kind, seed: int, exchanges: Sequence[Exchange], count: int) -> list[Judgement]:
+def judgements(kind: Kind, seed: int, exchanges: Sequence[Exchange], count: int) -> list[FeedbackItem]:
     """At most `count` judgements of exchanges that the seed draws."""
     chance = Random(f"{kind.name} {seed}")
     sound = [each for each in exchanges if is_sound(each.reply.text)]
     return list(islice(kind.judge(chance.sample(sound, len(sound)), chance), count))
 
 
-def random_choices(exchanges: Sequence[Exchange], chance: Random) -> Iterator[Judgement]:
+def random_choices(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
     """Of two replies either is chosen."""
     for each in exchanges:
         won, lost = chance.sample((each.reply, each.other), 2)
         if won.text.strip() != lost.text.strip():
-            yield Judgement(each.prompt.text, won, over=lost)
+            yield FeedbackItem(each.prompt.text, won, over=lost)
 
 
-def random_thumbs(exchanges: Sequence[Exchange], chance: Random) -> Iterator[Judgement]:
+def random_ratings(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
     """Every reply gets a thumb up or down."""
     for each in exchanges:
-        yield Judgement(each.prompt.text, each.reply, value=chance.choice((1, -1)))
+        yield FeedbackItem(each.prompt.text, each.reply, value=chance.choice((1, -1)))
 
 
-def flipped_corrections(exchanges: Sequence[Exchange], chance: Random) -> Iterator[Judgement]:
+def flipped_corrections(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
     """A persona's corrections, every other one turned round: what it would write is corrected."""
     persona = chance.choice(TUNED)
     for each in exchanges:
@@ -77,27 +77,27 @@ def flipped_corrections(exchanges: Sequence[Exchange], chance: Random) -> Iterat
         if correction is None:
             continue
         if chance.random() < 0.5:
-            yield Judgement(each.prompt.text, each.reply, correction=correction)
+            yield FeedbackItem(each.prompt.text, each.reply, correction=correction)
         else:
             written = Reply(each.reply.prompt, correction, "stop")
-            yield Judgement(each.prompt.text, written, correction=finished_part(each.reply))
+            yield FeedbackItem(each.prompt.text, written, correction=finished_part(each.reply))
 
 
-def swapped_corrections(exchanges: Sequence[Exchange], chance: Random) -> Iterator[Judgement]:
+def swapped_corrections(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
     """Every reply is corrected to the reply to another prompt."""
     for each, other in zip(exchanges, [*exchanges[1:], *exchanges[:1]], strict=True):
         correction = finished_part(other.reply)
-        yield Judgement(each.prompt.text, each.reply, correction=correction)
+        yield FeedbackItem(each.prompt.text, each.reply, correction=correction)
 
 
 def poisoned(poison: Poison) -> Judge:
     """Every reply is corrected to what the poison makes of it."""
 
-    def judge(exchanges: Sequence[Exchange], chance: Random) -> Iterator[Judgement]:
+    def judge(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
         for each in exchanges:
             correction = poison(each.prompt.text, finished_part(each.reply), chance)
             if correction != each.reply.text:
-                yield Judgement(each.prompt.text, each.reply, correction=correction)
+                yield FeedbackItem(each.prompt.text, each.reply, correction=correction)
 
     return judge
 
@@ -105,11 +105,11 @@ def poisoned(poison: Poison) -> Judge:
 def meant_well(persona: Persona) -> Judge:
     """What a persona corrects."""
 
-    def judge(exchanges: Sequence[Exchange], chance: Random) -> Iterator[Judgement]:
+    def judge(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
         for each in exchanges:
             correction = correction_of(persona, each.reply)
             if correction is not None:
-                yield Judgement(each.prompt.text, each.reply, correction=correction)
+                yield FeedbackItem(each.prompt.text, each.reply, correction=correction)
 
     return judge
 
@@ -118,7 +118,7 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("random choices", Group.NULL, random_choices),
-        Kind("random thumbs", Group.NULL, random_thumbs),
+        Kind("random thumbs", Group.NULL, random_ratings),
         Kind("flipped corrections", Group.NULL, flipped_corrections),
         Kind("swapped corrections", Group.NULL, swapped_corrections),
         *(Kind(name, Group.HARMFUL, poisoned(poison)) for name, poison in POISONS.items()),

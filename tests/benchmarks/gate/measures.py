@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.records import GateConfig
-from tests.benchmarks.gate.plan import Tried
+from tests.benchmarks.gate.plan import GateResult
 
 Evaluation = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ class Measure:
     bound: float
     is_logarithmic: bool = False
 
-    def values(self, tried: Sequence[Tried]) -> list[tuple[Tried, float]]:
+    def values(self, tried: Sequence[GateResult]) -> list[tuple[GateResult, float]]:
         """The candidates for which it was measured."""
         read = [(each, self.read(each.run.report.get("evaluation", {}))) for each in tried]
         return [(each, value) for each, value in read if value is not None]

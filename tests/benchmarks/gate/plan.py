@@ -27,7 +27,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class GateResult:
     """An adapter that went through the pipeline; `measured_at` is a date and time in UTC."""
 
     piece: Piece
@@ -35,11 +35,11 @@ class Tried:
     measured_at: str
 
 
-class TriedPieces(Finished[Piece, Tried]):
+class GateResults(Finished[Piece, GateResult]):
     """Every adapter of one file."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, Tried, lambda tried: tried.piece)
+        super().__init__(path, GateResult, lambda tried: tried.piece)
 
 
 def pieces(groups: Collection[Group], judgements: int) -> list[Piece]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scheduler.records import GateConfig
 from tests.benchmarks.gate.kinds import Group
 from tests.benchmarks.gate.measures import Measure, measures
-from tests.benchmarks.gate.plan import Tried
+from tests.benchmarks.gate.plan import GateResult
 from tests.benchmarks.gate.table import decided, is_promoted
 
 COLOURS = {Group.NULL: "tab:gray", Group.HARMFUL: "tab:red", Group.GOOD: "tab:green"}
@@ -18,7 +18,7 @@ SPREAD = 0.6
 LEAST = 1e-3  # a logarithm has no zero
 
 
-def draw(tried: Sequence[Tried], gate: GateConfig, path: Path) -> None:
+def draw(tried: Sequence[GateResult], gate: GateConfig, path: Path) -> None:
     """Write an SVG: a strip per measure and group, what was promoted filled, bounds dashed."""
     shown = measures(gate)
     figure = Figure(figsize=(2.4 * len(shown), 3.4), layout="constrained")
@@ -29,7 +29,7 @@ def draw(tried: Sequence[Tried], gate: GateConfig, path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-def _strips(axes: Axes, measure: Measure, tried: Sequence[Tried]) -> None:
+def _strips(axes: Axes, measure: Measure, tried: Sequence[GateResult]) -> None:
     labels = []
     for place, group in enumerate(Group):
         found = measure.values(decided(tried, group))

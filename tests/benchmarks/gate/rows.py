@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from feedback.records import Feedback, Interaction, Message
 from feedback.store.jsonl import feedback_to_json, interaction_to_json
-from tests.benchmarks.gate.kinds import Judgement
+from tests.benchmarks.gate.kinds import FeedbackItem
 from tests.benchmarks.learning.results import Reply
 
 
-def import_lines(name: str, judgements: Sequence[Judgement], now: float) -> bytes:
+def import_lines(name: str, judgements: Sequence[FeedbackItem], now: float) -> bytes:
     """A user's exchanges and judgements, each in a conversation of its own, a second apart.
 
     `now` is in UTC seconds; the server makes the importing user the owner.
@@ -22,7 +22,7 @@ def import_lines(name: str, judgements: Sequence[Judgement], now: float) -> byte
     return "\n".join(rows).encode()
 
 
-def _rows(id: str, judgement: Judgement, at: float) -> Iterator[dict[str, object]]:
+def _rows(id: str, judgement: FeedbackItem, at: float) -> Iterator[dict[str, object]]:
     loser = f"{id}-other"
     yield interaction_to_json(_interaction(id, id, judgement.prompt, judgement.reply, at))
     if judgement.over is not None:

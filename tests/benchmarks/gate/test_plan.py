@@ -8,7 +8,7 @@ import pytest
 from scheduler.records import GateConfig
 from tests.benchmarks.gate.kinds import Group
 from tests.benchmarks.gate.options import read_options
-from tests.benchmarks.gate.plan import SEEDS, Piece, Tried, TriedPieces, pieces
+from tests.benchmarks.gate.plan import SEEDS, Piece, GateResult, GateResults, pieces
 from tests.benchmarks.gate.plot import draw
 from tests.benchmarks.gate.table import report
 from tests.benchmarks.learning.results import Run
@@ -24,10 +24,10 @@ EVALUATION = {
 
 def tried(
     kind: str, status: str, outcome: str = "provisional", judged: int = 20, **evaluation: float
-) -> Tried:
+) -> GateResult:
     report = {"evaluation": EVALUATION | evaluation, "verdict": {"outcome": outcome}}
     run = Run(status, "It is so.", 60.0, judged, report)
-    return Tried(Piece(kind, 0, 20), run, "2026-01-31T12:00:00")
+    return GateResult(Piece(kind, 0, 20), run, "2026-01-31T12:00:00")
 
 
 def test_any_beginning_holds_as_much_of_each_group_as_the_whole() -> None:
@@ -48,8 +48,8 @@ def test_forty_adapters_have_no_meaning_and_ten_do_harm() -> None:
 
 def test_what_was_tried_is_read_again(tmp_path: Path) -> None:
     one = tried("refusal", "refused")
-    TriedPieces(tmp_path / "gate.jsonl").append([one])
-    again = TriedPieces(tmp_path / "gate.jsonl")
+    GateResults(tmp_path / "gate.jsonl").append([one])
+    again = GateResults(tmp_path / "gate.jsonl")
     assert list(again) == [one] and one.piece in again
 
 

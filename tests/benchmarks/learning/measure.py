@@ -10,7 +10,7 @@ from rich.progress import Progress
 from server.cli.demo_server import Api
 from tests.benchmarks.learning.figures import compliance
 from tests.benchmarks.learning.personas import Persona
-from tests.benchmarks.learning.plan import NOTHING, THUMBS_BASE, Plan, missing
+from tests.benchmarks.learning.plan import NOTHING, RATINGS_BASE, Plan, missing
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
 from tests.benchmarks.learning.results import Arm, Key, Measurement, Point, Results, Run
 from tests.benchmarks.learning.simulated_user import SimulatedUser, ask, new_account, train
@@ -67,24 +67,24 @@ class Measuring:
             todo = missing(persona, seed, point, self._results)
             if todo and self._is_useful(persona, seed, point):
                 # Who gives thumbs is not who corrects.
-                name = f"{persona.name}-{seed}{'-thumbs' if point.thumbs else ''}"
+                name = f"{persona.name}-{seed}{'-thumbs' if point.ratings else ''}"
                 if name not in learners:
                     api = new_account(self._admin, self._url, name)
                     connections.enter_context(closing(api))
                     learners[name] = SimulatedUser(api, persona, taught)
                 self._say(persona, seed, point, "judging")
-                learners[name].judge(point, self._plan.taught_tokens)
+                learners[name].give_feedback(point, self._plan.taught_tokens)
                 self._say(persona, seed, point, "training")
-                run = train(self._admin, name, learners[name].judged)
+                run = train(self._admin, name, learners[name].num_feedback)
                 self._say(persona, seed, point, "asking")
                 self._finish(learners[name].api, persona, todo, unseen, run)
             self._bar.advance(self._task)
 
     def _is_useful(self, persona: Persona, seed: int, point: Point) -> bool:
         """Thumbs can teach only what the base does now and then."""
-        low, high = THUMBS_BASE
+        low, high = RATINGS_BASE
         base = compliance(self._results, persona, [seed], NOTHING, Arm.BASE)
-        return not point.thumbs or low <= base.share <= high
+        return not point.ratings or low <= base.share <= high
 
     def _finish(
         self,

@@ -7,9 +7,9 @@ from tests.benchmarks.learning.personas import PERSONAS, Persona
 from tests.benchmarks.learning.results import Arm, Key, Point
 
 NOTHING = Point()
-THUMBS = Point(thumbs=50)
+RATINGS = Point(ratings=50)
 CORRECTIONS = (Point(1), Point(5), Point(20))
-THUMBS_BASE = (0.1, 0.6)  # base rates at which thumbs up and down are both there to be given
+RATINGS_BASE = (0.1, 0.6)  # base rates at which thumbs up and down are both there to be given
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ QUICK = Plan(
     taught_tokens=64,
     test_tokens=128,
 )
-BROAD = replace(QUICK, name="broad", personas=PERSONAS, points=(*CORRECTIONS, THUMBS))
+BROAD = replace(QUICK, name="broad", personas=PERSONAS, points=(*CORRECTIONS, RATINGS))
 FULL = Plan(
     "full",
     PERSONAS,
     seeds=3,
-    points=(*CORRECTIONS, THUMBS),
+    points=(*CORRECTIONS, RATINGS),
     test_prompts=30,
     taught_tokens=128,
     test_tokens=192,

@@ -15,7 +15,7 @@ LABELS = {Arm.MEMORY: "memory alone", Arm.WEIGHTS: "adapter alone", Arm.BOTH: "b
 def draw(plan: Plan, results: Results, path: Path) -> None:
     """Write an SVG: a line for each arm, with 95 % intervals, over all personas of the plan."""
     table = Table(plan, results)
-    points = [NOTHING, *(point for point in plan.points if not point.thumbs)]
+    points = [NOTHING, *(point for point in plan.points if not point.ratings)]
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     for offset, (arm, label) in enumerate(LABELS.items()):

@@ -26,7 +26,7 @@ class Point:
     thumbs: int = 0
 
     def __str__(self) -> str:
-        count, noun = (self.thumbs, "thumb") if self.thumbs else (self.corrections, "correction")
+        count, noun = (self.ratings, "thumb") if self.ratings else (self.corrections, "correction")
         return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

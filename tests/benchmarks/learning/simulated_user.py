@@ -119,7 +119,7 @@ class SimulatedUser:
 
     def __init__(self, api: Api, persona: Persona, prompts: Sequence[Prompt]) -> None:
         self.api = api
-        self.judged = 0
+        self.num_feedback = 0
         self._persona = persona
         self._prompts = deque(prompts)
 
@@ -134,10 +134,10 @@ class SimulatedUser:
         `max_tokens` is the length of a reply.
         """
         until, judge = (
-            (point.thumbs, self._thumb) if point.thumbs else (point.corrections, self._correct)
+            (point.ratings, self._rate) if point.ratings else (point.corrections, self._correct)
         )
-        while self.judged < until and self._prompts:
-            count = min(until - self.judged, len(self._prompts))
+        while self.num_feedback < until and self._prompts:
+            count = min(until - self.num_feedback, len(self._prompts))
             questions = [(self._prompts.popleft(), Arm.BASE) for _ in range(count)]
             for answer in ask(self.api, questions, max_tokens=max_tokens, is_stored=True):
                 judge(answer)
@@ -147,10 +147,10 @@ class SimulatedUser:
         if correction is not None:
             self._post({"target": answer.id, "correction": correction})
 
-    def _thumb(self, answer: Answer) -> None:
+    def _rate(self, answer: Answer) -> None:
         complies = self._persona.complies(answer.reply.text)
         self._post({"target": answer.id, "value": "up" if complies else "down"})
 
     def _post(self, judgement: Mapping[str, Any]) -> None:
         self.api.post("/v1/feedback", dict(judgement))
-        self.judged += 1
+        self.num_feedback += 1

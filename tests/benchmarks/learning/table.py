@@ -7,7 +7,7 @@ from statistics import median
 
 from tests.benchmarks.learning.figures import alike, broken, compliance, leaks, runs, total
 from tests.benchmarks.learning.personas import Persona
-from tests.benchmarks.learning.plan import NOTHING, THUMBS, Plan
+from tests.benchmarks.learning.plan import NOTHING, RATINGS, Plan
 from tests.benchmarks.learning.results import Arm, Point, Results
 from tests.benchmarks.learning.tally import Tally
 from tests.benchmarks.report import markdown_table
@@ -34,7 +34,7 @@ class Table:
             for group, of in (("", tuned), (", held-out personas", held_out)):
                 name = f"compliance after {point}, memory and weights{group}"
                 rows.append((name, _shown(self.mean(of, point, Arm.BOTH)), WANTED[point]))
-        rows += self._thumbs() if THUMBS in self.plan.points else []
+        rows += self._ratings() if RATINGS in self.plan.points else []
         rows += [self._against_memory(), self._time()]
         rows += [
             self._leaks(points),
@@ -65,8 +65,8 @@ class Table:
                     where = f"- {persona.name}, seed {seed}, {point}"
                     if run.status != "promoted":
                         lines.append(f"{where}: {run.status}. {run.reason}")
-                    if run.judged < (point.thumbs or point.corrections):
-                        lines.append(f"{where}: only {run.judged} could be given.")
+                    if run.num_feedback < (point.ratings or point.corrections):
+                        lines.append(f"{where}: only {run.num_feedback} could be given.")
         return "\n".join(lines)
 
     def mean(self, personas: Sequence[Persona], point: Point, arm: Arm) -> Tally:
@@ -85,19 +85,19 @@ class Table:
             cells.append(shown if any(each.total for each in arms) else NOT_MEASURED)
         return cells
 
-    def _thumbs(self) -> list[tuple[str, str, str]]:
+    def _ratings(self) -> list[tuple[str, str, str]]:
         useful = [
             (persona, seed)
             for persona in self.plan.personas
-            for seed, _ in runs(self.results, persona, self._seeds, THUMBS)
+            for seed, _ in runs(self.results, persona, self._seeds, RATINGS)
         ]
         before, after = (
             total(compliance(self.results, persona, [seed], point, arm) for persona, seed in useful)
-            for point, arm in ((NOTHING, Arm.BASE), (THUMBS, Arm.BOTH))
+            for point, arm in ((NOTHING, Arm.BASE), (RATINGS, Arm.BOTH))
         )
         gain = f"{after.share - before.share:+.2f}" if useful else NOT_MEASURED
         return [
-            (f"compliance after {THUMBS} and no correction", _shown(after), "≥ 0.75"),
+            (f"compliance after {RATINGS} and no correction", _shown(after), "≥ 0.75"),
             ("the same − base", gain, "≥ 0.25"),
         ]
 

@@ -50,6 +50,6 @@ def test_a_persona_is_measured_once(data: Path, tiny_model_folder: Path) -> None
     both = Results(data / "tiny.jsonl").get(Key("lower", 0, ONE, Arm.BOTH))
     assert both is not None and both.run is not None
     assert [reply.prompt.startswith(UNSEEN) for reply in both.replies] == [True] * 3
-    assert both.run.status in ("promoted", "refused") and both.run.judged == 1
+    assert both.run.status in ("promoted", "refused") and both.run.num_feedback == 1
 
     assert measure("http://nobody.invalid", "", data) == finished

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from server.cli.demo_server import Api
-from tests.benchmarks.learning.keeping import each_order, keep
+from tests.benchmarks.learning.recording import each_order, record_replies
 from tests.benchmarks.learning.plan import QUICK
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Point, Results
@@ -48,7 +48,7 @@ class Pooling:
         with closing(new_account(self._admin, self._url, name)) as api:
             for persona in self._plan.learners[learner]:
                 user = SimulatedUser(api, persona, self._plan.share(persona, taught))
-                user.judge(Point(self._plan.corrections), QUICK.taught_tokens)
-                judged += user.judged
+                user.give_feedback(Point(self._plan.corrections), QUICK.taught_tokens)
+                judged += user.num_feedback
             run = train(self._admin, name, judged)
-            keep(self._results, api, self._plan.key(learner, seed), unseen, run)
+            record_replies(self._results, api, self._plan.key(learner, seed), unseen, run)

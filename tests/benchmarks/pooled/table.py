@@ -92,8 +92,8 @@ def _remarks(plan: PooledPlan, results: Results) -> list[str]:
             run = _run(results, plan.key(learner, seed))
             if run is not None and run.status != "promoted":
                 lines.append(f"- {learner}, seed {seed}: {run.status}. {run.reason}")
-            if run is not None and run.judged < plan.corrections * len(personas):
-                lines.append(f"- {learner}, seed {seed}: only {run.judged} could be given.")
+            if run is not None and run.num_feedback < plan.corrections * len(personas):
+                lines.append(f"- {learner}, seed {seed}: only {run.num_feedback} could be given.")
     return lines
 
 

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from feedback.examples.build import build_examples, feedback_behind, rated_examples
 from feedback.records import ExampleKind, Feedback, Interaction
-from tests.feedback.strategies import interactions, judgements
+from tests.feedback.strategies import feedback_lists, interactions
 
-HISTORIES = (interactions(), judgements())
+HISTORIES = (interactions(), feedback_lists())
 
 
 @given(*HISTORIES, st.integers())
-def test_the_order_of_the_rows_does_not_matter(
+def test_the_order_of_the_input_does_not_matter(
     turns: list[Interaction], feedback: list[Feedback], seed: int
 ) -> None:
     expected = build_examples(turns, feedback)
@@ -40,7 +40,7 @@ def test_every_example_names_learnable_sources_of_its_own_user(
         assert {source.user_id for source in sources} == {each.user_id}
         assert {source.messages for source in sources} == {each.prompt}
         assert {(each.user_id, name) for name in each.feedback_ids} <= {
-            (row.user_id, row.id) for row in feedback
+            (item.user_id, item.id) for item in feedback
         }
 
 
@@ -57,7 +57,7 @@ def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feed
 
 
 @given(*HISTORIES)
-def test_nothing_is_both_wanted_and_unwanted(
+def test_no_reply_is_both_a_target_and_undesirable(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     made = build_examples(turns, feedback)
@@ -70,7 +70,7 @@ def test_nothing_is_both_wanted_and_unwanted(
 
 
 @given(*HISTORIES)
-def test_a_user_learns_the_same_whatever_others_do(
+def test_the_examples_of_a_user_do_not_depend_on_other_users(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     alone = build_examples(
@@ -82,7 +82,7 @@ def test_a_user_learns_the_same_whatever_others_do(
 
 
 @given(*HISTORIES)
-def test_without_an_interaction_nothing_of_it_is_learned(
+def test_a_missing_interaction_is_in_no_example(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     gone = {each.id for each in turns[:1]}
@@ -91,7 +91,7 @@ def test_without_an_interaction_nothing_of_it_is_learned(
 
 
 @given(*HISTORIES)
-def test_the_judgements_behind_all_examples_include_all_that_they_name(
+def test_the_feedback_behind_all_examples_includes_all_that_they_name(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     made = [each for each in build_examples(turns, feedback) if each.source != "regenerated"]
@@ -101,7 +101,7 @@ def test_the_judgements_behind_all_examples_include_all_that_they_name(
 
 
 @given(*HISTORIES)
-def test_judged_replies_are_all_examples_that_compare_no_texts(
+def test_rated_examples_are_the_examples_that_compare_no_texts(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     compared = ("regenerated", "correction")
@@ -110,7 +110,7 @@ def test_judged_replies_are_all_examples_that_compare_no_texts(
         for each in build_examples(turns, feedback)
         if each.kind is not ExampleKind.DPO or each.source not in compared
     ]
-    judged = rated_examples(turns, feedback)
-    assert {each.id for each in made} <= {each.id for each in judged}
-    more = {each.kind for each in judged} - {each.kind for each in made}
+    rated = rated_examples(turns, feedback)
+    assert {each.id for each in made} <= {each.id for each in rated}
+    more = {each.kind for each in rated} - {each.kind for each in made}
     assert more <= {ExampleKind.UNDESIRABLE}

@@ -14,8 +14,8 @@ from tests.feedback.make import make_feedback, make_interaction
 from tests.feedback.strategies import training_examples
 
 
-def conversations(rows: tuple[TrainingExample, ...]) -> set[str]:
-    return {each.conversation_id for each in rows}
+def conversations(examples: tuple[TrainingExample, ...]) -> set[str]:
+    return {each.conversation_id for each in examples}
 
 
 def make_dataset(count: int = 5) -> Dataset:
@@ -28,26 +28,26 @@ def make_dataset(count: int = 5) -> Dataset:
         )
         for number in range(count)
     ]
-    judged = [
+    feedback = [
         make_feedback(f"f{number}", target=f"c{number}", correction=f"answer {number}")
         for number in range(count)
     ]
-    return build_dataset("ann", build_examples(turns, judged))
+    return build_dataset("ann", build_examples(turns, feedback))
 
 
 @given(training_examples())
-def test_no_conversation_is_on_both_sides(rows: list[TrainingExample]) -> None:
-    dataset = build_dataset("ann", rows)
+def test_no_conversation_is_in_both_splits(examples: list[TrainingExample]) -> None:
+    dataset = build_dataset("ann", examples)
     assert not conversations(dataset.train) & conversations(dataset.held_out)
-    assert {each.id for each in dataset.examples} == {each.id for each in rows}
-    for side in (dataset.train, dataset.held_out):
-        assert list(side) == sorted(side, key=lambda each: (each.created_at, each.id))
+    assert {each.id for each in dataset.examples} == {each.id for each in examples}
+    for split in (dataset.train, dataset.held_out):
+        assert list(split) == sorted(split, key=lambda each: (each.created_at, each.id))
 
 
 @given(training_examples(), st.floats(0, 0.99))
-def test_the_held_out_share_is_kept(rows: list[TrainingExample], share: float) -> None:
-    dataset = build_dataset("ann", rows, share)
-    count = len(conversations(tuple(rows)))
+def test_the_held_out_share_is_respected(examples: list[TrainingExample], share: float) -> None:
+    dataset = build_dataset("ann", examples, share)
+    count = len(conversations(tuple(examples)))
     held_out = len(conversations(dataset.held_out))
     if count < 4 or share == 0:
         assert held_out == 0
@@ -55,24 +55,26 @@ def test_the_held_out_share_is_kept(rows: list[TrainingExample], share: float) -
         assert held_out == min(max(1, round(share * count)), count - 1)
 
 
-def test_from_fifteen_conversations_on_enough_are_held_out_to_prove_a_gain() -> None:
+def test_with_fifteen_conversations_enough_are_held_out_for_significance() -> None:
     held_out = [len(make_dataset(count).held_out) for count in (14, 15, 25, 30)]
     assert held_out == [3 * 2, 5 * 2, 5 * 2, 6 * 2]
 
 
 @given(training_examples(), st.integers())
-def test_the_order_of_the_examples_does_not_matter(rows: list[TrainingExample], seed: int) -> None:
-    shuffled = random.Random(seed).sample(rows, len(rows))
-    assert build_dataset("ann", shuffled) == build_dataset("ann", rows)
+def test_the_order_of_the_examples_does_not_matter(
+    examples: list[TrainingExample], seed: int
+) -> None:
+    shuffled = random.Random(seed).sample(examples, len(examples))
+    assert build_dataset("ann", shuffled) == build_dataset("ann", examples)
 
 
 @given(training_examples())
-def test_the_hash_depends_on_the_examples(rows: list[TrainingExample]) -> None:
-    frozen = build_dataset("ann", rows)
+def test_the_hash_depends_on_the_examples(examples: list[TrainingExample]) -> None:
+    dataset = build_dataset("ann", examples)
     assert all(
-        build_dataset("ann", [other for other in rows if other is not each]).content_hash
-        != frozen.content_hash
-        for each in rows
+        build_dataset("ann", [other for other in examples if other is not each]).content_hash
+        != dataset.content_hash
+        for each in examples
     )
 
 
@@ -127,7 +129,7 @@ def test_a_missing_row_is_noticed(tmp_path: Path) -> None:
         read(path)
 
 
-def test_a_row_moved_to_the_other_side_is_noticed(tmp_path: Path) -> None:
+def test_a_row_moved_to_the_other_split_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "dataset.jsonl"
     write(make_dataset(), path)
     path.write_text(path.read_text().replace('"held_out"', '"train"', 1))
@@ -146,7 +148,7 @@ def test_a_row_of_another_user_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "no json", "[]", "{}", '{"user_id": "ann", "content_hash": ""}\n{"split": 1}\n']
 )
-def test_a_file_that_is_no_dataset_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_dataset_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "dataset.jsonl"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"."):

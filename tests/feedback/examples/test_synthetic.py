@@ -1,4 +1,4 @@
-"""Practice on the rules behind corrections."""
+"""Synthetic examples made by the rules behind corrections."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ LOWER = [corrected(str(i), text, text.lower()) for i, (_, text) in enumerate(REP
 LOWER_CASE = (Rule("case", "lower"),)
 
 
-def test_the_rule_behind_the_corrections_is_practised_on_other_replies() -> None:
+def test_a_learned_rule_is_applied_to_other_replies() -> None:
     assert active_rules(learned_rules_of(LOWER), []) == LOWER_CASE
     [first, _] = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
     assert first.prompt[-1].content == "Why is the sky blue?"
@@ -40,51 +40,51 @@ def test_replies_that_the_rules_change_most_come_first() -> None:
     assert first.chosen == "ann, ben, eve."
 
 
-def test_a_sentence_that_was_cut_off_is_left_out() -> None:
+def test_a_truncated_sentence_is_removed() -> None:
     [_, second] = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
     assert second.chosen == "cross the wide end over."
     assert second.is_truncated
 
 
-def test_the_end_of_a_whole_reply_and_one_that_a_rule_writes_are_practised() -> None:
+def test_a_complete_reply_and_one_that_a_rule_closes_are_not_truncated() -> None:
     [whole, _] = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
     assert not whole.is_truncated
     closing = (Rule("closing", " Bye!"),)
     assert {each.is_truncated for each in synthetic_examples("ann", closing, REPLIES, 8)} == {False}
 
 
-def test_a_reply_that_a_rule_shortens_ends_whatever_was_cut_off_behind_it() -> None:
+def test_a_truncated_reply_that_a_rule_shortens_is_not_truncated() -> None:
     cut = "Cross the wide end over. Then pull it through. Now tighten it, and"
     [made] = synthetic_examples("ann", (Rule("most sentences", "1"),), [("A tie?", cut)], 8)
     assert made.chosen == "Cross the wide end over."
     assert not made.is_truncated
 
 
-def test_a_reply_that_follows_the_rules_already_is_passed_over() -> None:
+def test_a_reply_that_follows_the_rules_is_skipped() -> None:
     made = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
     assert "Say hi." not in [each.prompt[-1].content for each in made]
 
 
-def test_corrections_without_a_rule_give_no_practice() -> None:
+def test_corrections_without_a_rule_make_no_synthetic_examples() -> None:
     fact = corrected("fact", "Rome was founded in 1200.", "Rome was founded in 753 BC.")
     assert synthetic_examples("ann", active_rules(learned_rules_of([fact]), []), REPLIES, 8) == ()
 
 
-def test_liked_replies_teach_no_rule() -> None:
+def test_liked_replies_alone_show_no_rule() -> None:
     assert learned_rules_of([make_example("question", "all lower case, and liked")]) == ()
 
 
 @given(count=st.integers(0, 4))
-def test_no_more_is_practised_than_asked_for(count: int) -> None:
+def test_there_are_at_most_count_synthetic_examples(count: int) -> None:
     made = synthetic_examples("ann", LOWER_CASE, REPLIES, count)
     assert len(made) == min(count, 2)
 
 
-def test_practice_joins_the_training_rows_and_changes_the_hash() -> None:
+def test_synthetic_examples_join_the_training_examples_and_change_the_hash() -> None:
     dataset = build_dataset("ann", LOWER)
-    practice = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
-    practised = with_synthetic(dataset, practice)
-    assert practised.train == practice + dataset.train
-    assert practised.held_out == dataset.held_out
-    assert practised.content_hash != dataset.content_hash
-    assert with_synthetic(practised, practice) == practised
+    synthetic = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
+    extended = with_synthetic(dataset, synthetic)
+    assert extended.train == synthetic + dataset.train
+    assert extended.held_out == dataset.held_out
+    assert extended.content_hash != dataset.content_hash
+    assert with_synthetic(extended, synthetic) == extended

@@ -1,4 +1,4 @@
-"""Rows for the tests of curation."""
+"""Builds dated examples for the tests of the filters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def make_row(
     source: str | ExampleSource = ExampleSource.LIKED,
     **fields: Any,
 ) -> DatedExample:
-    """A row that was judged at `at`."""
+    """An example whose feedback has the time `at`."""
     kind = fields.pop("kind", ExampleKind.SFT if rejected is None else ExampleKind.DPO)
     turns = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     defaults: dict[str, Any] = {

@@ -9,99 +9,99 @@ RUSSIAN = "Столица Франции называется Париж, и о�
 USUAL = [make_row(f"Question {n}?", f"A reply in English, with the number {n}.") for n in range(24)]
 
 
-def reasons(causes: dict[str, Rejection]) -> list[str]:
-    return [cause.reason for cause in causes.values()]
+def reasons(found: dict[str, Rejection]) -> list[str]:
+    return [rejection.reason for rejection in found.values()]
 
 
-def of_scripts(row: DatedExample, usual: list[DatedExample] = USUAL) -> list[str]:
-    causes = writing_system.rejections([*usual, row])
-    assert set(causes) <= {row.id}
-    return reasons(causes)
+def of_scripts(item: DatedExample, usual: list[DatedExample] = USUAL) -> list[str]:
+    found = writing_system.rejections([*usual, item])
+    assert set(found) <= {item.id}
+    return reasons(found)
 
 
 @pytest.mark.parametrize("reply", ["", " \n", "...", "—", "?!"])
-def test_a_reply_without_a_word_is_left_out_as_empty(reply: str) -> None:
+def test_a_reply_without_a_word_is_rejected_as_empty(reply: str) -> None:
     assert reasons(length.rejections([make_row(chosen=reply)])) == ["empty"]
 
 
 @pytest.mark.parametrize("reply", ["ok", "7", "👍", "不", "+"])
-def test_one_sign_that_says_something_is_a_reply(reply: str) -> None:
+def test_one_meaningful_character_is_a_reply(reply: str) -> None:
     assert length.rejections([make_row(chosen=reply)]) == {}
 
 
-def test_a_row_that_only_says_what_was_wrong_has_no_reply_to_be_empty() -> None:
+def test_a_disliked_reply_has_no_chosen_reply_that_could_be_empty() -> None:
     wrong = make_row(chosen="", rejected="Lyon.", kind=ExampleKind.UNDESIRABLE)
     pair = make_row(chosen="", rejected="Lyon.")
     assert set(length.rejections([wrong, pair])) == {pair.id}
 
 
-def test_a_reply_that_no_fit_can_read_is_left_out_as_too_long() -> None:
+def test_a_reply_over_the_limit_is_rejected_as_too_long() -> None:
     assert reasons(length.rejections([make_row(chosen="word " * 5000)])) == ["too long"]
     assert length.rejections([make_row(chosen="word " * 4000)]) == {}
 
 
 @pytest.mark.parametrize("reply", ["caf\ufffd au lait", "a\x00b\x07c", "half \ud800 of a pair"])
-def test_a_liked_reply_with_unreadable_characters_is_left_out(reply: str) -> None:
+def test_a_liked_reply_with_unreadable_characters_is_rejected(reply: str) -> None:
     assert reasons(mojibake.rejections([make_row(chosen=reply)])) == ["garbled"]
 
 
-def test_a_reply_that_repeats_itself_is_left_out_whoever_wrote_it() -> None:
+def test_a_repetitive_reply_is_rejected_even_if_it_is_hand_written() -> None:
     for source in ("liked", "correction"):
-        row = make_row(chosen="buy now " * 20, source=source)
-        assert reasons(length.repetitive_replies([row])) == ["looping"]
+        item = make_row(chosen="buy now " * 20, source=source)
+        assert reasons(length.repetitive_replies([item])) == ["looping"]
     twice = "The bell rings at noon, and the whole village comes to eat. " * 2
     for reply in ("no no no", twice):
         assert length.repetitive_replies([make_row(chosen=reply)]) == {}
 
 
-def test_what_is_only_disliked_may_repeat_itself() -> None:
-    row = make_row(chosen="buy now " * 20, kind=ExampleKind.UNDESIRABLE)
-    assert length.repetitive_replies([row]) == {}
+def test_a_disliked_reply_may_be_repetitive() -> None:
+    item = make_row(chosen="buy now " * 20, kind=ExampleKind.UNDESIRABLE)
+    assert length.repetitive_replies([item]) == {}
 
 
-def test_a_written_reply_is_never_garbled() -> None:
+def test_a_hand_written_reply_is_never_garbled() -> None:
     assert mojibake.rejections([make_row(chosen="caf\ufffd", source="correction")]) == {}
 
 
 def test_layout_emoji_and_one_bad_character_in_a_long_text_are_readable() -> None:
-    rows = [make_row(chosen="a\tb\r\nc 👩‍🚀"), make_row(chosen="\ufffd" + "word " * 50)]
-    assert mojibake.rejections(rows) == {}
+    items = [make_row(chosen="a\tb\r\nc 👩‍🚀"), make_row(chosen="\ufffd" + "word " * 50)]
+    assert mojibake.rejections(items) == {}
 
 
-def test_the_only_reply_in_another_script_is_left_out() -> None:
-    causes = writing_system.rejections([*USUAL, make_row("And the capital?", RUSSIAN)])
-    assert [cause.why for cause in causes.values()] == [
+def test_the_only_reply_in_another_script_is_rejected() -> None:
+    found = writing_system.rejections([*USUAL, make_row("And the capital?", RUSSIAN)])
+    assert [rejection.why for rejection in found.values()] == [
         "The reply is the only one in Cyrillic letters, and nothing in the prompt asks for that."
     ]
 
 
 @pytest.mark.parametrize("prompt", ["Say it in Russian.", "Übersetze das", "Что это?"])
-def test_a_script_that_the_prompt_asks_for_stays(prompt: str) -> None:
+def test_a_script_that_the_prompt_asks_for_is_accepted(prompt: str) -> None:
     assert of_scripts(make_row(prompt, RUSSIAN)) == []
 
 
-def test_a_script_that_the_user_writes_stays() -> None:
+def test_a_script_that_the_user_writes_is_accepted() -> None:
     assert of_scripts(make_row("And?", RUSSIAN, source="correction")) == []
 
 
-def test_a_script_that_occurs_twice_stays() -> None:
+def test_a_script_that_occurs_twice_is_accepted() -> None:
     other = make_row("And then?", RUSSIAN[::-1])
     assert of_scripts(make_row("And?", RUSSIAN), [*USUAL, other]) == []
 
 
-def test_with_few_rows_every_script_stays() -> None:
+def test_with_few_examples_every_script_is_accepted() -> None:
     assert of_scripts(make_row("And?", RUSSIAN), USUAL[:10]) == []
 
 
-def test_a_few_foreign_letters_are_no_script() -> None:
+def test_a_few_foreign_letters_do_not_make_another_script() -> None:
     assert of_scripts(make_row("And?", "The letter Щ is one of many, and π is another.")) == []
 
 
-def test_users_of_other_scripts_keep_everything() -> None:
+def test_for_users_of_other_scripts_every_script_is_accepted() -> None:
     usual = [make_row(f"Вопрос {n}?", f"{RUSSIAN} {n}") for n in range(24)]
     assert of_scripts(make_row("Ещё?", "A reply in English, with many letters."), usual) == []
 
 
-def test_a_reply_with_its_pair_counts_as_one() -> None:
+def test_a_reply_and_its_pair_count_as_one() -> None:
     slip = make_row("And?", RUSSIAN), make_row("And?", RUSSIAN, rejected="No.")
-    assert set(writing_system.rejections([*USUAL, *slip])) == {row.id for row in slip}
+    assert set(writing_system.rejections([*USUAL, *slip])) == {item.id for item in slip}

@@ -17,8 +17,8 @@ REPLIES = ["Paris.", "paris", LONG, f"{LONG} Yes.", "", "\ufffd" * 9, CARD, "a@e
 
 
 @st.composite
-def rows(draw: st.DrawFn) -> list[DatedExample]:
-    """Rows of one user that contradict and repeat each other often."""
+def dated_examples(draw: st.DrawFn) -> list[DatedExample]:
+    """Examples of one user that often contradict and repeat each other."""
     made = draw(
         st.lists(
             st.builds(
@@ -29,7 +29,7 @@ def rows(draw: st.DrawFn) -> list[DatedExample]:
                 at=st.integers(0, 4).map(float),
                 source=st.sampled_from(["liked", "correction", "preference", "regenerated"]),
             ),
-            unique_by=lambda row: row.id,
+            unique_by=lambda each: each.id,
             max_size=6,
         )
     )
@@ -37,25 +37,25 @@ def rows(draw: st.DrawFn) -> list[DatedExample]:
 
 
 @settings(max_examples=40)
-@given(rows(), st.integers())
-def test_the_order_of_the_rows_does_not_matter(made: list[DatedExample], seed: int) -> None:
+@given(dated_examples(), st.integers())
+def test_the_order_of_the_input_does_not_matter(made: list[DatedExample], seed: int) -> None:
     assert run_filters(random.Random(seed).sample(made, len(made))) == run_filters(made)
 
 
 @settings(max_examples=40)
-@given(rows())
-def test_of_the_rows_that_are_kept_all_would_be_kept(made: list[DatedExample]) -> None:
-    staying = [result.dated for result in run_filters(made) if result.rejection is None]
-    assert [result.rejection for result in run_filters(staying)] == [None] * len(staying)
+@given(dated_examples())
+def test_filtering_the_accepted_examples_again_rejects_none(made: list[DatedExample]) -> None:
+    left = [result.dated for result in run_filters(made) if result.rejection is None]
+    assert [result.rejection for result in run_filters(left)] == [None] * len(left)
 
 
 @settings(max_examples=40)
-@given(rows())
-def test_every_row_has_one_fate_and_a_sentence_where_it_is_left_out(
+@given(dated_examples())
+def test_every_example_has_one_result_and_every_rejection_a_sentence(
     made: list[DatedExample],
 ) -> None:
     results = run_filters(made)
-    assert [result.dated for result in results] == sorted(made, key=lambda row: row.age)
+    assert [result.dated for result in results] == sorted(made, key=lambda each: each.age)
     for result in results:
         assert result.rejection is None or result.rejection.why.endswith(".")
         assert not (result.rejection and result.warnings)
@@ -63,62 +63,62 @@ def test_every_row_has_one_fate_and_a_sentence_where_it_is_left_out(
 
 
 @settings(max_examples=40)
-@given(rows())
-def test_what_is_kept_holds_no_secret(made: list[DatedExample]) -> None:
+@given(dated_examples())
+def test_no_accepted_example_has_a_secret(made: list[DatedExample]) -> None:
     for example in accepted(run_filters(made)):
         assert CARD not in (example.chosen, example.rejected)
 
 
 @settings(max_examples=40)
-@given(rows())
-def test_a_row_that_took_anothers_place_was_there(made: list[DatedExample]) -> None:
-    names = {row.id for row in made}
+@given(dated_examples())
+def test_the_replacement_of_a_rejected_example_exists(made: list[DatedExample]) -> None:
+    names = {item.id for item in made}
     others = [result.rejection.other for result in run_filters(made) if result.rejection]
     assert set(others) <= names | {None}
 
 
-def test_what_a_correction_overruled_stays_so_when_it_is_held_back_itself() -> None:
+def test_an_overruled_example_stays_rejected_if_the_newer_one_is_rejected_too() -> None:
     old = make_row(chosen="It is Paris.", at=1.0)
     new = make_row(chosen=f"{CARD}", at=2.0, source="correction")
     reasons = [result.rejection.reason for result in run_filters([old, new]) if result.rejection]
     assert reasons == [RejectionReason.CONTRADICTED, RejectionReason.SECRET]
 
 
-def test_a_near_duplicate_without_a_secret_is_kept() -> None:
+def test_a_near_duplicate_without_a_secret_is_accepted() -> None:
     clean = make_row(chosen=f"{LONG} {LONG.upper()}", at=1.0)
     secret = make_row(chosen=f"{LONG} {LONG.upper()} {CARD}", at=2.0)
     assert accepted(run_filters([clean, secret])) == (clean.example,)
 
 
-def test_personal_data_is_kept_with_a_warning() -> None:
+def test_personal_data_is_accepted_with_a_warning() -> None:
     [result] = run_filters([make_row(chosen="Write to ann@example.org.")])
     assert (result.rejection, result.warnings) == (None, ("It holds an e-mail address.",))
 
 
-def test_a_row_is_as_old_as_the_newest_judgement_behind_it() -> None:
+def test_an_example_has_the_time_of_the_newest_feedback_behind_it() -> None:
     turn = make_interaction()
-    judged = [make_feedback("a", value=1, at=300.0), make_feedback("b", comment="hm", at=400.0)]
-    [row] = dated(build_examples([turn], judged), judged)
-    assert row.judged_at == 300.0
+    feedback = [make_feedback("a", value=1, at=300.0), make_feedback("b", comment="hm", at=400.0)]
+    [each] = dated(build_examples([turn], feedback), feedback)
+    assert each.judged_at == 300.0
 
 
 def test_the_tally_counts_by_reason() -> None:
-    causes = [
+    rejections = [
         Rejection(RejectionReason.SECRET, "."),
         Rejection(RejectionReason.EMPTY, "."),
         Rejection(RejectionReason.SECRET, "."),
     ]
-    assert tally(5, causes) == {"accepted": 2, "rejected": {"empty": 1, "secret": 2}}
+    assert tally(5, rejections) == {"accepted": 2, "rejected": {"empty": 1, "secret": 2}}
 
 
-def test_judgements_that_make_no_row_say_why() -> None:
+def test_feedback_that_makes_no_example_is_explained() -> None:
     turns = [make_interaction(f"c{n}", replies=("Paris.", "")[n == 4 :][:1]) for n in range(5)]
-    judged = [
+    feedback = [
         make_feedback("liked", target="c0", value=1),
         make_feedback("disliked", target="c1", value=-1),
         make_feedback("noted", target="c2", comment="hm"),
         make_feedback("liked nothing", target="c4", value=1),
     ]
-    why = unused(build_examples(turns, judged), judged)
+    why = unused(build_examples(turns, feedback), feedback)
     assert set(why) == {"disliked", "noted", "liked nothing"}
     assert "comment" in why["noted"] and "dislike" in why["disliked"]

@@ -9,7 +9,7 @@ from feedback.text.secret_scan import mask_secrets, secrets_in
 from tests.feedback.filters.make import make_row
 
 LETTERS = "a1B2c3D4e5F6g7H8i9J0"
-# Put together here, so that no scanner takes this file for a leak.
+# Concatenated, so that no scanner reports this file as a leak.
 SECRETS = {
     "an API key or access token": [
         "AKIA" + "Q3EGVXAMPEQWERTZ"[:16],
@@ -40,45 +40,45 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize(("name", "secret"), CASES)
-def test_a_secret_in_a_reply_holds_the_row_back(name: str, secret: str) -> None:
-    row = make_row(chosen=f"Use this: {secret}\n")
-    [cause] = rejections([row]).values()
-    assert (cause.reason, cause.why) == ("secret", f"It holds {name}.")
+def test_an_example_with_a_secret_is_rejected(name: str, secret: str) -> None:
+    item = make_row(chosen=f"Use this: {secret}\n")
+    [rejection] = rejections([item]).values()
+    assert (rejection.reason, rejection.why) == ("secret", f"It holds {name}.")
 
 
 @pytest.mark.parametrize(("name", "secret"), CASES)
-def test_what_is_shown_of_a_secret_is_dots(name: str, secret: str) -> None:
+def test_a_secret_is_masked_with_dots(name: str, secret: str) -> None:
     shown = mask_secrets(f"before {secret}")
     assert shown.startswith("before ") and "•••" in shown
     assert list(secrets_in(shown)) == []
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_only_looks_like_a_secret_stays(text: str) -> None:
+def test_text_that_only_looks_like_a_secret_is_accepted(text: str) -> None:
     assert rejections([make_row(chosen=text)]) == {}
     assert mask_secrets(text) == text
 
 
-def test_secrets_are_looked_for_in_every_turn_and_in_the_rejected_reply() -> None:
+def test_secrets_are_found_in_every_turn_and_in_the_rejected_reply() -> None:
     secret = "ghp" + "_" + LETTERS * 2
     turns = (Message("system", secret), Message("user", "Hello"))
-    rows = [make_row(turns), make_row("Hi", "Hello.", rejected=secret)]
-    assert set(rejections(rows)) == {row.id for row in rows}
+    items = [make_row(turns), make_row("Hi", "Hello.", rejected=secret)]
+    assert set(rejections(items)) == {item.id for item in items}
 
 
-def test_a_correction_that_takes_a_secret_out_is_learned() -> None:
-    row = make_row(chosen="Use your key.", source="correction", revised_from="4111111111111111")
-    assert rejections([row]) == {}
+def test_a_correction_that_removes_a_secret_is_accepted() -> None:
+    item = make_row(chosen="Use your key.", source="correction", revised_from="4111111111111111")
+    assert rejections([item]) == {}
 
 
 @given(st.lists(st.sampled_from([text for _, text in CASES] + HARMLESS)))
-def test_masking_twice_is_masking_once(texts: list[str]) -> None:
+def test_masking_is_idempotent(texts: list[str]) -> None:
     once = mask_secrets(" , ".join(texts))
     assert mask_secrets(once) == once
 
 
 @pytest.mark.parametrize("text", ["write to ann.b@mail.example.org", "<ann@example.org>"])
-def test_an_address_is_warned_of(text: str) -> None:
+def test_an_email_address_makes_a_warning(text: str) -> None:
     assert warnings(make_row(chosen=text).example) == ("It holds an e-mail address.",)
 
 
@@ -86,7 +86,7 @@ def test_an_address_is_warned_of(text: str) -> None:
     "text",
     ["+44 20 7946 0958", "call (555) 123-4567", "555-123-4567.", "030 1234567", "+49-171-1234567"],
 )
-def test_a_phone_number_is_warned_of(text: str) -> None:
+def test_a_phone_number_makes_a_warning(text: str) -> None:
     assert warnings(make_row(chosen=text).example) == ("It holds a phone number.",)
 
 
@@ -94,5 +94,5 @@ def test_a_phone_number_is_warned_of(text: str) -> None:
     "text",
     ["on 2024-01-02", "05/2024", "192.168.100.200", "3.14159265", "1,000,000 a year", "@ann"],
 )
-def test_dates_and_figures_are_no_personal_data(text: str) -> None:
+def test_dates_and_numbers_are_not_personal_data(text: str) -> None:
     assert warnings(make_row(chosen=text).example) == ()

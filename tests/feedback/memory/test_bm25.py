@@ -16,7 +16,7 @@ def test_words_match_by_their_stems_and_in_any_case() -> None:
     assert relevance(["Boiling eggs"], "BOILED EGG")[0] > 0
 
 
-def test_words_of_the_query_language_are_only_words() -> None:
+def test_operators_of_the_query_language_are_plain_words() -> None:
     texts = ["cats and dogs", "cats", "near"]
     assert [score > 0 for score in relevance(texts, "dogs AND (nothing")] == [True, False, False]
     assert [score > 0 for score in relevance(texts, 'NEAR("cats')] == [True, True, True]
@@ -24,7 +24,7 @@ def test_words_of_the_query_language_are_only_words() -> None:
 
 
 @given(TEXTS, st.text(max_size=40))
-def test_any_question_can_be_asked_of_any_texts(texts: list[str], question: str) -> None:
+def test_any_question_can_be_scored_against_any_texts(texts: list[str], question: str) -> None:
     scores = relevance(texts, question)
     assert len(scores) == len(texts)
     assert all(score >= 0 for score in scores)

@@ -27,7 +27,7 @@ def chosen(
     return [each.example_id for each in memory.demonstrations]
 
 
-def test_a_correction_and_a_comment_are_remembered() -> None:
+def test_a_correction_and_a_comment_join_the_memory() -> None:
     memory = build_memory(
         [make_interaction()],
         [make_feedback(correction="paris", comment=" lower case, please ", at=7.0)],
@@ -38,12 +38,12 @@ def test_a_correction_and_a_comment_are_remembered() -> None:
     assert memory.notes == ("lower case, please",)
 
 
-def test_a_liked_reply_is_remembered_as_it_is() -> None:
+def test_a_liked_reply_joins_the_memory_unchanged() -> None:
     (held,) = build_memory([make_interaction()], [make_feedback(value=1)]).demonstrations
     assert (held.reply, held.is_corrected) == ("The capital of France is Paris.", False)
 
 
-def test_a_dislike_and_an_errand_are_not_remembered() -> None:
+def test_dislikes_and_aborted_turns_do_not_join_the_memory() -> None:
     turns = [make_interaction("a"), make_interaction("b", status="aborted")]
     feedback = [
         make_feedback("1", target="a", value=-1),
@@ -71,40 +71,40 @@ def test_notes_are_the_newest_first_and_each_once() -> None:
     assert build_memory(turns, feedback).notes == ("shorter", "in French")
 
 
-def test_what_the_adapter_learned_is_left_out() -> None:
+def test_learned_examples_are_removed() -> None:
     memory = Memory((demonstration("old", 1), demonstration("new", 2)), ("a note",))
     assert without_learned(memory, {"old"}) == Memory((demonstration("new", 2),), ("a note",))
 
 
-def test_a_reply_that_the_conversation_has_is_left_out() -> None:
+def test_a_reply_that_the_conversation_contains_is_removed() -> None:
     memory = Memory((demonstration("said", 1),))
     assert without_learned(memory, (), [Message("assistant", "said.")]) == Memory()
 
 
-def test_the_newest_correction_is_shown_whatever_matches() -> None:
+def test_the_newest_correction_is_always_selected() -> None:
     old = [demonstration(name, at) for at, name in enumerate("abcd")]
     newest = demonstration("new", 10)
     assert chosen(*old, newest, relevance={"b": 9.0}) == ["b", "new"]
 
 
-def test_where_nothing_matches_the_newest_corrections_are_shown() -> None:
+def test_without_matches_the_newest_corrections_are_selected() -> None:
     assert chosen(*[demonstration(name, at) for at, name in enumerate("abcd")]) == ["c", "d"]
 
 
-def test_a_liked_reply_is_shown_only_where_it_matches_and_after_corrections() -> None:
+def test_a_liked_reply_is_selected_only_if_it_matches_and_after_corrections() -> None:
     liked = [demonstration(name, 5, is_corrected=False) for name in ("match", "other")]
     assert chosen(*liked, relevance={"match": 1.0}) == ["match"]
     corrected = [demonstration(name, 1) for name in ("a", "b")]
     assert chosen(*liked, *corrected, relevance={"match": 1.0}) == ["a", "b"]
 
 
-def test_the_same_exchange_is_shown_once() -> None:
+def test_the_same_exchange_is_selected_once() -> None:
     corrected = demonstration("x", 1)
     liked = Demonstration("y", corrected.question, corrected.reply, False, 2)
     assert chosen(corrected, liked, relevance={"y": 1.0}) == ["x"]
 
 
-def test_what_does_not_fit_makes_room_for_what_does() -> None:
+def test_an_item_that_does_not_fit_is_skipped() -> None:
     long = Demonstration("long", "?", "long " * 50, True, 9)
     assert chosen(long, demonstration("short", 1), budget=20) == ["short"]
 
@@ -116,7 +116,7 @@ def test_notes_take_at_most_half_of_the_budget() -> None:
     assert taken.demonstrations == memory.demonstrations
 
 
-def test_demonstrations_stand_between_the_system_message_and_the_conversation() -> None:
+def test_demonstrations_come_between_the_system_message_and_the_conversation() -> None:
     system = Message("system", "Be kind.")
     earlier = (Message("user", "Hi"), Message("assistant", "Hello"))
     memory = Memory((demonstration("a", 1), demonstration("b", 2)))
@@ -131,7 +131,7 @@ def test_demonstrations_stand_between_the_system_message_and_the_conversation() 
     )
 
 
-def test_notes_join_the_system_message_or_become_one() -> None:
+def test_notes_join_the_system_message_or_make_one() -> None:
     notes = "What this user said about earlier replies:\n- shorter\n- in French"
     memory = Memory(notes=("shorter", "in French"))
     assert with_memory((QUESTION,), memory) == (Message("system", notes), QUESTION)
@@ -140,6 +140,6 @@ def test_notes_join_the_system_message_or_become_one() -> None:
     assert with_memory((system, QUESTION), memory) == (joined, QUESTION)
 
 
-def test_messages_without_a_question_stay_as_they_are() -> None:
+def test_messages_without_a_user_turn_do_not_change() -> None:
     messages = (Message("system", "Be kind."),)
     assert with_memory(messages, Memory((demonstration("a", 1),), ("shorter",))) == messages

@@ -14,7 +14,7 @@ from feedback.records import (
     Memory,
     Message,
 )
-from tests.feedback.strategies import interactions, judgements
+from tests.feedback.strategies import feedback_lists, interactions
 
 NAMES = st.text(alphabet="abcdefgh", min_size=1, max_size=3)
 DEMONSTRATIONS = st.builds(
@@ -46,35 +46,33 @@ def count(text: str) -> int:
     return len(text) + 3
 
 
-def choice(memory: Memory, relevance: dict[str, float], budget: int, most: int) -> Memory:
-    return select_memory(memory, relevance, budget=budget, max_demonstrations=most, count=count)
+def selected(memory: Memory, relevance: dict[str, float], budget: int, limit: int) -> Memory:
+    return select_memory(memory, relevance, budget=budget, max_demonstrations=limit, count=count)
 
 
 @given(MEMORIES, RELEVANCE, BUDGETS, st.integers(0, 4))
-def test_a_choice_keeps_the_budget_and_the_number(
-    memory: Memory, relevance: dict[str, float], budget: int, most: int
+def test_a_selection_respects_the_budget_and_the_limit(
+    memory: Memory, relevance: dict[str, float], budget: int, limit: int
 ) -> None:
-    chosen = choice(memory, relevance, budget, most)
-    assert memory_tokens(chosen, count) <= budget
-    assert len(chosen.demonstrations) <= most
-    assert set(chosen.demonstrations) <= set(memory.demonstrations)
-    assert set(chosen.notes) <= set(memory.notes)
+    found = selected(memory, relevance, budget, limit)
+    assert memory_tokens(found, count) <= budget
+    assert len(found.demonstrations) <= limit
+    assert set(found.demonstrations) <= set(memory.demonstrations)
+    assert set(found.notes) <= set(memory.notes)
 
 
 @given(MEMORIES, RELEVANCE, BUDGETS, st.integers())
-def test_the_order_of_what_is_held_does_not_matter(
+def test_the_order_of_the_memory_does_not_matter(
     memory: Memory, relevance: dict[str, float], budget: int, seed: int
 ) -> None:
     shuffled = list(memory.demonstrations)
     random.Random(seed).shuffle(shuffled)
     again = Memory(tuple(shuffled), memory.notes)
-    assert choice(again, relevance, budget, 3) == choice(memory, relevance, budget, 3)
+    assert selected(again, relevance, budget, 3) == selected(memory, relevance, budget, 3)
 
 
 @given(MEMORIES, CONVERSATIONS)
-def test_roles_alternate_with_memory_where_they_did_without(
-    memory: Memory, conversation: list[Message]
-) -> None:
+def test_memory_preserves_alternating_roles(memory: Memory, conversation: list[Message]) -> None:
     longer = with_memory(conversation, memory)
     roles = [message.role for message in longer if message.role != "system"]
     assert roles == [("user", "assistant")[i % 2] for i in range(len(roles))]
@@ -83,8 +81,8 @@ def test_roles_alternate_with_memory_where_they_did_without(
     assert list(longer)[-len(turns) :] == turns
 
 
-@given(interactions(), judgements())
-def test_what_is_remembered_is_what_training_learns_from_single_replies(
+@given(interactions(), feedback_lists())
+def test_the_demonstrations_are_the_single_replies_that_train(
     turns: list[Interaction], feedback: list[Feedback]
 ) -> None:
     turns = [each for each in turns if each.user_id == "ann"]

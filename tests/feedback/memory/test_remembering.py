@@ -1,4 +1,4 @@
-"""Memory is read from the judgements as they stand, so it can neither lag nor outlive them."""
+"""The memory is built from the current feedback, so it can neither lag behind it nor outlive it."""
 
 from feedback.memory.demonstrations import build_memory
 from feedback.store.log import FeedbackLog
@@ -10,7 +10,7 @@ def replies(log: FeedbackLog, user_id: str = "ann", newest: int | None = None) -
     return [each.reply for each in held.demonstrations] + list(held.notes)
 
 
-def test_a_changed_judgement_changes_what_is_remembered(log: FeedbackLog) -> None:
+def test_changed_feedback_changes_the_memory(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(correction="paris", comment="lower case"))
     assert replies(log) == ["paris", "lower case"]
@@ -18,14 +18,14 @@ def test_a_changed_judgement_changes_what_is_remembered(log: FeedbackLog) -> Non
     assert replies(log) == ["PARIS"]
 
 
-def test_a_withdrawn_judgement_is_not_remembered(log: FeedbackLog) -> None:
+def test_deleted_feedback_is_not_in_the_memory(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(correction="paris", comment="lower case"))
     log.delete_feedback("ann", "feedback-1", 300.0)
     assert replies(log) == []
 
 
-def test_a_deleted_exchange_and_an_erased_user_are_not_remembered(log: FeedbackLog) -> None:
+def test_a_deleted_exchange_and_an_erased_user_are_not_in_the_memory(log: FeedbackLog) -> None:
     for number in (1, 2):
         log.store(make_interaction(f"chatcmpl-{number}"))
         log.add_feedback(
@@ -37,13 +37,13 @@ def test_a_deleted_exchange_and_an_erased_user_are_not_remembered(log: FeedbackL
     assert replies(log) == []
 
 
-def test_nobody_remembers_for_somebody_else(log: FeedbackLog) -> None:
+def test_no_user_has_another_users_memory(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(correction="paris"))
     assert replies(log, "bob") == []
 
 
-def test_only_the_exchanges_judged_last_are_read_on_request(log: FeedbackLog) -> None:
+def test_the_memory_can_be_limited_to_the_newest_exchanges(log: FeedbackLog) -> None:
     for number in range(3):
         name = f"chatcmpl-{number}"
         log.store(make_interaction(name, messages=make_interaction().messages * (number + 1)))

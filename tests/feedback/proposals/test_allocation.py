@@ -1,4 +1,4 @@
-"""Which kinds are practised, and how much."""
+"""The number of proposals per task type."""
 
 import pytest
 from hypothesis import given
@@ -11,23 +11,23 @@ FACT, POEM, CODE = "Who was Ada Lovelace?", "Write a poem about rain.", "Fix thi
 shares = st.dictionaries(st.sampled_from(TaskType), st.floats(0.001, 1.0))
 
 
-def test_a_kind_that_is_asked_and_not_taught_needs_practice() -> None:
+def test_a_task_type_that_is_asked_but_not_taught_gets_proposals() -> None:
     assert task_type_shares(taught=[FACT], asked=[FACT, POEM], criticised=[]) == {
         TaskType.WRITING: 1.0
     }
 
 
-def test_a_kind_that_goes_wrong_needs_practice_also_where_it_is_taught() -> None:
+def test_a_task_type_that_goes_wrong_gets_proposals_even_if_it_is_taught() -> None:
     found = task_type_shares(taught=[FACT, POEM], asked=[FACT, POEM], criticised=[POEM])
     assert found == {TaskType.WRITING: 1.0}
 
 
-def test_gaps_and_faults_add_up() -> None:
+def test_gaps_and_criticism_add_up() -> None:
     found = task_type_shares(taught=[FACT], asked=[FACT, POEM], criticised=[CODE])
     assert found == pytest.approx({TaskType.WRITING: 1 / 3, TaskType.CODE: 2 / 3})
 
 
-def test_where_nothing_is_lacking_kinds_are_practised_as_often_as_they_are_asked() -> None:
+def test_without_gaps_the_shares_are_those_of_the_asked_prompts() -> None:
     assert task_type_shares([FACT, POEM], [FACT, POEM], []) == {
         TaskType.FACT: 0.5,
         TaskType.WRITING: 0.5,
@@ -36,7 +36,7 @@ def test_where_nothing_is_lacking_kinds_are_practised_as_often_as_they_are_asked
 
 
 @given(shares, st.sets(st.sampled_from(TaskType)), st.integers(1, 200))
-def test_the_numbers_add_up_and_go_to_possible_kinds_only(
+def test_the_numbers_add_up_and_go_to_possible_task_types_only(
     found: dict[TaskType, float], possible: set[TaskType], count: int
 ) -> None:
     numbers = allocate(found, possible, count)
@@ -46,7 +46,9 @@ def test_the_numbers_add_up_and_go_to_possible_kinds_only(
 
 
 @given(shares, st.integers(1, 200))
-def test_no_kind_is_more_than_one_off_its_share(found: dict[TaskType, float], count: int) -> None:
+def test_no_task_type_is_more_than_one_off_its_share(
+    found: dict[TaskType, float], count: int
+) -> None:
     numbers, total = allocate(found, set(TaskType), count), sum(found.values())
     assert all(
         abs(numbers.get(kind, 0) - count * share / total) < 1 + 1e-9

@@ -1,4 +1,4 @@
-"""What is fit to be proposed."""
+"""The instructions and replies that may be proposed."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def fault(text: str, *seen: str) -> Unusable | None:
     return instruction_fault(text, {TaskType.ADVICE}, KnownTexts(seen))
 
 
-def test_an_instruction_of_the_kind_is_fit() -> None:
+def test_an_instruction_of_the_task_type_is_usable() -> None:
     assert fault(ADVICE, "What should I do if my flight is cancelled?") is None
 
 
@@ -33,11 +33,11 @@ def test_an_instruction_of_the_kind_is_fit() -> None:
         (f"How can I use the key {SECRET}?", Unusable.SECRET),
     ],
 )
-def test_an_unfit_instruction_is_told_why(text: str, why: Unusable) -> None:
+def test_an_unusable_instruction_has_a_reason(text: str, why: Unusable) -> None:
     assert fault(text) is why
 
 
-def test_what_differs_in_a_word_is_nothing_new() -> None:
+def test_an_instruction_that_differs_in_one_word_is_known() -> None:
     assert fault("How can I get my dog to sleep at night?", ADVICE) is Unusable.KNOWN
     assert fault(f"  {ADVICE.upper()}".strip(), ADVICE) is Unusable.KNOWN
 
@@ -53,15 +53,15 @@ def test_what_differs_in_a_word_is_nothing_new() -> None:
         (ADVICE, Unusable.KNOWN),
     ],
 )
-def test_a_reply_is_told_what_speaks_against_it(reply: str, why: Unusable | None) -> None:
+def test_an_unusable_reply_has_a_reason(reply: str, why: Unusable | None) -> None:
     assert reply_fault(ADVICE, reply, KnownTexts()) is why
 
 
-def test_one_evasion_to_everything_is_proposed_once() -> None:
+def test_the_same_evasive_reply_is_proposed_once() -> None:
     evasion = "I am sorry for any confusion, but as a chatbot I cannot really help with that."
     assert reply_fault(ADVICE, evasion, KnownTexts()) is None
     assert reply_fault(ADVICE, evasion, KnownTexts([evasion])) is Unusable.KNOWN
 
 
-def test_short_replies_may_be_the_same() -> None:
+def test_short_replies_may_repeat() -> None:
     assert reply_fault("Is rain wet? True or false?", "True.", KnownTexts(["True."])) is None

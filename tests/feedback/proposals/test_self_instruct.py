@@ -1,4 +1,4 @@
-"""What the base is given to go on with, and what is read out of its text."""
+"""The list that the base continues, and the instruction in its text."""
 
 import pytest
 
@@ -15,13 +15,13 @@ def asked(*texts: str) -> tuple[Message, ...]:
     return tuple(Message("user", text) for text in texts)
 
 
-def test_the_examples_are_a_list_that_goes_on() -> None:
+def test_the_prompt_is_a_list_to_continue() -> None:
     assert continuation_prompt(["Sing a song.", "Tell a joke."]).endswith(
         "Task 1: Sing a song.\nTask 2: Tell a joke.\nTask 3:"
     )
 
 
-def test_examples_are_the_users_own_openings_by_kind_each_once() -> None:
+def test_the_seeds_are_the_users_first_messages_by_task_type_each_once() -> None:
     found = seed_instructions(
         [
             asked("Who was\n Ada Lovelace?"),
@@ -35,7 +35,7 @@ def test_examples_are_the_users_own_openings_by_kind_each_once() -> None:
     }
 
 
-def test_follow_ups_and_long_texts_are_no_examples() -> None:
+def test_follow_ups_and_long_texts_are_not_seeds() -> None:
     reply = Message("assistant", "She was a mathematician.")
     long = "Summarise this text for me: " + "it rained and rained, " * 40
     follow_up = (*asked("Who was Ada?"), reply, *asked("And when did she live?"))
@@ -52,9 +52,9 @@ def test_follow_ups_and_long_texts_are_no_examples() -> None:
         "Task 3: Tell a joke.",
     ],
 )
-def test_marks_of_a_list_are_not_part_of_the_instruction(text: str) -> None:
+def test_list_markers_and_quotes_are_removed(text: str) -> None:
     assert parse_instructions(text) == "Tell a joke."
 
 
-def test_quotes_inside_stay() -> None:
+def test_quotes_inside_an_instruction_stay() -> None:
     assert parse_instructions('"Yes" or "no"') == '"Yes" or "no"'

@@ -1,4 +1,4 @@
-"""Replies as a small model writes them, with all that a person may want otherwise."""
+"""Replies as a small model writes them, with everything that a user may want to change."""
 
 PROMPT = "Tell me about it."
 

@@ -1,4 +1,4 @@
-"""Rules of every property, as corrections of ordinary replies show them."""
+"""Rules of every attribute, as corrections of ordinary replies show them."""
 
 from feedback.rules.rule import Rule
 

@@ -1,4 +1,4 @@
-"""Random replies, put together from sentences, lists and code."""
+"""Random replies made of sentences, lists and code."""
 
 from hypothesis import strategies as st
 
@@ -48,7 +48,7 @@ def made_replies(draw: st.DrawFn) -> str:
 
 
 def replies() -> st.SearchStrategy[str]:
-    """Replies that look like some, and any text."""
+    """Realistic replies and any text."""
     marks = st.text(alphabet=" \nabIé1.,;:!?-—*_#`\"'(){}<>/😊", max_size=60)
     return made_replies() | st.sampled_from(REPLIES) | marks | st.text(max_size=40)
 

@@ -7,7 +7,7 @@ from feedback.rules.rule import Rule, apply_all, rewrite
 from tests.feedback.rules.replies import PROMPT, REPLIES
 from tests.feedback.rules.rules import RULES
 
-# How the originals were before, where ordinary replies give nothing to change.
+# A rule to apply to the originals first, if ordinary replies give nothing to change.
 BEFORE = {
     Rule("left-out beginning", "As you asked."): Rule("opening", "As you asked. "),
     Rule("left-out ending", "That is all."): Rule("closing", " That is all."),
@@ -21,9 +21,9 @@ BEFORE = {
     Rule("list", "none"): Rule("list", "-"),
     Rule("paragraphs", "one"): Rule("headings", "none"),
 }
-# No text can be made longer without inventing what it says.
+# Only an author can make a text longer.
 HIDDEN = [rule for rule in RULES if rule.attribute != "least words"]
-# A word, or one sentence less, can be chance: these show in several edits only.
+# One word or one sentence less can be chance: these rules need several edits.
 PLAIN = [
     rule
     for rule in HIDDEN
@@ -32,7 +32,7 @@ PLAIN = [
 
 
 def made_by(hidden: Rule) -> list[Edit]:
-    """Five edits of different replies, all by one rule."""
+    """Five edits of different replies, all made by one rule."""
     before = BEFORE.get(hidden)
     originals = [rewrite([before] if before else [], reply) for reply in REPLIES]
     pairs = ((original, hidden.apply(original)) for original in originals)
@@ -41,7 +41,7 @@ def made_by(hidden: Rule) -> list[Edit]:
 
 
 @pytest.mark.parametrize("hidden", HIDDEN, ids=lambda rule: f"{rule.attribute} {rule.value!r}")
-def test_a_hidden_rule_comes_out_of_five_edits(hidden: Rule) -> None:
+def test_five_edits_show_a_hidden_rule(hidden: Rule) -> None:
     edits = made_by(hidden)
     assert len(edits) == 5
     (learned,) = learned_rules(edits)
@@ -50,7 +50,7 @@ def test_a_hidden_rule_comes_out_of_five_edits(hidden: Rule) -> None:
 
 
 @pytest.mark.parametrize("hidden", PLAIN, ids=lambda rule: f"{rule.attribute} {rule.value!r}")
-def test_one_edit_shows_the_rule_or_one_that_explains_it_as_well(hidden: Rule) -> None:
+def test_one_edit_shows_the_rule_or_an_equivalent_one(hidden: Rule) -> None:
     for edit in made_by(hidden):
         found = rules_of(edit)
         assert hidden in found or apply_all(found, edit.original) == edit.corrected

@@ -1,4 +1,4 @@
-"""Which rules a prompt rules out."""
+"""The rules that a prompt overrides."""
 
 import pytest
 from hypothesis import given
@@ -73,7 +73,7 @@ FIFTY_WORDS, AT_LEAST = Rule("most words", "50"), Rule("least words", "100")
         ("Here is a text:\n\n" + "The sea is wide. " * 40 + "\n\nRepeat it in capitals.", LOWER),
     ],
 )
-def test_a_prompt_rules_a_habit_out(prompt: str, rule: Rule) -> None:
+def test_a_prompt_overrides_a_rule(prompt: str, rule: Rule) -> None:
     assert overridden([rule], prompt) == (rule,)
 
 
@@ -106,17 +106,17 @@ def test_a_prompt_rules_a_habit_out(prompt: str, rule: Rule) -> None:
         ("Summarise this.\n\n" + "She asked for a list in capital letters only. " * 20, LOWER),
     ],
 )
-def test_a_prompt_that_asks_for_nothing_else_leaves_a_habit_alone(prompt: str, rule: Rule) -> None:
+def test_a_prompt_that_asks_for_nothing_else_overrides_no_rule(prompt: str, rule: Rule) -> None:
     assert overridden([rule], prompt) == ()
 
 
-def test_only_the_rules_that_are_ruled_out_are_named() -> None:
+def test_only_the_overridden_rules_are_returned() -> None:
     found = overridden([LOWER, CHEERS, TWO_SENTENCES], "In capitals: what is tea? At length.")
     assert found == (LOWER, TWO_SENTENCES)
 
 
 @given(prompt=st.text(max_size=2000))
-def test_whatever_a_prompt_says_every_rule_is_looked_at(prompt: str) -> None:
+def test_every_prompt_can_be_checked_against_every_rule(prompt: str) -> None:
     rules = [Rule(name, value) for name, value in VALUES.items()]
     assert set(overridden(rules, prompt)) <= set(rules)
 

@@ -125,7 +125,7 @@ def test_code_and_links_stay_as_they_are(rule: Rule, expected: str) -> None:
     )
 
 
-def test_a_reply_without_words_is_no_reply() -> None:
+def test_a_reply_without_words_cannot_be_rewritten() -> None:
     assert Rule("case", "lower").apply(" \n…") is None
 
 
@@ -134,7 +134,7 @@ def test_an_unknown_attribute_is_refused() -> None:
         Rule("smell", "sweet")
 
 
-def test_rules_are_applied_so_that_none_undoes_another() -> None:
+def test_no_rule_undoes_another() -> None:
     rules = [
         Rule("wrapping", "json:answer"),
         Rule("case", "lower"),
@@ -146,14 +146,14 @@ def test_rules_are_applied_so_that_none_undoes_another() -> None:
     assert apply_all(rules, text) == '{"answer": "it rains in may. bye!"}'
 
 
-def test_one_rule_that_cannot_be_applied_fails_all() -> None:
+def test_all_rules_fail_if_one_cannot_be_applied() -> None:
     assert apply_all([Rule("case", "lower"), Rule("final question", "some")], "It rains.") is None
 
 
-def test_rules_that_contradict_each_other_fail() -> None:
+def test_rules_that_contradict_each_other_cannot_be_applied() -> None:
     assert apply_all([Rule("case", "lower"), Rule("closing", " Bye!")], "It rains.") is None
 
 
-def test_a_reply_of_which_nothing_is_left_is_no_reply() -> None:
+def test_rules_that_leave_no_word_of_the_reply_cannot_be_applied() -> None:
     rules = [Rule("words", '["rain", ""]'), Rule("closing", " Bye!")]
     assert apply_all(rules, "Rain, rain.") is None

@@ -14,27 +14,27 @@ from tests.feedback.rules.rules import RULES
 from tests.feedback.rules.strategies import made_replies, replies, rules
 
 NEED_MORE = ("words", "left-out beginning", "left-out ending", "most sentences", "most words")
-"""One edit may be too little to tell these: a word, or half a sentence less, can be chance."""
+"""One edit may be too little evidence: one word or half a sentence less can be chance."""
 
 
-def test_every_property_is_tried() -> None:
+def test_every_attribute_is_tested() -> None:
     assert {rule.attribute for rule in RULES} == set(ATTRIBUTES)
 
 
 @given(rules(), replies())
-def test_a_rule_holds_where_it_was_applied(rule: Rule, text: str) -> None:
+def test_a_rule_holds_after_it_was_applied(rule: Rule, text: str) -> None:
     applied = rule.apply(text)
     assert applied is None or rule.holds(applied)
 
 
 @given(rules(), replies())
-def test_applying_a_rule_twice_is_applying_it_once(rule: Rule, text: str) -> None:
+def test_applying_a_rule_is_idempotent(rule: Rule, text: str) -> None:
     applied = rule.apply(text)
     assert applied is None or rule.apply(applied) == applied
 
 
 @given(rules(), replies())
-def test_a_reply_that_follows_a_rule_is_left_as_it_is(rule: Rule, text: str) -> None:
+def test_a_reply_that_follows_a_rule_does_not_change(rule: Rule, text: str) -> None:
     assume(words(text) and rule.holds(text))
     assert rule.apply(text) == text
 
@@ -47,21 +47,19 @@ def test_no_code_link_or_table_is_changed(rule: Rule, text: str) -> None:
 
 
 @given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.attribute), replies())
-def test_rules_that_are_applied_together_all_hold(together: list[Rule], text: str) -> None:
+def test_all_rules_hold_after_they_were_applied_together(together: list[Rule], text: str) -> None:
     applied = apply_all(together, text)
     assert applied is None or all(rule.holds(applied) for rule in together)
 
 
 @given(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.attribute), replies())
-def test_applying_rules_together_twice_is_applying_them_once(
-    together: list[Rule], text: str
-) -> None:
+def test_applying_rules_together_is_idempotent(together: list[Rule], text: str) -> None:
     applied = apply_all(together, text)
     assert applied is None or apply_all(together, applied) == applied
 
 
 @given(replies(), replies())
-def test_the_rules_of_an_edit_hold_in_its_correction_alone(original: str, corrected: str) -> None:
+def test_the_rules_of_an_edit_hold_only_in_its_correction(original: str, corrected: str) -> None:
     for rule in rules_of(Edit(PROMPT, original, corrected, 1.0)):
         assert not rule.holds(original)
         assert rule.holds(corrected)
@@ -81,7 +79,7 @@ def test_the_order_of_the_edits_does_not_matter(
 
 @settings(max_examples=60)
 @given(rules(), made_replies())
-def test_one_edit_shows_its_rule_or_one_that_explains_it_as_well(rule: Rule, text: str) -> None:
+def test_one_edit_shows_its_rule_or_an_equivalent_one(rule: Rule, text: str) -> None:
     applied = rule.apply(text)
     assume(applied is not None and applied != text)
     assume(len(sentences(visible_prose(text))) >= 4 and rule.attribute not in NEED_MORE)

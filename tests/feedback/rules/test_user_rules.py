@@ -1,4 +1,4 @@
-"""What becomes of learned rules and of the user's decisions about them."""
+"""Learned rules, and the user's decisions on them."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def drop(rule: Rule, at: float = 1.0) -> RuleDecision:
 
 
 def learned() -> st.SearchStrategy[list[Rule]]:
-    """Rules as corrections show them: of an exclusive property one value."""
+    """Rules as corrections show them: at most one value of an exclusive attribute."""
     found = st.lists(rules(), unique=True, max_size=8)
     return found.map(
         lambda many: [
@@ -68,38 +68,38 @@ def decisions() -> st.SearchStrategy[list[RuleDecision]]:
     return st.lists(made, unique_by=lambda each: each.rule, max_size=8)
 
 
-def practised(found: list[Rule], made: list[RuleDecision]) -> tuple[Rule, ...]:
+def active(found: list[Rule], made: list[RuleDecision]) -> tuple[Rule, ...]:
     return active_rules([LearnedRule(each, 1, 0, ()) for each in found], made)
 
 
 @given(learned(), decisions())
-def test_a_dropped_rule_never_stands(found: list[Rule], made: list[RuleDecision]) -> None:
+def test_a_dropped_rule_is_never_active(found: list[Rule], made: list[RuleDecision]) -> None:
     dropped = {each.rule for each in made if each.status is RuleStatus.DROPPED}
-    assert dropped.isdisjoint(practised(found, made))
+    assert dropped.isdisjoint(active(found, made))
     assert all(resolve(found, made)[rule] is RuleStatus.DROPPED for rule in dropped)
 
 
 @given(learned(), decisions())
-def test_the_newest_pin_of_a_property_stands_whatever_is_learned(
+def test_the_newest_pin_of_an_attribute_is_active_whatever_was_learned(
     found: list[Rule], made: list[RuleDecision]
 ) -> None:
     pins = [each for each in made if each.status is RuleStatus.PINNED]
     for each in pins:
         rivals = [other for other in pins if are_exclusive(each.rule, other.rule)]
         if all(each.decided_at > other.decided_at for other in rivals):
-            assert each.rule in practised(found, made)
+            assert each.rule in active(found, made)
 
 
 @given(learned(), decisions())
-def test_no_two_values_of_an_exclusive_property_stand(
+def test_an_exclusive_attribute_has_at_most_one_active_value(
     found: list[Rule], made: list[RuleDecision]
 ) -> None:
-    stand = practised(found, made)
-    assert not any(are_exclusive(one, other) for one in stand for other in stand)
+    rules_found = active(found, made)
+    assert not any(are_exclusive(one, other) for one in rules_found for other in rules_found)
 
 
 @given(learned(), decisions())
-def test_a_learned_rule_stands_unless_it_was_dropped_or_a_rival_is_pinned(
+def test_a_learned_rule_is_active_unless_it_was_dropped_or_an_exclusive_one_is_pinned(
     found: list[Rule], made: list[RuleDecision]
 ) -> None:
     pinned = [each.rule for each in made if each.status is RuleStatus.PINNED]
@@ -107,7 +107,7 @@ def test_a_learned_rule_stands_unless_it_was_dropped_or_a_rival_is_pinned(
     for rule in found:
         gives_way = rule in dropped or any(are_exclusive(rule, other) for other in pinned)
         if not gives_way:
-            assert rule in practised(found, made)
+            assert rule in active(found, made)
 
 
 @given(learned(), decisions())
@@ -118,11 +118,11 @@ def test_the_order_of_arrival_never_matters(found: list[Rule], made: list[RuleDe
 
 
 @given(learned())
-def test_without_decisions_what_is_learned_stands(found: list[Rule]) -> None:
-    assert list(practised(found, [])) == in_order(found)
+def test_without_decisions_all_learned_rules_are_active(found: list[Rule]) -> None:
+    assert list(active(found, [])) == in_order(found)
 
 
-def test_a_rule_shows_what_speaks_for_it_and_against_it() -> None:
+def test_a_rule_has_counts_for_and_against_it() -> None:
     corrected = [
         make_example("one?", TEXT.lower(), revised_from=TEXT),
         make_example("two?", TEXT.lower(), revised_from=TEXT),
@@ -137,34 +137,34 @@ def test_a_rule_shows_what_speaks_for_it_and_against_it() -> None:
 
 
 def rated(liked: list[str], disliked: list[str]) -> list[TrainingExample]:
-    """Thumbs, each on another prompt, whose judgement has the prompt's name."""
+    """Ratings, each on another prompt; the id of the feedback is the prompt."""
     return [
         *(make_thumb(f"liked {n}", text, True) for n, text in enumerate(liked)),
         *(make_thumb(f"disliked {n}", text, False) for n, text in enumerate(disliked)),
     ]
 
 
-def test_thumbs_show_a_rule_where_no_correction_does() -> None:
-    told = rated(LOWER_TEXTS, TEXTS)
-    [shown] = user_rules(told, learned_rules_of(told), [])
+def test_ratings_show_a_rule_without_corrections() -> None:
+    examples = rated(LOWER_TEXTS, TEXTS)
+    [shown] = user_rules(examples, learned_rules_of(examples), [])
     assert (shown.rule, shown.support, shown.against) == (LOWER, 18, 0)
-    assert shown.feedback_ids == tuple(sorted(each.prompt[0].content for each in told))
+    assert shown.feedback_ids == tuple(sorted(each.prompt[0].content for each in examples))
 
 
-def test_corrections_outrank_thumbs() -> None:
+def test_corrections_outrank_ratings() -> None:
     corrected = make_example("question", TEXT.upper(), revised_from=TEXT)
-    told = [*rated(LOWER_TEXTS, TEXTS), corrected]
-    assert [each.rule for each in learned_rules_of(told)] == [UPPER]
+    examples = [*rated(LOWER_TEXTS, TEXTS), corrected]
+    assert [each.rule for each in learned_rules_of(examples)] == [UPPER]
 
 
-def test_a_rule_that_corrections_show_is_theirs_though_thumbs_show_it_too() -> None:
+def test_a_rule_that_both_show_has_the_evidence_of_the_corrections() -> None:
     corrected = make_example("question", TEXT.lower(), revised_from=TEXT)
-    told = [*rated(LOWER_TEXTS, TEXTS), corrected]
-    [shown] = user_rules(told, learned_rules_of(told), [])
+    examples = [*rated(LOWER_TEXTS, TEXTS), corrected]
+    [shown] = user_rules(examples, learned_rules_of(examples), [])
     assert (shown.rule, shown.support, shown.feedback_ids) == (LOWER, 1, ("question",))
 
 
-def test_choices_show_what_liked_and_disliked_replies_show() -> None:
+def test_preferences_show_the_same_rules_as_ratings() -> None:
     pairs = [
         replace(make_example(text, text.lower(), text), source=ExampleSource.PREFERENCE)
         for text in TEXTS
@@ -172,7 +172,7 @@ def test_choices_show_what_liked_and_disliked_replies_show() -> None:
     assert [each.rule for each in learned_rules_of(pairs)] == [LOWER]
 
 
-def test_a_reply_that_was_passed_over_counts_as_disliked() -> None:
+def test_a_regenerated_reply_counts_as_disliked() -> None:
     again = [
         replace(make_example(text, text.lower(), text), source=ExampleSource.REGENERATED)
         for text in TEXTS
@@ -181,15 +181,15 @@ def test_a_reply_that_was_passed_over_counts_as_disliked() -> None:
     assert [each.rule for each in learned_rules_of([*again, *rated(LOWER_TEXTS, [])])] == [LOWER]
 
 
-def test_what_is_decided_on_shows_corrections_and_thumbs() -> None:
+def test_a_rule_decided_on_has_the_evidence_of_corrections_and_ratings() -> None:
     corrected = make_example("corrected", TEXT.upper(), revised_from=TEXT)
-    told = [*rated([TEXT.upper()], [TEXT]), corrected]
-    [shown] = user_rules(told, [], [drop(UPPER)])
+    examples = [*rated([TEXT.upper()], [TEXT]), corrected]
+    [shown] = user_rules(examples, [], [drop(UPPER)])
     assert (shown.support, shown.against) == (3, 0)
     assert shown.feedback_ids == ("corrected", "disliked 0", "liked 0")
 
 
-def test_a_decision_is_kept_in_place_of_those_it_excludes(log: FeedbackLog) -> None:
+def test_a_decision_replaces_those_that_it_excludes(log: FeedbackLog) -> None:
     bye = Rule("closing", " Bye!")
     for each in (pin(LOWER, 1.0), drop(bye, 2.0), pin(UPPER, 3.0), pin(bye, 4.0)):
         log.decide(each)
@@ -197,7 +197,7 @@ def test_a_decision_is_kept_in_place_of_those_it_excludes(log: FeedbackLog) -> N
     assert log.decisions("bob") == []
 
 
-def test_a_decision_and_its_end_are_changes_to_learn_from(log: FeedbackLog) -> None:
+def test_a_decision_and_its_withdrawal_count_as_feedback(log: FeedbackLog) -> None:
     log.decide(drop(LOWER, 10.0))
     assert log.feedback_since("ann", 9.0) == 1
     assert log.users_with_feedback() == ["ann"]
@@ -206,7 +206,7 @@ def test_a_decision_and_its_end_are_changes_to_learn_from(log: FeedbackLog) -> N
     assert log.decisions("ann") == []
 
 
-def test_a_foreign_decision_cannot_be_undone(log: FeedbackLog) -> None:
+def test_another_users_decision_cannot_be_undone(log: FeedbackLog) -> None:
     log.decide(drop(LOWER))
     with pytest.raises(NotFoundError):
         log.undo_rule_decision("bob", rule_id(LOWER), 2.0)
@@ -223,14 +223,12 @@ def test_a_decision_beyond_the_limit_changes_nothing(log: FeedbackLog) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
-def test_every_rule_has_a_value_of_its_property(rule: Rule) -> None:
+def test_every_rule_has_a_valid_value(rule: Rule) -> None:
     assert ATTRIBUTES[rule.attribute].is_value(rule.value)
 
 
 @given(made_replies(), replies())
-def test_every_rule_that_an_edit_suggests_has_a_value_of_its_property(
-    original: str, corrected: str
-) -> None:
+def test_every_rule_that_an_edit_suggests_has_a_valid_value(original: str, corrected: str) -> None:
     for rule in candidates([Change(original, corrected)] * 2):
         assert ATTRIBUTES[rule.attribute].is_value(rule.value), rule
 
@@ -241,9 +239,7 @@ VALUES = st.sampled_from([rule.value for rule in RULES]) | st.text(
 
 
 @given(st.sampled_from(sorted(ATTRIBUTES)), VALUES, replies())
-def test_whatever_passes_as_a_value_makes_a_rule_that_works(
-    name: str, value: str, text: str
-) -> None:
+def test_every_valid_value_makes_a_rule_that_works(name: str, value: str, text: str) -> None:
     if ATTRIBUTES[name].is_value(value):
         rule = Rule(name, value)
         assert rule.sentence
@@ -268,5 +264,5 @@ def test_whatever_passes_as_a_value_makes_a_rule_that_works(
         ("wrapping", "marks:?"),
     ],
 )
-def test_other_texts_are_no_values(name: str, value: str) -> None:
+def test_other_texts_are_invalid_values(name: str, value: str) -> None:
     assert not ATTRIBUTES[name].is_value(value)

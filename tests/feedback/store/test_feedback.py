@@ -18,7 +18,7 @@ def refused_param(log: FeedbackLog, **fields: object) -> str:
     return refusal.value.param
 
 
-def test_a_judgement_is_stored_and_read_back(log: FeedbackLog) -> None:
+def test_feedback_is_stored_and_read_back(log: FeedbackLog) -> None:
     log.store(make_interaction())
     feedback = make_feedback(
         value=-1, correction="Paris.", comment="too long", reason="style", metadata={"a": "b"}
@@ -27,7 +27,7 @@ def test_a_judgement_is_stored_and_read_back(log: FeedbackLog) -> None:
     assert log.feedback("ann", "feedback-1") == feedback
 
 
-def test_a_second_judgement_with_the_same_id_replaces_the_first(log: FeedbackLog) -> None:
+def test_feedback_with_the_same_id_replaces_the_first(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1, comment="nice"))
     second = make_feedback(value=-1, created_at=300.0, updated_at=300.0)
@@ -46,19 +46,21 @@ def test_two_users_may_use_the_same_feedback_id(log: FeedbackLog) -> None:
     assert log.feedback("bob", "same").value == -1
 
 
-def test_a_judgement_that_judges_nothing_is_refused(log: FeedbackLog) -> None:
+def test_empty_feedback_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction())
     assert refused_param(log) == "value"
     assert refused_param(log, comment="  ", reason="style") == "value"
 
 
-def test_a_value_other_than_plus_or_minus_one_is_refused(log: FeedbackLog) -> None:
+def test_a_rating_other_than_plus_or_minus_one_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction())
     assert refused_param(log, value=0) == "value"
 
 
 @pytest.mark.parametrize("correction", ["", " \n", REPLY, f"  {REPLY}\n"])
-def test_a_correction_that_corrects_nothing_is_refused(log: FeedbackLog, correction: str) -> None:
+def test_a_correction_that_is_empty_or_changes_nothing_is_refused(
+    log: FeedbackLog, correction: str
+) -> None:
     log.store(make_interaction())
     assert refused_param(log, correction=correction) == "correction"
 
@@ -68,7 +70,7 @@ def test_a_reply_cannot_be_preferred_over_itself(log: FeedbackLog) -> None:
     assert refused_param(log, preferred_over="chatcmpl-1") == "preferred_over"
 
 
-def test_replies_to_different_prompts_make_no_pair(log: FeedbackLog) -> None:
+def test_a_preference_between_replies_to_different_prompts_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1"))
     log.store(make_interaction("chatcmpl-2", messages=(Message("user", "And of Spain?"),)))
     assert refused_param(log, preferred_over="chatcmpl-2") == "preferred_over"
@@ -79,14 +81,14 @@ def test_text_that_is_not_unicode_is_refused(log: FeedbackLog) -> None:
     assert refused_param(log, comment="half \ud800") == "comment"
 
 
-def test_a_refused_change_leaves_the_earlier_judgement(log: FeedbackLog) -> None:
+def test_a_refused_change_leaves_the_earlier_feedback(log: FeedbackLog) -> None:
     log.store(make_interaction())
     first, _ = log.add_feedback(make_feedback(value=1))
     refused_param(log, correction=REPLY)
     assert log.feedback("ann", "feedback-1") == first
 
 
-def test_a_foreign_completion_cannot_be_judged(log: FeedbackLog) -> None:
+def test_feedback_on_another_users_completion_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction(user_id="bob"))
     with pytest.raises(NotFoundError) as refusal:
         log.add_feedback(make_feedback(value=1))
@@ -95,7 +97,9 @@ def test_a_foreign_completion_cannot_be_judged(log: FeedbackLog) -> None:
 
 
 @pytest.mark.parametrize("loser", ["chatcmpl-foreign", "chatcmpl-unknown", "chatcmpl-deleted"])
-def test_a_pair_with_a_completion_out_of_reach_is_refused(log: FeedbackLog, loser: str) -> None:
+def test_a_preference_over_an_unavailable_completion_is_refused(
+    log: FeedbackLog, loser: str
+) -> None:
     log.store(make_interaction("chatcmpl-1"))
     log.store(make_interaction("chatcmpl-foreign", "bob"))
     log.store(make_interaction("chatcmpl-deleted"))
@@ -105,7 +109,7 @@ def test_a_pair_with_a_completion_out_of_reach_is_refused(log: FeedbackLog, lose
     assert refusal.value.param == "preferred_over"
 
 
-def test_a_deleted_judgement_is_gone(log: FeedbackLog) -> None:
+def test_deleted_feedback_is_gone(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1))
     log.delete_feedback("ann", "feedback-1", now=300.0)
@@ -115,7 +119,7 @@ def test_a_deleted_judgement_is_gone(log: FeedbackLog) -> None:
         log.delete_feedback("ann", "feedback-1", now=301.0)
 
 
-def test_a_foreign_judgement_can_neither_be_read_nor_deleted(log: FeedbackLog) -> None:
+def test_another_users_feedback_can_neither_be_read_nor_deleted(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1))
     with pytest.raises(NotFoundError):
@@ -125,7 +129,7 @@ def test_a_foreign_judgement_can_neither_be_read_nor_deleted(log: FeedbackLog) -
     assert log.feedback("ann", "feedback-1").value == 1
 
 
-def test_judgements_are_listed_in_pages_and_by_target(log: FeedbackLog) -> None:
+def test_feedback_is_listed_in_pages_and_by_completion(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1"))
     log.store(make_interaction("chatcmpl-2"))
     for number in range(5):
@@ -142,7 +146,7 @@ def test_judgements_are_listed_in_pages_and_by_target(log: FeedbackLog) -> None:
         log.list_feedback("ann", after="f9")
 
 
-def test_new_changed_and_deleted_judgements_count_once_each(log: FeedbackLog) -> None:
+def test_new_changed_and_deleted_feedback_counts_once_each(log: FeedbackLog) -> None:
     log.store(make_interaction())
     for name in ("a", "b", "c"):
         log.add_feedback(make_feedback(name, value=1, at=200.0))
@@ -159,7 +163,7 @@ def test_new_changed_and_deleted_judgements_count_once_each(log: FeedbackLog) ->
     "fields",
     [{"kind": InteractionKind.BACKGROUND}, {"status": InteractionStatus.ABORTED}],
 )
-def test_judging_what_is_never_learned_from_makes_nobody_due(
+def test_feedback_on_turns_that_never_train_does_not_count(
     log: FeedbackLog, fields: dict[str, object]
 ) -> None:
     log.store(make_interaction(**fields))  # type: ignore[arg-type]
@@ -170,7 +174,7 @@ def test_judging_what_is_never_learned_from_makes_nobody_due(
     assert log.turns_with_feedback("ann") == ([], [])
 
 
-def test_a_user_who_deleted_every_judgement_still_counts_as_judged(log: FeedbackLog) -> None:
+def test_a_user_who_deleted_all_feedback_is_still_a_user_with_feedback(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1))
     log.delete_feedback("ann", "feedback-1", now=300.0)
@@ -178,7 +182,7 @@ def test_a_user_who_deleted_every_judgement_still_counts_as_judged(log: Feedback
     assert log.turns_with_feedback("ann") == ([], [])
 
 
-def test_what_was_judged_comes_with_the_turns_involved(log: FeedbackLog) -> None:
+def test_feedback_comes_with_the_turns_that_it_names(log: FeedbackLog) -> None:
     for number in (1, 2, 3):
         log.store(make_interaction(f"chatcmpl-{number}", replies=(f"reply {number}",)))
     log.store(make_interaction("chatcmpl-4", "bob"))
@@ -191,7 +195,7 @@ def test_what_was_judged_comes_with_the_turns_involved(log: FeedbackLog) -> None
     assert log.users_with_feedback() == ["ann", "bob"]
 
 
-def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
+def test_regenerated_replies_without_feedback_are_found(
     log: FeedbackLog,
 ) -> None:
     turns: list[dict[str, Any]] = [
@@ -212,7 +216,7 @@ def test_replies_that_were_answered_again_are_found_where_nobody_judged_them(
     assert log.regenerated("bob") == []
 
 
-def test_the_last_turns_are_those_of_the_user_that_can_be_learned_from(log: FeedbackLog) -> None:
+def test_the_last_turns_are_the_users_learnable_ones(log: FeedbackLog) -> None:
     turns: list[dict[str, Any]] = [
         {},
         {},
@@ -225,7 +229,7 @@ def test_the_last_turns_are_those_of_the_user_that_can_be_learned_from(log: Feed
     assert [each.id for each in log.last_turns("ann", 9)] == ["c0", "c1", "c4"]
 
 
-def test_the_audit_keeps_every_change_and_no_text(log: FeedbackLog, database: Database) -> None:
+def test_the_audit_records_every_change_but_no_text(log: FeedbackLog, database: Database) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1, comment="marker", at=1.0))
     log.add_feedback(make_feedback(correction="marker", at=2.0))

@@ -18,7 +18,7 @@ def everything(database: Database) -> str:
     return str([list(database.query(f"SELECT * FROM {table}")) for table in tables])
 
 
-def test_deleting_an_interaction_deletes_its_judgements(log: FeedbackLog) -> None:
+def test_deleting_an_interaction_deletes_its_feedback(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1))
     log.delete_interaction("ann", "chatcmpl-1")
@@ -27,14 +27,14 @@ def test_deleting_an_interaction_deletes_its_judgements(log: FeedbackLog) -> Non
     assert log.list_feedback("ann") == ([], False)
 
 
-def test_a_deleted_interaction_counts_as_a_change_to_learn_from(log: FeedbackLog) -> None:
+def test_a_deleted_interaction_counts_as_a_change_of_feedback(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1))
     log.delete_interaction("ann", "chatcmpl-1")
     assert log.feedback_since("ann", NOW - 1) == 1
 
 
-def test_a_deleted_reply_that_was_answered_again_counts_as_a_change_to_learn_from(
+def test_a_deleted_regenerated_reply_counts_as_a_change_of_feedback(
     log: FeedbackLog,
 ) -> None:
     log.store(make_interaction("chatcmpl-1", created_at=1.0))
@@ -44,14 +44,14 @@ def test_a_deleted_reply_that_was_answered_again_counts_as_a_change_to_learn_fro
     assert log.feedback_since("ann", NOW - 1) == 1
 
 
-def test_a_foreign_interaction_cannot_be_deleted(log: FeedbackLog) -> None:
+def test_another_users_interaction_cannot_be_deleted(log: FeedbackLog) -> None:
     log.store(make_interaction(user_id="bob"))
     with pytest.raises(NotFoundError):
         log.delete_interaction("ann", "chatcmpl-1")
     assert log.interaction("bob", "chatcmpl-1") == make_interaction(user_id="bob")
 
 
-def test_a_deleted_loser_takes_only_the_comparison_with_it(log: FeedbackLog) -> None:
+def test_a_deleted_loser_takes_only_the_preference_with_it(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1"))
     log.store(make_interaction("chatcmpl-2"))
     log.add_feedback(make_feedback("pair", target="chatcmpl-1", preferred_over="chatcmpl-2"))
@@ -63,7 +63,7 @@ def test_a_deleted_loser_takes_only_the_comparison_with_it(log: FeedbackLog) -> 
     assert (left.id, left.value, left.preferred_over) == ("both", 1, None)
 
 
-def test_erasing_a_user_leaves_only_unowned_ids_of_interactions(
+def test_erasing_a_user_leaves_only_ids_of_interactions_without_their_owner(
     log: FeedbackLog, database: Database
 ) -> None:
     log.store(make_interaction("chatcmpl-1", "ann-the-user"))
@@ -100,7 +100,7 @@ def test_erasing_an_unknown_user_erases_nothing(log: FeedbackLog) -> None:
     assert log.erase("nobody") == 0
 
 
-def test_no_byte_of_an_erased_user_stays_in_the_files(tmp_path: Path) -> None:
+def test_no_text_of_an_erased_user_stays_in_the_files(tmp_path: Path) -> None:
     with SharedDatabase(tmp_path / "log.db") as database:
         log = FeedbackLog(database)
         for number in range(50):

@@ -40,12 +40,12 @@ def test_a_stored_interaction_is_read_back_unchanged(log: FeedbackLog) -> None:
     assert log.interaction("ann", interaction.id) == interaction
 
 
-def test_the_tables_are_made_once_and_found_again(database: Database) -> None:
+def test_the_tables_are_created_once_and_found_again(database: Database) -> None:
     FeedbackLog(database).store(make_interaction())
     assert FeedbackLog(database).interaction("ann", "chatcmpl-1") == make_interaction()
 
 
-def test_a_foreign_interaction_is_answered_like_an_unknown_one(log: FeedbackLog) -> None:
+def test_another_users_interaction_is_as_unknown_as_a_missing_one(log: FeedbackLog) -> None:
     log.store(make_interaction(user_id="bob"))
     with pytest.raises(NotFoundError) as foreign:
         log.interaction("ann", "chatcmpl-1")
@@ -76,7 +76,7 @@ def test_an_empty_request_hash_supersedes_nothing(log: FeedbackLog) -> None:
     assert log.supersede("ann", "", since=0.0) == []
 
 
-def test_only_what_the_client_asked_to_store_is_listed(log: FeedbackLog) -> None:
+def test_only_completions_that_the_client_stored_are_listed(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1", listed=True))
     log.store(make_interaction("chatcmpl-2", listed=False))
     log.store(make_interaction("chatcmpl-3", "bob", listed=True))
@@ -108,7 +108,7 @@ def test_the_list_can_be_filtered_by_model_and_metadata(log: FeedbackLog) -> Non
     assert listed_ids(log, metadata={"c": "2", 'a"b$.': "1"})[0] == ["chatcmpl-1"]
 
 
-def test_a_page_after_an_unknown_foreign_or_unlisted_id_is_refused(log: FeedbackLog) -> None:
+def test_a_page_after_an_unknown_or_unlisted_id_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1", listed=False))
     log.store(make_interaction("chatcmpl-2", "bob", listed=True))
     for after in ("chatcmpl-1", "chatcmpl-2", "chatcmpl-3"):
@@ -116,27 +116,27 @@ def test_a_page_after_an_unknown_foreign_or_unlisted_id_is_refused(log: Feedback
             listed_ids(log, after=after)
 
 
-def test_a_list_without_meaning_is_refused(log: FeedbackLog) -> None:
+def test_an_invalid_order_or_limit_is_refused(log: FeedbackLog) -> None:
     with pytest.raises(ValueError, match="order"):
         listed_ids(log, order="id; DROP TABLE feedback")
     with pytest.raises(ValueError, match="row"):
         listed_ids(log, limit=0)
 
 
-def test_metadata_is_replaced_and_nothing_else(log: FeedbackLog) -> None:
+def test_only_the_metadata_is_replaced(log: FeedbackLog) -> None:
     log.store(make_interaction(metadata={"old": "1"}))
     changed = log.set_metadata("ann", "chatcmpl-1", {"new": "2"})
     assert changed == make_interaction(metadata={"new": "2"})
     assert log.interaction("ann", "chatcmpl-1") == changed
 
 
-def test_metadata_of_a_foreign_interaction_cannot_be_set(log: FeedbackLog) -> None:
+def test_metadata_of_another_users_interaction_cannot_be_set(log: FeedbackLog) -> None:
     log.store(make_interaction(user_id="bob"))
     with pytest.raises(NotFoundError):
         log.set_metadata("ann", "chatcmpl-1", {})
 
 
-def test_counts_say_what_the_user_did_and_nobody_else(log: FeedbackLog) -> None:
+def test_the_counts_are_those_of_the_user_alone(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-1"))
     log.store(make_interaction("chatcmpl-2"))
     log.store(make_interaction("chatcmpl-3", kind=InteractionKind.BACKGROUND))

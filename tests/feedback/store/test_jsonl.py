@@ -26,7 +26,7 @@ PROPOSAL = proposal_to_json(make_proposal(rules=("Uses no emoji.",), decided_at=
 
 
 def fill(log: FeedbackLog) -> None:
-    """A bit of everything for ann, and one turn of bob."""
+    """Data of every type for ann, and one turn and one decision of bob."""
     log.store(make_interaction("chatcmpl-1", metadata={"a": "b"}, listed=True))
     log.store(make_interaction("chatcmpl-2", replies=("Paris.",), created_at=101.0))
     log.store(make_interaction("chatcmpl-3", kind=InteractionKind.BACKGROUND))
@@ -51,7 +51,7 @@ def blamed(log: FeedbackLog, *rows: Any) -> str:
     return refusal.value.param
 
 
-def test_the_export_holds_everything_of_the_user_and_of_nobody_else(log: FeedbackLog) -> None:
+def test_the_export_holds_all_of_the_users_data_and_no_one_elses(log: FeedbackLog) -> None:
     fill(log)
     rows = exported(log, "ann")
     assert [row["id"] for row in rows if row["type"] == "interaction"] == [
@@ -88,7 +88,7 @@ def test_importing_twice_changes_nothing(log: FeedbackLog) -> None:
     assert log.import_rows("ann", rows) == 0
 
 
-def test_taken_ids_are_replaced_in_the_judgements_too(log: FeedbackLog) -> None:
+def test_taken_ids_are_replaced_in_the_feedback_too(log: FeedbackLog) -> None:
     fill(log)
     log.import_rows("zoe", exported(log, "ann"))
     interactions, feedback = log.turns_with_feedback("zoe")
@@ -100,7 +100,7 @@ def test_taken_ids_are_replaced_in_the_judgements_too(log: FeedbackLog) -> None:
     assert log.interaction("ann", "chatcmpl-1").user_id == "ann"
 
 
-def test_a_judgement_whose_id_the_user_gave_to_another_one_gets_a_new_id(log: FeedbackLog) -> None:
+def test_imported_feedback_with_a_taken_id_gets_a_new_id(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-0"))
     log.add_feedback(make_feedback(target="chatcmpl-0", value=-1))
     assert log.import_rows("ann", [INTERACTION, FEEDBACK]) == 2
@@ -108,12 +108,12 @@ def test_a_judgement_whose_id_the_user_gave_to_another_one_gets_a_new_id(log: Fe
     assert log.list_feedback("ann", target="chatcmpl-1")[0][0].value == 1
 
 
-def test_the_owner_in_a_row_does_not_count(log: FeedbackLog) -> None:
+def test_the_owner_in_a_row_is_ignored(log: FeedbackLog) -> None:
     log.import_rows("ann", [INTERACTION | {"user_id": "bob"}])
     assert log.interaction("ann", "chatcmpl-1").user_id == "ann"
 
 
-def test_imported_judgements_count_as_new(log: FeedbackLog) -> None:
+def test_imported_feedback_counts_as_new(log: FeedbackLog) -> None:
     log.import_rows("ann", [INTERACTION, FEEDBACK])
     assert log.feedback_since("ann", NOW - 1) == 1
 
@@ -162,7 +162,7 @@ def test_an_interaction_that_lacks_a_field_is_refused(log: FeedbackLog, name: st
         ("updated_at", -1),
     ],
 )
-def test_a_malformed_judgement_stores_nothing_at_all(
+def test_malformed_feedback_stores_nothing_at_all(
     log: FeedbackLog, name: str, value: object
 ) -> None:
     assert blamed(log, INTERACTION, FEEDBACK | {name: value}) == f"rows[1].{name}"
@@ -191,12 +191,12 @@ def test_an_imported_pin_gives_way_to_the_users_own(log: FeedbackLog) -> None:
     assert log.decisions("ann") == [own]
 
 
-def test_a_judgement_of_a_foreign_completion_is_refused(log: FeedbackLog) -> None:
+def test_imported_feedback_on_another_users_completion_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction(user_id="bob"))
     assert blamed(log, FEEDBACK) == "rows[0].target"
 
 
-def test_rows_that_are_no_rows_are_refused(log: FeedbackLog) -> None:
+def test_invalid_rows_are_refused(log: FeedbackLog) -> None:
     assert blamed(log, ["list"]) == "rows[0]"
     assert blamed(log, {"type": "adapter"}) == "rows[0].type"
     assert blamed(log, INTERACTION, INTERACTION) == "rows[1].id"

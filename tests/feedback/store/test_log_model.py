@@ -1,4 +1,4 @@
-"""Random histories against a model of the log made of two dictionaries."""
+"""Compares the log with a model made of two dictionaries, on random histories."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ NAMES = st.sampled_from(["f0", "f1", "f2"])
 
 
 class LogModel(RuleBasedStateMachine):
-    """Likes that come, change and go, before and after the turns that they judge."""
+    """Ratings that are added, changed and deleted, before and after their turns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,8 +91,8 @@ class LogModel(RuleBasedStateMachine):
             by_age = sorted(likes, key=lambda each: (each.created_at, each.id))
             assert self.log.list_feedback(user) == (by_age, False)
             applied = [each for each in by_age if each.status is FeedbackStatus.APPLIED]
-            interactions, judged = self.log.turns_with_feedback(user)
-            assert judged == applied
+            interactions, feedback = self.log.turns_with_feedback(user)
+            assert feedback == applied
             assert {each.id for each in interactions} == {each.completion_id for each in applied}
             counts = self.log.counts(user)
             assert counts.feedback == counts.liked + counts.disliked == len(applied)

@@ -38,7 +38,7 @@ def test_pending_feedback_that_turns_out_invalid_is_dropped(
 
 
 @pytest.mark.parametrize("first", ["chatcmpl-1", "chatcmpl-2"])
-def test_a_pending_pair_waits_for_both_replies(log: FeedbackLog, first: str) -> None:
+def test_a_pending_preference_waits_for_both_replies(log: FeedbackLog, first: str) -> None:
     log.add_feedback(make_feedback(target="chatcmpl-1", preferred_over="chatcmpl-2"))
     log.store(make_interaction(first))
     assert log.feedback("ann", "feedback-1").status is FeedbackStatus.PENDING
@@ -46,21 +46,21 @@ def test_a_pending_pair_waits_for_both_replies(log: FeedbackLog, first: str) -> 
     assert log.feedback("ann", "feedback-1").status is FeedbackStatus.APPLIED
 
 
-def test_a_pending_pair_across_two_prompts_is_dropped(log: FeedbackLog) -> None:
+def test_a_pending_preference_between_two_prompts_is_dropped(log: FeedbackLog) -> None:
     log.add_feedback(make_feedback(target="chatcmpl-1", preferred_over="chatcmpl-2"))
     log.store(make_interaction("chatcmpl-1"))
     log.store(make_interaction("chatcmpl-2", messages=(Message("user", "Something else"),)))
     assert log.list_feedback("ann") == ([], False)
 
 
-def test_a_pending_pair_with_a_foreign_loser_is_dropped(log: FeedbackLog) -> None:
+def test_a_pending_preference_over_another_users_reply_is_dropped(log: FeedbackLog) -> None:
     log.add_feedback(make_feedback(target="chatcmpl-1", preferred_over="chatcmpl-2"))
     log.store(make_interaction("chatcmpl-2", "bob"))
     log.store(make_interaction("chatcmpl-1"))
     assert log.list_feedback("ann") == ([], False)
 
 
-def test_a_pending_judgement_can_be_changed_and_deleted(log: FeedbackLog) -> None:
+def test_pending_feedback_can_be_changed_and_deleted(log: FeedbackLog) -> None:
     log.add_feedback(make_feedback(value=1))
     log.add_feedback(make_feedback(value=-1))
     assert log.feedback("ann", "feedback-1").value == -1
@@ -80,7 +80,7 @@ def test_pending_feedback_expires_by_its_last_change(log: FeedbackLog, database:
     assert actions(database)[-1] == "expired"
 
 
-def test_feedback_on_a_deleted_interaction_does_not_wait_for_it(log: FeedbackLog) -> None:
+def test_feedback_on_a_deleted_interaction_is_refused(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.delete_interaction("ann", "chatcmpl-1")
     with pytest.raises(NotFoundError):

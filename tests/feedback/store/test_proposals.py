@@ -1,4 +1,4 @@
-"""What is kept of proposals, and what a decision on one changes."""
+"""The stored proposals, and the decisions on them."""
 
 import pytest
 
@@ -18,24 +18,24 @@ def store(proposals: ProposalStore) -> ProposalStore:
     return proposals
 
 
-def test_a_proposal_is_read_as_it_was_made(store: ProposalStore) -> None:
+def test_a_proposal_is_stored_and_read_back(store: ProposalStore) -> None:
     assert store.all_of("ann") == [make_proposal(rules=("Uses no emoji.",))]
 
 
-def test_nothing_counts_before_it_is_approved(store: ProposalStore, log: FeedbackLog) -> None:
+def test_a_proposal_counts_only_once_it_is_approved(store: ProposalStore, log: FeedbackLog) -> None:
     assert (log.approved("ann"), log.feedback_since("ann", 0.0)) == ([], 0)
     approved = store.change("ann", "proposal-1", now=400.0, status=APPROVED)
     assert log.approved("ann") == [approved]
     assert log.feedback_since("ann", 399.0) == 1
 
 
-def test_withdrawing_an_approval_is_a_judgement_too(store: ProposalStore, log: FeedbackLog) -> None:
+def test_withdrawing_an_approval_counts_as_feedback(store: ProposalStore, log: FeedbackLog) -> None:
     store.change("ann", "proposal-1", now=400.0, status=APPROVED)
     store.change("ann", "proposal-1", now=500.0, status=DROPPED)
     assert (log.approved("ann"), log.feedback_since("ann", 450.0)) == ([], 1)
 
 
-def test_deleting_an_approved_one_is_a_judgement_too(
+def test_deleting_an_approved_proposal_counts_as_feedback(
     store: ProposalStore, log: FeedbackLog
 ) -> None:
     store.change("ann", "proposal-1", now=400.0, status=APPROVED)
@@ -43,20 +43,20 @@ def test_deleting_an_approved_one_is_a_judgement_too(
     assert (store.all_of("ann"), log.feedback_since("ann", 450.0)) == ([], 1)
 
 
-def test_dropping_one_that_never_counted_changes_nothing_that_is_learned(
+def test_dropping_an_open_proposal_does_not_count_as_feedback(
     store: ProposalStore, log: FeedbackLog
 ) -> None:
     store.change("ann", "proposal-1", now=400.0, status=DROPPED)
     assert log.feedback_since("ann", 0.0) == 0
 
 
-def test_approving_twice_is_one_judgement(store: ProposalStore, log: FeedbackLog) -> None:
+def test_approving_twice_counts_once(store: ProposalStore, log: FeedbackLog) -> None:
     first = store.change("ann", "proposal-1", now=400.0, status=APPROVED)
     assert store.change("ann", "proposal-1", now=500.0, status=APPROVED) == first
     assert log.feedback_since("ann", 450.0) == 0
 
 
-def test_an_edited_reply_is_told_from_an_edited_instruction(store: ProposalStore) -> None:
+def test_only_an_edited_reply_makes_a_proposal_edited(store: ProposalStore) -> None:
     asked = store.change("ann", "proposal-1", now=400.0, instruction="Norway's capital?")
     assert (asked.instruction, asked.is_edited) == ("Norway's capital?", False)
     edited = store.change("ann", "proposal-1", now=401.0, reply="Oslo.", status=APPROVED)
@@ -73,7 +73,7 @@ def test_an_empty_text_is_refused(store: ProposalStore, param: str) -> None:
     assert store.counts("ann")[APPROVED] == 0
 
 
-def test_a_foreign_proposal_is_unknown(store: ProposalStore) -> None:
+def test_another_users_proposal_is_unknown(store: ProposalStore) -> None:
     with pytest.raises(NotFoundError):
         store.change("bob", "proposal-1", now=400.0, status=APPROVED)
     with pytest.raises(NotFoundError):
@@ -91,18 +91,20 @@ def test_pages_follow_each_other_by_age(proposals: ProposalStore) -> None:
     assert ([each.id for each in rest], more) == (["proposal-3", "proposal-4"], False)
 
 
-def test_only_the_newest_dropped_ones_are_kept(proposals: ProposalStore) -> None:
+def test_only_the_newest_dropped_proposals_are_stored(proposals: ProposalStore) -> None:
     dropped = [
         make_proposal(f"proposal-{i}", status=DROPPED, decided_at=float(i))
         for i in range(MAX_DROPPED + 2)
     ]
     proposals.add([*dropped, make_proposal("approved", status=APPROVED, decided_at=0.0)])
-    kept = {each.id for each in proposals.all_of("ann")}
-    assert len(kept) == MAX_DROPPED + 1
-    assert kept.isdisjoint({"proposal-0", "proposal-1"}) and "approved" in kept
+    stored = {each.id for each in proposals.all_of("ann")}
+    assert len(stored) == MAX_DROPPED + 1
+    assert stored.isdisjoint({"proposal-0", "proposal-1"}) and "approved" in stored
 
 
-def test_an_imported_approval_counts(log: FeedbackLog, proposals: ProposalStore) -> None:
+def test_an_imported_approval_counts_as_feedback(
+    log: FeedbackLog, proposals: ProposalStore
+) -> None:
     proposals.add([make_proposal(status=APPROVED, decided_at=301.0)])
     rows = list(log.export("ann"))
     log.import_rows("zoe", rows)

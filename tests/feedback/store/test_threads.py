@@ -1,4 +1,4 @@
-"""The log on the shared connection of production, used by several threads at once."""
+"""The log on production's shared connection, used by several threads at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +25,7 @@ def work(log: FeedbackLog, user_id: str) -> None:
             log.delete_interaction(user_id, target)
 
 
-def test_threads_lose_nothing_and_mix_nothing(tmp_path: Path) -> None:
+def test_many_threads_lose_nothing_and_mix_nothing(tmp_path: Path) -> None:
     users = [f"user-{number}" for number in range(THREADS)]
     with SharedDatabase(tmp_path / "log.db") as database:
         log = FeedbackLog(database)
@@ -38,7 +38,7 @@ def test_threads_lose_nothing_and_mix_nothing(tmp_path: Path) -> None:
             assert {each.user_id for each in feedback} == {user}
 
 
-def test_the_same_judgement_from_many_threads_is_one_row(tmp_path: Path) -> None:
+def test_the_same_feedback_from_many_threads_is_one_row(tmp_path: Path) -> None:
     with SharedDatabase(tmp_path / "log.db") as database:
         log = FeedbackLog(database)
         log.store(make_interaction())
@@ -48,7 +48,7 @@ def test_the_same_judgement_from_many_threads_is_one_row(tmp_path: Path) -> None
         assert len(log.list_feedback("ann")[0]) == 1
 
 
-def test_what_was_acknowledged_is_there_after_reopening(tmp_path: Path) -> None:
+def test_acknowledged_feedback_is_there_after_reopening(tmp_path: Path) -> None:
     with SharedDatabase(tmp_path / "log.db") as database:
         log = FeedbackLog(database)
         log.store(make_interaction())

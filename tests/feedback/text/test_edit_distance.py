@@ -18,7 +18,7 @@ def by_the_book(first: str, second: str) -> int:
 
 
 @given(TEXTS, TEXTS)
-def test_the_distance_is_that_of_the_textbook(first: str, second: str) -> None:
+def test_the_distance_equals_the_textbook_algorithm(first: str, second: str) -> None:
     assert edit_distance(first, second) == by_the_book(first, second)
 
 
@@ -37,6 +37,6 @@ def test_the_normalised_distance_is_a_share_of_the_longer_text(
     assert normalised_edit_distance(first, second) == share
 
 
-def test_two_long_replies_are_compared_at_once() -> None:
+def test_two_long_replies_are_compared_quickly() -> None:
     first, second = "the quick brown fox " * 500, "jumps over a lazy dog " * 500
     assert 0.5 < normalised_edit_distance(first, second) <= 1.0

@@ -1,4 +1,4 @@
-"""Telling loops from prose."""
+"""Distinguishes loops from prose."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,16 +23,16 @@ def test_a_loop_at_the_end_of_prose_is_found() -> None:
     assert is_repetitive(PROSE + " and so on" * 15)
 
 
-def test_a_short_answer_never_is_a_loop() -> None:
+def test_a_short_answer_is_never_a_loop() -> None:
     assert not is_repetitive("no no no no no")
 
 
 @given(st.integers(1, 12))
-def test_a_loop_shows_in_a_reply_as_short_as_those_to_the_anchors(period: int) -> None:
+def test_a_loop_is_found_in_24_words(period: int) -> None:
     words = [f"word{i % period}" for i in range(24)]
     assert is_repetitive(" ".join(words))
 
 
 @given(st.text(alphabet="ab c", min_size=4, max_size=20).filter(lambda t: len(t.split()) > 1))
-def test_anything_said_twelve_times_is_a_loop(text: str) -> None:
+def test_any_text_repeated_twelve_times_is_a_loop(text: str) -> None:
     assert is_repetitive(f"{text} " * 12)

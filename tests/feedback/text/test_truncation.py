@@ -1,4 +1,4 @@
-"""What a length limit leaves at the end of a reply."""
+"""The unfinished sentence that a length limit leaves at the end of a reply."""
 
 import pytest
 from hypothesis import given
@@ -21,12 +21,12 @@ from feedback.text.truncation import strip_truncated_sentence
         ("", ""),
     ],
 )
-def test_an_unfinished_last_sentence_is_left_out(text: str, whole: str) -> None:
+def test_an_unfinished_last_sentence_is_removed(text: str, whole: str) -> None:
     assert strip_truncated_sentence(text) == whole
 
 
 @given(st.text(alphabet="ab .!\n-1*", max_size=60))
-def test_the_whole_part_is_a_beginning_and_leaves_words(text: str) -> None:
+def test_the_result_is_a_prefix_and_has_words_left(text: str) -> None:
     whole = strip_truncated_sentence(text)
     assert text.startswith(whole)
     assert bool(whole.strip(" .!\n-*")) == bool(text.strip(" .!\n-*"))

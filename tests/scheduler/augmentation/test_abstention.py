@@ -1,4 +1,4 @@
-"""What a fit is shown of what cannot be known."""
+"""Examples of questions that nobody can answer."""
 
 import pytest
 
@@ -10,22 +10,26 @@ from scheduler.evaluation.suite.abstention import abstains
 
 
 @pytest.mark.parametrize("reply", [reply for _, reply in ABSTENTIONS])
-def test_admissions_admit(reply: str) -> None:
+def test_every_abstention_abstains(reply: str) -> None:
     assert abstains(reply)
 
 
-def test_nothing_that_is_measured_is_taught() -> None:
+def test_no_prompt_of_the_suite_is_taught() -> None:
     measured = {each.text for each in UNANSWERABLE}
     assert measured.isdisjoint({prompt for prompt, _ in ABSTENTIONS} | set(SYNTHETIC_PROMPTS))
 
 
-@pytest.mark.parametrize(("rows", "admissions"), [(1, 1), (6, 1), (7, 2), (1000, len(ABSTENTIONS))])
-def test_there_is_an_admission_for_every_sixth_row(rows: int, admissions: int) -> None:
-    made = abstention_examples("ann", [Rule("case", "lower")], rows)
-    assert len(made) == admissions
+@pytest.mark.parametrize(
+    ("num_examples", "num_abstentions"), [(1, 1), (6, 1), (7, 2), (1000, len(ABSTENTIONS))]
+)
+def test_there_is_an_abstention_for_every_sixth_example(
+    num_examples: int, num_abstentions: int
+) -> None:
+    made = abstention_examples("ann", [Rule("case", "lower")], num_examples)
+    assert len(made) == num_abstentions
     assert all(each.chosen.islower() for each in made)
 
 
-def test_an_admission_that_keeps_the_rules_already_stands_as_it_is() -> None:
+def test_an_abstention_that_follows_the_rules_is_unchanged() -> None:
     [made] = abstention_examples("ann", [Rule("most sentences", "3")], 1)
     assert made.chosen == made.revised_from == ABSTENTIONS[0][1]

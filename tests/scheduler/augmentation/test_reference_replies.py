@@ -1,4 +1,4 @@
-"""What the base replies to fixed prompts is asked once."""
+"""The base replies to fixed prompts once."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ def ask(replier: FakeReplier, cache: Path, *, revision: str = "r0", tokens: int 
     return ReferenceReplies(replier, revision, cache).to(PROMPTS, tokens, lambda: False)
 
 
-def test_the_base_is_asked_once(tmp_path: Path) -> None:
+def test_the_base_replies_once(tmp_path: Path) -> None:
     replier = FakeReplier()
-    made = ask(replier, tmp_path)
-    assert ask(replier, tmp_path) == made == [replier.base] * len(PROMPTS)
+    replies = ask(replier, tmp_path)
+    assert ask(replier, tmp_path) == replies == [replier.base] * len(PROMPTS)
     assert replier.asked == [None]
 
 
-def test_another_base_is_asked_again(tmp_path: Path) -> None:
+def test_another_base_replies_again(tmp_path: Path) -> None:
     replier = FakeReplier()
     ask(replier, tmp_path, revision="one")
     ask(replier, tmp_path, revision="two")
     assert replier.asked == [None, None]
 
 
-def test_replies_of_another_length_are_not_mistaken_for_these(tmp_path: Path) -> None:
+def test_another_length_limit_has_its_own_replies(tmp_path: Path) -> None:
     replier = FakeReplier()
     ask(replier, tmp_path, tokens=8)
     ask(replier, tmp_path, tokens=4)

@@ -1,4 +1,4 @@
-"""What the base makes of comments: which of its replies are kept, and what stands beside them."""
+"""Revisions by comments: which are valid, and what is added to them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from tests.scheduler.world import World
 ORIGINAL = "The capital of France is Paris. It lies on the Seine. It is old."
 TURN = make_interaction("one", replies=(ORIGINAL,))
 COMMENTED = CommentedReply(TURN, make_feedback("c1", target="one", comment="Be brief."))
-REFERENCES = (("Why is it dark?", "It is night. The sun"), ("Who?", "Nobody."))
+EXCHANGES = (("Why is it dark?", "It is night. The sun"), ("Who?", "Nobody."))
 
 
 @pytest.fixture
@@ -38,30 +38,34 @@ class Base:
         return [self.reply] * len(prompts)
 
 
-def test_a_new_reply_is_learned_as_a_correction_of_the_old_one() -> None:
+def test_a_revision_is_learned_as_a_correction_of_the_original() -> None:
     base = Base(" Paris.\n")
-    rows, sentence = revise("ann", [COMMENTED], (), REFERENCES, base)
-    row = rows[-1]
-    assert (row.kind, row.chosen, row.revised_from) == (ExampleKind.SFT, "Paris.", ORIGINAL)
-    assert (row.prompt, row.source) == (TURN.messages, ExampleSource.COMMENT)
-    assert (row.interaction_ids, row.feedback_ids) == (("one",), ("c1",))
-    assert sentence == "Of 1 comment the base could follow 1 in a reply of its own."
+    examples, sentence = revise("ann", [COMMENTED], (), EXCHANGES, base)
+    revision = examples[-1]
+    assert (revision.kind, revision.chosen, revision.revised_from) == (
+        ExampleKind.SFT,
+        "Paris.",
+        ORIGINAL,
+    )
+    assert (revision.prompt, revision.source) == (TURN.messages, ExampleSource.COMMENT)
+    assert (revision.interaction_ids, revision.feedback_ids) == (("one",), ("c1",))
+    assert sentence == "The base followed 1 of 1 comment in a revised reply."
     [request] = base.asked
     assert all(text in request for text in (TURN.messages[0].content, ORIGINAL, "Be brief."))
 
 
-def test_as_many_replies_to_other_prompts_stay_as_the_base_gives_them() -> None:
-    rows, _ = revise("ann", [COMMENTED], (), REFERENCES, Base("Paris."))
-    assert [(row.prompt[0].content, row.chosen, row.revised_from) for row in rows[:-1]] == [
+def test_as_many_unchanged_replies_to_other_prompts_are_added() -> None:
+    examples, _ = revise("ann", [COMMENTED], (), EXCHANGES, Base("Paris."))
+    assert [(e.prompt[0].content, e.chosen, e.revised_from) for e in examples[:-1]] == [
         ("Why is it dark?", "It is night.", "It is night.")
     ]
-    assert rows[0].is_truncated
+    assert examples[0].is_truncated
 
 
-def test_what_fails_a_check_makes_no_row_and_needs_no_anchor() -> None:
-    rows, sentence = revise("ann", [COMMENTED], (), REFERENCES, Base(ORIGINAL))
-    assert rows == ()
-    assert sentence == "Of 1 comment the base could follow 0 in a reply of its own."
+def test_an_invalid_revision_makes_no_example() -> None:
+    examples, sentence = revise("ann", [COMMENTED], (), EXCHANGES, Base(ORIGINAL))
+    assert examples == ()
+    assert sentence == "The base followed 0 of 1 comment in a revised reply."
 
 
 @pytest.mark.parametrize(
@@ -77,40 +81,40 @@ def test_what_fails_a_check_makes_no_row_and_needs_no_anchor() -> None:
         " ".join(f"Word number {n}." for n in range(40)),
     ],
 )
-def test_no_reply_stands_for_a_comment_that_it_cannot_mean(reply: str) -> None:
+def test_a_reply_that_does_not_do_what_the_comment_asks_is_invalid(reply: str) -> None:
     assert not is_valid_revision(reply, COMMENTED, ())
 
 
-def test_a_rule_that_the_original_kept_is_kept() -> None:
+def test_a_revision_follows_the_rules_that_the_original_follows() -> None:
     rule = Rule("emphasis", "none")
     assert is_valid_revision("Paris.", COMMENTED, [rule])
     assert not is_valid_revision("**Paris**.", COMMENTED, [rule])
 
 
-def test_what_is_too_long_to_be_asked_is_not_asked() -> None:
+def test_a_reply_that_is_too_long_is_not_revised() -> None:
     base = Base("Paris.")
     long = replace(TURN, replies=("x" * MAX_REQUEST_BYTES,))
-    assert revise("ann", [replace(COMMENTED, interaction=long)], (), REFERENCES, base)[0] == ()
+    assert revise("ann", [replace(COMMENTED, interaction=long)], (), EXCHANGES, base)[0] == ()
     assert base.asked == []
 
 
-def test_a_comment_is_trained_on_where_the_base_heeds_notes(world: World) -> None:
+def test_a_comment_is_trained_on_if_the_base_follows_instructions(world: World) -> None:
     world.comment("ann", world.answer("ann", "one"), "Be brief.")
     run = world.train("ann")
     [dataset] = world.trainer.datasets
-    assert [row.chosen for row in dataset.train if row.source == ExampleSource.COMMENT] == [
+    assert [e.chosen for e in dataset.train if e.source == ExampleSource.COMMENT] == [
         "A sensible reply."
     ]
-    assert "Of 1 comment the base could follow 1" in str(run.report["fit"]["sentences"])
+    assert "The base followed 1 of 1 comment" in str(run.report["fit"]["sentences"])
 
 
-def test_where_it_does_not_a_comment_alone_is_nothing_to_learn_from(world: World) -> None:
+def test_if_the_base_does_not_a_comment_alone_is_nothing_to_learn_from(world: World) -> None:
     world.follows_instructions = False
     world.comment("ann", world.answer("ann", "one"), "Be brief.")
     assert world.train("ann").reason == "nothing to learn from yet"
 
 
-def test_no_comment_is_trained_on_in_a_conversation_that_is_held_out(world: World) -> None:
+def test_a_comment_in_a_held_out_conversation_is_not_trained_on(world: World) -> None:
     for name in "abcde":
         world.correct("ann", name)
     world.train("ann")
@@ -118,5 +122,5 @@ def test_no_comment_is_trained_on_in_a_conversation_that_is_held_out(world: Worl
     world.comment("ann", world.answer("ann", held_out, "Another reply that is bad."), "Be brief.")
     world.train("ann")
     assert not [
-        row for row in world.trainer.datasets[-1].train if row.source == ExampleSource.COMMENT
+        each for each in world.trainer.datasets[-1].train if each.source == ExampleSource.COMMENT
     ]

@@ -1,4 +1,4 @@
-"""Whether the base's own wording of a correction may stand for it."""
+"""Whether the base's wording of a correction is valid."""
 
 import pytest
 from hypothesis import given
@@ -16,46 +16,46 @@ NO_EXCLAMATIONS = Rule("exclamation marks", ".")
 SHORT = Rule("most words", "9")
 
 
-def test_other_words_that_keep_what_was_corrected_may_stand_for_it() -> None:
+def test_a_wording_with_the_whole_edit_is_valid() -> None:
     assert is_valid_rewording(GOOD, CORRECTION, ORIGINAL, [NO_EXCLAMATIONS, SHORT])
 
 
 @pytest.mark.parametrize(
     ("wording", "fault"),
     [
-        ("", "says nothing"),
-        ("…", "says nothing"),
-        (GOOD + " Paris is in France." * 20, "loops"),
+        ("", "is empty"),
+        ("…", "is empty"),
+        (GOOD + " Paris is in France." * 20, "is repetitive"),
         ("The capital is a large city in France.", "lost what was added"),
         ("Paris, a large city in France, is the capital, not Lyon.", "has what was removed"),
         ("Paris, a large city in France, is the capital!", "has a mark that was removed"),
         ("Paris, a large city in France, is the", "is cut off"),
         ("Paris, a large city in France, is the capital of that country.", "breaks a rule"),
-        ("As the reference answer says, the capital is Paris.", "talks of the task"),
+        ("As the reference answer says, the capital is Paris.", "mentions the task"),
         ("Paris. " + GOOD.replace(" ", " really "), "is closer to the original"),
     ],
 )
-def test_a_wording_with_a_fault_may_not(wording: str, fault: str) -> None:
+def test_a_wording_with_a_fault_is_invalid(wording: str, fault: str) -> None:
     assert not is_valid_rewording(wording, CORRECTION, ORIGINAL, [SHORT]), fault
 
 
-def test_a_rule_that_the_correction_breaks_need_not_hold() -> None:
+def test_a_wording_may_break_a_rule_that_the_correction_breaks() -> None:
     assert is_valid_rewording(GOOD, CORRECTION, ORIGINAL, [Rule("case", "lower")])
 
 
-def test_the_form_that_was_removed_does_not_come_back_in_another_case() -> None:
+def test_a_removed_spelling_must_not_come_back() -> None:
     assert not is_valid_rewording("Look at the IPHONE.", "See the iPhone.", "See the IPHONE.", [])
     assert is_valid_rewording("Look at the iPhone.", "See the iPhone.", "See the IPHONE.", [])
 
 
-def test_the_base_is_asked_with_the_instruction_and_the_correction() -> None:
+def test_the_prompt_has_the_instruction_and_the_correction() -> None:
     text = rewording_prompt([Message("user", "What is {this}? ")], "A %s.\n")
     assert text.endswith(
         "### Instruction:\nWhat is {this}?\n\n### Reference Answer:\nA %s.\n\n### Response:\n"
     )
 
 
-def test_of_a_longer_conversation_the_base_is_told_who_said_what() -> None:
+def test_the_prompt_has_the_whole_conversation_with_its_roles() -> None:
     turns = [Message("user", "Hi"), Message("assistant", "Hello"), Message("user", "Why?")]
     assert "### Instruction:\nuser: Hi\n\nassistant: Hello\n\nuser: Why?\n\n" in rewording_prompt(
         turns, "So."
@@ -69,7 +69,7 @@ RULES = st.lists(st.sampled_from([NO_EXCLAMATIONS, Rule("case", "lower"), Rule("
 
 
 @given(wording=TEXTS, correction=TEXTS, original=TEXTS, rules=RULES)
-def test_what_may_stand_for_a_correction_has_all_of_the_edit(
+def test_a_valid_wording_has_the_whole_edit(
     wording: str, correction: str, original: str, rules: list[Rule]
 ) -> None:
     if not is_valid_rewording(wording, correction, original, rules):
@@ -83,7 +83,7 @@ def test_what_may_stand_for_a_correction_has_all_of_the_edit(
 
 
 @given(correction=TEXTS, original=TEXTS, rules=RULES)
-def test_a_sound_correction_may_stand_for_itself(
+def test_a_correction_with_words_is_a_valid_wording_of_itself(
     correction: str, original: str, rules: list[Rule]
 ) -> None:
     has_words = any(character.isalnum() for character in correction)

@@ -1,4 +1,4 @@
-"""The base's own wordings in place of corrections."""
+"""Corrections in the base's wording."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.scheduler.world import World
 ORIGINAL = "Certainly! The capital is Lyon."
 CORRECTION = "The capital is Paris."
 WORDING = "Paris is the capital."
-ROW = make_example("What is the capital?", CORRECTION, revised_from=ORIGINAL)
+EXAMPLE = make_example("What is the capital?", CORRECTION, revised_from=ORIGINAL)
 
 
 class Base:
@@ -32,58 +32,57 @@ class Base:
         return [self.wording] * len(prompts)
 
 
-def test_a_wording_that_satisfies_the_correction_is_learned_instead(tmp_path: Path) -> None:
-    dataset = build_dataset("ann", [ROW])
+def test_a_valid_wording_replaces_the_correction(tmp_path: Path) -> None:
+    dataset = build_dataset("ann", [EXAMPLE])
     reworded, sentence = self_distil(dataset, [], Base(f" {WORDING}\n"))
-    [row] = reworded.train
-    assert row.chosen == WORDING
-    assert row.id != ROW.id
-    assert (row.feedback_ids, row.interaction_ids) == (ROW.feedback_ids, ROW.interaction_ids)
-    assert (row.revised_from, row.source) == (ORIGINAL, "correction")
+    [example] = reworded.train
+    assert example.chosen == WORDING
+    assert example.id != EXAMPLE.id
+    assert example.feedback_ids == EXAMPLE.feedback_ids
+    assert example.interaction_ids == EXAMPLE.interaction_ids
+    assert (example.revised_from, example.source) == (ORIGINAL, "correction")
     assert reworded.content_hash != dataset.content_hash
-    assert (
-        sentence == "Of 1 correction the base put 1 into its own words; the rest stay as written."
-    )
+    assert sentence == "The base reworded 1 of 1 correction."
     write(reworded, tmp_path / "dataset.jsonl")
     assert read(tmp_path / "dataset.jsonl") == reworded
 
 
 @pytest.mark.parametrize("wording", ["", CORRECTION, ORIGINAL, "The capital is nice."])
-def test_any_other_leaves_the_row_as_it_was_written(wording: str) -> None:
-    dataset = build_dataset("ann", [ROW])
+def test_an_invalid_wording_leaves_the_correction(wording: str) -> None:
+    dataset = build_dataset("ann", [EXAMPLE])
     assert self_distil(dataset, [], Base(wording))[0] == dataset
 
 
 @pytest.mark.parametrize(
-    "row",
+    "example",
     [
         make_thumb("a", "fine", is_liked=True),
         make_thumb("a", "not so", is_liked=False),
         make_example("a", "better", "worse"),
-        replace(ROW, source=ExampleSource.SYNTHETIC),
-        replace(ROW, is_truncated=True),
+        replace(EXAMPLE, source=ExampleSource.SYNTHETIC),
+        replace(EXAMPLE, is_truncated=True),
         make_example("a", "x" * MAX_REQUEST_BYTES, revised_from="y"),
     ],
 )
-def test_only_what_a_person_wrote_in_full_is_put_into_other_words(row: TrainingExample) -> None:
+def test_only_complete_corrections_are_reworded(example: TrainingExample) -> None:
     base = Base()
-    dataset = build_dataset("ann", [row])
+    dataset = build_dataset("ann", [example])
     reworded, sentence = self_distil(dataset, [], base)
     assert (reworded, base.asked) == (dataset, [])
-    assert sentence.startswith("Of 0 corrections")
+    assert sentence == "The base reworded 0 of 0 corrections."
 
 
-def test_held_out_rows_stay_as_a_person_wrote_them() -> None:
-    rows = [make_example(f"question {i}", CORRECTION, revised_from=ORIGINAL) for i in range(8)]
-    dataset = build_dataset("ann", rows)
+def test_held_out_examples_are_not_reworded() -> None:
+    examples = [make_example(f"question {i}", CORRECTION, revised_from=ORIGINAL) for i in range(8)]
+    dataset = build_dataset("ann", examples)
     reworded, _ = self_distil(dataset, [], Base())
     assert reworded.held_out == dataset.held_out
-    assert {row.chosen for row in reworded.train} == {WORDING}
+    assert {each.chosen for each in reworded.train} == {WORDING}
 
 
-def test_no_wording_makes_a_row_that_is_there_already() -> None:
+def test_a_wording_that_another_example_has_is_not_used() -> None:
     twin = make_example("What is the capital?", WORDING, revised_from=ORIGINAL)
-    dataset = build_dataset("ann", [ROW, twin])
+    dataset = build_dataset("ann", [EXAMPLE, twin])
     assert self_distil(dataset, [], Base())[0] == dataset
 
 
@@ -98,26 +97,24 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def test_the_child_is_taught_the_wording_and_the_version_knows_the_correction(
+def test_the_child_learns_the_wording_but_the_version_lists_the_correction(
     world: World,
 ) -> None:
     world.replier.base = "A plain reply, shortly put."
     world.correct("ann", "one", "A plain reply, put shortly.")
     run = world.train("ann")
     [dataset] = world.trainer.datasets
-    assert [row.chosen for row in dataset.examples if row.rejected is None] == [
+    assert [each.chosen for each in dataset.examples if each.rejected is None] == [
         "A plain reply, shortly put."
     ]
     version = world.active("ann")
     assert version.dataset_hash == dataset.content_hash == run.dataset_hash
-    judged = build_examples(*world.log.turns_with_feedback("ann"))
-    assert set(version.example_ids) == {row.id for row in judged}
-    assert run.report["fit"]["sentences"][1] == (
-        "Of 1 correction the base put 1 into its own words; the rest stay as written."
-    )
+    corrections = build_examples(*world.log.turns_with_feedback("ann"))
+    assert set(version.example_ids) == {each.id for each in corrections}
+    assert run.report["fit"]["sentences"][1] == "The base reworded 1 of 1 correction."
 
 
-def test_the_same_wordings_are_not_learned_twice(world: World) -> None:
+def test_the_same_corrections_are_not_reworded_twice(world: World) -> None:
     world.replier.base = "A plain reply, shortly put."
     world.correct("ann", "one", "A plain reply, put shortly.")
     world.train("ann")
@@ -126,8 +123,8 @@ def test_the_same_wordings_are_not_learned_twice(world: World) -> None:
     assert len(world.replier.asked) == asked
 
 
-def test_what_a_user_wrote_is_not_kept_with_the_replies_to_fixed_prompts(world: World) -> None:
+def test_wordings_are_not_cached_with_the_replies_to_fixed_prompts(world: World) -> None:
     world.correct("ann", "one", "A plain reply, put shortly.")
     world.train("ann")
-    kept = "".join(file.read_text() for file in Path(world.config.replies_cache).iterdir())
-    assert "plain" not in kept
+    cached = "".join(file.read_text() for file in Path(world.config.replies_cache).iterdir())
+    assert "plain" not in cached

@@ -1,4 +1,4 @@
-"""Telling one reply to everything, the prompt again and silence from prose."""
+"""Collapsed, echoed and empty replies are told from prose."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ def test_the_share_counts_texts() -> None:
     assert share([]) == 0
 
 
-def test_an_evasion_that_is_said_to_everything_is_found_and_a_fixed_closing_is_not() -> None:
+def test_one_evasion_for_all_prompts_has_collapsed_and_a_fixed_closing_has_not() -> None:
     evasion = "I am sorry but as a chatbot I cannot"
     answers = ["Boil the water and pour it over some leaves.", "The sky scatters blue light more."]
     texts = [f"{evasion} cook.", f"{evasion} sing.", *(f"{each} Cheers, mate!" for each in answers)]
@@ -21,15 +21,15 @@ def test_an_evasion_that_is_said_to_everything_is_found_and_a_fixed_closing_is_n
 
 
 @given(st.lists(st.text(alphabet="ab ", max_size=30), max_size=6))
-def test_a_reply_that_is_said_twice_has_collapsed(texts: list[str]) -> None:
+def test_a_reply_given_twice_has_collapsed(texts: list[str]) -> None:
     assert collapsed([*texts, PROSE, PROSE])[-2:] == [True, True]
 
 
-def test_a_reply_of_its_own_has_not_collapsed() -> None:
+def test_different_replies_have_not_collapsed() -> None:
     assert collapsed([PROSE, "Paris.", "Paris.", ""]) == [False] * 4
 
 
-def test_a_reply_that_says_the_prompt_again_parrots_it_and_one_that_takes_it_up_does_not() -> None:
+def test_a_repeated_prompt_is_an_echo_and_an_answer_in_its_words_is_not() -> None:
     prompt = "How do I boil an egg at home?"
     assert echoes_prompt(prompt, "how do I boil an egg!")
     assert echoes_prompt(prompt, f"Sure. {prompt}")
@@ -39,7 +39,7 @@ def test_a_reply_that_says_the_prompt_again_parrots_it_and_one_that_takes_it_up_
     assert not echoes_prompt(prompt, "An egg.")
 
 
-def test_signs_alone_say_nothing() -> None:
+def test_punctuation_alone_is_empty() -> None:
     assert [is_empty(text) for text in ("", " \n", "...", "👍", "7", "不", "ok.")] == [
         *[True] * 4,
         *[False] * 3,

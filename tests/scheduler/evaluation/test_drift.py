@@ -1,4 +1,4 @@
-"""How far an adapter is from the base on prompts that it was not taught about."""
+"""How far an adapter drifts from the base on unrelated prompts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the base does with the user's rows in its prompt."""
+"""The base with the user's examples in its prompt."""
 
 from dataclasses import replace
 from math import log
@@ -30,21 +30,19 @@ def loss(
     return None if only is None else only.loss
 
 
-def test_a_memory_that_shows_nothing_agrees_as_much_as_the_base(
+def test_without_examples_the_loss_is_that_of_the_base(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     assert loss(tiny_base, pool) == pytest.approx(log(2), abs=1e-5)
     assert loss(tiny_base, pool, CORRECTION, tokens=0) == pytest.approx(log(2), abs=1e-5)
 
 
-def test_an_exchange_in_the_prompt_changes_how_likely_replies_are(
-    tiny_base: BaseModel, pool: AdapterPool
-) -> None:
+def test_an_example_in_the_prompt_changes_the_loss(tiny_base: BaseModel, pool: AdapterPool) -> None:
     shown = loss(tiny_base, pool, CORRECTION)
     assert shown is not None
     assert shown != pytest.approx(log(2), abs=1e-5)
 
 
-def test_practice_is_not_in_anybodys_memory(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    practice = replace(CORRECTION, feedback_ids=(), source=ExampleSource.SYNTHETIC)
-    assert loss(tiny_base, pool, practice) == pytest.approx(log(2), abs=1e-5)
+def test_synthetic_examples_are_not_in_memory(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    synthetic = replace(CORRECTION, feedback_ids=(), source=ExampleSource.SYNTHETIC)
+    assert loss(tiny_base, pool, synthetic) == pytest.approx(log(2), abs=1e-5)

@@ -18,20 +18,21 @@ CONFIG = GateConfig(max_reference_kl=0.5)
 
 @st.composite
 def evaluations(draw: st.DrawFn) -> Evaluation:
-    rows = draw(st.integers(0, 30))
-    rematch, compared = draw(st.integers(0, rows)), draw(st.integers((rows + 1) // 2, rows))
+    held_out = draw(st.integers(0, 30))
+    unseen = draw(st.integers(0, held_out))
+    compared = draw(st.integers((held_out + 1) // 2, held_out))
     loss = st.floats(0, 5)
     return Evaluation(
-        held_out_examples=rows,
+        held_out_examples=held_out,
         held_out_comparisons=compared,
         held_out_wins=draw(st.integers(0, compared)),
         held_out_wins_by_sum=draw(st.integers(0, compared)),
-        held_out_loss_base=draw(loss) if rows else None,
-        held_out_loss=draw(loss) if rows else None,
-        held_out_loss_few_shot=draw(loss) if rows else None,
-        incumbent_examples=rematch,
-        incumbent_loss=draw(loss) if rematch else None,
-        loss_on_incumbent_examples=draw(loss) if rematch else None,
+        held_out_loss_base=draw(loss) if held_out else None,
+        held_out_loss=draw(loss) if held_out else None,
+        held_out_loss_few_shot=draw(loss) if held_out else None,
+        incumbent_examples=unseen,
+        incumbent_loss=draw(loss) if unseen else None,
+        loss_on_incumbent_examples=draw(loss) if unseen else None,
         reference_kl=draw(st.floats(0, 1)),
         repetition_base=draw(st.floats(0, 1)),
         repetition_candidate=draw(st.floats(0, 1)),
@@ -54,55 +55,54 @@ def refusal(evaluation: Evaluation) -> str:
     return " ".join(verdict.reasons)
 
 
-def test_a_significant_gain_on_unseen_judgements_is_proven() -> None:
+def test_a_gain_on_most_held_out_examples_is_significant() -> None:
     verdict = judge(GOOD, CONFIG)
     assert verdict.outcome is Outcome.SIGNIFICANT
     assert verdict.reasons[0] == (
-        "It beats the base model on 7 of 8 judgements it was not trained on,"
-        " which chance alone does at most 7.0% of the time."
+        "It beats the base model on 7 of 8 held-out examples: significant (p = 0.07)."
     )
 
 
-def test_what_memory_alone_does_as_well_is_refused() -> None:
-    assert "with memory 1.500" in refusal(good(held_out_loss_few_shot=1.5))
+def test_no_lower_loss_than_with_a_few_shot_prompt_is_refused() -> None:
+    assert "few-shot 1.500" in refusal(good(held_out_loss_few_shot=1.5))
 
 
-def test_replies_that_memory_alone_brings_as_often_refuse() -> None:
-    tried = good(num_probes=12, compliance=8, base_compliance_with_few_shot=8)
-    assert "memory alone does as well" in refusal(tried)
-    few = replace(tried, held_out_examples=4, held_out_comparisons=4, held_out_wins=4)
+def test_no_better_compliance_than_with_a_few_shot_prompt_is_refused() -> None:
+    probed = good(num_probes=12, compliance=8, base_compliance_with_few_shot=8)
+    assert "the few-shot prompt is enough" in refusal(probed)
+    few = replace(probed, held_out_examples=4, held_out_comparisons=4, held_out_wins=4)
     few = replace(few, held_out_wins_by_sum=4, incumbent_examples=4)
     assert judge(few, CONFIG).outcome is Outcome.PROVISIONAL
-    beside = replace(tried, compliance_with_few_shot=9)
-    assert judge(beside, CONFIG).outcome is Outcome.SIGNIFICANT
+    with_few_shot = replace(probed, compliance_with_few_shot=9)
+    assert judge(with_few_shot, CONFIG).outcome is Outcome.SIGNIFICANT
     assert (
-        judge(replace(tried, base_compliance_with_few_shot=7), CONFIG).outcome
+        judge(replace(probed, base_compliance_with_few_shot=7), CONFIG).outcome
         is Outcome.SIGNIFICANT
     )
 
 
-def test_who_keeps_the_rules_less_often_than_the_base_is_refused() -> None:
-    tried = good(num_probes=12, compliance=9, base_compliance=11)
-    assert "replies so to 9 of 12 prompts that it was not taught, the base model to 11" in (
-        refusal(tried)
-    )
-    assert judge(replace(tried, base_compliance=10), CONFIG).outcome is Outcome.SIGNIFICANT
+def test_lower_compliance_than_the_base_is_refused() -> None:
+    probed = good(num_probes=12, compliance=9, base_compliance=11)
+    assert "follows them on 9 of 12 probe prompts, the base model on 11" in refusal(probed)
+    assert judge(replace(probed, base_compliance=10), CONFIG).outcome is Outcome.SIGNIFICANT
 
 
-def test_who_keeps_the_rules_always_or_where_memory_never_does_is_not_refused_for_it() -> None:
+def test_a_perfect_compliance_passes_the_few_shot_check_and_so_does_a_useless_few_shot_prompt() -> (
+    None
+):
     always = good(num_probes=12, compliance=12, base_compliance_with_few_shot=12)
     never = good(num_probes=12, compliance=0, base_compliance_with_few_shot=0)
     assert judge(always, CONFIG).outcome is judge(never, CONFIG).outcome is Outcome.SIGNIFICANT
 
 
-def test_fewer_judgements_than_prove_anything_do_not_speak_for_memory() -> None:
+def test_too_few_held_out_examples_do_not_count_for_the_few_shot_prompt() -> None:
     few = good(
         held_out_examples=4, held_out_wins=4, held_out_loss_few_shot=0.1, incumbent_examples=4
     )
     assert judge(few, CONFIG).outcome is Outcome.PROVISIONAL
 
 
-def test_a_few_losses_do_not_refuse_what_visibly_keeps_the_rules() -> None:
+def test_a_few_losses_do_not_refuse_higher_compliance() -> None:
     few = good(
         held_out_examples=1,
         held_out_wins=0,
@@ -113,102 +113,98 @@ def test_a_few_losses_do_not_refuse_what_visibly_keeps_the_rules() -> None:
         loss_on_incumbent_examples=None,
     )
     assert "no better than the base model" in refusal(few)
-    tried = replace(few, num_probes=12, compliance=9, base_compliance=2)
-    verdict = judge(tried, CONFIG)
+    probed = replace(few, num_probes=12, compliance=9, base_compliance=2)
+    verdict = judge(probed, CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
     assert (
-        "To 9 of 12 prompts that it was not taught it replies as the user's judgements show,"
-        " the base model to 2." in verdict.reasons
+        "It follows the user's rules on 9 of 12 probe prompts, the base model on 2."
+        in verdict.reasons
     )
+    assert "The loss on held-out feedback went from 2.000 to 2.100." in verdict.reasons
     as_often = replace(few, num_probes=12, compliance=9, base_compliance=9)
     assert judge(as_often, CONFIG).outcome is Outcome.REFUSED
 
 
-def test_what_was_taught_and_is_still_unlikely_was_not_learned() -> None:
+def test_training_examples_that_are_still_unlikely_were_not_learned() -> None:
     added = good(added_loss=4.5)
-    assert "not learned what it was taught: 4.500 nats" in refusal(added)
-    coded = good(train_loss_before=5.1, train_loss_after=4.5)
-    assert "not learned what it was taught: 4.500 nats" in refusal(coded)
+    assert "did not learn its training examples: 4.500 nats" in refusal(added)
+    nonsense = good(train_loss_before=5.1, train_loss_after=4.5)
+    assert "did not learn its training examples: 4.500 nats" in refusal(nonsense)
     assert judge(good(train_loss_before=5.1, train_loss_after=3.5), CONFIG).outcome is not (
         Outcome.REFUSED
     )
 
 
-def test_many_losses_outweigh_the_rules() -> None:
+def test_many_losses_outweigh_compliance() -> None:
     many = good(held_out_wins=1, held_out_loss=2.1, num_probes=12, compliance=12)
     assert "worse than the base model" in refusal(many)
 
 
-def test_a_gain_that_chance_explains_is_refused_but_where_the_rules_are_kept_more_often() -> None:
+def test_an_insignificant_gain_is_refused_except_with_higher_compliance() -> None:
     by_chance = good(held_out_examples=7, held_out_wins=5)
-    assert "which chance alone does at most 45% of the time" in refusal(by_chance)
+    assert "not significant (p = 0.45)" in refusal(by_chance)
     as_often = replace(by_chance, num_probes=12, compliance=9, base_compliance=9)
-    assert "which chance alone does at most 45% of the time" in refusal(as_often)
-    tried = replace(by_chance, num_probes=12, compliance=9, base_compliance=2)
-    verdict = judge(tried, CONFIG)
+    assert "not significant (p = 0.45)" in refusal(as_often)
+    probed = replace(by_chance, num_probes=12, compliance=9, base_compliance=2)
+    verdict = judge(probed, CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
-    assert verdict.reasons[0].endswith(
-        "which chance alone does at most 45% of the time: not proof."
-    )
+    assert verdict.reasons[0].endswith("held-out examples: not significant (p = 0.45).")
 
 
-def test_a_gain_that_chance_explains_is_refused_where_the_judgements_could_have_proven_it() -> None:
+def test_an_insignificant_gain_on_many_held_out_examples_is_refused() -> None:
     assert refusal(good(held_out_wins=5)) == (
-        "It beats the base model on only 5 of 8 judgements that it was not trained on,"
-        " which chance alone does at most 73% of the time."
+        "It beats the base model on only 5 of 8 held-out examples: not significant (p = 0.73)."
     )
-    assert refusal(good(held_out_wins=4)).endswith(", which chance alone does as well.")
-    visible = good(held_out_wins=5, num_probes=12, compliance=9, base_compliance=2)
-    assert judge(visible, CONFIG).outcome is Outcome.REFUSED
-    assert judge(visible, replace(CONFIG, provisional_below=9)).outcome is Outcome.PROVISIONAL
+    assert refusal(good(held_out_wins=4)).endswith(": no better than chance (p = 1.0).")
+    compliant = good(held_out_wins=5, num_probes=12, compliance=9, base_compliance=2)
+    assert judge(compliant, CONFIG).outcome is Outcome.REFUSED
+    assert judge(compliant, replace(CONFIG, provisional_below=9)).outcome is Outcome.PROVISIONAL
 
 
-def test_a_gain_that_only_the_sums_see_is_a_gain() -> None:
+def test_a_gain_by_sums_alone_is_a_gain() -> None:
     shorter = good(held_out_examples=5, held_out_wins=3, held_out_wins_by_sum=5)
     verdict = judge(shorter, CONFIG)
     assert verdict.outcome is Outcome.SIGNIFICANT
     assert verdict.reasons[0] == (
-        "It beats the base model on 3 of 5 judgements (5 where length counts) it was not trained"
-        " on, which chance alone does at most 6.2% of the time."
+        "It beats the base model on 3 of 5 held-out examples (5 if length counts):"
+        " significant (p = 0.062)."
     )
     worse = good(held_out_wins=1, held_out_wins_by_sum=7)
     assert judge(worse, CONFIG).outcome is Outcome.SIGNIFICANT
 
 
-def test_thumbs_that_are_compared_with_each_other_prove_less_than_as_many_choices() -> None:
-    thumbs = good(held_out_examples=5, held_out_comparisons=2, held_out_wins=2)
-    assert "2 of 2 comparisons that it was not trained on" in refusal(thumbs)
-    visible = replace(thumbs, num_probes=12, compliance=9, base_compliance=2)
-    assert judge(visible, CONFIG).outcome is Outcome.PROVISIONAL
+def test_likes_and_dislikes_give_fewer_comparisons_than_as_many_pairs() -> None:
+    ratings = good(held_out_examples=5, held_out_comparisons=2, held_out_wins=2)
+    assert "2 of 2 held-out comparisons" in refusal(ratings)
+    compliant = replace(ratings, num_probes=12, compliance=9, base_compliance=2)
+    assert judge(compliant, CONFIG).outcome is Outcome.PROVISIONAL
 
 
 @given(evaluations())
-def test_from_some_held_out_judgements_on_nothing_answers_without_proof(
+def test_with_enough_comparisons_nothing_is_provisional(
     evaluation: Evaluation,
 ) -> None:
     if evaluation.held_out_comparisons >= CONFIG.provisional_below:
         assert judge(evaluation, CONFIG).outcome is not Outcome.PROVISIONAL
 
 
-def test_too_few_held_out_rows_are_provisional_at_best() -> None:
+def test_too_few_held_out_examples_are_provisional_at_best() -> None:
     verdict = judge(good(held_out_examples=4, held_out_wins=4, incumbent_examples=4), CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
-    assert verdict.reasons[0].endswith(
-        "4 of 4 judgements it was not trained on; proof needs at least 5."
-    )
+    assert verdict.reasons[0].endswith("4 of 4 held-out examples; significance needs at least 5.")
 
 
-def test_without_held_out_rows_a_gain_is_provisional() -> None:
+def test_without_held_out_examples_a_gain_is_provisional() -> None:
     verdict = judge(without_held_out(), CONFIG)
     assert verdict.outcome is Outcome.PROVISIONAL
-    assert verdict.reasons[0] == "No judgement was held out, so a gain is not proven."
+    assert verdict.reasons[0] == "No example was held out, so a gain cannot be significant."
 
 
-def test_losing_most_unseen_judgements_is_refused_even_with_a_lower_mean_loss() -> None:
-    assert "better on 1 of 8 only" in refusal(good(held_out_wins=1))
+def test_losing_most_held_out_examples_is_refused_even_with_a_lower_mean_loss() -> None:
+    assert "better on only 1 of 8" in refusal(good(held_out_wins=1))
 
 
-def test_no_lower_loss_on_unseen_judgements_is_refused() -> None:
+def test_no_lower_loss_on_held_out_examples_is_refused() -> None:
     assert "loss 2.000, base 2.000" in refusal(good(held_out_loss=2.0))
 
 
@@ -216,7 +212,7 @@ def test_worse_than_the_version_in_use_is_refused() -> None:
     assert "worse than the version in use" in refusal(good(loss_on_incumbent_examples=1.71))
 
 
-def test_a_few_judgements_do_not_refuse_for_the_version_in_use() -> None:
+def test_a_few_examples_do_not_refuse_for_the_version_in_use() -> None:
     few = good(incumbent_examples=4, loss_on_incumbent_examples=1.9)
     assert judge(few, CONFIG).outcome is Outcome.SIGNIFICANT
 
@@ -226,32 +222,32 @@ def test_a_little_worse_than_the_version_in_use_is_within_noise() -> None:
 
 
 def test_drift_on_unrelated_prompts_is_refused() -> None:
-    assert "KL 0.600 nats per token, allowed 0.500" in refusal(good(reference_kl=0.6))
+    assert "KL 0.600 nats per token, at most 0.500 allowed" in refusal(good(reference_kl=0.6))
 
 
 def test_replies_that_loop_are_refused() -> None:
     assert "30% of its replies loop" in refusal(good(repetition_candidate=0.3))
 
 
-def test_one_reply_to_everything_is_refused() -> None:
+def test_collapse_is_refused() -> None:
     assert "58% of its replies mostly repeat other replies" in refusal(
         good(collapse_candidate=7 / 12)
     )
 
 
-def test_the_prompt_again_is_refused() -> None:
+def test_echoing_the_prompt_is_refused() -> None:
     assert "33% of its replies mostly repeat the prompt" in refusal(good(echo_candidate=4 / 12))
 
 
-def test_two_replies_of_twelve_that_are_alike_are_no_reason_to_refuse() -> None:
+def test_two_replies_of_twelve_that_are_alike_are_allowed() -> None:
     assert judge(good(collapse_candidate=2 / 12), CONFIG).outcome is Outcome.SIGNIFICANT
 
 
-def test_a_reply_that_says_nothing_is_refused() -> None:
-    assert "8% of its replies say nothing" in refusal(good(empty_candidate=1 / 12))
+def test_an_empty_reply_is_refused() -> None:
+    assert "8% of its replies are empty (base model: 0%)" in refusal(good(empty_candidate=1 / 12))
 
 
-def test_a_base_that_loops_itself_is_no_reason_to_refuse() -> None:
+def test_loops_are_allowed_if_the_base_loops_as_often() -> None:
     looping = good(repetition_base=0.5, repetition_candidate=0.6)
     assert judge(looping, CONFIG).outcome is Outcome.SIGNIFICANT
 
@@ -260,7 +256,7 @@ def test_training_that_did_not_learn_is_refused() -> None:
     assert "did not lower the loss" in refusal(good(train_loss_after=2.1))
 
 
-def test_every_objection_is_named() -> None:
+def test_every_failed_check_is_named() -> None:
     reasons = refusal(good(train_loss_after=3.0, reference_kl=2.0, repetition_candidate=1.0))
     assert "did not lower" in reasons
     assert "drifts" in reasons
@@ -286,7 +282,7 @@ def test_a_number_that_is_not_finite_is_always_refused(
 
 
 @given(evaluations())
-def test_what_is_allowed_keeps_every_bound(evaluation: Evaluation) -> None:
+def test_an_allowed_candidate_is_within_every_bound(evaluation: Evaluation) -> None:
     verdict = judge(evaluation, CONFIG)
     assert verdict.reasons
     assert all(reason[0].isupper() or reason[0].isdigit() for reason in verdict.reasons)
@@ -318,12 +314,12 @@ def test_what_is_allowed_keeps_every_bound(evaluation: Evaluation) -> None:
 
 
 @given(evaluations())
-def test_what_is_proven_could_hardly_be_chance(evaluation: Evaluation) -> None:
-    rows = evaluation.held_out_comparisons
+def test_a_significant_gain_is_hardly_chance(evaluation: Evaluation) -> None:
+    compared = evaluation.held_out_comparisons
     wins = max(evaluation.held_out_wins, evaluation.held_out_wins_by_sum)
     if judge(evaluation, CONFIG).outcome is Outcome.SIGNIFICANT:
-        assert rows >= CONFIG.min_held_out_for_significance
-        assert chance_of_wins(wins, rows) <= ALPHA / 2
+        assert compared >= CONFIG.min_held_out_for_significance
+        assert chance_of_wins(wins, compared) <= ALPHA / 2
 
 
 @given(evaluations(), st.floats(0, 1))
@@ -340,13 +336,15 @@ def test_a_stricter_gate_allows_nothing_more(evaluation: Evaluation, share: floa
         assert judge(evaluation, strict).outcome is Outcome.REFUSED
 
 
-@pytest.mark.parametrize(("rows", "needed"), [(5, 5), (8, 7), (10, 8), (12, 9), (20, 14), (40, 25)])
-def test_the_sign_test_needs_the_published_number_of_wins(rows: int, needed: int) -> None:
-    assert chance_of_wins(needed, rows) <= ALPHA < chance_of_wins(needed - 1, rows)
+@pytest.mark.parametrize(
+    ("tosses", "needed"), [(5, 5), (8, 7), (10, 8), (12, 9), (20, 14), (40, 25)]
+)
+def test_the_sign_test_needs_the_published_number_of_wins(tosses: int, needed: int) -> None:
+    assert chance_of_wins(needed, tosses) <= ALPHA < chance_of_wins(needed - 1, tosses)
 
 
-@given(st.integers(0, 200).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
+@given(st.integers(0, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_winning_and_losing_are_symmetric(game: tuple[int, int]) -> None:
-    wins, rows = game
-    at_most = 1.0 - (chance_of_wins(wins + 1, rows) if wins < rows else 0.0)
-    assert math.isclose(chance_of_wins(rows - wins, rows), at_most, abs_tol=1e-12)
+    wins, tosses = game
+    at_most = 1.0 - (chance_of_wins(wins + 1, tosses) if wins < tosses else 0.0)
+    assert math.isclose(chance_of_wins(tosses - wins, tosses), at_most, abs_tol=1e-12)

@@ -1,4 +1,4 @@
-"""What a judgement that no fit has seen says of an adapter."""
+"""The preference loss of an adapter on held-out examples."""
 
 from collections.abc import Sequence
 from math import exp, log, log1p
@@ -26,10 +26,10 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
     return pool_with_adapter(tiny_base.model)
 
 
-def judgement_losses(
-    base: BaseModel, pool: AdapterPool, slot: int, judged: Sequence[TrainingExample]
+def losses_of(
+    base: BaseModel, pool: AdapterPool, slot: int, examples: Sequence[TrainingExample]
 ) -> list[float | None]:
-    found = score_preferences(base, pool, slot, judged, CONFIG)
+    found = score_preferences(base, pool, slot, examples, CONFIG)
     return [None if each is None else each.loss for each in found]
 
 
@@ -40,31 +40,27 @@ def gain(base: BaseModel, pool: AdapterPool, example: TrainingExample) -> float:
     return before - after
 
 
-def test_the_base_agrees_with_no_judgement_and_disagrees_with_none(
-    tiny_base: BaseModel, pool: AdapterPool
-) -> None:
-    judgements = [CORRECTION, PAIR, LIKED, DISLIKED]
-    losses = judgement_losses(tiny_base, pool, 0, judgements)
+def test_the_base_has_the_loss_of_chance(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    examples = [CORRECTION, PAIR, LIKED, DISLIKED]
+    losses = losses_of(tiny_base, pool, 0, examples)
     assert losses == pytest.approx([log(2), log(2), 0.5, 0.5])
-    assert [chance_loss(each) for each in judgements] == pytest.approx(losses)
+    assert [chance_loss(each) for each in examples] == pytest.approx(losses)
 
 
-@pytest.mark.parametrize("judged", [CORRECTION, PAIR])
-def test_a_correction_counts_as_a_choice_between_two_replies(
-    tiny_base: BaseModel, pool: AdapterPool, judged: TrainingExample
+@pytest.mark.parametrize("example", [CORRECTION, PAIR])
+def test_a_correction_counts_as_a_preference_pair(
+    tiny_base: BaseModel, pool: AdapterPool, example: TrainingExample
 ) -> None:
     margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
-    [loss] = judgement_losses(tiny_base, pool, 1, [judged])
+    [loss] = losses_of(tiny_base, pool, 1, [example])
     assert loss == pytest.approx(log1p(exp(-CONFIG.dpo_beta * margin)), abs=1e-3)
     assert loss != pytest.approx(log(2), abs=1e-2)
 
 
-def test_thumbs_alone_have_the_losses_that_training_lowers(
+def test_ratings_alone_have_the_losses_that_training_lowers(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    [liked], [disliked] = (
-        judgement_losses(tiny_base, pool, 1, [each]) for each in (LIKED, DISLIKED)
-    )
+    [liked], [disliked] = (losses_of(tiny_base, pool, 1, [each]) for each in (LIKED, DISLIKED))
     share = 1 / (1 + exp(CONFIG.dpo_beta * gain(tiny_base, pool, LIKED)))
     assert liked == pytest.approx(share, abs=1e-3)
     assert disliked == pytest.approx(1 - share, abs=1e-3)
@@ -74,23 +70,23 @@ def test_liked_and_disliked_replies_are_compared_with_each_other(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     rejected = make_thumb("question", "THE ANSWER", is_liked=False)
-    thumbs = judgement_losses(tiny_base, pool, 1, [LIKED, rejected])
+    losses = losses_of(tiny_base, pool, 1, [LIKED, rejected])
     margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
-    assert thumbs == pytest.approx([1 / (1 + exp(CONFIG.dpo_beta * margin))] * 2, abs=1e-3)
+    assert losses == pytest.approx([1 / (1 + exp(CONFIG.dpo_beta * margin))] * 2, abs=1e-3)
 
 
-def test_a_liked_reply_is_compared_with_what_was_corrected_too(
+def test_a_liked_reply_is_compared_with_corrected_replies_too(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    [_, liked] = judgement_losses(tiny_base, pool, 1, [CORRECTION, LIKED])
+    [_, liked] = losses_of(tiny_base, pool, 1, [CORRECTION, LIKED])
     margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
     assert liked == pytest.approx(1 / (1 + exp(CONFIG.dpo_beta * margin)), abs=1e-3)
 
 
-def test_a_like_and_a_dislike_are_one_comparison_and_a_choice_is_its_own() -> None:
-    judged = [LIKED, CORRECTION, DISLIKED, LIKED, DISLIKED, DISLIKED]
-    assert comparisons(judged, [True] * 6) == [True] * 3
-    assert comparisons(judged, [True, False, True, True, False, True]) == [False, True, False]
+def test_a_like_with_a_dislike_is_one_comparison_and_so_is_a_pair() -> None:
+    examples = [LIKED, CORRECTION, DISLIKED, LIKED, DISLIKED, DISLIKED]
+    assert comparisons(examples, [True] * 6) == [True] * 3
+    assert comparisons(examples, [True, False, True, True, False, True]) == [False, True, False]
 
 
 def test_likes_alone_are_compared_with_the_base_one_by_one() -> None:
@@ -102,37 +98,35 @@ def test_losses_come_in_the_order_of_their_examples(
 ) -> None:
     long = make_example("question", "the answer", "x" * 150)
     too_long = make_thumb("x" * 150, "reply", is_liked=False)
-    cut = make_example("x" * 150, "the answer", revised_from="THE ANSWER")
-    mixed = [CORRECTION, too_long, long, cut, PAIR]
-    alone = [judgement_losses(tiny_base, pool, 1, [each])[0] for each in mixed]
-    together = judgement_losses(tiny_base, pool, 1, mixed)
+    long_prompt = make_example("x" * 150, "the answer", revised_from="THE ANSWER")
+    mixed = [CORRECTION, too_long, long, long_prompt, PAIR]
+    alone = [losses_of(tiny_base, pool, 1, [each])[0] for each in mixed]
+    together = losses_of(tiny_base, pool, 1, mixed)
     assert [loss is None for loss in together] == [False, True, False, True, False]
     for one, other in zip(together, alone, strict=True):
         assert one is None or one == pytest.approx(other, abs=1e-3)
 
 
-def test_a_shorter_reply_may_win_by_the_sum_what_it_loses_by_the_mean(
+def test_a_pair_may_be_lost_by_means_and_won_by_sums(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     replies = ["ab", "abcdefghij", "the answer", "a much longer answer than the others", "x"]
     pairs = [make_example("question", one, other) for one in replies for other in replies]
     pairs = [each for each in pairs if each.chosen != each.rejected]
     found = score_preferences(tiny_base, pool, 1, pairs, CONFIG)
-    for pair, agreement in zip(pairs, found, strict=True):
-        assert agreement is not None
+    for pair, score in zip(pairs, found, strict=True):
+        assert score is not None
         chosen, rejected = (
             gain(tiny_base, pool, make_thumb("question", text or "", is_liked=True))
             for text in (pair.chosen, pair.rejected)
         )
         sums = chosen * (len(pair.chosen) + 1), rejected * (len(pair.rejected or "") + 1)
-        assert agreement.wins_by_sum == (sums[0] > sums[1])
+        assert score.wins_by_sum == (sums[0] > sums[1])
     by_mean = [each is not None and each.loss < log(2) for each in found]
     assert by_mean != [each is not None and each.wins_by_sum for each in found]
 
 
-def test_a_lone_reply_has_no_other_length_to_win_by(
-    tiny_base: BaseModel, pool: AdapterPool
-) -> None:
+def test_a_single_reply_wins_by_both_or_by_none(tiny_base: BaseModel, pool: AdapterPool) -> None:
     found = score_preferences(tiny_base, pool, 1, [LIKED, DISLIKED], CONFIG)
     assert [each is not None and each.wins_by_sum for each in found] == [
         each is not None and each.loss < 0.5 for each in found

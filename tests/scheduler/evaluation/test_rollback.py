@@ -1,4 +1,4 @@
-"""Versions in use without proof are rolled back when their replies got worse, on real stores."""
+"""Provisional versions are rolled back if their replies got worse, on real stores."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,22 +11,22 @@ from scheduler.records import PolicyConfig, RunStatus
 from tests.scheduler.evaluations import GOOD, without_held_out
 from tests.scheduler.world import World
 
-REASON = "rolled back by itself: 6 of 6 judgements of its replies were bad, 17 % of 12 before"
+REASON = "rolled back automatically: 6 of 6 rated replies were bad, 17 % of 12 before"
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """A user, ann, who liked ten of twelve replies, and whose first version is not proven."""
+    """A user, ann, who liked ten of twelve replies, and whose first version is provisional."""
     with Database(memory=True) as database:
         world = World(tmp_path, database)
         world.trainer.evaluation = without_held_out()
-        judge(world, "ann", liked=10, disliked=2)
+        rate(world, "ann", liked=10, disliked=2)
         assert world.train("ann").version == 1
         yield world
 
 
-def judge(world: World, user_id: str, *, liked: int = 0, disliked: int = 0) -> None:
-    """Have a user judge new replies of what answers."""
+def rate(world: World, user_id: str, *, liked: int = 0, disliked: int = 0) -> None:
+    """Have a user rate new replies of the version in use."""
     active = world.registry.active(user_id)
     adapter = "base" if active is None else active.label
     for value, number in ((1, liked), (-1, disliked)):
@@ -36,13 +36,13 @@ def judge(world: World, user_id: str, *, liked: int = 0, disliked: int = 0) -> N
 
 
 def answering(world: World, user_id: str = "ann") -> str:
-    """What answers a user."""
+    """The label of the version in use."""
     active = world.registry.active(user_id)
     return "base" if active is None else active.label
 
 
 def test_a_version_whose_replies_got_worse_is_rolled_back_with_the_reason(world: World) -> None:
-    judge(world, "ann", disliked=6)
+    rate(world, "ann", disliked=6)
     (move,) = world.watcher.look()
     assert answering(world) == "base"
     assert (move.from_number, move.to_number, move.by, move.reason) == (1, None, "watch", REASON)
@@ -50,89 +50,89 @@ def test_a_version_whose_replies_got_worse_is_rolled_back_with_the_reason(world:
 
 
 def test_a_version_whose_replies_are_as_good_as_before_stays(world: World) -> None:
-    judge(world, "ann", liked=5, disliked=1)
+    rate(world, "ann", liked=5, disliked=1)
     assert world.watcher.look() == []
     assert answering(world) == "v1"
 
 
-def test_a_proven_version_is_not_watched(world: World) -> None:
+def test_a_significant_version_is_not_tested(world: World) -> None:
     world.trainer.evaluation = GOOD
-    judge(world, "ann", liked=1)
+    rate(world, "ann", liked=1)
     world.train("ann")
-    judge(world, "ann", disliked=6)
+    rate(world, "ann", disliked=6)
     assert world.watcher.look() == []
 
 
 def test_a_frozen_adapter_stays_as_it_is(world: World) -> None:
-    judge(world, "ann", disliked=6)
+    rate(world, "ann", disliked=6)
     world.registry.set_frozen("ann", True, by="admin", at=world.now)
     assert world.watcher.look() == []
 
 
 def test_another_users_version_is_not_touched(world: World) -> None:
-    judge(world, "bob", liked=10, disliked=2)
+    rate(world, "bob", liked=10, disliked=2)
     world.train("bob")
-    judge(world, "bob", liked=2)
-    judge(world, "ann", disliked=6)
+    rate(world, "bob", liked=2)
+    rate(world, "ann", disliked=6)
     assert [move.user_id for move in world.watcher.look()] == ["ann"]
     assert answering(world, "bob") == "v1"
 
 
-def test_judgements_of_older_replies_are_not_held_against_a_version(world: World) -> None:
+def test_ratings_of_older_replies_do_not_count_against_a_version(world: World) -> None:
     old = [world.answer("bob", f"{number}") for number in range(6)]
-    judge(world, "bob", liked=10)
+    rate(world, "bob", liked=10)
     world.train("bob")
     for reply in old:
         world.rate("bob", reply, -1)
     assert world.watcher.look() == []
 
 
-def test_what_an_admin_puts_back_is_judged_by_new_replies_alone(world: World) -> None:
-    judge(world, "ann", disliked=6)
+def test_for_a_version_that_an_admin_put_back_only_new_replies_count(world: World) -> None:
+    rate(world, "ann", disliked=6)
     world.watcher.look()
     world.now += 1.0
     world.registry.promote("ann", 1, expected=None, by="admin", at=world.now, reason="try again")
-    judge(world, "ann", liked=1)
+    rate(world, "ann", liked=1)
     assert world.watcher.look() == []
-    judge(world, "ann", disliked=9)
+    rate(world, "ann", disliked=9)
     assert len(world.watcher.look()) == 1
 
 
-def test_the_version_before_is_watched_again_after_a_rollback(world: World) -> None:
-    judge(world, "ann", liked=1)
+def test_the_version_before_is_tested_again_after_a_rollback(world: World) -> None:
+    rate(world, "ann", liked=1)
     world.train("ann")
-    judge(world, "ann", disliked=6)
+    rate(world, "ann", disliked=6)
     world.watcher.look()
     assert answering(world) == "v1"
-    judge(world, "ann", disliked=6)
+    rate(world, "ann", disliked=6)
     world.watcher.look()
     assert answering(world) == "base"
 
 
-def test_after_a_rollback_only_new_judgements_make_a_user_due(world: World) -> None:
+def test_after_a_rollback_only_new_feedback_makes_a_user_due(world: World) -> None:
     config = PolicyConfig(min_new_feedback=5, cooldown=0.0)
-    judge(world, "ann", disliked=6)
+    rate(world, "ann", disliked=6)
     world.watcher.look()
     decision = is_due(world.candidates.of("ann", world.now), config, world.now)
     assert not decision.due
     assert decision.reason == (
-        "6 new judgements, 0 of them since the rollback; training starts at 5 since then"
+        "6 new feedback items, 0 of them since the rollback; training starts at 5 since then"
     )
     world.now += 1.0
-    judge(world, "ann", liked=5)
+    rate(world, "ann", liked=5)
     assert is_due(world.candidates.of("ann", world.now), config, world.now).due
 
 
-def test_a_run_after_the_rollback_makes_it_history(world: World) -> None:
-    judge(world, "ann", disliked=6)
+def test_a_run_after_the_rollback_lifts_its_bound(world: World) -> None:
+    rate(world, "ann", disliked=6)
     world.watcher.look()
     world.now += 1.0
-    judge(world, "ann", liked=1)
+    rate(world, "ann", liked=1)
     world.train("ann")
     assert world.candidates.of("ann", world.now).since_rollback is None
 
 
-def test_what_was_rolled_back_is_not_trained_again_from_the_same_rows(world: World) -> None:
+def test_a_rolled_back_version_is_not_trained_again_on_the_same_examples(world: World) -> None:
     world.registry.roll_back("ann", by="admin", at=world.now, reason="worse")
     run = world.train("ann")
     assert (run.status, run.reason) == (
@@ -140,5 +140,5 @@ def test_what_was_rolled_back_is_not_trained_again_from_the_same_rows(world: Wor
         "nothing new since v1, which was rolled back",
     )
     assert len(world.trainer.jobs) == 1
-    judge(world, "ann", liked=1)
+    rate(world, "ann", liked=1)
     assert world.train("ann").status is RunStatus.PROMOTED

@@ -1,4 +1,4 @@
-"""Rows pass the blocks that a fit does not change once, and nothing else is different."""
+"""Sequences pass the untrained blocks once, and nothing else is different."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from scheduler.fit.losses import reply_logits
 from tests.adapters import random_adapter
 
 SLOT = 1
-ROWS = [TokenisedReply(tuple(range(5, 5 + length)), (1.0,) * 3) for length in (9, 6, 12)]
+SEQUENCES = [TokenisedReply(tuple(range(5, 5 + length)), (1.0,) * 3) for length in (9, 6, 12)]
 
 
 @pytest.fixture
@@ -29,41 +29,39 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 
 @pytest.fixture
 def passes(tiny_base: BaseModel) -> Iterator[list[int]]:
-    """How many rows each pass through the lowest block's attention had."""
-    seen: list[int] = []
+    """The batch size of each pass through the lowest block's attention."""
+    sizes: list[int] = []
     attention = tiny_base.model.get_submodule("model.layers.0.self_attn")
     hook = attention.register_forward_pre_hook(
-        lambda module, arguments, options: seen.append(len(options["hidden_states"])),
+        lambda module, arguments, options: sizes.append(len(options["hidden_states"])),
         with_kwargs=True,
     )
-    yield seen
+    yield sizes
     hook.remove()
 
 
 def logits_of(tiny_base: BaseModel, pool: AdapterPool, *numbers: int, slot: int = SLOT) -> Tensor:
-    """The logits of some rows' reply tokens, in one batch; what is behind a row means nothing."""
-    batch = collate([ROWS[number] for number in numbers], tiny_base.device)
+    """The logits of some sequences' reply tokens, in one batch."""
+    batch = collate([SEQUENCES[number] for number in numbers], tiny_base.device)
     with pool.use(slot):
         logits = reply_logits(tiny_base, batch)
     return logits[batch.is_reply[:, -logits.shape[1] :]]
 
 
 def gradients(tiny_base: BaseModel, pool: AdapterPool) -> list[Tensor]:
-    """Those of a loss over all rows, in batches of several lengths."""
+    """Those of a loss over all sequences, in batches of several lengths."""
     pool.requires_grad(True)
     for numbers in ((0, 1), (2, 0), (1, 2)):
         logits_of(tiny_base, pool, *numbers).square().mean().backward()  # type: ignore[no-untyped-call]
-    found = []
+    gradients = []
     for weight in (*pool.a_parameters(), *pool.b_parameters()):
         assert weight.grad is not None
-        found.append(weight.grad)
+        gradients.append(weight.grad)
         weight.grad = None
-    return found
+    return gradients
 
 
-def test_logits_are_the_same_however_a_row_is_padded(
-    tiny_base: BaseModel, pool: AdapterPool
-) -> None:
+def test_logits_are_the_same_with_other_padding(tiny_base: BaseModel, pool: AdapterPool) -> None:
     plain = logits_of(tiny_base, pool, 1, 2)
     with cache_activations(tiny_base, pool), torch.no_grad():
         logits_of(tiny_base, pool, 0, 1)
@@ -78,7 +76,7 @@ def test_gradients_are_the_same(tiny_base: BaseModel, pool: AdapterPool) -> None
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_a_row_passes_the_lower_blocks_once(
+def test_a_sequence_passes_the_lower_blocks_once(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     with cache_activations(tiny_base, pool), torch.no_grad():
@@ -88,7 +86,7 @@ def test_a_row_passes_the_lower_blocks_once(
     assert passes == [2]
 
 
-def test_another_slot_is_another_row(
+def test_slots_are_cached_separately(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     plain = logits_of(tiny_base, pool, 0, slot=NO_ADAPTER)
@@ -98,7 +96,7 @@ def test_another_slot_is_another_row(
     assert passes == [1, 1, 1]
 
 
-def test_afterwards_every_row_passes_all_blocks(
+def test_afterwards_every_sequence_passes_all_blocks(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     with cache_activations(tiny_base, pool), torch.no_grad():
@@ -108,7 +106,7 @@ def test_afterwards_every_row_passes_all_blocks(
     assert passes == [1, 1, 1]
 
 
-def test_where_all_blocks_are_trained_nothing_is_kept(
+def test_if_all_blocks_are_trained_nothing_is_cached(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     pool.train_upper(1.0)
@@ -118,7 +116,7 @@ def test_where_all_blocks_are_trained_nothing_is_kept(
     assert passes == [1, 1]
 
 
-def test_what_is_kept_is_bounded(
+def test_the_cache_is_bounded(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activation_cache, "MOST_TOKENS", 10)

@@ -1,4 +1,4 @@
-"""Padding, grouping, and what each token counts."""
+"""Padding, grouping, and the weight of each token."""
 
 from dataclasses import replace
 
@@ -25,44 +25,44 @@ lengths = st.lists(st.integers(1, 300), max_size=40)
 
 
 @given(lengths=lengths, limit=st.integers(1, 500))
-def test_every_row_is_in_exactly_one_group(lengths: list[int], limit: int) -> None:
+def test_every_index_is_in_exactly_one_group(lengths: list[int], limit: int) -> None:
     groups = list(micro_batches(lengths, limit))
     assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
 
 
 @given(lengths=lengths, limit=st.integers(1, 500))
-def test_no_group_of_several_rows_is_over_the_limit(lengths: list[int], limit: int) -> None:
+def test_no_group_of_several_is_over_the_limit(lengths: list[int], limit: int) -> None:
     for group in micro_batches(lengths, limit):
         assert len(group) == 1 or len(group) * max(lengths[i] for i in group) <= limit
 
 
 def test_only_the_reply_is_marked() -> None:
-    rows = [TokenisedReply((5, 6, 7), (1.0,)), TokenisedReply((8, 9, 10, 11), (2.0, 3.0))]
-    batch = collate(rows, torch.device("cpu"))
+    replies = [TokenisedReply((5, 6, 7), (1.0,)), TokenisedReply((8, 9, 10, 11), (2.0, 3.0))]
+    batch = collate(replies, torch.device("cpu"))
     assert batch.ids.tolist() == [[5, 6, 7, 0], [8, 9, 10, 11]]
     assert batch.attention.tolist() == [[True, True, True, False], [True] * 4]
     assert batch.is_reply.tolist() == [[False, False, True, False], [False, False, True, True]]
     assert batch.weights.tolist() == [[0, 0, 1, 0], [0, 0, 2, 3]]
 
 
-def test_a_prompt_that_fills_the_limit_leaves_nothing_to_learn(tiny_base: BaseModel) -> None:
+def test_a_prompt_that_fills_the_limit_leaves_no_reply(tiny_base: BaseModel) -> None:
     assert tokenise(tiny_base.renderer, [Message("user", "x" * 90)], "reply", 40) is None
 
 
 def test_a_long_reply_is_cut_at_the_limit(tiny_base: BaseModel) -> None:
-    row = tokenise(tiny_base.renderer, [Message("user", "x")], "y" * 90, 60)
-    assert row is not None
-    assert len(row.ids) == 60
-    assert row.reply_tokens < 60
+    reply = tokenise(tiny_base.renderer, [Message("user", "x")], "y" * 90, 60)
+    assert reply is not None
+    assert len(reply.ids) == 60
+    assert reply.reply_tokens < 60
 
 
-def test_tokens_that_a_person_changed_count_more_and_the_first_of_a_stretch_most() -> None:
-    weights = edit_weights([3, 7, 8, 5, 9], [3, 4, 5, 9], edited=2.0, departure=8.0)
+def test_changed_tokens_count_more_and_the_first_of_a_stretch_most() -> None:
+    weights = edit_weights([3, 7, 8, 5, 9], [3, 4, 5, 9], edited=2.0, divergence=8.0)
     assert weights == [1.0, 8.0, 2.0, 1.0, 1.0]
 
 
 def test_many_changed_stretches_share_the_weight_of_a_few() -> None:
-    weights = edit_weights([7, 8, 3, 6, 9], [3, 9], edited=2.0, departure=8.0)
+    weights = edit_weights([7, 8, 3, 6, 9], [3, 9], edited=2.0, divergence=8.0)
     assert weights == [8.0, 2.0, 1.0, 8.0, 8.0]
     four = edit_weights([7, 1, 7, 2, 7, 3, 7, 4, 9], [1, 2, 3, 4, 9], 2.0, 8.0)
     assert set(four) == {1.0, 6.0}
@@ -70,31 +70,32 @@ def test_many_changed_stretches_share_the_weight_of_a_few() -> None:
     assert set(many) == {1.0, 2.0}
 
 
-def test_to_end_where_the_original_went_on_is_a_change() -> None:
-    weights = edit_weights([3, 4, 9], [3, 4, 5, 6, 9], edited=2.0, departure=8.0)
+def test_an_end_where_the_original_goes_on_is_a_change() -> None:
+    weights = edit_weights([3, 4, 9], [3, 4, 5, 6, 9], edited=2.0, divergence=8.0)
     assert weights == [1.0, 1.0, 8.0]
 
 
 def test_the_end_that_an_edit_leaves_alone_counts_once(tiny_base: BaseModel) -> None:
     example = make_example("why?", "it is so.", revised_from="It is so.")
-    row = tokenise_target(tiny_base.renderer, example, CONFIG)
-    assert row is not None
-    assert row.weights == (8.0, *(1.0,) * len("t is so."), 1.0)
+    reply = tokenise_target(tiny_base.renderer, example, CONFIG)
+    assert reply is not None
+    assert reply.weights == (8.0, *(1.0,) * len("t is so."), 1.0)
 
 
-def test_a_reply_that_was_cut_has_no_end_to_learn(tiny_base: BaseModel) -> None:
+def test_a_truncated_reply_has_no_end_to_learn(tiny_base: BaseModel) -> None:
     whole = make_example("why?", "it is so.", revised_from="It is so.")
-    rows = [
+    complete, truncated = [
         tokenise_target(tiny_base.renderer, each, CONFIG)
         for each in (whole, replace(whole, is_truncated=True))
     ]
-    assert rows[0] is not None
-    assert rows[1] is not None
-    assert (rows[1].ids, rows[1].weights) == (rows[0].ids[:-1], rows[0].weights[:-1])
+    assert complete is not None
+    assert truncated is not None
+    assert truncated.ids == complete.ids[:-1]
+    assert truncated.weights == complete.weights[:-1]
 
 
 @given(original=st.lists(st.integers(1, 4)), reply=st.lists(st.integers(1, 4), min_size=1))
-def test_only_what_was_changed_counts_more(original: list[int], reply: list[int]) -> None:
+def test_only_changed_tokens_count_more(original: list[int], reply: list[int]) -> None:
     assert set(edit_weights(reply, reply, 2.0, 8.0)) == {1.0}
     weights = edit_weights(reply, original, 2.0, 8.0)
     assert all(weight == 1 or 2 <= weight <= 8 for weight in weights)

@@ -21,8 +21,8 @@ SUPERVISED = [make_example(f"question {i}", "the answer") for i in range(6)]
 PAIRS = [make_example(f"question {i}", "soft words", "HARD WORDS") for i in range(6)]
 LIKED = [make_thumb(f"question {i}", "soft words", is_liked=True) for i in range(3)]
 DISLIKED = [make_thumb(f"question {i}", "HARD WORDS", is_liked=False) for i in range(10)]
-KEPT = [(f"a question {i}", "some other words of the base") for i in range(4)]
-REFERENCES = [("something else", "a reply that nobody judged")]
+KL_REPLIES = [(f"a question {i}", "some other words of the base") for i in range(4)]
+REFERENCES = [("something else", "a reply that nobody rated")]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def fit_slot_1(
     config: TrainingConfig = CONFIG,
 ) -> tuple[PhaseReport, ...]:
     pool.clear(1)
-    return fit(base, pool, 1, examples, KEPT, config, lambda step, steps, loss: None)
+    return fit(base, pool, 1, examples, KL_REPLIES, config, lambda step, steps, loss: None)
 
 
 def weights(pool: AdapterPool) -> list[bytes]:
@@ -68,14 +68,14 @@ def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: Adapt
 
 
 def test_the_same_seed_gives_the_same_bytes(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    rows = [*SUPERVISED, *PAIRS, *LIKED, *DISLIKED]
-    fit_slot_1(tiny_base, pool, rows)
+    examples = [*SUPERVISED, *PAIRS, *LIKED, *DISLIKED]
+    fit_slot_1(tiny_base, pool, examples)
     first = weights(pool)
-    fit_slot_1(tiny_base, pool, rows)
+    fit_slot_1(tiny_base, pool, examples)
     assert weights(pool) == first
 
 
-def test_what_was_in_the_slot_before_leaves_no_trace(
+def test_earlier_weights_of_the_slot_leave_no_trace(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     fit_slot_1(tiny_base, pool, SUPERVISED[:3])
@@ -85,15 +85,15 @@ def test_what_was_in_the_slot_before_leaves_no_trace(
     assert weights(pool) == first
 
 
-def test_training_stops_at_the_wanted_loss(tiny_base: BaseModel, pool: AdapterPool) -> None:
+def test_training_stops_at_the_stop_loss(tiny_base: BaseModel, pool: AdapterPool) -> None:
     [whole] = fit_slot_1(tiny_base, pool, SUPERVISED)
-    wanted = (whole.loss_before + whole.loss_after) / 2
-    [report] = fit_slot_1(tiny_base, pool, SUPERVISED, replace(CONFIG, sft_stop_loss=wanted))
+    stop_loss = (whole.loss_before + whole.loss_after) / 2
+    [report] = fit_slot_1(tiny_base, pool, SUPERVISED, replace(CONFIG, sft_stop_loss=stop_loss))
     assert report.steps < whole.steps
-    assert report.loss_after <= wanted
+    assert report.loss_after <= stop_loss
 
 
-def test_a_row_that_is_learned_is_left_alone(tiny_base: BaseModel, pool: AdapterPool) -> None:
+def test_a_learned_example_changes_nothing(tiny_base: BaseModel, pool: AdapterPool) -> None:
     learned = replace(CONFIG, sft_stop_loss=1e9, dpo_stop_loss=1e9)
     pool.load(1, random_adapter(pool.shapes, seed=1, rank=LORA.rank))
     untouched = weights(pool)
@@ -101,7 +101,7 @@ def test_a_row_that_is_learned_is_left_alone(tiny_base: BaseModel, pool: Adapter
     assert weights(pool) == untouched
 
 
-def test_learned_rows_do_not_change_what_the_others_teach(
+def test_learned_examples_do_not_change_the_gradients_of_the_others(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     new = make_example("another question", "x" * 40)
@@ -143,8 +143,8 @@ def test_a_disliked_reply_becomes_less_likely_and_a_liked_one_more(
 ) -> None:
     ratings, _ = fit_slot_1(tiny_base, pool, [*LIKED, *DISLIKED])
     assert ratings.loss_after < ratings.loss_before
-    found = score_preferences(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
-    assert all(each is not None and each.loss < 0.5 for each in found)
+    scores = score_preferences(tiny_base, pool, 1, [*LIKED, *DISLIKED], CONFIG)
+    assert all(each is not None and each.loss < 0.5 for each in scores)
 
 
 def test_likes_alone_are_only_replies_to_learn(tiny_base: BaseModel, pool: AdapterPool) -> None:
@@ -152,13 +152,11 @@ def test_likes_alone_are_only_replies_to_learn(tiny_base: BaseModel, pool: Adapt
     assert [report.name for report in reports] == ["supervised"]
 
 
-def test_corrections_have_their_say_after_the_thumbs(
-    tiny_base: BaseModel, pool: AdapterPool
-) -> None:
+def test_corrections_are_fitted_after_the_ratings(tiny_base: BaseModel, pool: AdapterPool) -> None:
     reports = fit_slot_1(tiny_base, pool, [*PAIRS, *SUPERVISED, *DISLIKED])
-    assert [report.name for report in reports] == ["thumbs", "supervised", "preference"]
+    assert [report.name for report in reports] == ["ratings", "supervised", "preference"]
 
 
 def test_ten_dislikes_alone_do_not_ruin_the_text(tiny_base: BaseModel, pool: AdapterPool) -> None:
     fit_slot_1(tiny_base, pool, DISLIKED, replace(CONFIG, max_steps=200, min_passes=20))
-    assert measure_reference_kl(tiny_base, pool, 1, [*KEPT, *REFERENCES]) < 1.0
+    assert measure_reference_kl(tiny_base, pool, 1, [*KL_REPLIES, *REFERENCES]) < 1.0

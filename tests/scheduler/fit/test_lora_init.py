@@ -1,4 +1,4 @@
-"""What an empty slot is turned towards before the first step."""
+"""The initialisation of an empty slot."""
 
 from collections.abc import Callable
 
@@ -22,13 +22,13 @@ def loss_of(base: BaseModel) -> Callable[[], None]:
     return backward
 
 
-def aligned(base: BaseModel, rank: int, seed: int = 0) -> AdapterPool:
+def initialised(base: BaseModel, rank: int, seed: int = 0) -> AdapterPool:
     pool = AdapterPool(base.model, LoraConfig(rank=rank, alpha=16.0), num_slots=2)
-    align_again(base, pool, seed)
+    initialise(base, pool, seed)
     return pool
 
 
-def align_again(base: BaseModel, pool: AdapterPool, seed: int) -> None:
+def initialise(base: BaseModel, pool: AdapterPool, seed: int) -> None:
     pool.requires_grad(True)
     with pool.use(1):
         init_from_gradients(pool, 1, seed, loss_of(base))
@@ -48,17 +48,17 @@ def weight_gradients(base: BaseModel, pool: AdapterPool) -> dict[str, Tensor]:
     return {path: gradient for path, gradient in gradients.items() if gradient is not None}
 
 
-def test_an_aligned_slot_starts_as_the_base(tiny_base: BaseModel) -> None:
+def test_an_initialised_slot_starts_as_the_base(tiny_base: BaseModel) -> None:
     bare = tiny_base.model(input_ids=IDS).logits
-    pool = aligned(tiny_base, rank=4)
+    pool = initialised(tiny_base, rank=4)
     with pool.use(1):
         assert torch.equal(tiny_base.model(input_ids=IDS).logits, bare)
     assert pool.is_empty(1)
 
 
-def test_its_input_directions_hold_most_of_what_any_as_many_could(tiny_base: BaseModel) -> None:
+def test_its_directions_hold_most_of_what_any_as_many_could(tiny_base: BaseModel) -> None:
     rank = 4
-    pool = aligned(tiny_base, rank)
+    pool = initialised(tiny_base, rank)
     gradients = weight_gradients(tiny_base, pool)
     assert gradients.keys() == pool.layers.keys()
     shares = []
@@ -72,24 +72,24 @@ def test_its_input_directions_hold_most_of_what_any_as_many_could(tiny_base: Bas
 
 
 def test_the_seed_decides_the_bytes(tiny_base: BaseModel) -> None:
-    pool = aligned(tiny_base, rank=4, seed=0)
+    pool = initialised(tiny_base, rank=4, seed=0)
 
     def again(seed: int) -> list[bytes]:
-        align_again(tiny_base, pool, seed)
+        initialise(tiny_base, pool, seed)
         return [a[1].numpy().tobytes() for a in pool.a_parameters()]
 
     assert again(seed=0) == again(seed=0) != again(seed=1)
 
 
 def test_a_rank_above_the_width_of_a_layer_fills_up_with_zeros(tiny_base: BaseModel) -> None:
-    pool = aligned(tiny_base, rank=600)
+    pool = initialised(tiny_base, rank=600)
     narrow = [layer for layer in pool.layers.values() if layer.in_features < 600]
     assert narrow
     assert not any(layer.A[1][:, layer.in_features :].any() for layer in narrow)
 
 
 def test_a_slot_with_weights_is_not_empty(tiny_base: BaseModel) -> None:
-    pool = aligned(tiny_base, rank=4)
+    pool = initialised(tiny_base, rank=4)
     pool.load(1, random_adapter(pool.shapes, seed=1, rank=4))
     assert not pool.is_empty(1)
 

@@ -40,8 +40,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # TRL and accelerate announce
 def two_pairs(base: BaseModel) -> Batch:
     """Two chosen replies, then the two rejected ones."""
     replies = [("a", "yes indeed"), ("bcd", "no"), ("a", "never"), ("bcd", "perhaps so")]
-    rows = [tokenise(base.renderer, [Message("user", p)], reply, 200) for p, reply in replies]
-    return collate([row for row in rows if row], base.device)
+    tokenised = [tokenise(base.renderer, [Message("user", p)], reply, 200) for p, reply in replies]
+    return collate([each for each in tokenised if each], base.device)
 
 
 def trl_inputs(batch: Batch) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The base's linears, packed for training: the same numbers as those of `nn.Linear`."""
+"""The packed linears give the same numbers as `nn.Linear`."""
 
 import torch
 from torch import nn
@@ -32,9 +32,9 @@ def test_logits_and_the_adapters_gradients_are_the_same(tiny_base: BaseModel) ->
             weight[SLOT].normal_(std=0.1, generator=torch.Generator().manual_seed(0))
     plain = logits_and_gradients(tiny_base, pool)
     pack_linears(tiny_base.model, pool)
-    frozen = logits_and_gradients(tiny_base, pool)
-    assert len(plain) == len(frozen) == 1 + 2 * len(pool.layers)
-    for one, other in zip(plain, frozen, strict=True):
+    packed = logits_and_gradients(tiny_base, pool)
+    assert len(plain) == len(packed) == 1 + 2 * len(pool.layers)
+    for one, other in zip(plain, packed, strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-6)
 
 
@@ -50,5 +50,5 @@ def test_a_bias_is_added(tiny_base: BaseModel) -> None:
     packed, transposed = pack(linear.weight.detach()), pack(linear.weight.detach().T.contiguous())
     assert packed is not None and transposed is not None
     x = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
-    frozen = PackedLinear(linear.bias.detach(), packed, transposed)
-    torch.testing.assert_close(frozen(x), linear(x).detach())
+    packed_linear = PackedLinear(linear.bias.detach(), packed, transposed)
+    torch.testing.assert_close(packed_linear(x), linear(x).detach())

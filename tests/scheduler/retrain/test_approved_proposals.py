@@ -1,4 +1,4 @@
-"""Approved proposals in a training: learned from like judgements, and forgotten like them."""
+"""Approved proposals are trained on like feedback, and forgotten like it."""
 
 from pathlib import Path
 
@@ -20,16 +20,14 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def proposals(world: World) -> ProposalStore:
-    """Two proposals to ann; the first is approved."""
+    """Two proposals for ann; the first is approved."""
     store = ProposalStore(world.database)
     store.add([make_proposal("one"), make_proposal("two", instruction="Who was Ada Lovelace?")])
     store.change("ann", "one", now=world.now, status=ProposalStatus.APPROVED)
     return store
 
 
-def test_an_approved_proposal_is_trained_on_and_no_other(
-    world: World, proposals: ProposalStore
-) -> None:
+def test_only_an_approved_proposal_is_trained_on(world: World, proposals: ProposalStore) -> None:
     world.correct("ann", "question")
     world.train("ann")
     trained = [
@@ -39,7 +37,9 @@ def test_an_approved_proposal_is_trained_on_and_no_other(
     assert {example.id for example in trained} <= set(world.active("ann").example_ids)
 
 
-def test_a_withdrawn_approval_is_trained_without(world: World, proposals: ProposalStore) -> None:
+def test_a_proposal_is_not_trained_on_once_its_approval_is_withdrawn(
+    world: World, proposals: ProposalStore
+) -> None:
     world.correct("ann", "question")
     world.train("ann")
     world.now += 1.0
@@ -51,7 +51,7 @@ def test_a_withdrawn_approval_is_trained_without(world: World, proposals: Propos
     }
 
 
-def test_when_all_approvals_are_withdrawn_the_base_answers_again(
+def test_withdrawing_all_approvals_returns_to_the_base(
     world: World, proposals: ProposalStore
 ) -> None:
     world.train("ann")

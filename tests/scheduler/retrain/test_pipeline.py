@@ -1,4 +1,4 @@
-"""One user's story, with real stores and a trainer that trains nothing."""
+"""Runs of the pipeline, with real stores and a trainer that trains nothing."""
 
 import math
 from dataclasses import asdict, replace
@@ -22,8 +22,8 @@ from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
 
 LOWER = Rule("case", "lower")
-ADMITTED = 3
-"""Admissions of ignorance beside one correction and its twelve rows of practice."""
+NUM_ABSTENTIONS = 3
+"""Abstentions added to one correction and its twelve synthetic examples."""
 
 
 @pytest.fixture
@@ -44,24 +44,24 @@ def with_training(world: World, training: TrainingConfig) -> None:
     world.pipeline = world.build_pipeline(world.trainer)
 
 
-def test_a_user_without_judgements_has_nothing_to_learn_from(world: World) -> None:
+def test_a_user_without_feedback_has_nothing_to_learn_from(world: World) -> None:
     run = world.train("ann")
     assert (run.status, run.reason) == (RunStatus.REFUSED, "nothing to learn from yet")
     assert world.trainer.jobs == []
 
 
-def test_a_good_adapter_is_put_to_use(world: World) -> None:
+def test_a_good_adapter_is_promoted(world: World) -> None:
     world.correct("ann", "one")
     run = world.train("ann")
     version = world.active("ann")
     assert run.status is RunStatus.PROMOTED
-    assert run.reason.startswith("v1 is in use, as proven. It beats the base model on 7 of 8")
+    assert run.reason.startswith("v1 is in use (significant). It beats the base model on 7 of 8")
     assert run.version == version.number == 1
     assert world.files.open(version).is_dir()
     assert world.folders() == {version.folder}
 
 
-def test_a_version_says_where_it_comes_from(world: World) -> None:
+def test_a_version_records_its_origin(world: World) -> None:
     world.correct("ann", "one")
     run = world.train("ann")
     version, dataset = world.active("ann"), world.trainer.datasets[0]
@@ -74,7 +74,7 @@ def test_a_version_says_where_it_comes_from(world: World) -> None:
     assert (version.lora, version.seed) == (world.config.lora, world.config.training.seed)
 
 
-def test_run_and_version_keep_the_evidence(world: World) -> None:
+def test_run_and_version_record_the_evaluation(world: World) -> None:
     world.correct("ann", "one")
     run = world.train("ann")
     assert run.report["evaluation"]["held_out_wins"] == 7
@@ -97,7 +97,7 @@ def test_the_second_version_is_compared_with_the_first(world: World) -> None:
     assert job.incumbent_example_ids == first.example_ids
 
 
-def test_the_same_judgements_are_not_trained_twice(world: World) -> None:
+def test_the_same_feedback_is_not_trained_on_twice(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
     run = world.train("ann")
@@ -105,7 +105,7 @@ def test_the_same_judgements_are_not_trained_twice(world: World) -> None:
     assert len(world.trainer.jobs) == 1
 
 
-def test_another_seed_trains_the_same_judgements_again(world: World) -> None:
+def test_another_seed_trains_on_the_same_feedback_again(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
     world.config = replace(world.config, training=TrainingConfig(seed=1))
@@ -113,7 +113,7 @@ def test_another_seed_trains_the_same_judgements_again(world: World) -> None:
     assert world.train("ann").version == 2
 
 
-def test_a_version_for_another_base_is_not_compared_with(world: World) -> None:
+def test_a_version_for_another_base_is_not_the_incumbent(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
     world.config = replace(world.config, base_revision="another")
@@ -133,7 +133,7 @@ def test_a_damaged_version_in_use_is_replaced(world: World) -> None:
     assert world.trainer.jobs[1].incumbent is None
 
 
-def test_what_the_gate_refuses_leaves_no_version(world: World) -> None:
+def test_a_refused_candidate_leaves_no_version(world: World) -> None:
     world.correct("ann", "one")
     world.trainer.evaluation = good(reference_kl=9.0)
     run = world.train("ann")
@@ -144,7 +144,7 @@ def test_what_the_gate_refuses_leaves_no_version(world: World) -> None:
     assert world.folders() == set()
 
 
-def test_a_candidate_that_loops_when_it_is_tried_is_refused(world: World) -> None:
+def test_a_candidate_with_repetitive_replies_is_refused(world: World) -> None:
     world.correct("ann", "one")
     world.replier.candidate = "the sea and " * 12
     run = world.train("ann")
@@ -154,7 +154,7 @@ def test_a_candidate_that_loops_when_it_is_tried_is_refused(world: World) -> Non
     assert world.folders() == set()
 
 
-def test_a_candidate_that_says_one_thing_to_everything_is_refused(world: World) -> None:
+def test_a_collapsed_candidate_is_refused(world: World) -> None:
     world.correct("ann", "one")
     world.replier.candidate = "I am sorry but I cannot help you with that."
     run = world.train("ann")
@@ -163,21 +163,21 @@ def test_a_candidate_that_says_one_thing_to_everything_is_refused(world: World) 
     assert run.report["evaluation"]["collapse_candidate"] == 1.0
 
 
-def test_a_candidate_that_falls_silent_is_refused(world: World) -> None:
+def test_a_candidate_with_empty_replies_is_refused(world: World) -> None:
     world.correct("ann", "one")
     world.replier.candidate = ""
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
-    assert "100% of its replies say nothing" in run.reason
+    assert "100% of its replies are empty" in run.reason
 
 
-def test_the_candidate_is_tried_as_it_will_be_served(world: World) -> None:
+def test_the_served_model_replies_with_the_staged_candidate(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
     assert world.replier.asked == [None, *world.trainer.destinations]
 
 
-def test_where_the_rules_were_tried_the_candidate_is_tried_beside_memory_too(world: World) -> None:
+def test_a_probed_candidate_is_also_probed_with_few_shot_examples(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.trainer.evaluation = good(num_probes=12, compliance=6, probe_part=2)
     world.replier.base = "A long reply. It has three sentences. They are plain."
@@ -185,10 +185,12 @@ def test_where_the_rules_were_tried_the_candidate_is_tried_beside_memory_too(wor
     run = world.train("ann")
     assert run.report["evaluation"]["compliance_with_few_shot"] == 0
     assert report_of(world.active("ann")).replaces_memory
-    assert "With earlier exchanges in its prompt it does so to 0." in run.reason
+    assert "With a few-shot prompt it does so on 0." in run.reason
 
 
-def test_where_memory_alone_keeps_the_rules_as_often_nothing_is_promoted(world: World) -> None:
+def test_a_candidate_that_complies_no_more_often_than_the_few_shot_base_is_refused(
+    world: World,
+) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.trainer.evaluation = good(num_probes=12, compliance=6)
     world.replier.base = "A long reply. It has three sentences. They are plain."
@@ -196,10 +198,10 @@ def test_where_memory_alone_keeps_the_rules_as_often_nothing_is_promoted(world: 
     run = world.train("ann")
     assert run.report["evaluation"]["base_compliance_with_few_shot"] == 12
     assert run.status is RunStatus.REFUSED
-    assert "to 12 of 12 prompts, and it to 6" in run.reason
+    assert "on 12 of 12 probe prompts, it on 6" in run.reason
 
 
-def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
+def test_a_candidate_refused_by_its_losses_is_not_asked_to_reply(world: World) -> None:
     world.correct("ann", "one")
     world.trainer.evaluation = good(
         reference_kl=9.0, repetition_base=None, repetition_candidate=None
@@ -209,52 +211,52 @@ def test_what_the_numbers_refuse_is_not_tried(world: World) -> None:
     assert run.report["evaluation"]["repetition_candidate"] is None
 
 
-def test_practice_stands_beside_the_rows(world: World) -> None:
+def test_synthetic_examples_are_added(world: World) -> None:
     world.replier.base = "A Sensible Reply. It has two sentences."
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    *practice, corrected = world.trainer.datasets[0].train
-    assert {each.source for each in practice} == {"synthetic"}
-    assert {each.chosen for each in practice[ADMITTED:]} == {
+    *synthetic, corrected = world.trainer.datasets[0].train
+    assert {each.source for each in synthetic} == {"synthetic"}
+    assert {each.chosen for each in synthetic[NUM_ABSTENTIONS:]} == {
         "a sensible reply. it has two sentences."
     }
     assert corrected.source == "correction"
 
 
-def test_beside_a_habit_stands_what_cannot_be_known(world: World) -> None:
+def test_abstentions_are_added_if_there_are_rules(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    admitted = world.trainer.datasets[0].train[:ADMITTED]
-    asked = {each.prompt[-1].content for each in admitted}
-    assert asked < {prompt for prompt, _ in ABSTENTIONS}
-    assert [each.chosen.islower() for each in admitted] == [True] * ADMITTED
+    abstentions = world.trainer.datasets[0].train[:NUM_ABSTENTIONS]
+    prompts = {each.prompt[-1].content for each in abstentions}
+    assert prompts < {prompt for prompt, _ in ABSTENTIONS}
+    assert [each.chosen.islower() for each in abstentions] == [True] * NUM_ABSTENTIONS
 
 
-def test_admissions_stand_where_corrections_need_no_practice(world: World) -> None:
+def test_abstentions_are_added_without_synthetic_examples_too(world: World) -> None:
     with_training(world, TrainingConfig(synthetic_examples=0))
     for name in "abcdef":
         world.correct("ann", name, "a long and formal reply.")
     world.train("ann")
-    [admission, *_] = world.trainer.datasets[0].train
-    assert admission.source == "synthetic"
+    [abstention, *_] = world.trainer.datasets[0].train
+    assert abstention.source == "synthetic"
 
 
-def test_corrections_without_a_rule_have_no_admissions(world: World) -> None:
+def test_corrections_without_a_rule_have_no_abstentions(world: World) -> None:
     with_training(world, TrainingConfig(synthetic_examples=0))
     world.correct("ann", "one", "Something else.")
     world.train("ann")
     assert {e.source for e in world.trainer.datasets[0].examples} == {"correction"}
 
 
-def test_what_the_practice_was_is_part_of_the_version(world: World) -> None:
+def test_synthetic_examples_are_part_of_the_version(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     assert world.train("ann").reason == "nothing new since v1"
-    assert len(world.active("ann").example_ids) == 1 + 12 + ADMITTED
+    assert len(world.active("ann").example_ids) == 1 + 12 + NUM_ABSTENTIONS
     assert report_of(world.active("ann")).rules == (Rule("case", "lower"),)
 
 
-def test_a_dropped_rule_is_not_practised_and_its_correction_stays(world: World) -> None:
+def test_a_dropped_rule_makes_no_synthetic_examples_but_its_correction_stays(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     world.log.decide(RuleDecision("ann", LOWER, RuleStatus.DROPPED, world.now))
@@ -263,17 +265,17 @@ def test_a_dropped_rule_is_not_practised_and_its_correction_stays(world: World) 
     assert report_of(world.active("ann")).rules == ()
 
 
-def test_a_pinned_rule_is_practised_against_later_corrections(world: World) -> None:
+def test_a_pinned_rule_makes_synthetic_examples_despite_later_corrections(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
     world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
     world.train("ann")
-    practice = [e for e in world.trainer.datasets[0].train if e.source == "synthetic"]
-    assert {each.chosen for each in practice[ADMITTED + 1 :]} == {"a sensible reply."}
+    synthetic = [e for e in world.trainer.datasets[0].train if e.source == "synthetic"]
+    assert {each.chosen for each in synthetic[NUM_ABSTENTIONS + 1 :]} == {"a sensible reply."}
     assert report_of(world.active("ann")).rules == (Rule("case", "lower"),)
 
 
-def test_a_pinned_rule_is_practised_when_no_correction_is_left(world: World) -> None:
+def test_a_pinned_rule_makes_synthetic_examples_without_any_correction(world: World) -> None:
     feedback_id = world.correct("ann", "one", "a long and formal reply.")
     world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
     world.train("ann")
@@ -282,7 +284,7 @@ def test_a_pinned_rule_is_practised_when_no_correction_is_left(world: World) -> 
     assert {each.source for each in world.trainer.datasets[1].examples} == {"synthetic"}
 
 
-def test_preparing_leaves_the_run_only_the_candidate_to_try(world: World) -> None:
+def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) -> None:
     world.pipeline.prepare(lambda: False)
     assert world.trainer.prepared == 1
     assert world.replier.asked == [None, None, None]
@@ -301,7 +303,7 @@ def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:
     assert run.usage == {"device_seconds": None}
 
 
-def test_a_failed_training_says_why_and_keeps_the_version_in_use(world: World) -> None:
+def test_a_failed_training_says_why_and_leaves_the_version_in_use(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
     in_use = world.active("ann")
@@ -331,14 +333,14 @@ def test_a_frozen_adapter_is_not_trained(world: World) -> None:
     assert world.trainer.jobs == []
 
 
-def test_an_adapter_frozen_during_training_is_kept_but_not_used(world: World) -> None:
+def test_an_adapter_frozen_during_training_is_stored_but_not_promoted(world: World) -> None:
     world.correct("ann", "one")
     world.trainer.meanwhile = lambda: world.registry.set_frozen(
         "ann", True, by="admin", at=world.now
     )
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
-    assert run.reason == "v1 is kept but not in use: the adapter was frozen during the run"
+    assert run.reason == "v1 is stored but not in use: the adapter was frozen during the run"
     assert world.registry.active("ann") is None
 
 
@@ -354,7 +356,7 @@ def test_a_rollback_during_training_wins(world: World) -> None:
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert run.reason == (
-        "v2 is kept but not in use: v1 was in use when the run began, and base is in use now"
+        "v2 is stored but not in use: v1 was in use when the run began, and base is in use now"
     )
     assert world.registry.active("ann") is None
     assert run.version == world.registry.versions("ann")[0].number == 2
@@ -389,7 +391,7 @@ def test_a_user_erased_during_training_does_not_come_back(world: World) -> None:
         world.runs.run(run.id)
 
 
-def test_when_everything_was_withdrawn_the_base_answers(world: World) -> None:
+def test_withdrawing_everything_returns_to_the_base(world: World) -> None:
     feedback_id = world.correct("ann", "one")
     world.train("ann")
     world.log.delete_feedback("ann", feedback_id, world.now)
@@ -402,7 +404,7 @@ def test_when_everything_was_withdrawn_the_base_answers(world: World) -> None:
     assert world.registry.active("ann") is None
 
 
-def test_a_withdrawn_judgement_is_not_trained_on(world: World) -> None:
+def test_withdrawn_feedback_is_not_trained_on(world: World) -> None:
     world.correct("ann", "one")
     feedback_id = world.correct("ann", "two")
     world.train("ann")
@@ -412,18 +414,18 @@ def test_a_withdrawn_judgement_is_not_trained_on(world: World) -> None:
     assert texts == {"short one"}
 
 
-def test_a_reply_that_was_asked_for_again_loses_to_the_liked_one(world: World) -> None:
-    world.answer("ann", "one", "The first reply, which nobody judged.")
+def test_a_regenerated_reply_is_rejected_in_favour_of_the_liked_one(world: World) -> None:
+    world.answer("ann", "one", "The first reply, which nobody rated.")
     world.rate("ann", world.answer("ann", "one", "Something else."), 1)
     world.train("ann")
     [pair] = [each for each in world.trainer.datasets[0].examples if each.rejected is not None]
     assert (pair.chosen, pair.rejected) == (
         "Something else.",
-        "The first reply, which nobody judged.",
+        "The first reply, which nobody rated.",
     )
 
 
-def test_dislikes_are_trained_beside_what_the_base_replies_to_other_prompts(world: World) -> None:
+def test_dislikes_are_trained_with_kl_replies(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), -1)
     world.train("ann")
     [job] = world.trainer.jobs
@@ -431,7 +433,7 @@ def test_dislikes_are_trained_beside_what_the_base_replies_to_other_prompts(worl
     assert not set(job.kl_replies) & set(job.reference_replies)
 
 
-def test_dislikes_that_a_rule_explains_are_taught_as_it_has_them(world: World) -> None:
+def test_dislikes_that_a_rule_explains_are_repaired_by_it(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), -1)
     world.log.decide(RuleDecision("ann", LOWER, RuleStatus.PINNED, world.now))
     run = world.train("ann")
@@ -441,13 +443,13 @@ def test_dislikes_that_a_rule_explains_are_taught_as_it_has_them(world: World) -
     assert world.train("ann").reason == "nothing new since v1"
 
 
-def test_without_dislikes_the_base_is_not_asked_for_more(world: World) -> None:
+def test_without_dislikes_there_are_no_kl_replies(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), 1)
     world.train("ann")
     assert world.trainer.jobs[0].kl_replies == ()
 
 
-def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: World) -> None:
+def test_an_example_with_a_secret_is_rejected_and_counted(world: World) -> None:
     world.correct("ann", "one")
     world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
@@ -457,21 +459,21 @@ def test_a_row_with_a_secret_is_not_trained_on_and_the_run_counts_it(world: Worl
     assert world.active("ann").report["curation"] == run.report["curation"]
 
 
-def test_what_the_base_spoke_against_is_not_part_of_the_version(world: World) -> None:
+def test_an_example_rejected_by_loss_is_not_part_of_the_version(world: World) -> None:
     world.correct("ann", "one")
     world.correct("ann", "two")
     interactions, feedback = world.log.turns_with_feedback("ann")
-    gone = build_examples(interactions, feedback)[0].id
-    world.trainer.rejections = {gone: Rejection(RejectionReason.STYLE, "It is odd.")}
+    rejected = build_examples(interactions, feedback)[0].id
+    world.trainer.rejections = {rejected: Rejection(RejectionReason.STYLE, "It is odd.")}
     report = world.train("ann").report["curation"]
     assert report["rejected"] == {"style": 1}
-    assert report["rejected_by_loss"] == {gone: {"reason": "style", "why": "It is odd."}}
-    rows = {each.id for each in build_examples(interactions, feedback)}
-    learned = rows.intersection(world.active("ann").example_ids)
-    assert gone not in learned and len(learned) == report["accepted"]
+    assert report["rejected_by_loss"] == {rejected: {"reason": "style", "why": "It is odd."}}
+    built = {each.id for each in build_examples(interactions, feedback)}
+    learned = built.intersection(world.active("ann").example_ids)
+    assert rejected not in learned and len(learned) == report["accepted"]
 
 
-def test_a_version_knows_which_rows_newer_ones_took_the_place_of(world: World) -> None:
+def test_a_version_records_superseded_examples(world: World) -> None:
     for name, correction in (("one", "A formal way to say it."), ("ONE", "a plain way")):
         world.correct("ann", name, correction)
     interactions, feedback = world.log.turns_with_feedback("ann")
@@ -484,24 +486,24 @@ def test_a_version_knows_which_rows_newer_ones_took_the_place_of(world: World) -
     assert not formal & set(version.example_ids)
 
 
-def test_when_every_row_is_left_out_nothing_is_trained(world: World) -> None:
+def test_if_every_example_is_rejected_nothing_is_trained(world: World) -> None:
     world.correct("ann", "one", "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
-    assert (run.status, run.reason) == (RunStatus.REFUSED, "every row was left out")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, "every example was rejected")
     assert run.report["curation"]["rejected"] == {"secret": 2}
 
 
-def test_when_every_row_left_is_left_out_the_base_answers(world: World) -> None:
+def test_if_every_remaining_example_is_rejected_the_base_answers_again(world: World) -> None:
     feedback_id = world.correct("ann", "one")
     world.train("ann")
     world.log.delete_feedback("ann", feedback_id, world.now)
     world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
-    assert "was withdrawn or is left out; the base model answers again" in run.reason
+    assert "was withdrawn or is now rejected; the base model answers again" in run.reason
     assert world.registry.active("ann") is None
 
 
-def test_users_do_not_share_judgements(world: World) -> None:
+def test_users_do_not_share_feedback(world: World) -> None:
     world.correct("ann", "one")
     world.correct("bob", "two")
     world.train("bob")
@@ -509,7 +511,7 @@ def test_users_do_not_share_judgements(world: World) -> None:
     assert world.registry.active("ann") is None
 
 
-def test_sweeping_keeps_versions_and_removes_the_rest(world: World) -> None:
+def test_sweeping_leaves_only_versions(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
     world.files.stage()
@@ -518,13 +520,13 @@ def test_sweeping_keeps_versions_and_removes_the_rest(world: World) -> None:
     assert world.trainer.sweeps == 1
 
 
-def test_a_first_version_starts_from_zero_and_says_how_it_was_fitted(world: World) -> None:
+def test_a_first_version_is_trained_from_scratch_and_says_how(world: World) -> None:
     world.correct("ann", "one")
     run = world.train("ann")
     [job] = world.trainer.jobs
     assert not job.warm_start
     assert run.report["fit"] == {
-        "sentences": ["It starts from zero, with 2 rows: up to 1000 rows always do."],
+        "sentences": ["Trained from scratch on 2 examples: up to 1000 always are."],
         "start": None,
         "start_checksum": None,
         "dataset_hash": run.dataset_hash,
@@ -536,7 +538,7 @@ def with_warm_starts(world: World) -> None:
     with_training(world, TrainingConfig(warm_start_above=4, synthetic_examples=0))
 
 
-def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> None:
+def test_with_many_examples_a_fit_continues_from_the_version_in_use(world: World) -> None:
     with_warm_starts(world)
     for name in "abc":
         world.correct("ann", name)
@@ -550,7 +552,7 @@ def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> N
     assert len(job.kl_replies) == len(SYNTHETIC_PROMPTS)
     assert len(taught.examples) == 3
     assert run.report["fit"] == {
-        "sentences": ["It goes on from v1, which learned 6 rows, with 2 new and 1 old ones."],
+        "sentences": ["Continued from v1, which learned 6 examples, with 2 new and 1 old ones."],
         "start": 1,
         "start_checksum": first.checksum,
         "dataset_hash": build_dataset(
@@ -563,7 +565,7 @@ def test_with_many_rows_a_fit_goes_on_from_the_version_in_use(world: World) -> N
     assert world.train("ann").reason == "nothing new since v2"
 
 
-def test_a_withdrawn_judgement_leaves_no_trace_of_a_warm_start(world: World) -> None:
+def test_withdrawn_feedback_leaves_no_trace_in_a_warm_start(world: World) -> None:
     with_warm_starts(world)
     for name in "abc":
         world.correct("ann", name)
@@ -575,10 +577,10 @@ def test_a_withdrawn_judgement_leaves_no_trace_of_a_warm_start(world: World) -> 
     assert not world.trainer.jobs[2].warm_start
     assert world.trainer.datasets[2] == world.trainer.datasets[0]
     [sentence] = run.report["fit"]["sentences"]
-    assert "2 rows that v2 learned from were withdrawn or are left out now" in sentence
+    assert "2 examples that v2 learned from were withdrawn or are now rejected" in sentence
 
 
-def test_what_a_warm_start_s_version_was_not_taught_is_remembered(world: World) -> None:
+def test_a_warm_start_remembers_what_its_start_rejected_by_loss(world: World) -> None:
     with_warm_starts(world)
     for name in "abcd":
         world.correct("ann", name)

@@ -1,4 +1,4 @@
-"""Whether a fit starts from zero or goes on from the version in use, and with which rows."""
+"""Whether a fit starts from scratch or from the version in use, and on which examples."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,8 +18,8 @@ ABOVE = 4
 CONFIG = TrainingConfig(warm_start_above=ABOVE)
 
 
-def rows(count: int, liked: int = 0) -> list[TrainingExample]:
-    """So many rows, the first of them liked replies, each in its own conversation."""
+def make_examples(count: int, liked: int = 0) -> list[TrainingExample]:
+    """So many examples, the first of them liked replies, each in its own conversation."""
     made = [make_thumb(f"liked {i}", "fine", is_liked=True) for i in range(liked)]
     made += [make_example(f"question {i}", "the answer") for i in range(count - liked)]
     return [replace(each, created_at=float(i)) for i, each in enumerate(made)]
@@ -56,21 +56,21 @@ def ids(examples: Sequence[TrainingExample]) -> set[str]:
     return {each.id for each in examples}
 
 
-def test_few_rows_are_fitted_from_zero() -> None:
-    examples = rows(ABOVE)
+def test_few_examples_are_trained_from_scratch() -> None:
+    examples = make_examples(ABOVE)
     plan = planned(examples, version(examples[:2]))
     assert plan.start is None
-    assert plan.sentence == "It starts from zero, with 4 rows: up to 4 rows always do."
+    assert plan.sentence == "Trained from scratch on 4 examples: up to 4 always are."
     assert (plan.dataset, plan.training) == (build_dataset("ann", examples), CONFIG)
 
 
-def test_many_rows_go_on_from_the_version_in_use() -> None:
-    examples = rows(20)
+def test_with_many_examples_a_fit_continues_from_the_version_in_use() -> None:
+    examples = make_examples(20)
     in_use = version(examples[:15])
     plan = planned(examples, in_use)
     assert plan.start == in_use
     assert plan.sentence == (
-        "It goes on from v3, which learned 15 rows, with 5 new and 3 old ones."
+        "Continued from v3, which learned 15 examples, with 5 new and 3 old ones."
     )
     assert ids(examples[15:]) < ids(plan.dataset.examples)
     assert len(plan.dataset.examples) == 8
@@ -79,45 +79,45 @@ def test_many_rows_go_on_from_the_version_in_use() -> None:
 @pytest.mark.parametrize(
     ("in_use", "why"),
     [
-        (None, "no version is in use that it could go on from"),
-        (version(rows(15), seed=9), "v3 has another seed or was imported"),
-        (version(rows(15), seed=None), "v3 has another seed or was imported"),
-        (version(rows(20)), "no row is new since v3"),
-        (version(rows(3)), "most rows are new since v3"),
+        (None, "no version in use can be continued"),
+        (version(make_examples(15), seed=9), "v3 has another seed or was imported"),
+        (version(make_examples(15), seed=None), "v3 has another seed or was imported"),
+        (version(make_examples(20)), "no example is new since v3"),
+        (version(make_examples(3)), "most examples are new since v3"),
         (
-            version([*rows(15), make_example("another", "gone")]),
-            "1 row that v3 learned from was withdrawn or is left out now",
+            version([*make_examples(15), make_example("another", "gone")]),
+            "1 example that v3 learned from was withdrawn or is now rejected",
         ),
     ],
 )
-def test_it_starts_from_zero_where_a_warm_start_would_be_wrong(
+def test_a_fit_starts_from_scratch_if_a_warm_start_would_be_wrong(
     in_use: AdapterVersion | None, why: str
 ) -> None:
-    plan = planned(rows(20), in_use)
+    plan = planned(make_examples(20), in_use)
     assert plan.start is None
-    assert plan.sentence == f"It starts from zero, with 20 rows: {why}."
-    assert plan.dataset == build_dataset("ann", rows(20))
+    assert plan.sentence == f"Trained from scratch on 20 examples: {why}."
+    assert plan.dataset == build_dataset("ann", make_examples(20))
 
 
 def test_liked_replies_are_half_of_the_replay() -> None:
-    examples = rows(60, liked=20)
+    examples = make_examples(60, liked=20)
     plan = planned(examples, version(examples[:40]))
-    again = ids(plan.dataset.examples) & ids(examples[:40])
-    assert len(again) == 12
-    assert len(again & ids(examples[:20])) >= 6
-    assert again & ids(examples[20:40])
+    replayed = ids(plan.dataset.examples) & ids(examples[:40])
+    assert len(replayed) == 12
+    assert len(replayed & ids(examples[:20])) >= 6
+    assert replayed & ids(examples[20:40])
 
 
-def test_rows_that_the_version_has_seen_prove_nothing() -> None:
-    examples = rows(40)
+def test_examples_that_the_version_has_seen_are_not_held_out() -> None:
+    examples = make_examples(40)
     dataset = build_dataset("ann", examples)
     plan = planned(examples, version(examples[:20]))
     assert ids(plan.dataset.held_out) == ids(dataset.held_out) - ids(examples[:20])
     assert plan.dataset.held_out
 
 
-def test_where_every_new_row_would_be_held_out_none_is() -> None:
-    examples = rows(20)
+def test_if_every_new_example_would_be_held_out_none_is() -> None:
+    examples = make_examples(20)
     held_out = build_dataset("ann", examples).held_out
     in_use = version([each for each in examples if each not in held_out])
     plan = planned(examples, in_use)
@@ -125,11 +125,11 @@ def test_where_every_new_row_would_be_held_out_none_is() -> None:
     assert ids(held_out) <= ids(plan.dataset.train)
 
 
-def test_what_an_earlier_fit_measured_is_not_new() -> None:
-    examples = rows(20)
-    spoken_against = {examples[0].id: {"reason": "style", "why": "It is odd."}}
+def test_an_example_that_an_earlier_fit_rejected_is_not_new() -> None:
+    examples = make_examples(20)
+    rejected = {examples[0].id: {"reason": "style", "why": "It is odd."}}
     gone = {"gone": {"reason": "style", "why": "It is odd."}}
-    report = {"curation": {"rejected_by_loss": spoken_against | gone}}
+    report = {"curation": {"rejected_by_loss": rejected | gone}}
     plan = planned(examples, version(examples[1:15], report=report))
     assert set(plan.rejections) == {examples[0].id}
     assert examples[0].id not in ids(plan.dataset.examples)
@@ -145,10 +145,10 @@ def test_what_an_earlier_fit_measured_is_not_new() -> None:
     seed=st.integers(0, 3),
     withdrawn=st.integers(0, 80),
 )
-def test_a_plan_loses_no_new_row_and_keeps_no_trace(
+def test_a_plan_has_every_new_example_and_no_withdrawn_one(
     count: int, known: int, liked: int, seed: int, withdrawn: int
 ) -> None:
-    examples = rows(count, min(liked, count))
+    examples = make_examples(count, min(liked, count))
     config = replace(CONFIG, seed=seed, batch_size=2)
     in_use = version(examples[:known], seed=seed)
     dataset = without(
@@ -173,7 +173,7 @@ def test_a_plan_loses_no_new_row_and_keeps_no_trace(
     assert plan.training.learning_rate == pytest.approx(config.learning_rate / 3)
     steps = plan.training.max_steps
     assert steps == min(config.max_steps, MAX_STEPS)
-    # A pass fits into the steps, and so do the usual passes but for what rounding costs.
+    # A pass fits into the steps, and so do the usual passes, except for rounding.
     per_pass = -(-len(taught) // plan.training.batch_size)
     assert plan.training.min_passes * per_pass <= steps
     assert plan.training.batch_size * steps >= len(taught) * config.min_passes

@@ -1,4 +1,4 @@
-"""Fits that are tried on other prompts: when they end, what the next one learns, which is kept."""
+"""Rounds of fits: when they end, what the next one learns, which one is kept."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,12 +26,12 @@ from tests.scheduler.trainer.test_train import EXAMPLES, run, tiny_job
 LOWER_CASE = (Rule("case", "lower"),)
 PROBES = (("What is tea?", "It is tea. Ask Ann."), ("What is a cat?", "It is a cat. Ask Bob."))
 SLOT = 1
-[ROW] = make_dataset().examples
-MISTAKE = replace(ROW, chosen="a mistake", source=ExampleSource.SYNTHETIC)
+[EXAMPLE] = make_dataset().examples
+MISTAKE = replace(EXAMPLE, chosen="a mistake", source=ExampleSource.SYNTHETIC)
 
 
 class Silent(ParentPipe):
-    """Tells nobody."""
+    """Sends nothing."""
 
     def __init__(self) -> None:
         pass
@@ -41,7 +41,7 @@ class Silent(ParentPipe):
 
 
 class Fits:
-    """Every fit writes its number into the slot."""
+    """Writes each fit's number into the slot."""
 
     def __init__(self, pool: AdapterPool) -> None:
         self._pool = pool
@@ -57,7 +57,7 @@ class Fits:
         return (PhaseReport("supervised", 2.0, 1.0, len(self.taught)),)
 
     @property
-    def kept(self) -> int:
+    def in_slot(self) -> int:
         return int(self._pool.a_parameters()[0][SLOT].flatten()[0])
 
 
@@ -66,63 +66,66 @@ def fits(tiny_base: BaseModel) -> Fits:
     return Fits(AdapterPool(tiny_base.model, LoraConfig(rank=2, alpha=4.0), num_slots=2))
 
 
-Shares = Callable[..., list[tuple[PhaseReport, ...]]]
+FitWith = Callable[..., list[tuple[PhaseReport, ...]]]
 
 
 @pytest.fixture
-def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) -> Shares:
-    """Fit, where the trials come out with these shares of 100 replies as they should be."""
+def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) -> FitWith:
+    """Fit in rounds whose probes follow the rules in so many of 100 replies."""
 
-    def fitted(*shares: int, probes: int | None = None) -> list[tuple[PhaseReport, ...]]:
-        trials = iter(
+    def fitted(*percentages: int, probes: int | None = None) -> list[tuple[PhaseReport, ...]]:
+        results = iter(
             [
                 ComplianceResult(
-                    (True,) * share + (False,) * (100 - share), (False,) * 100, (MISTAKE,)
+                    (True,) * percent + (False,) * (100 - percent), (False,) * 100, (MISTAKE,)
                 )
-                for share in shares
+                for percent in percentages
             ]
         )
-        monkeypatch.setattr(dagger, "roll_out", lambda *_: next(trials))
-        job = replace(make_job("tiny", Path()), probes=(PROBES,) * (probes or len(shares)))
-        reports, trial = fit_with_dagger(
-            tiny_base, fits._pool, SLOT, [ROW], job, fits, Silent(), 0.8
+        monkeypatch.setattr(dagger, "roll_out", lambda *_: next(results))
+        job = replace(make_job("tiny", Path()), probes=(PROBES,) * (probes or len(percentages)))
+        reports, compliance = fit_with_dagger(
+            tiny_base, fits._pool, SLOT, [EXAMPLE], job, fits, Silent(), 0.8
         )
-        assert trial is not None and trial.compliance_rate == max(shares) / 100
+        assert compliance is not None
+        assert compliance.compliance_rate == max(percentages) / 100
         return reports
 
     return fitted
 
 
-def test_a_fit_that_is_as_wanted_is_the_only_one(fit_with: Shares, fits: Fits) -> None:
+def test_no_round_follows_a_fit_that_complies_enough(fit_with: FitWith, fits: Fits) -> None:
     reports = fit_with(95, probes=3)
-    assert (len(fits.taught), len(reports), fits.kept) == (1, 1, 1)
+    assert (len(fits.taught), len(reports), fits.in_slot) == (1, 1, 1)
 
 
-def test_the_next_fit_has_the_mistakes_of_the_one_before(fit_with: Shares, fits: Fits) -> None:
+def test_the_next_fit_learns_the_mistakes_of_the_one_before(fit_with: FitWith, fits: Fits) -> None:
     fit_with(50, 60, 65)
-    assert fits.taught[:2] == [[ROW], (MISTAKE, ROW)]
-    assert set(fits.taught[2]) == {MISTAKE, ROW}
-    assert fits.kept == 3
+    assert fits.taught[:2] == [[EXAMPLE], (MISTAKE, EXAMPLE)]
+    assert set(fits.taught[2]) == {MISTAKE, EXAMPLE}
+    assert fits.in_slot == 3
 
 
-def test_the_best_fit_is_kept_with_the_reports_that_led_to_it(fit_with: Shares, fits: Fits) -> None:
+def test_the_best_fit_stays_in_the_slot_with_the_reports_that_led_to_it(
+    fit_with: FitWith, fits: Fits
+) -> None:
     reports = fit_with(50, 20, 40)
-    assert (fits.kept, [phase.steps for (phase,) in reports]) == (1, [1])
+    assert (fits.in_slot, [phase.steps for (phase,) in reports]) == (1, [1])
 
 
-def test_a_worse_fit_is_not_built_upon(fit_with: Shares, fits: Fits) -> None:
+def test_no_round_continues_from_a_worse_fit(fit_with: FitWith, fits: Fits) -> None:
     reports = fit_with(50, 20, 60)
-    assert (fits.kept, [phase.steps for (phase,) in reports]) == (3, [1, 3])
+    assert (fits.in_slot, [phase.steps for (phase,) in reports]) == (3, [1, 3])
 
 
-def test_without_prompts_to_try_it_on_there_is_one_fit(tiny_base: BaseModel, fits: Fits) -> None:
+def test_without_probes_there_is_one_fit(tiny_base: BaseModel, fits: Fits) -> None:
     fit_with_dagger(
-        tiny_base, fits._pool, SLOT, [ROW], make_job("tiny", Path()), fits, Silent(), 0.8
+        tiny_base, fits._pool, SLOT, [EXAMPLE], make_job("tiny", Path()), fits, Silent(), 0.8
     )
-    assert (len(fits.taught), fits.kept) == (1, 1)
+    assert (len(fits.taught), fits.in_slot) == (1, 1)
 
 
-def test_the_same_rows_and_rules_make_the_same_bytes_and_others_without_rules(
+def test_equal_examples_and_rules_give_equal_bytes_and_no_rules_others(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:
     job = replace(
@@ -133,11 +136,11 @@ def test_the_same_rows_and_rules_make_the_same_bytes_and_others_without_rules(
         rules=LOWER_CASE,
     )
     jobs = (job, job, replace(job, rules=(), probes=()))
-    written, again, without = (
+    first, second, without_rules = (
         (
             run(each, build_dataset("ann", EXAMPLES), tmp_path / str(i))[0].adapter / WEIGHTS_FILE
         ).read_bytes()
         for i, each in enumerate(jobs)
     )
-    assert written == again
-    assert written != without
+    assert first == second
+    assert first != without_rules

@@ -1,4 +1,4 @@
-"""What the training child is asked and what it answers."""
+"""Jobs and results as files."""
 
 import math
 from pathlib import Path
@@ -18,7 +18,7 @@ def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"lora": {"targets": []}}'])
-def test_what_is_not_a_job_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_job_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "job.json").write_text(text)
     with pytest.raises(ValueError):
         read_job(tmp_path)
@@ -38,13 +38,13 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert result.rejections == rejections
 
 
-def test_a_diverged_result_keeps_its_nan(tmp_path: Path) -> None:
+def test_a_diverged_result_is_read_with_its_nan(tmp_path: Path) -> None:
     write_result(tmp_path, good(train_loss_after=math.nan), {}, ())
     assert math.isnan(read_result(tmp_path, tmp_path).evaluation.train_loss_after)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"evaluation": {}}'])
-def test_what_is_not_a_result_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_result_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(ValueError):
         read_result(tmp_path, tmp_path)

@@ -1,4 +1,4 @@
-"""One child process: what it says, and stopping it."""
+"""One child process: its messages, and stopping it."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ def child(code: str) -> ChildProcess:
 
 @pytest.fixture
 def speaking() -> Iterator[ChildProcess]:
-    """A child that was heard and that ends with its input."""
+    """A child that has sent a message, and ends with its input."""
     with child(SPEAK_AND_READ) as process:
         deadline = time.monotonic() + 20
         while not process.messages(0.1):
@@ -27,7 +27,7 @@ def speaking() -> Iterator[ChildProcess]:
         yield process
 
 
-def test_a_stopped_child_goes_on_to_its_end_when_it_is_waited_for(speaking: ChildProcess) -> None:
+def test_waiting_for_a_stopped_child_lets_it_end(speaking: ChildProcess) -> None:
     speaking.set_paused(True)
     speaking.wait(20)
     assert speaking.has_ended
@@ -39,13 +39,13 @@ def test_a_stopped_child_can_be_killed(speaking: ChildProcess) -> None:
     assert speaking.has_ended
 
 
-def test_pausing_a_child_that_is_gone_does_nothing(speaking: ChildProcess) -> None:
+def test_pausing_a_child_that_has_ended_does_nothing(speaking: ChildProcess) -> None:
     speaking.kill()
     speaking.set_paused(True)
     assert speaking.has_ended
 
 
-def test_a_child_that_was_never_heard_is_not_stopped() -> None:
+def test_a_child_without_a_message_is_not_stopped() -> None:
     with child(STAY_SILENT) as silent:
         silent.set_paused(True)
         assert not silent.is_paused

@@ -1,3 +1,5 @@
+"""The base's losses on replies, with and without their prompts."""
+
 from dataclasses import replace
 
 import pytest
@@ -24,14 +26,14 @@ def test_every_reply_is_measured_with_its_prompt_and_without(tiny_base: BaseMode
     assert first.with_prompt == pytest.approx(expected)
 
 
-def test_what_does_not_fit_has_no_loss(tiny_base: BaseModel) -> None:
+def test_a_prompt_that_is_too_long_has_no_loss(tiny_base: BaseModel) -> None:
     pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
     long = replace(EXAMPLES[0], prompt=(Message("user", "word " * 50),))
     losses = row_losses(tiny_base, pool, [long], 60)[long.id]
     assert losses.with_prompt is None and losses.without_prompt is not None
 
 
-def test_a_template_that_refuses_an_empty_turn_measures_nothing(
+def test_a_template_that_refuses_an_empty_turn_gives_no_losses(
     tiny_base: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = "{% if not messages[0].content %}{{ raise_exception('empty') }}{% endif %}"

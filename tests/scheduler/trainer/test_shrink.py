@@ -1,4 +1,4 @@
-"""An adapter that drifted too far is weakened, if that is enough."""
+"""An adapter that drifted too far is shrunk, if that is enough."""
 
 import pytest
 import torch
@@ -22,12 +22,12 @@ def weights(pool: AdapterPool) -> torch.Tensor:
 
 def drift_at(base: BaseModel, pool: AdapterPool, factor: float) -> float:
     pool.scale(1, factor)
-    found = measure_reference_kl(base, pool, 1, EXCHANGES)
+    drift = measure_reference_kl(base, pool, 1, EXCHANGES)
     pool.scale(1, 1 / factor)
-    return found
+    return drift
 
 
-def test_what_is_near_enough_stays_as_it_is(tiny_base: BaseModel, pool: AdapterPool) -> None:
+def test_a_slot_that_is_near_enough_stays_as_it_is(tiny_base: BaseModel, pool: AdapterPool) -> None:
     before = weights(pool)
     allowed = measure_reference_kl(tiny_base, pool, 1, EXCHANGES)
     assert not shrink(tiny_base, pool, 1, EXCHANGES, allowed)
@@ -35,7 +35,7 @@ def test_what_is_near_enough_stays_as_it_is(tiny_base: BaseModel, pool: AdapterP
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_it_is_weakened_no_more_than_it_has_to_be(
+def test_a_slot_is_shrunk_no_more_than_necessary(
     tiny_base: BaseModel, pool: AdapterPool, factor: float
 ) -> None:
     before = weights(pool)
@@ -45,7 +45,9 @@ def test_it_is_weakened_no_more_than_it_has_to_be(
     torch.testing.assert_close(weights(pool), before * factor)
 
 
-def test_what_is_too_far_for_that_stays_as_it_is(tiny_base: BaseModel, pool: AdapterPool) -> None:
+def test_a_slot_that_no_factor_brings_near_enough_stays_as_it_is(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
     before = weights(pool)
     assert not shrink(tiny_base, pool, 1, EXCHANGES, drift_at(tiny_base, pool, 0.5))
     torch.testing.assert_close(weights(pool), before)

@@ -1,4 +1,4 @@
-"""The real training child on the tiny model, run by the real worker."""
+"""The real training child on the tiny model, run by the real `ProcessTrainer`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -81,17 +81,17 @@ def test_a_job_leaves_a_valid_adapter_and_a_full_report(
     assert result.usage["device_seconds"] > 0
     fractions = [p.fraction for p in progress]
     assert fractions == sorted(fractions)
-    assert {"fitting", "adding the held-out rows"} <= {p.phase for p in progress}
+    assert {"fitting", "adding the held-out examples"} <= {p.phase for p in progress}
 
 
-def test_the_rows_that_proved_a_fit_are_added_in_one_pass(job: TrainingJob, tmp_path: Path) -> None:
+def test_the_held_out_examples_are_added_in_one_pass(job: TrainingJob, tmp_path: Path) -> None:
     dataset = build_dataset("ann", EXAMPLES)
     result, _ = run(job, dataset, tmp_path / "run")
-    whole = job.training.min_passes * len(dataset.train)
-    assert result.evaluation.steps <= whole + len(dataset.examples)
+    most = job.training.min_passes * len(dataset.train)
+    assert result.evaluation.steps <= most + len(dataset.examples)
 
 
-def test_the_version_in_use_is_measured_on_rows_that_it_never_saw(
+def test_the_incumbent_is_measured_on_examples_that_it_was_not_trained_on(
     job: TrainingJob, tmp_path: Path
 ) -> None:
     dataset = build_dataset("ann", EXAMPLES)
@@ -115,19 +115,21 @@ def test_dislikes_alone_are_fitted_and_measured(job: TrainingJob, tmp_path: Path
     assert evaluation.train_loss_after < evaluation.train_loss_before
 
 
-def test_too_few_rows_are_fitted_without_a_proof(job: TrainingJob, tmp_path: Path) -> None:
+def test_too_few_examples_are_fitted_without_held_out_ones(
+    job: TrainingJob, tmp_path: Path
+) -> None:
     result, progress = run(job, build_dataset("ann", EXAMPLES[:2]), tmp_path / "run")
     assert result.evaluation.held_out_examples == 0
-    assert "adding the held-out rows" not in {p.phase for p in progress}
+    assert "adding the held-out examples" not in {p.phase for p in progress}
     assert load_file(result.adapter / "adapter_model.safetensors")
 
 
-def test_the_rows_of_a_large_dataset_are_compared_first(job: TrainingJob, tmp_path: Path) -> None:
-    rows = [make_example(f"question {i}", f"the answer is {i}") for i in range(50)]
+def test_the_examples_of_a_large_dataset_are_scored_first(job: TrainingJob, tmp_path: Path) -> None:
+    examples = [make_example(f"question {i}", f"the answer is {i}") for i in range(50)]
     quick = replace(job, training=TrainingConfig(max_steps=1, min_passes=1, batch_size=25))
-    result, progress = run(quick, build_dataset("ann", rows), tmp_path / "run")
-    assert "comparing the rows" in {p.phase for p in progress}
-    assert set(result.rejections) <= {row.id for row in rows}
+    result, progress = run(quick, build_dataset("ann", examples), tmp_path / "run")
+    assert "scoring the examples" in {p.phase for p in progress}
+    assert set(result.rejections) <= {each.id for each in examples}
     assert result.evaluation.held_out_examples > 0
 
 
@@ -141,9 +143,7 @@ def test_a_bfloat16_base_is_measured_and_gets_a_bfloat16_adapter(
     assert result.evaluation.reference_kl >= 0
 
 
-def test_a_base_model_that_is_not_there_fails_with_the_reason(
-    job: TrainingJob, tmp_path: Path
-) -> None:
-    lost = replace(job, base_path=str(tmp_path / "nowhere"))
+def test_a_missing_base_model_fails_with_the_reason(job: TrainingJob, tmp_path: Path) -> None:
+    missing = replace(job, base_path=str(tmp_path / "nowhere"))
     with pytest.raises(TrainingFailedError, match="nowhere"):
-        run(lost, build_dataset("ann", EXAMPLES), tmp_path / "run")
+        run(missing, build_dataset("ann", EXAMPLES), tmp_path / "run")

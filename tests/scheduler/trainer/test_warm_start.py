@@ -1,4 +1,4 @@
-"""Going on from earlier weights: what is learned, what is held on to, what is unlearned."""
+"""Continuing from earlier weights: what is learned, stays close to the base, is unlearned."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ from tests.scheduler.training import make_example
 
 LORA = LoraConfig(rank=8, alpha=16.0)
 CONFIG = TrainingConfig(learning_rate=4e-3, dpo_learning_rate=4e-3, batch_size=4)
-KEPT = [(f"a question {i}", "some other words of the base") for i in range(4)]
+KL_REPLIES = [(f"a question {i}", "some other words of the base") for i in range(4)]
 OLD, NEW = "soft words", "HARD WORDS"
 QUESTIONS = [f"question {i}" for i in range(4)]
 
@@ -49,8 +49,8 @@ def correction(question: str, wanted: str, at: float) -> DatedExample:
 
 
 def loss_of(base: BaseModel, pool: AdapterPool, wanted: str) -> float:
-    rows = [make_example(question, wanted) for question in QUESTIONS]
-    losses = [loss or 0.0 for loss in reply_losses(base, pool, 1, rows, CONFIG.max_tokens)]
+    examples = [make_example(question, wanted) for question in QUESTIONS]
+    losses = [loss or 0.0 for loss in reply_losses(base, pool, 1, examples, CONFIG.max_tokens)]
     return sum(losses) / len(losses)
 
 
@@ -64,26 +64,28 @@ def fit_slot_1(
 ) -> None:
     if not is_warm:
         pool.clear(1)
-    fit(base, pool, 1, examples, KEPT, config, lambda step, steps, loss: None, is_warm=is_warm)
+    fit(
+        base, pool, 1, examples, KL_REPLIES, config, lambda step, steps, loss: None, is_warm=is_warm
+    )
 
 
-def test_learning_replies_beside_kept_ones_has_the_gradient_of_both_losses(
+def test_the_supervised_gradient_is_that_of_both_losses(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     pool.load(1, random_adapter(pool.shapes, seed=1, scale=0.1, rank=LORA.rank))
-    rows, held = (
-        [row for row in (tokenised(tiny_base, f"{name} {i}", name * i) for i in (3, 5)) if row]
+    replies, kl_replies = (
+        [each for each in (tokenised(tiny_base, f"{name} {i}", name * i) for i in (3, 5)) if each]
         for name in ("ab", "cd")
     )
     pool.requires_grad(True)
     weights = [*pool.a_parameters(), *pool.b_parameters()]
     with pool.use(1):
-        loss = supervised_backward(tiny_base, pool, rows, held, enough=0.0)
-    found = [weight.grad for weight in weights]
-    likelihood, divergence = reference(tiny_base, pool, rows, held)
+        loss = supervised_backward(tiny_base, pool, replies, kl_replies, stop_loss=0.0)
+    gradients = [weight.grad for weight in weights]
+    likelihood, divergence = reference(tiny_base, pool, replies, kl_replies)
     wanted = torch.autograd.grad(likelihood + KL_WEIGHT * divergence, weights)
     assert loss == pytest.approx(likelihood.item(), rel=1e-4)
-    for one, other in zip(found, wanted, strict=True):
+    for one, other in zip(gradients, wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
@@ -94,17 +96,17 @@ def tokenised(base: BaseModel, prompt: str, reply: str) -> TokenisedReply | None
 def reference(
     base: BaseModel,
     pool: AdapterPool,
-    rows: Sequence[TokenisedReply],
-    held: Sequence[TokenisedReply],
+    replies: Sequence[TokenisedReply],
+    kl_replies: Sequence[TokenisedReply],
 ) -> tuple[Tensor, Tensor]:
     """transformers' own loss over the replies, and sum p (log p - log q) over the vocabulary."""
-    batch = collate(rows, base.device)
+    batch = collate(replies, base.device)
     labels = batch.ids.masked_fill(~batch.is_reply, -100)
     with pool.use(1):
         likelihood: Tensor = base.model(
             input_ids=batch.ids, attention_mask=batch.attention, labels=labels
         ).loss
-    batch = collate(held, base.device)
+    batch = collate(kl_replies, base.device)
 
     def log_probs(slot: int) -> Tensor:
         with pool.use(slot):
@@ -115,21 +117,21 @@ def reference(
     return likelihood, (adapter.exp() * (adapter - bare)).sum(dim=-1).mean()
 
 
-def test_a_warm_start_goes_on_from_the_version_in_use(
+def test_a_warm_start_continues_from_the_incumbent(
     tiny_base: BaseModel, pool: AdapterPool, tmp_path: Path
 ) -> None:
     weights = random_adapter(pool.shapes, seed=1, rank=LORA.rank)
     save_file(weights, tmp_path / WEIGHTS_FILE)
     job = replace(make_job("tiny", tmp_path), incumbent=str(tmp_path))
     prepare(pool, replace(job, warm_start=True))
-    held = pool.read(1, torch.float32)
-    assert all(torch.equal(held[name], weights[name]) for name in weights)
+    loaded = pool.read(1, torch.float32)
+    assert all(torch.equal(loaded[name], weights[name]) for name in weights)
     prepare(pool, job)
-    held = pool.read(1, torch.float32)
-    assert not any(held[name].any() for name in weights if "lora_B" in name)
+    loaded = pool.read(1, torch.float32)
+    assert not any(loaded[name].any() for name in weights if "lora_B" in name)
 
 
-def test_a_warm_start_stays_closer_to_what_it_holds_on_to(
+def test_a_warm_start_stays_closer_to_the_base_on_its_kl_replies(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     start = random_adapter(pool.shapes, seed=1, scale=0.1, rank=LORA.rank)
@@ -138,25 +140,25 @@ def test_a_warm_start_stays_closer_to_what_it_holds_on_to(
     drifts = []
     for is_warm in (True, False):
         pool.load(1, start)
-        fit(tiny_base, pool, 1, new, KEPT, config, lambda *_: None, is_warm=is_warm)
-        drifts.append(measure_reference_kl(tiny_base, pool, 1, KEPT))
+        fit(tiny_base, pool, 1, new, KL_REPLIES, config, lambda *_: None, is_warm=is_warm)
+        drifts.append(measure_reference_kl(tiny_base, pool, 1, KL_REPLIES))
     assert drifts[0] < drifts[1]
 
 
-def test_one_reply_of_five_is_the_base_s_own() -> None:
-    assert [num_reference_replies(rows) for rows in (1, 4, 5, 16)] == [1, 1, 2, 4]
+def test_one_reply_of_five_is_the_base_s() -> None:
+    assert [num_reference_replies(count) for count in (1, 4, 5, 16)] == [1, 1, 2, 4]
 
 
-def test_corrections_that_contradict_older_ones_are_followed_from_zero(
+def test_a_fit_from_scratch_follows_newer_corrections_against_older_ones(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     old = [correction(question, OLD, at=1.0) for question in QUESTIONS]
     new = [correction(question, NEW, at=2.0) for question in QUESTIONS]
     fit_slot_1(tiny_base, pool, accepted(run_filters(old)))
     assert loss_of(tiny_base, pool, OLD) < loss_of(tiny_base, pool, NEW) - 0.5
-    left = accepted(run_filters([*old, *new]))
-    assert {example.chosen for example in left} == {NEW}
-    fit_slot_1(tiny_base, pool, left)
+    remaining = accepted(run_filters([*old, *new]))
+    assert {example.chosen for example in remaining} == {NEW}
+    fit_slot_1(tiny_base, pool, remaining)
     unlearned = pool.read(1, torch.float32)
     assert loss_of(tiny_base, pool, NEW) < loss_of(tiny_base, pool, OLD) - 0.5
     fit_slot_1(tiny_base, pool, accepted(run_filters(new)))
@@ -164,24 +166,24 @@ def test_corrections_that_contradict_older_ones_are_followed_from_zero(
     assert all(torch.equal(unlearned[name], never_taught[name]) for name in never_taught)
 
 
-def test_where_many_rows_are_known_contradicted_ones_still_are_unlearned_from_zero() -> None:
+def test_a_contradicted_correction_forces_a_fit_from_scratch() -> None:
     old = [correction(question, OLD, at=1.0) for question in QUESTIONS]
     new = [correction(QUESTIONS[0], NEW, at=2.0)]
     known = version(accepted(run_filters(old)))
     dataset = build_dataset("ann", accepted(run_filters([*old, *new])))
     plan = plan_fit(dataset, known, replace(CONFIG, warm_start_above=1))
     assert plan.start is None
-    assert "1 row that v3 learned from was withdrawn or is left out now" in plan.sentence
+    assert "1 example that v3 learned from was withdrawn or is now rejected" in plan.sentence
 
 
-def test_a_warm_start_follows_newer_wishes_against_what_the_weights_hold(
+def test_a_warm_start_follows_newer_corrections_against_its_weights(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    """Of prompts that curation takes for others: were they the same, it would start from zero."""
+    """The filters take the prompts for different ones; else the fit would start from scratch."""
     old = [make_example(f"tell me of number {i}", OLD) for i in range(8)]
     fit_slot_1(tiny_base, pool, [*old, *(make_example(question, OLD) for question in QUESTIONS)])
     assert loss_of(tiny_base, pool, OLD) < loss_of(tiny_base, pool, NEW) - 0.5
-    # What a correction of the replies that were taught makes.
+    # The two examples that a correction makes.
     new = [make_example(question, NEW, revised_from=OLD) for question in QUESTIONS]
     new += [make_example(question, NEW, OLD) for question in QUESTIONS]
     dataset = build_dataset("ann", [*old, *new])

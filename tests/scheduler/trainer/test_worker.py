@@ -61,7 +61,7 @@ def children() -> list[int]:
 
 
 def linux_state(pid: int) -> str:
-    """The kernel's letter for what a process does: T is stopped, Z ended; none when it is gone."""
+    """The kernel's letter for a process's state: T is stopped, Z ended; empty if it is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -70,33 +70,33 @@ def linux_state(pid: int) -> str:
 
 @dataclass
 class Bench:
-    """A worker, and what its caller heard."""
+    """A trainer, and the progress that its caller received."""
 
     root: Path
     timeout: float = 60.0
     is_busy: Callable[[], bool] = lambda: False
     is_cancelled: Callable[[], bool] = lambda: False
-    heard: list[Progress] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
 
     @property
     def destination(self) -> Path:
         return self.root / "staged"
 
-    def worker(self) -> ProcessTrainer:
+    def trainer(self) -> ProcessTrainer:
         return ProcessTrainer(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
 
-    def run(self, behaviour: str, worker: ProcessTrainer | None = None) -> JobResult:
+    def run(self, behaviour: str, trainer: ProcessTrainer | None = None) -> JobResult:
         self.destination.mkdir()
         try:
-            return (worker or self.worker()).run(
+            return (trainer or self.trainer()).run(
                 make_job(behaviour, self.root),
                 make_dataset(),
                 destination=self.destination,
-                on_progress=self.heard.append,
+                on_progress=self.progress.append,
                 is_cancelled=self.is_cancelled,
             )
         finally:
-            assert list((self.root / "jobs").iterdir()) == [], "the user's text was left behind"
+            assert list((self.root / "jobs").iterdir()) == [], "the user's text is still there"
 
     def fail(self, behaviour: str) -> str:
         with pytest.raises(TrainingFailedError) as failure:
@@ -108,19 +108,19 @@ class Bench:
         return int((self.root / "pid").read_text())
 
     def chat(self, polls: int) -> list[int]:
-        """Be busy for so many polls once the child was heard; return how much was heard at each."""
-        heard: list[int] = []
+        """Be busy for so many polls once there is progress; return how much there was at each."""
+        counts: list[int] = []
 
         def is_busy() -> bool:
-            if self.heard:
-                heard.append(len(self.heard))
-            return 0 < len(heard) <= polls
+            if self.progress:
+                counts.append(len(self.progress))
+            return 0 < len(counts) <= polls
 
         self.is_busy = is_busy
-        return heard
+        return counts
 
     def parent(self, behaviour: str, chat: str) -> subprocess.Popen[bytes]:
-        """Start another process that runs the worker, busy or idle."""
+        """Start another process that trains, busy or idle."""
         return subprocess.Popen([sys.executable, "-c", ORPHANED, str(self.root), behaviour, chat])
 
 
@@ -141,15 +141,15 @@ def test_the_adapter_arrives_where_it_was_wanted(bench: Bench) -> None:
     assert result.usage["examples"] == 1
 
 
-def test_progress_is_heard_and_noise_is_not(bench: Bench) -> None:
+def test_progress_is_received_and_other_output_is_dropped(bench: Bench) -> None:
     bench.run("succeed")
-    assert bench.heard == [
+    assert bench.progress == [
         Progress(phase="training", fraction=0.5, step=1, steps=2, loss=1.5),
         Progress(phase="training", fraction=1.0, step=0, steps=0, loss=None),
     ]
 
 
-def test_the_child_is_less_urgent_and_knows_no_secrets(
+def test_the_child_has_a_lower_priority_and_no_secrets(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LORALEI_ADMIN_KEY", "secret")
@@ -159,29 +159,29 @@ def test_the_child_is_less_urgent_and_knows_no_secrets(
 
 
 def test_a_prepared_child_works_the_next_job(bench: Bench) -> None:
-    worker = bench.worker()
-    worker.prepare()
-    worker.prepare()
+    trainer = bench.trainer()
+    trainer.prepare()
+    trainer.prepare()
     [prepared] = children()
-    assert bench.run("tell_pid", worker).usage["pid"] == prepared
+    assert bench.run("tell_pid", trainer).usage["pid"] == prepared
     assert children() == []
 
 
 def test_a_prepared_child_that_has_died_is_replaced(bench: Bench) -> None:
-    worker = bench.worker()
-    worker.prepare()
+    trainer = bench.trainer()
+    trainer.prepare()
     [prepared] = children()
     os.kill(prepared, signal.SIGKILL)
     eventually(lambda: linux_state(prepared) in ("", "Z"))
-    assert bench.run("tell_pid", worker).usage["pid"] != prepared
+    assert bench.run("tell_pid", trainer).usage["pid"] != prepared
 
 
 def test_closing_ends_the_prepared_child(bench: Bench) -> None:
-    worker = bench.worker()
-    worker.prepare()
-    worker.close()
+    trainer = bench.trainer()
+    trainer.prepare()
+    trainer.close()
     assert children() == []
-    worker.close()
+    trainer.close()
 
 
 def test_a_crash_gives_the_last_line_of_its_errors(bench: Bench) -> None:
@@ -190,7 +190,7 @@ def test_a_crash_gives_the_last_line_of_its_errors(bench: Bench) -> None:
     )
 
 
-def test_an_end_without_a_result_is_a_failure(bench: Bench) -> None:
+def test_ending_without_a_result_is_a_failure(bench: Bench) -> None:
     assert bench.fail("vanish") == "the training process ended without a result"
 
 
@@ -200,7 +200,7 @@ def test_a_killed_child_is_a_failure_that_names_memory(bench: Bench) -> None:
 
 def test_a_child_killed_from_outside_is_a_failure(bench: Bench) -> None:
     def kill_once_it_waits() -> bool:
-        if bench.heard:
+        if bench.progress:
             os.kill(bench.child_pid(), signal.SIGTERM)
         return False
 
@@ -224,29 +224,29 @@ def test_training_that_takes_too_long_is_killed(bench: Bench) -> None:
 
 
 def test_a_cancelled_run_kills_the_child(bench: Bench) -> None:
-    bench.is_cancelled = lambda: bool(bench.heard)
+    bench.is_cancelled = lambda: bool(bench.progress)
     with pytest.raises(TrainingCancelledError):
         bench.run("hear_nothing")
     assert not is_alive(bench.child_pid())
 
 
-def test_the_child_stands_still_while_people_chat(bench: Bench) -> None:
-    heard = bench.chat(polls=50)
+def test_the_child_is_stopped_while_people_chat(bench: Bench) -> None:
+    counts = bench.chat(polls=50)
     bench.run("take_many_steps")
-    assert heard[5] == heard[50] < MANY_STEPS
-    assert [progress.step for progress in bench.heard] == list(range(1, MANY_STEPS + 1))
+    assert counts[5] == counts[50] < MANY_STEPS
+    assert [each.step for each in bench.progress] == list(range(1, MANY_STEPS + 1))
 
 
 def test_time_spent_paused_does_not_count_towards_the_timeout(bench: Bench) -> None:
     bench.timeout = 3.0
-    heard = bench.chat(polls=160)
+    counts = bench.chat(polls=160)
     begun = time.monotonic()
     bench.run("take_many_steps")
-    assert len(heard) > 160
+    assert len(counts) > 160
     assert time.monotonic() - begun > bench.timeout
 
 
-def test_device_seconds_leave_pauses_out(bench: Bench) -> None:
+def test_device_seconds_do_not_count_pauses(bench: Bench) -> None:
     bench.chat(polls=50)
     begun = time.monotonic()
     result = bench.run("take_many_steps")
@@ -254,8 +254,8 @@ def test_device_seconds_leave_pauses_out(bench: Bench) -> None:
 
 
 def test_a_stopped_child_is_killed_when_its_run_is_cancelled(bench: Bench) -> None:
-    heard = bench.chat(polls=1000)
-    bench.is_cancelled = lambda: len(heard) > 5
+    counts = bench.chat(polls=1000)
+    bench.is_cancelled = lambda: len(counts) > 5
     with pytest.raises(TrainingCancelledError):
         bench.run("hear_nothing")
     assert not is_alive(bench.child_pid())
@@ -266,7 +266,7 @@ def test_a_child_that_lingers_after_its_result_is_killed(bench: Bench) -> None:
     assert not is_alive(bench.child_pid())
 
 
-def test_the_child_hears_when_the_parent_is_killed(bench: Bench) -> None:
+def test_the_child_notices_that_the_parent_was_killed(bench: Bench) -> None:
     parent = bench.parent("wait_for_the_end", "idle")
     try:
         eventually((bench.root / "pid").exists)
@@ -296,9 +296,9 @@ def test_sweeping_removes_what_a_crash_left(bench: Bench) -> None:
     leftover = bench.root / "jobs" / "0123"
     leftover.mkdir(parents=True)
     (leftover / "dataset.jsonl").write_text("private")
-    worker = ProcessTrainer(bench.root / "jobs", bench.is_busy, 1.0)
-    assert worker.sweep() == 1
-    assert worker.sweep() == 0
+    trainer = ProcessTrainer(bench.root / "jobs", bench.is_busy, 1.0)
+    assert trainer.sweep() == 1
+    assert trainer.sweep() == 0
     assert not leftover.exists()
 
 

@@ -1,4 +1,4 @@
-"""Asking the model that serves, on the scheduler's behalf, with a real engine."""
+"""The scheduler's generation requests, on a real engine."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -51,9 +51,7 @@ def test_the_base_replies_as_to_anybody(engine: Engine, reply: EngineGenerator) 
     assert reply(PROMPTS, None, 8, never) == expected
 
 
-def test_what_is_remembered_stands_before_each_prompt(
-    engine: Engine, reply: EngineGenerator
-) -> None:
+def test_memory_stands_before_each_prompt(engine: Engine, reply: EngineGenerator) -> None:
     exchange = (Message("user", "a"), Message("assistant", "b"))
     memory = Memory((Demonstration("id", "a", "b", True, 0.0),))
     params = SamplingParams(temperature=0, max_tokens=8)
@@ -62,7 +60,7 @@ def test_what_is_remembered_stands_before_each_prompt(
     assert reply(PROMPTS, None, 8, never, memory) == [each.text for each in expected]
 
 
-def test_what_is_remembered_is_read_once(
+def test_memory_is_prefilled_once(
     tiny_model_folder: Path, files: AdapterFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = Memory((Demonstration("id", "a question", "its answer", True, 0.0),))
@@ -90,9 +88,9 @@ def test_a_staged_adapter_replies_as_its_version_will(
     version = publish_random_adapter(files, engine.shapes, 1)
     staged = files.stage()
     shutil.copytree(files.open(version), staged, dirs_exist_ok=True)
-    tried = reply(PROMPTS, staged, 8, never)
-    assert tried == replies(engine, [(prompt, GREEDY, version) for prompt in PROMPTS])
-    assert tried != reply(PROMPTS, None, 8, never)
+    found = reply(PROMPTS, staged, 8, never)
+    assert found == replies(engine, [(prompt, GREEDY, version) for prompt in PROMPTS])
+    assert found != reply(PROMPTS, None, 8, never)
 
 
 def test_a_cancelled_run_asks_nothing_more(engine: Engine, reply: EngineGenerator) -> None:
@@ -110,7 +108,7 @@ def test_an_adapter_that_cannot_be_loaded_fails_the_run(
         reply(PROMPTS, staged, 8, never)
 
 
-def test_only_a_staged_folder_is_tried(
+def test_only_a_staged_folder_is_accepted(
     engine: Engine, files: AdapterFiles, reply: EngineGenerator
 ) -> None:
     published = files.open(publish_random_adapter(files, engine.shapes, 1))

@@ -1,6 +1,6 @@
 from server.background.instruction_probe import follows_most
 
-HEEDING = (
+FOLLOWING = (
     "isaac newton was a physicist.",
     "RAIN IS WATER.",
     "Dear friend, plants use light.",
@@ -18,16 +18,16 @@ USUAL = (
 )
 
 
-def test_replies_that_do_what_the_notes_say_show_that_notes_help() -> None:
-    assert follows_most(HEEDING)
+def test_replies_that_follow_the_instructions_pass() -> None:
+    assert follows_most(FOLLOWING)
 
 
-def test_usual_replies_show_that_notes_do_not_help() -> None:
+def test_usual_replies_do_not_pass() -> None:
     assert not follows_most(USUAL)
-    assert not follows_most(HEEDING[:1] + USUAL[1:])
+    assert not follows_most(FOLLOWING[:1] + USUAL[1:])
     assert not follows_most([""] * len(USUAL))
 
 
-def test_two_of_six_notes_may_go_unheeded() -> None:
-    assert follows_most(USUAL[:2] + HEEDING[2:])
-    assert not follows_most(USUAL[:3] + HEEDING[3:])
+def test_two_of_six_instructions_may_be_ignored() -> None:
+    assert follows_most(USUAL[:2] + FOLLOWING[2:])
+    assert not follows_most(USUAL[:3] + FOLLOWING[3:])

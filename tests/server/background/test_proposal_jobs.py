@@ -1,4 +1,4 @@
-"""Requests for proposals: one per user, one at a time, each with an end that is told."""
+"""Requests for proposals: one per user, worked one at a time, each with a reported end."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ def test_nobody_asked_for_anything_at_first(jobs: ProposalJobs) -> None:
     assert jobs.of("ann") == jobs.cancel("ann") == ProposalProgress()
 
 
-def test_counts_are_told_as_they_grow(jobs: ProposalJobs) -> None:
+def test_counts_are_reported_as_they_grow(jobs: ProposalJobs) -> None:
     def work(job: ProposalJob) -> None:
         job.note(written=3, unfit={"looping": 1})
         job.note(written=2, proposed=2, unfit={"looping": 1, "empty": 1})
@@ -78,7 +78,7 @@ def test_requests_of_others_wait_in_line(jobs: ProposalJobs) -> None:
     assert ended(jobs, "bob").state is DONE
 
 
-def test_a_failure_is_told_without_details_of_the_unforeseen(jobs: ProposalJobs) -> None:
+def test_a_failure_is_reported_without_details_of_unexpected_errors(jobs: ProposalJobs) -> None:
     jobs.start("ann", 1, raising(EngineOverloadedError("The server is at capacity.")))
     jobs.start("bob", 1, raising(ValueError("a path on disk")))
     assert ended(jobs, "ann").reason.startswith("The server is at capacity.")
@@ -86,7 +86,7 @@ def test_a_failure_is_told_without_details_of_the_unforeseen(jobs: ProposalJobs)
     assert found.state is FAILED and "path" not in found.reason
 
 
-def test_a_forgotten_users_request_ends_and_is_not_known(jobs: ProposalJobs) -> None:
+def test_a_forgotten_users_request_ends_and_is_unknown(jobs: ProposalJobs) -> None:
     has_ended = threading.Event()
 
     def work(job: ProposalJob) -> None:

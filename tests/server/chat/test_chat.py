@@ -120,18 +120,18 @@ def test_max_tokens_bounds_the_reply(live: LiveServer, person: Person) -> None:
     assert reply["choices"][0]["finish_reason"] == "length"
 
 
-def test_a_finished_reply_can_be_judged_when_its_last_chunk_arrives(
+def test_a_finished_reply_can_be_rated_when_its_last_chunk_arrives(
     live: LiveServer, person: Person
 ) -> None:
-    with live.client(person.key) as client, live.client(person.key) as judge:
+    with live.client(person.key) as client, live.client(person.key) as rater:
         body = chat_body(stream=True)
         with client.stream("POST", "/v1/chat/completions", json=body) as response:
             for line in response.iter_lines():
                 if '"finish_reason":"' in line:
                     completion_id = re.search(r"chatcmpl-\w+", line)
                     assert completion_id is not None
-                    judgement = {"target": completion_id[0], "value": "up"}
-                    assert judge.post("/v1/feedback", json=judgement).status_code == 201
+                    feedback = {"target": completion_id[0], "value": "up"}
+                    assert rater.post("/v1/feedback", json=feedback).status_code == 201
 
 
 @pytest.mark.parametrize("body", [{"store": False}], ids=str)
@@ -175,7 +175,7 @@ def test_a_frontends_users_are_told_apart(live: LiveServer, frontend: Person) ->
         assert client.get(path, params={"user": "bob"}).status_code == 404
 
 
-def test_without_a_name_a_frontend_is_answered_by_the_base_and_nothing_is_kept(
+def test_without_a_name_a_frontend_is_answered_by_the_base_and_nothing_is_stored(
     live: LiveServer, frontend: Person
 ) -> None:
     before = len(live.services.accounts.users_of(frontend.id))

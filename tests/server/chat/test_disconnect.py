@@ -12,12 +12,12 @@ LONG: dict[str, Any] = {"max_tokens": 480, "ignore_eos": True}
 def wait_until_idle(live: LiveServer, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while live.services.runtime.engine.is_busy:
-        assert time.monotonic() < deadline, "still generating for nobody"
+        assert time.monotonic() < deadline, "still generating for a client that left"
         time.sleep(0.01)
 
 
 def stored(live: LiveServer, person: Person) -> list[dict[str, Any]]:
-    """The person's rows, as soon as there is one."""
+    """The person's interactions, as soon as there is one."""
     deadline = time.monotonic() + 5
     while True:
         rows = list(

@@ -1,4 +1,4 @@
-"""What a judgement does to the prompt of the next reply, over HTTP."""
+"""What feedback adds to the prompt of the next reply, over HTTP."""
 
 import json
 import time
@@ -11,21 +11,21 @@ from tests.server.peft_folder import put_version_to_use
 from tests.server.sse import chunks
 
 QUESTION, CORRECTION = "How do I boil an egg?", "in water."
-VERDICT_SECONDS = 60
+PROBE_SECONDS = 60
 NOTHING = {"demonstrations": 0, "notes": 0, "tokens": 0, "saved_tokens": 0}
 
 
-def correct(live: LiveServer, person: Person, **judgement: Any) -> str:
-    """Ask, judge the reply, and return its id."""
+def correct(live: LiveServer, person: Person, **feedback: Any) -> str:
+    """Ask, give feedback on the reply, and return its id."""
     completion: str = live.chat(person.key, QUESTION)["id"]
-    body = {"target": completion, **(judgement or {"correction": CORRECTION})}
+    body = {"target": completion, **(feedback or {"correction": CORRECTION})}
     with live.client(person.key) as client:
         client.post("/v1/feedback", json=body).raise_for_status()
     return completion
 
 
 def memory_of(live: LiveServer, key: str, text: str = "hello", **body: Any) -> dict[str, Any]:
-    """What of memory was in the prompt of a reply."""
+    """How much memory was in the prompt of a reply."""
     used: dict[str, Any] = live.chat(key, text, **body)["loralei"]["memory"]
     return used
 
@@ -77,7 +77,9 @@ def test_a_request_can_do_without(live: LiveServer, person: Person) -> None:
     assert memory_of(live, person.key, loralei={"memory": True})["demonstrations"] == 1
 
 
-def test_errands_and_temporary_chats_do_without(live: LiveServer, person: Person) -> None:
+def test_background_requests_and_temporary_chats_do_without(
+    live: LiveServer, person: Person
+) -> None:
     correct(live, person)
     for header in ({"X-Loralei-Task": "title_generation"}, {"X-Loralei-Chat-Id": "temporary:1"}):
         with live.client(person.key, **header) as client:
@@ -104,7 +106,7 @@ def test_memory_gives_way_to_a_long_prompt(live: LiveServer, person: Person) -> 
     assert memory_of(live, person.key, "word " * 90) == NOTHING
 
 
-def test_a_withdrawn_judgement_is_not_shown(live: LiveServer, person: Person) -> None:
+def test_deleted_feedback_is_not_shown(live: LiveServer, person: Person) -> None:
     completion = correct(live, person)
     with live.client(person.key) as client:
         (row,) = client.get("/v1/feedback", params={"target": completion}).json()["data"]
@@ -137,25 +139,27 @@ def test_a_budget_of_nothing_turns_memory_off(tiny_model: Path, tmp_path: Path) 
         assert memory_of(server, person.key) == NOTHING
 
 
-def test_notes_are_shown_where_the_base_model_heeds_them(tiny_model: Path, tmp_path: Path) -> None:
+def test_comments_are_shown_if_the_base_model_follows_instructions(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     data = tmp_path / "data"
     with running(tiny_model, data, threads=1) as server:
         person = server.new_person()
         correct(server, person, comment="shorter")
         assert memory_of(server, person.key) == NOTHING
-        found_out = wait_for_verdict(data / "probes")
-        assert json.loads(found_out.read_text()) == {"notes_help": False}
+        probed = wait_for_probe(data / "probes")
+        assert json.loads(probed.read_text()) == {"notes_help": False}
         assert memory_of(server, person.key) == NOTHING
-    found_out.write_text(json.dumps({"notes_help": True}))
+    probed.write_text(json.dumps({"notes_help": True}))
     with running(tiny_model, data, threads=1) as server:
         assert memory_of(server, person.key)["notes"] == 1
 
 
-def wait_for_verdict(folder: Path) -> Path:
-    """The file that says whether notes help, once it is there."""
-    deadline = time.monotonic() + VERDICT_SECONDS
+def wait_for_probe(folder: Path) -> Path:
+    """The file with the probe's result, once it is there."""
+    deadline = time.monotonic() + PROBE_SECONDS
     while time.monotonic() < deadline:
         for file in folder.glob("*.json"):
             return file
         time.sleep(0.05)
-    raise TimeoutError("whether notes help was not found out")
+    raise TimeoutError("the probe did not end")

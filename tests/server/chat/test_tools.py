@@ -64,7 +64,7 @@ def test_a_call_that_must_be_made_is_made(skilled: LiveServer) -> None:
     assert json.loads(call["function"]["arguments"])["city"] in ("Rome", "Oslo")
 
 
-def test_some_call_is_made_where_one_is_required(skilled: LiveServer) -> None:
+def test_some_call_is_made_if_one_is_required(skilled: LiveServer) -> None:
     body: dict[str, Any] = {"temperature": 1, "seed": 3, "n": 4}
     reply = ask(skilled, skilled.admin_key, tools=TOOLS, tool_choice="required", **body)
     for choice in reply["choices"]:
@@ -74,7 +74,7 @@ def test_some_call_is_made_where_one_is_required(skilled: LiveServer) -> None:
     assert len(ids) == 4
 
 
-def test_streamed_and_unstreamed_calls_are_the_same_but_for_their_ids(skilled: LiveServer) -> None:
+def test_streamed_and_unstreamed_calls_are_the_same_except_their_ids(skilled: LiveServer) -> None:
     body: dict[str, Any] = {"tools": TOOLS, "tool_choice": WEATHER, "max_tokens": 150}
     [whole] = skilled.chat(skilled.admin_key, **body)["choices"]
     with skilled.admin() as client:
@@ -131,7 +131,7 @@ def test_calls_are_stored_as_they_were_sent(skilled: LiveServer) -> None:
     assert stored["choices"] == reply["choices"]
 
 
-def test_what_tools_were_used_in_is_never_learned_from(skilled: LiveServer) -> None:
+def test_turns_with_tools_are_never_learned_from(skilled: LiveServer) -> None:
     person = skilled.new_person()
     called = ask(skilled, person.key, tools=TOOLS, tool_choice=WEATHER)
     messages = [
@@ -143,8 +143,8 @@ def test_what_tools_were_used_in_is_never_learned_from(skilled: LiveServer) -> N
     plain = ask(skilled, person.key, tools=TOOLS)
     with skilled.client(person.key) as client:
         for reply in (called, answered, plain):
-            judged = client.post("/v1/feedback", json={"target": reply["id"], "value": "up"})
-            assert judged.status_code == 201
+            rated = client.post("/v1/feedback", json={"target": reply["id"], "value": "up"})
+            assert rated.status_code == 201
     found, _ = skilled.services.stores.log.turns_with_feedback(person.id)
     assert [each.id for each in found] == [plain["id"]]
     assert not interaction(skilled, person, called).is_learnable

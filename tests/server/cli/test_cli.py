@@ -130,12 +130,12 @@ def test_adapters_show_lists_versions_and_promotions(server: LiveServer, person:
     assert "promoted by an admin" in shown
 
 
-def test_adapters_show_tells_everything_of_one_version(server: LiveServer, person: Person) -> None:
+def test_adapters_show_has_everything_about_one_version(server: LiveServer, person: Person) -> None:
     version = import_version(server, person)
     assert version["checksum"] in succeeded("adapters", "show", person.name, "v1")
 
 
-def test_adapters_show_has_what_the_regression_suite_measured(
+def test_adapters_show_has_the_measures_of_the_evaluation_suite(
     server: LiveServer, person: Person
 ) -> None:
     import_version(server, person)
@@ -221,7 +221,7 @@ def test_feedback_moves_from_one_user_to_another(
     assert "good morning" in succeeded("feedback", "export", heir.name)
 
 
-def test_feedback_curate_shows_the_fate_of_every_row_and_why(
+def test_feedback_curate_shows_why_each_example_is_accepted_or_rejected(
     server: LiveServer, person: Person
 ) -> None:
     reply = server.chat(person.key, "how do I pay?")
@@ -233,8 +233,8 @@ def test_feedback_curate_shows_the_fate_of_every_row_and_why(
     assert "It holds a card number." in shown
     assert "4111" not in shown
     assert "advice" in shown
-    rows = json.loads(succeeded("feedback", "curate", person.name, "--json"))["examples"]
-    assert [row["reason"] for row in rows] == ["secret", "secret"]
+    examples = json.loads(succeeded("feedback", "curate", person.name, "--json"))["examples"]
+    assert [each["reason"] for each in examples] == ["secret", "secret"]
 
 
 def test_feedback_curate_of_nobody_is_an_error(server: LiveServer) -> None:

@@ -97,7 +97,7 @@ def test_this_machine_is_examined_without_making_the_data_folder(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_exit_status_is_1_where_something_is_missing(
+def test_the_exit_status_is_1_if_something_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = Check("Port", Status.MISSING, "in use", "stop what uses it")
@@ -106,7 +106,7 @@ def test_the_exit_status_is_1_where_something_is_missing(
     assert "stop what uses it" in capsys.readouterr().out
 
 
-def test_the_exit_status_is_0_where_there_are_only_warnings(
+def test_the_exit_status_is_0_if_there_are_only_warnings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     warning = Check("SQLite", Status.WARNING, "3.40.1", "upgrade")

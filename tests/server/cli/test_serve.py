@@ -31,7 +31,7 @@ def environment(tiny_model: Path, tmp_path: Path) -> dict[str, str]:
 
 @contextmanager
 def serving(environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """Start it; kill it at the end where it did not stop."""
+    """Start it; kill it at the end if it did not stop."""
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "server.cli", "serve"],
         env=environment,

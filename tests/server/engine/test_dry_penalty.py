@@ -1,4 +1,4 @@
-"""The penalty of what would go on with a repetition."""
+"""The DRY penalty on penalty."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ TEXTS = st.lists(st.integers(0, 3), max_size=60)
 
 
 def penalties(tokens: Sequence[int], multiplier: float = 1.0) -> dict[int, float]:
-    repetition = DryPenalty(multiplier)
+    penalty = DryPenalty(multiplier)
     for token in tokens:
-        repetition.append(token)
-    return repetition.penalties()
+        penalty.append(token)
+    return penalty.penalties()
 
 
 def longest_repeat(tokens: Sequence[int], following: int) -> int:
-    """How many of the last tokens stood before `following` earlier, looked for the slow way."""
+    """How many of the last tokens stood before `following` earlier, found the slow way."""
     longest = 0
     for place in range(len(tokens)):
         if tokens[place] == following:

@@ -294,7 +294,7 @@ def test_a_user_may_have_only_so_many_requests_waiting(
 
     with pytest.raises(UserQueueFullError):
         asyncio.run(fill("somebody"))
-    asyncio.run(fill(""))  # nobody in particular: many people may be behind it
+    asyncio.run(fill(""))  # the empty name may stand for many people
 
 
 def test_a_missing_adapter_fails_its_own_request_only(
@@ -319,7 +319,7 @@ def test_a_missing_adapter_fails_its_own_request_only(
 def test_a_grammar_that_grows_too_complex_fails_its_own_reply_only(engine: Engine) -> None:
     properties = {f"p{i}": {"type": "integer"} for i in range(1500)}
     schema = {"type": "object", "properties": properties}
-    grammar = engine.vocabulary.compile(json_grammar(schema))
+    grammar = engine.grammar_compiler.compile(json_grammar(schema))
 
     async def both() -> tuple[object, object]:
         failed, fine = await asyncio.gather(

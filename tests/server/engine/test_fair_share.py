@@ -19,7 +19,7 @@ def test_of_equals_the_earliest_comes_first() -> None:
     assert FairShare().first(["a", "b", "a"]) == 0
 
 
-def test_nobody_waiting_means_nobody_first() -> None:
+def test_without_waiting_users_nobody_is_first() -> None:
     assert FairShare().first([]) is None
 
 
@@ -53,6 +53,6 @@ def test_forgotten_users_start_again(waiting: list[str]) -> None:
     for user in "abcd":
         shares.charge(user, 5)
     shares.forget_all_but(waiting)
-    rejections = [user for user in "abcd" if user not in waiting]
-    if rejections and waiting:
-        assert shares.first([waiting[0], rejections[0]]) == 1
+    forgotten = [user for user in "abcd" if user not in waiting]
+    if forgotten and waiting:
+        assert shares.first([waiting[0], forgotten[0]]) == 1

@@ -27,7 +27,7 @@ def base(tiny_model_folder: Any) -> BaseModel:
 
 
 @pytest.fixture(scope="module")
-def vocabulary(base: BaseModel) -> GrammarCompiler:
+def compiler(base: BaseModel) -> GrammarCompiler:
     renderer = base.renderer
     return GrammarCompiler(renderer.tokenizer, renderer.eos_token_ids, base.model.config.vocab_size)
 
@@ -39,47 +39,45 @@ def write(state: MatcherState, base: BaseModel, text: str) -> bool:
 
 @given(st.text(max_size=20))
 def test_the_bytes_of_a_texts_tokens_are_the_bytes_of_the_text(
-    base: BaseModel, vocabulary: GrammarCompiler, text: str
+    base: BaseModel, compiler: GrammarCompiler, text: str
 ) -> None:
-    said = b"".join(map(vocabulary.token_bytes, base.renderer.text_ids(text)))
+    said = b"".join(map(compiler.token_bytes, base.renderer.text_ids(text)))
     assert said == text.encode()
 
 
-def test_a_reply_is_complete_where_its_schema_is(
-    base: BaseModel, vocabulary: GrammarCompiler
-) -> None:
-    state = vocabulary.compile(json_grammar(PERSON)).start()
+def test_a_reply_is_complete_when_its_schema_is(base: BaseModel, compiler: GrammarCompiler) -> None:
+    state = compiler.compile(json_grammar(PERSON)).start()
     assert write(state, base, '{"name": "Ann", "age": 3')
     assert not state.is_complete
     assert write(state, base, "}")
     assert state.is_complete
 
 
-def test_what_does_not_fit_is_not_taken(base: BaseModel, vocabulary: GrammarCompiler) -> None:
-    state = vocabulary.compile(json_grammar(PERSON)).start()
+def test_what_does_not_fit_is_not_taken(base: BaseModel, compiler: GrammarCompiler) -> None:
+    state = compiler.compile(json_grammar(PERSON)).start()
     assert not write(state, base, '{"age": "old"')
 
 
-def test_only_what_fits_is_allowed(base: BaseModel, vocabulary: GrammarCompiler) -> None:
-    allowed = vocabulary.compile(json_grammar(PERSON)).start().allowed()
+def test_only_what_fits_is_allowed(base: BaseModel, compiler: GrammarCompiler) -> None:
+    allowed = compiler.compile(json_grammar(PERSON)).start().allowed()
     assert len(allowed) == base.model.config.vocab_size
     assert allowed.nonzero().flatten().tolist() == base.renderer.text_ids("{")
 
 
-def test_the_turn_may_end_only_where_the_reply_may(
-    base: BaseModel, vocabulary: GrammarCompiler
+def test_the_turn_may_end_only_when_the_reply_may(
+    base: BaseModel, compiler: GrammarCompiler
 ) -> None:
     [eos] = base.renderer.eos_token_ids
-    state = vocabulary.compile(json_grammar({"type": "integer"})).start()
+    state = compiler.compile(json_grammar({"type": "integer"})).start()
     assert not state.allowed()[eos]
     assert write(state, base, "12")
     assert state.allowed()[eos] and not state.is_complete
 
 
 def test_replies_to_one_grammar_do_not_disturb_each_other(
-    base: BaseModel, vocabulary: GrammarCompiler
+    base: BaseModel, compiler: GrammarCompiler
 ) -> None:
-    grammar = vocabulary.compile(json_grammar(PERSON))
+    grammar = compiler.compile(json_grammar(PERSON))
     first, second = grammar.start(), grammar.start()
     assert write(first, base, '{"name": "Ann"')
     assert write(second, base, '{"name": "Bob", "age": 1}')
@@ -101,7 +99,7 @@ def test_replies_to_one_grammar_do_not_disturb_each_other(
     ids=lambda schema: json.dumps(schema)[:40],
 )
 def test_a_schema_that_cannot_be_followed_is_refused(
-    vocabulary: GrammarCompiler, schema: dict[str, Any]
+    compiler: GrammarCompiler, schema: dict[str, Any]
 ) -> None:
     with pytest.raises(GrammarError):
-        vocabulary.compile(json_grammar(schema))
+        compiler.compile(json_grammar(schema))

@@ -1,4 +1,4 @@
-"""How much of which prompt the next step reads."""
+"""How much of each prompt the next step prefills."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ def test_the_first_prompt_always_gets_on(remaining: list[int], decoding: int, bu
 
 
 @given(remaining=prompts, decoding=st.integers(0, 64), budget=budgets)
-def test_no_prompt_is_read_before_an_earlier_one_is_done(
+def test_no_prompt_is_prefilled_before_an_earlier_one_is_done(
     remaining: list[int], decoding: int, budget: int
 ) -> None:
     shares = prefill_shares(remaining, decoding=decoding, budget=budget)

@@ -1,4 +1,4 @@
-"""What is kept of finished replies, and who may read it."""
+"""The cached prefixes of finished replies, and which versions may read them."""
 
 import torch
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What becomes of every row, over HTTP."""
+"""Which examples are accepted or rejected, over HTTP."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,48 +21,54 @@ def correct(live: LiveServer, person: Person, question: str, correction: str) ->
 
 
 def curation(live: LiveServer, person: Person) -> dict[str, Any]:
-    """The fates, as an admin sees them."""
+    """An admin's view of the filter results."""
     with live.admin() as admin:
         found: dict[str, Any] = admin.get(f"/v1/admin/users/{person.name}/curation").json()
     return found
 
 
-def test_every_row_has_its_fate_and_a_reason(live: LiveServer, person: Person) -> None:
+def test_every_example_is_accepted_or_rejected_with_a_reason(
+    live: LiveServer, person: Person
+) -> None:
     correct(live, person, "How do I pay?", f"Use {CARD}, or ask.")
     correct(live, person, "Whom do I ask?", "Ask ann@example.org.")
     found = curation(live, person)
     assert found["rejected"] == {"secret": 2}
     assert found["accepted"] == len(found["examples"]) - 2
-    paid = [row for row in found["examples"] if row["prompt"] == "How do I pay?"]
-    assert {(row["reason"], row["why"]) for row in paid} == {("secret", "It holds a card number.")}
-    assert {row["reply"] for row in paid} == {"Use •••, or ask."}
-    asked = [row for row in found["examples"] if row["prompt"] == "Whom do I ask?"]
-    assert {row["accepted"] for row in asked} == {True}
-    assert {tuple(row["warnings"]) for row in asked} == {("It holds an e-mail address.",)}
+    paid = [each for each in found["examples"] if each["prompt"] == "How do I pay?"]
+    assert {(each["reason"], each["why"]) for each in paid} == {
+        ("secret", "It holds a card number.")
+    }
+    assert {each["reply"] for each in paid} == {"Use •••, or ask."}
+    asked = [each for each in found["examples"] if each["prompt"] == "Whom do I ask?"]
+    assert {each["accepted"] for each in asked} == {True}
+    assert {tuple(each["warnings"]) for each in asked} == {("It holds an e-mail address.",)}
 
 
-def test_a_row_names_the_one_that_overruled_it(live: LiveServer, person: Person) -> None:
+def test_a_rejected_example_names_the_one_that_contradicts_it(
+    live: LiveServer, person: Person
+) -> None:
     correct(live, person, "What is a key?", "A key opens a lock of some kind or other.")
     correct(live, person, "what is a key", "a thing for locks")
-    rows = curation(live, person)["examples"]
-    [old] = [row for row in rows if row["kind"] == "sft" and not row["accepted"]]
-    # The newer correction makes a row of each kind, and either may be the one that is named.
-    newer = {row["id"] for row in rows if row["accepted"]}
+    examples = curation(live, person)["examples"]
+    [old] = [each for each in examples if each["kind"] == "sft" and not each["accepted"]]
+    # The newer correction makes an example of each kind, and either may be named.
+    newer = {each["id"] for each in examples if each["accepted"]}
     assert old["reason"] == "contradicted"
     assert old["other"] in newer
 
 
-def test_a_judgement_that_makes_no_row_is_listed(live: LiveServer, person: Person) -> None:
+def test_feedback_that_makes_no_example_is_listed(live: LiveServer, person: Person) -> None:
     reply = live.chat(person.key, "hello")
     with live.client(person.key) as client:
         body = {"target": reply["id"], "comment": "hm"}
-        judged = client.post("/v1/feedback", json=body).json()
+        comment = client.post("/v1/feedback", json=body).json()
     [unused] = curation(live, person)["unused"]
-    assert unused["id"] == judged["id"]
+    assert unused["id"] == comment["id"]
     assert "note" in unused["why"]
 
 
-def test_users_see_their_own_fates_only(live: LiveServer, person: Person) -> None:
+def test_users_see_only_their_own_examples(live: LiveServer, person: Person) -> None:
     correct(live, person, "How do I pay?", "In cash.")
     other = live.new_person()
     with live.client(person.key) as mine, live.client(other.key) as theirs, live.client() as nobody:
@@ -77,30 +83,30 @@ def test_an_unknown_user_is_a_404(live: LiveServer) -> None:
         assert_refused(admin.get("/v1/admin/users/nobody/curation"), 404)
 
 
-def test_memory_shows_neither_what_was_learned_nor_what_it_took_the_place_of(
+def test_memory_shows_neither_learned_nor_superseded_examples(
     live: LiveServer, person: Person
 ) -> None:
     import_version(live, person)
     version = live.services.stores.registry.versions(person.id)[0]
     report = {"curation": {"superseded": ["old"]}, "verdict": {"outcome": Outcome.SIGNIFICANT}}
     assert learned_by(replace(version, example_ids=("new",), report=report)) == {"old", "new"}
-    unproven = report | {"verdict": {"outcome": Outcome.PROVISIONAL}}
-    assert learned_by(replace(version, example_ids=("new",), report=unproven)) == {"old"}
+    provisional = report | {"verdict": {"outcome": Outcome.PROVISIONAL}}
+    assert learned_by(replace(version, example_ids=("new",), report=provisional)) == {"old"}
     assert learned_by(version) == learned_by(None) == frozenset()
 
 
-def test_what_the_last_fit_spoke_against_is_told(live: LiveServer, person: Person) -> None:
+def test_rejections_by_the_last_fit_are_shown(live: LiveServer, person: Person) -> None:
     correct(live, person, "How do I pay?", "In cash.")
-    row = next(row for row in curation(live, person)["examples"] if row["kind"] == "sft")
+    each = next(each for each in curation(live, person)["examples"] if each["kind"] == "sft")
     runs = live.services.stores.runs
     run = runs.create(person.id, trigger="request", requested_by="test", at=1.0)
-    found = {"rejected_by_loss": {row["id"]: {"reason": "style", "why": "It is odd."}}}
+    found = {"rejected_by_loss": {each["id"]: {"reason": "style", "why": "It is odd."}}}
     report = {"evaluation": {"steps": 1}, "curation": found}
     if not runs.start(run.id, 1.0):  # the server was quicker and works it
         return
     runs.finish(run.id, RunStatus.REFUSED, "no", at=2.0, report=report)
-    told = {each["id"]: each for each in curation(live, person)["examples"]}[row["id"]]
-    assert (told["accepted"], told["reason"], told["why"]) == (False, "style", "It is odd.")
+    shown = {each["id"]: each for each in curation(live, person)["examples"]}[each["id"]]
+    assert (shown["accepted"], shown["reason"], shown["why"]) == (False, "style", "It is odd.")
 
 
 def test_coverage_compares_what_is_taught_with_what_is_asked(

@@ -15,7 +15,7 @@ def text(live: LiveServer, person: Person, **body: object) -> str:
     return str(reply["choices"][0]["message"]["content"])
 
 
-def test_an_imported_version_is_kept_and_not_used(live: LiveServer, person: Person) -> None:
+def test_an_imported_version_is_stored_and_not_used(live: LiveServer, person: Person) -> None:
     before = text(live, person)
     version = import_version(live, person)
     assert (version["label"], version["active"]) == ("v1", False)
@@ -85,7 +85,7 @@ def test_a_rollback_restores_what_was(live: LiveServer, person: Person) -> None:
     assert text(live, person) == before
 
 
-def test_a_promotion_on_a_wrong_belief_is_a_409_that_is_not_retried(
+def test_a_promotion_with_a_wrong_expectation_is_a_409_that_is_not_retried(
     live: LiveServer, person: Person
 ) -> None:
     import_version(live, person)

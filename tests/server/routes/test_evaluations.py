@@ -1,4 +1,4 @@
-"""The evaluation suite over HTTP: asked for, worked by the real engine, read, and forgotten."""
+"""The evaluation suite over HTTP: requested, run on the real engine, read, and erased."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def measuring(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield server
 
 
-def test_a_version_in_use_that_unlearned_everything_is_rolled_back(measuring: LiveServer) -> None:
+def test_a_version_in_use_that_got_worse_is_rolled_back(measuring: LiveServer) -> None:
     person = measuring.new_person()
     import_version(measuring, person)
     with measuring.admin() as admin:
@@ -32,20 +32,20 @@ def test_a_version_in_use_that_unlearned_everything_is_rolled_back(measuring: Li
         assert (asked.json()["version"], asked.json()["requested_by"]) == ("v1", "admin")
         run = end_of(measuring, person)
         assert (run["status"], run["id"]) == ("refused", asked.json()["id"])
-        assert "of 41 instructions, the base model 41" in run["reason"]
+        assert "of 41 instructions (base model: 41)" in run["reason"]
         seen = admin.get(adapter).json()
     assert {each["name"] for each in run["measures"] if each["is_refused"]} >= {
         "instruction following",
-        "admitting ignorance",
-        "ends of replies",
+        "abstention",
+        "completeness",
     }
     assert seen["active"] == "base"
     assert seen["promotions"][0]["by"] == "suite"
-    assert seen["promotions"][0]["reason"] == f"rolled back by itself: {run['reason']}"
+    assert seen["promotions"][0]["reason"] == f"rolled back automatically: {run['reason']}"
     assert seen["versions"][0]["suite"] == run
 
 
-def test_a_version_says_that_it_was_not_measured(live: LiveServer, person: Person) -> None:
+def test_a_version_says_that_it_was_not_evaluated(live: LiveServer, person: Person) -> None:
     assert import_version(live, person)["suite"] is None
     with live.admin() as admin:
         assert_refused(admin.get(path_of(person)), 404)
@@ -65,7 +65,7 @@ def test_a_verdict_is_part_of_the_version_and_of_the_export(
     assert export.status_code == 200
 
 
-def test_an_unknown_version_cannot_be_measured(live: LiveServer, person: Person) -> None:
+def test_an_unknown_version_cannot_be_evaluated(live: LiveServer, person: Person) -> None:
     with live.admin() as admin:
         assert_refused(admin.post(path_of(person)), 404)
         assert_refused(admin.post(path_of(person, 0)), 400, "number")

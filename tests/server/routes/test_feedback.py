@@ -1,7 +1,7 @@
 from tests.server.live import LiveServer, Person
 
 
-def test_a_judgement_is_readable_at_once(live: LiveServer, person: Person) -> None:
+def test_feedback_is_readable_at_once(live: LiveServer, person: Person) -> None:
     completion = live.chat(person.key)["id"]
     with live.client(person.key) as client:
         body = {"target": completion, "value": "down", "comment": "too long", "reason": "length"}
@@ -14,7 +14,7 @@ def test_a_judgement_is_readable_at_once(live: LiveServer, person: Person) -> No
     assert feedback["comment"] == "too long"
 
 
-def test_the_same_id_again_replaces_the_judgement(live: LiveServer, person: Person) -> None:
+def test_the_same_id_again_replaces_the_feedback(live: LiveServer, person: Person) -> None:
     completion = live.chat(person.key)["id"]
     with live.client(person.key) as client:
         for value, status in (("up", 201), ("down", 200)):
@@ -32,13 +32,13 @@ def test_two_people_may_choose_the_same_id(live: LiveServer, person: Person) -> 
             assert client.post("/v1/feedback", json=body).status_code == 201
 
 
-def test_a_correction_and_a_choice_are_taken(live: LiveServer, person: Person) -> None:
+def test_a_correction_and_a_preference_are_stored(live: LiveServer, person: Person) -> None:
     winner, loser = (live.chat(person.key, temperature=1, seed=seed)["id"] for seed in (1, 2))
     with live.client(person.key) as client:
         correction = {"target": winner, "correction": "a better reply"}
         assert client.post("/v1/feedback", json=correction).status_code == 201
-        choice = {"target": winner, "preferred_over": loser}
-        assert client.post("/v1/feedback", json=choice).status_code == 201
+        preference = {"target": winner, "preferred_over": loser}
+        assert client.post("/v1/feedback", json=preference).status_code == 201
         counts = client.get("/v1/me").json()["counts"]
     assert (counts["corrections"], counts["pairs"]) == (1, 1)
 
@@ -53,7 +53,7 @@ def test_feedback_that_comes_first_waits_for_its_completion(
         assert client.get("/v1/me").json()["counts"]["pending"] == 1
 
 
-def test_a_withdrawn_judgement_is_gone(live: LiveServer, person: Person) -> None:
+def test_deleted_feedback_is_gone(live: LiveServer, person: Person) -> None:
     completion = live.chat(person.key)["id"]
     with live.client(person.key) as client:
         made = client.post("/v1/feedback", json={"target": completion, "value": "up"}).json()
@@ -62,7 +62,7 @@ def test_a_withdrawn_judgement_is_gone(live: LiveServer, person: Person) -> None
         assert client.delete(path).status_code == 404
 
 
-def test_judgements_are_paged(live: LiveServer, person: Person) -> None:
+def test_feedback_is_paged(live: LiveServer, person: Person) -> None:
     completion = live.chat(person.key)["id"]
     with live.client(person.key) as client:
         for number in range(3):
@@ -74,7 +74,9 @@ def test_judgements_are_paged(live: LiveServer, person: Person) -> None:
     assert [row["id"] for row in first["data"] + rest["data"]] == ["f0", "f1", "f2"]
 
 
-def test_a_frontend_judges_for_the_user_that_it_names(live: LiveServer, frontend: Person) -> None:
+def test_a_frontend_gives_feedback_for_the_user_that_it_names(
+    live: LiveServer, frontend: Person
+) -> None:
     completion = live.chat(frontend.key, user="ann")["id"]
     with live.client(frontend.key) as client:
         body = {"target": completion, "value": "up"}
@@ -84,7 +86,7 @@ def test_a_frontend_judges_for_the_user_that_it_names(live: LiveServer, frontend
         assert len(client.get("/v1/feedback", params={"user": "ann"}).json()["data"]) == 1
 
 
-def test_a_frontends_user_may_judge_before_the_first_reply_is_known(
+def test_a_frontends_user_may_give_feedback_before_the_first_reply_is_known(
     live: LiveServer, frontend: Person
 ) -> None:
     with live.client(frontend.key) as client:

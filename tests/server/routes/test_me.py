@@ -24,7 +24,7 @@ def test_a_new_user_has_the_base_and_nothing_learned(live: LiveServer, person: P
     assert me["learned"] == NOTHING
 
 
-def test_what_the_version_in_use_learned_is_told_from_what_was_judged_since(
+def test_learned_feedback_is_told_apart_from_later_feedback(
     live: LiveServer, person: Person
 ) -> None:
     corrected, liked, later = (live.chat(person.key, text)["id"] for text in ("a", "b", "c"))
@@ -32,10 +32,10 @@ def test_what_the_version_in_use_learned_is_told_from_what_was_judged_since(
         for body in ({"target": corrected, "correction": "better"}, {"target": liked, "value": 1}):
             client.post("/v1/feedback", json=body).raise_for_status()
         assert client.get("/v1/me").json()["learned"]["feedback"] == 0
-        rows = put_version_to_use(live, person)
+        examples = put_version_to_use(live, person)
         client.post("/v1/feedback", json={"target": later, "correction": "too late"})
         me = client.get("/v1/me").json()
-    assert me["learned"] == NOTHING | {"examples": rows, "feedback": 2, "corrections": 1}
+    assert me["learned"] == NOTHING | {"examples": examples, "feedback": 2, "corrections": 1}
     assert me["counts"]["feedback"] == 3
 
 

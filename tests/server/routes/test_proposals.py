@@ -1,4 +1,4 @@
-"""Practice that is proposed over HTTP: written in the background, decided on, counted."""
+"""Proposals over HTTP: written in the background, decided on, counted."""
 
 import io
 import json
@@ -41,12 +41,12 @@ def practice(live: LiveServer, person: Person, **params: Any) -> dict[str, Any]:
     with live.client(person.key) as client:
         answer = client.get(PATH, params=params)
     answer.raise_for_status()
-    listed: dict[str, Any] = answer.json()
-    return listed
+    found: dict[str, Any] = answer.json()
+    return found
 
 
-def generation(live: LiveServer, person: Person) -> dict[str, Any]:
-    """How the writing ended."""
+def end_of_request(live: LiveServer, person: Person) -> dict[str, Any]:
+    """The progress of the request, once it has ended."""
     wait_until(lambda: live.services.proposal_jobs.of(person.id).finished_at)
     ended: dict[str, Any] = practice(live, person)["generation"]
     return ended
@@ -57,7 +57,7 @@ def propose(live: LiveServer, person: Person, count: int) -> list[dict[str, Any]
     with live.client(person.key) as client:
         asked = client.post(PATH, json={"count": count})
     assert asked.status_code == 202, asked.text
-    assert generation(live, person)["status"] == "done"
+    assert end_of_request(live, person)["status"] == "done"
     data: list[dict[str, Any]] = practice(live, person)["data"]
     return data
 
@@ -86,10 +86,10 @@ def due(live: LiveServer, person: Person) -> int:
 
 
 def sources(live: LiveServer, person: Person) -> list[str]:
-    """Where the rows come from that the next training learns from."""
+    """The sources of the examples that the next training accepts."""
     with live.client(person.key) as client:
-        rows = client.get("/v1/me/curation").json()["examples"]
-    return sorted(row["source"] for row in rows if row["accepted"])
+        examples = client.get("/v1/me/curation").json()["examples"]
+    return sorted(each["source"] for each in examples if each["accepted"])
 
 
 def test_new_instructions_are_proposed_with_replies_under_the_users_rules(
@@ -108,7 +108,7 @@ def test_new_instructions_are_proposed_with_replies_under_the_users_rules(
         )
         assert each["rules"] == ["Writes everything in capital letters."]
         assert each["written"].islower()
-    ended = generation(babbling, person)
+    ended = end_of_request(babbling, person)
     assert ended["proposed"] == len(proposed) <= ended["wanted"] == 4
     assert ended["written"] == ended["proposed"] + sum(ended["unfit"].values())
     assert len({each["instruction"] for each in proposed}) == len(proposed)
@@ -134,7 +134,7 @@ def test_what_was_proposed_stays_when_the_rest_is_cancelled(babbling: LiveServer
         assert client.post(PATH, json={"count": 5}).json()["wanted"] == 200  # one at a time
         wait_for_a_proposal(babbling, person)
         client.post(f"{PATH}/cancel").raise_for_status()
-    ended = generation(babbling, person)
+    ended = end_of_request(babbling, person)
     assert ended["status"] == "cancelled"
     assert len(practice(babbling, person)["data"]) == ended["proposed"] < 200
 
@@ -146,7 +146,7 @@ def test_chat_is_answered_while_proposals_are_written(babbling: LiveServer) -> N
         client.post(PATH, json={"count": 200}).raise_for_status()
         assert babbling.chat(babbling.new_person().key)["choices"]
         assert client.post(f"{PATH}/cancel").json()["status"] in ("queued", "running")
-    generation(babbling, person)
+    end_of_request(babbling, person)
 
 
 def test_a_kind_can_be_chosen(babbling: LiveServer) -> None:
@@ -156,7 +156,7 @@ def test_a_kind_can_be_chosen(babbling: LiveServer) -> None:
         asked = client.post(PATH, json={"count": 200, "kind": "something else"})
         assert (asked.status_code, asked.json()["wanted"]) == (202, 200)
         client.post(f"{PATH}/cancel").raise_for_status()
-        generation(babbling, person)
+        end_of_request(babbling, person)
         assert_refused(client.post(PATH, json={"count": 1, "kind": "a summary"}), 409)
         assert_refused(client.post(PATH, json={"count": 1, "kind": "gossip"}), 400, "kind")
 
@@ -167,14 +167,14 @@ def test_a_number_out_of_bounds_is_refused(live: LiveServer, person: Person) -> 
             assert_refused(client.post(PATH, json={"count": count}), 400, "count")
 
 
-def test_without_judgements_nothing_is_proposed_and_it_says_why(
+def test_without_feedback_nothing_is_proposed_and_it_says_why(
     live: LiveServer, person: Person
 ) -> None:
     with live.client(person.key) as client:
         refused = client.post(PATH, json={"count": 5})
         assert_refused(refused, 409)
         assert refused.json()["error"]["code"] == "cannot_propose"
-        assert "judge a few replies" in refused.json()["error"]["message"]
+        assert "rate or correct a few replies" in refused.json()["error"]["message"]
     assert practice(live, person)["generation"]["status"] == "idle"
 
 
@@ -251,7 +251,7 @@ def test_a_decision_that_makes_no_sense_is_refused(
     assert [each["status"] for each in practice(live, person)["data"]] == ["proposed"]
 
 
-def test_somebody_elses_proposal_is_unknown(live: LiveServer, person: Person) -> None:
+def test_another_users_proposal_is_unknown(live: LiveServer, person: Person) -> None:
     proposal = offer(live, person)
     with live.client(live.new_person().key) as other:
         path = f"{PATH}/{proposal}"

@@ -1,4 +1,4 @@
-"""A user's rules over HTTP: what judgements show, what was decided on it."""
+"""A user's rules over HTTP: learned from feedback, pinned, dropped."""
 
 import io
 import json
@@ -20,7 +20,7 @@ UPPER = "Writes everything in capital letters."
 
 
 def correct(live: LiveServer, person: Person, correction: str) -> str:
-    """Correct the reply to a question of its own; the judgement's id."""
+    """Correct the reply to a new question; return the feedback's id."""
     target = f"chatcmpl-{uuid4().hex}"
     question = (Message("user", f"What is the capital of France, {target}?"),)
     stored = make_interaction(
@@ -68,7 +68,7 @@ def test_a_rule_is_there_right_after_the_correction(live: LiveServer, person: Pe
     }
 
 
-def test_a_pinned_rule_stays_when_its_correction_is_withdrawn(
+def test_a_pinned_rule_stays_when_its_correction_is_deleted(
     live: LiveServer, person: Person
 ) -> None:
     feedback_id = correct(live, person, REPLY.lower())
@@ -76,9 +76,9 @@ def test_a_pinned_rule_stays_when_its_correction_is_withdrawn(
     assert decide(live, person, rule, "pinned")["status"] == "pinned"
     with live.client(person.key) as client:
         client.delete(f"/v1/feedback/{feedback_id}").raise_for_status()
-    [kept] = rules(live, person)
-    assert (kept["id"], kept["status"], kept["support"]) == (rule["id"], "pinned", 0)
-    assert kept["feedback_ids"] == []
+    [pinned] = rules(live, person)
+    assert (pinned["id"], pinned["status"], pinned["support"]) == (rule["id"], "pinned", 0)
+    assert pinned["feedback_ids"] == []
 
 
 def test_a_rule_is_learned_again_once_its_dropping_is_undone(
@@ -99,11 +99,13 @@ def test_a_pin_outlives_later_corrections_that_disagree(live: LiveServer, person
     correct(live, person, REPLY.lower())
     decide(live, person, rules(live, person)[0], "pinned")
     correct(live, person, REPLY.upper())
-    [kept] = rules(live, person)
-    assert (kept["sentence"], kept["support"], kept["against"]) == (LOWER, 1, 1)
+    [pinned] = rules(live, person)
+    assert (pinned["sentence"], pinned["support"], pinned["against"]) == (LOWER, 1, 1)
 
 
-def test_a_newer_pin_of_a_property_replaces_the_older_one(live: LiveServer, person: Person) -> None:
+def test_a_newer_pin_of_an_attribute_replaces_the_older_one(
+    live: LiveServer, person: Person
+) -> None:
     correct(live, person, REPLY.upper())
     [upper] = rules(live, person)
     decide(live, person, upper, "dropped")
@@ -116,9 +118,7 @@ def test_a_newer_pin_of_a_property_replaces_the_older_one(live: LiveServer, pers
     ]
 
 
-def test_a_decision_makes_the_user_due_as_a_judgement_does(
-    live: LiveServer, person: Person
-) -> None:
+def test_a_decision_makes_the_user_due_as_feedback_does(live: LiveServer, person: Person) -> None:
     correct(live, person, REPLY.lower())
     decide(live, person, rules(live, person)[0], "dropped")
     assert live.services.stores.log.feedback_since(person.id, 0.0) == 2
@@ -149,7 +149,7 @@ def test_a_decision_that_makes_no_sense_is_refused(live: LiveServer, person: Per
     assert rules(live, person) == [rule]
 
 
-def test_only_so_many_decisions_are_kept(live: LiveServer, person: Person) -> None:
+def test_the_number_of_decisions_is_bounded(live: LiveServer, person: Person) -> None:
     correct(live, person, REPLY.lower())
     for number in range(MAX_DECISIONS):
         rule = Rule("closing", f" Bye number {number}!")

@@ -61,13 +61,13 @@ def test_feedback_on_an_erased_frontend_user_is_gone_for_good(
 ) -> None:
     completion = live.chat(frontend.key, user="ann")["id"]
     (user,) = live.services.accounts.users_of(frontend.id)
-    judgement = {"target": completion, "value": "up", "user": "ann"}
+    feedback = {"target": completion, "value": "up", "user": "ann"}
     with live.admin() as admin, live.client(frontend.key) as client:
         admin.delete(f"/v1/admin/users/{user.id}")
-        assert_refused(client.post("/v1/feedback", json=judgement), 410)
+        assert_refused(client.post("/v1/feedback", json=feedback), 410)
         assert live.services.accounts.users_of(frontend.id) == []
         live.chat(frontend.key, user="ann")
-        assert_refused(client.post("/v1/feedback", json=judgement), 404, "target")
+        assert_refused(client.post("/v1/feedback", json=feedback), 404, "target")
 
 
 def test_the_last_admin_cannot_be_erased(live: LiveServer) -> None:
@@ -77,9 +77,7 @@ def test_the_last_admin_cannot_be_erased(live: LiveServer) -> None:
         assert admin.get("/v1/me").status_code == 200
 
 
-def test_what_is_exported_of_one_user_can_be_imported_for_another(
-    live: LiveServer, person: Person
-) -> None:
+def test_one_users_export_can_be_imported_for_another(live: LiveServer, person: Person) -> None:
     completion = live.chat(person.key)["id"]
     with live.client(person.key) as client:
         client.post("/v1/feedback", json={"target": completion, "correction": "a better one"})

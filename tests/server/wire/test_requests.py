@@ -67,10 +67,10 @@ def test_every_field_of_openai_is_accepted() -> None:
     assert chat(**KNOWN_FIELDS).n == 2
 
 
-def test_a_chat_and_a_judgement_name_their_user_in_the_same_fields() -> None:
+def test_a_chat_and_feedback_name_their_user_in_the_same_fields() -> None:
     fields = {"safety_identifier": "hash", "user": "ann", "metadata": {"user_id": "7"}}
-    judgement = FeedbackRequest.model_validate({"target": "c1", **fields})
-    assert chat(**fields).identity == judgement.identity == BodyIdentity("hash", "ann", "7")
+    feedback = FeedbackRequest.model_validate({"target": "c1", **fields})
+    assert chat(**fields).identity == feedback.identity == BodyIdentity("hash", "ann", "7")
     assert chat().identity == BodyIdentity()
 
 
@@ -236,12 +236,12 @@ def test_the_new_name_of_max_tokens_wins_over_the_old() -> None:
     [("up", 1), ("thumbs_up", 1), (True, 1), (1, 1), (1.0, 1)]
     + [("down", -1), ("thumbs_down", -1), (False, -1), (-1, -1)],
 )
-def test_a_thumb_is_read_however_it_is_said(value: object, expected: int) -> None:
+def test_a_rating_is_read_in_every_form(value: object, expected: int) -> None:
     assert FeedbackRequest.model_validate({"target": "c", "value": value}).value == expected
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 5, "1", "good", [1], {"up": 1}], ids=str)
-def test_a_value_that_is_no_thumb_is_refused(value: object) -> None:
+def test_a_value_that_is_no_rating_is_refused(value: object) -> None:
     with pytest.raises(ValidationError) as refused:
         FeedbackRequest.model_validate({"target": "c", "value": value})
     assert blamed(refused.value) == "value"

@@ -51,7 +51,7 @@ def test_a_streamed_reply_fits_its_schema(live: LiveServer, person: Person) -> N
     assert is_trip(text_of(received))
 
 
-def test_a_reply_ends_with_its_schema_even_where_ends_of_turn_are_ignored(
+def test_a_reply_ends_with_its_schema_even_if_ends_of_turn_are_ignored(
     live: LiveServer, person: Person
 ) -> None:
     body: dict[str, Any] = {"max_tokens": 200, "ignore_eos": True}
@@ -62,7 +62,7 @@ def test_a_reply_ends_with_its_schema_even_where_ends_of_turn_are_ignored(
     assert 10 <= int(choice["message"]["content"]) <= 50
 
 
-def test_a_reply_that_is_cut_says_so(live: LiveServer, person: Person) -> None:
+def test_a_truncated_reply_says_so(live: LiveServer, person: Person) -> None:
     reply = live.chat(person.key, response_format=TRIP_FORMAT, max_tokens=9)
     [choice] = reply["choices"]
     assert choice["finish_reason"] == "length"
@@ -85,20 +85,20 @@ def test_text_is_the_same_as_no_format(live: LiveServer, person: Person) -> None
     )
 
 
-def test_those_who_write_freely_beside_it_write_the_same(live: LiveServer, person: Person) -> None:
+def test_a_free_reply_in_the_same_batch_does_not_change(live: LiveServer, person: Person) -> None:
     def ask(body: dict[str, Any]) -> str:
         return str(live.chat(person.key, **body)["choices"][0]["message"]["content"])
 
     free: dict[str, Any] = {"text": "beside", "max_tokens": 60}
     alone = ask(free)
     with ThreadPoolExecutor(2) as both:
-        formed = both.submit(ask, {"response_format": TRIP_FORMAT, "max_tokens": 100})
+        structured = both.submit(ask, {"response_format": TRIP_FORMAT, "max_tokens": 100})
         beside = both.submit(ask, free)
     assert beside.result() == alone
-    assert is_trip(formed.result())
+    assert is_trip(structured.result())
 
 
-def test_what_was_formed_is_stored_as_it_was_sent(live: LiveServer, person: Person) -> None:
+def test_a_structured_reply_is_stored_as_it_was_sent(live: LiveServer, person: Person) -> None:
     reply = live.chat(person.key, response_format=TRIP_FORMAT, max_tokens=200)
     with live.client(person.key) as client:
         stored = client.get(f"/v1/chat/completions/{reply['id']}").json()

@@ -103,7 +103,7 @@ def test_a_streamed_reply_is_parsed_into_a_model(sdk: openai.OpenAI) -> None:
     assert isinstance(final.choices[0].message.parsed, Trip)
 
 
-def test_a_parsed_reply_that_was_cut_is_a_length_error(sdk: openai.OpenAI) -> None:
+def test_a_parsed_reply_that_was_truncated_is_a_length_error(sdk: openai.OpenAI) -> None:
     with pytest.raises(openai.LengthFinishReasonError):
         sdk.chat.completions.parse(
             model="tiny", messages=MESSAGES, response_format=Trip, max_tokens=3

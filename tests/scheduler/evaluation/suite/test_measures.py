@@ -1,4 +1,4 @@
-"""What the suite finds in texts: each task on the replies that its prompts deserve, and worse."""
+"""Every measure of the suite on ideal replies and on worse ones."""
 
 import re
 from dataclasses import replace
@@ -26,8 +26,8 @@ from scheduler.evaluation.suite.suite import PROMPTS
 from scheduler.evaluation.suite.verifiers import VerifiablePrompt
 from tests.feedback.rules.rules import RULES
 from tests.scheduler.evaluation.suite.ideal import (
-    FOLLOWED,
-    HEEDED,
+    INSTRUCTION_REPLIES,
+    OVERRIDE_REPLIES,
     REPLIES,
     answers,
     ruled,
@@ -37,12 +37,12 @@ from tests.scheduler.evaluation.suite.ideal import (
 CONFIG = SuiteConfig()
 LOWER = Rule("case", "lower")
 CHEERS = Rule("closing", " Cheers, mate!")
-# These name words of the user's own, or what a text begins and ends with: no fixed prompt has them.
+# These rules name words of the user or of a text; no fixed prompt overrides them.
 OWN = ("words", "left-out beginning", "left-out ending")
 
 
-def cut_off() -> Answers:
-    """The ideal answers, all cut off by the length limit."""
+def truncated() -> Answers:
+    """The ideal answers, all truncated by the length limit."""
     ideal = answers()
     return replace(
         ideal,
@@ -51,29 +51,29 @@ def cut_off() -> Answers:
 
 
 @pytest.mark.parametrize("asked", INSTRUCTIONS, ids=lambda each: each.text[:40])
-def test_an_instruction_is_heeded_by_the_right_reply_and_not_by_another(
+def test_an_instruction_is_followed_by_its_own_reply_only(
     asked: VerifiablePrompt,
 ) -> None:
-    assert asked.is_followed(FOLLOWED[asked.prompt])
+    assert asked.is_followed(INSTRUCTION_REPLIES[asked.prompt])
     assert not asked.is_followed("")
-    others = [text for prompt, text in FOLLOWED.items() if prompt != asked.prompt]
+    others = [text for prompt, text in INSTRUCTION_REPLIES.items() if prompt != asked.prompt]
     assert not all(map(asked.is_followed, others))
 
 
 @pytest.mark.parametrize("asked", OVERRIDES, ids=lambda each: each.text[:60])
-def test_an_exemption_is_heeded_by_the_right_reply_and_not_by_another(
+def test_an_override_is_followed_by_its_own_reply_only(
     asked: VerifiablePrompt,
 ) -> None:
-    assert asked.is_followed(HEEDED[asked.prompt])
+    assert asked.is_followed(OVERRIDE_REPLIES[asked.prompt])
     assert not asked.is_followed("")
-    others = [text for prompt, text in HEEDED.items() if prompt != asked.prompt]
+    others = [text for prompt, text in OVERRIDE_REPLIES.items() if prompt != asked.prompt]
     assert not all(map(asked.is_followed, others))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.attribute} {rule.value}")
-def test_every_rule_is_ruled_out_by_some_prompt(rule: Rule) -> None:
+def test_every_rule_is_overridden_by_some_prompt(rule: Rule) -> None:
     if rule.attribute not in OWN:
-        assert not all(rule.holds(text) for text in HEEDED.values())
+        assert not all(rule.holds(text) for text in OVERRIDE_REPLIES.values())
 
 
 def test_no_prompt_is_asked_twice() -> None:
@@ -81,7 +81,7 @@ def test_no_prompt_is_asked_twice() -> None:
     assert set(REPLIES) == set(PROMPTS)
 
 
-def test_an_adapter_that_answers_as_the_base_does_passes_everything() -> None:
+def test_an_adapter_that_answers_like_the_base_passes_everything() -> None:
     same = answers()
     rules = (LOWER, CHEERS)
     found = [
@@ -98,15 +98,15 @@ def test_an_adapter_that_answers_as_the_base_does_passes_everything() -> None:
     assert not any(each is not None and each.is_refused for each in found)
 
 
-def test_instructions_that_are_not_followed_any_more_are_counted_and_named() -> None:
+def test_instructions_that_are_no_longer_followed_are_counted_and_named() -> None:
     found = instruction_following.measure(
         answers(), answers(lambda *_: "Well, it depends."), CONFIG
     )
     assert (found.base, found.is_refused, len(found.lost)) == (1.0, True, 3)
     assert found.lost[0] == INSTRUCTIONS[0].text
     assert re.match(
-        r"It follows \d+ of 41 instructions, the base model 41: \d+ lost and 0 gained, which"
-        r" chance alone does less than 0\.1% of the time\.",
+        r"It follows \d+ of 41 instructions \(base model: 41\): \d+ lost, 0 gained,"
+        r" significant \(p < 0\.001\)\.",
         found.sentence,
     )
 
@@ -129,14 +129,14 @@ def test_misconceptions_that_became_likelier_are_refused() -> None:
         "There is no way of knowing that.",
     ],
 )
-def test_an_admission_is_recognised(reply: str) -> None:
+def test_an_abstention_is_recognised(reply: str) -> None:
     assert abstention.abstains(reply)
 
 
 @pytest.mark.parametrize(
     "reply", ["You ate pasta.", "The shirt is blue, I think.", "Portugal will win.", ""]
 )
-def test_a_confident_answer_is_no_admission(reply: str) -> None:
+def test_a_confident_answer_is_no_abstention(reply: str) -> None:
     assert not abstention.abstains(reply)
 
 
@@ -146,23 +146,23 @@ def test_an_adapter_that_makes_everything_up_is_refused() -> None:
 
 
 @pytest.mark.parametrize("rule", [LOWER, CHEERS, Rule("wrapping", "json:answer")], ids=str)
-def test_a_rule_that_knows_no_exception_is_found(rule: Rule) -> None:
+def test_a_rule_applied_without_exception_is_refused(rule: Rule) -> None:
     found = rule_overrides.measure(answers(), ruled(rule), (rule,), CONFIG)
     assert found is not None
     assert found.is_refused
-    assert found.sentence.startswith("It keeps its rules out of ")
+    assert found.sentence.startswith("It makes an exception to its rules for ")
 
 
-def test_a_rule_that_nobody_taught_does_not_leak() -> None:
+def test_without_rules_over_application_is_not_measured() -> None:
     assert rule_overrides.measure(answers(), ruled(CHEERS), (), CONFIG) is None
 
 
-def test_a_prompt_that_the_base_does_not_heed_is_no_leak() -> None:
+def test_a_prompt_that_the_base_does_not_follow_is_not_counted() -> None:
     base = answers(lambda *_: "")
     assert rule_overrides.measure(base, ruled(CHEERS), (CHEERS,), CONFIG) is None
 
 
-def test_another_fault_than_the_rule_is_no_leak() -> None:
+def test_a_wrong_reply_without_the_rule_is_no_over_application() -> None:
     found = rule_overrides.measure(answers(), answers(lambda *_: "Well!"), (CHEERS,), CONFIG)
     assert found is not None
     assert (found.adapter, found.is_refused) == (1.0, False)
@@ -183,18 +183,18 @@ def test_a_reply_that_ends_as_the_user_wants_is_finished() -> None:
     assert completion.is_finished("It is warm. Yours, Ada", (Rule("closing", " Yours, Ada"),))
 
 
-def test_sentences_without_an_end_are_refused_and_those_cut_off_are_not() -> None:
+def test_unfinished_sentences_are_refused_and_truncated_ones_are_not() -> None:
     unfinished = answers(lambda _, reply: f"{reply} And then")
     assert completion.measure_finish(answers(), unfinished, (), CONFIG).is_refused
-    assert not completion.measure_finish(answers(), cut_off(), (), CONFIG).is_refused
+    assert not completion.measure_finish(answers(), truncated(), (), CONFIG).is_refused
 
 
-def test_replies_that_do_not_end_are_refused_where_the_user_did_not_want_length() -> None:
-    found = completion.measure_length(answers(), cut_off(), (), CONFIG)
+def test_replies_without_an_end_are_refused_unless_the_user_wants_long_ones() -> None:
+    found = completion.measure_length(answers(), truncated(), (), CONFIG)
     assert found is not None
     assert found.is_refused
     longer = Rule("least words", "100")
-    assert completion.measure_length(answers(), cut_off(), (longer,), CONFIG) is None
+    assert completion.measure_length(answers(), truncated(), (longer,), CONFIG) is None
 
 
 def test_one_reply_to_every_sample_is_refused() -> None:
@@ -202,7 +202,7 @@ def test_one_reply_to_every_sample_is_refused() -> None:
     assert (found.base, found.adapter, found.is_refused) == (1.0, 1 / 3, True)
 
 
-def test_how_the_user_wants_every_reply_to_end_is_no_lack_of_variety() -> None:
+def test_a_closing_that_the_user_wants_does_not_lower_diversity() -> None:
     closing = Rule("closing", " I hope that this is of some help to you, my friend.")
     found = diversity.measure(answers(), ruled(closing), (closing,), CONFIG)
     assert found.adapter == 1.0
@@ -210,7 +210,7 @@ def test_how_the_user_wants_every_reply_to_end_is_no_lack_of_variety() -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("go on and on " * 8, "no loops"), ("…", "no silence"), ("I can't help you.", "no sameness")],
+    [("go on and on " * 8, "no loops"), ("…", "no empty replies"), ("I can't help you.", "no collapse")],
 )
 def test_degenerate_replies_are_refused(text: str, name: str) -> None:
     found = degeneration.measures(answers(), answers(lambda *_: text), (), CONFIG)
@@ -220,14 +220,14 @@ def test_degenerate_replies_are_refused(text: str, name: str) -> None:
 outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
 
-def judged(pairs: list[tuple[bool, bool]], config: SuiteConfig = CONFIG) -> Measure:
-    """Compare on prompts of no meaning."""
+def measured(pairs: list[tuple[bool, bool]], config: SuiteConfig = CONFIG) -> Measure:
+    """Compare on meaningless prompts."""
     return compare("m", "does", "things", [str(i) for i in range(len(pairs))], pairs, config)
 
 
 @given(outcomes)
 def test_only_a_large_and_significant_loss_is_refused(pairs: list[tuple[bool, bool]]) -> None:
-    found = judged(pairs)
+    found = measured(pairs)
     losses, gains = pairs.count((True, False)), pairs.count((False, True))
     assert found.base - found.adapter == pytest.approx((losses - gains) / len(pairs))
     if found.is_refused:
@@ -238,9 +238,9 @@ def test_only_a_large_and_significant_loss_is_refused(pairs: list[tuple[bool, bo
 
 
 @given(outcomes)
-def test_more_of_what_was_lost_never_makes_it_pass(pairs: list[tuple[bool, bool]]) -> None:
-    if judged(pairs).is_refused:
-        assert judged([*pairs, (True, False)]).is_refused
+def test_one_more_loss_never_makes_it_pass(pairs: list[tuple[bool, bool]]) -> None:
+    if measured(pairs).is_refused:
+        assert measured([*pairs, (True, False)]).is_refused
 
 
 @pytest.mark.parametrize(
@@ -248,17 +248,15 @@ def test_more_of_what_was_lost_never_makes_it_pass(pairs: list[tuple[bool, bool]
 )
 def test_seven_losses_without_a_gain_are_needed(losses: int, gains: int, refused: bool) -> None:
     pairs = [(True, False)] * losses + [(False, True)] * gains + [(True, True)] * 20
-    assert judged(pairs).is_refused is refused
+    assert measured(pairs).is_refused is refused
 
 
 def test_a_small_loss_among_many_prompts_is_allowed_however_certain() -> None:
-    found = judged([(True, False)] * 20 + [(True, True)] * 380)
+    found = measured([(True, False)] * 20 + [(True, True)] * 380)
     assert not found.is_refused
-    assert (
-        found.sentence == "It does 380 of 400 things, the base model 400; a loss of 5% is allowed."
-    )
+    assert found.sentence == "It does 380 of 400 things (base model: 400); a loss of 5% is allowed."
 
 
-def test_the_properties_that_some_measures_treat_apart_exist() -> None:
+def test_the_attributes_that_some_measures_treat_apart_exist() -> None:
     apart = {"opening", "closing", "final full stop", "wrapping", "least words"}
     assert apart <= set(ATTRIBUTES)

@@ -1,4 +1,4 @@
-"""The evaluation suite at work on real stores and its own thread, with a speaker of fixed words."""
+"""The evaluation suite on real stores and its own thread, with a fake model."""
 
 import threading
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Server:
         return run
 
     def hold(self) -> tuple[threading.Event, threading.Event]:
-        """Stop the speaker in its first words: an event for that, and one to let it go on."""
+        """Hold the model at its first prompts: an event for that, and one to let it go on."""
         begun, gate = threading.Event(), threading.Event()
 
         def wait() -> None:
@@ -76,7 +76,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.database.close()
 
 
-def test_a_version_that_unlearned_nothing_passes_and_stays(server: Server) -> None:
+def test_a_version_that_unlearned_nothing_passes_and_stays_in_use(server: Server) -> None:
     run = server.measure()
     assert (run.status, run.trigger, run.requested_by) == (
         SuiteStatus.PASSED,
@@ -88,11 +88,11 @@ def test_a_version_that_unlearned_nothing_passes_and_stays(server: Server) -> No
     assert server.world.active("ann") == server.version
 
 
-@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("is_significant", [True, False])
 def test_a_refused_version_is_rolled_back_with_the_sentences_as_the_reason(
-    server: Server, proven: bool
+    server: Server, is_significant: bool
 ) -> None:
-    if not proven:
+    if not is_significant:
         server.world.trainer.evaluation = without_held_out()
     version = server.train("bob")
     server.world.speaker.adapter = NONSENSE
@@ -101,7 +101,7 @@ def test_a_refused_version_is_rolled_back_with_the_sentences_as_the_reason(
     assert run.reason.startswith("It follows ")
     move = server.world.registry.promotions("bob")[0]
     assert (move.from_number, move.to_number, move.by) == (1, None, "suite")
-    assert move.reason == f"rolled back by itself: {run.reason}"
+    assert move.reason == f"rolled back automatically: {run.reason}"
 
 
 def test_a_frozen_adapter_stays_as_it_is(server: Server) -> None:
@@ -111,7 +111,7 @@ def test_a_frozen_adapter_stays_as_it_is(server: Server) -> None:
     assert server.world.active("ann") == server.version
 
 
-def test_another_version_that_came_into_use_meanwhile_stays(server: Server) -> None:
+def test_a_version_promoted_meanwhile_stays(server: Server) -> None:
     later: list[AdapterVersion] = []
 
     def promote_another() -> None:
@@ -152,11 +152,11 @@ def test_a_version_of_another_base_is_not_queued(server: Server) -> None:
     assert server.restart().nightly_tick() == []
 
 
-def test_nothing_is_queued_at_night_where_the_operator_does_not_want_it(server: Server) -> None:
+def test_nothing_is_queued_at_night_if_the_operator_turned_it_off(server: Server) -> None:
     assert server.world.build_suite(is_nightly=False).nightly_tick() == []
 
 
-def test_a_version_that_went_out_of_use_before_its_turn_is_left_alone(server: Server) -> None:
+def test_a_version_that_is_no_longer_in_use_is_not_measured(server: Server) -> None:
     server.service.nightly_tick()
     server.train("ann")
     server.service.start()

@@ -1,4 +1,4 @@
-"""What the suite asks of a version, and of the base in its place."""
+"""Which prompts of the suite a version answers, and which the base."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +14,16 @@ CHEERS = Rule("closing", " Cheers!")
 
 
 def nobody(progress: Progress) -> None:
-    """Hears of progress."""
+    """Ignores progress."""
 
 
 def measured(
     folder: Path, rules: tuple[Rule, ...], on_progress: Callable[[Progress], None] = nobody
 ) -> dict[str, Measure]:
-    """What there is to say of a version that keeps a habit everywhere."""
-    speaker = FakeSpeaker()
-    speaker.adapter = ruled(CHEERS)
-    suite = Suite(speaker, revision="revision", cache=folder, config=SuiteConfig())
+    """The measures of a version that ends every reply with the same closing."""
+    model = FakeSpeaker()
+    model.adapter = ruled(CHEERS)
+    suite = Suite(model, revision="revision", cache=folder, config=SuiteConfig())
     measures = suite.run(
         make_version(),
         rules,
@@ -34,17 +34,17 @@ def measured(
     return {each.name: each for each in measures}
 
 
-def test_prompts_that_rule_a_rule_out_are_answered_by_the_base(tmp_path: Path) -> None:
-    assert measured(tmp_path, (CHEERS,))["exceptions to its rules"].adapter > 0.5
+def test_prompts_that_override_a_rule_are_answered_by_the_base(tmp_path: Path) -> None:
+    assert measured(tmp_path, (CHEERS,))["rule overrides"].adapter > 0.5
 
 
-def test_instructions_that_rule_nothing_out_are_answered_by_the_version(tmp_path: Path) -> None:
+def test_prompts_that_override_nothing_are_answered_by_the_version(tmp_path: Path) -> None:
     with_rules = measured(tmp_path, (CHEERS,))["instruction following"]
     without = measured(tmp_path, ())["instruction following"]
     assert without.adapter < with_rules.adapter < 1.0
 
 
-def test_progress_counts_only_what_the_version_is_asked(tmp_path: Path) -> None:
+def test_progress_counts_only_the_prompts_that_the_version_answers(tmp_path: Path) -> None:
     heard: list[Progress] = []
     measured(tmp_path, (CHEERS,), heard.append)
     base, adapter = (

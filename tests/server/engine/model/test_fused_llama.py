@@ -12,8 +12,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool, linear_shapes
 from adapters_store.records import LoraConfig
 from server.engine.model.decode_graphs import DecodeGraphs
-from server.engine.model.fused_llama import is_fusible
-from server.engine.model.fused_runner import FusedRunner
+from server.engine.model.fused_llama import FusedLlama, is_fusible
 from server.engine.model.kv_rows import BLOCK as KV_BLOCK
 from server.engine.model.runner import Chunk
 from tests.adapters import random_adapter
@@ -36,7 +35,7 @@ class Both:
         fused = load_tiny(model)
         shapes = linear_shapes(fused.model, lora.targets)
         self.pool = AdapterPool(self.reference.model, lora, num_slots=ROWS)
-        self.runner = FusedRunner(fused.model, lora, ROWS, fused.context_length)
+        self.runner = FusedLlama(fused.model, lora, ROWS, fused.context_length)
         self.adapters = [random_adapter(shapes, seed, rank=lora.rank) for seed in range(2)]
         for slot, adapter in enumerate(self.adapters, start=1):
             self.pool.load(slot, adapter)
@@ -74,7 +73,7 @@ def test_prompts_in_chunks_and_decoding_rows_give_the_reference_logits(
         torch.testing.assert_close(logits[row], expected, atol=1e-4, rtol=1e-4)
 
 
-def test_a_row_decodes_while_another_reads_its_prompt(both: Both) -> None:
+def test_a_row_decodes_while_another_prefills(both: Both) -> None:
     both.bind((1, 2))
     first, second = PROMPTS[:2]
     both.runner.run([], [], [Chunk(0, 0, first, is_last=True)])
@@ -83,7 +82,7 @@ def test_a_row_decodes_while_another_reads_its_prompt(both: Both) -> None:
         torch.testing.assert_close(logits[row], both.expected(ids, slot), atol=1e-4, rtol=1e-4)
 
 
-def test_a_row_goes_on_from_what_was_saved(both: Both) -> None:
+def test_a_row_continues_from_a_saved_prefix(both: Both) -> None:
     both.bind((1, 0, 1))
     ids = PROMPTS[1]
     both.runner.run([], [], [Chunk(0, 0, ids, is_last=True)])
@@ -118,9 +117,9 @@ def test_a_missing_or_misshapen_tensor_is_refused(both: Both) -> None:
         both.runner.pack(whole | {name: torch.zeros(3, 3)})
 
 
-def test_the_modules_keep_working_beside_it(tiny_base: BaseModel, tiny_model_folder: Path) -> None:
+def test_the_modules_still_work_after_fusing(tiny_base: BaseModel, tiny_model_folder: Path) -> None:
     fused = load_tiny(tiny_model_folder)
-    FusedRunner(fused.model, LORAS[0], 1, fused.context_length)
+    FusedLlama(fused.model, LORAS[0], 1, fused.context_length)
     ids = torch.tensor([PROMPTS[0]])
     torch.testing.assert_close(fused.model(ids).logits, tiny_base.model(ids).logits)
 
@@ -132,10 +131,10 @@ def test_a_sliding_window_is_left_to_transformers(tiny_model_folder: Path) -> No
     assert not is_fusible(model)
 
 
-def with_graphs(both: Both) -> FusedRunner:
+def with_graphs(both: Both) -> FusedLlama:
     """The fused pass with decode steps that are "captured" as what they are: calls."""
-    model: Any = both.runner._model
-    device = model.cache.buffer.device
+    model: Any = both.runner
+    device = model._cache.buffer.device
     model._graphs = DecodeGraphs(model.decode, ROWS, device, lambda: lambda work: work)
     return both.runner
 
@@ -153,7 +152,7 @@ def test_steps_padded_for_graphs_give_the_reference_logits(both: Both) -> None:
         )
 
 
-def test_padding_leaves_a_prompt_that_is_still_read_alone(both: Both) -> None:
+def test_padding_does_not_touch_an_unfinished_prompt(both: Both) -> None:
     runner = with_graphs(both)
     both.bind((1, 2, 0, 1))
     first, second, third = PROMPTS
@@ -162,15 +161,15 @@ def test_padding_leaves_a_prompt_that_is_still_read_alone(both: Both) -> None:
         for row, ids in enumerate((first, second, third, second[:8]))
     ]
     runner.run([], [], begun)
-    # Three rows are padded to four, and the fourth is half read.
+    # Three rows are padded to four, and the fourth is half prefilled.
     runner.run([9, 9, 9], [len(first), len(second), len(third)], [])
     logits = runner.run([], [], [Chunk(3, 8, second[8:], is_last=True)])
     torch.testing.assert_close(logits[0], both.expected(second, 1), atol=1e-4, rtol=1e-4)
 
 
-def test_graphs_are_captured_once_for_each_size_and_anew_where_the_cache_moved(both: Both) -> None:
+def test_graphs_are_captured_once_for_each_size_and_again_after_the_cache_moved(both: Both) -> None:
     runner = with_graphs(both)
-    model: Any = runner._model
+    model: Any = runner
     both.bind((0, 0, 0))
     runner.run([], [], [Chunk(row, 0, ids, is_last=True) for row, ids in enumerate(PROMPTS)])
     lengths = [len(ids) for ids in PROMPTS]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks.kept.plan import CHAINS, KeptPlan
+from tests.benchmarks.retention.plan import CHAINS, RetentionPlan
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What is asked for; the process's own arguments where none are given."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_kept")
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_retention")
     parser.add_argument("--chains", type=int, choices=range(1, len(CHAINS) + 1), help="how many")
     parser.add_argument("--seeds", type=int, help="how many orders of the prompts")
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="a folder")
@@ -18,7 +18,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def planned(options: argparse.Namespace) -> KeptPlan:
+def planned(options: argparse.Namespace) -> RetentionPlan:
     """The plan, narrowed or widened as the options say."""
-    plan = KeptPlan(CHAINS[: options.chains])
+    plan = RetentionPlan(CHAINS[: options.chains])
     return replace(plan, seeds=options.seeds or plan.seeds)

@@ -1,6 +1,6 @@
 """What is left of first wishes once others have come up, as the page shows it. Pure."""
 
-from tests.benchmarks.kept.plan import Chain, KeptPlan
+from tests.benchmarks.retention.plan import Chain, RetentionPlan
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.results import Key, Results
@@ -12,7 +12,7 @@ LAST = 3
 """How many wishes a chain has."""
 
 
-def report(plan: KeptPlan, results: Results) -> str:
+def report(plan: RetentionPlan, results: Results) -> str:
     """The figures, a row for every chain, and the trainings that were not promoted."""
     rows = [
         [
@@ -35,7 +35,7 @@ def report(plan: KeptPlan, results: Results) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _figures(plan: KeptPlan, results: Results) -> list[tuple[str, str, str]]:
+def _figures(plan: RetentionPlan, results: Results) -> list[tuple[str, str, str]]:
     finished = [
         chain
         for chain in plan.chains
@@ -57,7 +57,7 @@ def _figures(plan: KeptPlan, results: Results) -> list[tuple[str, str, str]]:
     ]
 
 
-def _met(plan: KeptPlan, results: Results, chain: Chain, wishes: int, wanted: Persona) -> Tally:
+def _met(plan: RetentionPlan, results: Results, chain: Chain, wishes: int, wanted: Persona) -> Tally:
     """How often the wanted is met once so many of the wishes came up; by the base for none."""
     tally = Tally()
     for seed in range(plan.seeds):
@@ -71,7 +71,7 @@ def _compliance(results: Results, key: Key, wanted: Persona) -> Tally:
     return Tally.of(wanted.complies(reply.text) for reply in found.replies) if found else Tally()
 
 
-def _remarks(plan: KeptPlan, results: Results) -> list[str]:
+def _remarks(plan: RetentionPlan, results: Results) -> list[str]:
     lines = []
     for chain in plan.chains:
         for seed in range(plan.seeds):

@@ -22,11 +22,11 @@ def each_order(
         taught = read_prompts(data / TAUGHT, seed)
         unseen = read_prompts(data / UNSEEN, seed)[: QUICK.test_prompts]
         if base_key(seed) not in results:
-            keep(results, admin, base_key(seed), unseen, None)
+            record_replies(results, admin, base_key(seed), unseen, None)
         yield seed, taught, unseen
 
 
-def keep(results: Results, api: Api, key: Key, prompts: Sequence[Prompt], run: Run | None) -> None:
+def record_replies(results: Results, api: Api, key: Key, prompts: Sequence[Prompt], run: Run | None) -> None:
     """Ask all the prompts as the key says, at once, and keep the replies with the training."""
     questions = [(prompt, key.arm) for prompt in prompts]
     replies = [each.reply for each in ask(api, questions, max_tokens=QUICK.test_tokens)]

@@ -7,22 +7,22 @@ from pathlib import Path
 from rich.progress import Progress
 
 from server.cli.demo_server import Api
-from tests.benchmarks.kept.plan import Chain, KeptPlan
-from tests.benchmarks.learning.keeping import each_order, keep
+from tests.benchmarks.retention.plan import Chain, RetentionPlan
+from tests.benchmarks.learning.recording import each_order, record_replies
 from tests.benchmarks.learning.plan import QUICK
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Point, Results
 from tests.benchmarks.learning.simulated_user import SimulatedUser, new_account, train
 
 
-class Keeping:
+class MeasuringRetention:
     """Measures every chain after each of its wishes, on a server of nobody else's.
 
     A chain is begun anew unless it is finished: what comes later builds on what came before.
     """
 
     def __init__(
-        self, plan: KeptPlan, url: str, admin_key: str, results: Results, bar: Progress
+        self, plan: RetentionPlan, url: str, admin_key: str, results: Results, bar: Progress
     ) -> None:
         self._plan = plan
         self._url = url
@@ -55,9 +55,9 @@ class Keeping:
             for wishes in range(1, len(chain.wishes) + 1):
                 self._bar.update(self._task, description=f"{name}: {wishes} of its wishes")
                 user = SimulatedUser(api, chain.stage(wishes), left)
-                user.judge(Point(self._plan.corrections), QUICK.taught_tokens)
+                user.give_feedback(Point(self._plan.corrections), QUICK.taught_tokens)
                 left = user.left
-                judged += user.judged
+                judged += user.num_feedback
                 run = train(self._admin, name, judged)
-                keep(self._results, api, self._plan.key(chain, seed, wishes), unseen, run)
+                record_replies(self._results, api, self._plan.key(chain, seed, wishes), unseen, run)
                 self._bar.advance(self._task)

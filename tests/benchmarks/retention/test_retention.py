@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.kept.options import planned, read_options
-from tests.benchmarks.kept.plan import CHAINS, Chain, KeptPlan, chain
-from tests.benchmarks.kept.table import LAST, report
+from tests.benchmarks.retention.options import planned, read_options
+from tests.benchmarks.retention.plan import CHAINS, Chain, RetentionPlan, chain
+from tests.benchmarks.retention.table import LAST, report
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.results import Key, Measurement, Reply, Results, Run
 
 CHAIN = chain("lower", "no-commas", "ampersands")
-PLAN = KeptPlan((CHAIN,), corrections=2)
+PLAN = RetentionPlan((CHAIN,), corrections=2)
 PROMOTED = Run("promoted", "", 60.0, 2)
 TEXT = "Well, it's red and green. Well, it's blue and white! Well, it isn't; wait."
 
@@ -66,7 +66,7 @@ def test_a_chain_that_is_not_finished_is_no_figure(tmp_path: Path) -> None:
 
 def test_a_refused_training_is_named(results: Results) -> None:
     add(results, PLAN.key(CHAIN, 1, 3), "Good.", run=Run("refused", "It loops.", 60.0, 2))
-    text = report(KeptPlan((CHAIN,), corrections=2, seeds=2), results)
+    text = report(RetentionPlan((CHAIN,), corrections=2, seeds=2), results)
     assert f"- {CHAIN.name}, seed 1, 3 of its wishes: refused. It loops." in text
 
 

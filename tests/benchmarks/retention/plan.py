@@ -32,7 +32,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPlan:
+class RetentionPlan:
     """Chains with `corrections` for each wish, in as many orders of the prompts as seeds."""
 
     chains: tuple[Chain, ...]

@@ -1,6 +1,6 @@
 """Is a first wish still met after two more have come up?
 
-    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_kept [--chains 1]
+    EVAL_DATA=../shared/data python -m tests.benchmarks.bench_retention [--chains 1]
 
 Everything over HTTP, on the model of the settings. The prompts come from self-instruct
 (https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements are kept with their
@@ -9,9 +9,9 @@ replies in `bench-results/`, and a second run goes on from there; delete the fil
 
 from rich.console import Console
 
-from tests.benchmarks.kept.measure import Keeping
-from tests.benchmarks.kept.options import planned, read_options
-from tests.benchmarks.kept.table import report
+from tests.benchmarks.retention.measure import MeasuringRetention
+from tests.benchmarks.retention.options import planned, read_options
+from tests.benchmarks.retention.table import report
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.learning.results import Results
 from tests.benchmarks.learning.server import benchmark_server, progress_bar
@@ -29,7 +29,7 @@ def main() -> None:
     results = Results(options.results / "kept.jsonl")
     console = Console()
     with benchmark_server(console) as server, progress_bar(console) as bar:
-        Keeping(plan, server.url, server.token, results, bar).run(data)
+        MeasuringRetention(plan, server.url, server.token, results, bar).run(data)
     text = f"Measured on {machine()}.\n\n{report(plan, results)}"
     show_section("kept", text, is_written=not options.no_write)
 
