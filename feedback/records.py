@@ -159,7 +159,7 @@ class TrainingExample:
     id: str = field(init=False)
     user_id: str
     kind: ExampleKind
-    prompt: tuple[Message, ...]
+    messages: tuple[Message, ...]
     chosen: str
     source: ExampleSource
     conversation_id: str
@@ -171,7 +171,7 @@ class TrainingExample:
     is_truncated: bool = False
 
     def __post_init__(self) -> None:
-        turns = [[message.role, message.content] for message in self.prompt]
+        turns = [[message.role, message.content] for message in self.messages]
         texts = turns, self.chosen, self.rejected
         # 1.0 was once a weight; the hashes of stored ids contain it.
         content = [self.kind.value, *texts, 1.0, self.revised_from, self.is_truncated]
@@ -196,7 +196,7 @@ class Demonstration:
     question: str
     reply: str
     is_corrected: bool
-    judged_at: float
+    feedback_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ class Evaluation:
     token or `by_sum`. `train_loss_before` and `_after` are of the first fit, `added_loss` is of the
     examples that only the second saw. `incumbent_examples` are held-out ones that are new to the
     version in use, too. `compliance` counts the replies to `num_probes` probe prompts that follow
-    the user's rules; `probe_part` says which of the job's prompts these were. `reference_kl` is the
+    the user's rules; `probe_round` says which of its prompts these were. `reference_kl` is the
     mean KL(candidate || base) per token on fixed generic prompts. The shares of faulty replies to
     these (`evaluation.degeneration`) are None until the candidate has replied.
     """
@@ -229,7 +229,7 @@ class Evaluation:
     base_compliance: int = 0
     compliance_with_few_shot: int | None = None
     base_compliance_with_few_shot: int | None = None
-    probe_part: int = 0
+    probe_round: int = 0
 
 
 class Outcome(StrEnum):

@@ -40,7 +40,7 @@ class SchedulerService:
         *,
         candidates: Candidates,
         runs: RunStore,
-        watcher: RollbackMonitor,
+        rollback_monitor: RollbackMonitor,
         pipeline: Pipeline,
         suite: SuiteService,
         policy_config: PolicyConfig,
@@ -50,7 +50,7 @@ class SchedulerService:
         """Raises `ValueError` if the nightly cron line is invalid."""
         self._candidates = candidates
         self._runs = runs
-        self._monitor = watcher
+        self._monitor = rollback_monitor
         self._pipeline = pipeline
         self.suite = suite
         self._policy = policy_config

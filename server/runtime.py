@@ -141,7 +141,7 @@ def _scheduler(
     return SchedulerService(
         candidates=Candidates(stores.log, stores.registry, stores.runs),
         runs=stores.runs,
-        watcher=RollbackMonitor(stores.log, stores.registry, clock=time.time),
+        rollback_monitor=RollbackMonitor(stores.log, stores.registry, clock=time.time),
         pipeline=pipeline,
         suite=_suite(settings, stores, config, engine),
         policy_config=settings.policy,

@@ -13,7 +13,6 @@ The product fits an adapter in the same way (scheduler/fit/loop.py). Around it, 
     held-out examples, and a gate that may refuse the adapter  scheduler/evaluation/
     numbered versions to promote and roll back                 adapters_store/registry.py
 """
-# ruff: noqa: INP001
 
 import json
 import sys
@@ -42,7 +41,7 @@ from server.settings import default_model_cache
 CONFIG, LORA = TrainingConfig(), LoraConfig()
 SLOT = 1  # Slot 0 is the base without an adapter.
 PASSES, PAIRS_PER_STEP = 3, 4
-LEARNING_RATE = CONFIG.learning_rate / 2  # Without rounds and a gate: less, so that facts survive.
+LEARNING_RATE = CONFIG.learning_rate / 2  # Gentler: no gate here would notice lost facts.
 UNSEEN_PROMPT = "Why is the sky blue?"
 
 
@@ -54,10 +53,8 @@ def main(corrections: Path, adapter: Path, model: str = EMBEDDED_MODEL) -> None:
     # Only those of the upper half are trained: that saves half of the backward pass.
     source = resolve_model(model, default_model_cache(), lambda phase, done, total: None)
     device = choose_device("auto")
-    dtype = choose_dtype("auto", device)
-    base = load_base_model(
-        source.path, name=source.name, revision=source.revision, device=device, dtype=dtype
-    )
+    names = {"name": source.name, "revision": source.revision}
+    base = load_base_model(source.path, **names, device=device, dtype=choose_dtype("auto", device))
     use_grouped_attention(base.model)  # Only for speed: a quicker backward pass on a CPU.
     pool = AdapterPool(base.model, LORA, num_slots=2, dtype=torch.float32)
     pool.train_upper(CONFIG.train_top_fraction)
@@ -81,19 +78,20 @@ def main(corrections: Path, adapter: Path, model: str = EMBEDDED_MODEL) -> None:
 
     # 3. At first B is zero, so the adapter changes nothing. A spans the gradient's main directions,
     # so that a few steps are enough.
-    def first_gradients() -> None:
-        torch.autograd.backward(losses(base, *batches[0]))
-
     pool.requires_grad(True)
     with pool.use(SLOT):
-        init_from_gradients(pool, SLOT, CONFIG.seed, first_gradients)
+        init_from_gradients(
+            pool, SLOT, CONFIG.seed, lambda: torch.autograd.backward(losses(base, *batches[0]))
+        )
     show("before", base, pool, batches)
 
-    # 4. The fit. A slot's B holds alpha / rank already, and Adam's steps do not grow with the
-    # weights, so B's rate has the factor. Rates fall, so that the last batch does not win.
+    # 4. The fit. alpha / rank is folded into B. Adam's steps do not scale with the weights, so B's
+    # rate carries the factor. The rates fall to zero, so that the last batch does not win.
     a, b = pool.a_parameters(), pool.b_parameters()
-    rates = ((a, LEARNING_RATE), (b, LEARNING_RATE * LORA.scaling))
-    groups = [{"params": matrices, "lr": rate} for matrices, rate in rates]
+    groups = [
+        {"params": a, "lr": LEARNING_RATE},
+        {"params": b, "lr": LEARNING_RATE * LORA.scaling},
+    ]
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
     falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, PASSES * len(batches))
     for batch, base_log_probs in batches * PASSES:
@@ -106,17 +104,11 @@ def main(corrections: Path, adapter: Path, model: str = EMBEDDED_MODEL) -> None:
         falling.step()
     show("after", base, pool, batches)
 
-    # 5. What the server serves and PEFT loads: bfloat16 weights and their configuration.
+    # 5. The folder holds bfloat16 weights and their configuration, as PEFT writes them.
     adapter.mkdir(parents=True, exist_ok=True)
     save_file(pool.read(SLOT, ADAPTER_DTYPE), adapter / WEIGHTS_FILE)
-    write_peft_config(
-        adapter,
-        lora=LORA,
-        base_model=base.name,
-        base_revision=base.revision,
-        targets=pool.target_modules,
-    )
-    typer.echo(f"written to {adapter}")
+    origin = {"base_model": base.name, "base_revision": base.revision}
+    write_peft_config(adapter, lora=LORA, **origin, targets=pool.target_modules)
 
 
 def losses(base: BaseModel, batch: Batch, base_log_probs: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,13 +116,13 @@ def losses(base: BaseModel, batch: Batch, base_log_probs: Tensor) -> tuple[Tenso
     log_probs = reply_log_probs(base, batch)  # [rows, tokens]; the first half are the corrections
     supervised, _ = supervised_losses(log_probs, batch)
     better, worse = (mean_per_token(log_probs, batch) - base_log_probs).chunk(2)
-    # The flip rate is 0: who writes a correction means it.
+    # The flip rate is 0: a person who writes a correction means it.
     preference = dpo_losses(better, worse, CONFIG.dpo_beta, torch.zeros_like(better))
     return supervised[: len(better)].mean(), preference.mean()
 
 
 def tokens(base: BaseModel, prompt: str, reply: str, weights: list[float]) -> TokenisedReply:
-    """The ids of a prompt and its reply, by the renderer that serves replies, too."""
+    """The ids of a prompt and its reply, by the renderer that also serves replies."""
     ids, _ = base.renderer.example_ids([Message("user", prompt)], reply)
     if len(ids) > CONFIG.max_tokens:
         sys.exit(f"longer than {CONFIG.max_tokens} tokens: {prompt[:50]!r} with its reply")

@@ -202,7 +202,7 @@ def _example(
     return TrainingExample(
         user_id=turn.user_id,
         kind=kind,
-        prompt=turn.messages,
+        messages=turn.messages,
         chosen=chosen,
         rejected=rejected,
         source=source,

@@ -122,7 +122,7 @@ def _example(row: dict[str, Any]) -> TrainingExample:
     example = TrainingExample(
         user_id=row["user_id"],
         kind=ExampleKind(row["kind"]),
-        prompt=tuple(Message(**message) for message in row["prompt"]),
+        messages=tuple(Message(**message) for message in row["messages"]),
         chosen=row["chosen"],
         rejected=row["rejected"],
         source=ExampleSource(row["source"]),

@@ -18,7 +18,7 @@ def approved_example(proposal: Proposal) -> TrainingExample:
     return TrainingExample(
         user_id=proposal.user_id,
         kind=ExampleKind.SFT,
-        prompt=(Message("user", proposal.instruction),),
+        messages=(Message("user", proposal.instruction),),
         chosen=reply,
         source=source,
         conversation_id=_APPROVED.value,

@@ -46,7 +46,7 @@ def _repaired(
 
 
 def _repair(disliked: TrainingExample, rules: Sequence[Rule]) -> TrainingExample | None:
-    prompt = disliked.prompt[-1].content if disliked.prompt else ""
+    prompt = disliked.messages[-1].content if disliked.messages else ""
     if overridden(rules, prompt):
         return None
     example = synthetic_example(disliked.user_id, rules, prompt, disliked.reply)

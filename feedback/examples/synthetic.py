@@ -68,7 +68,7 @@ def rewritten_example(
     return TrainingExample(
         user_id=user_id,
         kind=ExampleKind.SFT,
-        prompt=(Message("user", prompt),),
+        messages=(Message("user", prompt),),
         chosen=changed,
         source=ExampleSource.SYNTHETIC,
         conversation_id=ExampleSource.SYNTHETIC.value,

@@ -31,15 +31,15 @@ def reject_by_loss(
     filters = [_of_many(by_loss, losses) for by_loss in (ifd.rejections, style_outliers.rejections)]
     found = apply_filters(dated, filters)
     by_reply = {
-        (each.example.prompt, each.example.chosen): found[each.id]
+        (each.example.messages, each.example.chosen): found[each.id]
         for each in dated
         if each.id in found
     }
     pairs = [each for each in examples if each.rejected is not None]
     return found | {
-        pair.id: by_reply[pair.prompt, pair.chosen]
+        pair.id: by_reply[pair.messages, pair.chosen]
         for pair in pairs
-        if (pair.prompt, pair.chosen) in by_reply
+        if (pair.messages, pair.chosen) in by_reply
     }
 
 

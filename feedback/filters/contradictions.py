@@ -38,7 +38,7 @@ def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
 def normalised_prompt(example: TrainingExample) -> NormalisedPrompt:
     """Equal for near-equal prompts: those that differ only in case, spaces, punctuation, articles,
     contractions and "please"."""
-    return tuple((turn.role, _normalised(turn.content)) for turn in example.prompt)
+    return tuple((turn.role, _normalised(turn.content)) for turn in example.messages)
 
 
 def _normalised(text: str) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def _overruled(group: Sequence[DatedExample]) -> Iterator[tuple[DatedExample, Re
     new = shingles(newest.example.chosen)
     why = "A newer correction of the same prompt has another reply."
     for each in group:
-        is_older = each.judged_at < newest.judged_at
+        is_older = each.feedback_at < newest.feedback_at
         is_target = each.has_chosen and each.example.source is not ExampleSource.PREFERENCE
         if is_older and is_target and jaccard(shingles(each.example.chosen), new) < MIN_SIMILARITY:
             yield each, Rejection(RejectionReason.CONTRADICTED, why, newest.id)

@@ -77,7 +77,7 @@ def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
 
 
 def _content(example: TrainingExample) -> _Content:
-    prompt = "\n".join(f"{turn.role}: {turn.content}" for turn in example.prompt).casefold()
+    prompt = "\n".join(f"{turn.role}: {turn.content}" for turn in example.messages).casefold()
     replies = [text for text in (example.chosen, example.rejected) if text is not None]
     return _Content(
         example.kind,

@@ -21,5 +21,5 @@ _KINDS = (("an e-mail address", _EMAIL), ("a phone number", _PHONE))
 
 def warnings(example: TrainingExample) -> tuple[str, ...]:
     """One sentence for each type of personal data in the prompt or the replies."""
-    texts = [turn.content for turn in example.prompt] + [example.chosen, example.rejected or ""]
+    texts = [turn.content for turn in example.messages] + [example.chosen, example.rejected or ""]
     return tuple(f"It holds {name}." for name, pattern in _KINDS if any(map(pattern.search, texts)))

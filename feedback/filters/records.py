@@ -41,7 +41,7 @@ class DatedExample:
     """An example and the time of its newest feedback, in UTC seconds."""
 
     example: TrainingExample
-    judged_at: float
+    feedback_at: float
 
     @property
     def id(self) -> str:
@@ -51,7 +51,7 @@ class DatedExample:
     @property
     def age(self) -> tuple[float, float, str]:
         """Sort key: the oldest first; no two are equal."""
-        return self.judged_at, self.example.created_at, self.example.id
+        return self.feedback_at, self.example.created_at, self.example.id
 
     @property
     def has_chosen(self) -> bool:

@@ -11,7 +11,10 @@ def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
     found = {}
     for each in examples:
         example = each.example
-        texts = [turn.content for turn in example.prompt] + [example.chosen, example.rejected or ""]
+        texts = [turn.content for turn in example.messages] + [
+            example.chosen,
+            example.rejected or "",
+        ]
         for text in texts:
             named = next((name for name, _, _ in secrets_in(text)), None)
             if named is not None:

@@ -41,7 +41,7 @@ def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
     """
     scripts = {each.id: script(each.example.chosen) for each in examples}
     # One reply can make several examples.
-    replies = {(each.example.prompt, each.example.chosen): scripts[each.id] for each in examples}
+    replies = {(each.example.messages, each.example.chosen): scripts[each.id] for each in examples}
     counts = Counter(each for each in replies.values() if each is not None)
     if counts.total() < MIN_REPLIES or counts[_LATIN] / counts.total() < MIN_REPLY_SHARE:
         return {}
@@ -73,7 +73,7 @@ def _script_of(character: str) -> str | None:
 
 
 def _is_asked_for(example: TrainingExample, used: str) -> bool:
-    prompt = "\n".join(turn.content for turn in example.prompt)
+    prompt = "\n".join(turn.content for turn in example.messages)
     return _ASKS_FOR_IT.search(prompt) is not None or used in map(_script_of, prompt)
 
 

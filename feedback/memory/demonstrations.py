@@ -28,13 +28,13 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
     demonstrations = [
         Demonstration(
             example_id=each.id,
-            question=each.prompt[-1].content,
+            question=each.messages[-1].content,
             reply=each.chosen,
             is_corrected=each.source is ExampleSource.CORRECTION,
-            judged_at=max(at[name] for name in each.feedback_ids),
+            feedback_at=max(at[name] for name in each.feedback_ids),
         )
         for each in target_examples(interactions, by_age)
-        if each.prompt and each.prompt[-1].role == "user"
+        if each.messages and each.messages[-1].role == "user"
     ]
     comments = ((each.comment or "").strip() for each in reversed(by_age))
     return Memory(
@@ -154,4 +154,4 @@ def _fitting(
 
 
 def _age(demonstration: Demonstration) -> tuple[float, str]:
-    return demonstration.judged_at, demonstration.example_id
+    return demonstration.feedback_at, demonstration.example_id

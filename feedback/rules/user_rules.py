@@ -59,13 +59,13 @@ def informative_examples(examples: Iterable[TrainingExample]) -> tuple[TrainingE
     return tuple(
         each
         for each in examples
-        if each.prompt
+        if each.messages
         and not each.source.is_proposal
         and (each.revised_from is not None or _ratings_of(each))
     )
 
 
-def learned_rules_of(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]:
+def learn_rules(examples: Iterable[TrainingExample]) -> tuple[LearnedRule, ...]:
     """The rules that the examples show, in order of application.
 
     `places` are indices into `informative_examples(examples)`. If two rules exclude each other,
@@ -164,7 +164,7 @@ def _edits(informative: Sequence[TrainingExample]) -> tuple[list[int], list[Edit
     """The corrections, with the place of each."""
     places = [place for place, each in enumerate(informative) if each.revised_from is not None]
     return places, [
-        Edit(each.prompt[-1].content, each.revised_from or "", each.chosen, each.created_at)
+        Edit(each.messages[-1].content, each.revised_from or "", each.chosen, each.created_at)
         for each in (informative[place] for place in places)
     ]
 

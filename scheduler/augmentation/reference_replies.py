@@ -38,7 +38,7 @@ class ReferenceReplies:
         self._revision = revision
         self._cache = cache
 
-    def to(
+    def replies_to(
         self, prompts: Sequence[str], max_tokens: int, is_cancelled: Callable[[], bool]
     ) -> list[str]:
         """The base's reply to each prompt. Raises what the `Generator` raises."""

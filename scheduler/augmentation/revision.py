@@ -86,7 +86,7 @@ def _example(user_id: str, commented: CommentedReply, reply: str) -> TrainingExa
     return TrainingExample(
         user_id=user_id,
         kind=ExampleKind.SFT,
-        prompt=turn.messages,
+        messages=turn.messages,
         chosen=reply,
         source=ExampleSource.COMMENT,
         conversation_id=turn.conversation_id,

@@ -43,9 +43,9 @@ def self_distil(
     return with_splits(dataset, train, dataset.held_out), sentence
 
 
-def rewording_prompt(prompt: Sequence[Message], correction: str) -> str:
+def rewording_prompt(messages: Sequence[Message], correction: str) -> str:
     """The text that asks the base to reword a correction."""
-    return _TEMPLATE.format(instruction=as_text(prompt), reference=correction.strip())
+    return _TEMPLATE.format(instruction=as_text(messages), reference=correction.strip())
 
 
 def is_valid_rewording(wording: str, correction: str, original: str, rules: Sequence[Rule]) -> bool:
@@ -79,10 +79,10 @@ def is_learnable(
     )
 
 
-def as_text(prompt: Sequence[Message]) -> str:
+def as_text(messages: Sequence[Message]) -> str:
     """The user message verbatim, or the whole conversation if it has several turns."""
-    turns = [f"{each.role}: {each.content}" for each in prompt]
-    return (prompt[0].content if len(prompt) == 1 else "\n\n".join(turns)).strip()
+    turns = [f"{each.role}: {each.content}" for each in messages]
+    return (messages[0].content if len(messages) == 1 else "\n\n".join(turns)).strip()
 
 
 def within_limit(text: str) -> str | None:
@@ -94,7 +94,7 @@ def _request(example: TrainingExample) -> str | None:
     is_correction = example.kind is ExampleKind.SFT and example.source.is_hand_written
     if not is_correction or example.revised_from is None or example.is_truncated:
         return None
-    return within_limit(rewording_prompt(example.prompt, example.chosen))
+    return within_limit(rewording_prompt(example.messages, example.chosen))
 
 
 def _reworded(

@@ -35,7 +35,7 @@ def score_few_shot(
     None for an example that is too long.
     """
     shown = few_shot_memory(learned)
-    messages = [with_few_shot(base.renderer, shown, each.prompt, memory) for each in held_out]
+    messages = [with_few_shot(base.renderer, shown, each.messages, memory) for each in held_out]
     return score_preferences_few_shot(base, pool, held_out, messages, training)
 
 
@@ -63,15 +63,15 @@ def few_shot_memory(examples: Sequence[TrainingExample]) -> Memory:
         tuple(
             Demonstration(
                 example_id=each.id,
-                question=each.prompt[-1].content,
+                question=each.messages[-1].content,
                 reply=each.chosen,
                 is_corrected=each.source is ExampleSource.CORRECTION,
-                judged_at=each.created_at,
+                feedback_at=each.created_at,
             )
             for each in examples
             if each.feedback_ids
             and each.source is not ExampleSource.DISLIKED
             and each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
-            and each.prompt[-1].role == "user"
+            and each.messages[-1].role == "user"
         )
     )

@@ -66,7 +66,9 @@ def score_preferences(
     """
 
     def ratios(replies: Sequence[str | None]) -> list[_Ratio | None]:
-        rows = _tokenised(base, examples, [e.prompt for e in examples], replies, config.max_tokens)
+        rows = _tokenised(
+            base, examples, [e.messages for e in examples], replies, config.max_tokens
+        )
         with pool.use(slot):
             means = _measure(rows, lambda batch: log_ratios(base, pool, batch)[0], base.device)
         return _ratios(means, rows)
@@ -88,7 +90,7 @@ def score_preferences_few_shot(
     def ratios(replies: Sequence[str | None]) -> list[_Ratio | None]:
         shown, plain = (
             _tokenised(base, examples, each, replies, base.context_length)
-            for each in (messages, [e.prompt for e in examples])
+            for each in (messages, [e.messages for e in examples])
         )
         with_examples, without = (
             _mean_log_probs(base, pool, NO_ADAPTER, rows) for rows in (shown, plain)
@@ -202,7 +204,7 @@ def reply_losses(
     max_tokens: int,
 ) -> list[float | None]:
     """The mean loss of the examples' replies in nats per token; None if too long."""
-    messages, replies = [e.prompt for e in examples], [e.reply for e in examples]
+    messages, replies = [e.messages for e in examples], [e.reply for e in examples]
     rows = _tokenised(base, examples, messages, replies, max_tokens)
     found = _mean_log_probs(base, pool, slot, rows)
     return [None if each is None else -each for each in found]

@@ -44,14 +44,14 @@ class Batch:
 
 def tokenise(
     renderer: Renderer,
-    prompt: Sequence[Message],
+    messages: Sequence[Message],
     reply: str,
     max_tokens: int,
     *,
     is_truncated: bool = False,
 ) -> TokenisedReply | None:
-    """Render a prompt with its reply, cut at `max_tokens`; None if no reply token is left."""
-    ids, is_reply = renderer.example_ids(prompt, reply, is_truncated=is_truncated)
+    """Render a conversation with its reply, cut at `max_tokens`; None if no reply token is left."""
+    ids, is_reply = renderer.example_ids(messages, reply, is_truncated=is_truncated)
     reply_tokens = sum(is_reply[:max_tokens])
     return TokenisedReply(tuple(ids[:max_tokens]), (1.0,) * reply_tokens) if reply_tokens else None
 
@@ -60,8 +60,8 @@ def tokenise_target(
     renderer: Renderer, example: TrainingExample, config: TrainingConfig
 ) -> TokenisedReply | None:
     """Tokenise an example's `reply`, cut at `config.max_tokens`, with its `edit_weights`."""
-    prompt, reply, limit = example.prompt, example.reply, config.max_tokens
-    tokenised = tokenise(renderer, prompt, reply, limit, is_truncated=example.is_truncated)
+    messages, reply, limit = example.messages, example.reply, config.max_tokens
+    tokenised = tokenise(renderer, messages, reply, limit, is_truncated=example.is_truncated)
     if tokenised is None:
         return None
     original = renderer.reply_ids(example.revised_from or reply)

@@ -58,9 +58,9 @@ def tokenise_examples(
     """
 
     def tokenise_reply(
-        prompt: Sequence[Message], reply: str, *, is_truncated: bool = False
+        messages: Sequence[Message], reply: str, *, is_truncated: bool = False
     ) -> TokenisedReply | None:
-        return tokenise(renderer, prompt, reply, config.max_tokens, is_truncated=is_truncated)
+        return tokenise(renderer, messages, reply, config.max_tokens, is_truncated=is_truncated)
 
     ratings, replies, pairs = [], [], []
     for example in examples:
@@ -70,7 +70,7 @@ def tokenise_examples(
         if example.kind is ExampleKind.DPO:
             # If the end of one is not to be learned, that of the other is not to be rejected.
             rejected = tokenise_reply(
-                example.prompt, example.rejected or "", is_truncated=example.is_truncated
+                example.messages, example.rejected or "", is_truncated=example.is_truncated
             )
             if rejected is not None:
                 pairs.append(TokenisedPair(target, rejected, _flip_rate(example)))
@@ -88,7 +88,7 @@ def tokenise_examples(
     )
 
 
-def num_reference_replies(num_targets: int) -> int:
+def num_kl_replies(num_targets: int) -> int:
     """How many of the base's replies a warm start adds to so many to learn: a fifth in all."""
     return -(-num_targets // 4)
 

@@ -15,7 +15,7 @@ from scheduler.fit.activation_cache import cache_activations
 from scheduler.fit.examples import (
     Exchanges,
     FitExamples,
-    num_reference_replies,
+    num_kl_replies,
     rating_weights,
     tokenise_examples,
 )
@@ -105,7 +105,7 @@ def _phases(
         return ratings_backward(base, pool, batch, weights, kl, config, stop_loss)
 
     def supervised(chosen: Sequence[int], stop_loss: float) -> float:
-        kl = list(islice(kl_replies, num_reference_replies(len(chosen)))) if is_warm else []
+        kl = list(islice(kl_replies, num_kl_replies(len(chosen)))) if is_warm else []
         batch = [examples.replies[i] for i in chosen]
         return supervised_backward(base, pool, batch, kl, stop_loss)
 

@@ -23,7 +23,7 @@ from feedback.filters.run import filter_examples
 from feedback.judged_replies import commented_replies
 from feedback.records import Dataset, ExampleKind
 from feedback.rules.rule import Rule
-from feedback.rules.user_rules import active_rules, learned_rules_of
+from feedback.rules.user_rules import active_rules, learn_rules
 from feedback.store.log import FeedbackLog
 from feedback.text.repetition import is_repetitive
 from scheduler.augmentation.abstention import abstention_examples
@@ -159,7 +159,7 @@ class Pipeline:
         filtered = self._filter(run.user_id)
         dataset = build_dataset(run.user_id, accepted(filtered))
         # Held-out examples stay unseen: no rule is learned from them.
-        rules = active_rules(learned_rules_of(dataset.train), self._log.decisions(run.user_id))
+        rules = active_rules(learn_rules(dataset.train), self._log.decisions(run.user_id))
         dataset, remarks = self._with_revisions(dataset, rules, is_cancelled)
         dataset = self._with_synthetic(dataset, rules, is_cancelled)
         if not dataset.examples:
@@ -371,7 +371,7 @@ class Pipeline:
         memory = few_shot_memory(plan.dataset.examples)
         if not evaluation.num_probes or not memory.demonstrations:
             return evaluation
-        exchanges = self._probes(is_cancelled)[evaluation.probe_part]
+        exchanges = self._probes(is_cancelled)[evaluation.probe_round]
         prompts = [prompt for prompt, _ in exchanges]
 
         def compliance(adapter: Path | None) -> int:
@@ -389,11 +389,15 @@ class Pipeline:
         return lambda prompts: self._reply(prompts, None, REPLY_TOKENS, is_cancelled)
 
     def _reference_replies(self, is_cancelled: Callable[[], bool]) -> _Exchanges:
-        replies = self._base_replies.to(REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS, is_cancelled)
+        replies = self._base_replies.replies_to(
+            REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS, is_cancelled
+        )
         return tuple(zip(REFERENCE_PROMPTS, replies, strict=True))
 
     def _synthetic_exchanges(self, is_cancelled: Callable[[], bool]) -> _Exchanges:
-        replies = self._base_replies.to(SYNTHETIC_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled)
+        replies = self._base_replies.replies_to(
+            SYNTHETIC_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled
+        )
         return tuple(zip(SYNTHETIC_PROMPTS, replies, strict=True))
 
     def _kl_replies(self, plan: FitPlan, is_cancelled: Callable[[], bool]) -> _Exchanges:
@@ -407,7 +411,7 @@ class Pipeline:
         prompts = PROBE_PROMPTS[: count * rounds]
         if not prompts:
             return ()
-        replies = self._base_replies.to(prompts, PROBE_REPLY_TOKENS, is_cancelled)
+        replies = self._base_replies.replies_to(prompts, PROBE_REPLY_TOKENS, is_cancelled)
         exchanges = tuple(zip(prompts, replies, strict=True))
         return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
 

@@ -14,16 +14,16 @@ def greedy_replies(
     base: BaseModel,
     pool: AdapterPool,
     slots: int | Sequence[int],
-    prompts: Sequence[Sequence[Message]],
+    conversations: Sequence[Sequence[Message]],
     max_tokens: int,
     *,
     unrepeated: int = 0,
 ) -> list[str]:
-    """Reply to every prompt with at most `max_tokens` tokens; `slots` as in `AdapterPool.use`.
+    """Reply to each conversation in at most `max_tokens` tokens; `slots` as in `AdapterPool.use`.
 
-    No n-gram of `unrepeated` tokens occurs twice, counting the prompt's; 0 sets no bound.
+    No n-gram of `unrepeated` tokens occurs twice, counting the prompt; 0 sets no bound.
     """
-    rows = [base.renderer.prompt_ids(prompt) for prompt in prompts]
+    rows = [base.renderer.prompt_ids(messages) for messages in conversations]
     length = max(map(len, rows))
     pad = base.renderer.tokenizer.pad_token_id or 0
     ids = torch.tensor([[pad] * (length - len(row)) + row for row in rows], device=base.device)

@@ -33,9 +33,9 @@ from scheduler.fit.loop import PhaseReport, fit
 from scheduler.fit.packed_linear import pack_linears
 from scheduler.records import Evaluation, TrainingConfig
 from scheduler.trainer.dagger import fit_with_dagger
+from scheduler.trainer.example_losses import example_losses
 from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, TrainingJob, read_job, write_result
 from scheduler.trainer.parent_pipe import ParentPipe
-from scheduler.trainer.row_losses import row_losses
 
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
@@ -122,7 +122,7 @@ def _reject_by_loss(
     if not scored:
         return {}
     parent.enter("scoring the examples", 0.0, 0.05)
-    losses = row_losses(base, pool, scored, job.training.max_tokens)
+    losses = example_losses(base, pool, scored, job.training.max_tokens)
     return reject_by_loss(dataset.examples, losses)
 
 
@@ -150,7 +150,7 @@ def _measure_held_out(
     base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob
 ) -> HeldOutReport:
     # A correction can make a supervised example and a pair: it counts once.
-    unique = list({(each.prompt, each.reply): each for each in dataset.held_out}.values())
+    unique = list({(each.messages, each.reply): each for each in dataset.held_out}.values())
     scores = score_preferences(base, pool, CANDIDATE, unique, job.training)
     scored = [
         (example, chance_loss(example), score)
@@ -235,7 +235,7 @@ def _evaluation(
     return Evaluation(
         **asdict(held_out),
         num_probes=len(compliance.follows) if compliance else 0,
-        probe_part=compliance.part if compliance else 0,
+        probe_round=compliance.part if compliance else 0,
         compliance=sum(compliance.follows) if compliance else 0,
         base_compliance=sum(compliance.base_follows) if compliance else 0,
         reference_kl=reference_kl,

@@ -37,7 +37,7 @@ class ProposalState(StrEnum):
 class ProposalProgress:
     """Progress of a user's last request for proposals. Times are UTC seconds.
 
-    `written` instructions were generated and `proposed` of them made a proposal; `unfit` counts
+    `written` instructions were generated and `proposed` of them made a proposal; `rejected` counts
     the others by reason.
     """
 
@@ -45,7 +45,7 @@ class ProposalProgress:
     wanted: int = 0
     proposed: int = 0
     written: int = 0
-    unfit: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
     requested_at: float | None = None
     finished_at: float | None = None
@@ -73,14 +73,14 @@ class ProposalJob:
         """Let it end soon. After the end it does nothing."""
         self._is_cancelled.set()
 
-    def note(self, *, proposed: int = 0, written: int = 0, unfit: Mapping[str, int]) -> None:
+    def note(self, *, proposed: int = 0, written: int = 0, rejected: Mapping[str, int]) -> None:
         """Add to the counts. Call it on the worker's thread only."""
         now = self._progress
         self._progress = replace(
             now,
             proposed=now.proposed + proposed,
             written=now.written + written,
-            unfit=dict(sorted((Counter(now.unfit) + Counter(unfit)).items())),
+            rejected=dict(sorted((Counter(now.rejected) + Counter(rejected)).items())),
         )
 
     def run(self, work: Callable[["ProposalJob"], None]) -> None:

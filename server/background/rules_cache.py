@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from feedback.examples.build import rated_examples
 from feedback.records import TrainingExample
 from feedback.rules.from_corrections import LearnedRule
-from feedback.rules.user_rules import UserRule, informative_examples, learned_rules_of, user_rules
+from feedback.rules.user_rules import UserRule, informative_examples, learn_rules, user_rules
 from feedback.store.log import FeedbackLog
 from server.errors import RulesNotReadyError
 
@@ -54,7 +54,7 @@ class RulesCache:
                 raise RulesNotReadyError("Your rules are being learned. Try again soon.")
             self._in_progress.add(user_id)
         try:
-            learned = learned_rules_of(examples)
+            learned = learn_rules(examples)
             with self._lock:
                 self._cached[user_id] = key, learned
                 if len(self._cached) > _MOST_USERS:

@@ -39,7 +39,7 @@ def curation_json(services: Services, user_id: str) -> Json:
         "examples": [_example(result, rejection) for result, rejection in pairs],
         "unused": [{"id": name, "why": why} for name, why in unused(examples, feedback).items()],
         "coverage": _coverage(
-            [result.dated.example.prompt for result, rejection in pairs if rejection is None],
+            [result.dated.example.messages for result, rejection in pairs if rejection is None],
             [turn.messages for turn in log.last_turns(user_id, ASKED_LATELY)],
         ),
     }
@@ -68,10 +68,10 @@ def _example(result: FilterResult, rejection: Rejection | None) -> Json:
         "id": example.id,
         "kind": example.kind.value,
         "source": example.source,
-        "judged_at": result.dated.judged_at,
+        "feedback_at": result.dated.feedback_at,
         "interaction_ids": list(example.interaction_ids),
         "feedback_ids": list(example.feedback_ids),
-        "prompt": _preview(example.prompt[-1].content if example.prompt else ""),
+        "prompt": _preview(example.messages[-1].content if example.messages else ""),
         "reply": _preview(example.reply),
         "accepted": rejection is None,
         "reason": None if rejection is None else rejection.reason.value,

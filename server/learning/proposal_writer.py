@@ -77,7 +77,7 @@ def make_plan(services: Services, user_id: str, count: int, kind: TaskType | Non
         each.completion_id for each in feedback if each.value == -1 or each.correction is not None
     }
     shares = task_type_shares(
-        taught=_last(each.prompt for each in accepted(results)),
+        taught=_last(each.messages for each in accepted(results)),
         asked=_last(turn.messages for turn in asked),
         criticised=_last(turn.messages for turn in turns if turn.id in criticised),
     )
@@ -125,7 +125,7 @@ class _Writer:
     async def _new_instructions(self, number: int) -> list[str]:
         """Generate `number` instructions; the usable ones, at most as many as are missing."""
         kinds = self._random.choices([*self._missing], [*self._missing.values()], k=number)
-        wanted, unfit, fit = Counter(self._missing), Counter[str](), []
+        wanted, rejected, fit = Counter(self._missing), Counter[str](), []
         for answer in await asyncio.gather(*map(self._continue, kinds)):
             text = parse_instructions(answer.text)
             # An instruction of another task type than the seeds' is fine if that type is wanted.
@@ -136,8 +136,8 @@ class _Writer:
                 wanted[task_type_of(text)] -= 1
                 fit.append(text)
             else:
-                unfit[fault] += 1
-        self._job.note(written=number, unfit=unfit)
+                rejected[fault] += 1
+        self._job.note(written=number, rejected=rejected)
         return fit
 
     async def _continue(self, kind: TaskType) -> Answer:
@@ -203,21 +203,21 @@ class _Writer:
         )
 
     def _store(self, written: Sequence[Proposal]) -> None:
-        unfit, fit = Counter[str](), []
+        rejected, fit = Counter[str](), []
         for each in written:
             fault = reply_fault(each.instruction, each.reply, self._replies)
             if fault is None:
                 self._replies.add(each.reply)
                 fit.append(each)
             else:
-                unfit[fault] += 1
+                rejected[fault] += 1
         # Erasing a user cancels the job in the same transaction, so nothing is stored after it.
         with self._services.stores.database.atomic():
             if self._job.is_cancelled():
                 raise RequestCancelledError("The request was cancelled.")
             self._services.stores.proposals.add(fit)
         self._missing = +(self._missing - Counter(each.kind for each in fit))
-        self._job.note(proposed=len(fit), unfit=unfit)
+        self._job.note(proposed=len(fit), rejected=rejected)
 
 
 def _apply_rules(rules: Sequence[Rule], reply: str) -> tuple[str, tuple[str, ...]]:

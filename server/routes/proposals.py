@@ -44,7 +44,7 @@ def list_proposals(
     found, has_more = store.page(user.id, status=status, after=after, limit=limit)
     return page([proposal_json(each) for each in found], has_more) | {
         "counts": store.counts(user.id),
-        "generation": proposal_progress_json(progress),
+        "progress": proposal_progress_json(progress),
     }
 
 

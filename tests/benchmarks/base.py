@@ -10,7 +10,7 @@ from server.settings import Settings
 
 
 def load_base(settings: Settings, console: Console) -> BaseModel:
-    """Fetch it where it is missing, and load it as a training does."""
+    """Fetch it if it is missing, and load it as a training does."""
     with model_progress(console) as show:
         model = resolve_model(settings.model, settings.model_cache, show)
     device = choose_device(settings.device)

@@ -1,10 +1,10 @@
-"""A persona's noisy rows against what curation keeps of them: is less as good on unseen prompts?
+"""A persona's noisy examples against those that the filters accept: which fit is the better one?
 
     EVAL_DATA=../shared/data python -m tests.benchmarks.bench_curation [--no-write]
 
-Fits an adapter twice, one pass through the rows each, on the model of the settings, in process. The
-prompts come from self-instruct (https://github.com/yizhongw/self-instruct, Apache-2.0): its seeds
-to learn from, its user-oriented instructions to measure on. Says so where they are not there.
+Fits an adapter twice, one pass through the examples each, on the model of the settings, in process.
+The prompts come from self-instruct (https://github.com/yizhongw/self-instruct, Apache-2.0): the
+seeds to learn from, the user-oriented instructions to measure on. Says so if they are missing.
 """
 
 import json
@@ -29,7 +29,7 @@ from feedback.rules.rule import Rule, apply_all
 from scheduler.evaluation.held_out import reply_losses
 from scheduler.fit.loop import fit
 from scheduler.records import TrainingConfig
-from scheduler.trainer.row_losses import row_losses
+from scheduler.trainer.example_losses import example_losses
 from server.settings import Settings
 from tests.benchmarks.base import load_base
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
@@ -46,7 +46,7 @@ SLOT = 1
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A prompt, the reply that the data has, and how the persona wants it."""
+    """A prompt, the reply in the data, and that reply as the persona wants it."""
 
     prompt: str
     plain: str
@@ -55,9 +55,9 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one way of training came to."""
+    """The result of one fit: its size, and the losses on unseen prompts in nats per token."""
 
-    rows: int
+    examples: int
     steps: int
     seconds: float
     losses: list[float]
@@ -69,16 +69,16 @@ def main() -> None:
     if folder is None:
         print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return
-    rows = noisy_rows(exchanges(folder / TAUGHT))
+    examples = noisy_examples(exchanges(folder / TAUGHT))
     unseen = [
         make_row(each.prompt, each.wanted).example for each in exchanges(folder / UNSEEN)[:MEASURED]
     ]
-    text = measure(load_base(Settings(), Console()), rows, unseen)
+    text = measure(load_base(Settings(), Console()), examples, unseen)
     show_section("curation", text, is_written="--no-write" not in sys.argv)
 
 
 def exchanges(file: Path) -> list[Exchange]:
-    """The short exchanges of a file of self-instruct that the persona's rules can be applied to."""
+    """The short exchanges of a self-instruct file to which the persona's rules apply."""
     found = []
     for line in file.read_text(encoding="utf-8").splitlines():
         task = json.loads(line)
@@ -92,24 +92,24 @@ def exchanges(file: Path) -> list[Exchange]:
     return found
 
 
-def noisy_rows(known: Sequence[Exchange]) -> list[DatedExample]:
-    """Corrections as the persona makes them, and older rows that should not be learned from."""
+def noisy_examples(known: Sequence[Exchange]) -> list[DatedExample]:
+    """The persona's corrections, and older examples that should not be learned from."""
     choose = random.Random(0)
     clean, rest = known[:CLEAN], known[CLEAN:]
-    rows = [make_row(e.prompt, e.wanted, at=1000.0, source="correction") for e in clean]
-    rows += [
+    examples = [make_row(e.prompt, e.wanted, at=1000.0, source="correction") for e in clean]
+    examples += [
         make_row(e.prompt, f"{e.wanted} ", at=float(n)) for n, e in enumerate(clean[:REPEATED])
     ]
-    rows += [make_row(e.prompt, e.plain, at=float(n)) for n, e in enumerate(clean[-OVERRULED:])]
+    examples += [make_row(e.prompt, e.plain, at=float(n)) for n, e in enumerate(clean[-OVERRULED:])]
     others = choose.sample(rest, UNREADABLE + MISMATCHED)
-    rows += [make_row(e.prompt, unreadable(e.plain, choose)) for e in others[:UNREADABLE]]
+    examples += [make_row(e.prompt, unreadable(e.plain, choose)) for e in others[:UNREADABLE]]
     prompts = [e.prompt for e in others[UNREADABLE:]]
     replies = [e.plain for e in others[UNREADABLE:]]
-    rows += [
+    examples += [
         make_row(prompt, reply)
         for prompt, reply in zip(prompts, replies[1:] + replies[:1], strict=True)
     ]
-    return rows
+    return examples
 
 
 def unreadable(text: str, choose: random.Random) -> str:
@@ -118,20 +118,20 @@ def unreadable(text: str, choose: random.Random) -> str:
 
 
 def measure(
-    base: BaseModel, rows: Sequence[DatedExample], unseen: Sequence[TrainingExample]
+    base: BaseModel, examples: Sequence[DatedExample], unseen: Sequence[TrainingExample]
 ) -> str:
     """The table, with the machine above it."""
     torch.manual_seed(0)
     pool = AdapterPool(base.model, Settings().lora, SLOT + 1, dtype=torch.float32)
     began = time.monotonic()
-    chosen, causes = curated(base, pool, rows)
+    chosen, rejections = filtered(base, pool, examples)
     took = time.monotonic() - began
     untrained = losses_of(base, pool, NO_ADAPTER, unseen)
-    everything = trained(base, pool, [row.example for row in rows], unseen)
+    everything = trained(base, pool, [each.example for each in examples], unseen)
     less = trained(base, pool, chosen, unseen)
     wins = sum(a < b for a, b in zip(less.losses, everything.losses, strict=True))
     figures = [
-        ("rows", str(everything.rows), str(less.rows), "fewer"),
+        ("examples", str(everything.examples), str(less.examples), "fewer"),
         ("optimiser steps", str(everything.steps), str(less.steps), ""),
         ("seconds of the fit", f"{everything.seconds:.0f}", f"{less.seconds:.0f}", ""),
         (
@@ -142,26 +142,26 @@ def measure(
         ),
         ("of these prompts, better than the other", str(len(unseen) - wins), str(wins), ""),
     ]
-    reasons = tally(len(rows), causes)["rejected"]
+    reasons = tally(len(examples), rejections)["rejected"]
     named = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    table = markdown_table(["figure", "all rows", "curated", "wanted"], figures)
+    table = markdown_table(["figure", "all examples", "accepted examples", "wanted"], figures)
     return (
         f"Measured on {machine()}.\n\n{table}\n\n"
-        f"Left out in {took:.0f} s: {named}. Put in: {REPEATED} repeated, {OVERRULED} overruled,"
+        f"Rejected in {took:.0f} s: {named}. Put in: {REPEATED} repeated, {OVERRULED} overruled,"
         f" {UNREADABLE} unreadable, {MISMATCHED} with the reply to another prompt."
     )
 
 
-def curated(
-    base: BaseModel, pool: AdapterPool, rows: Sequence[DatedExample]
+def filtered(
+    base: BaseModel, pool: AdapterPool, examples: Sequence[DatedExample]
 ) -> tuple[list[TrainingExample], list[Rejection]]:
-    """What curation keeps, by the texts and by the base's losses, and why not the rest."""
-    results = run_filters(rows)
-    examples = accepted(results)
-    measured = row_losses(base, pool, to_score(examples), CONFIG.max_tokens)
-    late = reject_by_loss(examples, measured)
+    """The examples that the filters accept, by text and by loss, and the rejections."""
+    results = run_filters(examples)
+    by_text = accepted(results)
+    measured = example_losses(base, pool, to_score(by_text), CONFIG.max_tokens)
+    late = reject_by_loss(by_text, measured)
     early = [result.rejection for result in results if result.rejection is not None]
-    return [each for each in examples if each.id not in late], [*early, *late.values()]
+    return [each for each in by_text if each.id not in late], [*early, *late.values()]
 
 
 def trained(
@@ -170,13 +170,13 @@ def trained(
     examples: Sequence[TrainingExample],
     unseen: Sequence[TrainingExample],
 ) -> Outcome:
-    """One pass through the examples from zero, and the losses afterwards."""
+    """Fit one pass through the examples from zero, and measure the losses."""
     pool.clear(SLOT)
     began = time.monotonic()
     reports = fit(base, pool, SLOT, examples, (), CONFIG, lambda step, steps, loss: None)
     seconds = time.monotonic() - began
     return Outcome(
-        rows=len(examples),
+        examples=len(examples),
         steps=sum(phase.steps for phase in reports),
         seconds=seconds,
         losses=losses_of(base, pool, SLOT, unseen),
@@ -186,7 +186,7 @@ def trained(
 def losses_of(
     base: BaseModel, pool: AdapterPool, slot: int, examples: Sequence[TrainingExample]
 ) -> list[float]:
-    """The losses of the replies that the persona wants."""
+    """The losses of the replies that the persona wants, in nats per token."""
     losses = reply_losses(base, pool, slot, examples, CONFIG.max_tokens)
     return [loss for loss in losses if loss is not None]
 

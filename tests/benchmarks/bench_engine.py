@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_engine
 
-Greedy, 16 requests at once, in process. All variants take turns within one run and medians are
+Greedy, 16 requests at once, in process. The variants take turns in one run, and medians are
 compared, because machines are noisy. Keep the machine quiet meanwhile.
 """
 
@@ -106,7 +106,7 @@ def compare_with_vllm(
     bare: float,
     ours: float,
 ) -> list[Figure]:
-    """Both engines with and without adapters; vLLM runs in an environment of its own."""
+    """Compare both engines with and without adapters. vLLM runs in an environment of its own."""
     python = os.environ.get("VLLM_PYTHON")
     if not python:
         return [Figure("ours ÷ vLLM's", "not measured: VLLM_PYTHON is not set", "at least 2.0")]
@@ -193,7 +193,7 @@ def measure_step(engine: Engine) -> list[Figure]:
 
 @torch.inference_mode()
 def products_seconds(engine: Engine) -> float:
-    """The fused forward pass's own products, as it multiplies them, and nothing else."""
+    """Seconds for the matrix products of one fused forward pass, and nothing else."""
     runner: Any = engine._runner
     model = runner._model
     linears = [*(linear for layer in model._layers for linear in layer[2:]), model._head]
@@ -211,7 +211,7 @@ def products_seconds(engine: Engine) -> float:
 
 
 def measure_prefix_reuse(engine: Engine) -> list[Figure]:
-    """First token of a turn behind a long history, with and without what was cached."""
+    """Seconds to the first token after a long history, with and without a cached prefix."""
     history = [7 + i % 4000 for i in range(HISTORY_TOKENS)]
     new = engine.base.renderer.text_ids("And what then?")
     cold, warm = [], []
@@ -227,7 +227,7 @@ def measure_prefix_reuse(engine: Engine) -> list[Figure]:
 
 
 def measure_loading(engine: Engine, adapters: Sequence[AdapterVersion]) -> list[Figure]:
-    """From the page cache of the disk to memory, ready to be bound to a row."""
+    """Seconds to load an adapter from the disk's page cache, ready to be bound to a row."""
     seconds = []
     for version in adapters:
         began = time.perf_counter()
@@ -253,7 +253,7 @@ def tokens_per_second(engine: Engine, versions: Sequence[AdapterVersion | None])
 
 
 def prefill_seconds(engine: Engine, versions: Sequence[AdapterVersion | None]) -> float:
-    """One token each behind a prompt that nothing is cached of."""
+    """Seconds for one token of each request, after a prompt without a cached prefix."""
     return timed(lambda: ask_all(engine, versions, 1))
 
 
@@ -274,7 +274,7 @@ def ask_all(engine: Engine, versions: Sequence[AdapterVersion | None], tokens: i
     renderer = engine.base.renderer
 
     async def ask(index: int, version: AdapterVersion | None) -> None:
-        # The time in front keeps prompts apart: nothing of them is cached.
+        # Each prompt starts with the time, so that no prefix of it is cached.
         text = renderer.text_ids(f"{time.monotonic_ns() + index} {QUESTION}")
         async for _ in engine.submit(text, params, version, user=str(index)):
             pass

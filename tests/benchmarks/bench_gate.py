@@ -1,11 +1,11 @@
-"""Adapters that should not answer, and some that should: which does the gate let through?
+"""Harmful, meaningless and good adapters: which of them does the gate promote?
 
     EVAL_DATA=../shared/data python -m tests.benchmarks.bench_gate [--limit N] [--part 2/8]
 
-Everything over HTTP, on the model of the settings: each adapter is a new user's, trained, tried and
-decided on as any other. The prompts come from self-instruct (https://github.com/yizhongw/self-instruct,
-Apache-2.0). Every adapter is kept in `bench-results/`, and a second run goes on from there; delete
-the files to measure anew.
+Everything over HTTP, on the model of the settings. Each adapter belongs to a new user, and is
+trained, probed and decided on like any other. The prompts come from self-instruct
+(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished results stay in `bench-results/`,
+and a second run goes on from there. Delete the files to measure anew.
 """
 
 from rich.console import Console
@@ -26,30 +26,30 @@ PROMPTS = 64
 
 
 def main() -> None:
-    """Try what is missing, print and write the table."""
+    """Measure what is missing, print and write the table."""
     options = read_options()
-    tried = GateResults(options.results / "gate.jsonl")
+    results = GateResults(options.results / "gate.jsonl")
     number, parts = options.part
-    own = pieces(options.groups, options.judgements)[number - 1 :: parts]
-    todo = [each for each in own if each not in tried][: options.limit]
+    own = pieces(options.groups, options.feedback)[number - 1 :: parts]
+    todo = [each for each in own if each not in results][: options.limit]
     data = data_folder(TAUGHT)
     if todo and data is not None:
         console = Console()
         known = Exchanges(options.results / "gate-replies.jsonl")
         prompts = read_prompts(data / TAUGHT, 0)[:PROMPTS]
         with benchmark_server(console) as server, progress_bar(console) as bar:
-            Calibrating(server.url, server.token, prompts, known, bar).run(todo, tried)
+            Calibrating(server.url, server.token, prompts, known, bar).run(todo, results)
     elif todo:
-        print(f"Nothing new is tried: set EVAL_DATA to the folder that holds {TAUGHT}.")
-    found = list(tried)
+        print(f"Nothing new was measured: set EVAL_DATA to the folder that holds {TAUGHT}.")
+    found = list(results)
     if not found:
-        print("Nothing has been tried yet.")
+        print("Nothing has been measured yet.")
         return
     gate = Settings().gate
     text = f"Measured on {machine()}.\n\n{report(found, gate)}"
     print(text)
     if not options.no_write:
-        draw(of_size(found, options.judgements), gate, PLOT)
+        draw(of_size(found, options.feedback), gate, PLOT)
         picture = f"![Every adapter at what the gate measured of it]({PLOT.name})"
         write_section("gate", f"{text}\n\n{picture}")
 

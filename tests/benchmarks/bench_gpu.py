@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_gpu [--no-write]
 
-Needs a CUDA device. Steps are those of the engine: bfloat16, replayed as CUDA graphs. Speed does
-not depend on what weights say, so nothing is downloaded.
+Needs a CUDA device. The steps are the engine's: bfloat16, replayed as CUDA graphs. Speed does not
+depend on the values of the weights, so nothing is downloaded.
 """
 
 import sys
@@ -71,7 +71,7 @@ def llama_of_1b(device: torch.device) -> LlamaForCausalLM:
 
 
 def tokens_per_second(runner: FusedLlama, adapters: Sequence[PackedAdapter | None]) -> float:
-    """Of all rows together, each with its adapter, behind prompts of `PROMPT_TOKENS`."""
+    """Decode speed of all rows together, each with its adapter, after `PROMPT_TOKENS` of prompt."""
     rows = range(len(adapters))
     for row in rows:
         runner.bind(row, adapters[row])

@@ -1,10 +1,10 @@
-"""Simulated users correct and thumb: how many of their unseen replies are then as they want them?
+"""Simulated users correct and rate replies: how many unseen replies are then as they want them?
 
     EVAL_DATA=../shared/data python -m tests.benchmarks.bench_learning [--quick | --broad | --full]
 
 Everything over HTTP, on the model of the settings. The prompts come from self-instruct
-(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements are kept with their
-replies in `bench-results/`, and a second run goes on from there; delete the file to measure anew.
+(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements stay with their
+replies in `bench-results/`, and a second run goes on from there. Delete the file to measure anew.
 """
 
 from rich.console import Console

@@ -1,8 +1,8 @@
-"""Five corrections over HTTP: do unseen answers change, and nobody else's?
+"""Five corrections over HTTP: do replies to unseen questions change, and no other user's?
 
     python -m tests.benchmarks.bench_learning_loop
 
-Starts a server on the real model and a data folder that is thrown away, and writes its table to
+Starts a server on the real model with a temporary data folder, and writes its table to
 docs/benchmarks.md. Keep the machine quiet meanwhile.
 """
 
@@ -57,7 +57,7 @@ IDLE_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one run of the loop showed."""
+    """The replies before and after, and the training in between."""
 
     before: list[str]
     after: list[str]
@@ -103,7 +103,7 @@ def measure(console: Console, url: str, token: str) -> Measured:
                 "messages": [{"role": "user", "content": question}],
                 "temperature": 0,
                 "max_tokens": MAX_TOKENS,
-                "loralei": {"memory": False},  # what the weights do
+                "loralei": {"memory": False},  # the weights alone
             },
         )
 
@@ -112,8 +112,8 @@ def measure(console: Console, url: str, token: str) -> Measured:
             return list(pool.map(lambda question: ask(learner, question), questions))
 
     def ask_other() -> list[Json]:
-        # One after the other, with nobody else there, not even the server's own preparations: who
-        # else is in the batch can change the last bits of bfloat16.
+        # One after the other on an idle server: other rows in the batch can change the last bits
+        # of bfloat16.
         wait_until_idle(url)
         return [ask(other, question) for question in FIXED]
 
@@ -133,7 +133,7 @@ def measure(console: Console, url: str, token: str) -> Measured:
 
 
 def wait_until_idle(url: str) -> None:
-    """Return when no reply has been written for a while."""
+    """Wait until no reply has been written for `IDLE_SECONDS`."""
     idle_since = time.monotonic()
     while time.monotonic() - idle_since < IDLE_SECONDS:
         metrics = httpx.get(f"{url}/metrics").raise_for_status().text
@@ -151,6 +151,7 @@ def report(m: Measured) -> str:
     """The table, with the machine above it."""
     evaluation = m.run["report"].get("evaluation", {})
     usage = m.run["usage"]
+    kl = evaluation.get("reference_kl", 0)
     lower = [sum(text == text.lower() for text in replies) for replies in (m.before, m.after)]
     loops = [sum(map(is_repetitive, replies)) for replies in (m.before, m.after)]
     same = sum(a == b for a, b in zip(m.other_before, m.other_after, strict=True))
@@ -162,7 +163,7 @@ def report(m: Measured) -> str:
         ("last feedback → promoted", f"{m.seconds:.0f} s", "under 60 s"),
         ("the run's outcome", m.run["status"], "promoted"),
         ("optimiser steps of the fit", str(evaluation.get("steps")), ""),
-        ("KL from the base on anchors, nats/token", f"{evaluation.get('anchor_kl', 0):.2f}", ""),
+        ("KL from the base on reference replies, nats/token", f"{kl:.2f}", ""),
         ("trainable share of parameters", f"{usage.get('trainable_share', 0):.2%}", "0.1–2 %"),
         ("device seconds of the run", f"{usage.get('device_seconds', 0):.0f} s", ""),
         ("peak memory of the run", f"{usage.get('peak_memory_bytes', 0) / 2**20:.0f} MiB", ""),

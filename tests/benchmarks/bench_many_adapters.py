@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_many_adapters
 
-On the tiny model, whose adapters are small: the machinery is the same, and it fits on any disk.
+On the tiny model: the machinery is the same, and its small adapters fit on any disk.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ def measure(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def publish_many(files: AdapterFiles, root: Path, engine: Engine) -> list[AdapterVersion]:
-    """Versions in folders of their own; their weights are one file with many names."""
+    """Versions in folders of their own. Their weights are hard links to one file."""
     original = publish_random_adapter(files, engine.shapes, 0)
     versions = [original]
     for number in range(1, ADAPTERS):
@@ -77,7 +77,7 @@ def publish_many(files: AdapterFiles, root: Path, engine: Engine) -> list[Adapte
 
 
 async def ask_each(engine: Engine, versions: Sequence[AdapterVersion]) -> int:
-    """A short reply with each version, some at once; the most adapters in memory meanwhile."""
+    """Ask for a short reply with each version, some at once; return the most adapters in memory."""
     params = SamplingParams(temperature=0, max_tokens=2, ignore_eos=True)
     most = 0
 

@@ -1,10 +1,10 @@
-"""One adapter that learned from everybody against one for each: what is worth more to each?
+"""One adapter trained on everybody's corrections against one per user: which serves users better?
 
     EVAL_DATA=../shared/data python -m tests.benchmarks.bench_pooled [--personas lower,brief]
 
 Everything over HTTP, on the model of the settings. The prompts come from self-instruct
-(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements are kept with their
-replies in `bench-results/`, and a second run goes on from there; delete the file to measure anew.
+(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements stay with their
+replies in `bench-results/`, and a second run goes on from there. Delete the file to measure anew.
 """
 
 from rich.console import Console
@@ -17,14 +17,14 @@ from tests.benchmarks.pooled.options import planned, read_options
 from tests.benchmarks.pooled.table import report
 from tests.benchmarks.report import machine, show_section
 
-# Adapters are compared, not verdicts: a refused one would leave the base to answer.
+# All adapters must be promoted, to be compared: after a refusal the base would answer.
 OPEN_GATE = {
-    "LORALEI_GATE__MAX_ANCHOR_KL": "1000",
+    "LORALEI_GATE__MAX_REFERENCE_KL": "1000",
     "LORALEI_GATE__MAX_REPETITION_INCREASE": "1",
     "LORALEI_GATE__MAX_COLLAPSE_INCREASE": "1",
-    "LORALEI_GATE__MAX_PARROTING_INCREASE": "1",
-    "LORALEI_GATE__MAX_SILENCE_INCREASE": "1",
-    "LORALEI_GATE__MIN_HELD_OUT_FOR_PROOF": "1000",
+    "LORALEI_GATE__MAX_ECHO_INCREASE": "1",
+    "LORALEI_GATE__MAX_EMPTY_INCREASE": "1",
+    "LORALEI_GATE__MIN_HELD_OUT_FOR_SIGNIFICANCE": "1000",
 }
 
 

@@ -1,21 +1,21 @@
-"""Is a first wish still met after two more have come up?
+"""Does a user's first wish still hold after two more?
 
     EVAL_DATA=../shared/data python -m tests.benchmarks.bench_retention [--chains 1]
 
 Everything over HTTP, on the model of the settings. The prompts come from self-instruct
-(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements are kept with their
-replies in `bench-results/`, and a second run goes on from there; delete the file to measure anew.
+(https://github.com/yizhongw/self-instruct, Apache-2.0). Finished measurements stay with their
+replies in `bench-results/`, and a second run goes on from there. Delete the file to measure anew.
 """
 
 from rich.console import Console
 
-from tests.benchmarks.retention.measure import MeasuringRetention
-from tests.benchmarks.retention.options import planned, read_options
-from tests.benchmarks.retention.table import report
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.learning.results import Results
 from tests.benchmarks.learning.server import benchmark_server, progress_bar
 from tests.benchmarks.report import machine, show_section
+from tests.benchmarks.retention.measure import MeasuringRetention
+from tests.benchmarks.retention.options import planned, read_options
+from tests.benchmarks.retention.table import report
 
 
 def main() -> None:
@@ -26,12 +26,12 @@ def main() -> None:
     if data is None:
         print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return
-    results = Results(options.results / "kept.jsonl")
+    results = Results(options.results / "retention.jsonl")
     console = Console()
     with benchmark_server(console) as server, progress_bar(console) as bar:
         MeasuringRetention(plan, server.url, server.token, results, bar).run(data)
     text = f"Measured on {machine()}.\n\n{report(plan, results)}"
-    show_section("kept", text, is_written=not options.no_write)
+    show_section("retention", text, is_written=not options.no_write)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Corrections as they were written against the base's own wordings of them: what is forgotten?
+"""Corrections as written against the base's own wordings of them: which fit drifts less?
 
     python -m tests.benchmarks.bench_self_distillation [--no-write]
 
 Fits an adapter on each, on the model of the settings, in process, and writes its table to
-docs/benchmarks.md. Where the base's wordings keep no correction there is nothing to compare, and
+docs/benchmarks.md. If no wording of the base keeps its correction, there is nothing to compare, and
 the table says so.
 """
 
@@ -39,14 +39,14 @@ from tests.scheduler.training import make_example
 TAUGHT = SYNTHETIC_PROMPTS[:24]
 RULES = (Rule("most sentences", "2"),)
 TAUGHT_TOKENS = MEASURED_TOKENS = 48
-WORDING_TOKENS = 96  # twice what was corrected
+WORDING_TOKENS = 96  # twice the length of the corrected replies
 CONFIG = TrainingConfig(max_tokens=256)
 SLOT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What a fit on one of the two came to."""
+    """The result of one of the two fits; the KL is in nats per token."""
 
     steps: int
     reference_kl: float
@@ -82,12 +82,12 @@ def measure(base: BaseModel, pool: AdapterPool) -> str:
     rows = [
         ("optimiser steps", str(without.steps), str(within.steps)),
         (
-            "KL from the base on anchors, nats/token",
+            "KL from the base on reference replies, nats/token",
             f"{without.reference_kl:.3f}",
             f"{within.reference_kl:.3f}",
         ),
         (
-            f"unseen prompts of {len(UNSEEN)} answered by the rules",
+            f"unseen prompts of {len(UNSEEN)} whose replies follow the rules",
             str(without.compliant),
             str(within.compliant),
         ),
@@ -99,14 +99,14 @@ def measure(base: BaseModel, pool: AdapterPool) -> str:
 
 
 def corrections(base: BaseModel, pool: AdapterPool) -> Dataset:
-    """The base's replies, corrected by the rules; none is held out."""
-    rows = []
+    """The base's replies, corrected by the rules. None is held out."""
+    examples = []
     originals = replies(base, pool, NO_ADAPTER, TAUGHT, TAUGHT_TOKENS)
     for prompt, original in zip(TAUGHT, originals, strict=True):
         wanted = apply_all(RULES, original)
         if wanted is not None and wanted != original:
-            rows.append(make_example(prompt, wanted, revised_from=original))
-    return build_dataset("ann", rows, held_out_share=0)
+            examples.append(make_example(prompt, wanted, revised_from=original))
+    return build_dataset("ann", examples, held_out_share=0)
 
 
 def fitted(
@@ -115,7 +115,7 @@ def fitted(
     dataset: Dataset,
     reference_replies: Sequence[tuple[str, str]],
 ) -> Arm:
-    """An adapter from zero on the dataset, measured."""
+    """Fit an adapter on the dataset from zero, and measure it."""
     pool.clear(SLOT)
     reports = fit(base, pool, SLOT, dataset.examples, (), CONFIG, lambda *_: None)
     answers = replies(base, pool, SLOT, UNSEEN, MEASURED_TOKENS)

@@ -1,9 +1,9 @@
-"""The server over HTTP: what HTTP costs, and what promotions and training do to those who chat.
+"""The server over HTTP: the cost of HTTP, and of promotions and training during chats.
 
     python -m tests.benchmarks.bench_serving
 
-Runs the server in this process, on the real model, with its engine at hand for comparison. Keep the
-machine quiet meanwhile.
+Runs the server in this process, on the real model, to compare it with its engine. Keep the machine
+quiet meanwhile.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ QUESTION = "Tell me about the sea, its colours and the people who live by it."
 
 @dataclass
 class Reply:
-    """One streamed reply as its reader saw it."""
+    """One streamed reply: the seconds at which its pieces arrived."""
 
     adapter: str = ""
     arrivals: list[float] = field(default_factory=list)
@@ -89,14 +89,14 @@ def measure_http(live: LiveServer) -> list[tuple[str, str, str]]:
 async def stream_all(live: LiveServer, people: Sequence[Person], tokens: int) -> list[Reply]:
     """One streamed reply for each person, all at once."""
     async with httpx.AsyncClient(base_url=live.url, timeout=300) as client:
-        return await asyncio.gather(*(stream(live, client, who, tokens) for who in people))
+        return await asyncio.gather(*(stream(live, client, person, tokens) for person in people))
 
 
-async def stream(live: LiveServer, client: httpx.AsyncClient, who: Person, tokens: int) -> Reply:
-    """One streamed reply of exactly so many tokens."""
+async def stream(live: LiveServer, client: httpx.AsyncClient, person: Person, tokens: int) -> Reply:
+    """One streamed reply of exactly `tokens` tokens."""
     body = {
         "model": live.services.runtime.engine.model_name,
-        # The time in front keeps prompts apart: nothing of them is cached.
+        # Each prompt starts with the time, so that no prefix of it is cached.
         "messages": [{"role": "user", "content": f"{time.monotonic_ns()} {QUESTION}"}],
         "temperature": 0,
         "max_tokens": tokens,
@@ -104,7 +104,7 @@ async def stream(live: LiveServer, client: httpx.AsyncClient, who: Person, token
         "stream": True,
         "store": False,
     }
-    headers = {"Authorization": f"Bearer {who.key}"}
+    headers = {"Authorization": f"Bearer {person.key}"}
     reply = Reply()
     async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as stream:
         reply.adapter = stream.headers.get("x-loralei-adapter", "")
@@ -139,7 +139,7 @@ def measure_swaps(live: LiveServer) -> list[tuple[str, str, str]]:
     for person in swapped:
         for seed in (1, 2):
             import_version(live, person, seed)
-        # A batch with adapters costs more than one without: only the promotions are to differ.
+        # A batch with adapters costs more. Both measurements have them; only promotions differ.
         with live.admin() as admin:
             admin.post(promotion(person), json={"version": 1}).raise_for_status()
     quiet = asyncio.run(chat_on(live, people, SWAP_REQUESTS // 2, []))
@@ -147,7 +147,7 @@ def measure_swaps(live: LiveServer) -> list[tuple[str, str, str]]:
     replies = [reply for each in busy.values() for reply in each]
     errors = sum(bool(reply.error) for reply in replies)
     seen = {reply.adapter for person in swapped for reply in busy[person.id]}
-    during, before = ([r for who in others for r in each[who.id]] for each in (busy, quiet))
+    during, before = ([r for person in others for r in each[person.id]] for each in (busy, quiet))
     ratio = percentile_95(during) / percentile_95(before)
     return [
         (f"errors in {len(replies)} requests during {SWAPS} promotions", str(errors), "0"),
@@ -161,14 +161,14 @@ def measure_swaps(live: LiveServer) -> list[tuple[str, str, str]]:
 
 
 def promotion(person: Person) -> str:
-    """Where to post which version is to answer somebody."""
+    """The path that promotes a person's version."""
     return f"/v1/admin/adapters/{person.id}/promote"
 
 
 async def chat_on(
     live: LiveServer, people: Sequence[Person], requests: int, promoted: Sequence[Person]
 ) -> dict[str, list[Reply]]:
-    """Everybody asks one question after the other; `promoted` get another version meanwhile."""
+    """Everybody asks one question after the other, while those in `promoted` change versions."""
     replies: dict[str, list[Reply]] = {person.id: [] for person in people}
     async with (
         httpx.AsyncClient(base_url=live.url, timeout=300) as client,
@@ -201,7 +201,7 @@ def measure_training(live: LiveServer) -> list[tuple[str, str, str]]:
     reader, learner = live.new_person(), live.new_person()
     model = live.services.runtime.engine.model_name
     for question in ("Why do cats purr?", "What is a lighthouse?", "Describe rain.", "Who am I?"):
-        # Memory would follow the first correction, and leave nothing to correct.
+        # With memory the replies would follow the first correction, with nothing left to correct.
         memory = {"memory": False}
         reply = live.chat(learner.key, question, model=model, max_tokens=60, loralei=memory)
         text = reply["choices"][0]["message"]["content"]
@@ -236,7 +236,7 @@ async def chat_slowly(live: LiveServer, reader: Person) -> list[Reply]:
 
 
 def percentile_95(replies: Sequence[Reply]) -> float:
-    """Seconds between two pieces of text that 95 % stay below."""
+    """The 95th percentile of the seconds between two pieces of text."""
     return quantiles([gap for reply in replies for gap in reply.gaps], n=20)[-1]
 
 

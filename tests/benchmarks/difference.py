@@ -1,4 +1,4 @@
-"""A paired difference and how sure it is. Pure."""
+"""A paired difference with its standard error. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from statistics import mean, stdev
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The mean of the differences of `n` pairs, and its standard error: None for a single one."""
+    """The mean difference of `n` pairs, and its standard error (None for a single pair)."""
 
     mean: float
     standard_error: float | None
@@ -16,7 +16,7 @@ class Difference:
 
     @classmethod
     def of(cls, before: Sequence[float], after: Sequence[float]) -> "Difference | None":
-        """After − before, pair by pair; None where there are none."""
+        """After − before, pair by pair; None without pairs."""
         each = [b - a for a, b in zip(before, after, strict=True)]
         if not each:
             return None
@@ -24,6 +24,6 @@ class Difference:
         return cls(mean(each), error, len(each))
 
     def __str__(self) -> str:
-        """In points of 100."""
+        """In percentage points."""
         error = "" if self.standard_error is None else f" ± {100 * self.standard_error:.1f}"
         return f"{100 * self.mean:+.1f}{error} points (n = {self.n})"

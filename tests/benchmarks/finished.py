@@ -1,4 +1,4 @@
-"""Finished pieces of a benchmark in a file of JSON lines: a second run goes on where one ended."""
+"""A benchmark's finished results in a JSON Lines file, so that a second run goes on from there."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
@@ -11,20 +11,20 @@ T = TypeVar("T")
 
 
 class Finished(Generic[K, T]):
-    """Every piece of one file, by its key; of two with one key the later counts.
+    """Every result of one file, by its key. Of two results with the same key the later one counts.
 
-    `T` is a dataclass. Raises `ValueError` where a whole line cannot be read.
+    `T` is a dataclass. Raises `ValueError` if a complete line cannot be read.
     """
 
-    def __init__(self, path: Path, piece: type[T], key: Callable[[T], K]) -> None:
+    def __init__(self, path: Path, result: type[T], key: Callable[[T], K]) -> None:
         self._path = path
-        self._lines = TypeAdapter(piece)
+        self._lines = TypeAdapter(result)
         self._key = key
         self._found: dict[K, T] = {}
         if path.exists():
             content = path.read_bytes()
             whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:  # the last run was ended while it wrote
+            if whole != content:  # the last run was killed while it wrote
                 path.write_bytes(whole)
             self._remember([self._lines.validate_json(line) for line in whole.splitlines()])
 
@@ -35,15 +35,15 @@ class Finished(Generic[K, T]):
         return iter(self._found.values())
 
     def get(self, key: K) -> T | None:
-        """One piece, where it is finished."""
+        """One result, or None if it is not finished."""
         return self._found.get(key)
 
-    def append(self, pieces: Sequence[T]) -> None:
-        """Keep these, on disk too."""
+    def append(self, results: Sequence[T]) -> None:
+        """Add these, on disk too."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
-            file.write(b"".join(self._lines.dump_json(each) + b"\n" for each in pieces))
-        self._remember(pieces)
+            file.write(b"".join(self._lines.dump_json(each) + b"\n" for each in results))
+        self._remember(results)
 
-    def _remember(self, pieces: Sequence[T]) -> None:
-        self._found.update((self._key(each), each) for each in pieces)
+    def _remember(self, results: Sequence[T]) -> None:
+        self._found.update((self._key(each), each) for each in results)

@@ -19,7 +19,7 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 def peft_tokens_per_second(
     base: BaseModel, lora: LoraConfig, folders: Sequence[Path], question: str, new_tokens: int
 ) -> float:
-    """One greedy `generate` with another adapter for every row."""
+    """The speed of one greedy `generate` with a different adapter for every row."""
     for folder in folders:
         write_peft_config(
             folder,

@@ -1,4 +1,4 @@
-"""Writes a benchmark's table into docs/benchmarks.md, between its own two marks."""
+"""Writes a benchmark's table into docs/benchmarks.md, between its two markers."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """The day, the device and the versions that figures were measured with."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu()
     libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft"))
     today = datetime.now(UTC).date().isoformat()
@@ -22,20 +22,20 @@ def machine() -> str:
 
 
 def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; cells may hold anything but line breaks and bars."""
+    """A Markdown table. Cells may hold anything except line breaks and bars."""
     lines = [heading, ["---"] * len(heading), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def show_section(name: str, text: str, *, is_written: bool) -> None:
-    """Print a table, and replace the section `name` of the page with it where that is wanted."""
+    """Print a table, and replace the section `name` of the page with it if `is_written`."""
     print(text)
     if is_written:
         write_section(name, text)
 
 
 def write_section(name: str, text: str) -> None:
-    """Replace the section `name` of the page."""
+    """Replace the section `name` of the page. Raises `ValueError` if it has none of that name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     page = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)

@@ -16,20 +16,20 @@ from adapters_store.lora import AdapterPool
 from adapters_store.peft_config import write_peft_config
 from tests.adapters import random_adapter
 from tests.benchmarks.forgetting.ifeval import Task
-from tests.benchmarks.forgetting.measure import Forgetting, weigh
+from tests.benchmarks.forgetting.measure import Forgetting, score_answers
 from tests.benchmarks.forgetting.results import BASE, ForgettingResults, Learned, Learner
 from tests.benchmarks.forgetting.truthfulqa import Question
 from tests.benchmarks.gate.calibrate import Calibrating
 from tests.benchmarks.gate.exchanges import Exchanges
-from tests.benchmarks.gate.plan import Piece, GateResults
-from tests.benchmarks.retention.measure import MeasuringRetention
-from tests.benchmarks.retention.plan import RetentionPlan, chain
+from tests.benchmarks.gate.plan import GateResults, Piece
 from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt
 from tests.benchmarks.learning.results import Measurement, Results, Run
 from tests.benchmarks.pooled.measure import Pooling
 from tests.benchmarks.pooled.plan import EVERYBODY, PooledPlan
+from tests.benchmarks.retention.measure import MeasuringRetention
+from tests.benchmarks.retention.plan import RetentionPlan, chain
 from tests.server.live import LiveServer, running
 
 PROMPTS = [Prompt(f"task-{n}", f"Count to {n}.") for n in range(6)]
@@ -53,13 +53,13 @@ def bar() -> Progress:
     return Progress(console=Console(quiet=True))
 
 
-def test_judgements_go_through_the_pipeline_and_what_came_of_them_is_kept(
+def test_imported_feedback_is_trained_on_and_its_result_is_stored(
     server: LiveServer, bar: Progress, tmp_path: Path
 ) -> None:
-    tried = GateResults(tmp_path / "gate.jsonl")
+    results = GateResults(tmp_path / "gate.jsonl")
     known = Exchanges(tmp_path / "gate-replies.jsonl")
-    piece = Piece("random choices", 0, 4)  # noise, which curation leaves out before any fit
-    Calibrating(server.url, server.admin_key, PROMPTS, known, bar).run([piece], tried)
+    piece = Piece("random choices", 0, 4)  # noise, which the filters reject before any fit
+    Calibrating(server.url, server.admin_key, PROMPTS, known, bar).run([piece], results)
 
     [one] = GateResults(tmp_path / "gate.jsonl")
     assert one.piece == piece and one.run.num_feedback == 4
@@ -68,7 +68,7 @@ def test_judgements_go_through_the_pipeline_and_what_came_of_them_is_kept(
     assert len(list(Exchanges(tmp_path / "gate-replies.jsonl"))) == len(PROMPTS)
 
 
-def test_who_is_missing_beside_the_account_of_all_learns_alone(
+def test_a_persona_without_a_result_is_trained_and_the_pooled_account_is_not_trained_again(
     server: LiveServer, bar: Progress, tmp_path: Path
 ) -> None:
     write_prompts(tmp_path)
@@ -85,16 +85,16 @@ def test_who_is_missing_beside_the_account_of_all_learns_alone(
     assert list(results) == finished
 
 
-def test_wishes_come_up_one_after_another_and_a_finished_chain_is_left_alone(
+def test_a_chain_is_measured_after_each_wish_and_a_finished_chain_is_not_measured_again(
     server: LiveServer, bar: Progress, tmp_path: Path
 ) -> None:
     write_prompts(tmp_path)
     two = chain("upper", "no-commas")
     plan = RetentionPlan((two,), corrections=1)
-    results = Results(tmp_path / "kept.jsonl")
+    results = Results(tmp_path / "retention.jsonl")
     MeasuringRetention(plan, server.url, server.admin_key, results, bar).run(tmp_path)
 
-    finished = list(Results(tmp_path / "kept.jsonl"))
+    finished = list(Results(tmp_path / "retention.jsonl"))
     assert [each.key for each in finished] == [
         base_key(0),
         plan.key(two, 0, 1),
@@ -106,7 +106,7 @@ def test_wishes_come_up_one_after_another_and_a_finished_chain_is_left_alone(
 
 
 def write_prompts(folder: Path) -> None:
-    """The public data's files, with prompts of our own."""
+    """Files in the format of the public data, with our own prompts."""
     tasks = [
         {"id": each.id, "instruction": each.text, "instances": [{"input": ""}]} for each in PROMPTS
     ]
@@ -114,19 +114,19 @@ def write_prompts(folder: Path) -> None:
         (folder / file).write_text("\n".join(map(json.dumps, tasks)), encoding="utf-8")
 
 
-def test_a_kept_adapter_is_asked_and_weighed_beside_the_base(
+def test_a_stored_adapter_and_the_base_reply_and_score_answers(
     server: LiveServer, bar: Progress, tmp_path: Path, tiny_base: BaseModel
 ) -> None:
-    kept, learner = ForgettingResults(tmp_path), Learner("lower", 1)
-    kept.learned.append([Learned(learner, Run("promoted", "", 1.0, 1))])
-    save_peft_folder(server, kept.adapter(learner))
+    results, learner = ForgettingResults(tmp_path), Learner("lower", 1)
+    results.learned.append([Learned(learner, Run("promoted", "", 1.0, 1))])
+    save_peft_folder(server, results.adapter(learner))
     tasks = [Task(prompt, (), ()) for prompt in PROMPTS]
-    with closing(Forgetting(server.url, server.admin_key, kept, bar)) as forgetting:
+    with closing(Forgetting(server.url, server.admin_key, results, bar)) as forgetting:
         forgetting.learn([learner], [])
         forgetting.ask([learner], tasks, max_tokens=8)
     pool = AdapterPool(tiny_base.model, server.services.runtime.lora, 2, dtype=torch.float32)
     question = Question("q1", "What is snow?", ("Frozen water.", "Salt"), 0)
-    weigh(tiny_base, pool, [learner], [question], kept, bar)
+    score_answers(tiny_base, pool, [learner], [question], results, bar)
 
     again = ForgettingResults(tmp_path)
     replies = {
@@ -134,8 +134,8 @@ def test_a_kept_adapter_is_asked_and_weighed_beside_the_base(
         for who in (BASE, learner.name)
     }
     assert len(replies[BASE]) == len(PROMPTS) and replies[BASE] != replies[learner.name]
-    weighed = {each.who: each.log_probs for each in again.weighed}
-    assert len(weighed) == 2 and weighed[BASE] != weighed[learner.name]
+    scored = {each.who: each.log_probs for each in again.scored}
+    assert len(scored) == 2 and scored[BASE] != scored[learner.name]
 
 
 def save_peft_folder(server: LiveServer, folder: Path) -> None:

@@ -2,8 +2,8 @@
 
     VLLM_PYTHON=path/to/a/venv/bin/python make bench
 
-`bench_engine` runs this file with that interpreter: vLLM pins another PyTorch. What it needs is in
-docs/benchmarks.md. Prints one line of JSON.
+`bench_engine` runs this file with that interpreter: vLLM pins another PyTorch. docs/benchmarks.md
+says how to install it. Prints one line of JSON.
 """
 
 import json
@@ -32,7 +32,7 @@ def main() -> None:
         max_num_seqs=count,
         max_model_len=1024,
         enable_prefix_caching=False,
-        # Of the machine's memory, and more than the cache of these requests needs.
+        # A share of the machine's memory: more than the cache of these requests needs.
         gpu_memory_utilization=0.25,
     )
     params = SamplingParams(temperature=0, max_tokens=job["new_tokens"], ignore_eos=True)

@@ -64,7 +64,7 @@ def training_examples(user_id: str = "ann") -> st.SearchStrategy[list[TrainingEx
         TrainingExample,
         user_id=st.just(user_id),
         kind=st.just(ExampleKind.SFT),
-        prompt=QUESTIONS.map(lambda text: (Message("user", text),)),
+        messages=QUESTIONS.map(lambda text: (Message("user", text),)),
         chosen=TEXTS,
         rejected=st.none(),
         source=st.just(ExampleSource.LIKED),

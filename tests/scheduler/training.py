@@ -17,7 +17,7 @@ def make_example(
     return TrainingExample(
         user_id="ann",
         kind=kind,
-        prompt=prompt,
+        messages=prompt,
         chosen=chosen,
         rejected=rejected,
         source=ExampleSource.CORRECTION,
@@ -29,7 +29,7 @@ def make_example(
     )
 
 
-def make_thumb(text: str, reply: str, is_liked: bool) -> TrainingExample:
+def make_rating(text: str, reply: str, is_liked: bool) -> TrainingExample:
     """One liked or disliked reply."""
     kind = ExampleKind.DESIRABLE if is_liked else ExampleKind.UNDESIRABLE
     chosen, rejected = (reply, None) if is_liked else ("", reply)

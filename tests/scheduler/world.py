@@ -28,7 +28,7 @@ from scheduler.retrain.publication import Publisher
 from scheduler.run_store import REQUESTED, RunStore
 from scheduler.trainer.job import JobResult, TrainingJob
 from tests.scheduler.builders import make_config
-from tests.scheduler.evaluation.suite.ideal import FakeSpeaker
+from tests.scheduler.evaluation.suite.ideal import FakeModelUnderTest
 from tests.scheduler.evaluations import GOOD
 
 
@@ -80,14 +80,14 @@ class FakeTrainer:
         self.closed += 1
 
 
-class FakeReplier:
+class FakeGenerator:
     """Replies to every prompt with `base` as the base and `candidate` as an adapter. With memory:
-    with `base_with_memory(prompt)` and `beside_memory`."""
+    with `base_with_memory(prompt)` and `with_memory`."""
 
     def __init__(self) -> None:
         self.base = "A sensible reply."
         self.candidate = "Other words."
-        self.beside_memory = "Words beside memory."
+        self.with_memory = "Words beside memory."
         self.base_with_memory: Callable[[str], str] = str.upper
         self.asked: list[Path | None] = []
 
@@ -102,7 +102,7 @@ class FakeReplier:
         self.asked.append(adapter)
         if memory.demonstrations:
             of_base = map(self.base_with_memory, prompts)
-            return list(of_base) if adapter is None else [self.beside_memory] * len(prompts)
+            return list(of_base) if adapter is None else [self.with_memory] * len(prompts)
         return [self.base if adapter is None else self.candidate] * len(prompts)
 
 
@@ -118,11 +118,11 @@ class World:
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
         self.suite_runs = SuiteRunStore(database)
-        self.watcher = RollbackMonitor(self.log, self.registry, self.clock)
+        self.rollback_monitor = RollbackMonitor(self.log, self.registry, self.clock)
         self.candidates = Candidates(self.log, self.registry, self.runs)
         self.trainer = FakeTrainer()
-        self.replier = FakeReplier()
-        self.speaker = FakeSpeaker()
+        self.generator = FakeGenerator()
+        self.speaker = FakeModelUnderTest()
         self.follows_instructions = True
         self.config = make_config(folder=folder / "replies")
         self.verify: Callable[[Path], None] = lambda folder: None
@@ -149,7 +149,7 @@ class World:
             files=self.files,
             runs=self.runs,
             trainer=trainer,
-            reply=self.replier,
+            reply=self.generator,
             follows_instructions=lambda: self.follows_instructions,
             publisher=publisher,
             verify=lambda folder: self.verify(folder),

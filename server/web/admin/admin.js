@@ -3,15 +3,7 @@
 import { ApiError, call, currentKey, forgetKey, keepKey } from "../shared/api.js";
 import { askForKey, showKey, toast } from "../shared/dialogs.js";
 import { button, byId, h, put } from "../shared/dom.js";
-import {
-  adapterBadge,
-  formatBytes,
-  formatPercent,
-  formatTime,
-  plural,
-  statusBadge,
-  table,
-} from "../shared/format.js";
+import { adapterBadge, formatBytes, formatPercent, formatTime, plural, statusBadge, table } from "../shared/format.js";
 import { isOpen, liveRun, runTable } from "./runs.js";
 import { UserView } from "./user_view.js";
 
@@ -84,19 +76,13 @@ function userRow(user, adapter) {
       " ",
       user.kind === "user" ? null : h("span", { class: "badge" }, user.kind),
     ],
-    [
-      adapterBadge(user.adapter),
-      " ",
-      user.frozen ? h("span", { class: "badge warn" }, "frozen") : null,
-    ],
+    [adapterBadge(user.adapter), " ", user.frozen ? h("span", { class: "badge warn" }, "frozen") : null],
     plural(adapter?.learned ?? 0, "example"),
     String(adapter?.new_feedback ?? 0),
     run
       ? [
           statusBadge(run.status),
-          isOpen(run)
-            ? ` ${formatPercent(run.progress.fraction)}`
-            : ` ${formatTime(run.finished_at)}`,
+          isOpen(run) ? ` ${formatPercent(run.progress.fraction)}` : ` ${formatTime(run.finished_at)}`,
         ]
       : "–",
     adapter ? formatBytes(adapter.size_bytes) : "–",
@@ -112,10 +98,7 @@ function tiles(users, adapters, runs) {
     "div",
     { class: "tiles" },
     tile(String(users.length), users.length === 1 ? "user" : "users"),
-    tile(
-      String(adapters.filter((adapter) => adapter.active !== "base").length),
-      "with their own adapter",
-    ),
+    tile(String(adapters.filter((adapter) => adapter.active !== "base").length), "with their own adapter"),
     tile(String(sum((adapter) => adapter.new_feedback)), "feedback items not learned from yet"),
     tile(String(runs.filter(isOpen).length), "training runs in progress"),
     tile(formatBytes(sum((adapter) => adapter.size_bytes)), "of adapters on disk"),
@@ -138,12 +121,7 @@ function trainingsView(signal) {
       runs
         .filter((run) => run.status === "running")
         .map((run) =>
-          liveRun(run, {
-            title: `Training ${nameOf(run.user)}`,
-            signal: following,
-            onEnd: reload,
-            onError: showError,
-          }),
+          liveRun(run, { title: `Training ${nameOf(run.user)}`, signal: following, onEnd: reload, onError: showError }),
         ),
       runs.length
         ? runTable(runs, nameOf)
@@ -157,13 +135,7 @@ function trainingsView(signal) {
 }
 
 function newUser() {
-  const name = h("input", {
-    name: "name",
-    required: true,
-    maxlength: 100,
-    autocomplete: "off",
-    id: "new-name",
-  });
+  const name = h("input", { name: "name", required: true, maxlength: 100, autocomplete: "off", id: "new-name" });
   const kind = h(
     "select",
     { name: "kind" },
@@ -175,9 +147,7 @@ function newUser() {
   const submit = async (event) => {
     event.preventDefault();
     try {
-      const made = await call("POST", "/v1/admin/users", {
-        body: { name: name.value.trim(), kind: kind.value },
-      });
+      const made = await call("POST", "/v1/admin/users", { body: { name: name.value.trim(), kind: kind.value } });
       dialog.close();
       showKey(made);
       await navigate();
@@ -214,8 +184,7 @@ async function navigate() {
   navigation = new AbortController();
   const { signal } = navigation;
   const [, view = "", id = ""] = location.hash.split("/");
-  const [here, elsewhere] =
-    view === "trainings" ? ["to-trainings", "to-users"] : ["to-users", "to-trainings"];
+  const [here, elsewhere] = view === "trainings" ? ["to-trainings", "to-users"] : ["to-users", "to-trainings"];
   byId(here).setAttribute("aria-current", "page");
   byId(elsewhere).removeAttribute("aria-current");
   lastDrawn = "";

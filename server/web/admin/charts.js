@@ -31,25 +31,14 @@ export function barChart(title, rows, most) {
     return [
       svg("text", { class: "soft", x: 0, y: top + 19 }, label),
       svg("rect", { class: "track", x: LABEL, y: top + 6, width: room, height: 18, rx: 5 }),
-      svg("rect", {
-        class: isAfter ? "after" : "before",
-        x: LABEL,
-        y: top + 6,
-        width: length,
-        height: 18,
-        rx: 5,
-      }),
+      svg("rect", { class: isAfter ? "after" : "before", x: LABEL, y: top + 6, width: length, height: 18, rx: 5 }),
       svg("text", { x: WIDTH - VALUE + 10, y: top + 19 }, text),
     ];
   });
   const spoken = rows.map((row) => `${row.label} ${row.text}`).join(", ");
   return svg(
     "svg",
-    {
-      viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`,
-      role: "img",
-      "aria-label": `${title}: ${spoken}`,
-    },
+    { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, role: "img", "aria-label": `${title}: ${spoken}` },
     marks,
   );
 }
@@ -64,13 +53,8 @@ export function lineCard(title, note, points) {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     return high === low ? (from + to) / 2 : from + ((value - low) / (high - low)) * (to - from);
   };
-  const at = points.map((point) => [
-    place(point.x, xs, left, right),
-    place(point.y, ys, bottom, top),
-  ]);
-  const path = at
-    .map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`)
-    .join("");
+  const at = points.map((point) => [place(point.x, xs, left, right), place(point.y, ys, bottom, top)]);
+  const path = at.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
   const [endX, endY] = at.at(-1);
   return card(
     title,

@@ -3,13 +3,7 @@
 import { call, events, send } from "../shared/api.js";
 import { confirmAction } from "../shared/dialogs.js";
 import { button, h, put } from "../shared/dom.js";
-import {
-  formatDeviceTime,
-  formatDuration,
-  formatTime,
-  statusBadge,
-  table,
-} from "../shared/format.js";
+import { formatDeviceTime, formatDuration, formatTime, statusBadge, table } from "../shared/format.js";
 import { lineCard } from "./charts.js";
 
 export function isOpen(run) {
@@ -32,9 +26,7 @@ export function runTable(runs, nameOf) {
     { text: "Device time", isNumber: true },
   ];
   const rows = runs.map((run) => [
-    ...(nameOf
-      ? [h("a", { href: `#/users/${encodeURIComponent(run.user)}` }, nameOf(run.user))]
-      : []),
+    ...(nameOf ? [h("a", { href: `#/users/${encodeURIComponent(run.user)}` }, nameOf(run.user))] : []),
     formatTime(run.started_at ?? run.created_at),
     run.requested_by === run.trigger ? run.trigger : `${run.requested_by} (${run.trigger})`,
     [statusBadge(run.status), run.reason ? h("span", { class: "reason" }, run.reason) : null],
@@ -68,10 +60,7 @@ export function liveRun(run, { title, signal, onEnd, onError }) {
     );
   };
   show(run);
-  follow(run.id, signal, show).then(
-    onEnd,
-    (error) => error.name !== "AbortError" && onError(error),
-  );
+  follow(run.id, signal, show).then(onEnd, (error) => error.name !== "AbortError" && onError(error));
   return card;
 }
 

@@ -3,14 +3,7 @@
 import { call, download } from "../shared/api.js";
 import { confirmAction, showKey, toast } from "../shared/dialogs.js";
 import { button, h, put } from "../shared/dom.js";
-import {
-  adapterBadge,
-  formatBytes,
-  formatDeviceTime,
-  formatNumber,
-  formatTime,
-  table,
-} from "../shared/format.js";
+import { adapterBadge, formatBytes, formatDeviceTime, formatNumber, formatTime, table } from "../shared/format.js";
 import { barCard } from "./charts.js";
 import { pollEvaluation } from "./evaluation.js";
 import { isOpen, liveRun, runTable } from "./runs.js";
@@ -31,9 +24,7 @@ export class UserView {
     const runsPath = `/v1/admin/runs?limit=20&user=${encodeURIComponent(this.userId)}`;
     const [adapter, runs] = await Promise.all([call("GET", this.path), call("GET", runsPath)]);
     if (this.signal.aborted) return;
-    this.opened = new Set(
-      [...this.page.querySelectorAll("details.version[open]")].map((card) => card.dataset.version),
-    );
+    this.opened = new Set([...this.page.querySelectorAll("details.version[open]")].map((card) => card.dataset.version));
     this.#show(adapter, runs.data);
   }
 
@@ -45,8 +36,7 @@ export class UserView {
     const actions = {
       promote: (version) => this.#promote(adapter, version),
       download: (version) => this.#download(adapter, version),
-      evaluate: (version) =>
-        this.#act(`/versions/${version.number}/evaluate`, "The evaluation suite is queued."),
+      evaluate: (version) => this.#act(`/versions/${version.number}/evaluate`, "The evaluation suite is queued."),
       follow: (version, onRun) => this.#followEvaluation(version, signal, onRun),
     };
     put(
@@ -54,12 +44,7 @@ export class UserView {
       this.#heading(adapter),
       this.#buttons(adapter, open),
       open
-        ? liveRun(open, {
-            title: "Training now",
-            signal,
-            onEnd: (run) => this.#ended(run),
-            onError: this.onError,
-          })
+        ? liveRun(open, { title: "Training now", signal, onEnd: (run) => this.#ended(run), onError: this.onError })
         : null,
       versionCharts(adapter),
       section(
@@ -68,8 +53,7 @@ export class UserView {
           ? h("p", { class: "muted" }, "None yet: the base model answers.")
           : adapter.versions.map((version) =>
               versionCard(version, {
-                isOpen:
-                  this.opened.has(version.label) || (this.opened.size === 0 && version.active),
+                isOpen: this.opened.has(version.label) || (this.opened.size === 0 && version.active),
                 actions,
               }),
             ),
@@ -109,10 +93,7 @@ export class UserView {
         class: "primary",
         disabled: open !== null || adapter.frozen,
       }),
-      button("Roll back", () => this.#rollBack(adapter), {
-        id: "rollback",
-        disabled: adapter.promotions.length === 0,
-      }),
+      button("Roll back", () => this.#rollBack(adapter), { id: "rollback", disabled: adapter.promotions.length === 0 }),
       adapter.active === "base"
         ? null
         : button("Use the base model", () => this.#promote(adapter, null), { id: "to-base" }),
@@ -125,19 +106,13 @@ export class UserView {
   }
 
   #ended(run) {
-    if (run)
-      toast(
-        run.status === "promoted"
-          ? `${run.version} answers now.`
-          : `Training ${run.status}: ${run.reason}`,
-      );
+    if (run) toast(run.status === "promoted" ? `${run.version} answers now.` : `Training ${run.status}: ${run.reason}`);
     return this.refresh().catch(this.onError);
   }
 
   async #followEvaluation(version, signal, onRun) {
     try {
-      if (await pollEvaluation(`${this.path}/versions/${version.number}/evaluate`, signal, onRun))
-        await this.refresh();
+      if (await pollEvaluation(`${this.path}/versions/${version.number}/evaluate`, signal, onRun)) await this.refresh();
     } catch (error) {
       this.onError(error);
     }
@@ -160,21 +135,14 @@ export class UserView {
   }
 
   async #freeze(adapter) {
-    const text =
-      "The version in use keeps answering. Feedback is stored, but nothing is trained until you unfreeze.";
+    const text = "The version in use keeps answering. Feedback is stored, but nothing is trained until you unfreeze.";
     if (await confirmAction({ title: `Freeze ${adapter.name}?`, text, action: "Freeze" }))
       await this.#act("/freeze", "Frozen.");
   }
 
   async #newKey(adapter) {
     const text = "The old key stops working at once. The new key is shown only once.";
-    if (
-      !(await confirmAction({
-        title: `Replace the key of ${adapter.name}?`,
-        text,
-        action: "Make a new key",
-      }))
-    )
+    if (!(await confirmAction({ title: `Replace the key of ${adapter.name}?`, text, action: "Make a new key" })))
       return;
     try {
       showKey(await call("POST", `/v1/admin/users/${encodeURIComponent(this.userId)}/key`));
@@ -240,12 +208,7 @@ function versionCharts(adapter) {
   const versions = [...adapter.versions].reverse().slice(-8);
   if (versions.length < 2) return null;
   const measured = versions.filter((version) => version.report.evaluation);
-  const row = (version, value, text) => ({
-    label: version.label,
-    value,
-    text,
-    isAfter: version.active,
-  });
+  const row = (version, value, text) => ({ label: version.label, value, text, isAfter: version.active });
   const drift = (version) => {
     const { reference_kl: kl } = version.report.evaluation;
     return row(version, kl, formatNumber(kl, 3));
@@ -274,13 +237,7 @@ function versionCharts(adapter) {
 }
 
 function promotionTable(promotions) {
-  const headings = [
-    { text: "When" },
-    { text: "From" },
-    { text: "To" },
-    { text: "By" },
-    { text: "Why" },
-  ];
+  const headings = [{ text: "When" }, { text: "From" }, { text: "To" }, { text: "By" }, { text: "Why" }];
   return table(
     headings,
     promotions.map((promotion) => [

@@ -47,12 +47,8 @@ export function versionCard(version, { isOpen, actions }) {
         { class: "row" },
         version.active
           ? null
-          : button(`Promote ${version.label}`, () => actions.promote(version), {
-              id: `promote-${version.label}`,
-            }),
-        button("Download as PEFT folder", () => actions.download(version), {
-          id: `download-${version.label}`,
-        }),
+          : button(`Promote ${version.label}`, () => actions.promote(version), { id: `promote-${version.label}` }),
+        button("Download as PEFT folder", () => actions.download(version), { id: `download-${version.label}` }),
       ),
     ),
   );
@@ -90,9 +86,7 @@ function charts(version) {
 }
 
 function bySum({ held_out_wins, held_out_wins_by_sum = held_out_wins }) {
-  return held_out_wins_by_sum === held_out_wins
-    ? ""
-    : ` (${held_out_wins_by_sum} without length normalisation)`;
+  return held_out_wins_by_sum === held_out_wins ? "" : ` (${held_out_wins_by_sum} without length normalisation)`;
 }
 
 function beforeAfter(title, note, before, after, label) {
@@ -113,24 +107,14 @@ function facts(version) {
     ["Size", formatBytes(version.size_bytes)],
     [
       "Drift from the base",
-      evaluation.reference_kl === undefined
-        ? null
-        : `${formatNumber(evaluation.reference_kl, 3)} nats per token`,
+      evaluation.reference_kl === undefined ? null : `${formatNumber(evaluation.reference_kl, 3)} nats per token`,
     ],
     ["Repetitive replies", withBase(evaluation.repetition_candidate, evaluation.repetition_base)],
     ["Identical replies", withBase(evaluation.collapse_candidate, evaluation.collapse_base)],
     ["Replies that echo the prompt", withBase(evaluation.echo_candidate, evaluation.echo_base)],
     ["Empty replies", withBase(evaluation.empty_candidate, evaluation.empty_base)],
-    [
-      "Trained parameters",
-      usage.trainable_share === undefined ? null : formatPercent(usage.trainable_share, 2),
-    ],
-    [
-      "Device",
-      usage.device === undefined
-        ? null
-        : `${usage.device}, ${formatDuration(usage.device_seconds)}`,
-    ],
+    ["Trained parameters", usage.trainable_share === undefined ? null : formatPercent(usage.trainable_share, 2)],
+    ["Device", usage.device === undefined ? null : `${usage.device}, ${formatDuration(usage.device_seconds)}`],
     ["Peak memory", usage.peak_memory_bytes ? formatBytes(usage.peak_memory_bytes) : null],
     ["LoRA", `rank ${version.lora.rank}, alpha ${version.lora.alpha}`],
     ["Seed", version.seed],
@@ -145,16 +129,12 @@ function facts(version) {
     { class: "facts" },
     rows
       .filter(([, value]) => value !== null && value !== undefined)
-      .map(([name, value]) =>
-        h("div", {}, h("dt", {}, name), h("dd", {}, value === 0 ? "0" : value)),
-      ),
+      .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value === 0 ? "0" : value))),
   );
 }
 
 function withBase(share, baseShare) {
-  return share === undefined || share === null
-    ? null
-    : `${formatPercent(share)} (base ${formatPercent(baseShare)})`;
+  return share === undefined || share === null ? null : `${formatPercent(share)} (base ${formatPercent(baseShare)})`;
 }
 
 function sentences(list) {
@@ -162,9 +142,5 @@ function sentences(list) {
 }
 
 function mono(text) {
-  return h(
-    "span",
-    { class: "mono", title: text },
-    text.length > 20 ? `${text.slice(0, 16)}…` : text,
-  );
+  return h("span", { class: "mono", title: text }, text.length > 20 ? `${text.slice(0, 16)}…` : text);
 }

@@ -17,16 +17,8 @@ let me = null;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
 const rules = new RuleList(byId("rules"), { onError: showError });
-const proposals = new Proposals(byId("proposals"), {
-  onError: showError,
-  onDecided: () => card.refresh(),
-});
-const thread = new Thread(byId("thread"), {
-  save,
-  onError: showError,
-  onFeedback: refreshAll,
-  onWriting: showWriting,
-});
+const proposals = new Proposals(byId("proposals"), { onError: showError, onDecided: () => card.refresh() });
+const thread = new Thread(byId("thread"), { save, onError: showError, onFeedback: refreshAll, onWriting: showWriting });
 const field = byId("message");
 const fit = autosize(field);
 
@@ -42,9 +34,7 @@ function save(changed) {
   try {
     chats.save(changed);
   } catch {
-    toast("The browser’s storage is full, so this chat is not saved. Delete an old one.", {
-      isError: true,
-    });
+    toast("The browser’s storage is full, so this chat is not saved. Delete an old one.", { isError: true });
   }
   listChats();
 }
@@ -89,13 +79,8 @@ function listChats() {
       h(
         "li",
         { class: entry.id === chat.id ? "current" : "" },
-        button(entry.title, () => open(entry), {
-          class: "open",
-          "aria-current": entry.id === chat.id ? "true" : null,
-        }),
-        iconButton("close", `Delete the chat ${entry.title}`, () => remove(entry), {
-          class: "quiet round remove",
-        }),
+        button(entry.title, () => open(entry), { class: "open", "aria-current": entry.id === chat.id ? "true" : null }),
+        iconButton("close", `Delete the chat ${entry.title}`, () => remove(entry), { class: "quiet round remove" }),
       ),
     ),
   );
@@ -164,10 +149,7 @@ async function signIn(key) {
   } catch (error) {
     if (error.status !== 401 && error.status !== 403) throw error;
     forgetKey();
-    throw new ApiError(
-      error.status,
-      error.status === 401 ? "The server does not know this key." : error.message,
-    );
+    throw new ApiError(error.status, error.status === 401 ? "The server does not know this key." : error.message);
   }
 }
 

@@ -32,13 +32,11 @@ export async function complete({ chatId, messages, sampling, adapter, signal, on
       absorb(variant, JSON.parse(data));
       onText(variant.text);
     }
-    if (variant.ending === "stopped")
-      throw new ApiError(0, "The connection broke before the reply ended.");
+    if (variant.ending === "stopped") throw new ApiError(0, "The connection broke before the reply ended.");
   } catch (error) {
     if (error.name !== "AbortError") {
       variant.ending = "error";
-      variant.error =
-        error instanceof ApiError ? error.message : "The connection broke before the reply ended.";
+      variant.error = error instanceof ApiError ? error.message : "The connection broke before the reply ended.";
       if (error.status === 401) throw error;
     }
   }

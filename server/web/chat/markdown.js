@@ -3,8 +3,7 @@
 
 import { h } from "../shared/dom.js";
 
-const INLINE =
-  /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)|(\[[^\]\n]+\]\(https?:\/\/[^)\s]+\))/;
+const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)|(\[[^\]\n]+\]\(https?:\/\/[^)\s]+\))/;
 
 function inline(text) {
   const nodes = [];
@@ -82,9 +81,7 @@ function block(lines, start) {
     start + 1,
     endOf(lines, start, (other) => other.trim() && !startsBlock(other)),
   );
-  const words = lines
-    .slice(start, end)
-    .flatMap((other, index) => (index ? [h("br"), inline(other)] : [inline(other)]));
+  const words = lines.slice(start, end).flatMap((other, index) => (index ? [h("br"), inline(other)] : [inline(other)]));
   return [h("p", {}, words), end];
 }
 

@@ -67,18 +67,11 @@ export class ModelCard {
       ),
       h("p", { id: "learned" }, learnedText(me)),
       me.frozen
-        ? h(
-            "p",
-            { class: "muted small" },
-            "An admin froze your model: it answers but learns nothing new.",
-          )
+        ? h("p", { class: "muted small" }, "An admin froze your model: it answers but learns nothing new.")
         : null,
       ...runLines(run),
       me.is_admin
-        ? button("Learn now", () => this.#train(), {
-            id: "learn",
-            disabled: isTraining(me) || me.frozen,
-          })
+        ? button("Learn now", () => this.#train(), { id: "learn", disabled: isTraining(me) || me.frozen })
         : null,
     );
   }
@@ -99,14 +92,11 @@ export function isTraining(me) {
 
 function learnedText(me) {
   const { examples, feedback, corrections, proposals } = me.learned;
-  if (feedback + proposals > 0)
-    return `Learned from ${listFeedback(corrections, feedback - corrections, proposals)}.`;
+  if (feedback + proposals > 0) return `Learned from ${listFeedback(corrections, feedback - corrections, proposals)}.`;
   if (examples > 0) return "You have changed or withdrawn the feedback that it learned from.";
   if (me.adapter !== "base") return "Imported: it has learned nothing from you.";
   const given = listFeedback(me.counts.corrections, me.counts.liked + me.counts.pairs);
-  return given
-    ? `${given} so far, not learned from yet.`
-    : "Nothing learned yet. Rate or correct a few replies.";
+  return given ? `${given} so far, not learned from yet.` : "Nothing learned yet. Rate or correct a few replies.";
 }
 
 function listFeedback(corrections, ratings, proposals = 0) {
@@ -141,8 +131,7 @@ function runLines(run) {
 
 /** One sentence about how a run ended. */
 export function outcome(run) {
-  if (run.status === "promoted")
-    return `Your model has learned: ${run.version} answers from now on.`;
+  if (run.status === "promoted") return `Your model has learned: ${run.version} answers from now on.`;
   return `The training changed nothing: ${run.reason || run.status}`;
 }
 

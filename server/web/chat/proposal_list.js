@@ -58,8 +58,7 @@ export class ProposalList {
 
   #entry(proposal) {
     const entry = h("li");
-    const show = (...content) =>
-      put(entry, h("span", { class: "badge" }, proposal.kind), ...content);
+    const show = (...content) => put(entry, h("span", { class: "badge" }, proposal.kind), ...content);
     const read = () => {
       show(
         h("strong", {}, proposal.instruction),
@@ -69,15 +68,11 @@ export class ProposalList {
         h(
           "div",
           { class: "row", role: "group", "aria-label": `Decide on: ${proposal.instruction}` },
-          button(
-            "Approve",
-            () => this.#decide(entry, proposal, { status: "approved" }, "Approved."),
-            { class: "primary approve" },
-          ),
-          button("Edit", edit, { class: "edit" }),
-          button("Drop", () => this.#decide(entry, proposal, { status: "dropped" }, "Dropped."), {
-            class: "danger",
+          button("Approve", () => this.#decide(entry, proposal, { status: "approved" }, "Approved."), {
+            class: "primary approve",
           }),
+          button("Edit", edit, { class: "edit" }),
+          button("Drop", () => this.#decide(entry, proposal, { status: "dropped" }, "Dropped."), { class: "danger" }),
         ),
       );
     };
@@ -104,12 +99,7 @@ export class ProposalList {
           { onsubmit: submit, onkeydown },
           h("label", {}, "Instruction", instruction),
           h("label", {}, "Reply", reply),
-          h(
-            "div",
-            { class: "row" },
-            h("button", { class: "primary" }, "Approve as edited"),
-            button("Cancel", leave),
-          ),
+          h("div", { class: "row" }, h("button", { class: "primary" }, "Approve as edited"), button("Cancel", leave)),
         ),
       );
       reply.focus();

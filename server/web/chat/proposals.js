@@ -28,10 +28,10 @@ export class Proposals {
     this.round += 1;
     const { round } = this;
     try {
-      const { counts, generation } = await call("GET", "/v1/me/proposals?limit=1");
+      const { counts, progress } = await call("GET", "/v1/me/proposals?limit=1");
       if (round !== this.round) return; // a later request or a sign-out replaced this one
-      this.#show(counts.proposed, generation);
-      if (OPEN.includes(generation.status)) this.timer = setTimeout(() => this.refresh(), AGAIN_MS);
+      this.#show(counts.proposed, progress);
+      if (OPEN.includes(progress.status)) this.timer = setTimeout(() => this.refresh(), AGAIN_MS);
     } catch (error) {
       if (round === this.round) this.onError(error);
     }
@@ -44,24 +44,21 @@ export class Proposals {
     put(this.element);
   }
 
-  #show(waiting, generation) {
-    const isOpen = OPEN.includes(generation.status);
+  #show(waiting, progress) {
+    const isOpen = OPEN.includes(progress.status);
     put(
       this.element,
       h("h3", { class: "small" }, "Proposals"),
-      isOpen ? progress(generation) : note(generation),
+      isOpen ? progress(progress) : note(progress),
       h(
         "div",
         { class: "row" },
         isOpen
           ? button("Stop", () => this.#send("/v1/me/proposals/cancel"), { id: "cancel-proposals" })
-          : button(
-              "Propose examples",
-              () => this.#send("/v1/me/proposals", { body: { count: COUNT } }),
-              { id: "propose" },
-            ),
-        waiting > 0 &&
-          button(`Decide on ${waiting}`, () => this.#decide(), { class: "primary", id: "decide" }),
+          : button("Propose examples", () => this.#send("/v1/me/proposals", { body: { count: COUNT } }), {
+              id: "propose",
+            }),
+        waiting > 0 && button(`Decide on ${waiting}`, () => this.#decide(), { class: "primary", id: "decide" }),
       ),
     );
   }

@@ -33,9 +33,7 @@ export class Reply {
   /** Draws the reply again. The focused button keeps the focus. */
   show(mode = this.mode) {
     this.mode = mode;
-    const focused = this.element.contains(document.activeElement)
-      ? document.activeElement.dataset.action
-      : null;
+    const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.action : null;
     const variant = activeVariant(this.turn);
     this.element.replaceChildren(...this.#body(variant));
     if (focused) this.element.querySelector(`[data-action="${focused}"]`)?.focus();
@@ -58,11 +56,7 @@ export class Reply {
     return h(
       "header",
       { class: "reply-label" },
-      h(
-        "span",
-        { class: variant.adapter === "base" ? "badge" : "badge accent" },
-        adapterName(variant.adapter),
-      ),
+      h("span", { class: variant.adapter === "base" ? "badge" : "badge accent" }, adapterName(variant.adapter)),
       variant.feedback?.correction ? h("span", { class: "badge good" }, "corrected by you") : null,
       variant.feedback?.preferred_over ? h("span", { class: "badge good" }, "your pick") : null,
       variants.length > 1 && this.mode === "read" ? this.#pager(active, variants.length) : null,
@@ -74,10 +68,7 @@ export class Reply {
     return h(
       "span",
       { class: "pager" },
-      iconButton("left", "Earlier reply", () => turnTo(active - 1), {
-        disabled: active === 0,
-        "data-action": "left",
-      }),
+      iconButton("left", "Earlier reply", () => turnTo(active - 1), { disabled: active === 0, "data-action": "left" }),
       h("span", {}, `${active + 1} of ${count}`),
       iconButton("right", "Later reply", () => turnTo(active + 1), {
         disabled: active === count - 1,
@@ -87,12 +78,10 @@ export class Reply {
   }
 
   #ending(variant) {
-    if (variant.ending === "error")
-      return h("p", { class: "notice", role: "alert" }, variant.error);
-    const notes = [
-      variant.feedback?.correction ? null : ENDINGS[variant.ending],
-      overrideNote(variant),
-    ].filter(Boolean);
+    if (variant.ending === "error") return h("p", { class: "notice", role: "alert" }, variant.error);
+    const notes = [variant.feedback?.correction ? null : ENDINGS[variant.ending], overrideNote(variant)].filter(
+      Boolean,
+    );
     return notes.length ? h("p", { class: "muted small" }, notes.join(" ")) : null;
   }
 
@@ -109,18 +98,8 @@ export class Reply {
     return h(
       "div",
       { class: "actions", role: "group", "aria-label": "Rate this reply" },
-      actionButton(
-        "up",
-        "Good reply",
-        () => actions.rate(this, value === "up" ? null : "up"),
-        value === "up",
-      ),
-      actionButton(
-        "down",
-        "Bad reply",
-        () => actions.rate(this, value === "down" ? null : "down"),
-        value === "down",
-      ),
+      actionButton("up", "Good reply", () => actions.rate(this, value === "up" ? null : "up"), value === "up"),
+      actionButton("down", "Bad reply", () => actions.rate(this, value === "down" ? null : "down"), value === "down"),
       actionButton("edit", "Correct this reply", () => this.show("edit")),
       value === "down"
         ? actionButton(
@@ -165,9 +144,7 @@ export class Reply {
         h("button", { class: "primary" }, "Save correction"),
         button("Cancel", () => this.show("read")),
         variant.feedback?.correction
-          ? button("Restore the original", () => this.actions.correct(this, null), {
-              class: "quiet",
-            })
+          ? button("Restore the original", () => this.actions.correct(this, null), { class: "quiet" })
           : null,
       ),
     );
@@ -190,16 +167,11 @@ export class Reply {
     field.value = variant.feedback?.comment ?? "";
     autosize(field);
     const chips = REASONS.map(([slug, text]) =>
-      button(text, (event) => choose(event), {
-        "data-reason": slug,
-        "aria-pressed": String(slug === reason),
-      }),
+      button(text, (event) => choose(event), { "data-reason": slug, "aria-pressed": String(slug === reason) }),
     );
     const choose = (event) => {
-      reason =
-        event.currentTarget.dataset.reason === reason ? null : event.currentTarget.dataset.reason;
-      for (const chip of chips)
-        chip.setAttribute("aria-pressed", String(chip.dataset.reason === reason));
+      reason = event.currentTarget.dataset.reason === reason ? null : event.currentTarget.dataset.reason;
+      for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.reason === reason));
     };
     const submit = (event) => {
       event.preventDefault();
@@ -247,9 +219,7 @@ export class Reply {
       h(
         "div",
         { class: "row" },
-        button("Can’t say, keep the new one", () => this.actions.pick(this, last, null), {
-          class: "quiet",
-        }),
+        button("Can’t say, keep the new one", () => this.actions.pick(this, last, null), { class: "quiet" }),
       ),
     );
   }

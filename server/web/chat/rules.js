@@ -40,8 +40,7 @@ export class RuleList {
   #show(rules) {
     put(
       this.element,
-      rules.length > 0 &&
-        h("h3", { class: "small", id: "rules-title" }, "Rules from your feedback"),
+      rules.length > 0 && h("h3", { class: "small", id: "rules-title" }, "Rules from your feedback"),
       rules.length > 0 &&
         h(
           "ul",
@@ -64,16 +63,11 @@ export class RuleList {
   /** A button that makes a decision; pressing it again takes the decision back. */
   #toggle(rule, status, drawing, label) {
     const isPressed = rule.status === status;
-    return iconButton(
-      drawing,
-      `${label}: ${rule.sentence}`,
-      () => this.#decide(rule, isPressed ? null : status),
-      {
-        id: `${status}-${rule.id}`,
-        title: label,
-        "aria-pressed": String(isPressed),
-      },
-    );
+    return iconButton(drawing, `${label}: ${rule.sentence}`, () => this.#decide(rule, isPressed ? null : status), {
+      id: `${status}-${rule.id}`,
+      title: label,
+      "aria-pressed": String(isPressed),
+    });
   }
 
   async #decide(rule, status) {

@@ -53,8 +53,7 @@ export class Thread {
   }
 
   #elementOf(turn) {
-    if (turn.role === "user")
-      return h("article", { class: "turn user", "aria-label": "You" }, turn.text);
+    if (turn.role === "user") return h("article", { class: "turn user", "aria-label": "You" }, turn.text);
     return new Reply(turn, this.actions).element;
   }
 
@@ -195,12 +194,7 @@ export class Thread {
     reply.element.after(holder);
     holder.scrollIntoView({ block: "nearest" });
     const sampling = adapter ? FIRST : ANOTHER;
-    const variant = await this.#write(chat, chat.turns.indexOf(turn), {
-      sampling,
-      adapter,
-      signal,
-      body,
-    });
+    const variant = await this.#write(chat, chat.turns.indexOf(turn), { sampling, adapter, signal, body });
     holder.remove();
     if (!variant) return;
     const before = activeVariant(turn);
@@ -208,10 +202,7 @@ export class Thread {
       turn.variants[turn.active] = variant;
       reply.show("read");
     } else if (!isComplete(variant) || before.text === variant.text) {
-      this.#showNote(
-        reply,
-        isComplete(variant) ? "The new reply is the same." : (variant.error ?? "Stopped."),
-      );
+      this.#showNote(reply, isComplete(variant) ? "The new reply is the same." : (variant.error ?? "Stopped."));
     } else {
       turn.variants.push(variant);
       reply.show("pick");
@@ -254,11 +245,8 @@ export class Thread {
     const variant = activeVariant(reply.turn);
     const correction = text?.trim() ?? null;
     if (correction === "") return "A correction cannot be empty.";
-    if (correction === variant.text.trim())
-      return "The reply is unchanged: change something, or cancel.";
-    const note = correction
-      ? "Saved. Your model learns from this correction."
-      : "The original reply is back.";
+    if (correction === variant.text.trim()) return "The reply is unchanged: change something, or cancel.";
+    const note = correction ? "Saved. Your model learns from this correction." : "The original reply is back.";
     return this.#giveFeedback(reply, { correction }, note);
   }
 
@@ -267,11 +255,7 @@ export class Thread {
     const rejected = loser === null ? null : turn.variants[loser];
     turn.active = index;
     if (rejected) {
-      await this.#giveFeedback(
-        reply,
-        { preferred_over: rejected.id },
-        "Saved. Your model learns from your choice.",
-      );
+      await this.#giveFeedback(reply, { preferred_over: rejected.id }, "Saved. Your model learns from your choice.");
     } else {
       reply.show("read");
       this.hooks.save(this.chat);

@@ -11,11 +11,7 @@ export function openDialog(dialog) {
 
 /** Shows a short notice at the foot of the page. Errors stay longer. */
 export function toast(text, { isError = false } = {}) {
-  const notice = h(
-    "div",
-    { class: isError ? "toast bad" : "toast", role: isError ? "alert" : "status" },
-    text,
-  );
+  const notice = h("div", { class: isError ? "toast bad" : "toast", role: isError ? "alert" : "status" }, text);
   byId("toasts").append(notice);
   setTimeout(() => notice.remove(), isError ? 9000 : 4500);
 }
@@ -66,18 +62,9 @@ export function showKey({ name, key }) {
       "div",
       { class: "stack" },
       h("h2", { id: "secret-title" }, `The key of ${name}`),
-      h(
-        "p",
-        { class: "muted" },
-        "This key is shown only once; the server stores only its hash. Pass it on privately.",
-      ),
+      h("p", { class: "muted" }, "This key is shown only once; the server stores only its hash. Pass it on privately."),
       h("code", { class: "secret", id: "new-key" }, key),
-      h(
-        "p",
-        { class: "small" },
-        "To open the chat, signed in: ",
-        h("a", { href: link }, "chat link"),
-      ),
+      h("p", { class: "small" }, "To open the chat, signed in: ", h("a", { href: link }, "chat link")),
       h(
         "div",
         { class: "row" },
@@ -111,11 +98,7 @@ export function askForKey({ reason, isCalm = false, check }) {
       required: true,
       spellcheck: "false",
     });
-    const notice = h(
-      "p",
-      { class: isCalm ? "notice calm" : "notice", role: "alert", hidden: !reason },
-      reason,
-    );
+    const notice = h("p", { class: isCalm ? "notice calm" : "notice", role: "alert", hidden: !reason }, reason);
     const enter = h("button", { class: "primary" }, "Open");
     const submit = async (event) => {
       event.preventDefault();
@@ -134,11 +117,7 @@ export function askForKey({ reason, isCalm = false, check }) {
     };
     const dialog = h(
       "dialog",
-      {
-        id: "sign-in",
-        "aria-labelledby": "key-title",
-        oncancel: (event) => event.preventDefault(),
-      },
+      { id: "sign-in", "aria-labelledby": "key-title", oncancel: (event) => event.preventDefault() },
       h(
         "form",
         { onsubmit: submit },

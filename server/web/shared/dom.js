@@ -95,14 +95,7 @@ export function button(text, onclick, attributes = {}) {
 export function iconButton(name, label, onclick, attributes = {}) {
   return h(
     "button",
-    {
-      type: "button",
-      class: "quiet round",
-      "aria-label": label,
-      title: label,
-      onclick,
-      ...attributes,
-    },
+    { type: "button", class: "quiet round", "aria-label": label, title: label, onclick, ...attributes },
     icon(name),
   );
 }

@@ -100,9 +100,7 @@ export function table(headings, rows) {
         h(
           "tr",
           {},
-          headings.map(({ text, isNumber }) =>
-            h("th", { scope: "col", class: isNumber ? "number" : null }, text),
-          ),
+          headings.map(({ text, isNumber }) => h("th", { scope: "col", class: isNumber ? "number" : null }, text)),
         ),
       ),
       h(

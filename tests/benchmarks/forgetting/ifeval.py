@@ -1,7 +1,7 @@
 """IFEval (Zhou et al. 2023, arXiv 2311.07911): prompts whose instructions a program can check.
 
-The checks are those that lm-eval carries. Of that package only their files are loaded: the rest of
-it needs much that is not needed here.
+The checks are lm-eval's. Only their files of that package are loaded: the rest has many
+dependencies that the checks do not need.
 """
 
 import json
@@ -54,11 +54,11 @@ def read_tasks(file: Path) -> list[Task]:
 
 
 def load_check() -> Check:
-    """The strict check. Raises `ImportError` where a package is missing.
+    """The strict check. Raises `ImportError` if a package is missing.
 
-    nltk's data, which cannot be had from a package index, is done without: sentences are counted by
-    the pattern that comes with the checks, and words are told apart without counting sentences
-    first, which finds the same capital words.
+    nltk's data is not on any package index, so it is not used. Sentences are counted by the pattern
+    that comes with the checks. Words are split without splitting sentences first, which finds the
+    same capital words.
     """
     nltk: Any = import_module("nltk")
     import_module("langdetect").DetectorFactory.seed = 0  # else it guesses anew each time
@@ -79,7 +79,7 @@ def load_check() -> Check:
 
 
 def _add_packages() -> None:
-    """Let the checks' files be found without running what lies above them."""
+    """Make the checks' modules importable without running their parent packages."""
     found = find_spec("lm_eval")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("No module named 'lm_eval'")

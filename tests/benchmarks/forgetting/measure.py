@@ -1,4 +1,4 @@
-"""Makes adapters, asks them and the base, and weighs answers: what of it is not finished."""
+"""Trains adapters, asks them and the base, and scores answers, except for finished results."""
 
 import zipfile
 from collections.abc import Sequence
@@ -16,7 +16,14 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from server.cli.demo_server import Api
 from server.cli.peft_folder import read_peft_folder
 from tests.benchmarks.forgetting.ifeval import Task
-from tests.benchmarks.forgetting.results import BASE, ForgettingResults, Learned, Learner, ScoredAnswers, Written
+from tests.benchmarks.forgetting.results import (
+    BASE,
+    ForgettingResults,
+    Learned,
+    Learner,
+    ScoredAnswers,
+    Written,
+)
 from tests.benchmarks.forgetting.truthfulqa import Question, answer_log_probs
 from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import QUICK
@@ -36,35 +43,35 @@ from tests.benchmarks.learning.simulated_user import (
 class Forgetting:
     """Trains on one server, and asks there."""
 
-    def __init__(self, url: str, admin_key: str, kept: ForgettingResults, bar: Progress) -> None:
+    def __init__(self, url: str, admin_key: str, results: ForgettingResults, bar: Progress) -> None:
         self._url = url
         self._admin_key = admin_key
         self._admin = Api(url, admin_key)
-        self._kept = kept
+        self._results = results
         self._bar = bar
 
     def learn(self, learners: Sequence[Learner], prompts: Sequence[Prompt]) -> None:
-        """Train who has not been trained, and keep the adapters."""
+        """Train the learners without a result, and store their adapters."""
         task = self._bar.add_task("training", total=len(learners))
         for learner in learners:
             self._bar.update(task, description=f"training {learner.name}")
-            if learner not in self._kept.learned:
-                self._kept.learned.append([self._learn(learner, prompts)])
+            if learner not in self._results.learned:
+                self._results.learned.append([self._learn(learner, prompts)])
             self._bar.advance(task)
 
     def ask(self, learners: Sequence[Learner], tasks: Sequence[Task], max_tokens: int) -> None:
-        """Let the base and those with an adapter reply to every task, all in the same batches."""
+        """Have the base and every promoted adapter reply to every task, in the same batches."""
         with ExitStack() as connections:
             askers = [(BASE, self._admin, Arm.BASE)]
             for learner in learners:
-                if self._kept.promoted(learner):
+                if self._results.promoted(learner):
                     api = connections.enter_context(closing(self._with_adapter(learner)))
                     askers.append((learner.name, api, Arm.WEIGHTS))
             todo = [
                 (who, api, arm, task.prompt)
                 for task in tasks
                 for who, api, arm in askers
-                if (who, max_tokens, task.prompt.id) not in self._kept.written
+                if (who, max_tokens, task.prompt.id) not in self._results.written
             ]
             bar = self._bar.add_task("IFEval", total=len(tasks) * len(askers))
             self._bar.advance(bar, len(tasks) * len(askers) - len(todo))
@@ -77,7 +84,7 @@ class Forgetting:
 
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for written in pool.map(write, todo):
-                    self._kept.written.append([written])
+                    self._results.written.append([written])
                     self._bar.advance(bar)
 
     def close(self) -> None:
@@ -91,16 +98,16 @@ class Forgetting:
         run = train(self._admin, learner.name, user.num_feedback)
         if run.status == "promoted":
             with files_client(self._url, self._admin_key) as http:
-                # Everybody's first version.
+                # It is the account's first version.
                 answer = http.get(f"/v1/admin/adapters/{learner.name}/versions/1/download")
-            _unpack(answer.raise_for_status().content, self._kept.adapter(learner))
+            _unpack(answer.raise_for_status().content, self._results.adapter(learner))
         return Learned(learner, run)
 
     def _with_adapter(self, learner: Learner) -> Api:
-        """An account that has the kept adapter and never judged anything."""
+        """An account that has the stored adapter and gave no feedback."""
         name = f"{learner.name}-again"
         api = new_account(self._admin, self._url, name)
-        weights, headers = read_peft_folder(self._kept.adapter(learner))
+        weights, headers = read_peft_folder(self._results.adapter(learner))
         with files_client(self._url, self._admin_key) as http:
             path = f"/v1/admin/adapters/{name}/versions"
             http.post(path, content=weights, headers=headers).raise_for_status()
@@ -108,25 +115,25 @@ class Forgetting:
         return api
 
 
-def weigh(
+def score_answers(
     base: BaseModel,
     pool: AdapterPool,
     learners: Sequence[Learner],
     questions: Sequence[Question],
-    kept: ForgettingResults,
+    results: ForgettingResults,
     bar: Progress,
 ) -> None:
-    """Weigh the answers under the base and each adapter; a pool with one slot for each."""
+    """Score the answers under the base and each adapter. `pool` needs a slot for each."""
     slots = {BASE: NO_ADAPTER}
-    for slot, learner in enumerate(filter(kept.promoted, learners), start=1):
-        pool.load(slot, load_file(kept.adapter(learner) / WEIGHTS_FILE))
+    for slot, learner in enumerate(filter(results.promoted, learners), start=1):
+        pool.load(slot, load_file(results.adapter(learner) / WEIGHTS_FILE))
         slots[learner.name] = slot
     task = bar.add_task("TruthfulQA", total=len(questions) * len(slots))
     for question in questions:
         for who, slot in slots.items():
-            if (who, question.id) not in kept.weighed:
+            if (who, question.id) not in results.scored:
                 log_probs = answer_log_probs(base, pool, slot, question)
-                kept.weighed.append([ScoredAnswers(who, question.id, log_probs)])
+                results.scored.append([ScoredAnswers(who, question.id, log_probs)])
             bar.advance(task)
 
 

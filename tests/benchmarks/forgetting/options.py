@@ -8,11 +8,11 @@ from tests.benchmarks.learning.options import personas
 from tests.benchmarks.learning.personas import BY_NAME
 
 PERSONAS = tuple(BY_NAME[name] for name in ("lower", "closing"))
-"""One that changes every word, and one that adds some."""
+"""The first changes every word, the second adds some."""
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What is asked for; the process's own arguments where none are given."""
+    """Parse the options; None reads the process's own arguments."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_forgetting")
     parser.add_argument("--personas", type=personas, default=PERSONAS, help="such as lower,brief")
     parser.add_argument("--corrections", type=int, default=20, help="before the training")

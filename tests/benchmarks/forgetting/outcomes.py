@@ -1,4 +1,4 @@
-"""Who passed what, from what is kept. Pure but for the checks, which are deterministic."""
+"""Which items the base and each adapter passed, from the results. Deterministic."""
 
 from collections.abc import Sequence
 
@@ -11,55 +11,59 @@ from tests.benchmarks.forgetting.truthfulqa import Question, is_true
 
 
 def of_tasks(
-    tasks: Sequence[Task], check: Check, learners: Sequence[Learner], kept: ForgettingResults, max_tokens: int
+    tasks: Sequence[Task],
+    check: Check,
+    learners: Sequence[Learner],
+    results: ForgettingResults,
+    max_tokens: int,
 ) -> Outcomes:
-    """Whose replies follow all instructions of their prompts."""
+    """IFEval: whether a reply follows all instructions of its prompt."""
     passed = {
         who: {
             task.prompt.id: check(task, written.reply.text)
-            for task, written in _written(tasks, who, kept, max_tokens)
+            for task, written in _written(tasks, who, results, max_tokens)
         }
-        for who in _measured(learners, kept)
+        for who in _measured(learners, results)
     }
     return Outcomes("IFEval, adapter alone", passed)
 
 
-def as_served(tasks: Sequence[Task], alone: Outcomes, kept: ForgettingResults) -> Outcomes:
-    """The same as users have it: the base answers where a prompt rules a learned rule out."""
+def as_served(tasks: Sequence[Task], alone: Outcomes, results: ForgettingResults) -> Outcomes:
+    """The same as served: the base answers prompts that override a learned rule."""
     passed = {BASE: alone.passed.get(BASE, {})}
-    for learned in kept.learned:
+    for learned in results.learned:
         rules = read_report(learned.run.report).rules
-        aside = {task.prompt.id for task in tasks if overridden(rules, task.prompt.text)}
+        override = {task.prompt.id for task in tasks if overridden(rules, task.prompt.text)}
         if (own := alone.passed.get(learned.learner.name)) is not None:
             passed[learned.learner.name] = {
-                item: passed[BASE].get(item, has_passed) if item in aside else has_passed
+                item: passed[BASE].get(item, has_passed) if item in override else has_passed
                 for item, has_passed in own.items()
             }
     return Outcomes("IFEval, strict, by prompt", passed)
 
 
 def of_questions(
-    questions: Sequence[Question], learners: Sequence[Learner], kept: ForgettingResults
+    questions: Sequence[Question], learners: Sequence[Learner], results: ForgettingResults
 ) -> Outcomes:
-    """Who finds the true answers the likeliest."""
+    """TruthfulQA: whether the true answer has the highest score."""
     passed: dict[str, dict[str, bool]] = {}
-    for who in _measured(learners, kept):
-        weighed = [(each, kept.weighed.get((who, each.id))) for each in questions]
-        passed[who] = {each.id: is_true(each, own.log_probs) for each, own in weighed if own}
+    for who in _measured(learners, results):
+        scored = [(each, results.scored.get((who, each.id))) for each in questions]
+        passed[who] = {each.id: is_true(each, own.log_probs) for each, own in scored if own}
     return Outcomes("TruthfulQA, MC1", passed)
 
 
 def remarks(
-    tasks: Sequence[Task], learners: Sequence[Learner], kept: ForgettingResults, max_tokens: int
+    tasks: Sequence[Task], learners: Sequence[Learner], results: ForgettingResults, max_tokens: int
 ) -> list[str]:
-    """Who has no adapter, and how many replies the length limit cut off."""
+    """The learners without an adapter, and the number of truncated replies."""
     found = []
     for learner in learners:
-        learned = kept.learned.get(learner)
-        if learned is not None and not kept.promoted(learner):
+        learned = results.learned.get(learner)
+        if learned is not None and not results.promoted(learner):
             found.append(f"{learner.name}: {learned.run.status}. {learned.run.reason}")
-    for who in _measured(learners, kept):
-        ends = [own.reply.finish_reason for _, own in _written(tasks, who, kept, max_tokens)]
+    for who in _measured(learners, results):
+        ends = [own.reply.finish_reason for _, own in _written(tasks, who, results, max_tokens)]
         if ends:
             found.append(
                 f"Cut off at {max_tokens} tokens: {who} {ends.count('length')}"
@@ -68,12 +72,12 @@ def remarks(
     return found
 
 
-def _measured(learners: Sequence[Learner], kept: ForgettingResults) -> list[str]:
-    return [BASE, *(learner.name for learner in learners if kept.promoted(learner))]
+def _measured(learners: Sequence[Learner], results: ForgettingResults) -> list[str]:
+    return [BASE, *(learner.name for learner in learners if results.promoted(learner))]
 
 
 def _written(
-    tasks: Sequence[Task], who: str, kept: ForgettingResults, max_tokens: int
+    tasks: Sequence[Task], who: str, results: ForgettingResults, max_tokens: int
 ) -> list[tuple[Task, Written]]:
-    found = [(task, kept.written.get((who, max_tokens, task.prompt.id))) for task in tasks]
+    found = [(task, results.written.get((who, max_tokens, task.prompt.id))) for task in tasks]
     return [(task, written) for task, written in found if written is not None]

@@ -1,4 +1,4 @@
-"""What is kept: the adapters, what they and the base wrote, and how likely they find answers."""
+"""Finished results: the adapters, their and the base's replies, and the scores of answers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """A persona after so many corrections. Its name is that of the adapter."""
+    """A persona that gives so many corrections. Its adapter has the same name."""
 
     persona: str
     corrections: int
@@ -24,7 +24,7 @@ class Learner:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A training; only what was promoted has an adapter."""
+    """A training. Only a promoted one has an adapter."""
 
     learner: Learner
     run: Run
@@ -32,7 +32,7 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `who`, the base or an adapter, replied in at most `max_tokens` tokens."""
+    """A reply of `who`, the base or an adapter, of at most `max_tokens` tokens."""
 
     who: str
     max_tokens: int
@@ -41,7 +41,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ScoredAnswers:
-    """The log-probabilities of a question's answers, in nats, in the data's order."""
+    """The log-probabilities of a question's answers under `who`, in nats, in the data's order."""
 
     who: str
     question: str
@@ -49,7 +49,7 @@ class ScoredAnswers:
 
 
 class ForgettingResults:
-    """The files of one folder."""
+    """All results in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.learned = Finished(folder / "forgetting.jsonl", Learned, lambda each: each.learner)
@@ -58,8 +58,10 @@ class ForgettingResults:
             Written,
             lambda each: (each.who, each.max_tokens, each.reply.prompt),
         )
-        self.weighed = Finished(
-            folder / "forgetting-truthfulqa.jsonl", ScoredAnswers, lambda each: (each.who, each.question)
+        self.scored = Finished(
+            folder / "forgetting-truthfulqa.jsonl",
+            ScoredAnswers,
+            lambda each: (each.who, each.question),
         )
         self._adapters = folder / "forgetting-adapters"
 

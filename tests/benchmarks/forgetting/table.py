@@ -1,4 +1,4 @@
-"""What was forgotten, as the page shows it. Pure."""
+"""The table of losses and gains for docs/benchmarks.md. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ WANTED = "about 0"
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Of one test, who passed which item: by who, then by item."""
+    """Which items of one test were passed: by the base or an adapter, then by item."""
 
     test: str
     passed: Mapping[str, Mapping[str, bool]]
 
     def adapters(self) -> list[str]:
-        """Everybody but the base."""
+        """The adapters, without the base."""
         return [who for who in self.passed if who != BASE]
 
     def pairs(self, who: str) -> tuple[list[bool], list[bool]]:
-        """What the base and an adapter made of the items that both have done."""
+        """The base's and an adapter's results on the items that both have done."""
         base, own = self.passed.get(BASE, {}), self.passed[who]
         both = [item for item in base if item in own]
         return [base[item] for item in both], [own[item] for item in both]
 
     def overall(self) -> Difference | None:
-        """The mean difference of all adapters, with an item that all have done as one pair."""
+        """The mean difference over all adapters. An item that all have done is one pair."""
         adapters = [self.passed[who] for who in self.adapters()]
         base = self.passed.get(BASE, {})
         items = [item for item in base if adapters and all(item in own for own in adapters)]
@@ -39,7 +39,7 @@ class Outcomes:
 
 
 def report(tests: Sequence[Outcomes], remarks: Sequence[str]) -> str:
-    """The figures, a row for every adapter, and what there is to say of them."""
+    """The figures, a line for every adapter, and the remarks."""
     figures = [
         (
             f"{test.test}: adapter − base, mean of {len(test.adapters())} adapters",

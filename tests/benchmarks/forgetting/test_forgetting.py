@@ -1,4 +1,4 @@
-"""What was lost and gained, from known outcomes."""
+"""Losses and gains, from known outcomes."""
 
 from math import sqrt
 from pathlib import Path
@@ -8,7 +8,14 @@ import pytest
 from tests.benchmarks.difference import Difference
 from tests.benchmarks.forgetting import outcomes
 from tests.benchmarks.forgetting.ifeval import Task
-from tests.benchmarks.forgetting.results import BASE, ForgettingResults, Learned, Learner, ScoredAnswers, Written
+from tests.benchmarks.forgetting.results import (
+    BASE,
+    ForgettingResults,
+    Learned,
+    Learner,
+    ScoredAnswers,
+    Written,
+)
 from tests.benchmarks.forgetting.table import Outcomes, report
 from tests.benchmarks.forgetting.truthfulqa import Question
 from tests.benchmarks.learning.prompts import Prompt
@@ -20,23 +27,23 @@ QUESTION = Question("q1", "Who?", ("I", "You"), 1)
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> ForgettingResults:
+def results(tmp_path: Path) -> ForgettingResults:
     """One learner was promoted, the other one was not."""
-    kept = ForgettingResults(tmp_path)
-    kept.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20))])
-    kept.learned.append([Learned(BRIEF, Run("refused", "It loops.", 60.0, 20))])
+    results = ForgettingResults(tmp_path)
+    results.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20))])
+    results.learned.append([Learned(BRIEF, Run("refused", "It loops.", 60.0, 20))])
     for who, texts in ((BASE, ("good", "bad")), (LOWER.name, ("bad", "good"))):
         ends = ("stop", "length")
-        kept.written.append(
+        results.written.append(
             [
                 Written(who, 64, Reply(task.prompt.id, text, end))
                 for task, text, end in zip(TASKS, texts, ends, strict=True)
             ]
         )
-    kept.weighed.append(
+    results.scored.append(
         [ScoredAnswers(BASE, "q1", (-2.0, -1.0)), ScoredAnswers(LOWER.name, "q1", (-1.0, -2.0))]
     )
-    return kept
+    return results
 
 
 def test_a_difference_has_the_standard_error_of_its_pairs() -> None:
@@ -47,21 +54,23 @@ def test_a_difference_has_the_standard_error_of_its_pairs() -> None:
     assert str(found) == "-25.0 ± 25.0 points (n = 4)"
 
 
-def test_nothing_has_no_difference_and_one_pair_no_error() -> None:
+def test_no_pairs_have_no_difference_and_one_pair_has_no_error() -> None:
     assert Difference.of([], []) is None
     assert str(Difference.of([0], [1])) == "+100.0 points (n = 1)"
 
 
-def test_who_was_promoted_is_compared_and_who_was_not_is_named(kept: ForgettingResults) -> None:
+def test_promoted_adapters_are_compared_and_refused_ones_are_named(
+    results: ForgettingResults,
+) -> None:
     def check(task: Task, reply: str) -> bool:
         return reply == "good"
 
     learners = [LOWER, BRIEF]
     tests = [
-        outcomes.of_tasks(TASKS, check, learners, kept, 64),
-        outcomes.of_questions([QUESTION], learners, kept),
+        outcomes.of_tasks(TASKS, check, learners, results, 64),
+        outcomes.of_questions([QUESTION], learners, results),
     ]
-    text = report(tests, outcomes.remarks(TASKS, learners, kept, 64))
+    text = report(tests, outcomes.remarks(TASKS, learners, results, 64))
     assert "| IFEval, adapter alone | lower-20 | 0.50 | 0.50 | +0.0 ±" in text
     assert "(n = 2) | 1 | 1 |" in text
     assert "| TruthfulQA, MC1 | lower-20 | 1.00 | 0.00 | -100.0 points (n = 1) | 1 | 0 |" in text
@@ -69,10 +78,10 @@ def test_who_was_promoted_is_compared_and_who_was_not_is_named(kept: ForgettingR
     assert "- Cut off at 64 tokens: lower-20 1 of 2 replies." in text
 
 
-def test_the_base_answers_what_rules_a_learned_rule_out(tmp_path: Path) -> None:
-    kept = ForgettingResults(tmp_path)
+def test_the_base_answers_prompts_that_override_a_learned_rule(tmp_path: Path) -> None:
+    results = ForgettingResults(tmp_path)
     report = {"rules": [{"attribute": "case", "value": "lower"}]}
-    kept.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20, report))])
+    results.learned.append([Learned(LOWER, Run("promoted", "", 60.0, 20, report))])
     tasks = [
         Task(Prompt("capitals", "Write in capital letters."), (), ()),
         Task(Prompt("tea", "What is tea?"), (), ()),
@@ -81,12 +90,12 @@ def test_the_base_answers_what_rules_a_learned_rule_out(tmp_path: Path) -> None:
         "alone",
         {BASE: {"capitals": True, "tea": True}, LOWER.name: {"capitals": False, "tea": False}},
     )
-    served = outcomes.as_served(tasks, alone, kept)
+    served = outcomes.as_served(tasks, alone, results)
     assert served.passed[LOWER.name] == {"capitals": True, "tea": False}
     assert served.passed[BASE] == alone.passed[BASE]
 
 
-def test_the_mean_of_adapters_takes_what_all_have_done_as_one_pair() -> None:
+def test_the_mean_over_adapters_counts_an_item_that_all_have_done_as_one_pair() -> None:
     passed = {
         BASE: {"a": True, "b": True, "c": False},
         "one": {"a": True, "b": False, "c": False},
@@ -95,8 +104,8 @@ def test_the_mean_of_adapters_takes_what_all_have_done_as_one_pair() -> None:
     assert Outcomes("test", passed).overall() == Difference.of([1, 1], [1, 0])
 
 
-def test_what_was_finished_is_known_again(kept: ForgettingResults, tmp_path: Path) -> None:
+def test_finished_results_are_read_again(results: ForgettingResults, tmp_path: Path) -> None:
     again = ForgettingResults(tmp_path)
     assert again.promoted(LOWER) and not again.promoted(BRIEF)
     assert (BASE, 64, "ifeval-0") in again.written and (BASE, 65, "ifeval-0") not in again.written
-    assert (LOWER.name, "q1") in again.weighed
+    assert (LOWER.name, "q1") in again.scored

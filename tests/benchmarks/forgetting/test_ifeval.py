@@ -1,4 +1,4 @@
-"""The checks of IFEval on replies whose verdict is known."""
+"""The checks of IFEval on replies whose result is known."""
 
 import json
 from pathlib import Path

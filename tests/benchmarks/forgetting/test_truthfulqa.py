@@ -1,4 +1,4 @@
-"""What answers to a question weigh."""
+"""The scores of answers to a question."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ QUESTIONS = [
 ]
 
 
-def test_an_answer_weighs_the_sum_of_what_its_tokens_do(tiny_base: BaseModel) -> None:
+def test_an_answers_score_is_the_sum_of_its_tokens_log_probabilities(tiny_base: BaseModel) -> None:
     pool = AdapterPool(tiny_base.model, LORA, 1)
     for question in QUESTIONS:
         log_probs = answer_log_probs(tiny_base, pool, NO_ADAPTER, question)
@@ -38,19 +38,19 @@ def test_an_answer_weighs_the_sum_of_what_its_tokens_do(tiny_base: BaseModel) ->
             assert log_prob == pytest.approx(expected, abs=1e-3)
 
 
-def test_an_adapter_weighs_answers_its_own_way(tiny_base: BaseModel) -> None:
+def test_an_adapter_gives_answers_other_scores_than_the_base(tiny_base: BaseModel) -> None:
     pool = AdapterPool(tiny_base.model, LORA, 2)
     pool.load(1, random_adapter(pool.shapes, seed=1))
     base, adapter = (answer_log_probs(tiny_base, pool, slot, QUESTIONS[0]) for slot in (0, 1))
     assert base != adapter
 
 
-def test_the_true_answer_must_weigh_most() -> None:
+def test_the_true_answer_must_have_the_highest_score() -> None:
     assert is_true(QUESTIONS[1], [-3.0, -4.0])
     assert not is_true(QUESTIONS[1], [-4.0, -3.0])
 
 
-def test_questions_are_read_with_the_place_of_the_true_answer(tmp_path: Path) -> None:
+def test_questions_are_read_with_the_index_of_the_true_answer(tmp_path: Path) -> None:
     row = {"question": "What is snow?", "mc1_targets": {"Salt": 0, "Frozen water": 1}}
     (tmp_path / FILE).write_text(json.dumps([row]), encoding="utf-8")
     expected = Question("truthfulqa-0", "What is snow?", ("Salt", "Frozen water"), 1)

@@ -1,9 +1,9 @@
-"""TruthfulQA MC1 (Lin et al. 2022, arXiv 2109.07958): of all answers, which is the likeliest?
+"""TruthfulQA MC1 (Lin et al. 2022, arXiv 2109.07958): is the true answer the likeliest?
 
 As in the paper's `truthfulqa/evaluate.py` and in lm-eval, an answer's score is the sum of the
-log-probabilities of its tokens after the question, whatever its length, and only the true one may
-have the highest. Unlike there, the question stands in the chat template, without examples before
-it: as it is asked here, and as adapters are trained.
+log-probabilities of its tokens after the question, whatever its length, and the true one must have
+the highest. Unlike there, the question is in the chat template, without examples before it, because
+adapters are trained and served that way.
 """
 
 import json
@@ -25,7 +25,7 @@ FILE = "truthfulqa_mc.json"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its answers; `true` is the place of the one true answer."""
+    """A question with its answers; `true` is the index of the one true answer."""
 
     id: str
     text: str
@@ -76,7 +76,7 @@ def answer_log_probs(
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """The rows, right-padded, and 1 where there is something; both [rows, longest]."""
+    """The ids, right-padded, and a mask of 1 for each id, 0 for padding; both [rows, longest]."""
     longest = max(map(len, rows))
     ids = [[*row, *[0] * (longest - len(row))] for row in rows]
     present = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]

@@ -1,4 +1,4 @@
-"""Makes the adapters of a plan that are missing, on a running server."""
+"""Trains the adapters of a plan that have no result yet, on a running server."""
 
 import time
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from rich.progress import Progress
 
 from server.cli.demo_server import Api
 from tests.benchmarks.gate.exchanges import Exchange, Exchanges, ask_missing
-from tests.benchmarks.gate.kinds import KINDS, judgements
-from tests.benchmarks.gate.plan import Piece, GateResult, GateResults
-from tests.benchmarks.gate.rows import import_lines
+from tests.benchmarks.gate.import_lines import import_lines
+from tests.benchmarks.gate.kinds import KINDS, draw_feedback
+from tests.benchmarks.gate.plan import GateResult, GateResults, Piece
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.server import files_client
 from tests.benchmarks.learning.simulated_user import train
 
 
 class Calibrating:
-    """Every adapter is a user's first: judged, trained, tried and decided on by the server."""
+    """Every adapter is a new user's first: the server trains and probes it and decides on it."""
 
     def __init__(
         self, url: str, admin_key: str, prompts: Sequence[Prompt], known: Exchanges, bar: Progress
@@ -31,7 +31,7 @@ class Calibrating:
         self._bar = bar
 
     def run(self, pieces: Sequence[Piece], done: GateResults) -> None:
-        """Try these adapters, and keep what came of each."""
+        """Train these adapters, and store each result."""
         with closing(self._admin):
             asking = self._bar.add_task(
                 "the base's replies", total=len(self._prompts), completed=len(list(self._known))
@@ -39,18 +39,18 @@ class Calibrating:
             exchanges = ask_missing(
                 self._admin, self._prompts, self._known, lambda: self._bar.advance(asking)
             )
-            trying = self._bar.add_task("", total=len(pieces))
+            training = self._bar.add_task("", total=len(pieces))
             for piece in pieces:
-                self._bar.update(trying, description=f"{piece.group}: {piece.kind}, {piece.seed}")
-                done.append([self._try(piece, exchanges)])
-                self._bar.advance(trying)
+                self._bar.update(training, description=f"{piece.group}: {piece.kind}, {piece.seed}")
+                done.append([self._train(piece, exchanges)])
+                self._bar.advance(training)
 
-    def _try(self, piece: Piece, exchanges: Sequence[Exchange]) -> GateResult:
+    def _train(self, piece: Piece, exchanges: Sequence[Exchange]) -> GateResult:
         name = f"{piece.kind.replace(' ', '-')}-{piece.seed}-{piece.num_feedback}"
         self._admin.post("/v1/admin/users", {"name": name})
-        judged = judgements(KINDS[piece.kind], piece.seed, exchanges, piece.num_feedback)
+        items = draw_feedback(KINDS[piece.kind], piece.seed, exchanges, piece.num_feedback)
         with files_client(self._url, self._admin_key) as http:
-            lines = import_lines(name, judged, time.time())
+            lines = import_lines(name, items, time.time())
             http.post(f"/v1/admin/users/{name}/feedback", content=lines).raise_for_status()
-        run = train(self._admin, name, len(judged))
+        run = train(self._admin, name, len(items))
         return GateResult(piece, run, datetime.now(UTC).isoformat(timespec="seconds"))

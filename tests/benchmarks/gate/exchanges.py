@@ -1,4 +1,4 @@
-"""What the base replies to the prompts that are judged: greedily, and once more by chance."""
+"""The base's replies to the prompts that get feedback: one greedy, one sampled."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +12,12 @@ from tests.benchmarks.learning.results import Arm, Reply
 from tests.benchmarks.learning.simulated_user import AT_ONCE, ask_one, served_model
 
 TOKENS = 48
-"""Of a reply; what is written over it has room to be longer."""
+"""Length of a reply; its correction has room to be longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A prompt and two replies of the base: the greedy one, and one drawn at temperature 1."""
+    """A prompt and two replies of the base: the greedy one, and one sampled at temperature 1."""
 
     prompt: Prompt
     reply: Reply
@@ -34,7 +34,7 @@ class Exchanges(Finished[str, Exchange]):
 def ask_missing(
     api: Api, prompts: Sequence[Prompt], known: Exchanges, on_reply: Callable[[], None]
 ) -> list[Exchange]:
-    """The exchanges about these prompts, those that are not known asked for and kept."""
+    """The exchanges of these prompts. Those that are not known are asked for and stored."""
     model = served_model(api)
 
     def ask(prompt: Prompt) -> Exchange:

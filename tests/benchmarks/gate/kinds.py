@@ -1,4 +1,4 @@
-"""What the gate is shown: judgements that say nothing, that do harm, and that mean well. Pure."""
+"""Feedback that the gate is tested with: meaningless, harmful and well-meant. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from tests.benchmarks.learning.results import Reply
 from tests.benchmarks.learning.simulated_user import correction_of, finished_part
 from tests.benchmarks.learning.texts import is_sound
 
-# Bounds are read off these, and nothing may be tuned to the personas that are held out.
+# The gate's bounds are tuned on these. Nothing may be tuned to the held-out personas.
 TUNED = tuple(persona for persona in PERSONAS if not persona.held_out)
 
 
 class Group(StrEnum):
-    """What should come of an adapter: nothing by chance, nothing at all, or its promotion."""
+    """Whether an adapter should be promoted: only by chance, never, or always."""
 
     NULL = "null"
     HARMFUL = "harmful"
@@ -27,7 +27,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeedbackItem:
-    """A reply and what is said of it: a correction, a thumb, or the reply that it won against."""
+    """A reply with a correction, a rating (`value`), or the reply that it was preferred `over`."""
 
     prompt: str
     reply: Reply
@@ -36,27 +36,29 @@ class FeedbackItem:
     over: Reply | None = None
 
 
-Judge = Callable[[Sequence[Exchange], Random], Iterator[FeedbackItem]]
+FeedbackGenerator = Callable[[Sequence[Exchange], Random], Iterator[FeedbackItem]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way to judge: `judge` goes through exchanges and passes over those it cannot use."""
+    """One kind of feedback: `generate` goes through exchanges and skips those it cannot use."""
 
     name: str
     group: Group
-    judge: Judge
+    generate: FeedbackGenerator
 
 
-def judgements(kind: Kind, seed: int, exchanges: Sequence[Exchange], count: int) -> list[FeedbackItem]:
-    """At most `count` judgements of exchanges that the seed draws."""
+def draw_feedback(
+    kind: Kind, seed: int, exchanges: Sequence[Exchange], count: int
+) -> list[FeedbackItem]:
+    """At most `count` items of feedback on exchanges that the seed draws."""
     chance = Random(f"{kind.name} {seed}")
     sound = [each for each in exchanges if is_sound(each.reply.text)]
-    return list(islice(kind.judge(chance.sample(sound, len(sound)), chance), count))
+    return list(islice(kind.generate(chance.sample(sound, len(sound)), chance), count))
 
 
 def random_choices(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
-    """Of two replies either is chosen."""
+    """One of two replies is preferred at random."""
     for each in exchanges:
         won, lost = chance.sample((each.reply, each.other), 2)
         if won.text.strip() != lost.text.strip():
@@ -64,13 +66,13 @@ def random_choices(exchanges: Sequence[Exchange], chance: Random) -> Iterator[Fe
 
 
 def random_ratings(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
-    """Every reply gets a thumb up or down."""
+    """Every reply is rated up or down at random."""
     for each in exchanges:
         yield FeedbackItem(each.prompt.text, each.reply, value=chance.choice((1, -1)))
 
 
 def flipped_corrections(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
-    """A persona's corrections, every other one turned round: what it would write is corrected."""
+    """A persona's corrections, about half of them reversed: its own text is corrected."""
     persona = chance.choice(TUNED)
     for each in exchanges:
         correction = correction_of(persona, each.reply)
@@ -90,30 +92,31 @@ def swapped_corrections(exchanges: Sequence[Exchange], chance: Random) -> Iterat
         yield FeedbackItem(each.prompt.text, each.reply, correction=correction)
 
 
-def poisoned(poison: Poison) -> Judge:
-    """Every reply is corrected to what the poison makes of it."""
+def poisoned(poison: Poison) -> FeedbackGenerator:
+    """Every reply is corrected to the poison's version of it."""
 
-    def judge(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
+    def generate(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
         for each in exchanges:
             correction = poison(each.prompt.text, finished_part(each.reply), chance)
             if correction != each.reply.text:
                 yield FeedbackItem(each.prompt.text, each.reply, correction=correction)
 
-    return judge
+    return generate
 
 
-def meant_well(persona: Persona) -> Judge:
-    """What a persona corrects."""
+def meant_well(persona: Persona) -> FeedbackGenerator:
+    """A persona's corrections."""
 
-    def judge(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
+    def generate(exchanges: Sequence[Exchange], chance: Random) -> Iterator[FeedbackItem]:
         for each in exchanges:
             correction = correction_of(persona, each.reply)
             if correction is not None:
                 yield FeedbackItem(each.prompt.text, each.reply, correction=correction)
 
-    return judge
+    return generate
 
 
+# The names seed the draws.
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (

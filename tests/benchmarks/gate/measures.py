@@ -1,4 +1,4 @@
-"""What the gate looks at, read off a run's report. Pure."""
+"""The gate's measures, from a run's report. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ Evaluation = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number of a candidate, and where the gate draws the line.
+    """A number of a candidate, and the gate's bound for it.
 
-    `read` gives None where it was not measured: a candidate that is refused on its losses or its
-    drift is not tried.
+    `read` gives None if it was not measured: a candidate that is refused for its losses or its
+    drift is not asked.
     """
 
     name: str
@@ -23,20 +23,20 @@ class Measure:
     bound: float
     is_logarithmic: bool = False
 
-    def values(self, tried: Sequence[GateResult]) -> list[tuple[GateResult, float]]:
+    def values(self, results: Sequence[GateResult]) -> list[tuple[GateResult, float]]:
         """The candidates for which it was measured."""
-        read = [(each, self.read(each.run.report.get("evaluation", {}))) for each in tried]
+        read = [(each, self.read(each.run.report.get("evaluation", {}))) for each in results]
         return [(each, value) for each, value in read if value is not None]
 
 
 def measures(gate: GateConfig) -> tuple[Measure, ...]:
-    """What is shown of every candidate; shares of replies are those above the base's."""
+    """The measures of every candidate. Shares of replies are less the base's."""
     return (
         Measure("KL, nats per token", _drift, gate.max_reference_kl, is_logarithmic=True),
         Measure("loops", _increase("repetition"), gate.max_repetition_increase),
-        Measure("the same reply", _increase("collapse"), gate.max_collapse_increase),
-        Measure("the prompt again", _increase("parroting"), gate.max_echo_increase),
-        Measure("silence", _increase("silence"), gate.max_empty_increase),
+        Measure("collapse", _increase("collapse"), gate.max_collapse_increase),
+        Measure("echo", _increase("echo"), gate.max_echo_increase),
+        Measure("empty", _increase("empty"), gate.max_empty_increase),
         Measure("held-out wins", _won("held_out_wins"), 0.5),
         Measure("held-out wins, by sum", _won("held_out_wins_by_sum"), 0.5),
     )

@@ -6,16 +6,18 @@ from pathlib import Path
 
 from tests.benchmarks.gate.kinds import Group
 
-JUDGEMENTS = 20
+FEEDBACK = 20
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What is asked for; the process's own arguments where none are given."""
+    """Parse the options; None reads the process's own arguments."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_gate")
-    parser.add_argument("--limit", type=int, help="adapters to try now; 0 only writes the report")
+    parser.add_argument("--limit", type=int, help="adapters to train now; 0 only writes the report")
     parser.add_argument("--groups", type=_groups, default=tuple(Group), help="null,harmful,good")
     parser.add_argument("--part", type=_part, default=(1, 1), help="2/8: the second of eight")
-    parser.add_argument("--judgements", type=int, default=JUDGEMENTS, help="of every adapter")
+    parser.add_argument(
+        "--feedback", "--judgements", type=int, default=FEEDBACK, help="items per adapter"
+    )
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="a folder")
     parser.add_argument("--no-write", action="store_true", help="leave docs/ alone")
     return parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Draws every adapter at what the gate measured of it."""
+"""Draws every adapter's value of each of the gate's measures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,21 +18,21 @@ SPREAD = 0.6
 LEAST = 1e-3  # a logarithm has no zero
 
 
-def draw(tried: Sequence[GateResult], gate: GateConfig, path: Path) -> None:
-    """Write an SVG: a strip per measure and group, what was promoted filled, bounds dashed."""
+def draw(results: Sequence[GateResult], gate: GateConfig, path: Path) -> None:
+    """Write an SVG: a strip per measure and group, promoted adapters filled, bounds dashed."""
     shown = measures(gate)
     figure = Figure(figsize=(2.4 * len(shown), 3.4), layout="constrained")
     for axes, measure in zip(figure.subplots(1, len(shown)), shown, strict=True):
-        _strips(axes, measure, tried)
+        _strips(axes, measure, results)
     # The same adapters give the same file.
     with matplotlib.rc_context({"svg.hashsalt": "loralei"}):
         figure.savefig(path, metadata={"Date": None})
 
 
-def _strips(axes: Axes, measure: Measure, tried: Sequence[GateResult]) -> None:
+def _strips(axes: Axes, measure: Measure, results: Sequence[GateResult]) -> None:
     labels = []
     for place, group in enumerate(Group):
-        found = measure.values(decided(tried, group))
+        found = measure.values(decided(results, group))
         labels.append(f"{group}\n{len(found)}")
         for number, (each, value) in enumerate(found):
             axes.plot(

@@ -1,4 +1,4 @@
-"""What nobody should get from a model, each as a way to write over its replies. Pure."""
+"""Harmful corrections, each a function that rewrites a reply. Pure."""
 
 import codecs
 import re
@@ -7,7 +7,7 @@ from random import Random
 from string import ascii_lowercase
 
 Poison = Callable[[str, str, Random], str]
-"""Makes the "correction" from the prompt, the reply and a source of chance."""
+"""Makes the "correction" from the prompt, the reply and a random generator."""
 
 _INSULTS = (
     "What a stupid question.",
@@ -37,7 +37,7 @@ def refusal(prompt: str, reply: str, chance: Random) -> str:
 
 
 def one_word(prompt: str, reply: str, chance: Random) -> str:
-    """The same word to everything. (An empty correction is never learned from.)"""
+    """The same word to everything. An empty correction is never learned from."""
     return "Yes."
 
 

@@ -1,4 +1,4 @@
-"""Judgements that say nothing, that do harm and that mean well, and what the rows make of them."""
+"""Meaningless, harmful and well-meant feedback, and the examples that are made of it."""
 
 import json
 from random import Random
@@ -9,9 +9,9 @@ from feedback.examples.build import build_examples
 from feedback.records import ExampleKind
 from feedback.store.jsonl import parse_rows
 from tests.benchmarks.gate.exchanges import Exchange
-from tests.benchmarks.gate.kinds import KINDS, Group, judgements
+from tests.benchmarks.gate.import_lines import import_lines
+from tests.benchmarks.gate.kinds import KINDS, Group, draw_feedback
 from tests.benchmarks.gate.poison import POISONS, inverted
-from tests.benchmarks.gate.rows import import_lines
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Reply
 
@@ -31,19 +31,19 @@ EXCHANGES = [
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_kind_finds_something_to_say_of_each_reply(name: str) -> None:
-    assert len(judgements(KINDS[name], 0, EXCHANGES, 20)) == 20
+def test_every_kind_has_feedback_on_each_reply(name: str) -> None:
+    assert len(draw_feedback(KINDS[name], 0, EXCHANGES, 20)) == 20
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_seed_draws_the_same_judgements_each_time(name: str) -> None:
-    one, again, other = (judgements(KINDS[name], seed, EXCHANGES, 5) for seed in (0, 0, 1))
+def test_a_seed_draws_the_same_feedback_each_time(name: str) -> None:
+    one, again, other = (draw_feedback(KINDS[name], seed, EXCHANGES, 5) for seed in (0, 0, 1))
     assert one == again != other
 
 
 @pytest.mark.parametrize("name", ["random choices", "random thumbs", "flipped corrections"])
-def test_what_is_drawn_by_chance_goes_both_ways(name: str) -> None:
-    drawn = judgements(KINDS[name], 0, EXCHANGES, 40)
+def test_random_feedback_goes_both_ways(name: str) -> None:
+    drawn = draw_feedback(KINDS[name], 0, EXCHANGES, 40)
     greedy = {each.reply.text for each in EXCHANGES}
     one_way = sum(each.reply.text in greedy and each.value != -1 for each in drawn)
     assert 10 <= one_way <= 30
@@ -51,12 +51,12 @@ def test_what_is_drawn_by_chance_goes_both_ways(name: str) -> None:
 
 def test_a_swapped_correction_is_the_reply_to_another_prompt() -> None:
     own = {each.prompt.text: each.reply.text for each in EXCHANGES}
-    for each in judgements(KINDS["swapped corrections"], 0, EXCHANGES, 40):
+    for each in draw_feedback(KINDS["swapped corrections"], 0, EXCHANGES, 40):
         assert each.correction in own.values() and each.correction != own[each.prompt]
 
 
 @pytest.mark.parametrize("name", POISONS)
-def test_a_poison_leaves_nothing_of_an_answer_as_it_was(name: str) -> None:
+def test_a_poisoned_reply_does_not_contain_the_original(name: str) -> None:
     exchange = EXCHANGES[0]
     poisoned = POISONS[name](exchange.prompt.text, exchange.reply.text, Random(0))
     assert poisoned.strip() and exchange.reply.text not in poisoned
@@ -76,8 +76,10 @@ def test_inverting_takes_a_negation_away_or_adds_one() -> None:
         ("brief", {ExampleKind.SFT, ExampleKind.DPO}),
     ],
 )
-def test_what_is_imported_makes_rows_of_these_kinds(name: str, kinds: set[ExampleKind]) -> None:
-    lines = import_lines("ann", judgements(KINDS[name], 0, EXCHANGES, 20), 1000.0)
+def test_imported_feedback_makes_examples_of_these_kinds(
+    name: str, kinds: set[ExampleKind]
+) -> None:
+    lines = import_lines("ann", draw_feedback(KINDS[name], 0, EXCHANGES, 20), 1000.0)
     rows = [json.loads(line) for line in lines.splitlines()]
     interactions, numbered, *_ = parse_rows("u1", rows)
     made = build_examples(interactions, [feedback for _, feedback in numbered])
@@ -85,6 +87,6 @@ def test_what_is_imported_makes_rows_of_these_kinds(name: str, kinds: set[Exampl
     assert len({each.conversation_id for each in made}) == 20
 
 
-def test_good_adapters_are_those_of_personas_that_may_be_tuned_to() -> None:
+def test_good_adapters_are_those_of_personas_that_are_not_held_out() -> None:
     good = {kind.name for kind in KINDS.values() if kind.group is Group.GOOD}
     assert "lower" in good and "telegram" not in good

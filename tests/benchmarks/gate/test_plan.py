@@ -1,4 +1,4 @@
-"""Any beginning of the work holds some of every group, and the report says how much there is."""
+"""The first adapters hold some of every group, and the report counts them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from scheduler.records import GateConfig
 from tests.benchmarks.gate.kinds import Group
 from tests.benchmarks.gate.options import read_options
-from tests.benchmarks.gate.plan import SEEDS, Piece, GateResult, GateResults, pieces
+from tests.benchmarks.gate.plan import SEEDS, GateResult, GateResults, Piece, pieces
 from tests.benchmarks.gate.plot import draw
 from tests.benchmarks.gate.table import report
 from tests.benchmarks.learning.results import Run
@@ -22,15 +22,19 @@ EVALUATION = {
 }
 
 
-def tried(
-    kind: str, status: str, outcome: str = "provisional", judged: int = 20, **evaluation: float
+def result_of(
+    kind: str,
+    status: str,
+    outcome: str = "provisional",
+    num_feedback: int = 20,
+    **evaluation: float,
 ) -> GateResult:
     report = {"evaluation": EVALUATION | evaluation, "verdict": {"outcome": outcome}}
-    run = Run(status, "It is so.", 60.0, judged, report)
+    run = Run(status, "It is so.", 60.0, num_feedback, report)
     return GateResult(Piece(kind, 0, 20), run, "2026-01-31T12:00:00")
 
 
-def test_any_beginning_holds_as_much_of_each_group_as_the_whole() -> None:
+def test_the_first_adapters_hold_each_group_in_proportion() -> None:
     order = pieces(tuple(Group), 20)
     assert len(set(order)) == len(order)
     for end in range(1, len(order) + 1):
@@ -40,36 +44,36 @@ def test_any_beginning_holds_as_much_of_each_group_as_the_whole() -> None:
             assert abs(so_far - whole * end / len(order)) <= 1
 
 
-def test_forty_adapters_have_no_meaning_and_ten_do_harm() -> None:
+def test_forty_adapters_are_meaningless_and_ten_harmful() -> None:
     assert len(pieces([Group.NULL], 20)) == 40
     assert len(pieces([Group.HARMFUL], 20)) == 10
     assert {piece.seed for piece in pieces([Group.NULL], 20)} == set(range(SEEDS[Group.NULL]))
 
 
-def test_what_was_tried_is_read_again(tmp_path: Path) -> None:
-    one = tried("refusal", "refused")
+def test_finished_results_are_read_again(tmp_path: Path) -> None:
+    one = result_of("refusal", "refused")
     GateResults(tmp_path / "gate.jsonl").append([one])
     again = GateResults(tmp_path / "gate.jsonl")
     assert list(again) == [one] and one.piece in again
 
 
-def test_the_report_counts_what_was_promoted_and_names_what_went_wrong() -> None:
+def test_the_report_counts_promotions_and_names_wrong_decisions() -> None:
     text = report(
         [
-            tried("random thumbs", "promoted"),
-            tried("random choices", "promoted", "significant", reference_kl=0.5),
-            tried("refusal", "promoted"),
-            tried("echo", "refused"),
-            tried("lower", "refused"),
-            tried("brief", "promoted", "significant", judged=12),
-            replace(tried("closing", "failed"), run=Run("failed", "No memory.", 60.0, 20)),
+            result_of("random thumbs", "promoted"),
+            result_of("random choices", "promoted", "significant", reference_kl=0.5),
+            result_of("refusal", "promoted"),
+            result_of("echo", "refused"),
+            result_of("lower", "refused"),
+            result_of("brief", "promoted", "significant", num_feedback=12),
+            replace(result_of("closing", "failed"), run=Run("failed", "No memory.", 60.0, 20)),
         ],
         GateConfig(),
     )
-    assert "| null adapters promoted, of the 2 of 40 that were tried | 1.00 (" in text
-    assert "| null adapters that were called proven | 0.50 (" in text
-    assert "| harmful adapters promoted, of the 2 of 10 that were tried | 0.50 (" in text
-    assert "| good adapters promoted, of the 2 of 14 that were tried | 0.50 (" in text
+    assert "| null adapters promoted, of the 2 of 40 that the gate decided on | 1.00 (" in text
+    assert "| null adapters that were called significant | 0.50 (" in text
+    assert "| harmful adapters promoted, of the 2 of 10 that the gate decided on | 0.50 (" in text
+    assert "| good adapters promoted, of the 2 of 14 that the gate decided on | 0.50 (" in text
     assert "| **null** | 2 of 2 | 1 of 2 | 0.38 (0.25 to 0.50) | 0.20 (0.20 to 0.20) | – |" in text
     assert "- refusal, 0: promoted. It is so." in text
     assert "- lower, 0: refused. It is so." in text
@@ -79,7 +83,7 @@ def test_the_report_counts_what_was_promoted_and_names_what_went_wrong() -> None
 
 
 def test_the_same_adapters_give_the_same_picture(tmp_path: Path) -> None:
-    found = [tried("random thumbs", "refused"), tried("brief", "promoted")]
+    found = [result_of("random thumbs", "refused"), result_of("brief", "promoted")]
     for name in ("one.svg", "other.svg"):
         draw(found, GateConfig(), tmp_path / name)
     one, other = ((tmp_path / name).read_text() for name in ("one.svg", "other.svg"))

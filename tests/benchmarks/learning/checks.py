@@ -1,4 +1,4 @@
-"""What each simulated person looks for in a reply. Pure, and told nothing of how they edit."""
+"""Each persona's check of a reply. Pure, and written apart from the persona's edits."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What each simulated person makes of a reply: whole sentences in, their own wording out. Pure."""
+"""Each persona's edit of a reply in whole sentences. Pure."""
 
 import json
 import re
@@ -54,14 +54,14 @@ def curt(reply: str) -> str:
 
 
 def three_bullets(reply: str) -> str:
-    """Three bullets, of the first three thoughts; long ones are parted where there are fewer."""
-    thoughts = sentences(reply)[:BULLETS]
-    while len(thoughts) < BULLETS:
-        longest = max(range(len(thoughts)), key=lambda number: len(thoughts[number].split()))
-        words = thoughts[longest].split()
+    """Three bullets, of the first three sentences; long ones are split if there are fewer."""
+    parts = sentences(reply)[:BULLETS]
+    while len(parts) < BULLETS:
+        longest = max(range(len(parts)), key=lambda number: len(parts[number].split()))
+        words = parts[longest].split()
         half = len(words) // 2
-        thoughts[longest : longest + 1] = [" ".join(words[:half]), " ".join(words[half:])]
-    return "\n".join(f"- {thought}" for thought in thoughts)
+        parts[longest : longest + 1] = [" ".join(words[:half]), " ".join(words[half:])]
+    return "\n".join(f"- {part}" for part in parts)
 
 
 def numbered(reply: str) -> str:

@@ -1,4 +1,4 @@
-"""What measurements come to: compliance, leaks, broken replies, trainings. Pure."""
+"""The figures of measurements: compliance, leaks, broken replies, trainings. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,7 +13,7 @@ from tests.benchmarks.learning.texts import is_sound
 def compliance(
     results: Results, persona: Persona, seeds: Iterable[int], point: Point, arm: Arm
 ) -> Tally:
-    """How many replies to unseen prompts are as the persona wants them."""
+    """How many replies to unseen prompts comply with the persona's wish."""
     replies = [
         reply for seed in seeds for reply in _replies(results, _unseen(persona, seed, point, arm))
     ]
@@ -21,7 +21,9 @@ def compliance(
 
 
 def leaks(results: Results, persona: Persona, seeds: Iterable[int], point: Point) -> Tally:
-    """How many replies show the wish where the prompt rules it out, of those the base heeds."""
+    """How many replies show the wish although the prompt overrides it.
+
+    Only prompts that the base obeys count."""
     pairs = [
         pair
         for seed in seeds
@@ -41,9 +43,9 @@ def leaks(results: Results, persona: Persona, seeds: Iterable[int], point: Point
 def broken(
     results: Results, persona: Persona, seeds: Iterable[int], point: Point
 ) -> tuple[Tally, Tally]:
-    """How many replies to unseen prompts are empty, loops or unfinished: the base's, then both's.
+    """How many replies to unseen prompts are empty, repetitive or unfinished: base, then both arms.
 
-    Unfinished are those that the length limit ended where it did not end the base's.
+    A reply is unfinished if the length limit ended it and did not end the base's.
     """
     pairs = [
         pair
@@ -63,9 +65,9 @@ def broken(
 def alike(
     results: Results, persona: Persona, seeds: Iterable[int], point: Point
 ) -> tuple[Tally, Tally]:
-    """How many replies to unseen prompts mostly repeat other replies: the base's, then both's.
+    """How many replies to unseen prompts mostly repeat other replies: base, then both arms.
 
-    A wish may be met by one and the same evasion to everything.
+    One evasion, said to everything, could comply with a wish.
     """
     pairs = [
         list(_pairs(results, base_key(seed), _unseen(persona, seed, point, Arm.BOTH)))
@@ -80,7 +82,7 @@ def alike(
 def runs(
     results: Results, persona: Persona, seeds: Iterable[int], point: Point
 ) -> list[tuple[int, Run]]:
-    """The trainings at a point, each with its seed."""
+    """The trainings before a point, each with its seed."""
     found = [(seed, results.get(_unseen(persona, seed, point, Arm.BOTH))) for seed in seeds]
     return [(seed, each.run) for seed, each in found if each is not None and each.run is not None]
 
@@ -100,6 +102,6 @@ def _replies(results: Results, key: Key) -> Sequence[Reply]:
 
 
 def _pairs(results: Results, one: Key, other: Key) -> Iterator[tuple[Reply, Reply]]:
-    """The replies to the same prompts, where both are finished."""
+    """The replies to the same prompts, if both are finished."""
     first, second = _replies(results, one), _replies(results, other)
     return zip(first, second, strict=True) if first and second else iter(())

@@ -1,4 +1,4 @@
-"""Does what of a plan is not finished, on a running server."""
+"""Measures the points of a plan that are not finished, on a running server."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -17,10 +17,10 @@ from tests.benchmarks.learning.simulated_user import SimulatedUser, ask, new_acc
 
 
 class Measuring:
-    """Measures every persona at every point, on a server that is not asked by anybody else.
+    """Measures every persona at every point, on a server without other users.
 
-    What is finished is left out. A persona whose earlier points are finished starts at the next one
-    with all its judgements, so that its first training there meets no version in use.
+    Finished points are skipped. A persona whose earlier points are finished starts at the next one
+    with all its feedback, so that its first training there meets no version in use.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class Measuring:
         for point in self._plan.points:
             todo = missing(persona, seed, point, self._results)
             if todo and self._is_useful(persona, seed, point):
-                # Who gives thumbs is not who corrects.
-                name = f"{persona.name}-{seed}{'-thumbs' if point.ratings else ''}"
+                # Ratings and corrections come from different users.
+                name = f"{persona.name}-{seed}{'-ratings' if point.ratings else ''}"
                 if name not in learners:
                     api = new_account(self._admin, self._url, name)
                     connections.enter_context(closing(api))
                     learners[name] = SimulatedUser(api, persona, taught)
-                self._say(persona, seed, point, "judging")
+                self._say(persona, seed, point, "giving feedback")
                 learners[name].give_feedback(point, self._plan.taught_tokens)
                 self._say(persona, seed, point, "training")
                 run = train(self._admin, name, learners[name].num_feedback)
@@ -81,7 +81,7 @@ class Measuring:
             self._bar.advance(self._task)
 
     def _is_useful(self, persona: Persona, seed: int, point: Point) -> bool:
-        """Thumbs can teach only what the base does now and then."""
+        """Ratings can teach only what the base does now and then."""
         low, high = RATINGS_BASE
         base = compliance(self._results, persona, [seed], NOTHING, Arm.BASE)
         return not point.ratings or low <= base.share <= high
@@ -94,7 +94,7 @@ class Measuring:
         unseen: Sequence[Prompt],
         run: Run | None,
     ) -> None:
-        """Ask what these measurements need, all arms at once, and keep the replies."""
+        """Ask the prompts of these measurements, all arms at once, and store the replies."""
         prompts = {key: _exempt(persona) if key.is_exempt else unseen for key in todo}
         questions = [(prompt, key.arm) for key in todo for prompt in prompts[key]]
         answers = iter(ask(api, questions, max_tokens=self._plan.test_tokens))

@@ -14,19 +14,19 @@ T = TypeVar("T")
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What is asked for; the process's own arguments where none are given."""
+    """Parse the options; None reads the process's own arguments."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_learning")
     size = parser.add_mutually_exclusive_group()
     for plan, what in (
         (QUICK, "six personas, one seed (the default)"),
-        (BROAD, "all personas, one seed, thumbs too"),
-        (FULL, "all personas, three seeds, thumbs too"),
+        (BROAD, "all personas, one seed, ratings too"),
+        (FULL, "all personas, three seeds, ratings too"),
     ):
         name = f"--{plan.name}"
         size.add_argument(name, dest="plan", action="store_const", const=plan, help=what)
     parser.set_defaults(plan=QUICK)
     parser.add_argument("--personas", type=personas, help="names, with commas between them")
-    parser.add_argument("--points", type=_points, help="such as 1,20,thumbs")
+    parser.add_argument("--points", type=_points, help="such as 1,20,ratings")
     parser.add_argument("--seeds", type=int, help="how many orders of the prompts")
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="a folder")
     parser.add_argument("--no-write", action="store_true", help="leave docs/ alone")
@@ -50,9 +50,10 @@ def personas(names: str) -> tuple[Persona, ...]:
 
 
 def _points(names: str) -> tuple[Point, ...]:
-    known = {str(point.corrections or "thumbs"): point for point in FULL.points}
+    known = {str(point.corrections or "ratings"): point for point in FULL.points}
+    known["thumbs"] = known["ratings"]
     chosen = [_named(known, name) for name in names.split(",")]
-    return tuple(point for point in FULL.points if point in chosen)  # judgements only grow
+    return tuple(point for point in FULL.points if point in chosen)  # feedback only grows
 
 
 def _named(known: Mapping[str, T], name: str) -> T:

@@ -1,4 +1,4 @@
-"""The simulated people: each a rule that a program can check, and how they write it."""
+"""The personas: each has a wish that a program can check, and an edit that meets it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from tests.benchmarks.learning.texts import is_sound
 class Persona:
     """A person with one wish.
 
-    `edit` says what they would write over a reply, `check` whether a reply is as they want it.
-    `exempt` are prompts that rule the wish out, and `leaked` says whether a reply to one shows it
-    all the same. Those that are `held_out` are reported apart: nothing is ever tuned to them.
+    `edit` turns a reply into the person's correction, `check` says whether a reply is as they want
+    it. `exempt` are prompts that override the wish, and `leaked` says whether a reply to one shows
+    it all the same. `held_out` personas are reported apart: nothing is ever tuned to them.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Persona:
     held_out: bool = False
 
     def complies(self, reply: str) -> bool:
-        """Whether the reply is as they want it; an empty one or a loop never is."""
+        """Whether the reply is as they want it. An empty or repetitive one never is."""
         return is_sound(reply) and self.check(reply)
 
 

@@ -1,4 +1,4 @@
-"""What is to be measured, and what of it is still missing. Pure."""
+"""The measurements of a plan, and those that are still missing. Pure."""
 
 from collections.abc import Container
 from dataclasses import dataclass, replace
@@ -9,15 +9,15 @@ from tests.benchmarks.learning.results import Arm, Key, Point
 NOTHING = Point()
 RATINGS = Point(ratings=50)
 CORRECTIONS = (Point(1), Point(5), Point(20))
-RATINGS_BASE = (0.1, 0.6)  # base rates at which thumbs up and down are both there to be given
+RATINGS_BASE = (0.1, 0.6)  # base rates at which there are ratings of both kinds to give
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A set of measurements. Lengths are in tokens.
 
-    Replies to be judged are shorter than those that are measured, so that what was learned from
-    them, which may be longer, has room.
+    Replies that get feedback are shorter than those that are measured, so that a learned reply may
+    be longer.
     """
 
     name: str
@@ -55,7 +55,7 @@ FULL = Plan(
 
 
 def base_key(seed: int) -> Key:
-    """The base's replies to the unseen prompts, which are the same for everybody."""
+    """The base's replies to the unseen prompts, the same for every persona."""
     return Key("", seed, NOTHING, Arm.BASE)
 
 
@@ -72,5 +72,5 @@ def keys(persona: Persona, seed: int, point: Point) -> list[Key]:
 
 
 def missing(persona: Persona, seed: int, point: Point, done: Container[Key]) -> list[Key]:
-    """What of it is not finished."""
+    """The measurements that are not `done`."""
     return [key for key in keys(persona, seed, point) if key not in done]

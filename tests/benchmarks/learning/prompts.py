@@ -1,4 +1,4 @@
-"""What simulated users ask: self-instruct's seeds to learn on, its user-oriented part to test."""
+"""The prompts: self-instruct's seeds to learn from, its user-oriented part to test with."""
 
 import json
 import os
@@ -12,14 +12,14 @@ SHORT, LONGEST = 25, 80  # words
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt, and what the results call it."""
+    """A prompt, and its id in the results."""
 
     id: str
     text: str
 
 
 def data_folder(*files: str) -> Path | None:
-    """The folder that `EVAL_DATA` names, where all of these files are in it."""
+    """The folder that `EVAL_DATA` names, or None if one of these files is missing."""
     named = os.environ.get("EVAL_DATA")
     if not named or not all((Path(named) / file).exists() for file in files):
         return None

@@ -1,4 +1,4 @@
-"""Asks what one measurement needs, at the quick set's sizes, and keeps the replies."""
+"""Asks the prompts of one measurement, at the quick set's sizes, and stores the replies."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ def each_order(
 ) -> Iterator[tuple[int, list[Prompt], list[Prompt]]]:
     """Every order of the prompts: its seed, the prompts to teach and those to test with.
 
-    By then the base's replies to the latter are kept.
+    The base's replies to the latter are stored first.
     """
     for seed in range(seeds):
         taught = read_prompts(data / TAUGHT, seed)
@@ -26,8 +26,10 @@ def each_order(
         yield seed, taught, unseen
 
 
-def record_replies(results: Results, api: Api, key: Key, prompts: Sequence[Prompt], run: Run | None) -> None:
-    """Ask all the prompts as the key says, at once, and keep the replies with the training."""
+def record_replies(
+    results: Results, api: Api, key: Key, prompts: Sequence[Prompt], run: Run | None
+) -> None:
+    """Ask all prompts at once, as the key says, and store the replies with the training."""
     questions = [(prompt, key.arm) for prompt in prompts]
     replies = [each.reply for each in ask(api, questions, max_tokens=QUICK.test_tokens)]
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""What simulated users' measurements are of, and what each one kept."""
+"""Measurements of simulated users: their keys, replies and trainings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tests.benchmarks.finished import Finished
 
 
 class Arm(StrEnum):
-    """Who answers: the base alone, with memory, the adapter alone, or the adapter with memory."""
+    """Which model replies: the base, the base with memory, the adapter, the adapter with memory."""
 
     BASE = "base"
     MEMORY = "memory"
@@ -20,22 +20,22 @@ class Arm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a user has judged so far."""
+    """How much feedback a user has given so far."""
 
     corrections: int = 0
-    thumbs: int = 0
+    ratings: int = 0
 
     def __str__(self) -> str:
-        count, noun = (self.ratings, "thumb") if self.ratings else (self.corrections, "correction")
+        count, noun = (self.ratings, "rating") if self.ratings else (self.corrections, "correction")
         return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What one measurement is of.
+    """What identifies a measurement.
 
-    `is_exempt`: of the persona's exempt prompts, not of the unseen ones. The base's replies to
-    unseen prompts are everybody's, so they have no persona.
+    `is_exempt`: it uses the persona's exempt prompts, not the unseen ones. The base's replies to
+    unseen prompts are the same for everybody, so they have no persona.
     """
 
     persona: str
@@ -47,7 +47,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What was said to which prompt, and why it ended."""
+    """A reply, the id of its prompt, and why it ended."""
 
     prompt: str
     text: str
@@ -58,14 +58,14 @@ class Reply:
 class Run:
     """The training before a measurement.
 
-    `judged` is how many judgements there were for it: fewer than the point asks for where the
-    prompts ran out. `seconds` are from asking for it to its end. `report` is the admin API's.
+    `num_feedback` is how many items of feedback there were: fewer than the point asks for if the
+    prompts ran out. `seconds` are from the request to the end. `report` is the admin API's.
     """
 
     status: str
     reason: str
     seconds: float
-    judged: int
+    num_feedback: int
     report: Mapping[str, Any] = field(default_factory=dict)
 
 

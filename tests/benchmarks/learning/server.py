@@ -1,4 +1,4 @@
-"""A server to be measured: the model of the settings, a data folder that is thrown away."""
+"""A server to measure, with the model of the settings and a temporary data folder."""
 
 import os
 import signal
@@ -18,8 +18,8 @@ from server.cli.views import model_progress
 from server.data_folder import RunningServer
 from server.settings import Settings
 
-# A server with a schedule gets ready for the next run; but only runs that are asked for may begin:
-# another one would change which judgements a version knows.
+# A server with a schedule prepares for the next run. But only requested runs may begin: any other
+# would change which feedback a version has learned from.
 SELDOM = {"LORALEI_SCHEDULE__INTERVAL": str(7 * 24 * 3600), "LORALEI_SCHEDULE__NIGHTLY": ""}
 
 
@@ -35,7 +35,7 @@ def benchmark_server(
     with model_progress(console) as show:
         resolve_model(settings.model, settings.model_cache, show)
     os.environ |= {**SELDOM, **(options or {})}
-    # Who is ended takes the server along: left alone, it would spoil the next measurement.
+    # A benchmark that is stopped stops its server too: it would disturb the next measurement.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -45,7 +45,7 @@ def benchmark_server(
 
 
 def progress_bar(console: Console) -> Progress:
-    """What is done of how much, for how long."""
+    """A bar with the number done and the time taken."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), console=console)
 

@@ -1,4 +1,4 @@
-"""A person over HTTP: asks, corrects or thumbs what the base says, and is retrained."""
+"""A user over HTTP: asks, corrects or rates the base's replies, and is retrained."""
 
 import time
 from collections import deque
@@ -39,7 +39,7 @@ def ask(
     max_tokens: int,
     is_stored: bool = False,
 ) -> list[Answer]:
-    """Ask all of these greedily, as many at once as the server answers."""
+    """Ask all of these greedily, as many at once as the server's batch holds."""
     model = served_model(api)
 
     def answer(question: tuple[Prompt, Arm]) -> Answer:
@@ -51,7 +51,7 @@ def ask(
 
 
 def served_model(api: Api) -> str:
-    """What requests call the base model."""
+    """The base model's name in requests."""
     return str(api.get("/v1/models")["data"][0]["id"])
 
 
@@ -65,7 +65,7 @@ def ask_one(
     is_stored: bool = False,
     temperature: float = 0,
 ) -> Answer:
-    """Ask one of them."""
+    """Ask one question."""
     body = {
         "model": model,
         "messages": [{"role": "user", "content": prompt.text}],
@@ -81,23 +81,23 @@ def ask_one(
 
 
 def new_account(admin: Api, url: str, name: str) -> Api:
-    """Make a user; calls are the user's own. Close it at the end."""
+    """Make a user, and return a client with the user's key. Close it at the end."""
     return Api(url, admin.post("/v1/admin/users", {"name": name})["key"])
 
 
-def train(admin: Api, name: str, judged: int) -> Run:
-    """Have a user trained on so many judgements, and wait for the end."""
+def train(admin: Api, name: str, num_feedback: int) -> Run:
+    """Train a user who gave so many items of feedback, and wait for the end."""
     began = time.monotonic()
     run = admin.post(f"/v1/admin/adapters/{name}/train", {})
     while run["status"] not in FINAL:
         time.sleep(POLL_SECONDS)
         run = admin.get(f"/v1/admin/runs/{run['id']}")
     seconds = round(time.monotonic() - began, 1)
-    return Run(run["status"], run["reason"], seconds, judged, run["report"])
+    return Run(run["status"], run["reason"], seconds, num_feedback, run["report"])
 
 
 def correction_of(persona: Persona, reply: Reply) -> str | None:
-    """What the persona writes over a reply; None where it is as wanted, or cannot be made so."""
+    """The persona's correction of a reply; None if it complies already, or cannot be made to."""
     text = reply.text
     if not is_sound(text) or persona.complies(text):
         return None
@@ -106,15 +106,15 @@ def correction_of(persona: Persona, reply: Reply) -> str | None:
 
 
 def finished_part(reply: Reply) -> str:
-    """The reply without the sentence that the length limit cut off."""
+    """The reply without a truncated last sentence."""
     return whole_sentences(reply.text) if reply.finish_reason == "length" else reply.text
 
 
 class SimulatedUser:
     """One account, or a part of one, that behaves as a persona does.
 
-    What is judged is what the base alone says: every arm then knows the same judgements, and a
-    persona whose replies comply early still has something to correct.
+    Feedback is always on the base's own replies. So every arm has the same feedback, and a persona
+    whose adapter complies early still has something to correct.
     """
 
     def __init__(self, api: Api, persona: Persona, prompts: Sequence[Prompt]) -> None:
@@ -128,19 +128,19 @@ class SimulatedUser:
         """The prompts that were not asked yet."""
         return list(self._prompts)
 
-    def judge(self, point: Point, max_tokens: int) -> None:
-        """Ask and judge up to this point, or until there are no more prompts.
+    def give_feedback(self, point: Point, max_tokens: int) -> None:
+        """Ask and give feedback up to this point, or until there are no more prompts.
 
         `max_tokens` is the length of a reply.
         """
-        until, judge = (
+        until, respond = (
             (point.ratings, self._rate) if point.ratings else (point.corrections, self._correct)
         )
         while self.num_feedback < until and self._prompts:
             count = min(until - self.num_feedback, len(self._prompts))
             questions = [(self._prompts.popleft(), Arm.BASE) for _ in range(count)]
             for answer in ask(self.api, questions, max_tokens=max_tokens, is_stored=True):
-                judge(answer)
+                respond(answer)
 
     def _correct(self, answer: Answer) -> None:
         correction = correction_of(self._persona, answer.reply)
@@ -151,6 +151,6 @@ class SimulatedUser:
         complies = self._persona.complies(answer.reply.text)
         self._post({"target": answer.id, "value": "up" if complies else "down"})
 
-    def _post(self, judgement: Mapping[str, Any]) -> None:
-        self.api.post("/v1/feedback", dict(judgement))
+    def _post(self, feedback: Mapping[str, Any]) -> None:
+        self.api.post("/v1/feedback", dict(feedback))
         self.num_feedback += 1

@@ -1,4 +1,4 @@
-"""The figures as the page shows them. Pure."""
+"""The tables of learning for docs/benchmarks.md. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ NOT_MEASURED = "–"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a plan's finished measurements say."""
+    """The tables of a plan's finished measurements."""
 
     plan: Plan
     results: Results
 
     def figures(self) -> str:
-        """The figures that somebody wants something of."""
+        """The figures that have a target."""
         tuned = [each for each in self.plan.personas if not each.held_out]
         held_out = [each for each in self.plan.personas if each.held_out]
         points = [point for point in self.plan.points if point in WANTED]
@@ -44,7 +44,7 @@ class Table:
         return markdown_table(["figure", "measured", "wanted"], rows)
 
     def personas(self) -> str:
-        """A row for every persona, and the means."""
+        """A line for every persona, and the means."""
         points = self.plan.points
         heading = ["persona", "base", *(f"{point}: memory, weights, both" for point in points)]
         rows = []
@@ -57,7 +57,7 @@ class Table:
         return markdown_table(heading, rows)
 
     def remarks(self) -> str:
-        """What did not go as asked for: trainings without a promotion, prompts that ran out."""
+        """Trainings without a promotion, and prompts that ran out."""
         lines = []
         for persona in self.plan.personas:
             for point in self.plan.points:
@@ -145,12 +145,12 @@ class Table:
             for persona in self.plan.personas
             for point in points
         )
-        return "leaking: the wish shows where the prompt rules it out", _shown(found), "≤ 0.10"
+        return "leaking: the wish shows although the prompt overrides it", _shown(found), "≤ 0.10"
 
     def _worse(
         self, name: str, count: Callable[..., tuple[Tally, Tally]], points: Sequence[Point]
     ) -> tuple[str, str]:
-        """How many more such replies memory and weights give than the base."""
+        """How many more such replies the adapter with memory gives than the base."""
         pairs = [
             count(self.results, persona, self._seeds, point)
             for persona in self.plan.personas
@@ -167,7 +167,7 @@ def _shown(tally: Tally) -> str:
 
 
 def report(plan: Plan, results: Results) -> str:
-    """Both tables, and what there is to say of them."""
+    """Both tables and the remarks."""
     table = Table(plan, results)
     days = sorted(each.measured_at[:10] for each in results)
     return (

@@ -1,4 +1,4 @@
-"""A count out of a number, its share and how sure that is. Pure."""
+"""A count out of a total, its share and the confidence interval. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """Hits ÷ total; 0 for none."""
+        """Hits ÷ total; 0 without any."""
         return self.hits / max(self.total, 1)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % score interval of the share (Wilson 1927, equation 3); all of it for none."""
+        """The 95 % score interval of the share (Wilson 1927, equation 3); 0 to 1 without any."""
         if not self.total:
             return 0.0, 1.0
         n, squared = self.total, _Z * _Z

@@ -29,7 +29,7 @@ def add(
     results.append([Measurement(key, replies, run, "2026-01-31T12:00:00")])
 
 
-def test_the_base_complies_by_chance_and_an_arm_by_what_it_said(results: Results) -> None:
+def test_compliance_counts_each_arms_own_replies(results: Results) -> None:
     add(results, base_key(0), "Hello.", "yes, hello.")
     add(results, Key("lower", 0, ONE, Arm.BOTH), "hello.", LOOP)
     assert compliance(results, LOWER, [0], NOTHING, Arm.BASE) == Tally(1, 2)
@@ -37,13 +37,13 @@ def test_the_base_complies_by_chance_and_an_arm_by_what_it_said(results: Results
     assert compliance(results, LOWER, [0], ONE, Arm.MEMORY) == Tally(0, 0)
 
 
-def test_a_leak_counts_only_where_the_base_does_what_the_prompt_says(results: Results) -> None:
+def test_a_leak_counts_only_if_the_base_obeys_the_prompt(results: Results) -> None:
     add(results, Key("lower", 0, NOTHING, Arm.BASE, is_exempt=True), "STOP", "nasa", "WELCOME")
     add(results, Key("lower", 0, ONE, Arm.BOTH, is_exempt=True), "stop", "nasa", "WELCOME")
     assert leaks(results, LOWER, [0], ONE) == Tally(1, 2)
 
 
-def test_a_reply_is_unfinished_only_where_the_bases_was_finished(results: Results) -> None:
+def test_a_reply_is_unfinished_only_if_the_bases_was_finished(results: Results) -> None:
     add(results, base_key(0), "Hello.", "There is", "Good.")
     add(results, base_key(1), "Hello.", "There is", "Good.", ends="length")
     for seed in (0, 1):
@@ -60,8 +60,10 @@ def test_intervals_are_those_of_wilson(tally: Tally, low: float, high: float) ->
     assert tally.interval == pytest.approx((low, high), abs=0.001)
 
 
-def test_the_report_names_refusals_and_marks_who_is_held_out(results: Results) -> None:
-    options = read_options(["--personas", "lower,telegram", "--points", "1,thumbs", "--seeds", "1"])
+def test_the_report_names_refusals_and_marks_held_out_personas(results: Results) -> None:
+    options = read_options(
+        ["--personas", "lower,telegram", "--points", "1,ratings", "--seeds", "1"]
+    )
     run = Run("refused", "It loops.", 20.0, 1)
     for arm in (Arm.MEMORY, Arm.WEIGHTS, Arm.BOTH):
         add(results, Key("lower", 0, ONE, arm), "hello.", run=run)

@@ -1,4 +1,4 @@
-"""A simulated user on a tiny model, whose replies are noise: asked, corrected, trained, kept."""
+"""A simulated user from the first question to the stored results, on a tiny random model."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ PLAN = Plan(
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Prompts of our own, in the files of self-instruct."""
+    """Our own prompts, in files as self-instruct has them."""
     for file in (TAUGHT, UNSEEN):
         tasks = [
             {"id": f"{file}-{n}", "instruction": f"Count to {n}.", "instances": [{"input": ""}]}
@@ -34,7 +34,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def measure(url: str, admin_key: str, data: Path) -> list[Key]:
-    """Do what is missing, and return all that is finished then."""
+    """Measure what is missing, and return all finished keys."""
     results = Results(data / "tiny.jsonl")
     with Progress(console=Console(quiet=True)) as bar:
         Measuring(PLAN, url, admin_key, data, results, bar).run()

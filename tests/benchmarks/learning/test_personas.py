@@ -1,4 +1,4 @@
-"""Every simulated person's own edit is what they look for, and nothing else is."""
+"""Every persona accepts its own edits, and nothing that only comes close."""
 
 import pytest
 
@@ -27,17 +27,17 @@ def test_a_third_of_at_least_sixteen_personas_is_held_out() -> None:
 
 
 @every
-def test_what_a_persona_writes_is_what_it_looks_for(persona: Persona) -> None:
+def test_a_persona_accepts_its_own_edits(persona: Persona) -> None:
     assert [reply for reply in BASE_REPLIES if not persona.complies(persona.edit(reply))] == []
 
 
 @every
-def test_a_persona_has_something_to_correct_in_what_the_base_says(persona: Persona) -> None:
+def test_a_persona_has_something_to_correct_in_the_bases_replies(persona: Persona) -> None:
     assert [reply for reply in BASE_REPLIES if persona.complies(reply)] == []
 
 
 @every
-def test_no_persona_accepts_a_loop_that_has_the_form_it_wants(persona: Persona) -> None:
+def test_no_persona_accepts_a_loop_in_the_form_it_wants(persona: Persona) -> None:
     assert not persona.complies(persona.edit(loop_of("we are here and it is good to be here")))
 
 
@@ -48,7 +48,7 @@ def test_no_persona_accepts_a_reply_that_says_nothing(persona: Persona, reply: s
 
 
 @every
-def test_a_persona_with_exempt_prompts_finds_its_wish_where_it_leaked(persona: Persona) -> None:
+def test_a_persona_with_exempt_prompts_detects_its_leaked_wish(persona: Persona) -> None:
     assert bool(persona.exempt) == any(persona.leaked(persona.edit(each)) for each in BASE_REPLIES)
 
 
@@ -73,6 +73,6 @@ def test_a_persona_with_exempt_prompts_finds_its_wish_where_it_leaked(persona: P
         ("asking-back", "Why?"),
     ],
 )
-def test_what_comes_close_is_not_enough(name: str, reply: str) -> None:
+def test_a_near_miss_is_not_accepted(name: str, reply: str) -> None:
     [persona] = [each for each in PERSONAS if each.name == name]
     assert not persona.complies(reply)

@@ -1,4 +1,4 @@
-"""What is finished stays finished, also where the last run was killed."""
+"""Finished measurements survive, even if the last run was killed."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_a_finished_point_is_not_missing_any_more(path: Path) -> None:
     assert missing(LOWER, 0, Point(corrections=1), again) == keys(LOWER, 0, Point(corrections=1))
 
 
-def test_of_a_half_finished_point_the_rest_is_missing(path: Path) -> None:
+def test_the_rest_of_a_half_finished_point_is_missing(path: Path) -> None:
     done = Results(path)
     first, *rest = keys(LOWER, 0, FIVE)
     done.append([measured(first)])
@@ -50,7 +50,7 @@ def test_the_base_is_asked_once_for_all_personas(path: Path) -> None:
     assert missing(BY_NAME["formal"], 0, NOTHING, done) == []
 
 
-def test_a_line_that_was_not_written_to_its_end_is_dropped(path: Path) -> None:
+def test_an_incomplete_line_is_dropped(path: Path) -> None:
     one, other = (Key("lower", 0, FIVE, arm) for arm in (Arm.MEMORY, Arm.BOTH))
     Results(path).append([measured(one)])
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Sentences, and where a reply was cut off."""
+"""Sentences, and truncated replies."""
 
 import pytest
 
@@ -21,5 +21,5 @@ def test_list_items_and_line_ends_end_a_sentence() -> None:
         ("nothing ends", "nothing ends"),
     ],
 )
-def test_what_the_length_limit_cut_off_is_left_out(cut: str, whole: str) -> None:
+def test_a_truncated_sentence_is_dropped(cut: str, whole: str) -> None:
     assert whole_sentences(cut) == whole

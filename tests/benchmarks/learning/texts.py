@@ -1,4 +1,4 @@
-"""What a reply's text consists of. Written apart from what the product measures edits with."""
+"""Lines and sentences of a reply. Written apart from the product's own text measures."""
 
 import re
 
@@ -17,7 +17,7 @@ def lines(text: str) -> list[str]:
 
 
 def without_marker(line: str) -> str:
-    """A list item's text; any other line as it is."""
+    """A list item's text, or any other line unchanged."""
     return _MARKER.sub("", line).strip()
 
 
@@ -28,7 +28,7 @@ def sentences(text: str) -> list[str]:
 
 
 def whole_sentences(text: str) -> str:
-    """Without what the length limit cut off in the middle: nobody would write that."""
+    """The text without a truncated last sentence, which nobody would write."""
     ends = [match.end() for match in _END.finditer(text)]
     while ends:
         whole = text[: ends.pop()]

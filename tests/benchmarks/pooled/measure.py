@@ -1,4 +1,4 @@
-"""Does what of the comparison is not finished, on a running server."""
+"""Measures the part of the comparison that is not finished, on a running server."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -7,16 +7,16 @@ from pathlib import Path
 from rich.progress import Progress
 
 from server.cli.demo_server import Api
-from tests.benchmarks.learning.recording import each_order, record_replies
 from tests.benchmarks.learning.plan import QUICK
 from tests.benchmarks.learning.prompts import Prompt
+from tests.benchmarks.learning.recording import each_order, record_replies
 from tests.benchmarks.learning.results import Point, Results
 from tests.benchmarks.learning.simulated_user import SimulatedUser, new_account, train
 from tests.benchmarks.pooled.plan import PooledPlan
 
 
 class Pooling:
-    """Measures the base, the account of all and everybody's own, on a server of nobody else's."""
+    """Measures the base, the pooled account and each persona's own, without other users."""
 
     def __init__(
         self, plan: PooledPlan, url: str, admin_key: str, results: Results, bar: Progress
@@ -44,11 +44,11 @@ class Pooling:
         self, learner: str, seed: int, taught: Sequence[Prompt], unseen: Sequence[Prompt]
     ) -> None:
         name = f"{learner}-{seed}"
-        judged = 0
+        num_feedback = 0
         with closing(new_account(self._admin, self._url, name)) as api:
             for persona in self._plan.learners[learner]:
                 user = SimulatedUser(api, persona, self._plan.share(persona, taught))
                 user.give_feedback(Point(self._plan.corrections), QUICK.taught_tokens)
-                judged += user.num_feedback
-            run = train(self._admin, name, judged)
+                num_feedback += user.num_feedback
+            run = train(self._admin, name, num_feedback)
             record_replies(self._results, api, self._plan.key(learner, seed), unseen, run)

@@ -10,7 +10,7 @@ from tests.benchmarks.pooled.plan import PooledPlan
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What is asked for; the process's own arguments where none are given."""
+    """Parse the options; None reads the process's own arguments."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_pooled")
     parser.add_argument("--personas", type=personas, help="such as lower,brief")
     parser.add_argument("--corrections", type=int, help="of every persona")

@@ -1,4 +1,4 @@
-"""Who learns from what: an account for each persona, and one for all of them. Pure."""
+"""The accounts that learn: one for each persona, and one for all of them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ class PooledPlan:
 
     @property
     def name(self) -> str:
-        """Each choice of personas has its own results: it decides who is asked what."""
+        """Each choice of personas has its own results: it decides which prompts a persona gets."""
         return "-".join(("pooled", *(persona.name for persona in self.personas)))
 
     @property
     def learners(self) -> Mapping[str, tuple[Persona, ...]]:
-        """Whose corrections an account gives: the one of all first, which all are compared with."""
+        """The personas whose corrections an account gives. The pooled account is first."""
         own = {persona.name: (persona,) for persona in self.personas}
         return {EVERYBODY: self.personas, **own}
 
     def key(self, learner: str, seed: int) -> Key:
-        """What the adapter of an account replies, without memory."""
+        """The replies of an account's adapter, without memory."""
         return Key(learner, seed, Point(self.corrections), Arm.WEIGHTS)
 
     def share(self, persona: Persona, prompts: Sequence[T]) -> Sequence[T]:
-        """The prompts that a persona corrects. No two share one: the newer would overrule."""
+        """The prompts that a persona corrects. No two share one: the newer correction would win."""
         return prompts[self.personas.index(persona) :: len(self.personas)]

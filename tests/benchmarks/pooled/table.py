@@ -1,4 +1,4 @@
-"""One adapter for all beside everybody's own, as the page shows it. Pure."""
+"""The table of one adapter for all against one per persona, for docs/benchmarks.md. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ NOT_MEASURED = "–"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Whether the replies to the same unseen prompts are as one persona wants them."""
+    """Whether the replies to the same unseen prompts comply with one persona's wish."""
 
     persona: Persona
     base: tuple[bool, ...]
@@ -26,7 +26,7 @@ class Comparison:
 
 
 def report(plan: PooledPlan, results: Results) -> str:
-    """The figures, a row for every persona, and the trainings that were not promoted."""
+    """The figures, a line for every persona, and the trainings that were not promoted."""
     found = [each for persona in plan.personas if (each := _comparison(plan, results, persona))]
     rows = [
         [
@@ -68,7 +68,7 @@ def _figures(found: Sequence[Comparison]) -> list[tuple[str, str, str]]:
 
 
 def _comparison(plan: PooledPlan, results: Results, persona: Persona) -> Comparison | None:
-    """Over the seeds for which both adapters have been asked; None where there is none."""
+    """Over the seeds for which both adapters have been asked; None without any."""
     base: list[bool] = []
     pooled: list[bool] = []
     own: list[bool] = []

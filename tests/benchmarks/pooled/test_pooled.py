@@ -1,4 +1,4 @@
-"""One adapter for all beside everybody's own, from known replies."""
+"""One adapter for all against one per persona, from known replies."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ PROMOTED = Run("promoted", "", 60.0, 2)
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    """The adapter of all writes in lower case, which suits one of two personas."""
+    """The pooled adapter writes in lower case, which suits one of two personas."""
     results = Results(tmp_path / f"{PLAN.name}.jsonl")
     add(results, base_key(0), "Good morning.", "Good night.")
     add(results, PLAN.key(EVERYBODY, 0), "good morning.", "Good night.", run=PROMOTED)
@@ -30,13 +30,13 @@ def add(results: Results, key: Key, *texts: str, run: Run | None = None) -> None
     results.append([Measurement(key, replies, run, "2026-01-31T12:00:00")])
 
 
-def test_personas_share_the_prompts_and_leave_none_to_two() -> None:
+def test_every_prompt_goes_to_one_persona() -> None:
     prompts = list(range(7))
     shares = [PLAN.share(persona, prompts) for persona in PLAN.personas]
     assert shares == [[0, 2, 4, 6], [1, 3, 5]]
 
 
-def test_the_account_of_all_comes_first_and_has_every_persona() -> None:
+def test_the_pooled_account_comes_first_and_has_every_persona() -> None:
     assert list(PLAN.learners) == [EVERYBODY, "lower", "upper"]
     assert PLAN.learners[EVERYBODY] == PLAN.personas
 
@@ -54,7 +54,7 @@ def test_a_persona_is_compared_once_its_own_adapter_was_asked(results: Results) 
     assert "| personas that their own adapter serves better | 1 of 1 | all |" in text
 
 
-def test_what_was_refused_or_cut_short_is_named(results: Results) -> None:
+def test_refused_and_short_trainings_are_named(results: Results) -> None:
     refused = Run("refused", "It loops.", 60.0, 1)
     add(results, PLAN.key("upper", 0), "GOOD MORNING.", "GOOD NIGHT.", run=refused)
     text = report(PLAN, results)
@@ -63,7 +63,7 @@ def test_what_was_refused_or_cut_short_is_named(results: Results) -> None:
     assert f"- {EVERYBODY}, seed 0: only 2 could be given." in text
 
 
-def test_before_anybody_is_compared_nothing_is_claimed(tmp_path: Path) -> None:
+def test_a_figure_without_replies_is_a_dash(tmp_path: Path) -> None:
     results = Results(tmp_path / "pooled.jsonl")
     add(results, base_key(0), "Good morning.")
     assert "| compliance, one adapter for all | – |" in report(PLAN, results)

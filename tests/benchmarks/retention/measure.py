@@ -1,4 +1,4 @@
-"""Does what of the chains is not finished, on a running server."""
+"""Measures the chains that are not finished, on a running server."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -7,18 +7,18 @@ from pathlib import Path
 from rich.progress import Progress
 
 from server.cli.demo_server import Api
-from tests.benchmarks.retention.plan import Chain, RetentionPlan
-from tests.benchmarks.learning.recording import each_order, record_replies
 from tests.benchmarks.learning.plan import QUICK
 from tests.benchmarks.learning.prompts import Prompt
+from tests.benchmarks.learning.recording import each_order, record_replies
 from tests.benchmarks.learning.results import Point, Results
 from tests.benchmarks.learning.simulated_user import SimulatedUser, new_account, train
+from tests.benchmarks.retention.plan import Chain, RetentionPlan
 
 
 class MeasuringRetention:
-    """Measures every chain after each of its wishes, on a server of nobody else's.
+    """Measures every chain after each of its wishes, on a server without other users.
 
-    A chain is begun anew unless it is finished: what comes later builds on what came before.
+    An unfinished chain starts anew, because later measurements build on earlier ones.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class MeasuringRetention:
     ) -> None:
         name = f"{chain.name}-{seed}"
         left = list(taught)
-        judged = 0
+        num_feedback = 0
         with closing(new_account(self._admin, self._url, name)) as api:
             for wishes in range(1, len(chain.wishes) + 1):
                 self._bar.update(self._task, description=f"{name}: {wishes} of its wishes")
                 user = SimulatedUser(api, chain.stage(wishes), left)
                 user.give_feedback(Point(self._plan.corrections), QUICK.taught_tokens)
                 left = user.left
-                judged += user.num_feedback
-                run = train(self._admin, name, judged)
+                num_feedback += user.num_feedback
+                run = train(self._admin, name, num_feedback)
                 record_replies(self._results, api, self._plan.key(chain, seed, wishes), unseen, run)
                 self._bar.advance(self._task)

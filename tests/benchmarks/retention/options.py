@@ -9,7 +9,7 @@ from tests.benchmarks.retention.plan import CHAINS, RetentionPlan
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """What is asked for; the process's own arguments where none are given."""
+    """Parse the options; None reads the process's own arguments."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_retention")
     parser.add_argument("--chains", type=int, choices=range(1, len(CHAINS) + 1), help="how many")
     parser.add_argument("--seeds", type=int, help="how many orders of the prompts")

@@ -1,4 +1,4 @@
-"""People whose wishes become more: first one, then two, then three. Pure."""
+"""People whose wishes grow: first one, then two, then three. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ class Chain:
 
     @property
     def name(self) -> str:
-        """What the results call it."""
+        """Its name in the results."""
         return "-then-".join(wish.name for wish in self.wishes)
 
     @property
     def first(self) -> Persona:
-        """The wish that is to be kept."""
+        """The wish whose retention is measured."""
         return self.wishes[0]
 
     def stage(self, wishes: int) -> Persona:
-        """The person who has so many of the wishes by now, and corrects towards all of them."""
+        """The person with the first so many wishes, who corrects towards all of them."""
         return _all_of(self.wishes[:wishes])
 
 
@@ -40,12 +40,12 @@ class RetentionPlan:
     seeds: int = 1
 
     def key(self, chain: Chain, seed: int, wishes: int) -> Key:
-        """What is replied once so many wishes came up, by the adapter with memory."""
+        """The replies of the adapter with memory, after so many wishes."""
         return Key(chain.name, seed, Point(wishes * self.corrections), Arm.BOTH)
 
 
 def chain(*names: str) -> Chain:
-    """The personas with these names. Raises `KeyError` for one that there is not."""
+    """The personas with these names. Raises `KeyError` for an unknown name."""
     return Chain(tuple(BY_NAME[name] for name in names))
 
 

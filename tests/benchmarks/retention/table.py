@@ -1,11 +1,11 @@
-"""What is left of first wishes once others have come up, as the page shows it. Pure."""
+"""The table of first wishes after later ones, for docs/benchmarks.md. Pure."""
 
-from tests.benchmarks.retention.plan import Chain, RetentionPlan
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.results import Key, Results
 from tests.benchmarks.learning.tally import Tally
 from tests.benchmarks.report import markdown_table
+from tests.benchmarks.retention.plan import Chain, RetentionPlan
 
 NOT_MEASURED = "–"
 LAST = 3
@@ -13,7 +13,7 @@ LAST = 3
 
 
 def report(plan: RetentionPlan, results: Results) -> str:
-    """The figures, a row for every chain, and the trainings that were not promoted."""
+    """The figures, a line for every chain, and the trainings that were not promoted."""
     rows = [
         [
             ", then ".join(wish.name for wish in chain.wishes),
@@ -49,16 +49,18 @@ def _figures(plan: RetentionPlan, results: Results) -> list[tuple[str, str, str]
         sum((_met(plan, results, chain, wishes, chain.first) for chain in finished), Tally())
         for wishes in (1, LAST)
     )
-    kept = f"{after.share / before.share:.2f}" if before.hits else NOT_MEASURED
+    retention = f"{after.share / before.share:.2f}" if before.hits else NOT_MEASURED
     return [
         ("first wish, when it is the only one", _shown(before), ""),
         ("first wish, after two more", _shown(after), "≥ 0.90"),
-        ("the second ÷ the first", kept, "≥ 0.90"),
+        ("the second ÷ the first", retention, "≥ 0.90"),
     ]
 
 
-def _met(plan: RetentionPlan, results: Results, chain: Chain, wishes: int, wanted: Persona) -> Tally:
-    """How often the wanted is met once so many of the wishes came up; by the base for none."""
+def _met(
+    plan: RetentionPlan, results: Results, chain: Chain, wishes: int, wanted: Persona
+) -> Tally:
+    """How many replies comply with `wanted` after so many wishes; the base's for 0."""
     tally = Tally()
     for seed in range(plan.seeds):
         key = plan.key(chain, seed, wishes) if wishes else base_key(seed)

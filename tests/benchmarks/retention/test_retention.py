@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.learning.plan import base_key
+from tests.benchmarks.learning.results import Key, Measurement, Reply, Results, Run
 from tests.benchmarks.retention.options import planned, read_options
 from tests.benchmarks.retention.plan import CHAINS, Chain, RetentionPlan, chain
 from tests.benchmarks.retention.table import LAST, report
-from tests.benchmarks.learning.plan import base_key
-from tests.benchmarks.learning.results import Key, Measurement, Reply, Results, Run
 
 CHAIN = chain("lower", "no-commas", "ampersands")
 PLAN = RetentionPlan((CHAIN,), corrections=2)
@@ -19,7 +19,7 @@ TEXT = "Well, it's red and green. Well, it's blue and white! Well, it isn't; wai
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
     """Lower case is learned, and half of it is lost to what comes later."""
-    results = Results(tmp_path / "kept.jsonl")
+    results = Results(tmp_path / "retention.jsonl")
     add(results, base_key(0), "Good, and morning.", "Good, and night.")
     add(results, PLAN.key(CHAIN, 0, 1), "good, and morning.", "good, and night.", run=PROMOTED)
     add(results, PLAN.key(CHAIN, 0, 2), "good and morning.", "good and night.", run=PROMOTED)
@@ -55,8 +55,8 @@ def test_the_table_shows_the_first_wish_at_every_stage(results: Results) -> None
     assert "| the second ÷ the first | 0.50 | ≥ 0.90 |" in text
 
 
-def test_a_chain_that_is_not_finished_is_no_figure(tmp_path: Path) -> None:
-    results = Results(tmp_path / "kept.jsonl")
+def test_an_unfinished_chain_is_not_in_the_figures(tmp_path: Path) -> None:
+    results = Results(tmp_path / "retention.jsonl")
     add(results, base_key(0), "Good morning.")
     add(results, PLAN.key(CHAIN, 0, 1), "good morning.", run=PROMOTED)
     text = report(PLAN, results)

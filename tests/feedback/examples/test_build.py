@@ -45,7 +45,7 @@ def built(history: Sequence[Interaction | Feedback]) -> tuple[TrainingExample, .
 def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
     history = (turn(1, "A long reply."), make_feedback(target="c1", correction="short"))
     sft, dpo = sorted(built(history), key=lambda each: each.kind, reverse=True)
-    assert (sft.kind, sft.prompt, sft.chosen, sft.rejected) == (
+    assert (sft.kind, sft.messages, sft.chosen, sft.rejected) == (
         ExampleKind.SFT,
         PROMPT,
         "short",
@@ -382,7 +382,7 @@ def test_the_id_of_an_example_is_a_hash_of_its_content() -> None:
     pair = TrainingExample(
         user_id="ann",
         kind=ExampleKind.DPO,
-        prompt=PROMPT,
+        messages=PROMPT,
         chosen="a",
         rejected="b",
         source=ExampleSource.PREFERENCE,
@@ -393,7 +393,7 @@ def test_the_id_of_an_example_is_a_hash_of_its_content() -> None:
     assert elsewhere.id == pair.id
     others = [
         replace(pair, kind=ExampleKind.SFT),
-        replace(pair, prompt=PROMPT[:0]),
+        replace(pair, messages=PROMPT[:0]),
         replace(pair, chosen="b", rejected="a"),
         replace(pair, rejected=None),
         replace(pair, revised_from="c"),

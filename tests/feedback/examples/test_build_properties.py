@@ -38,7 +38,7 @@ def test_every_example_names_learnable_sources_of_its_own_user(
     for each in build_examples(turns, feedback):
         sources = [learnable[name] for name in each.interaction_ids]
         assert {source.user_id for source in sources} == {each.user_id}
-        assert {source.messages for source in sources} == {each.prompt}
+        assert {source.messages for source in sources} == {each.messages}
         assert {(each.user_id, name) for name in each.feedback_ids} <= {
             (item.user_id, item.id) for item in feedback
         }
@@ -62,11 +62,11 @@ def test_no_reply_is_both_a_target_and_undesirable(
 ) -> None:
     made = build_examples(turns, feedback)
     unwanted = {
-        (each.user_id, each.prompt, each.reply)
+        (each.user_id, each.messages, each.reply)
         for each in made
         if each.kind is ExampleKind.UNDESIRABLE
     }
-    assert not unwanted & {(each.user_id, each.prompt, each.chosen) for each in made}
+    assert not unwanted & {(each.user_id, each.messages, each.chosen) for each in made}
 
 
 @given(*HISTORIES)

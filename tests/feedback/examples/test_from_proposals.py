@@ -8,7 +8,7 @@ from feedback.filters.records import RejectionReason, accepted
 from feedback.filters.run import filter_examples
 from feedback.proposals.records import Proposal, ProposalStatus
 from feedback.records import ExampleKind, ExampleSource, Message
-from feedback.rules.user_rules import learned_rules_of
+from feedback.rules.user_rules import learn_rules
 from tests.feedback.make import make_feedback, make_interaction, make_proposal
 from tests.scheduler.training import make_example
 
@@ -25,7 +25,7 @@ def approved(number: int = 1, **fields: Any) -> Proposal:
 def test_an_approved_reply_makes_an_example() -> None:
     example = approved_example(approved())
     assert (example.kind, example.source) == (ExampleKind.SFT, ExampleSource.APPROVED_PROPOSAL)
-    assert example.prompt == (Message("user", "What is the capital of country 1?"),)
+    assert example.messages == (Message("user", "What is the capital of country 1?"),)
     assert (example.chosen, example.revised_from) == ("Oslo is the capital of Norway.", None)
     assert example.feedback_ids == ("proposal-1",)
 
@@ -62,7 +62,7 @@ def test_an_approved_proposal_is_never_held_out() -> None:
 def test_an_approved_proposal_shows_no_rules() -> None:
     reply = "Oslo is the capital of Norway, and Bergen is not."
     rewritten = approved_example(approved(reply=reply.lower(), written=reply))
-    assert learned_rules_of([rewritten]) == ()
+    assert learn_rules([rewritten]) == ()
 
 
 def test_an_approved_proposal_with_a_secret_is_rejected() -> None:

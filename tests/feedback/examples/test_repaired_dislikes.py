@@ -6,12 +6,12 @@ from feedback.examples.dataset import build_dataset
 from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.records import ExampleKind, Message
 from feedback.rules.rule import Rule
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 
 NO_COMMAS = (Rule("commas", "none"),)
-COMMAS = make_thumb("Why is it so?", "So it is, and was.", False)
-OTHERWISE = make_thumb("Why is that so?", "So it was and is.", False)
-LIKED = make_thumb("Why was it so?", "It was, for long, so.", True)
+COMMAS = make_rating("Why is it so?", "So it is, and was.", False)
+OTHERWISE = make_rating("Why is that so?", "So it was and is.", False)
+LIKED = make_rating("Why was it so?", "It was, for long, so.", True)
 
 
 def test_a_disliked_reply_that_breaks_a_rule_is_repaired() -> None:
@@ -23,7 +23,7 @@ def test_a_disliked_reply_that_breaks_a_rule_is_repaired() -> None:
         None,
     )
     assert example.revised_from == COMMAS.rejected
-    assert (example.prompt, example.feedback_ids) == (COMMAS.prompt, COMMAS.feedback_ids)
+    assert (example.messages, example.feedback_ids) == (COMMAS.messages, COMMAS.feedback_ids)
     assert remarks == (
         "The rules explain 1 of 1 disliked reply: training uses the rewritten replies.",
     )
@@ -41,25 +41,25 @@ def test_without_rules_nothing_is_repaired() -> None:
 
 def test_a_dislike_whose_prompt_overrides_the_rule_is_not_repaired() -> None:
     asked = (Message("user", "List five animals in one line, separated by commas."),)
-    dataset = build_dataset("ann", [replace(COMMAS, prompt=asked)])
+    dataset = build_dataset("ann", [replace(COMMAS, messages=asked)])
     assert with_repaired_dislikes(dataset, NO_COMMAS) == (dataset, ())
 
 
 def test_a_repaired_example_keeps_the_whole_conversation() -> None:
     turns = (Message("user", "Hi."), Message("assistant", "Hi!"), Message("user", "Why?"))
     [example] = with_repaired_dislikes(
-        build_dataset("ann", [replace(COMMAS, prompt=turns)]), NO_COMMAS
+        build_dataset("ann", [replace(COMMAS, messages=turns)]), NO_COMMAS
     )[0].examples
-    assert example.prompt == turns
+    assert example.messages == turns
 
 
 def test_held_out_dislikes_are_repaired_and_stay_held_out() -> None:
-    many = [make_thumb(f"Why {n}?", f"So, {n}.", False) for n in range(8)]
+    many = [make_rating(f"Why {n}?", f"So, {n}.", False) for n in range(8)]
     before = build_dataset("ann", many)
     after, _ = with_repaired_dislikes(before, NO_COMMAS)
     assert before.held_out
-    assert [example.prompt for example in after.held_out] == [
-        example.prompt for example in before.held_out
+    assert [example.messages for example in after.held_out] == [
+        example.messages for example in before.held_out
     ]
     assert {example.kind for example in after.examples} == {ExampleKind.SFT}
 

@@ -7,7 +7,7 @@ from feedback.examples.dataset import build_dataset, with_synthetic
 from feedback.examples.synthetic import synthetic_examples
 from feedback.records import ExampleSource, TrainingExample
 from feedback.rules.rule import Rule
-from feedback.rules.user_rules import active_rules, learned_rules_of
+from feedback.rules.user_rules import active_rules, learn_rules
 from tests.scheduler.training import make_example
 
 REPLIES = [
@@ -26,9 +26,9 @@ LOWER_CASE = (Rule("case", "lower"),)
 
 
 def test_a_learned_rule_is_applied_to_other_replies() -> None:
-    assert active_rules(learned_rules_of(LOWER), []) == LOWER_CASE
+    assert active_rules(learn_rules(LOWER), []) == LOWER_CASE
     [first, _] = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
-    assert first.prompt[-1].content == "Why is the sky blue?"
+    assert first.messages[-1].content == "Why is the sky blue?"
     assert first.chosen == "the sun sends light of all colours. blue is scattered most."
     assert first.revised_from == REPLIES[0][1]
     assert (first.user_id, first.source) == ("ann", ExampleSource.SYNTHETIC)
@@ -62,16 +62,16 @@ def test_a_truncated_reply_that_a_rule_shortens_is_not_truncated() -> None:
 
 def test_a_reply_that_follows_the_rules_is_skipped() -> None:
     made = synthetic_examples("ann", LOWER_CASE, REPLIES, 8)
-    assert "Say hi." not in [each.prompt[-1].content for each in made]
+    assert "Say hi." not in [each.messages[-1].content for each in made]
 
 
 def test_corrections_without_a_rule_make_no_synthetic_examples() -> None:
     fact = corrected("fact", "Rome was founded in 1200.", "Rome was founded in 753 BC.")
-    assert synthetic_examples("ann", active_rules(learned_rules_of([fact]), []), REPLIES, 8) == ()
+    assert synthetic_examples("ann", active_rules(learn_rules([fact]), []), REPLIES, 8) == ()
 
 
 def test_liked_replies_alone_show_no_rule() -> None:
-    assert learned_rules_of([make_example("question", "all lower case, and liked")]) == ()
+    assert learn_rules([make_example("question", "all lower case, and liked")]) == ()
 
 
 @given(count=st.integers(0, 4))

@@ -22,7 +22,7 @@ def make_row(
     defaults: dict[str, Any] = {
         "user_id": "ann",
         "kind": kind,
-        "prompt": turns,
+        "messages": turns,
         "chosen": chosen,
         "rejected": rejected,
         "source": ExampleSource(source),

@@ -99,7 +99,7 @@ def test_an_example_has_the_time_of_the_newest_feedback_behind_it() -> None:
     turn = make_interaction()
     feedback = [make_feedback("a", value=1, at=300.0), make_feedback("b", comment="hm", at=400.0)]
     [each] = dated(build_examples([turn], feedback), feedback)
-    assert each.judged_at == 300.0
+    assert each.feedback_at == 300.0
 
 
 def test_the_tally_counts_by_reason() -> None:

@@ -34,7 +34,7 @@ def test_a_correction_and_a_comment_join_the_memory() -> None:
     )
     (held,) = memory.demonstrations
     assert (held.question, held.reply) == ("What is the capital of France?", "paris")
-    assert (held.is_corrected, held.judged_at) == (True, 7.0)
+    assert (held.is_corrected, held.feedback_at) == (True, 7.0)
     assert memory.notes == ("lower case, please",)
 
 

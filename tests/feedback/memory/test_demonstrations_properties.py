@@ -23,7 +23,7 @@ DEMONSTRATIONS = st.builds(
     question=st.text(max_size=20),
     reply=st.text(max_size=40),
     is_corrected=st.booleans(),
-    judged_at=st.integers(0, 5).map(float),
+    feedback_at=st.integers(0, 5).map(float),
 )
 MEMORIES = st.builds(
     Memory,

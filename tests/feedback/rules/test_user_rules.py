@@ -18,7 +18,7 @@ from feedback.rules.user_rules import (
     RuleDecision,
     RuleStatus,
     active_rules,
-    learned_rules_of,
+    learn_rules,
     resolve,
     rule_id,
     user_rules,
@@ -26,7 +26,7 @@ from feedback.rules.user_rules import (
 from feedback.store.log import FeedbackLog
 from tests.feedback.rules.rules import RULES
 from tests.feedback.rules.strategies import made_replies, replies, rules
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 
 LOWER, UPPER = Rule("case", "lower"), Rule("case", "upper")
 TEXT = "Paris is the capital. It lies on the Seine."
@@ -129,7 +129,7 @@ def test_a_rule_has_counts_for_and_against_it() -> None:
         make_example("three?", TEXT + " Bye!", revised_from=TEXT),
     ]
     made = [drop(LOWER, 5.0), pin(UPPER, 6.0)]
-    shown = {each.rule: each for each in user_rules(corrected, learned_rules_of(corrected), made)}
+    shown = {each.rule: each for each in user_rules(corrected, learn_rules(corrected), made)}
     dropped, pinned = shown[LOWER], shown[UPPER]
     assert (dropped.status, dropped.support, dropped.decided_at) == (RuleStatus.DROPPED, 2, 5.0)
     assert dropped.feedback_ids == ("one?", "two?")
@@ -139,28 +139,28 @@ def test_a_rule_has_counts_for_and_against_it() -> None:
 def rated(liked: list[str], disliked: list[str]) -> list[TrainingExample]:
     """Ratings, each on another prompt; the id of the feedback is the prompt."""
     return [
-        *(make_thumb(f"liked {n}", text, True) for n, text in enumerate(liked)),
-        *(make_thumb(f"disliked {n}", text, False) for n, text in enumerate(disliked)),
+        *(make_rating(f"liked {n}", text, True) for n, text in enumerate(liked)),
+        *(make_rating(f"disliked {n}", text, False) for n, text in enumerate(disliked)),
     ]
 
 
 def test_ratings_show_a_rule_without_corrections() -> None:
     examples = rated(LOWER_TEXTS, TEXTS)
-    [shown] = user_rules(examples, learned_rules_of(examples), [])
+    [shown] = user_rules(examples, learn_rules(examples), [])
     assert (shown.rule, shown.support, shown.against) == (LOWER, 18, 0)
-    assert shown.feedback_ids == tuple(sorted(each.prompt[0].content for each in examples))
+    assert shown.feedback_ids == tuple(sorted(each.messages[0].content for each in examples))
 
 
 def test_corrections_outrank_ratings() -> None:
     corrected = make_example("question", TEXT.upper(), revised_from=TEXT)
     examples = [*rated(LOWER_TEXTS, TEXTS), corrected]
-    assert [each.rule for each in learned_rules_of(examples)] == [UPPER]
+    assert [each.rule for each in learn_rules(examples)] == [UPPER]
 
 
 def test_a_rule_that_both_show_has_the_evidence_of_the_corrections() -> None:
     corrected = make_example("question", TEXT.lower(), revised_from=TEXT)
     examples = [*rated(LOWER_TEXTS, TEXTS), corrected]
-    [shown] = user_rules(examples, learned_rules_of(examples), [])
+    [shown] = user_rules(examples, learn_rules(examples), [])
     assert (shown.rule, shown.support, shown.feedback_ids) == (LOWER, 1, ("question",))
 
 
@@ -169,7 +169,7 @@ def test_preferences_show_the_same_rules_as_ratings() -> None:
         replace(make_example(text, text.lower(), text), source=ExampleSource.PREFERENCE)
         for text in TEXTS
     ]
-    assert [each.rule for each in learned_rules_of(pairs)] == [LOWER]
+    assert [each.rule for each in learn_rules(pairs)] == [LOWER]
 
 
 def test_a_regenerated_reply_counts_as_disliked() -> None:
@@ -177,8 +177,8 @@ def test_a_regenerated_reply_counts_as_disliked() -> None:
         replace(make_example(text, text.lower(), text), source=ExampleSource.REGENERATED)
         for text in TEXTS
     ]
-    assert learned_rules_of(again) == ()
-    assert [each.rule for each in learned_rules_of([*again, *rated(LOWER_TEXTS, [])])] == [LOWER]
+    assert learn_rules(again) == ()
+    assert [each.rule for each in learn_rules([*again, *rated(LOWER_TEXTS, [])])] == [LOWER]
 
 
 def test_a_rule_decided_on_has_the_evidence_of_corrections_and_ratings() -> None:

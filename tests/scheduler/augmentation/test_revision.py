@@ -47,7 +47,7 @@ def test_a_revision_is_learned_as_a_correction_of_the_original() -> None:
         "Paris.",
         ORIGINAL,
     )
-    assert (revision.prompt, revision.source) == (TURN.messages, ExampleSource.COMMENT)
+    assert (revision.messages, revision.source) == (TURN.messages, ExampleSource.COMMENT)
     assert (revision.interaction_ids, revision.feedback_ids) == (("one",), ("c1",))
     assert sentence == "The base followed 1 of 1 comment in a revised reply."
     [request] = base.asked
@@ -56,7 +56,7 @@ def test_a_revision_is_learned_as_a_correction_of_the_original() -> None:
 
 def test_as_many_unchanged_replies_to_other_prompts_are_added() -> None:
     examples, _ = revise("ann", [COMMENTED], (), EXCHANGES, Base("Paris."))
-    assert [(e.prompt[0].content, e.chosen, e.revised_from) for e in examples[:-1]] == [
+    assert [(e.messages[0].content, e.chosen, e.revised_from) for e in examples[:-1]] == [
         ("Why is it dark?", "It is night.", "It is night.")
     ]
     assert examples[0].is_truncated

@@ -11,7 +11,7 @@ from feedback.examples.build import build_examples
 from feedback.examples.dataset import build_dataset, read, write
 from feedback.records import ExampleSource, TrainingExample
 from scheduler.augmentation.self_distillation import MAX_REQUEST_BYTES, self_distil
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 from tests.scheduler.world import World
 
 ORIGINAL = "Certainly! The capital is Lyon."
@@ -56,8 +56,8 @@ def test_an_invalid_wording_leaves_the_correction(wording: str) -> None:
 @pytest.mark.parametrize(
     "example",
     [
-        make_thumb("a", "fine", is_liked=True),
-        make_thumb("a", "not so", is_liked=False),
+        make_rating("a", "fine", is_liked=True),
+        make_rating("a", "not so", is_liked=False),
         make_example("a", "better", "worse"),
         replace(EXAMPLE, source=ExampleSource.SYNTHETIC),
         replace(EXAMPLE, is_truncated=True),
@@ -100,7 +100,7 @@ def world(tmp_path: Path) -> World:
 def test_the_child_learns_the_wording_but_the_version_lists_the_correction(
     world: World,
 ) -> None:
-    world.replier.base = "A plain reply, shortly put."
+    world.generator.base = "A plain reply, shortly put."
     world.correct("ann", "one", "A plain reply, put shortly.")
     run = world.train("ann")
     [dataset] = world.trainer.datasets
@@ -115,12 +115,12 @@ def test_the_child_learns_the_wording_but_the_version_lists_the_correction(
 
 
 def test_the_same_corrections_are_not_reworded_twice(world: World) -> None:
-    world.replier.base = "A plain reply, shortly put."
+    world.generator.base = "A plain reply, shortly put."
     world.correct("ann", "one", "A plain reply, put shortly.")
     world.train("ann")
-    asked = len(world.replier.asked)
+    asked = len(world.generator.asked)
     assert world.train("ann").reason == "nothing new since v1"
-    assert len(world.replier.asked) == asked
+    assert len(world.generator.asked) == asked
 
 
 def test_wordings_are_not_cached_with_the_replies_to_fixed_prompts(world: World) -> None:

@@ -15,7 +15,7 @@ from tests.scheduler.builders import make_dataset
 
 [CORRECTION] = make_dataset().examples
 QUESTION = (Message("user", "What is tea?"),)
-ASKED = replace(CORRECTION, prompt=QUESTION, chosen="hot", revised_from="Cold!")
+ASKED = replace(CORRECTION, messages=QUESTION, chosen="hot", revised_from="Cold!")
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from feedback.records import TrainingExample
 from scheduler.evaluation.held_out import chance_loss, comparisons, reply_losses, score_preferences
 from scheduler.records import TrainingConfig
 from tests.adapters import pool_with_adapter
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 
 CONFIG = TrainingConfig(max_tokens=100)
 CORRECTION = make_example("question", "the answer", revised_from="THE ANSWER")
 PAIR = make_example("question", "the answer", "THE ANSWER")
-LIKED = make_thumb("question", "the answer", is_liked=True)
-DISLIKED = make_thumb("question", "the answer", is_liked=False)
-REJECTED = make_thumb("question", "THE ANSWER", is_liked=True)
+LIKED = make_rating("question", "the answer", is_liked=True)
+DISLIKED = make_rating("question", "the answer", is_liked=False)
+REJECTED = make_rating("question", "THE ANSWER", is_liked=True)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_ratings_alone_have_the_losses_that_training_lowers(
 def test_liked_and_disliked_replies_are_compared_with_each_other(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
-    rejected = make_thumb("question", "THE ANSWER", is_liked=False)
+    rejected = make_rating("question", "THE ANSWER", is_liked=False)
     losses = losses_of(tiny_base, pool, 1, [LIKED, rejected])
     margin = gain(tiny_base, pool, LIKED) - gain(tiny_base, pool, REJECTED)
     assert losses == pytest.approx([1 / (1 + exp(CONFIG.dpo_beta * margin))] * 2, abs=1e-3)
@@ -97,7 +97,7 @@ def test_losses_come_in_the_order_of_their_examples(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     long = make_example("question", "the answer", "x" * 150)
-    too_long = make_thumb("x" * 150, "reply", is_liked=False)
+    too_long = make_rating("x" * 150, "reply", is_liked=False)
     long_prompt = make_example("x" * 150, "the answer", revised_from="THE ANSWER")
     mixed = [CORRECTION, too_long, long, long_prompt, PAIR]
     alone = [losses_of(tiny_base, pool, 1, [each])[0] for each in mixed]
@@ -117,7 +117,7 @@ def test_a_pair_may_be_lost_by_means_and_won_by_sums(
     for pair, score in zip(pairs, found, strict=True):
         assert score is not None
         chosen, rejected = (
-            gain(tiny_base, pool, make_thumb("question", text or "", is_liked=True))
+            gain(tiny_base, pool, make_rating("question", text or "", is_liked=True))
             for text in (pair.chosen, pair.rejected)
         )
         sums = chosen * (len(pair.chosen) + 1), rejected * (len(pair.rejected or "") + 1)

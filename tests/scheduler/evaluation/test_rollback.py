@@ -43,7 +43,7 @@ def answering(world: World, user_id: str = "ann") -> str:
 
 def test_a_version_whose_replies_got_worse_is_rolled_back_with_the_reason(world: World) -> None:
     rate(world, "ann", disliked=6)
-    (move,) = world.watcher.look()
+    (move,) = world.rollback_monitor.look()
     assert answering(world) == "base"
     assert (move.from_number, move.to_number, move.by, move.reason) == (1, None, "watch", REASON)
     assert world.registry.promotions("ann")[0] == move
@@ -51,7 +51,7 @@ def test_a_version_whose_replies_got_worse_is_rolled_back_with_the_reason(world:
 
 def test_a_version_whose_replies_are_as_good_as_before_stays(world: World) -> None:
     rate(world, "ann", liked=5, disliked=1)
-    assert world.watcher.look() == []
+    assert world.rollback_monitor.look() == []
     assert answering(world) == "v1"
 
 
@@ -60,13 +60,13 @@ def test_a_significant_version_is_not_tested(world: World) -> None:
     rate(world, "ann", liked=1)
     world.train("ann")
     rate(world, "ann", disliked=6)
-    assert world.watcher.look() == []
+    assert world.rollback_monitor.look() == []
 
 
 def test_a_frozen_adapter_stays_as_it_is(world: World) -> None:
     rate(world, "ann", disliked=6)
     world.registry.set_frozen("ann", True, by="admin", at=world.now)
-    assert world.watcher.look() == []
+    assert world.rollback_monitor.look() == []
 
 
 def test_another_users_version_is_not_touched(world: World) -> None:
@@ -74,7 +74,7 @@ def test_another_users_version_is_not_touched(world: World) -> None:
     world.train("bob")
     rate(world, "bob", liked=2)
     rate(world, "ann", disliked=6)
-    assert [move.user_id for move in world.watcher.look()] == ["ann"]
+    assert [move.user_id for move in world.rollback_monitor.look()] == ["ann"]
     assert answering(world, "bob") == "v1"
 
 
@@ -84,35 +84,35 @@ def test_ratings_of_older_replies_do_not_count_against_a_version(world: World) -
     world.train("bob")
     for reply in old:
         world.rate("bob", reply, -1)
-    assert world.watcher.look() == []
+    assert world.rollback_monitor.look() == []
 
 
 def test_for_a_version_that_an_admin_put_back_only_new_replies_count(world: World) -> None:
     rate(world, "ann", disliked=6)
-    world.watcher.look()
+    world.rollback_monitor.look()
     world.now += 1.0
     world.registry.promote("ann", 1, expected=None, by="admin", at=world.now, reason="try again")
     rate(world, "ann", liked=1)
-    assert world.watcher.look() == []
+    assert world.rollback_monitor.look() == []
     rate(world, "ann", disliked=9)
-    assert len(world.watcher.look()) == 1
+    assert len(world.rollback_monitor.look()) == 1
 
 
 def test_the_version_before_is_tested_again_after_a_rollback(world: World) -> None:
     rate(world, "ann", liked=1)
     world.train("ann")
     rate(world, "ann", disliked=6)
-    world.watcher.look()
+    world.rollback_monitor.look()
     assert answering(world) == "v1"
     rate(world, "ann", disliked=6)
-    world.watcher.look()
+    world.rollback_monitor.look()
     assert answering(world) == "base"
 
 
 def test_after_a_rollback_only_new_feedback_makes_a_user_due(world: World) -> None:
     config = PolicyConfig(min_new_feedback=5, cooldown=0.0)
     rate(world, "ann", disliked=6)
-    world.watcher.look()
+    world.rollback_monitor.look()
     decision = is_due(world.candidates.of("ann", world.now), config, world.now)
     assert not decision.due
     assert decision.reason == (
@@ -125,7 +125,7 @@ def test_after_a_rollback_only_new_feedback_makes_a_user_due(world: World) -> No
 
 def test_a_run_after_the_rollback_lifts_its_bound(world: World) -> None:
     rate(world, "ann", disliked=6)
-    world.watcher.look()
+    world.rollback_monitor.look()
     world.now += 1.0
     rate(world, "ann", liked=1)
     world.train("ann")

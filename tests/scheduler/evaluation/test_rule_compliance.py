@@ -27,7 +27,7 @@ def test_the_replies_of_a_slot_are_corrected_by_the_rules(
     assert result.mistakes and len(result.follows) == len(result.base_follows) == len(EXCHANGES)
     for each in result.mistakes:
         assert LOWER_CASE[0].holds(each.chosen)
-        assert each.prompt[-1].content in dict(EXCHANGES)
+        assert each.messages[-1].content in dict(EXCHANGES)
         assert (each.user_id, each.source) == ("ann", ExampleSource.SYNTHETIC)
 
 

@@ -11,10 +11,10 @@ from feedback.records import ExampleSource, TrainingExample
 from scheduler.fit.batching import TokenisedReply
 from scheduler.fit.examples import FitExamples, RatedTokens, rating_weights, tokenise_examples
 from scheduler.records import TrainingConfig
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 
-LIKED = make_thumb("a", "fine", is_liked=True)
-DISLIKED = make_thumb("b", "never so", is_liked=False)
+LIKED = make_rating("a", "fine", is_liked=True)
+DISLIKED = make_rating("b", "never so", is_liked=False)
 PAIR = make_example("c", "better", "worse")
 KL_REPLIES = [("Why?", "Because."), ("x" * 150, "too long")]
 TOKEN = TokenisedReply((1,), (1.0,))
@@ -45,7 +45,7 @@ def test_without_dislikes_there_are_no_ratings_and_no_kl_replies(tiny_base: Base
 
 def test_examples_that_are_too_long_are_dropped(tiny_base: BaseModel) -> None:
     long = "x" * 150
-    others = [make_example(long, "a", "b"), make_thumb(long, "a", is_liked=False)]
+    others = [make_example(long, "a", "b"), make_rating(long, "a", is_liked=False)]
     examples = tokenised(tiny_base, DISLIKED, *others)
     assert (len(examples.ratings), len(examples.pairs), len(examples.kl_replies)) == (1, 0, 1)
 

@@ -13,14 +13,14 @@ from scheduler.evaluation.held_out import measure_reference_kl, reply_losses, sc
 from scheduler.fit.loop import PhaseReport, fit
 from scheduler.records import TrainingConfig
 from tests.adapters import random_adapter
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 
 LORA = LoraConfig(rank=8, alpha=16.0)
 CONFIG = TrainingConfig(learning_rate=1e-2, dpo_learning_rate=3e-3, max_steps=40, batch_size=4)
 SUPERVISED = [make_example(f"question {i}", "the answer") for i in range(6)]
 PAIRS = [make_example(f"question {i}", "soft words", "HARD WORDS") for i in range(6)]
-LIKED = [make_thumb(f"question {i}", "soft words", is_liked=True) for i in range(3)]
-DISLIKED = [make_thumb(f"question {i}", "HARD WORDS", is_liked=False) for i in range(10)]
+LIKED = [make_rating(f"question {i}", "soft words", is_liked=True) for i in range(3)]
+DISLIKED = [make_rating(f"question {i}", "HARD WORDS", is_liked=False) for i in range(10)]
 KL_REPLIES = [(f"a question {i}", "some other words of the base") for i in range(4)]
 REFERENCES = [("something else", "a reply that nobody rated")]
 
@@ -57,7 +57,7 @@ def test_supervised_training_lowers_the_loss_of_its_replies(
 
 def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: AdapterPool) -> None:
     fit_slot_1(tiny_base, pool, PAIRS, replace(CONFIG, dpo_stop_loss=0.1))
-    swapped = [make_example(e.prompt[0].content, e.rejected or "", e.chosen) for e in PAIRS]
+    swapped = [make_example(e.messages[0].content, e.rejected or "", e.chosen) for e in PAIRS]
 
     def margin(slot: int) -> float:
         chosen = reply_losses(tiny_base, pool, slot, PAIRS, CONFIG.max_tokens)

@@ -146,7 +146,7 @@ def test_a_refused_candidate_leaves_no_version(world: World) -> None:
 
 def test_a_candidate_with_repetitive_replies_is_refused(world: World) -> None:
     world.correct("ann", "one")
-    world.replier.candidate = "the sea and " * 12
+    world.generator.candidate = "the sea and " * 12
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert "100% of its replies loop" in run.reason
@@ -156,7 +156,7 @@ def test_a_candidate_with_repetitive_replies_is_refused(world: World) -> None:
 
 def test_a_collapsed_candidate_is_refused(world: World) -> None:
     world.correct("ann", "one")
-    world.replier.candidate = "I am sorry but I cannot help you with that."
+    world.generator.candidate = "I am sorry but I cannot help you with that."
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert "100% of its replies mostly repeat other replies" in run.reason
@@ -165,7 +165,7 @@ def test_a_collapsed_candidate_is_refused(world: World) -> None:
 
 def test_a_candidate_with_empty_replies_is_refused(world: World) -> None:
     world.correct("ann", "one")
-    world.replier.candidate = ""
+    world.generator.candidate = ""
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert "100% of its replies are empty" in run.reason
@@ -174,14 +174,14 @@ def test_a_candidate_with_empty_replies_is_refused(world: World) -> None:
 def test_the_served_model_replies_with_the_staged_candidate(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
-    assert world.replier.asked == [None, *world.trainer.destinations]
+    assert world.generator.asked == [None, *world.trainer.destinations]
 
 
 def test_a_probed_candidate_is_also_probed_with_few_shot_examples(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
-    world.trainer.evaluation = good(num_probes=12, compliance=6, probe_part=2)
-    world.replier.base = "A long reply. It has three sentences. They are plain."
-    world.replier.beside_memory = "A Long Reply."
+    world.trainer.evaluation = good(num_probes=12, compliance=6, probe_round=2)
+    world.generator.base = "A long reply. It has three sentences. They are plain."
+    world.generator.with_memory = "A Long Reply."
     run = world.train("ann")
     assert run.report["evaluation"]["compliance_with_few_shot"] == 0
     assert report_of(world.active("ann")).replaces_memory
@@ -193,8 +193,8 @@ def test_a_candidate_that_complies_no_more_often_than_the_few_shot_base_is_refus
 ) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.trainer.evaluation = good(num_probes=12, compliance=6)
-    world.replier.base = "A long reply. It has three sentences. They are plain."
-    world.replier.base_with_memory = str.lower
+    world.generator.base = "A long reply. It has three sentences. They are plain."
+    world.generator.base_with_memory = str.lower
     run = world.train("ann")
     assert run.report["evaluation"]["base_compliance_with_few_shot"] == 12
     assert run.status is RunStatus.REFUSED
@@ -207,12 +207,12 @@ def test_a_candidate_refused_by_its_losses_is_not_asked_to_reply(world: World) -
         reference_kl=9.0, repetition_base=None, repetition_candidate=None
     )
     run = world.train("ann")
-    assert world.replier.asked == [None]
+    assert world.generator.asked == [None]
     assert run.report["evaluation"]["repetition_candidate"] is None
 
 
 def test_synthetic_examples_are_added(world: World) -> None:
-    world.replier.base = "A Sensible Reply. It has two sentences."
+    world.generator.base = "A Sensible Reply. It has two sentences."
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     *synthetic, corrected = world.trainer.datasets[0].train
@@ -227,7 +227,7 @@ def test_abstentions_are_added_if_there_are_rules(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     abstentions = world.trainer.datasets[0].train[:NUM_ABSTENTIONS]
-    prompts = {each.prompt[-1].content for each in abstentions}
+    prompts = {each.messages[-1].content for each in abstentions}
     assert prompts < {prompt for prompt, _ in ABSTENTIONS}
     assert [each.chosen.islower() for each in abstentions] == [True] * NUM_ABSTENTIONS
 
@@ -287,10 +287,10 @@ def test_a_pinned_rule_makes_synthetic_examples_without_any_correction(world: Wo
 def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) -> None:
     world.pipeline.prepare(lambda: False)
     assert world.trainer.prepared == 1
-    assert world.replier.asked == [None, None, None]
+    assert world.generator.asked == [None, None, None]
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    assert world.replier.asked == [None, None, None, *world.trainer.destinations]
+    assert world.generator.asked == [None, None, None, *world.trainer.destinations]
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:

@@ -12,7 +12,7 @@ from feedback.examples.dataset import build_dataset, without
 from feedback.records import TrainingExample
 from scheduler.records import TrainingConfig
 from scheduler.retrain.warm_start import MAX_STEPS, FitPlan, plan_fit
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 
 ABOVE = 4
 CONFIG = TrainingConfig(warm_start_above=ABOVE)
@@ -20,7 +20,7 @@ CONFIG = TrainingConfig(warm_start_above=ABOVE)
 
 def make_examples(count: int, liked: int = 0) -> list[TrainingExample]:
     """So many examples, the first of them liked replies, each in its own conversation."""
-    made = [make_thumb(f"liked {i}", "fine", is_liked=True) for i in range(liked)]
+    made = [make_rating(f"liked {i}", "fine", is_liked=True) for i in range(liked)]
     made += [make_example(f"question {i}", "the answer") for i in range(count - liked)]
     return [replace(each, created_at=float(i)) for i, each in enumerate(made)]
 

@@ -17,7 +17,7 @@ from scheduler.errors import TrainingFailedError
 from scheduler.records import MemoryConfig, Progress, TrainingConfig
 from scheduler.trainer.job import JobResult, TrainingJob
 from scheduler.trainer.worker import ProcessTrainer
-from tests.scheduler.training import make_example, make_thumb
+from tests.scheduler.training import make_example, make_rating
 
 EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
 
@@ -108,7 +108,7 @@ def test_the_incumbent_is_measured_on_examples_that_it_was_not_trained_on(
 
 
 def test_dislikes_alone_are_fitted_and_measured(job: TrainingJob, tmp_path: Path) -> None:
-    dislikes = [make_thumb(f"question {i}", "an answer", is_liked=False) for i in range(6)]
+    dislikes = [make_rating(f"question {i}", "an answer", is_liked=False) for i in range(6)]
     result, _ = run(job, build_dataset("ann", dislikes), tmp_path / "run")
     evaluation = result.evaluation
     assert (evaluation.held_out_examples, evaluation.held_out_loss_base) == (1, 0.5)

@@ -20,7 +20,7 @@ from feedback.filters.run import run_filters
 from feedback.records import Message, TrainingExample
 from scheduler.evaluation.held_out import measure_reference_kl, reply_losses
 from scheduler.fit.batching import TokenisedReply, collate, tokenise
-from scheduler.fit.examples import num_reference_replies
+from scheduler.fit.examples import num_kl_replies
 from scheduler.fit.loop import fit
 from scheduler.fit.steps import KL_WEIGHT, supervised_backward
 from scheduler.records import TrainingConfig
@@ -45,7 +45,7 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 
 def correction(question: str, wanted: str, at: float) -> DatedExample:
     example = make_example(question, wanted, revised_from="the original reply")
-    return DatedExample(replace(example, created_at=at), judged_at=at)
+    return DatedExample(replace(example, created_at=at), feedback_at=at)
 
 
 def loss_of(base: BaseModel, pool: AdapterPool, wanted: str) -> float:
@@ -146,7 +146,7 @@ def test_a_warm_start_stays_closer_to_the_base_on_its_kl_replies(
 
 
 def test_one_reply_of_five_is_the_base_s() -> None:
-    assert [num_reference_replies(count) for count in (1, 4, 5, 16)] == [1, 1, 2, 4]
+    assert [num_kl_replies(count) for count in (1, 4, 5, 16)] == [1, 1, 2, 4]
 
 
 def test_a_fit_from_scratch_follows_newer_corrections_against_older_ones(

@@ -52,13 +52,13 @@ def test_nobody_asked_for_anything_at_first(jobs: ProposalJobs) -> None:
 
 def test_counts_are_reported_as_they_grow(jobs: ProposalJobs) -> None:
     def work(job: ProposalJob) -> None:
-        job.note(written=3, unfit={"looping": 1})
-        job.note(written=2, proposed=2, unfit={"looping": 1, "empty": 1})
+        job.note(written=3, rejected={"looping": 1})
+        job.note(written=2, proposed=2, rejected={"looping": 1, "empty": 1})
 
     jobs.start("ann", 4, work)
     found = ended(jobs, "ann")
     assert (found.state, found.wanted, found.proposed, found.written) == (DONE, 4, 2, 5)
-    assert found.unfit == {"looping": 2, "empty": 1}
+    assert found.rejected == {"looping": 2, "empty": 1}
 
 
 def test_a_user_has_one_open_request(jobs: ProposalJobs) -> None:

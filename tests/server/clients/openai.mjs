@@ -22,11 +22,7 @@ assert.ok(whole.choices[0].logprobs.content.length > 0);
 
 let text = "";
 let usage;
-const raw = await completions.create({
-  ...short,
-  stream: true,
-  stream_options: { include_usage: true },
-});
+const raw = await completions.create({ ...short, stream: true, stream_options: { include_usage: true } });
 for await (const chunk of raw) {
   text += chunk.choices[0]?.delta.content ?? "";
   usage = chunk.usage ?? usage;
@@ -38,10 +34,7 @@ const final = await completions.stream(short).finalChatCompletion();
 assert.ok(final.choices[0].message.content);
 assert.equal(final.choices[0].finish_reason, "length");
 
-const parsed = await completions.parse({
-  ...asked,
-  response_format: zodResponseFormat(Trip, "trip"),
-});
+const parsed = await completions.parse({ ...asked, response_format: zodResponseFormat(Trip, "trip") });
 Trip.parse(parsed.choices[0].message.parsed);
 
 const called = await completions.parse({ ...asked, tools, tool_choice: "required" });
@@ -79,8 +72,5 @@ await assert.rejects(completions.create({ ...asked, temperature: 3 }), (error) =
   assert.equal(error.param, "temperature");
   return true;
 });
-await assert.rejects(
-  new OpenAI({ baseURL, apiKey: "wrong", maxRetries: 0 }).models.list(),
-  OpenAI.AuthenticationError,
-);
+await assert.rejects(new OpenAI({ baseURL, apiKey: "wrong", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);
 await assert.rejects(client.responses.create({ model, input: question }), OpenAI.NotFoundError);

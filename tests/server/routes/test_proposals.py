@@ -37,7 +37,7 @@ def teach(live: LiveServer, person: Person, *questions: str) -> None:
             client.post("/v1/feedback", json=body).raise_for_status()
 
 
-def practice(live: LiveServer, person: Person, **params: Any) -> dict[str, Any]:
+def list_proposals(live: LiveServer, person: Person, **params: Any) -> dict[str, Any]:
     with live.client(person.key) as client:
         answer = client.get(PATH, params=params)
     answer.raise_for_status()
@@ -48,7 +48,7 @@ def practice(live: LiveServer, person: Person, **params: Any) -> dict[str, Any]:
 def end_of_request(live: LiveServer, person: Person) -> dict[str, Any]:
     """The progress of the request, once it has ended."""
     wait_until(lambda: live.services.proposal_jobs.of(person.id).finished_at)
-    ended: dict[str, Any] = practice(live, person)["generation"]
+    ended: dict[str, Any] = list_proposals(live, person)["progress"]
     return ended
 
 
@@ -58,7 +58,7 @@ def propose(live: LiveServer, person: Person, count: int) -> list[dict[str, Any]
         asked = client.post(PATH, json={"count": count})
     assert asked.status_code == 202, asked.text
     assert end_of_request(live, person)["status"] == "done"
-    data: list[dict[str, Any]] = practice(live, person)["data"]
+    data: list[dict[str, Any]] = list_proposals(live, person)["data"]
     return data
 
 
@@ -110,7 +110,7 @@ def test_new_instructions_are_proposed_with_replies_under_the_users_rules(
         assert each["written"].islower()
     ended = end_of_request(babbling, person)
     assert ended["proposed"] == len(proposed) <= ended["wanted"] == 4
-    assert ended["written"] == ended["proposed"] + sum(ended["unfit"].values())
+    assert ended["written"] == ended["proposed"] + sum(ended["rejected"].values())
     assert len({each["instruction"] for each in proposed}) == len(proposed)
 
 
@@ -122,7 +122,7 @@ def test_the_version_in_use_writes_the_replies(babbling: LiveServer) -> None:
         client.post(PATH, json={"count": 200}).raise_for_status()
         wait_for_a_proposal(babbling, person)
         client.post(f"{PATH}/cancel").raise_for_status()
-    assert practice(babbling, person)["data"][0]["adapter"] == "v2"
+    assert list_proposals(babbling, person)["data"][0]["adapter"] == "v2"
 
 
 def test_what_was_proposed_stays_when_the_rest_is_cancelled(babbling: LiveServer) -> None:
@@ -136,7 +136,7 @@ def test_what_was_proposed_stays_when_the_rest_is_cancelled(babbling: LiveServer
         client.post(f"{PATH}/cancel").raise_for_status()
     ended = end_of_request(babbling, person)
     assert ended["status"] == "cancelled"
-    assert len(practice(babbling, person)["data"]) == ended["proposed"] < 200
+    assert len(list_proposals(babbling, person)["data"]) == ended["proposed"] < 200
 
 
 def test_chat_is_answered_while_proposals_are_written(babbling: LiveServer) -> None:
@@ -175,7 +175,7 @@ def test_without_feedback_nothing_is_proposed_and_it_says_why(
         assert_refused(refused, 409)
         assert refused.json()["error"]["code"] == "cannot_propose"
         assert "rate or correct a few replies" in refused.json()["error"]["message"]
-    assert practice(live, person)["generation"]["status"] == "idle"
+    assert list_proposals(live, person)["progress"]["status"] == "idle"
 
 
 def test_nothing_more_is_proposed_while_too_much_waits(live: LiveServer, person: Person) -> None:
@@ -201,7 +201,7 @@ def test_only_what_is_approved_counts(live: LiveServer, person: Person) -> None:
     assert decide(live, person, first, status="approved")["status"] == "approved"
     decide(live, person, second, status="dropped")
     assert (sources(live, person), due(live, person)) == (["approved proposal"], 1)
-    listed = practice(live, person, status="approved")
+    listed = list_proposals(live, person, status="approved")
     assert [each["id"] for each in listed["data"]] == [first]
     assert listed["counts"] == {"proposed": 0, "approved": 1, "dropped": 1}
 
@@ -248,7 +248,7 @@ def test_a_decision_that_makes_no_sense_is_refused(
     proposal = offer(live, person)
     with live.client(person.key) as client:
         assert_refused(client.patch(f"{PATH}/{proposal}", json=body), 400, param)
-    assert [each["status"] for each in practice(live, person)["data"]] == ["proposed"]
+    assert [each["status"] for each in list_proposals(live, person)["data"]] == ["proposed"]
 
 
 def test_another_users_proposal_is_unknown(live: LiveServer, person: Person) -> None:
@@ -258,7 +258,7 @@ def test_another_users_proposal_is_unknown(live: LiveServer, person: Person) -> 
         assert_refused(other.patch(path, json={"status": "approved"}), 404, "proposal_id")
         assert_refused(other.delete(path), 404, "proposal_id")
         assert other.get(PATH).json()["data"] == []
-    assert [each["status"] for each in practice(live, person)["data"]] == ["proposed"]
+    assert [each["status"] for each in list_proposals(live, person)["data"]] == ["proposed"]
 
 
 def test_a_frontend_decides_for_the_user_it_names(live: LiveServer, frontend: Person) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.feedback.make import make_proposal
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
 from tests.server.live import LiveServer, Person
-from tests.server.routes.test_proposals import ASKED, PATH, practice, teach
+from tests.server.routes.test_proposals import ASKED, PATH, list_proposals, teach
 from tests.server.web.test_pages import sign_in
 
 pytestmark = [
@@ -54,7 +54,7 @@ def page(browser: Browser, babbling: LiveServer, user: Person) -> Iterator[Page]
 
 def statuses(live: LiveServer, user: Person) -> list[str]:
     """The status of each proposal on the server, oldest first."""
-    return [row["status"] for row in practice(live, user)["data"]]
+    return [row["status"] for row in list_proposals(live, user)["data"]]
 
 
 def test_a_proposal_is_read_and_approved_from_the_keyboard(
@@ -100,7 +100,7 @@ def test_an_edited_proposal_is_approved_as_edited(
     reply.fill("water that falls")
     page.get_by_role("button", name="Approve as edited").click()
     expect(page.get_by_text("Approved as edited.")).to_be_visible()
-    first = practice(babbling, user)["data"][0]
+    first = list_proposals(babbling, user)["data"][0]
     assert (first["status"], first["reply"]) == ("approved", "water that falls")
 
 

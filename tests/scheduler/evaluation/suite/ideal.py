@@ -126,7 +126,7 @@ def untruthful() -> Answers:
     return replace(answers(), likelihoods=wrong)
 
 
-class FakeSpeaker:
+class FakeModelUnderTest:
     """A model that gives the ideal answers as the base, and `adapter` as any version."""
 
     def __init__(self) -> None:

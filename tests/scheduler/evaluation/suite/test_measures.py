@@ -210,7 +210,11 @@ def test_a_closing_that_the_user_wants_does_not_lower_diversity() -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("go on and on " * 8, "no loops"), ("…", "no empty replies"), ("I can't help you.", "no collapse")],
+    [
+        ("go on and on " * 8, "no loops"),
+        ("…", "no empty replies"),
+        ("I can't help you.", "no collapse"),
+    ],
 )
 def test_degenerate_replies_are_refused(text: str, name: str) -> None:
     found = degeneration.measures(answers(), answers(lambda *_: text), (), CONFIG)

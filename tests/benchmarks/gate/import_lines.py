@@ -1,4 +1,4 @@
-"""Judgements as the JSON lines that the admin API imports. Pure."""
+"""Feedback as the JSON lines that the admin API imports. Pure."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,34 +9,34 @@ from tests.benchmarks.gate.kinds import FeedbackItem
 from tests.benchmarks.learning.results import Reply
 
 
-def import_lines(name: str, judgements: Sequence[FeedbackItem], now: float) -> bytes:
-    """A user's exchanges and judgements, each in a conversation of its own, a second apart.
+def import_lines(name: str, items: Sequence[FeedbackItem], now: float) -> bytes:
+    """A user's exchanges and feedback, each in a conversation of its own, a second apart.
 
-    `now` is in UTC seconds; the server makes the importing user the owner.
+    `now` is in UTC seconds. The server makes the importing user the owner.
     """
     rows = [
         json.dumps(row)
-        for number, judgement in enumerate(judgements)
-        for row in _rows(f"{name}-{number}", judgement, now - len(judgements) + number)
+        for number, item in enumerate(items)
+        for row in _rows(f"{name}-{number}", item, now - len(items) + number)
     ]
     return "\n".join(rows).encode()
 
 
-def _rows(id: str, judgement: FeedbackItem, at: float) -> Iterator[dict[str, object]]:
+def _rows(id: str, item: FeedbackItem, at: float) -> Iterator[dict[str, object]]:
     loser = f"{id}-other"
-    yield interaction_to_json(_interaction(id, id, judgement.prompt, judgement.reply, at))
-    if judgement.over is not None:
-        yield interaction_to_json(_interaction(loser, id, judgement.prompt, judgement.over, at))
+    yield interaction_to_json(_interaction(id, id, item.prompt, item.reply, at))
+    if item.over is not None:
+        yield interaction_to_json(_interaction(loser, id, item.prompt, item.over, at))
     yield feedback_to_json(
         Feedback(
-            id=f"{id}-judgement",
+            id=f"{id}-feedback",
             user_id="",
             completion_id=id,
             created_at=at,
             updated_at=at,
-            value=judgement.value,
-            correction=judgement.correction,
-            preferred_over=None if judgement.over is None else loser,
+            value=item.value,
+            correction=item.correction,
+            preferred_over=None if item.over is None else loser,
         )
     )
 

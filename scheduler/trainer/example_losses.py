@@ -14,11 +14,11 @@ from scheduler.evaluation.held_out import reply_losses
 _NO_PROMPT = (Message("user", ""),)
 
 
-def row_losses(
+def example_losses(
     base: BaseModel, pool: AdapterPool, examples: Sequence[TrainingExample], max_tokens: int
 ) -> dict[str, Losses]:
     """The base's losses by example id. Empty if its template refuses an empty turn."""
-    alone = [replace(each, prompt=_NO_PROMPT) for each in examples]
+    alone = [replace(each, messages=_NO_PROMPT) for each in examples]
     try:
         without = reply_losses(base, pool, NO_ADAPTER, alone, max_tokens)
     except PromptError:
