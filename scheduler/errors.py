@@ -18,4 +18,4 @@ class TrainingFailedError(TrainingEndedError):
 
 
 class TrainingCancelledError(TrainingEndedError):
-    """The run was told to end early."""
+    """The run was cancelled."""

@@ -71,7 +71,7 @@ class TrainingConfig:
     larger than for sums (Lambert et al. 2024, "Tulu 3", use 5). Ratings use the same beta and rate.
     If corrections follow a rule, `synthetic_examples` are added, and up to `rounds` fits follow.
     Each is tested on `probe_prompts`; its mistakes join the next. 0 rounds: one fit, not tested.
-    With more than `warm_start_above` examples a fit goes on from the version in use. With
+    With more than `warm_start_above` examples a fit continues from the version in use. With
     `self_distillation` a correction is learned in the base's own wording if that keeps the change.
     """
 

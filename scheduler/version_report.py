@@ -207,7 +207,7 @@ def _curation(stored: Mapping[str, Any]) -> CurationReport:
 
 def _fit(stored: Mapping[str, Any]) -> FitReport:
     names = ("start", "start_checksum", "dataset_hash", "training")
-    return FitReport(tuple(stored["sentences"]), **{name: stored[name] for name in names})
+    return FitReport(tuple(stored["sentences"]), **{name: stored.get(name) for name in names})
 
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:

@@ -229,7 +229,7 @@ class Pipeline:
     def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
         # The whole dataset's hash: a fit may be taught fewer examples, or reworded ones.
         fit = report_of(version).fit
-        learned = fit.dataset_hash if fit else version.dataset_hash
+        learned = (fit.dataset_hash if fit else None) or version.dataset_hash
         return (learned, version.seed) == (dataset.content_hash, self._config.training.seed)
 
     def _fit(

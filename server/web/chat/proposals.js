@@ -44,12 +44,12 @@ export class Proposals {
     put(this.element);
   }
 
-  #show(waiting, progress) {
-    const isOpen = OPEN.includes(progress.status);
+  #show(waiting, state) {
+    const isOpen = OPEN.includes(state.status);
     put(
       this.element,
       h("h3", { class: "small" }, "Proposals"),
-      isOpen ? progress(progress) : note(progress),
+      isOpen ? progress(state) : note(state),
       h(
         "div",
         { class: "row" },

@@ -15,9 +15,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="adapters to train now; 0 only writes the report")
     parser.add_argument("--groups", type=_groups, default=tuple(Group), help="null,harmful,good")
     parser.add_argument("--part", type=_part, default=(1, 1), help="2/8: the second of eight")
-    parser.add_argument(
-        "--feedback", "--judgements", type=int, default=FEEDBACK, help="items per adapter"
-    )
+    parser.add_argument("--feedback", type=int, default=FEEDBACK, help="items per adapter")
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="a folder")
     parser.add_argument("--no-write", action="store_true", help="leave docs/ alone")
     return parser.parse_args(arguments)

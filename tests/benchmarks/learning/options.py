@@ -51,7 +51,6 @@ def personas(names: str) -> tuple[Persona, ...]:
 
 def _points(names: str) -> tuple[Point, ...]:
     known = {str(point.corrections or "ratings"): point for point in FULL.points}
-    known["thumbs"] = known["ratings"]
     chosen = [_named(known, name) for name in names.split(",")]
     return tuple(point for point in FULL.points if point in chosen)  # feedback only grows
 

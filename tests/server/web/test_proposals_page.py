@@ -126,7 +126,7 @@ def test_writing_proposals_shows_progress_and_can_be_stopped(
 
 def test_without_feedback_the_page_says_what_to_do(page: Page) -> None:
     page.get_by_role("button", name="Propose examples").click()
-    expect(page.get_by_role("alert")).to_contain_text("a few replies first")
+    expect(page.get_by_role("alert")).to_contain_text("rate or correct a few replies first")
 
 
 def test_a_phone_needs_no_sideways_scrolling(
