@@ -27,7 +27,7 @@ UNSEEN = (
 def loop(tmp_path: Path, embedded_model_folder: Path) -> Iterator[Loop]:
     options = {
         "schedule": {"interval": 0, "nightly": ""},
-        "training": {"rounds": 1},  # one fit, to save time
+        "training": {"rounds": 1, "probe_prompts": 4},  # one fit and few probes, to save time
         "threads": 2,
     }
     with running(embedded_model_folder, tmp_path / "data", **options) as server:
