@@ -59,7 +59,7 @@ class FitReport:
     sentences: tuple[str, ...]
     start: int | None
     start_checksum: str | None
-    dataset_hash: str
+    dataset_hash: str | None
     training: Mapping[str, Any]
 
 
@@ -206,8 +206,13 @@ def _curation(stored: Mapping[str, Any]) -> CurationReport:
 
 
 def _fit(stored: Mapping[str, Any]) -> FitReport:
-    names = ("start", "start_checksum", "dataset_hash", "training")
-    return FitReport(tuple(stored["sentences"]), **{name: stored.get(name) for name in names})
+    return FitReport(
+        tuple(stored["sentences"]),
+        stored["start"],
+        stored["start_checksum"],
+        stored["dataset_hash"],
+        stored["training"],
+    )
 
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:

@@ -225,10 +225,11 @@ def _merged(made: list[TrainingExample]) -> tuple[TrainingExample, ...]:
     merged: dict[tuple[str, str], TrainingExample] = {}
     for each in made:
         key = (each.user_id, each.id)
-        first = merged.get(key, each)
-        merged[key] = replace(
-            first,
-            interaction_ids=tuple(sorted({*first.interaction_ids, *each.interaction_ids})),
-            feedback_ids=tuple(sorted({*first.feedback_ids, *each.feedback_ids})),
-        )
+        first = merged.setdefault(key, each)
+        if first is not each:  # a copy would be hashed anew, and chats wait for this
+            merged[key] = replace(
+                first,
+                interaction_ids=tuple(sorted({*first.interaction_ids, *each.interaction_ids})),
+                feedback_ids=tuple(sorted({*first.feedback_ids, *each.feedback_ids})),
+            )
     return tuple(merged.values())

@@ -54,18 +54,19 @@ class Progress(ParentPipe):
 
 
 def frozen_example(row: dict[str, Any]) -> TrainingExample:
-    ids = {name: tuple(row.pop(name)) for name in ("interaction_ids", "feedback_ids")}
-    return TrainingExample(
-        user_id="ann",
-        kind=ExampleKind(row.pop("kind")),
-        source=ExampleSource(row.pop("source")),
-        messages=tuple(Message(**each) for each in row.pop("messages")),
-        **ids,
-        **row,
-    )
+    """One line of the file, as an example."""
+    fields = row | {
+        "kind": ExampleKind(row["kind"]),
+        "source": ExampleSource(row["source"]),
+        "messages": tuple(Message(**each) for each in row["messages"]),
+        "interaction_ids": tuple(row["interaction_ids"]),
+        "feedback_ids": tuple(row["feedback_ids"]),
+    }
+    return TrainingExample(user_id="ann", **fields)
 
 
 def frozen_dataset() -> tuple[Dataset, tuple[Rule, ...]]:
+    """The dataset of the 40 examples, with its dislikes repaired, and the rules behind it."""
     lines = (FROZEN / "examples.jsonl").read_text(encoding="utf-8").splitlines()
     examples = [frozen_example(json.loads(line)) for line in lines]
     synthetic = [each for each in examples if each.source is ExampleSource.SYNTHETIC]
