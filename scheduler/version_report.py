@@ -206,13 +206,8 @@ def _curation(stored: Mapping[str, Any]) -> CurationReport:
 
 
 def _fit(stored: Mapping[str, Any]) -> FitReport:
-    return FitReport(
-        tuple(stored["sentences"]),
-        stored["start"],
-        stored["start_checksum"],
-        stored["dataset_hash"],
-        stored["training"],
-    )
+    names = ("start", "start_checksum", "dataset_hash", "training")
+    return FitReport(tuple(stored["sentences"]), **{name: stored[name] for name in names})
 
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:
