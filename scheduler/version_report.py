@@ -10,9 +10,10 @@ from typing import Any
 
 from adapters_store.records import AdapterVersion
 from feedback.filters.records import FilterResult, Rejection, RejectionReason, tally
+from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
-from scheduler.records import Evaluation, Outcome, Verdict
+from scheduler.records import Outcome, Verdict
 
 _EARLIER_NAMES = {
     "held_out_rows": "held_out_examples",
@@ -154,11 +155,6 @@ def curation_report(
     return CurationReport(counts["accepted"], counts["rejected"], late, superseded)
 
 
-def evaluation_report(evaluation: Evaluation) -> dict[str, float | None]:
-    """The evaluation section of a report."""
-    return finite(asdict(evaluation))
-
-
 def overridden_rules(version: AdapterVersion | None, prompt: str) -> tuple[Rule, ...]:
     """The rules of a version that a prompt overrides. If there are any, the base answers: a small
     model does not learn from examples when to break a habit."""
@@ -187,9 +183,12 @@ def _curation_json(report: CurationReport) -> dict[str, Any]:
 
 
 def _rules(stored: Mapping[str, Any]) -> tuple[Rule, ...]:
-    if "rule_values" in stored:
-        return tuple(Rule(*each) for each in stored["rule_values"])
-    return tuple(Rule(each["attribute"], each["value"]) for each in stored.get("rules", ()))
+    pairs = stored.get("rule_values")
+    if pairs is None:
+        pairs = [(each["attribute"], each["value"]) for each in stored.get("rules", ())]
+    # A report must stay readable after its attribute is gone.
+    known = [(name, value) for name, value in pairs if name in ATTRIBUTES]
+    return tuple(Rule(*each) for each in known if ATTRIBUTES[each[0]].is_value(each[1]))
 
 
 def _curation(stored: Mapping[str, Any]) -> CurationReport:

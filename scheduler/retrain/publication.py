@@ -23,7 +23,6 @@ from scheduler.version_report import (
     FitReport,
     VersionReport,
     curation_report,
-    evaluation_report,
     finite,
 )
 
@@ -63,7 +62,7 @@ class FinishedFit:
             rules=self.rules,
             curation=curation_report(self.filtered, self.result.rejections),
             fit=self._fit_report,
-            evaluation=evaluation_report(self.result.evaluation),
+            evaluation=asdict(self.result.evaluation),
             verdict=self.verdict,
         )
 

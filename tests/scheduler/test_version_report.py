@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.records import Outcome
-from scheduler.version_report import report_of
+from scheduler.version_report import read_report, report_of
 from tests.adapters_store.make import make_version
 
 
@@ -33,3 +33,11 @@ def test_memory_stays_if_it_raises_compliance_or_the_gain_is_not_significant(
 
 def test_memory_stays_with_an_imported_version() -> None:
     assert not report_of(make_version(report={})).replaces_memory
+
+
+@pytest.mark.parametrize("gone", [["smell", "roses"], ["hedging", "always"]])
+def test_a_report_stays_readable_after_a_rule_is_gone(gone: list[str]) -> None:
+    earlier = read_report({"rule_values": [gone, ["case", "lower"]]})
+    names = [{"attribute": name, "value": value} for name, value in (gone, ["case", "lower"])]
+    assert earlier == read_report({"rules": names})
+    assert [rule["value"] for rule in earlier.to_json()["rules"]] == ["lower"]
