@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from adapters_store.records import LoraConfig
+from adapters_store.weights.frozen import FrozenLinear
 
 NO_ADAPTER = 0
 PEFT_PREFIX = "base_model.model."
@@ -36,7 +37,7 @@ class SlotLinear(nn.Module):
 
     def __init__(
         self,
-        linear: nn.Linear,
+        linear: nn.Linear | FrozenLinear,
         rank: int,
         num_slots: int,
         dtype: torch.dtype,
@@ -45,7 +46,7 @@ class SlotLinear(nn.Module):
         super().__init__()
         self.base: nn.Module = linear
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        device = linear.weight.device
+        device = linear.device if isinstance(linear, FrozenLinear) else linear.weight.device
         shape_a = (num_slots, linear.in_features, rank)
         shape_b = (num_slots, rank, linear.out_features)
         self.A = nn.Parameter(torch.zeros(shape_a, dtype=dtype, device=device), requires_grad=False)
@@ -88,7 +89,7 @@ class AdapterPool:
         self._trained: dict[str, SlotLinear] = {}
         for path, linear in _target_linears(model, config.targets).items():
             layer = SlotLinear(
-                linear, config.rank, num_slots, dtype or linear.weight.dtype, self._selection
+                linear, config.rank, num_slots, dtype or _dtype_of(model), self._selection
             )
             parent, _, name = path.rpartition(".")
             setattr(model.get_submodule(parent), name, layer)
@@ -254,13 +255,19 @@ def _neighbours(slots: int | Sequence[int]) -> slice | None:
     return slice(slots[0], slots[0] + len(slots))
 
 
-def _target_linears(model: nn.Module, targets: Sequence[str]) -> dict[str, nn.Linear]:
+def _dtype_of(model: nn.Module) -> torch.dtype:
+    return next(parameter.dtype for parameter in model.parameters())
+
+
+def _target_linears(
+    model: nn.Module, targets: Sequence[str]
+) -> dict[str, nn.Linear | FrozenLinear]:
     """The linear layers to adapt, by path, in model order; never the output head."""
     head = getattr(model, "get_output_embeddings", lambda: None)()
     linears = {
         path: module
         for path, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module is not head
+        if isinstance(module, nn.Linear | FrozenLinear) and module is not head
     }
     names = {path.rpartition(".")[2] for path in linears}
     if unknown := set(targets) - names:

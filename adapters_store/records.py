@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 BASE = "base"
+
+Precision = Literal["int8", "bfloat16", "float32"]
+"""The format of the base's packed weights."""
 
 
 @dataclass(frozen=True, slots=True)
