@@ -14,10 +14,12 @@ from functools import cached_property, partial
 
 import torch
 
-from adapters_store.base_model import BaseModel, ChatMessage, Tool
+from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
+from adapters_store.reasoning import NO_THINKING, TemplateOption
 from adapters_store.records import LoraConfig, ServableAdapter
+from adapters_store.rendering.turns import ChatMessage, Tool
 from server.engine.adapter_cache import AdapterCache
 from server.engine.detokenizer import TextStream
 from server.engine.errors import (
@@ -28,7 +30,9 @@ from server.engine.errors import (
 )
 from server.engine.generation import Generation
 from server.engine.grammar import GrammarCompiler
-from server.engine.model.fused_llama import FusedLlama, is_fusible
+from server.engine.model.compiled_llama import CompiledLlama, is_frozen
+from server.engine.model.family import family_of
+from server.engine.model.fused_llama import FusedLlama
 from server.engine.model.general_runner import GeneralRunner
 from server.engine.model.runner import Chunk, Runner
 from server.engine.prefix_cache import PrefixCache
@@ -123,9 +127,14 @@ class Engine:
         """Whether any reply is running or waiting."""
         return bool(self._rows or self._waiting)
 
-    def render(self, messages: Items[ChatMessage], tools: Items[Tool] = ()) -> list[int]:
-        """Token ids of a conversation. Raises `PromptError` if the template refuses it."""
-        return self.base.renderer.prompt_ids(messages, tools)
+    def render(
+        self,
+        messages: Items[ChatMessage],
+        tools: Items[Tool] = (),
+        options: Mapping[str, TemplateOption] = NO_THINKING,
+    ) -> list[int]:
+        """Token ids of a conversation: see `Renderer.prompt_ids`."""
+        return self.base.renderer.prompt_ids(messages, tools, options)
 
     def submit(
         self,
@@ -151,7 +160,9 @@ class Engine:
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         params = replace(params, max_tokens=min(params.max_tokens, room))
-        text = TextStream(self.base.renderer.tokenizer.backend_tokenizer, params.stop)
+        renderer = self.base.renderer
+        backend = renderer.tokenizer.backend_tokenizer
+        text = TextStream(backend, params.stop, renderer.hidden_tags)
         dry = self.config.dry_multiplier
         sequence = Sequence(tuple(prompt_ids), params, user, adapter, text, send, dry)
         with self._wake:
@@ -331,7 +342,10 @@ class Engine:
 
 
 def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> Runner:
-    if is_fusible(base.model):
+    family = family_of(base.model.config)
+    if family and is_frozen(base.model) and base.device.type == "cpu":
+        return CompiledLlama(base.model, family, lora, rows, context_length)
+    if family:
         return FusedLlama(base.model, lora, rows, context_length)
     return GeneralRunner(base, lora, rows)
 

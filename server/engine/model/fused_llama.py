@@ -14,19 +14,18 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from adapters_store.lora import linear_shapes
-from adapters_store.packed import pack, packed_product
 from adapters_store.records import LoraConfig
-from server.engine.model.adapter_rows import AdapterRows, ProjectionRows, ProjectionShape
-from server.engine.model.decode_graphs import DecodeGraphs
+from adapters_store.weights.frozen import FrozenLinear
+from server.engine.model.adapter_slots import AdapterSlots, ProjectionShape, ProjectionSlots
+from server.engine.model.family import LlamaFamily, family_of
+from server.engine.model.gpu.choice import kernels_for
+from server.engine.model.gpu.decode_graphs import DecodeGraphs
 from server.engine.model.kernels import Kernels, rotate
 from server.engine.model.kv_rows import KeyValueRows
 from server.engine.model.runner import Chunk, PackedAdapter, SavedPrefix
 from server.engine.model.step import ChunkPass, Step, step_of
-from server.engine.model.token_rows import TokenRows
-from server.engine.model.torch_kernels import TorchKernels
+from server.engine.model.token_tiles import TokenTiles
 
-MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
-STATIC_ROPE = frozenset({"default", "linear", "llama3"})
 PROJECTIONS = (
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     ("self_attn.o_proj",),
@@ -37,14 +36,7 @@ PROJECTIONS = (
 
 def is_fusible(model: PreTrainedModel) -> bool:
     """Whether `FusedLlama` can run this model."""
-    config: Any = model.config
-    rope = getattr(config, "rope_parameters", None) or {}
-    return (
-        config.model_type in MODEL_TYPES
-        and config.hidden_act == "silu"
-        and not (getattr(config, "sliding_window", None) and _slides(config))
-        and rope.get("rope_type", "default") in STATIC_ROPE
-    )
+    return family_of(model.config) is not None
 
 
 def projection_shapes(
@@ -64,45 +56,57 @@ def projection_shapes(
 
 
 class FusedLinear:
-    """Linears with a common input as one product; their modules keep views of its weight."""
+    """Linears with a common input as one product; their modules keep views of its weight.
+
+    Packed weights stay packed: each product unpacks them for a moment.
+    """
 
     def __init__(self, linears: Sequence[Any]) -> None:
-        if len(linears) > 1:
-            fused = torch.cat([linear.weight.data for linear in linears])
-            parts = torch.split(fused, [linear.out_features for linear in linears])
+        biases = [linear.bias.data for linear in linears if linear.bias is not None]
+        self._bias = torch.cat(biases) if biases else None
+        self._frozen = [each.packed for each in linears if isinstance(each, FrozenLinear)]
+        if not self._frozen:
+            self._weight = torch.cat([linear.weight.data for linear in linears])
+            parts = torch.split(self._weight, [linear.out_features for linear in linears])
             for linear, part in zip(linears, parts, strict=True):
                 linear.weight.data = part
-        else:
-            fused = linears[0].weight.data
-        biases = [linear.bias.data for linear in linears if linear.bias is not None]
-        self._weight = fused
-        self._bias = torch.cat(biases) if biases else None
-        self._packed = pack(fused)
 
     def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """[tokens, in] to [tokens, out], plus `added` if given."""
-        if self._packed is None:
-            y = F.linear(x, self._weight, self._bias)
-            return y if added is None else y.add_(added)
-        return packed_product(x, self._packed, self._bias, added)
+        if self._frozen:
+            weight = torch.cat([each.unpack() for each in self._frozen]).to(x.dtype)
+        else:
+            weight = self._weight
+        y = F.linear(x, weight, self._bias)
+        return y if added is None else y.add_(added)
 
 
 class FusedLlama:
     """Runs a Llama-like model: one forward pass for everything in a step. A `Runner`."""
 
     def __init__(
-        self, model: PreTrainedModel, lora: LoraConfig, rows: int, context_length: int
+        self,
+        model: PreTrainedModel,
+        lora: LoraConfig,
+        rows: int,
+        context_length: int,
+        kernels: Kernels | None = None,
     ) -> None:
-        shapes = projection_shapes(model, list(linear_shapes(model, lora.targets)))
-        self._kernels = _kernels_for(model.device)
-        self._adapters = AdapterRows(shapes, lora, rows, model.device, self._kernels)
-        config: Any = model.config
+        """`kernels` are those of the model's device if None."""
         inner: Any = model.model
-        self._heads = config.num_attention_heads
-        self._kv_heads = config.num_key_value_heads
-        self._head_dim = getattr(config, "head_dim", None) or config.hidden_size // self._heads
-        self._epsilon = config.rms_norm_eps
-        self._embed = inner.embed_tokens.weight.data
+        shapes = projection_shapes(model, list(linear_shapes(model, lora.targets)))
+        self._kernels = kernels or kernels_for(model.device, inner.norm.weight.dtype)
+        self._adapters = AdapterSlots(shapes, lora, rows, model.device)
+        # Where each token begins in a step that only decodes; graphs need a fixed address.
+        self._single = torch.arange(rows + 1, device=model.device)
+        family = family_of(model.config)
+        assert family is not None
+        self._family = family
+        self._heads, self._kv_heads = family.heads, family.kv_heads
+        self._head_dim = family.head_dim
+        # The kernels divide scores by the root of the head size.
+        self._query_scale = family.attention_scale / family.head_dim**-0.5
+        self._embed = inner.embed_tokens
         self._norm = inner.norm.weight.data
         self._head = FusedLinear([model.get_submodule("lm_head")])
         self._layers = [
@@ -113,21 +117,22 @@ class FusedLlama:
                     FusedLinear([_linear(model, i, name) for name in names])
                     for names in PROJECTIONS
                 ),
+                _qk_norm(layer.self_attn, family) if family.has_qk_norm else None,
             )
             for i, layer in enumerate(inner.layers)
         ]
-        self._cos, self._sin = _rope_tables(inner.rotary_emb, context_length, self._embed)
+        self._cos, self._sin = _rope_tables(inner.rotary_emb, context_length, self._norm)
         self._cache = KeyValueRows(
-            config.num_hidden_layers,
+            family.layers,
             rows,
             self._kv_heads,
             self._head_dim,
-            self._embed.dtype,
-            self._embed.device,
+            self._norm.dtype,
+            self._norm.device,
         )
         self._graphs = (
-            DecodeGraphs(self.decode, rows, self._embed.device)
-            if self._embed.device.type == "cuda"
+            DecodeGraphs(self.decode, rows, self._norm.device)
+            if self._norm.device.type == "cuda"
             else None
         )
         self._warm_up()
@@ -145,18 +150,19 @@ class FusedLlama:
     def run(self, tokens: Sequence[int], lengths: Sequence[int], chunks: Sequence[Chunk]) -> Tensor:
         """See `Runner.run`."""
         rows = [*range(len(tokens)), *(chunk.row for chunk in chunks)]
-        has_adapters = self._adapters.any_bound(rows)
+        slots = self._adapters.of(rows)
+        first_layer = self._adapters.first_layer(slots)
         self._cache.reserve(max([*lengths, *(chunk.end for chunk in chunks)]) + 1)
-        self._kernels.begin_step()
         if self._graphs and not chunks:
-            return self._graphs.run(tokens, lengths, has_adapters, self._cache.buffer)
+            return self._graphs.run(tokens, lengths, slots, first_layer, self._cache.buffer)
         step = step_of(
             tokens,
             lengths,
             chunks,
-            has_adapters=has_adapters,
+            slots=slots,
+            first_layer=first_layer,
             group=self._heads // self._kv_heads,
-            like=self._embed,
+            like=self._norm,
         )
         return self._pass(step)
 
@@ -179,11 +185,11 @@ class FusedLlama:
         """See `Runner.release`."""
         self._cache.release()
 
-    def decode(self, ids: Tensor, positions: Tensor, places: Tensor, has_adapters: bool) -> Tensor:
+    def decode(self, ids: Tensor, places: Tensor, slots: Tensor, first_layer: int) -> Tensor:
         """See `DecodeStep`. It reads no length, so that a graph can replay it."""
-        rows = TokenRows(len(ids), (), ids.device)
+        tiles = TokenTiles(self._single[: len(ids) + 1], slots, width=1)
         end = self._cache.buffer.shape[-2]
-        return self._pass(Step(ids, positions, places, end, rows, has_adapters))
+        return self._pass(Step(ids, places, places, end, tiles, first_layer))
 
     def _warm_up(self) -> None:
         """Compile what is compiled at first use, so that no user waits for it."""
@@ -193,31 +199,77 @@ class FusedLlama:
         self.release()
 
     def _pass(self, step: Step) -> Tensor:
-        cos, sin = self._cos[step.positions][:, None], self._sin[step.positions][:, None]
-        x = F.embedding(step.ids, self._embed)
+        self._kernels.begin_step()
+        turn = self._cos[step.positions][:, None], self._sin[step.positions][:, None]
+        stay = torch.ones_like(turn[0]), torch.zeros_like(turn[1])
+        x = self._embed(step.ids) * self._family.embedding_multiplier
         qkv, o, gate_up, down = self._adapters.projections
         for index, layer in enumerate(self._layers):
-            attention_norm, mlp_norm, qkv_linear, o_linear, gate_up_linear, down_linear = layer
+            attention_norm, mlp_norm, qkv_linear, o_linear, gate_up_linear, down_linear, qk = layer
             h = self._rms_norm(x, attention_norm)
-            h = self._adapted(qkv_linear(h), qkv, index, h, step)
+            h = self._product(qkv_linear, h, qkv, index, step)
+            h = self._prepared(h, qk)
+            cos, sin = turn if self._family.rotates[index] else stay
             h = self._attention(h, cos, sin, self._cache.layer(index), step)
-            x = self._adapted(o_linear(h, x), o, index, h, step)
+            x = self._plus(x, o_linear, h, o, index, step)
             h = self._rms_norm(x, mlp_norm)
-            gate, up = self._adapted(gate_up_linear(h), gate_up, index, h, step).chunk(2, dim=-1)
+            gate, up = self._product(gate_up_linear, h, gate_up, index, step).chunk(2, dim=-1)
             h = F.silu(gate) * up
-            x = self._adapted(down_linear(h, x), down, index, h, step)
+            x = self._plus(x, down_linear, h, down, index, step)
         last = x if step.predicting is None else x[step.predicting]
-        return self._head(self._rms_norm(last, self._norm))
+        # The head is linear: dividing what it reads is less work than dividing the logits.
+        return self._head(self._rms_norm(last, self._norm) / self._family.logits_scaling)
 
     def _rms_norm(self, x: Tensor, weight: Tensor) -> Tensor:
-        return self._kernels.rms_norm(x, weight, self._epsilon)
+        return F.rms_norm(x, weight.shape, weight, self._family.epsilon)
 
-    def _adapted(
-        self, y: Tensor, rows: ProjectionRows | None, layer: int, x: Tensor, step: Step
+    def _plus(
+        self,
+        x: Tensor,
+        linear: FusedLinear,
+        h: Tensor,
+        slots: ProjectionSlots | None,
+        layer: int,
+        step: Step,
     ) -> Tensor:
-        """`y` [tokens, out] plus the rows' low-rank products of `x` [tokens, in]."""
-        if rows is not None and step.has_adapters:
-            rows.add(layer, y, x, step.rows)
+        """`x` [tokens, hidden] plus what a block adds: the adapted product of `h` [tokens, in]."""
+        multiplier = self._family.residual_multiplier
+        if multiplier == 1.0:
+            return self._product(linear, h, slots, layer, step, added=x)
+        return x + self._product(linear, h, slots, layer, step) * multiplier
+
+    def _prepared(self, qkv: Tensor, norm: Tensor | None) -> Tensor:
+        """Norm and scale queries and keys in place where the family does: [tokens, q + k + v].
+
+        `norm` is [heads + kv heads, head dim].
+        """
+        if norm is not None:
+            states = qkv.view(len(qkv), -1, self._head_dim)[:, : len(norm)]
+            normed = F.rms_norm(states, (self._head_dim,), eps=self._family.epsilon)
+            states.copy_(normed * norm)
+        if self._query_scale != 1.0:
+            qkv[:, : self._heads * self._head_dim] *= self._query_scale
+        return qkv
+
+    def _product(
+        self,
+        linear: FusedLinear,
+        x: Tensor,
+        slots: ProjectionSlots | None,
+        layer: int,
+        step: Step,
+        added: Tensor | None = None,
+    ) -> Tensor:
+        """The product of `x` [tokens, in] with the base's weights and each row's adapter.
+
+        [tokens, out], plus `added` if given.
+        """
+        if slots is None or layer < step.first_layer:
+            return linear(x, added)
+        weights = slots.layer(layer)
+        low = self._kernels.shrink(x, step.tiles, weights)
+        y = linear(x, added)
+        self._kernels.expand(y, low, step.tiles, weights)
         return y
 
     def _attention(
@@ -262,22 +314,13 @@ def _rope_tables(rotary: Any, length: int, like: Tensor) -> tuple[Tensor, Tensor
     return cos[0].contiguous(), signed
 
 
-def _linear(model: PreTrainedModel, layer: int, name: str) -> nn.Linear:
+def _linear(model: PreTrainedModel, layer: int, name: str) -> nn.Linear | FrozenLinear:
     linear = model.get_submodule(f"model.layers.{layer}.{name}")
-    assert isinstance(linear, nn.Linear)
+    assert isinstance(linear, nn.Linear | FrozenLinear)
     return linear
 
 
-def _slides(config: Any) -> bool:
-    """Qwen2 names a window even if it does not use it."""
-    return bool(getattr(config, "use_sliding_window", True))
-
-
-def _kernels_for(device: torch.device) -> Kernels:
-    """Compiled loops on a CPU, PyTorch's own operations on a GPU."""
-    if device.type == "cpu":
-        # Imported here: Numba takes a second to import, and only a CPU needs it.
-        from server.engine.model.cpu_kernels import CpuKernels
-
-        return CpuKernels()
-    return TorchKernels()
+def _qk_norm(attention: Any, family: LlamaFamily) -> Tensor:
+    """The norms' weights of every query head, then of every key head: [heads, head dim]."""
+    query, key = attention.q_norm.weight.data, attention.k_norm.weight.data
+    return torch.cat((query.expand(family.heads, -1), key.expand(family.kv_heads, -1)))

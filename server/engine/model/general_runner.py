@@ -8,6 +8,7 @@ from torch import Tensor
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
+from server.engine.model.layer_masks import LayerMasks
 from server.engine.model.row_cache import RowCache
 from server.engine.model.runner import Chunk, PackedAdapter, SavedPrefix
 
@@ -19,6 +20,8 @@ class GeneralRunner:
     """
 
     def __init__(self, base: BaseModel, lora: LoraConfig, rows: int) -> None:
+        """Raises `ValueError` for a model that has more than attention to remember."""
+        self._masks = LayerMasks(base.model.config)
         self._model = base.model
         self._device = base.device
         self._pool = AdapterPool(base.model, lora, num_slots=rows + 1)
@@ -70,26 +73,24 @@ class GeneralRunner:
     def _prefill(self, chunk: Chunk) -> Tensor:
         self._cache.begin_prefill(chunk.row, chunk.start, len(chunk.tokens))
         positions = torch.arange(chunk.start, chunk.end, device=self._device)
-        causal = positions[:, None] >= torch.arange(chunk.end, device=self._device)
         ids = torch.tensor([chunk.tokens], device=self._device)
-        return self._forward(ids, positions[None], causal[None, None], [chunk.row])
+        return self._forward(ids, positions[None], chunk.end, [chunk.row])
 
     def _decode(self, tokens: Sequence[int], lengths: Sequence[int]) -> Tensor:
         positions = torch.tensor(lengths, device=self._device)
         self._cache.begin_decode(positions)
-        visible = torch.arange(max(lengths) + 1, device=self._device) <= positions[:, None]
-        ids = torch.tensor(tokens, device=self._device)[:, None]
+        ids = torch.tensor(tokens, device=self._device)
         rows = range(len(tokens))
-        return self._forward(ids, positions[:, None], visible[:, None, None], rows)
+        return self._forward(ids[:, None], positions[:, None], max(lengths) + 1, rows)
 
-    def _forward(self, ids: Tensor, positions: Tensor, mask: Tensor, rows: Sequence[int]) -> Tensor:
-        """`ids`, `positions` [rows, tokens]; `mask` [rows, 1, tokens, cached], True = visible."""
+    def _forward(self, ids: Tensor, positions: Tensor, end: int, rows: Sequence[int]) -> Tensor:
+        """`ids` and `positions` [rows, tokens]; the rows' caches hold the first `end` positions."""
         is_adapted = any(self._is_bound[row] for row in rows)
         with self._pool.use([row + 1 for row in rows] if is_adapted else NO_ADAPTER):
             output = self._model(
                 input_ids=ids,
                 position_ids=positions,
-                attention_mask=mask,
+                attention_mask=self._masks.of(positions, end, self._model.dtype),
                 past_key_values=self._cache,
                 use_cache=True,
                 logits_to_keep=1,

@@ -1,59 +1,70 @@
-"""The operations of a forward pass between its matrix products, as each device implements them."""
+"""What happens between the matrix products of a forward pass, as each device implements it."""
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from server.engine.model.token_rows import TokenRows
+from server.engine.model.token_tiles import TokenTiles
 
-RANK_STEP = 4
-"""Ranks are multiplied four at once, so adapters are padded with zeros to a multiple of this."""
+BLOCK = 128
+"""Most outputs that are computed as one block of an adapter's product."""
+
+
+class LowRank(NamedTuple):
+    """All slots' adapters in one projection of one layer; the projection fuses several linears.
+
+    `a` is [slots, linears * rank, in] and `b` [slots, outputs, rank], both bfloat16, with
+    alpha / rank folded into `b`. Only adapted linears have a part in them. `columns` are the
+    columns of the projection that each such linear computes. `blocks` says the same in blocks of at
+    most `BLOCK` outputs: first column, last column + 1, first output in `b`, linear; int64.
+    """
+
+    a: Tensor
+    b: Tensor
+    columns: Sequence[slice]
+    blocks: Tensor
 
 
 class Kernels(Protocol):
     """Operations on rows. Activations are in the model's dtype, sums in float32."""
 
     def begin_step(self) -> None:
-        """Prepare the thread that runs the step."""
-
-    def rms_norm(self, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        """x / rms(x) * weight over the last dimension of [tokens, size] (Zhang, Sennrich 2019)."""
+        """Prepare a forward pass, or the capture of one."""
 
     def attend(
-        self, qkv: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, lengths: Tensor
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, places: Tensor
     ) -> Tensor:
         """Store one new token's key and value in each of the first rows, and attend.
 
         `qkv` is [rows, heads + 2 * kv heads, dim], not rotated yet; `cos` and `sin` are
         [rows, 1, dim], the sines signed; `keys` and `values` are [all rows, kv heads, positions,
-        dim]; `lengths` [rows] int64 is how many positions hold earlier tokens. Returns
+        dim]. `places` [rows] int64 is the position of the new token, which sees those before it; a
+        row of padding has -1, and its result means nothing. No row uses the last position. Returns
         [rows, heads * dim].
         """
 
-    def operand(self, tensor: Tensor) -> Any:
-        """A tensor at a fixed address, in the form that `add_low_rank` takes."""
+    def shrink(self, x: Tensor, tiles: TokenTiles, weights: LowRank) -> Tensor:
+        """Begin y += B A x, each token with its own A and B (Hu et al. 2021, equation 3).
 
-    def add_low_rank(
-        self, y: Tensor, x: Tensor, rows: TokenRows, weights: "LowRank", scaling: float
-    ) -> None:
-        """y += scaling * B A x, each token with its row's A and B (Hu et al. 2021, equation 3).
-
-        `y` is [tokens, blocks * block] and `x` [tokens, in].
+        `x` is [tokens, in]. Call it before the product of `x` with the base's weights, and give
+        what it returns to `expand` after that, with the same `tiles` and `weights`.
         """
 
+    def expand(self, y: Tensor, low: Tensor, tiles: TokenTiles, weights: LowRank) -> None:
+        """Finish what `shrink` began, in place; `y` is [tokens, out]."""
 
-class LowRank(NamedTuple):
-    """The adapters of all rows in one projection of one layer, as operands.
 
-    `a` is [rows, linears * rank, in] and `b` [rows, blocks, rank, block], both bfloat16. `sources`
-    [blocks] int64 is the linear whose part of `a` feeds a block. `rank` is a multiple of
-    `RANK_STEP`.
-    """
-
-    a: Any
-    b: Any
-    sources: Any
+def blocks_of(columns: Sequence[slice], device: torch.device) -> Tensor:
+    """See `LowRank.blocks`."""
+    blocks, output = [], 0
+    for linear, each in enumerate(columns):
+        for start in range(each.start, each.stop, BLOCK):
+            end = min(start + BLOCK, each.stop)
+            blocks.append((start, end, output, linear))
+            output += end - start
+    return torch.tensor(blocks, device=device)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from server.engine.model.runner import Chunk
-from server.engine.model.token_rows import TokenRows
+from server.engine.model.token_tiles import TokenTiles, tiles_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,16 @@ class Step:
     """One token for each of the first rows, then chunks of prompts of following rows.
 
     `ids` and `positions` are [tokens]. Decoding rows store keys and values at `places` [rows] and
-    see the first `end` positions. Logits are wanted for the tokens `predicting`; None is all.
+    see the first `end` positions. Adapters change the layers from `first_layer` on. Logits are
+    wanted for the tokens `predicting`; None is all.
     """
 
     ids: Tensor
     positions: Tensor
     places: Tensor
     end: int
-    rows: TokenRows
-    has_adapters: bool
+    tiles: TokenTiles
+    first_layer: int
     chunks: Sequence[ChunkPass] = ()
     predicting: Tensor | None = None
 
@@ -45,13 +46,15 @@ def step_of(
     lengths: Sequence[int],
     chunks: Sequence[Chunk],
     *,
-    has_adapters: bool,
+    slots: Sequence[int],
+    first_layer: int,
     group: int,
     like: Tensor,
 ) -> Step:
     """The step for rows with `lengths` cached positions, and for chunks.
 
-    `group` is the number of query heads of a key head. Masks have the dtype and device of `like`.
+    `slots` are the adapters of the rows, then of the chunks. `group` is the number of query heads
+    of a key head. Masks have the dtype and device of `like`.
     """
     device = like.device
     ids, positions = list(tokens), list(lengths)
@@ -70,8 +73,8 @@ def step_of(
         positions=placed,
         places=placed[: len(tokens)],
         end=max(lengths, default=0) + 1,
-        rows=TokenRows(len(tokens), chunks, device),
-        has_adapters=has_adapters,
+        tiles=tiles_of(len(tokens), chunks, slots, device),
+        first_layer=first_layer,
         chunks=passes,
         predicting=torch.tensor(predicting, dtype=torch.long, device=device) if chunks else None,
     )

@@ -1,11 +1,11 @@
-"""`Kernels` in PyTorch: for a GPU, and the reference for `CpuKernels`."""
+"""`Kernels` in PyTorch: the reference for `TritonKernels`, and what runs where Triton does not."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from server.engine.model.kernels import LowRank, rotate
-from server.engine.model.token_rows import TokenRows
+from server.engine.model.token_tiles import NO_SLOT, TokenTiles
 
 
 class TorchKernels:
@@ -14,55 +14,44 @@ class TorchKernels:
     def begin_step(self) -> None:
         """See `Kernels.begin_step`."""
 
-    def rms_norm(self, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        """See `Kernels.rms_norm`."""
-        return F.rms_norm(x, weight.shape, weight, epsilon)
-
     def attend(
-        self, qkv: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, lengths: Tensor
+        self, qkv: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, places: Tensor
     ) -> Tensor:
         """See `Kernels.attend`."""
         count, _, dim = qkv.shape
         kv_heads = keys.shape[1]
         rotated = rotate(qkv[:, :-kv_heads], cos, sin)
         rows = torch.arange(count, device=qkv.device)
-        keys[rows, :, lengths] = rotated[:, -kv_heads:]
-        values[rows, :, lengths] = qkv[:, -kv_heads:]
+        # Padding writes to place -1, the last.
+        keys[rows, :, places] = rotated[:, -kv_heads:]
+        values[rows, :, places] = qkv[:, -kv_heads:]
         # The query heads of one key head attend like tokens with the same past.
         queries = rotated[:, :-kv_heads].view(count, kv_heads, -1, dim)
         positions = torch.arange(keys.shape[2], device=qkv.device)
-        visible = (positions <= lengths[:, None])[:, None, None]
+        visible = (positions <= places.clamp(min=0)[:, None])[:, None, None]
         mixed = F.scaled_dot_product_attention(
             queries, keys[:count], values[:count], attn_mask=visible
         )
         return mixed.reshape(count, -1)
 
-    def operand(self, tensor: Tensor) -> Tensor:
-        """See `Kernels.operand`."""
-        return tensor
+    def shrink(self, x: Tensor, tiles: TokenTiles, weights: LowRank) -> Tensor:
+        """See `Kernels.shrink`. Returns [tiles, width, linears * rank]."""
+        tokens, _ = _tokens_of(tiles, len(x))
+        return torch.bmm(x[tokens], weights.a[tiles.slots.clamp(min=0)].to(x.dtype).mT)
 
-    def add_low_rank(
-        self, y: Tensor, x: Tensor, rows: TokenRows, weights: LowRank, scaling: float
-    ) -> None:
-        """See `Kernels.add_low_rank`."""
-        count = rows.decoding
-        if count:
-            each = LowRank(weights.a[:count], weights.b[:count], weights.sources)
-            y[:count] += _low_rank(x[:count, None], each)[:, 0] * scaling
-        if rows.chunks:
-            chunks = rows.padded_chunks
-            each = LowRank(weights.a[chunks.rows], weights.b[chunks.rows], weights.sources)
-            added = _low_rank(x[chunks.padded].view(len(each.a), chunks.length, -1), each)
-            y[count:] += added.flatten(0, 1)[chunks.unpadded] * scaling
+    def expand(self, y: Tensor, low: Tensor, tiles: TokenTiles, weights: LowRank) -> None:
+        """See `Kernels.expand`."""
+        tokens, is_own = _tokens_of(tiles, len(y))
+        b = weights.b[tiles.slots.clamp(min=0)].to(y.dtype)
+        sizes = [each.stop - each.start for each in weights.columns]
+        parts = low.chunk(len(sizes), dim=-1), torch.split(b, sizes, dim=1)
+        for columns, small, large in zip(weights.columns, *parts, strict=True):
+            added = torch.bmm(small, large.mT).masked_fill(~is_own[..., None], 0)
+            y[:, columns].index_add_(0, tokens.flatten(), added.flatten(0, 1))
 
 
-def _low_rank(x: Tensor, weights: LowRank) -> Tensor:
-    """B A x for `x` [rows, tokens, in]: [rows, tokens, out]."""
-    a, b, sources = weights
-    rows, tokens, _ = x.shape
-    _, blocks, rank, size = b.shape
-    low = torch.bmm(x, a.to(x.dtype).mT).view(rows, tokens, -1, rank)
-    # One product over all blocks; `sources` says which part each block takes.
-    low = low[:, :, sources].transpose(1, 2).flatten(0, 1)
-    out = torch.bmm(low, b.to(x.dtype).flatten(0, 1)).view(rows, blocks, tokens, size)
-    return out.transpose(1, 2).flatten(2)
+def _tokens_of(tiles: TokenTiles, count: int) -> tuple[Tensor, Tensor]:
+    """Tokens in a rectangle [tiles, width], and which of them have the tile's adapter."""
+    tokens = tiles.bounds[:-1, None] + torch.arange(tiles.width, device=tiles.bounds.device)
+    is_own = (tokens < tiles.bounds[1:, None]) & (tiles.slots != NO_SLOT)[:, None]
+    return tokens.clamp(max=count - 1), is_own

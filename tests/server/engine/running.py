@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters_store.files import AdapterFiles
-from adapters_store.records import AdapterVersion
+from adapters_store.records import AdapterVersion, Precision
 from feedback.records import Message
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams, TextDelta
@@ -18,10 +18,15 @@ Request = tuple[str, SamplingParams, AdapterVersion | None]
 
 @contextmanager
 def running_engine(
-    model: Path, files: AdapterFiles, config: EngineConfig | None = None
+    model: Path,
+    files: AdapterFiles,
+    config: EngineConfig | None = None,
+    precision: Precision | None = "float32",
 ) -> Iterator[Engine]:
     """Start an engine and stop it at the end."""
-    engine = Engine(load_tiny(model), LORA, files, config or EngineConfig(max_batch_size=8))
+    engine = Engine(
+        load_tiny(model, precision), LORA, files, config or EngineConfig(max_batch_size=8)
+    )
     engine.start()
     try:
         yield engine

@@ -15,6 +15,14 @@ def tokenizer(tiny_model_folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(tiny_model_folder / "tokenizer.json"))
 
 
+def test_a_special_token_is_shown_only_if_it_is_to_be(tokenizer: Tokenizer) -> None:
+    [special] = tokenizer.encode("<|im_start|>").ids
+    tokens = [*tokenizer.encode("a").ids, special, *tokenizer.encode("b").ids]
+    hidden, shown = TextStream(tokenizer, ()), TextStream(tokenizer, ["x"], {special: "<tag>"})
+    assert "".join([*map(hidden.push, tokens), hidden.flush()]) == "ab"
+    assert "".join([*map(shown.push, tokens), shown.flush()]) == "a<tag>b"
+
+
 def pieces(tokenizer: Tokenizer, text: str, stop: list[str]) -> list[str]:
     stream = TextStream(tokenizer, stop)
     result = []

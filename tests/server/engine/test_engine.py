@@ -10,7 +10,7 @@ import pytest
 
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import AdapterPool
-from adapters_store.records import AdapterVersion
+from adapters_store.records import AdapterVersion, Precision
 from feedback.records import Message
 from scheduler.trainer.generate import greedy_replies
 from server.engine.engine import Engine, EngineConfig
@@ -34,16 +34,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> AdapterFiles:
     return AdapterFiles(tmp_path_factory.mktemp("adapters"))
 
 
-@pytest.fixture(scope="module", params=["fused", "general"])
+@pytest.fixture(scope="module", params=["compiled", "fused", "general"])
 def engine(
     request: pytest.FixtureRequest, tiny_model_folder: Path, files: AdapterFiles
 ) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "general":
-            patch.setattr("server.engine.engine.is_fusible", lambda model: False)
+            patch.setattr("server.engine.engine.family_of", lambda config: None)
         # Small chunks: most prompts take several steps to read.
         config = EngineConfig(max_batch_size=8, prefill_chunk=7, prefix_block=8)
-        with running_engine(tiny_model_folder, files, config) as engine:
+        precision: Precision | None = "float32" if request.param == "compiled" else None
+        with running_engine(tiny_model_folder, files, config, precision) as engine:
             yield engine
 
 

@@ -1,8 +1,8 @@
 """Decode steps as CUDA graphs: one launch instead of hundreds.
 
 At these batch sizes, launching the kernels takes longer than running them. A graph replays a step
-on fixed addresses. So inputs are copied into fixed buffers, and the number of rows is padded to one
-of a few sizes.
+on fixed addresses. So inputs are copied into a fixed buffer, and the number of rows is padded to
+one of a few sizes.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-DecodeStep = Callable[[Tensor, Tensor, Tensor, bool], Tensor]
-"""Maps token ids, positions, and places to store keys and values at, all [rows] int64, and whether
-any row has an adapter, to logits [rows, vocabulary]. It must not synchronise with the GPU."""
+from server.engine.model.token_tiles import NO_SLOT
+
+DecodeStep = Callable[[Tensor, Tensor, Tensor, int], Tensor]
+"""Maps token ids, places to store keys and values at, and adapters' slots, all [rows] int64, and
+the first layer that an adapter changes, to logits [rows, vocabulary]. Padding has place -1 and no
+slot. It must not synchronise with the GPU."""
 
 Replay = Callable[[], Tensor]
 Capture = Callable[[Callable[[], Tensor]], Replay]
@@ -21,7 +24,7 @@ were dropped the next one needs a new `Capture`."""
 
 
 class DecodeGraphs:
-    """The graphs of one `DecodeStep`, captured at the first step of each size."""
+    """The graphs of one `DecodeStep`, captured at the first step of each size and first layer."""
 
     def __init__(
         self,
@@ -33,38 +36,43 @@ class DecodeGraphs:
         self._step = step
         self._new_capture = new_capture or CudaCapture
         self._capture = self._new_capture()
-        self._ids, self._positions, self._places = (
-            torch.zeros(rows, dtype=torch.long, device=device) for _ in range(3)
-        )
-        self._replays: dict[tuple[int, bool], Replay] = {}
+        self._rows = rows
+        self._inputs = torch.zeros(3 * rows, dtype=torch.long, device=device)
+        self._replays: dict[tuple[int, int], Replay] = {}
         self._cache_address = 0
 
     def run(
-        self, tokens: Sequence[int], lengths: Sequence[int], has_adapters: bool, cache: Tensor
+        self,
+        tokens: Sequence[int],
+        lengths: Sequence[int],
+        slots: Sequence[int],
+        first_layer: int,
+        cache: Tensor,
     ) -> Tensor:
         """One decode step of the first rows: logits [rows, vocabulary], overwritten by the next.
 
-        `cache` is the buffer of keys and values. Padding rows write to its last position, which no
-        other row uses.
+        `slots` are those of the rows' adapters; `cache` is the buffer of keys and values.
         """
         if cache.data_ptr() != self._cache_address:
             # The cache has moved, and the graphs write to its old address.
             self._replays.clear()
             self._capture = self._new_capture()
             self._cache_address = cache.data_ptr()
-        count, size = len(tokens), padded_size(len(tokens), len(self._ids))
+        count, size = len(tokens), padded_size(len(tokens), self._rows)
         filling = size - count
-        spare = cache.shape[-2] - 1
-        for buffer, values in (
-            (self._ids, [*tokens, *[0] * filling]),
-            (self._positions, [*lengths, *[0] * filling]),
-            (self._places, [*lengths, *[spare] * filling]),
-        ):
-            buffer[:size].copy_(torch.tensor(values), non_blocking=True)
-        key = (size, has_adapters)
+        values = (
+            *(*tokens, *[0] * filling),
+            *(*lengths, *[-1] * filling),
+            *(*slots, *[NO_SLOT] * filling),
+        )
+        inputs = self._inputs[: 3 * size]
+        inputs.copy_(torch.tensor(values), non_blocking=True)
+        key = (size, first_layer)
         if key not in self._replays:
-            inputs = self._ids[:size], self._positions[:size], self._places[:size]
-            self._replays[key] = self._capture(lambda: self._step(*inputs, has_adapters))
+            ids, places, padded_slots = inputs.view(3, size)
+            self._replays[key] = self._capture(
+                lambda: self._step(ids, places, padded_slots, first_layer)
+            )
         return self._replays[key]()[:count]
 
 

@@ -1,0 +1,1 @@
+"""What only a GPU needs: compiled kernels, and decode steps as graphs."""
