@@ -1,6 +1,8 @@
 """A 1-layer random Llama as a GGUF file, with a byte-level tokenizer and a chat template."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from gguf import GGUFWriter
@@ -9,12 +11,24 @@ from tokenizers import pre_tokenizers
 CHAT_TEMPLATE = "{% for message in messages %}{{ message['content'] }}<|im_end|>{% endfor %}"
 CONTEXT_LENGTH = 128
 EOS_TOKEN_ID = 2
+END_TOKEN_IDS = [EOS_TOKEN_ID, 0]
 _HIDDEN, _FEED_FORWARD, _KEY_VALUE = 32, 64, 16
 
 
-def write_tiny_gguf(path: Path) -> dict[str, np.ndarray]:
-    """Write the file; returns the tensors by their GGUF names."""
-    writer = GGUFWriter(path, "llama")
+def write_tiny_gguf(
+    path: Path,
+    *,
+    architecture: str = "llama",
+    chat_template: str | None = CHAT_TEMPLATE,
+    facts: Mapping[str, str | int] = MappingProxyType({}),
+    without: Collection[str] = (),
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Write the file; returns the tensors by their GGUF names.
+
+    `facts` are more metadata; the tensors `without` are left out.
+    """
+    writer = GGUFWriter(path, architecture)
     writer.add_context_length(CONTEXT_LENGTH)
     writer.add_embedding_length(_HIDDEN)
     writer.add_block_count(1)
@@ -25,9 +39,17 @@ def write_tiny_gguf(path: Path) -> dict[str, np.ndarray]:
     writer.add_rope_freq_base(10_000.0)
     writer.add_rope_dimension_count(8)
     vocabulary_size = _add_tokenizer(writer)
-    tensors = _tensors(vocabulary_size)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
+    for name, value in facts.items():
+        if isinstance(value, str):
+            writer.add_string(name, value)
+        else:
+            writer.add_uint32(name, value)
+    tensors = _tensors(vocabulary_size, seed)
     for name, tensor in tensors.items():
-        writer.add_tensor(name, tensor)
+        if name not in without:
+            writer.add_tensor(name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -48,11 +70,10 @@ def _add_tokenizer(writer: GGUFWriter) -> int:
     writer.add_eos_token_id(EOS_TOKEN_ID)
     writer.add_unk_token_id(0)
     writer.add_pad_token_id(EOS_TOKEN_ID)
-    writer.add_chat_template(CHAT_TEMPLATE)
     return len(tokens)
 
 
-def _tensors(vocabulary_size: int) -> dict[str, np.ndarray]:
+def _tensors(vocabulary_size: int, seed: int) -> dict[str, np.ndarray]:
     shapes = {
         "token_embd.weight": (vocabulary_size, _HIDDEN),
         "output_norm.weight": (_HIDDEN,),
@@ -66,5 +87,5 @@ def _tensors(vocabulary_size: int) -> dict[str, np.ndarray]:
         "blk.0.ffn_up.weight": (_FEED_FORWARD, _HIDDEN),
         "blk.0.ffn_down.weight": (_HIDDEN, _FEED_FORWARD),
     }
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     return {n: random.standard_normal(s).astype(np.float32) for n, s in shapes.items()}

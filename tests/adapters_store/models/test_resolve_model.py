@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from adapters_store.embedded import resolve_model
 from adapters_store.errors import ModelFetchError
+from adapters_store.models import convert
+from adapters_store.models.resolve import resolve_model
 
 
 @pytest.fixture
@@ -46,9 +47,11 @@ def test_another_training_of_the_same_architecture_has_another_revision(
     assert first.revision != second.revision
 
 
-@pytest.mark.parametrize("name", ["/no/such/folder", "./nowhere", "~/nowhere-either"])
-def test_a_folder_that_is_not_there_is_explained(name: str, cache: Path) -> None:
-    with pytest.raises(ModelFetchError, match="no model folder"):
+@pytest.mark.parametrize(
+    "name", ["/no/such/folder", "./nowhere", "~/nowhere-either", "nowhere.gguf"]
+)
+def test_a_path_where_nothing_is_is_explained(name: str, cache: Path) -> None:
+    with pytest.raises(ModelFetchError, match="there is no model .*nowhere|there is no model /no"):
         resolve_model(name, cache, ignore)
 
 
@@ -60,6 +63,55 @@ def test_a_folder_without_a_model_is_explained(
     (tmp_path / "copy" / missing).unlink()
     with pytest.raises(ModelFetchError, match="is no model folder"):
         resolve_model(str(tmp_path / "copy"), tmp_path, ignore)
+
+
+@pytest.fixture
+def conversions(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The contents that were converted; a file's weights are its content."""
+    contents: list[bytes] = []
+
+    def convert_gguf(gguf: Path, folder: Path) -> None:
+        contents.append(gguf.read_bytes())
+        (folder / "model.safetensors").write_bytes(gguf.read_bytes())
+
+    monkeypatch.setattr(convert, "_run_conversion", convert_gguf)
+    return contents
+
+
+def test_a_gguf_file_is_converted_once(
+    conversions: list[bytes], tmp_path: Path, cache: Path
+) -> None:
+    gguf = tmp_path / "my-model.Q4_K_M.gguf"
+    gguf.write_bytes(b"one")
+    first = resolve_model(str(gguf), cache, ignore)
+    assert first == resolve_model(str(gguf), cache, ignore)
+    assert first.name == "my-model.Q4_K_M"
+    assert (first.path / "model.safetensors").read_bytes() == b"one"
+    assert conversions == [b"one"]
+
+
+def test_a_gguf_file_that_changed_is_another_model(
+    conversions: list[bytes], tmp_path: Path, cache: Path
+) -> None:
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"one")
+    first = resolve_model(str(gguf), cache, ignore)
+    gguf.write_bytes(b"another")
+    second = resolve_model(str(gguf), cache, ignore)
+    assert first.revision != second.revision
+    assert conversions == [b"one", b"another"]
+
+
+def test_a_gguf_file_that_moved_is_not_converted_again(
+    conversions: list[bytes], tmp_path: Path, cache: Path
+) -> None:
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"one")
+    first = resolve_model(str(gguf), cache, ignore)
+    (tmp_path / "elsewhere").mkdir()
+    moved = gguf.rename(tmp_path / "elsewhere" / "model.gguf")
+    assert resolve_model(str(moved), cache, ignore) == first
+    assert conversions == [b"one"]
 
 
 def test_a_hub_models_revision_is_its_commit_and_no_pickle_is_asked_for(
@@ -86,6 +138,6 @@ def test_a_hub_that_cannot_be_reached_is_explained(
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "no spaces", "smollm2-136m?"])
-def test_a_name_that_is_neither_folder_nor_hub_id_is_explained(name: str, cache: Path) -> None:
-    with pytest.raises(ModelFetchError, match="neither a folder nor a Hugging Face id"):
+def test_a_name_that_nothing_has_is_explained(name: str, cache: Path) -> None:
+    with pytest.raises(ModelFetchError, match="neither a built-in model, a path nor"):
         resolve_model(name, cache, ignore)

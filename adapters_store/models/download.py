@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 import httpx
 
 from adapters_store.durable import sha256_of
-from adapters_store.errors import ModelFetchError
+from adapters_store.errors import DamagedFileError, ModelFetchError
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, the bytes done and the total; 0 if unknown."""
@@ -32,7 +32,7 @@ def download(url: str, target: Path, *, sha256: str | None, progress: Progress) 
     """Fetch `url` into `target`, continuing from `target`'s `.partial` file if there is one.
 
     A `file:` URL is copied. Raises `ModelFetchError` if the server cannot be reached or refuses,
-    or if the SHA-256 is not `sha256`.
+    `DamagedFileError` if the SHA-256 is not `sha256`.
     """
     partial = target.with_name(target.name + ".partial")
     if urlsplit(url).scheme == "file":
@@ -41,7 +41,7 @@ def download(url: str, target: Path, *, sha256: str | None, progress: Progress) 
         _fetch(url, partial, progress)
     if sha256 is not None and (found := sha256_of(partial)) != sha256:
         partial.unlink()
-        raise ModelFetchError(
+        raise DamagedFileError(
             f"the download of {target.name} is damaged or was tampered with: its SHA-256 is "
             f"{found}, expected {sha256}. It was deleted: try again"
         )

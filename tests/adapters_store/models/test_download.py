@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters_store.download import Progress, download
 from adapters_store.errors import ModelFetchError
-from tests.adapters_store.file_server import FileServer, serve_file
+from adapters_store.models.download import Progress, download
+from tests.adapters_store.models.file_server import FileServer, serve_file
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB: more than the sockets' buffers
 SHA256 = sha256(CONTENT).hexdigest()
@@ -16,7 +16,7 @@ SHA256 = sha256(CONTENT).hexdigest()
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters_store.download.RETRY_WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("adapters_store.models.download.RETRY_WAITS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture

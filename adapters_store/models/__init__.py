@@ -1,0 +1,1 @@
+"""Finds base models, fetches the built-in ones, and converts GGUF files."""

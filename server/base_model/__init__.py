@@ -1,0 +1,1 @@
+"""Which base model is served, what it takes on this machine, and which one would suit it better."""
