@@ -1,13 +1,16 @@
 """The base model: its weights, its tokenizer, and the only renderer from messages to token ids.
 
-Serving and training both render here, so a prompt's ids are a prefix of its example's ids.
+Serving and training both render here, so a prompt's ids are a prefix of its example's ids. For a
+thinking model that holds of prompts without thinking, because only the reply is learned.
 """
 
+import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 import transformers
@@ -19,33 +22,33 @@ from transformers import (
 )
 
 from adapters_store.errors import PromptError
+from adapters_store.reasoning import (
+    CLOSING,
+    NO_THINKING,
+    OPENING,
+    TemplateOption,
+    close_reasoning,
+    ends_inside,
+    split_reasoning,
+)
+from adapters_store.records import Precision
+from adapters_store.rendering.call_format import CallFormat, call_format
+from adapters_store.rendering.control_tokens import ControlTokens
+from adapters_store.rendering.turns import ChatMessage, Tool, template_tools, template_turns
+from adapters_store.weights.frozen import freeze_linears, packed_weights
+from adapters_store.weights.loading import language_model, load_over_packed
 
-
-class ChatMessage(Protocol):
-    """Anything with a role and a text."""
-
-    @property
-    def role(self) -> str: ...
-    @property
-    def content(self) -> str: ...
-
-
-@runtime_checkable
-class ToolTurn(ChatMessage, Protocol):
-    """A message that uses tools; a template with tools reads only its `fields`."""
-
-    @property
-    def fields(self) -> Mapping[str, Any]: ...
-
-
-Tool = Mapping[str, Any]
-"""A tool that the model may call, in OpenAI's shape."""
+# A tag may be several tokens, and white space may follow it.
+_TAG_TOKENS = 16
 
 
 class Renderer:
     """Renders messages to token ids with the base model's own chat template.
 
-    `tool_template` is that template if it shows tools to the model, else None.
+    No text of a message or tool becomes a control token. `call_format` is how the template writes
+    calls, or None if it shows no tools to the model. `thinks` is whether the model may begin a
+    reply with reasoning. `hidden_tags` are the tags of the reasoning and of calls, by token id,
+    that decoding without special tokens would drop.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> None:
@@ -54,25 +57,43 @@ class Renderer:
             raise ValueError("the model has no chat template: choose an instruct model")
         self.tokenizer = tokenizer
         self.eos_token_ids = eos_token_ids
-        self.tool_template = _tool_template(tokenizer)
+        self._control = ControlTokens(tokenizer, _templates(tokenizer))
+        self.call_format = _call_format(tokenizer, eos_token_ids, self._control.ids)
+        self.thinks = OPENING in _templates(tokenizer) or OPENING in tokenizer.get_added_vocab()
+        self.hidden_tags = _hidden_tags(tokenizer, self.call_format)
+        self._options = _template_options(tokenizer)
         self._end_of_turn = _end_of_turn(tokenizer, eos_token_ids)
         self._turn_overhead = _turn_overhead(tokenizer)
 
-    def prompt_ids(self, messages: Sequence[ChatMessage], tools: Sequence[Tool] = ()) -> list[int]:
-        """Render a conversation and open the assistant's turn.
+    def prompt_ids(
+        self,
+        messages: Sequence[ChatMessage],
+        tools: Sequence[Tool] = (),
+        options: Mapping[str, TemplateOption] = NO_THINKING,
+    ) -> list[int]:
+        """Render a conversation and open the assistant's turn, without thinking unless asked for.
 
-        Raises `PromptError` if the template refuses it, for example an unknown role.
+        The template gets those of the `options` that it reads. Raises `PromptError` if it refuses
+        the conversation, for example an unknown role.
         """
+        turns: Any = template_turns(messages, self.call_format)
+        shown: Any = template_tools(tools)
+        if is_masked := self._control.are_in([turns, shown]):
+            turns, shown = self._control.masked([turns, shown])
+        read: Any = {name: value for name, value in options.items() if name in self._options}
         try:
             text = self.tokenizer.apply_chat_template(
-                [self._turn(message) for message in messages],
-                tools=[dict(tool) for tool in tools] or None,
+                turns,
+                tools=shown or None,
                 tokenize=False,
                 add_generation_prompt=True,
+                **read,
             )
         except Exception as error:  # a template may raise anything
             raise PromptError(f"the chat template refused the messages: {error}") from error
-        return self.text_ids(str(text))
+        is_off = options.get("enable_thinking") is False
+        prompt = close_reasoning(str(text)) if is_off else str(text)
+        return self._control.encode_masked(prompt) if is_masked else self._ids(prompt)
 
     def example_ids(
         self, messages: Sequence[ChatMessage], reply: str, *, is_truncated: bool = False
@@ -89,29 +110,47 @@ class Renderer:
         """Token ids of a whole reply, with the end-of-turn token."""
         return [*self.text_ids(text), self._end_of_turn]
 
+    def begins_in_reasoning(self, prompt_ids: Sequence[int]) -> bool:
+        """Whether a reply to this prompt begins inside its reasoning."""
+        end = self.tokenizer.decode(list(prompt_ids[-_TAG_TOKENS:]))
+        return self.thinks and ends_inside(str(end))
+
+    def reply_text(self, ids: Sequence[int]) -> str:
+        """The text of a generated reply, without special tokens and without its reasoning."""
+        text = "".join(
+            tag or str(self.tokenizer.decode(list(run), skip_special_tokens=True))
+            for tag, run in groupby(ids, self.hidden_tags.get)
+        )
+        return self.without_reasoning(text)
+
+    def without_reasoning(self, text: str) -> str:
+        """A reply to a prompt without thinking; the model may think all the same."""
+        return split_reasoning(text)[1] if self.thinks else text
+
     def turn_tokens(self, text: str) -> int:
         """Tokens that a text adds as one more turn, the template's tokens included."""
         return len(self.text_ids(text)) + self._turn_overhead
 
     def document_ids(self, text: str) -> list[int]:
         """Token ids of a text outside any chat, as in the base's pre-training."""
+        if self._control.are_in(text):
+            return self._control.encode_as_text(text, add_special_tokens=True)
         return list(self.tokenizer.encode(text))
 
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a text without template and special tokens."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        return self._control.encode_as_text(text) if self._control.are_in(text) else self._ids(text)
 
-    def _turn(self, message: ChatMessage) -> dict[str, Any]:
-        if self.tool_template is not None and isinstance(message, ToolTurn):
-            return {"role": message.role, **message.fields}
-        return {"role": message.role, "content": message.content}
+    def _ids(self, rendered: str) -> list[int]:
+        return list(self.tokenizer.encode(rendered, add_special_tokens=False))
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
     """The loaded base: frozen weights in evaluation mode, and their renderer.
 
-    `context_length` is in tokens. `revision` identifies the exact weights.
+    `context_length` is in tokens. `revision` identifies the exact weights. `precision` and `packed`
+    are how they were packed: see `load_base_model`.
     """
 
     name: str
@@ -121,29 +160,41 @@ class BaseModel:
     context_length: int
     device: torch.device
     dtype: torch.dtype
+    precision: Precision | None = None
+    packed: Path | None = None
 
     @property
     def num_parameters(self) -> int:
-        """Parameters of the base model, without adapters."""
-        return sum(p.numel() for n, p in self.model.named_parameters() if not _is_slot(n))
+        """Parameters of the base model, without adapters; a tied weight counts once."""
+        plain = sum(p.numel() for n, p in self.model.named_parameters() if not _is_slot(n))
+        packed = {each.values.data_ptr(): each for each in packed_weights(self.model)}
+        return plain + sum(each.out_features * each.in_features for each in packed.values())
 
 
 def load_base_model(
-    path: str | Path, *, name: str, revision: str, device: torch.device, dtype: torch.dtype
+    path: str | Path,
+    *,
+    name: str,
+    revision: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    precision: Precision | None = None,
+    packed: Path | None = None,
 ) -> BaseModel:
     """Load a folder of safetensors weights with its tokenizer and chat template.
+
+    Activations have `dtype`, and so have weights without a `precision`. With one, linears and the
+    embedding are packed and frozen; on a GPU it can only be `int8`. On a CPU they are read from the
+    file `packed`, which is made if it is missing: every process that maps it shares its memory.
 
     Raises `ValueError` if it is not an instruct model, `OSError` if files are missing. Never runs
     code from the folder, and never reads pickled weights.
     """
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        path, dtype=dtype, trust_remote_code=False, use_safetensors=True
-    )
+    model = _load_model(Path(path), device, dtype, precision, packed)
     model.requires_grad_(False)
     model.eval()
-    model.to(device)
     return BaseModel(
         name=name,
         revision=revision,
@@ -152,7 +203,38 @@ def load_base_model(
         context_length=_context_length(model.config),
         device=device,
         dtype=dtype,
+        precision=precision,
+        packed=packed,
     )
+
+
+def _load_model(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    precision: Precision | None,
+    packed: Path | None,
+) -> Any:
+    if precision and packed and device.type == "cpu":
+        model = load_over_packed(path, packed, dtype, precision)
+        if model is not None:
+            return model
+    config, renames = language_model(path)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        path,
+        config=config,
+        key_mapping=renames or None,
+        dtype=dtype,
+        trust_remote_code=False,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    model, found = loaded
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(f"{path} lacks weights of the model, such as {missing[0]}: fetch it again")
+    if precision:
+        freeze_linears(model, precision)
+    return model.to(device)
 
 
 def choose_device(setting: str) -> torch.device:
@@ -171,6 +253,18 @@ def choose_dtype(setting: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
+def choose_precision(setting: str, device: torch.device, dtype: torch.dtype) -> Precision | None:
+    """The precision of the base's weights: `auto` is int8 on a CPU, and `dtype` on a GPU.
+
+    None is plain weights in `dtype`, which only a GPU has.
+    """
+    if setting == "int8" or (setting == "auto" and device.type == "cpu"):
+        return "int8"
+    if device.type != "cpu":
+        return None
+    return "bfloat16" if dtype == torch.bfloat16 else "float32"
+
+
 def _is_slot(parameter_name: str) -> bool:
     return parameter_name.endswith((".A", ".B"))
 
@@ -181,9 +275,36 @@ def _eos_token_ids(model: Any, tokenizer: PreTrainedTokenizerFast) -> frozenset[
     return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
 
 
-def _tool_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
-    template = str(tokenizer.get_chat_template(tools=[{}]))
-    return template if re.search(r"\btools\b", template) else None
+def _templates(tokenizer: PreTrainedTokenizerFast) -> str:
+    """The sources of all chat templates of a tokenizer; some have one more for tools."""
+    templates: Any = tokenizer.chat_template
+    return "\n".join(templates.values()) if isinstance(templates, dict) else str(templates)
+
+
+def _template_options(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
+    """The names that a request may set: words of the templates, but nothing that decides what is
+    rendered (the messages, the tools) or that the tokenizer itself sets (special tokens)."""
+    ours = inspect.signature(tokenizer.apply_chat_template).parameters
+    names = re.findall(r"[A-Za-z_]\w*", _templates(tokenizer))
+    return frozenset(names).difference(ours, tokenizer.special_tokens_map, ["messages"])
+
+
+def _hidden_tags(tokenizer: PreTrainedTokenizerFast, form: CallFormat | None) -> dict[int, str]:
+    added = tokenizer.added_tokens_decoder.items()
+    tags = {OPENING, CLOSING, *(form.tokens if form else ())}
+    return {i: t.content for i, t in added if t.special and t.content in tags}
+
+
+def _call_format(
+    tokenizer: PreTrainedTokenizerFast,
+    eos_token_ids: frozenset[int],
+    control_tokens: Mapping[str, int],
+) -> CallFormat | None:
+    def render(turns: Any, **options: Any) -> str:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, **options))
+
+    ends = [str(tokenizer.convert_ids_to_tokens(token)) for token in eos_token_ids]
+    return call_format(render, ends, control_tokens)
 
 
 def _end_of_turn(tokenizer: PreTrainedTokenizerFast, eos_token_ids: frozenset[int]) -> int:
@@ -210,7 +331,15 @@ def _turn_overhead(tokenizer: PreTrainedTokenizerFast) -> int:
 
 
 def _context_length(config: Any) -> int:
-    """The longest sequence for which full attention over all past tokens is correct."""
-    length = int(config.max_position_embeddings)
-    window = getattr(config, "sliding_window", None)
-    return min(length, int(window)) if window else length
+    """The longest sequence in which a cached token never changes its place.
+
+    LongRoPE turns all tokens by other angles as soon as a sequence is longer than those of the
+    first training, so that keys cached until then are wrong.
+    """
+    text = config.get_text_config()
+    ropes = getattr(text, "rope_parameters", None) or {}
+    # Some models have one entry for each kind of layer.
+    each = [ropes, *(rope for rope in ropes.values() if isinstance(rope, dict))]
+    longropes = [rope for rope in each if rope.get("rope_type") == "longrope"]
+    limits = [int(rope["original_max_position_embeddings"]) for rope in longropes]
+    return min([int(text.max_position_embeddings), *limits])

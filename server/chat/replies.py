@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from server.chat.reasoning import ReasoningSplitter
 from server.chat.turn import Turn
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams, TextDelta
 from server.wire.responses import Json, logprob_json
-from server.wire.tool_calls import ToolCall, ToolCallReader
+from server.wire.tool_calls import ToolCall, ToolCallReader, write
 
 if TYPE_CHECKING:
     from server.engine.engine import Engine
@@ -18,22 +19,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceDelta:
-    """New content of one choice, and its tokens' log-probabilities if they are wanted."""
+    """New content, reasoning or calls of one choice, and the log-probabilities of the content's
+    tokens if they are wanted. `first_call` is the number of calls before these."""
 
     index: int
     content: str
     logprobs: list[Json] | None = None
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    first_call: int = 0
 
 
 @dataclass(slots=True)
 class Choice:
-    """One reply so far: `text` is all of it, `content` is the text without tool calls."""
+    """One reply so far: `text` is all of it but its `reasoning`, `content` is the text without tool
+    calls. `tokens` counts all, `reasoning_tokens` the reasoning."""
 
     text: str = ""
     content: str = ""
+    reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     logprobs: list[Json] | None = None
     tokens: int = 0
+    reasoning_tokens: int = 0
     finish_reason: str | None = None
 
 
@@ -50,7 +58,13 @@ class Replies:
             Choice(logprobs=[] if self._token_bytes else None) for _ in range(turn.num_choices)
         ]
         self.first_text_at: float | None = None
-        self._readers = [ToolCallReader() for _ in self.choices] if turn.has_tools else None
+        self._splitters = (
+            [ReasoningSplitter(begins_inside=turn.begins_in_reasoning) for _ in self.choices]
+            if turn.thinks
+            else None
+        )
+        allowed = turn.calls
+        self._readers = [ToolCallReader(allowed) for _ in self.choices] if allowed else None
         self._tasks: list[asyncio.Task[None]] = []
         self._generations: list[Generation] = []
         user_id = turn.user.id if turn.user else ""
@@ -70,12 +84,17 @@ class Replies:
         return sum(choice.tokens for choice in self.choices)
 
     @property
+    def reasoning_tokens(self) -> int:
+        """How many of them are reasoning."""
+        return sum(choice.reasoning_tokens for choice in self.choices)
+
+    @property
     def is_complete(self) -> bool:
         """Whether every choice has ended."""
         return all(choice.finish_reason for choice in self.choices)
 
     async def deltas(self, heartbeat: float) -> AsyncIterator[ChoiceDelta | None]:
-        """Yield content as it comes, and None after every `heartbeat` seconds without any.
+        """Yield new text as it comes, and None after every `heartbeat` seconds without any.
 
         Raises `GenerationError` if a choice fails.
         """
@@ -94,7 +113,7 @@ class Replies:
             if isinstance(item, Exception):
                 raise item
             delta = self._apply(*item)
-            if delta.content or delta.logprobs:
+            if delta.content or delta.reasoning or delta.logprobs or delta.tool_calls:
                 yield delta
 
     def cancel(self) -> None:
@@ -108,22 +127,33 @@ class Replies:
         choice = self.choices[index]
         if delta.text and self.first_text_at is None:
             self.first_text_at = time.time()
+        reasoning = ""
+        if self._splitters is not None:
+            reasoning, delta = self._splitters[index].split(delta)
+            choice.reasoning += reasoning
+            choice.reasoning_tokens = self._splitters[index].tokens
         content, finish_reason = delta.text, delta.finish_reason
+        calls: tuple[ToolCall, ...] = ()
         if self._readers is not None:
-            content = self._readers[index].push(delta.text)
+            content, calls = self._readers[index].push(delta.text)
             if finish_reason:
-                rest, choice.tool_calls = self._readers[index].finish()
-                content += rest
-                finish_reason = "tool_calls" if choice.tool_calls else finish_reason
+                rest, more = self._readers[index].finish()
+                content, calls = content + rest, calls + more
+        first_call = len(choice.tool_calls)
+        choice.tool_calls += calls
         choice.text += delta.text
         choice.content += content
+        if finish_reason and choice.tool_calls:
+            # The one form in which stored calls are read, whatever the model's own.
+            choice.text = write(choice.content, choice.tool_calls)
+            finish_reason = "tool_calls"
         choice.tokens = delta.tokens
         choice.finish_reason = finish_reason
         if choice.logprobs is None or self._token_bytes is None:
-            return ChoiceDelta(index, content)
+            return ChoiceDelta(index, content, None, reasoning, calls, first_call)
         logprobs = [logprob_json(each, self._token_bytes) for each in delta.logprobs]
         choice.logprobs += logprobs
-        return ChoiceDelta(index, content, logprobs)
+        return ChoiceDelta(index, content, logprobs, reasoning, calls, first_call)
 
 
 async def _forward(

@@ -1,18 +1,17 @@
 """Server-sent events: the chunks of a stream, and a response that always cleans up."""
 
-import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict
 
 import anyio
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from server.chat.replies import ChoiceDelta
+from server.chat.replies import ChoiceDelta, Replies
 from server.chat.turn import Turn
 from server.errors import error_body
+from server.wire.json_line import json_line
 from server.wire.responses import Json, logprobs_json, tool_calls_json, usage_json
-from server.wire.tool_calls import ToolCall
 
 PING = ": ping\n\n"
 PING_SECONDS = 15.0
@@ -48,7 +47,7 @@ class EventStream(StreamingResponse):
 
 def event(data: Json) -> str:
     """One event."""
-    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    return f"data: {json_line(data)}\n\n"
 
 
 def error_event(error: Exception) -> str:
@@ -56,32 +55,41 @@ def error_event(error: Exception) -> str:
     return event(error_body(error)[0])
 
 
-def opening_chunk(turn: Turn) -> Json:
-    """The first chunk names the adapter. Open WebUI stores `selected_model_id` with a rating."""
+def role_chunk(turn: Turn, index: int) -> Json:
+    """The first delta of a choice; that of the first choice begins the stream.
+
+    It names the adapter there: Open WebUI stores `selected_model_id` with a rating.
+    """
+    chunk = _chunk(turn, [_choice(index, {"role": "assistant", "content": ""}, None)])
+    if index > 0:
+        return chunk
     selected = turn.model
     if turn.adapter is not None and turn.user is not None:
         selected = f"{turn.model}@{turn.user.id}-{turn.adapter.label}"
-    return _chunk(turn, []) | {"selected_model_id": selected, "loralei": loralei_json(turn)}
+    return chunk | {"selected_model_id": selected, "loralei": loralei_json(turn)}
 
 
-def role_chunk(turn: Turn, index: int) -> Json:
-    """The first delta of a choice."""
-    return _chunk(turn, [_choice(index, {"role": "assistant", "content": ""}, None)])
+def delta_chunks(turn: Turn, delta: ChoiceDelta) -> Iterator[Json]:
+    """What is new of a choice: content and reasoning, then calls."""
+    if delta.content or delta.reasoning or delta.logprobs:
+        yield _content_chunk(turn, delta)
+    if delta.tool_calls:
+        yield _tool_calls_chunk(turn, delta)
 
 
-def content_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
-    """New content of a choice."""
+def _content_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
     logprobs = logprobs_json(delta.logprobs)
-    return _chunk(turn, [_choice(delta.index, {"content": delta.content}, None, logprobs)])
+    new: Json = {"reasoning_content": delta.reasoning} if delta.reasoning else {}
+    if delta.content or not new:
+        new["content"] = delta.content
+    return _chunk(turn, [_choice(delta.index, new, None, logprobs)])
 
 
-def tool_calls_chunk(turn: Turn, index: int, calls: Sequence[ToolCall]) -> Json:
-    """All calls of a choice, whole."""
-    written = [
-        {"index": number, **call}
-        for number, call in enumerate(tool_calls_json(turn.id, index, calls))
-    ]
-    return _chunk(turn, [_choice(index, {"tool_calls": written}, None)])
+def _tool_calls_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
+    """Each call whole: its arguments are in one piece."""
+    calls = tool_calls_json(turn.id, delta.index, delta.tool_calls, first=delta.first_call)
+    written = [{"index": number, **call} for number, call in enumerate(calls, delta.first_call)]
+    return _chunk(turn, [_choice(delta.index, {"tool_calls": written}, None)])
 
 
 def finish_chunk(turn: Turn, index: int, reason: str) -> Json:
@@ -89,9 +97,10 @@ def finish_chunk(turn: Turn, index: int, reason: str) -> Json:
     return _chunk(turn, [_choice(index, {}, reason)])
 
 
-def usage_chunk(turn: Turn, completion_tokens: int) -> Json:
-    """The tokens of the whole request."""
-    return _chunk(turn, []) | {"usage": usage_json(len(turn.prompt_ids), completion_tokens)}
+def usage_chunk(turn: Turn, replies: Replies) -> Json:
+    """The tokens of the whole request: the only chunk without a choice, as in OpenAI's streams."""
+    usage = usage_json(len(turn.prompt_ids), replies.completion_tokens, replies.reasoning_tokens)
+    return _chunk(turn, []) | {"usage": usage}
 
 
 def loralei_json(turn: Turn) -> Json:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
+from adapters_store.generation_defaults import GenerationDefaults
+from adapters_store.reasoning import NO_THINKING
 from adapters_store.records import BASE, AdapterVersion
 from feedback.conversation import classify, conversation_id, is_temporary
 from feedback.records import InteractionKind, Message
@@ -28,6 +30,7 @@ from server.engine.records import SamplingParams
 from server.errors import ModelNotFoundError, RequestError
 from server.services import Services
 from server.wire.requests import ChatRequest, version_number
+from server.wire.tool_calls import AllowedCalls
 
 if TYPE_CHECKING:
     from server.engine.grammar import Grammar
@@ -44,8 +47,10 @@ class Turn:
     """One planned chat request. `user` is None if a frontend named nobody.
 
     `messages` are the client's own; `prompt_ids` may include `memory`. If the prompt overrides
-    rules (`overridden_rules`), the base answers without memory. If the prompt `has_tools`, the
-    reply is searched for calls. `token_bytes` is set if log-probabilities are wanted.
+    rules (`overridden_rules`), the base answers without memory. If the prompt has tools, `calls`
+    says which calls the reply may have. `token_bytes` is set if log-probabilities are wanted. If
+    the base model `thinks`, the reply may have reasoning; it `begins_in_reasoning` if the prompt
+    opened it.
     """
 
     id: str
@@ -60,7 +65,9 @@ class Turn:
     memory: MemoryUse
     overridden_rules: tuple[Rule, ...]
     params: SamplingParams
-    has_tools: bool
+    calls: AllowedCalls | None
+    thinks: bool
+    begins_in_reasoning: bool
     token_bytes: Callable[[int], bytes] | None
     num_choices: int
     is_stored: bool
@@ -88,15 +95,21 @@ def plan_turn(
     _check_model(body.model, runtime.engine.model_name)
     now = time.time()
     labels = _Labels.of(request)
-    messages = tuple(message.message() for message in body.messages)
+    renderer = runtime.engine.base.renderer
+    messages = tuple(message.message(thinks=renderer.thinks) for message in body.messages)
     output = structured_output(body, runtime.engine)
-    render = partial(runtime.engine.render, tools=output.tools)
+    # A grammar holds from the first token, where a thinking model would begin to think.
+    forced = NO_THINKING if output.grammar is not None else {}
+    options = {**body.template_options, **forced}
+    render = partial(runtime.engine.render, tools=output.tools, options=options)
     prompt_ids = tuple(render(messages))
     user = _user(request, body, caller, services, now)
     kind = labels.kind_of(messages, is_streamed=bool(body.stream))
     is_stored = user is not None and body.store is not False and not is_temporary(labels.chat_id)
     adapter = _adapter(services, runtime, user, kind, body)
-    params = sampling_params(body, services.settings.max_new_tokens, output.grammar)
+    params = sampling_params(
+        body, runtime.sampling, services.settings.max_new_tokens, output.grammar
+    )
     _check_biases(params, runtime.engine.vocabulary_size)
     is_default = _requested_adapter(body) is None
     overridden = overridden_rules(adapter, last_user_message(messages) or "") if is_default else ()
@@ -125,7 +138,9 @@ def plan_turn(
         memory=memory,
         overridden_rules=overridden,
         params=params,
-        has_tools=bool(output.tools),
+        calls=output.calls,
+        thinks=renderer.thinks,
+        begins_in_reasoning=renderer.begins_in_reasoning(prompt_ids),
         token_bytes=runtime.engine.grammar_compiler.token_bytes if body.logprobs else None,
         num_choices=body.n or 1,
         is_stored=is_stored,
@@ -137,14 +152,16 @@ def plan_turn(
 
 
 def sampling_params(
-    body: ChatRequest, default_length: int, grammar: "Grammar | None" = None
+    body: ChatRequest,
+    default: GenerationDefaults,
+    default_length: int,
+    grammar: "Grammar | None" = None,
 ) -> SamplingParams:
-    """The request's sampling parameters, with OpenAI's defaults."""
-    default = SamplingParams()
+    """The request's sampling parameters, with the defaults where it has no value."""
     return SamplingParams(
         temperature=default.temperature if body.temperature is None else body.temperature,
         top_p=default.top_p if body.top_p is None else body.top_p,
-        top_k=max(0, body.top_k or 0),
+        top_k=default.top_k if body.top_k is None else max(0, body.top_k),
         seed=body.seed,
         max_tokens=body.max_completion_tokens or body.max_tokens or default_length,
         stop=tuple(body.stop or ()),

@@ -1,6 +1,7 @@
 """Turns one reply's tokens into text as they come, and ends it at a stop string."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
@@ -10,11 +11,17 @@ class TextStream:
     """The text of a growing reply.
 
     It holds back incomplete characters, and text that may begin a stop string. A stop string is
-    never part of the text.
+    never part of the text, nor is a special token, except those that are `shown`, by id.
     """
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        stop: Sequence[str],
+        shown: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
         self._tokenizer = tokenizer
+        self._shown = shown
         self._decoder = DecodeStream(skip_special_tokens=True)
         self._stop = tuple(stop)
         self._held = ""
@@ -22,7 +29,8 @@ class TextStream:
 
     def push(self, token: int) -> str:
         """Add a token, and return the text that is certain now."""
-        self._held += self._decoder.step(self._tokenizer, token) or ""
+        shown = self._shown.get(token)
+        self._held += shown or self._decoder.step(self._tokenizer, token) or ""
         found = [at for at in map(self._held.find, self._stop) if at >= 0]
         if found:
             self.is_stopped = True

@@ -1,5 +1,6 @@
 """Grammars over the base model's tokens (compiled by llguidance), and forced replies."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from server.engine.errors import GrammarError
 
+_MAX_REASON = 500
 # A lexer state takes up to 2 kB, so a hostile grammar takes at most 40 MB.
 _LIMITS = LLParserLimits(max_lexer_states=20_000, verbose_errors=False)
 
@@ -69,8 +71,20 @@ class GrammarCompiler:
         """
         matcher = LLMatcher(self._tokens, grammar, log_level=0, limits=_LIMITS)
         if matcher.is_error():
-            raise GrammarError(str(matcher.get_error()).partition("\n")[0])
+            raise GrammarError(_reason(str(matcher.get_error())))
+        first = matcher.deep_copy()
+        first.compute_logit_bias()
+        if first.is_stopped():  # only an empty reply would be left
+            raise GrammarError("no reply fits it")
         return Grammar(matcher)
+
+
+def _reason(error: str) -> str:
+    """The reason in llguidance's error, in one line, without its excerpts of the grammar."""
+    lines = [line.strip() for line in error.splitlines()]
+    said = [line for line in lines if line.strip("^") and not re.match(r"\d+ \|", line)]
+    reason = re.sub(r"^at \d+\(\d+\): (failed to compile JSON schema: )?", "", " ".join(said))
+    return reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}…"
 
 
 class ForcedState:

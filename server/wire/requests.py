@@ -3,6 +3,8 @@
 Unknown fields are ignored. Values are strict: `"temperature": "hot"` is an error.
 """
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
@@ -15,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasoning
 from adapters_store.records import BASE
 from feedback.proposals.records import ProposalStatus
 from feedback.records import Message
@@ -42,6 +45,7 @@ MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
 MAX_CORRECTION_LENGTH = 200_000
+MAX_TEMPLATE_OPTIONS = 16
 MAX_PROPOSALS = 200
 _ROLES = {"developer": "system", "function": "tool"}
 
@@ -72,6 +76,11 @@ def _join_parts(content: Any) -> Any:
     return "\n".join(texts)
 
 
+def _only_text(value: Any) -> Any:
+    """Ignore other forms, because no client depends on what becomes of them."""
+    return value if isinstance(value, str) else None
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -84,6 +93,7 @@ def _check_metadata(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+Reasoning = Annotated[str | None, BeforeValidator(_only_text)]
 Content = Annotated[
     str, BeforeValidator(_join_parts, json_schema_input_type=str | list[TextPart] | None)
 ]
@@ -98,6 +108,22 @@ ClientId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENG
 AdapterName = Annotated[str, StringConstraints(pattern=rf"^({BASE}|v[1-9][0-9]{{0,8}})$")]
 ReplyLength = Annotated[int, Field(ge=1, le=MAX_REPLY_TOKENS)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+def _check_template_options(value: dict[str, Any]) -> dict[str, TemplateOption]:
+    """Drop nulls. A text is plain words, so that nothing in it becomes a control token."""
+    if len(value) > MAX_TEMPLATE_OPTIONS:
+        raise ValueError(f"chat_template_kwargs has at most {MAX_TEMPLATE_OPTIONS} options")
+    given = {name: option for name, option in value.items() if option is not None}
+    for name, option in given.items():
+        is_number = isinstance(option, int | float) and abs(option) <= 10**9
+        is_text = isinstance(option, str) and re.fullmatch(r"[\w .,:/+-]{0,64}", option)
+        if not re.fullmatch(r"[A-Za-z_]\w{0,63}", name) or not (is_number or is_text):
+            raise ValueError(
+                "an option in chat_template_kwargs is true, false, a number, or a text of at most "
+                "64 letters, digits, spaces and . , : / + -"
+            )
+    return given
 
 
 def _check_user(value: Any) -> Any:
@@ -135,18 +161,26 @@ class WireMessage(WireModel):
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Content = ""
+    reasoning_content: Reasoning = None
     name: Annotated[str, StringConstraints(max_length=MAX_ID_LENGTH)] | None = None
     tool_calls: Annotated[list[WireToolCall], Field(max_length=MAX_CALLS)] | None = None
     tool_call_id: CallId | None = None
 
-    def message(self) -> Message:
-        """The message in the server's own form."""
+    def message(self, *, thinks: bool = False) -> Message:
+        """The message in the server's own form.
+
+        If the base model `thinks`, a reply is without its reasoning.
+        """
         role = _ROLES.get(self.role, self.role)
+        reasoning, content = "", self.content
+        if role == "assistant" and thinks:
+            written, content = split_reasoning(content)
+            reasoning = self.reasoning_content or written
         if role == "assistant" and self.tool_calls:
-            return calling_message(self.content, self.tool_calls)
+            return calling_message(content, self.tool_calls, reasoning)
         if role == "tool":
-            return answering_message(self.content, self.name, self.tool_call_id)
-        return Message(role, self.content)
+            return answering_message(content, self.name, self.tool_call_id)
+        return Message(role, content)
 
 
 class StreamOptions(WireModel):
@@ -176,6 +210,8 @@ def _read_biases(value: Any) -> Any:
     return {int(token): bias for token, bias in value.items()}
 
 
+TemplateOptions = Annotated[dict[str, Any], AfterValidator(_check_template_options)]
+Effort = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}$")]
 NoTemplate = Annotated[None, BeforeValidator(_refuse_template, json_schema_input_type=None)]
 LogitBias = Annotated[
     dict[int, Annotated[float, Field(ge=-100, le=100)]],
@@ -207,11 +243,28 @@ class ChatRequest(IdentifiedRequest):
     response_format: ResponseFormat | None = None
     tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice = None
+    parallel_tool_calls: bool | None = None
     chat_template: NoTemplate = None
-    chat_template_kwargs: NoTemplate = None
+    chat_template_kwargs: TemplateOptions | None = None
+    reasoning_effort: Effort | None = None
     ignore_eos: bool | None = None
     store: bool | None = None
     loralei: ChatExtension | None = None
+
+    @property
+    def template_options(self) -> Mapping[str, TemplateOption]:
+        """What the chat template is told; it reads what it knows.
+
+        Templates differ in the name of the option to think, so both names are set.
+        """
+        given = dict(self.chat_template_kwargs or {})
+        effort = self.reasoning_effort
+        if effort is not None:
+            given.setdefault("reasoning_effort", effort)
+        thinks = next((given[name] for name in NO_THINKING if name in given), None)
+        if thinks is None and effort in ("none", "minimal"):
+            thinks = False
+        return given if thinks is None else given | dict.fromkeys(NO_THINKING, thinks)
 
     @field_validator("top_logprobs")
     @classmethod

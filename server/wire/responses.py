@@ -128,16 +128,23 @@ def choice_json(
     }
 
 
-def message_json(content: str, tool_calls: Sequence[Json]) -> Json:
+def message_json(content: str, tool_calls: Sequence[Json], reasoning: str = "") -> Json:
     """The assistant's message; the content of calls alone is null."""
     message: Json = {"role": "assistant", "content": content, "refusal": None}
+    if reasoning:
+        message["reasoning_content"] = reasoning
     if tool_calls:
         message |= {"content": content or None, "tool_calls": list(tool_calls)}
     return message
 
 
-def tool_calls_json(completion_id: str, index: int, calls: Sequence[ToolCall]) -> list[Json]:
-    """The calls of one choice. Their ids derive from the completion's, so they are stable."""
+def tool_calls_json(
+    completion_id: str, index: int, calls: Sequence[ToolCall], *, first: int = 0
+) -> list[Json]:
+    """The calls of one choice, of which `calls` begin with the `first`.
+
+    Their ids derive from the completion's, so they are stable.
+    """
     unique = completion_id.removeprefix("chatcmpl-")
     return [
         {
@@ -145,7 +152,7 @@ def tool_calls_json(completion_id: str, index: int, calls: Sequence[ToolCall]) -
             "type": "function",
             "function": {"name": call.name, "arguments": call.arguments},
         }
-        for number, call in enumerate(calls)
+        for number, call in enumerate(calls, first)
     ]
 
 
@@ -162,13 +169,18 @@ def logprobs_json(content: Sequence[Json] | None) -> Json | None:
     return None if content is None else {"content": list(content), "refusal": None}
 
 
-def usage_json(prompt_tokens: int, completion_tokens: int) -> Json:
-    """The tokens of a completion."""
-    return {
+def usage_json(
+    prompt_tokens: int, completion_tokens: int, reasoning_tokens: int | None = None
+) -> Json:
+    """The tokens of a completion; those of the reasoning are not stored with it."""
+    usage: Json = {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
     }
+    if reasoning_tokens is not None:
+        usage["completion_tokens_details"] = {"reasoning_tokens": reasoning_tokens}
+    return usage
 
 
 def run_json(run: TrainingRun, price_per_hour: float = 0.0) -> Json:

@@ -94,8 +94,13 @@ class WireToolCall(WireModel):
     function: FunctionCall
 
 
-def calling_message(content: str, calls: Sequence[WireToolCall]) -> ToolMessage:
-    """An assistant's message that ends in calls."""
+def calling_message(
+    content: str, calls: Sequence[WireToolCall], reasoning: str = ""
+) -> ToolMessage:
+    """An assistant's message that ends in calls.
+
+    Only templates see the `reasoning`: between a call and its answer they show it to the model.
+    """
     functions = [call.function for call in calls]
     text = write(content, [ToolCall(each.name, each.arguments) for each in functions])
     return ToolMessage(
@@ -103,6 +108,7 @@ def calling_message(content: str, calls: Sequence[WireToolCall]) -> ToolMessage:
         text,
         {
             "content": content,
+            **({"reasoning_content": reasoning} if reasoning else {}),
             "tool_calls": [
                 {
                     "id": call.id,

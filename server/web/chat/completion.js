@@ -4,22 +4,28 @@ import { ApiError, call, events, send } from "../shared/api.js";
 
 let model = null;
 
+// Another reply has to differ from the first, so it is sampled more freely.
+const ANOTHER = { temperature: 0.9, top_p: 0.95 };
+
 /**
- * Requests a reply and calls `onText` with the text so far whenever there is more. Resolves to a
- * variant. If the reply was stopped or broke off, `ending` says so and `text` is what arrived.
+ * Requests a reply and calls `onText` with the variant so far whenever there is more text. Resolves to
+ * the variant. If the reply was stopped or broke off, `ending` says so and `text` is what arrived.
+ * The server's defaults decide how it is sampled, unless it `isAnother` reply to the same messages.
  */
-export async function complete({ chatId, messages, sampling, adapter, signal, onText }) {
+export async function complete({ chatId, messages, isAnother = false, adapter, signal, onText }) {
   const variant = {
     id: null,
     text: "",
+    reasoning: "",
     adapter: adapter ?? "base",
     ending: "stopped",
     error: null,
     overriddenRules: [],
   };
   try {
-    model ??= (await call("GET", "/v1/models", { signal })).data[0].id;
-    const body = { model, messages, stream: true, ...sampling };
+    model ??= (await call("GET", "/v1/models", { signal })).data[0];
+    const sampling = isAnother ? freer(model.sampling) : {};
+    const body = { model: model.id, messages, stream: true, ...sampling };
     if (adapter) body.loralei = { adapter };
     const response = await send("POST", "/v1/chat/completions", {
       body,
@@ -30,7 +36,7 @@ export async function complete({ chatId, messages, sampling, adapter, signal, on
     for await (const data of events(response)) {
       if (data === "[DONE]") break;
       absorb(variant, JSON.parse(data));
-      onText(variant.text);
+      onText(variant);
     }
     if (variant.ending === "stopped") throw new ApiError(0, "The connection broke before the reply ended.");
   } catch (error) {
@@ -43,12 +49,17 @@ export async function complete({ chatId, messages, sampling, adapter, signal, on
   return variant;
 }
 
+function freer({ temperature, top_p }) {
+  return { temperature: Math.max(ANOTHER.temperature, temperature), top_p: Math.max(ANOTHER.top_p, top_p) };
+}
+
 function absorb(variant, chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error.message);
   variant.id ??= chunk.id;
   variant.overriddenRules = chunk.loralei?.overridden_rules ?? variant.overriddenRules;
   for (const choice of chunk.choices) {
     variant.text += choice.delta.content ?? "";
+    variant.reasoning += choice.delta.reasoning_content ?? "";
     variant.ending = choice.finish_reason ?? variant.ending;
   }
 }

@@ -6,6 +6,7 @@ import { autosize, button, h, iconButton } from "../shared/dom.js";
 import { activeVariant, textOf } from "./chats.js";
 import { isComplete } from "./completion.js";
 import { renderMarkdown } from "./markdown.js";
+import { Reasoning } from "./reasoning.js";
 
 const REASONS = [
   ["inaccurate", "Not true"],
@@ -17,6 +18,7 @@ const REASONS = [
 
 const ENDINGS = {
   length: "The reply reached the length limit.",
+  thinking: "The model reached the length limit while it was thinking.",
   stopped: "You stopped this reply. Your model does not learn from it.",
 };
 
@@ -26,6 +28,7 @@ export class Reply {
     this.turn = turn;
     this.actions = actions;
     this.mode = "read";
+    this.showsReasoning = false;
     this.element = h("article", { class: "turn reply", "aria-label": "Reply" });
     this.show();
   }
@@ -44,6 +47,7 @@ export class Reply {
     if (this.mode === "edit") return [this.#label(variant), this.#editor(variant)];
     return [
       this.#label(variant),
+      this.#reasoning(variant),
       h("div", { class: "text" }, renderMarkdown(textOf(variant))),
       this.#ending(variant),
       this.#buttons(variant),
@@ -63,6 +67,13 @@ export class Reply {
     );
   }
 
+  #reasoning({ reasoning }) {
+    if (!reasoning) return null;
+    const drawn = new Reasoning({ isOpen: this.showsReasoning, onToggle: (isOpen) => (this.showsReasoning = isOpen) });
+    drawn.show(reasoning);
+    return drawn.element;
+  }
+
   #pager(active, count) {
     const turnTo = (index) => this.actions.turnTo(this, index);
     return h(
@@ -79,9 +90,8 @@ export class Reply {
 
   #ending(variant) {
     if (variant.ending === "error") return h("p", { class: "notice", role: "alert" }, variant.error);
-    const notes = [variant.feedback?.correction ? null : ENDINGS[variant.ending], overrideNote(variant)].filter(
-      Boolean,
-    );
+    const ending = variant.ending === "length" && variant.reasoning && !variant.text ? "thinking" : variant.ending;
+    const notes = [variant.feedback?.correction ? null : ENDINGS[ending], overrideNote(variant)].filter(Boolean);
     return notes.length ? h("p", { class: "muted small" }, notes.join(" ")) : null;
   }
 

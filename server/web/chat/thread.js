@@ -5,11 +5,8 @@ import { activeVariant, messagesBefore } from "./chats.js";
 import { complete, isComplete } from "./completion.js";
 import { sendFeedback } from "./feedback.js";
 import { renderMarkdown } from "./markdown.js";
+import { Reasoning } from "./reasoning.js";
 import { adapterName, Reply } from "./reply.js";
-
-// Small models ramble at a high temperature. Another reply needs one, to differ from the first.
-const FIRST = { temperature: 0.4, top_p: 0.9 };
-const ANOTHER = { temperature: 0.9, top_p: 0.95 };
 
 const STARTS = [
   "Explain photosynthesis to a child.",
@@ -105,14 +102,17 @@ export class Thread {
   }
 
   async #append(chat, signal) {
-    const { holder, body } = this.#placeholder();
+    const { holder, draw } = this.#placeholder();
     this.element.append(holder);
     this.#scrollDown(true);
-    const variant = await this.#write(chat, chat.turns.length, { sampling: FIRST, signal, body });
+    const variant = await this.#write(chat, chat.turns.length, { signal, draw });
     if (variant) {
       const turn = { role: "assistant", variants: [variant], active: 0 };
       chat.turns.push(turn);
-      holder.replaceWith(this.#elementOf(turn));
+      const written = this.#elementOf(turn);
+      const isReading = holder.querySelector(".reasoning").open;
+      holder.replaceWith(written);
+      written.querySelector(".reasoning")?.toggleAttribute("open", isReading);
       this.hooks.save(chat);
     } else {
       holder.replaceWith(this.#unanswered(chat));
@@ -136,14 +136,20 @@ export class Thread {
   }
 
   #placeholder(label = "writing …") {
+    const reasoning = new Reasoning();
     const body = h("div", { class: "text" });
     const holder = h(
       "article",
       { class: "turn reply writing", "aria-busy": "true" },
       h("header", { class: "reply-label" }, label),
+      reasoning.element,
       body,
     );
-    return { holder, body };
+    const draw = (variant) => {
+      reasoning.show(variant.reasoning, { isWriting: !variant.text });
+      body.replaceChildren(...renderMarkdown(variant.text));
+    };
+    return { holder, draw };
   }
 
   async #whileWriting(work) {
@@ -158,23 +164,21 @@ export class Thread {
     await finished;
   }
 
-  /** Streams the reply to the turns before `end` into `body`. Null if the key was refused. */
-  async #write(chat, end, { sampling, adapter, signal, body }) {
-    let text = "";
+  /** Streams the reply to the turns before `end` and draws it. Null if the key was refused. */
+  async #write(chat, end, { isAnother, adapter, signal, draw }) {
     let isScheduled = false;
-    const draw = () => {
-      isScheduled = false;
-      body.replaceChildren(...renderMarkdown(text));
-      this.#scrollDown(false);
-    };
-    const onText = (textSoFar) => {
-      text = textSoFar;
-      if (!isScheduled) requestAnimationFrame(draw);
+    const onText = (variant) => {
+      if (isScheduled) return;
       isScheduled = true;
+      requestAnimationFrame(() => {
+        isScheduled = false;
+        draw(variant);
+        this.#scrollDown(false);
+      });
     };
     try {
       const messages = messagesBefore(chat, end);
-      return await complete({ chatId: chat.id, messages, sampling, adapter, signal, onText });
+      return await complete({ chatId: chat.id, messages, isAnother, adapter, signal, onText });
     } catch (error) {
       this.hooks.onError(error);
       return null;
@@ -188,13 +192,13 @@ export class Thread {
 
   async #addVariant(chat, reply, adapter, signal) {
     const { turn } = reply;
-    const { holder, body } = this.#placeholder(
+    const { holder, draw } = this.#placeholder(
       adapter ? `${adapterName(adapter)}, writing …` : "writing another reply …",
     );
     reply.element.after(holder);
     holder.scrollIntoView({ block: "nearest" });
-    const sampling = adapter ? FIRST : ANOTHER;
-    const variant = await this.#write(chat, chat.turns.indexOf(turn), { sampling, adapter, signal, body });
+    const isAnother = adapter === null;
+    const variant = await this.#write(chat, chat.turns.indexOf(turn), { isAnother, adapter, signal, draw });
     holder.remove();
     if (!variant) return;
     const before = activeVariant(turn);

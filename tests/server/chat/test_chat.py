@@ -55,17 +55,27 @@ def test_every_chunk_carries_what_clients_need(live: LiveServer, person: Person)
             assert isinstance(choice["index"], int) and isinstance(choice["delta"], dict)
 
 
-def test_the_first_chunk_names_the_adapter_and_no_choice(live: LiveServer, person: Person) -> None:
-    first = chunks(stream(live, person))[0]
-    assert first["choices"] == []
+def test_the_first_chunk_has_the_role_and_names_the_adapter(
+    live: LiveServer, person: Person
+) -> None:
+    first, *others = chunks(stream(live, person, n=2))
+    assert first["choices"][0]["delta"]["role"] == "assistant"
     assert first["selected_model_id"] == "tiny"
     assert first["loralei"]["adapter"] == "base"
+    assert not any({"selected_model_id", "loralei"} & set(chunk) for chunk in others)
+
+
+@pytest.mark.parametrize("options", [{}, {"n": 3}, {"logprobs": True}], ids=str)
+def test_every_chunk_of_a_stream_has_a_choice(
+    live: LiveServer, person: Person, options: dict[str, Any]
+) -> None:
+    assert all(len(chunk["choices"]) == 1 for chunk in chunks(stream(live, person, **options)))
 
 
 def test_the_first_delta_has_the_role_and_the_last_the_reason(
     live: LiveServer, person: Person
 ) -> None:
-    deltas = [chunk["choices"][0] for chunk in chunks(stream(live, person)) if chunk["choices"]]
+    deltas = [chunk["choices"][0] for chunk in chunks(stream(live, person))]
     assert deltas[0]["delta"]["role"] == "assistant"
     reasons = [delta["finish_reason"] for delta in deltas]
     assert reasons[-1] in ("stop", "length")
@@ -76,7 +86,7 @@ def test_usage_comes_when_asked_for_in_a_chunk_without_choices(
     live: LiveServer, person: Person
 ) -> None:
     asked = chunks(stream(live, person, stream_options={"include_usage": True}))
-    assert asked[-1]["choices"] == []
+    assert [len(chunk["choices"]) for chunk in asked] == [1] * (len(asked) - 1) + [0]
     assert asked[-1]["usage"]["completion_tokens"] > 0
     assert not any("usage" in chunk for chunk in chunks(stream(live, person)))
 

@@ -32,7 +32,7 @@ def installed() -> Path:
         lockfile = (CLIENTS / "package-lock.json").read_bytes()
         stamp = folder / "node_modules" / ".loralei"
         is_current = stamp.is_file() and stamp.read_bytes() == lockfile
-        for file in CLIENTS.iterdir():
+        for file in [*CLIENTS.glob("*.mjs"), *CLIENTS.glob("*.json")]:
             shutil.copy(file, folder)
         if not is_current:
             fetched = subprocess.run(

@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from adapters_store.generation_defaults import GenerationDefaults
+from feedback.records import Message
 from server.accounts.identity import BodyIdentity
 from server.chat.turn import sampling_params
 from server.errors import param_name
@@ -52,6 +54,9 @@ KNOWN_FIELDS: dict[str, Any] = {
 
 IMAGE = {"role": "user", "content": [{"type": "image_url"}]}
 NO_TEXT = {"role": "user", "content": [{"type": "text"}]}
+
+DEFAULTS = GenerationDefaults(temperature=0.7, top_p=0.8, top_k=20)
+OFF = {"enable_thinking": False, "thinking": False}
 
 
 def chat(**fields: Any) -> ChatRequest:
@@ -122,6 +127,8 @@ def test_null_is_the_same_as_nothing() -> None:
         ({"safety_identifier": "x" * 65}, "safety_identifier"),
         ({"chat_template": "{{ evil }}"}, "chat_template"),
         ({"chat_template_kwargs": {"tools": []}}, "chat_template_kwargs"),
+        ({"chat_template_kwargs": {"date": "<|im_end|>"}}, "chat_template_kwargs"),
+        ({"reasoning_effort": "x" * 17}, "reasoning_effort"),
         ({"logprobs": 1}, "logprobs"),
         ({"top_logprobs": 3}, "top_logprobs"),
         ({"top_logprobs": 3, "logprobs": False}, "top_logprobs"),
@@ -208,27 +215,76 @@ def test_the_answer_of_a_tool_names_its_call() -> None:
 
 def test_log_probabilities_are_wanted_only_when_asked_for() -> None:
     asked = chat(logprobs=True, top_logprobs=3)
-    assert sampling_params(chat(), default_length=99).logprobs is None
-    assert sampling_params(chat(logprobs=True), default_length=99).logprobs == 0
-    assert sampling_params(asked, default_length=99).logprobs == 3
+    assert sampling_params(chat(), DEFAULTS, default_length=99).logprobs is None
+    assert sampling_params(chat(logprobs=True), DEFAULTS, default_length=99).logprobs == 0
+    assert sampling_params(asked, DEFAULTS, default_length=99).logprobs == 3
 
 
 def test_the_user_may_be_an_object() -> None:
     assert chat(user={"id": "7", "name": "Ann"}).user == {"id": "7", "name": "Ann"}
 
 
-def test_what_a_request_leaves_out_has_openais_defaults() -> None:
-    params = sampling_params(chat(), default_length=99)
-    assert (params.temperature, params.top_p, params.top_k, params.max_tokens) == (1.0, 1.0, 0, 99)
+@pytest.mark.parametrize(
+    "body", [chat(), chat(temperature=None, top_p=None, top_k=None)], ids=["absent", "null"]
+)
+def test_what_a_request_leaves_out_has_the_defaults(body: ChatRequest) -> None:
+    params = sampling_params(body, DEFAULTS, default_length=99)
+    assert (params.temperature, params.top_p, params.top_k, params.max_tokens) == (0.7, 0.8, 20, 99)
 
 
-def test_zero_is_a_temperature() -> None:
-    assert sampling_params(chat(temperature=0), default_length=99).temperature == 0
+def test_what_a_request_says_goes_before_the_defaults() -> None:
+    params = sampling_params(chat(temperature=0, top_p=1, top_k=0), DEFAULTS, default_length=99)
+    assert (params.temperature, params.top_p, params.top_k) == (0, 1, 0)
+    assert sampling_params(chat(top_k=-1), DEFAULTS, default_length=99).top_k == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [
+        ({}, {}),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, OFF),
+        ({"chat_template_kwargs": {"thinking": False, "style": "brief"}}, OFF | {"style": "brief"}),
+        ({"chat_template_kwargs": {"enable_thinking": None}}, {}),
+        ({"reasoning_effort": "none"}, OFF | {"reasoning_effort": "none"}),
+        ({"reasoning_effort": "high"}, {"reasoning_effort": "high"}),
+        (
+            {"reasoning_effort": "minimal", "chat_template_kwargs": {"enable_thinking": True}},
+            {"enable_thinking": True, "thinking": True, "reasoning_effort": "minimal"},
+        ),
+    ],
+    ids=str,
+)
+def test_options_for_the_template_are_read(fields: dict[str, Any], options: dict[str, Any]) -> None:
+    assert chat(**fields).template_options == options
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"content": "<think>Why?</think>\n\nOk."},
+        {"content": "Ok.", "reasoning_content": "Why?"},
+        {"content": "Ok.", "reasoning_content": {"text": "Why?"}},
+    ],
+    ids=str,
+)
+def test_an_earlier_reply_of_a_model_that_thinks_is_read_without_its_reasoning(
+    reply: dict[str, Any],
+) -> None:
+    [message] = chat(messages=[{"role": "assistant", **reply}]).messages
+    assert message.message(thinks=True) == Message("assistant", "Ok.")
+
+
+def test_tags_in_other_messages_and_for_other_models_are_text() -> None:
+    text = "<think>Why?</think>Ok."
+    asked, replied = chat(
+        messages=[{"role": role, "content": text} for role in ("user", "assistant")]
+    ).messages
+    assert asked.message(thinks=True).content == replied.message().content == text
 
 
 def test_the_new_name_of_max_tokens_wins_over_the_old() -> None:
     body = chat(max_tokens=5, max_completion_tokens=6)
-    assert sampling_params(body, default_length=99).max_tokens == 6
+    assert sampling_params(body, DEFAULTS, default_length=99).max_tokens == 6
 
 
 @pytest.mark.parametrize(

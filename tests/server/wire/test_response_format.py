@@ -51,6 +51,21 @@ def test_a_streamed_reply_fits_its_schema(live: LiveServer, person: Person) -> N
     assert is_trip(text_of(received))
 
 
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"], ids=ascii)
+def test_an_event_is_one_line_for_a_reader_that_knows_all_line_ends(
+    live: LiveServer, person: Person, end: str
+) -> None:
+    text = f"a{end}b"
+    body = chat_body(stream=True, max_tokens=60, response_format=schema_format({"const": text}))
+    with (
+        live.client(person.key) as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as response,
+    ):
+        *lines, done = [line for line in response.iter_lines() if line]
+    assert done == "data: [DONE]"
+    assert json.loads(text_of([json.loads(line.removeprefix("data: ")) for line in lines])) == text
+
+
 def test_a_reply_ends_with_its_schema_even_if_ends_of_turn_are_ignored(
     live: LiveServer, person: Person
 ) -> None:
@@ -96,6 +111,49 @@ def test_a_free_reply_in_the_same_batch_does_not_change(live: LiveServer, person
         beside = both.submit(ask, free)
     assert beside.result() == alone
     assert is_trip(structured.result())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": False},
+        {"type": "array", "uniqueItems": False, "maxItems": 0},
+        {"type": "string", "format": "decimal", "maxLength": 1},
+    ],
+    ids=str,
+)
+def test_a_schema_is_not_refused_for_what_says_nothing(
+    live: LiveServer, person: Person, schema: dict[str, Any]
+) -> None:
+    reply = live.chat(person.key, response_format=schema_format(schema), max_tokens=60)
+    json.loads(reply["choices"][0]["message"]["content"])
+
+
+# As pydantic writes a `Decimal`.
+DECIMAL = {"type": "string", "pattern": "^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"}
+
+
+def test_a_branch_that_cannot_be_followed_leaves_the_others(
+    live: LiveServer, person: Person
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"price": {"anyOf": [{"type": "integer", "maximum": 99}, DECIMAL]}},
+        "required": ["price"],
+        "additionalProperties": False,
+    }
+    reply = live.chat(person.key, response_format=schema_format(schema), max_tokens=60)
+    assert json.loads(reply["choices"][0]["message"]["content"])["price"] <= 99
+
+
+def test_the_reason_of_a_refused_schema_is_whole(live: LiveServer, person: Person) -> None:
+    with live.client(person.key) as client:
+        body = chat_body(response_format=schema_format(DECIMAL))
+        response = client.post("/v1/chat/completions", json=body)
+    assert response.status_code == 400
+    message = response.json()["error"]["message"]
+    assert "(?!^[-+.]*$)" in message and "look-around" in message
+    assert "\n" not in message and "%json" not in message and "x-guidance" not in message
 
 
 def test_a_structured_reply_is_stored_as_it_was_sent(live: LiveServer, person: Person) -> None:

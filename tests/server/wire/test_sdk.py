@@ -41,6 +41,13 @@ def test_a_chat_streams(sdk: openai.OpenAI) -> None:
     assert chunks[-1].usage is not None
 
 
+def test_a_plain_loop_reads_a_stream(sdk: openai.OpenAI) -> None:
+    stream = sdk.chat.completions.create(
+        model="tiny", messages=MESSAGES, max_tokens=8, temperature=0, stream=True
+    )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+
+
 def test_the_stream_helper_accumulates(sdk: openai.OpenAI) -> None:
     whole = sdk.chat.completions.create(model="tiny", messages=MESSAGES, temperature=0)
     text = whole.choices[0].message.content or ""

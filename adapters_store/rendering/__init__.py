@@ -1,0 +1,1 @@
+"""What a chat template does to messages: how it writes calls, and which texts are tokens."""
