@@ -25,5 +25,9 @@ class ModelFetchError(RuntimeError):
     """A base model could not be found, fetched or read; the message says what to do about it."""
 
 
+class DamagedFileError(ModelFetchError):
+    """A fetched file is not what it should be. It was deleted: fetching it again may help."""
+
+
 class PromptError(ValueError):
     """The model's chat template refuses these messages."""

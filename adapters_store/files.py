@@ -5,35 +5,53 @@ A published folder never changes. `validate` checks that a folder is an adapter.
 
 import re
 import secrets
-import shutil
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from adapters_store.durable import publish_folder, sha256_of
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, ServableAdapter, StagedAdapter
+from adapters_store.trash import Trash, delete
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 
-_FOLDER_NAME = re.compile(r"[0-9a-f]{32}")
+# Earlier versions wrote names without an owner: 32 random digits.
+_NO_OWNER = re.compile(r"[0-9a-f]{32}")
+_FOLDER_NAME = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedAdapter:
-    """A published adapter: its random folder name, its weights' SHA-256, the size of all files."""
+    """A published adapter: its folder's name, its weights' SHA-256, the size of all files."""
 
     folder: str
     checksum: str
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """How many staged leftovers were deleted, and how many versions went to the trash or came back
+    from it."""
+
+    deleted: int
+    trashed: int
+    restored: int
+
+
 class AdapterFiles:
-    """The folders of all adapter versions under one root. Safe to share between threads."""
+    """The folders of all adapter versions under one root. Safe to share between threads.
+
+    A folder's name is a hash of its user's id and random digits: without the database, too, a
+    user's folders can be found and erased, and no id becomes a path.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.trash = Trash(root / ".trash")
         self._staging = root / ".staging"
         self._staging.mkdir(parents=True, exist_ok=True)
         self._verified: set[tuple[str, str]] = set()
@@ -45,8 +63,8 @@ class AdapterFiles:
         folder.mkdir()
         return folder
 
-    def publish(self, staged: Path) -> PublishedAdapter:
-        """Move a staged folder to its final name, durably.
+    def publish(self, staged: Path, *, user_id: str) -> PublishedAdapter:
+        """Move a user's staged folder to its final name, durably.
 
         Raises `ValueError` if the folder is not staged, `AdapterInvalidError` if it has no weights.
         """
@@ -56,7 +74,7 @@ class AdapterFiles:
         if not weights.is_file() or weights.is_symlink():
             raise AdapterInvalidError(f"the adapter has no {WEIGHTS_FILE}")
         published = PublishedAdapter(
-            folder=secrets.token_hex(16),
+            folder=_owner(user_id) + secrets.token_hex(8),
             checksum=sha256_of(weights),
             size_bytes=sum(path.stat().st_size for path in staged.iterdir()),
         )
@@ -95,24 +113,39 @@ class AdapterFiles:
         path = self._path(version)
         with self._lock:
             self._verified.discard((version.folder, version.checksum))
-        if path.exists():
-            shutil.rmtree(path)
+        delete(path)
 
-    def sweep(self, known_folders: Collection[str]) -> int:
-        """Delete leftovers of a crash: staged folders, and published ones not in `known_folders`.
+    def erase(self, user_id: str, folders: Iterable[str]) -> None:
+        """Delete a user's `folders`, and everything else of theirs, at once: in the trash, too.
 
-        Returns how many. Call it only while nothing is being staged or published.
+        What has no owner in its name could be theirs. In the trash it is deleted as well.
         """
-        orphans = list(self._staging.iterdir())
-        for path in self._root.iterdir():
-            if _FOLDER_NAME.fullmatch(path.name) and path.name not in known_folders:
-                orphans.append(path)
-        for path in orphans:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        return len(orphans)
+        owner = _owner(user_id)
+        published = published_folders(self._root)
+        theirs = published.intersection(folders)
+        theirs.update(name for name in published if name.startswith(owner))
+        for name in theirs:
+            delete(self._root / name)
+        self.trash.erase(lambda name: name.startswith(owner) or bool(_NO_OWNER.fullmatch(name)))
+        with self._lock:
+            self._verified = {key for key in self._verified if key[0] not in theirs}
+
+    def sweep(self, known_folders: Collection[str], now: float) -> SweepResult:
+        """Delete what a crash left in staging; make the published folders those that are known.
+
+        The others go to the trash, and known ones come back from it. `now` is in UTC seconds. Call
+        it only while nothing is being staged or published.
+        """
+        staged = list(self._staging.iterdir())
+        for path in staged:
+            delete(path)
+        published = published_folders(self._root)
+        missing = {name for name in known_folders if _FOLDER_NAME.fullmatch(name)} - published
+        restored = [name for name in missing if self.trash.take_back(name, self._root / name)]
+        unknown = published.difference(known_folders)
+        for name in unknown:
+            self.trash.put(self._root / name, now)
+        return SweepResult(deleted=len(staged), trashed=len(unknown), restored=len(restored))
 
     def _path(self, version: ServableAdapter) -> Path:
         # The database could have been edited or restored from anywhere.
@@ -120,3 +153,14 @@ class AdapterFiles:
             raise AdapterInvalidError(f"the folder name of {version.label} is not one of ours")
         root = self._staging if isinstance(version, StagedAdapter) else self._root
         return root / version.folder
+
+
+def published_folders(root: Path) -> set[str]:
+    """The names of all published folders under `root`, which may be missing."""
+    found = root.iterdir() if root.is_dir() else ()
+    return {path.name for path in found if _FOLDER_NAME.fullmatch(path.name)}
+
+
+def _owner(user_id: str) -> str:
+    """How the names of this user's folders begin."""
+    return f"{sha256(user_id.encode()).hexdigest()[:16]}-"

@@ -44,7 +44,7 @@ tags:
 
 # A LoRA adapter for {base_model}
 
-Made by Loralei from one user's feedback. It fits revision `{base_revision}` of the base model.
+{origin} It fits revision `{base_revision}` of the base model.
 Rank {rank}, alpha {alpha:g}, on {targets}. Load it with PEFT:
 
 ```python
@@ -55,10 +55,20 @@ model = PeftModel.from_pretrained(base_model, "path/to/this/folder")
 """
 
 
+TRAINED_HERE = "Made by Loralei from one user's feedback."
+TRAINED_ELSEWHERE = "Trained elsewhere and imported into Loralei."
+
+
 def write_peft_config(
-    folder: Path, *, lora: LoraConfig, base_model: str, base_revision: str, targets: Sequence[str]
+    folder: Path,
+    *,
+    lora: LoraConfig,
+    base_model: str,
+    base_revision: str,
+    targets: Sequence[str],
+    origin: str = TRAINED_HERE,
 ) -> None:
-    """Write `adapter_config.json`, which PEFT loads, and a `README.md` card.
+    """Write `adapter_config.json`, which PEFT loads, and a `README.md` card with the `origin`.
 
     `targets` are the adapted layers' names as PEFT's `target_modules` spells them.
     """
@@ -78,6 +88,7 @@ def write_peft_config(
         "peft_version": importlib.metadata.version("peft"),
     }
     card = _CARD.format(
+        origin=origin,
         base_model=base_model,
         base_revision=base_revision,
         rank=lora.rank,
@@ -108,7 +119,7 @@ def check_peft_config(
         raise AdapterInvalidError(f"{CONFIG_FILE}: target_modules is not a list of names")
     if set(modules) != targets:
         raise AdapterInvalidError(
-            f"{CONFIG_FILE}: target_modules are {_short(sorted(modules))}, "
+            f"{CONFIG_FILE}: target_modules are {short(sorted(modules))}, "
             f"this deployment adapts {sorted(targets)}"
         )
     _refuse_variants(config)
@@ -121,7 +132,7 @@ def _refuse_variants(config: Mapping[str, Any]) -> None:
         is_harmless = value in _HARMLESS[name] if name in _HARMLESS else not value
         if not is_harmless:
             raise AdapterInvalidError(
-                f"{CONFIG_FILE}: {_short(name)} = {_short(value)} is not supported"
+                f"{CONFIG_FILE}: {short(name)} = {short(value)} is not supported"
             )
 
 
@@ -130,7 +141,7 @@ def _expect(config: Mapping[str, Any], name: str, expected: str | float) -> None
     # In Python, True == 1.
     if isinstance(value, bool) or value != expected:
         raise AdapterInvalidError(
-            f"{CONFIG_FILE}: {name} is {_short(value)}, this deployment has {expected!r}"
+            f"{CONFIG_FILE}: {name} is {short(value)}, this deployment has {expected!r}"
         )
 
 
@@ -144,6 +155,7 @@ def _parse(text: bytes) -> dict[str, Any]:
     return config
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value from elsewhere, short enough for a message."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

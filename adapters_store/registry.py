@@ -188,17 +188,35 @@ class Registry:
         rows = self._database.query("SELECT folder FROM adapter_versions")
         return {row["folder"] for row in rows}
 
-    def erase(self, user_id: str) -> list[AdapterVersion]:
-        """Delete everything about this user; return the versions, whose files can go too."""
+    def erase(self, user_id: str) -> list[str]:
+        """Delete everything about this user; return the names of the folders to delete.
+
+        `unfinished_erasures` has them, too, until `finish_erasure`: a crash in between must not
+        leave files that nobody knows to be erased.
+        """
         with self._database.atomic():
-            versions = self.versions(user_id)
+            folders = [version.folder for version in self.versions(user_id)]
             # Rollbacks reference promotions, and all reference versions.
             self._database.execute(
                 "UPDATE adapter_promotions SET undoes = NULL WHERE user_id = ?", [user_id]
             )
             for table in ("pointers", "promotions", "freezes", "versions"):
                 self._database.execute(f"DELETE FROM adapter_{table} WHERE user_id = ?", [user_id])
-        return versions
+            self._database.execute(
+                "INSERT OR REPLACE INTO adapter_erasures (user_id, folders) VALUES (?, ?)",
+                [user_id, json.dumps(folders)],
+            )
+        return folders
+
+    def unfinished_erasures(self) -> dict[str, list[str]]:
+        """The folders to delete, by user."""
+        rows = self._database.query("SELECT user_id, folders FROM adapter_erasures")
+        return {row["user_id"]: json.loads(row["folders"]) for row in rows}
+
+    def finish_erasure(self, user_id: str) -> None:
+        """Forget an erased user whose files are deleted."""
+        with self._database.atomic():
+            self._database.execute("DELETE FROM adapter_erasures WHERE user_id = ?", [user_id])
 
     def _pointer(self, user_id: str) -> int | None:
         rows = self._database.query(

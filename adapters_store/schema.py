@@ -76,3 +76,13 @@ def create_freezes(database: Database) -> None:
             at REAL NOT NULL
         ) STRICT""")
     database.execute("CREATE INDEX adapter_freezes_by_user ON adapter_freezes (user_id, id)")
+
+
+@migrations()
+def create_erasures(database: Database) -> None:
+    """Erased users whose files are being deleted; after a crash the next start goes on."""
+    database.execute("""
+        CREATE TABLE adapter_erasures (
+            user_id TEXT PRIMARY KEY,
+            folders TEXT NOT NULL CHECK (json_valid(folders))
+        ) STRICT, WITHOUT ROWID""")

@@ -12,10 +12,20 @@ from typing import BinaryIO
 
 SERVER_FILE = "server.json"
 _LOCK_FILE = ".lock"
+ADAPTERS_FOLDER = "adapters"
+PROBES_FOLDER = "probes"
 
 
-class DataFolderInUseError(RuntimeError):
+class DataFolderError(RuntimeError):
+    """This data folder cannot be used as it is; the message says what to do."""
+
+
+class DataFolderInUseError(DataFolderError):
     """Another server uses this data folder."""
+
+
+class DatabaseMissingError(DataFolderError):
+    """There are adapters, but the database that says whose they are is missing or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class DataFolder:
     @property
     def adapters(self) -> Path:
         """The folder of adapter versions."""
-        return self._path / "adapters"
+        return self._path / ADAPTERS_FOLDER
 
     @property
     def jobs(self) -> Path:
@@ -61,7 +71,7 @@ class DataFolder:
     @property
     def probes(self) -> Path:
         """The folder of what probes found out about base models."""
-        return self._path / "probes"
+        return self._path / PROBES_FOLDER
 
     def announce(self, url: str, token: str) -> None:
         """Let the command line of the same operating system user find this server."""

@@ -1,5 +1,6 @@
 """The one connection to the database, safe to share between threads."""
 
+import contextlib
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -50,3 +51,13 @@ class SharedDatabase(Database):
         """Move the write-ahead log into the database file and empty it."""
         with self._lock:
             self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def is_empty(path: Path) -> bool:
+    """Whether there is no database at `path`, or one without a table. Changes nothing."""
+    if not path.exists() or path.stat().st_size == 0:
+        return True
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    with contextlib.closing(connection):
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(tables == 0)

@@ -1,15 +1,19 @@
 """The database, the stores that read and write it, and the adapter files."""
 
+import logging
 from dataclasses import dataclass
 
-from adapters_store.files import AdapterFiles
+from adapters_store.files import AdapterFiles, published_folders
 from adapters_store.registry import Registry
 from feedback.store.log import FeedbackLog
 from feedback.store.proposals import ProposalStore
+from feedback.text.counts import count
 from scheduler.evaluation.suite.run_store import SuiteRunStore
 from scheduler.run_store import RunStore
-from server.data_folder import DataFolder
-from server.database import SharedDatabase
+from server.data_folder import DatabaseMissingError, DataFolder
+from server.database import SharedDatabase, is_empty
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,44 @@ class Stores:
 
 
 def open_stores(folder: DataFolder) -> Stores:
-    """Open and migrate the database, and open the folders beside it."""
+    """Open and migrate the database, and open the folders beside it.
+
+    Raises `DatabaseMissingError`.
+    """
+    _refuse_lost_database(folder)
     database = SharedDatabase(folder.database)
+    registry, files = Registry(database), AdapterFiles(folder.adapters)
+    _finish_erasures(registry, files)
     return Stores(
         folder=folder,
         database=database,
         log=FeedbackLog(database),
         proposals=ProposalStore(database),
-        registry=Registry(database),
-        files=AdapterFiles(folder.adapters),
+        registry=registry,
+        files=files,
         runs=RunStore(database),
         suite_runs=SuiteRunStore(database),
     )
+
+
+def _finish_erasures(registry: Registry, files: AdapterFiles) -> None:
+    for user_id, folders in registry.unfinished_erasures().items():
+        try:
+            files.erase(user_id, folders)
+        except OSError:
+            _log.exception(
+                "files of an erased user could not be deleted; the next start tries again"
+            )
+        else:
+            registry.finish_erasure(user_id)
+
+
+def _refuse_lost_database(folder: DataFolder) -> None:
+    """A new database would know nobody, and nobody would own the adapters that are there."""
+    adapters = len(published_folders(folder.adapters))
+    if adapters and is_empty(folder.database):
+        raise DatabaseMissingError(
+            f"the database {folder.database} is missing or empty, but {folder.adapters} holds"
+            f" {count(adapters, 'adapter')}. Nothing was changed. Restore the database; or move"
+            f" {folder.adapters} away, to begin anew"
+        )

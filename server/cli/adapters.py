@@ -95,13 +95,17 @@ def unfreeze(user: User) -> None:
 def export_adapter(
     user: User,
     version: Annotated[str | None, typer.Argument(help="Default: the version in use.")] = None,
+    gguf: Annotated[
+        bool, typer.Option("--gguf", help="Write a GGUF file for llama.cpp and Ollama.")
+    ] = False,
     output: Output = None,
 ) -> None:
-    """Write a version as a zipped PEFT folder."""
-    with admin_api() as api:
+    """Write a version as a zipped PEFT folder, or as a GGUF file."""
+    with admin_api(needs_model=gguf) as api:
         label = version or str(api.get(f"/users/{url_part(user)}")["adapter"])
-        content = api.download(f"/adapters/{url_part(user)}/versions/{_number(label)}/download")
-    target = output or Path(f"adapter-{_label(label)}.zip")
+        path = f"/adapters/{url_part(user)}/versions/{_number(label)}/download"
+        content = api.download(f"{path}?format=gguf" if gguf else path)
+    target = output or Path(f"adapter-{_label(label)}.{'gguf' if gguf else 'zip'}")
     target.write_bytes(content)
     typer.echo(f"Wrote {target}.")
 
@@ -110,6 +114,9 @@ def export_adapter(
 def import_adapter(
     user: User,
     folder: Annotated[Path, typer.Argument(help="A PEFT folder.", exists=True, file_okay=False)],
+    same_base: Annotated[
+        bool, typer.Option("--same-base", help="It was made for this base, whatever it says.")
+    ] = False,
 ) -> None:
     """Import an adapter trained elsewhere; `promote` puts it in use."""
     from server.cli.peft_folder import read_peft_folder
@@ -119,7 +126,10 @@ def import_adapter(
     except ValueError as error:
         fail(str(error))
     with admin_api(needs_model=True) as api:
-        version = api.upload(f"/adapters/{url_part(user)}/versions", weights, headers)
+        path = f"/adapters/{url_part(user)}/versions?same_base={str(same_base).lower()}"
+        version = api.upload(path, weights, headers)
+    for warning in version.get("warnings", ()):
+        typer.echo(f"Warning: {warning}", err=True)
     typer.echo(f"Imported as {version['label']}. Promote it to put it in use.")
 
 

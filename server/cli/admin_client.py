@@ -73,7 +73,7 @@ def open_admin(
     """Yield a client of the server that uses the data folder, else of the app in-process.
 
     In-process, `needs_model` loads the base model, and `on_admin_key` gets the first admin's key if
-    this made it. Raises `AdminApiError`, `DataFolderInUseError`, `ValueError`.
+    this made it. Raises `AdminApiError`, `DataFolderError`, `ValueError`.
     """
     server = find_server(settings.data_dir)
     with contextlib.ExitStack() as stack:

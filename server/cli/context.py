@@ -37,13 +37,13 @@ def load_settings() -> "Settings":
 def admin_api(*, needs_model: bool = False) -> Iterator["AdminClient"]:
     """The admin API; a refusal ends the command with the reason."""
     from server.cli.admin_client import AdminApiError, open_admin
-    from server.data_folder import DataFolderInUseError
+    from server.data_folder import DataFolderError
 
     settings = load_settings()
     try:
         with open_admin(settings, needs_model=needs_model, on_admin_key=_show_admin_key) as api:
             yield api
-    except (AdminApiError, DataFolderInUseError) as error:
+    except (AdminApiError, DataFolderError) as error:
         fail(str(error))
 
 

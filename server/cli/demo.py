@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters_store.embedded import resolve_model
 from adapters_store.errors import ModelFetchError
+from adapters_store.models.resolve import resolve_model
+from server.base_model.choice import or_smallest
 from server.cli.demo_server import Api, DemoError, demo_server
 from server.cli.views import follow_run, model_progress, run_outcome
 from server.data_folder import RunningServer
@@ -54,12 +55,13 @@ def run_demo(settings: Settings) -> int:
     """Run the demo, and return the exit status: 0 if it went as expected."""
     console = Console()
     started = time.monotonic()
+    model = or_smallest(settings.model)  # the story was tried out on it
     try:
         with model_progress(console) as show:
-            resolve_model(settings.model, settings.model_cache, show)
+            resolve_model(model, settings.model_cache, show)
         with (
             tempfile.TemporaryDirectory(prefix="loralei-demo-") as folder,
-            demo_server(Path(folder), console) as server,
+            demo_server(Path(folder), model, console) as server,
         ):
             went_well = _run(console, server)
     except (DemoError, ModelFetchError, httpx.HTTPError) as error:

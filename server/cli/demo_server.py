@@ -51,10 +51,14 @@ class Api:
 
 
 @contextmanager
-def demo_server(folder: Path, console: Console) -> Iterator[RunningServer]:
-    """Start a server, wait until it answers, and stop it at the end. Raises `DemoError`."""
+def demo_server(folder: Path, model: str, console: Console) -> Iterator[RunningServer]:
+    """Serve `model`, wait until it answers, and stop it at the end. Raises `DemoError`."""
     data, log = folder / "data", folder / "server.log"
-    environment = os.environ | {"LORALEI_DATA_DIR": str(data), "LORALEI_PORT": "0"}
+    environment = os.environ | {
+        "LORALEI_MODEL": model,
+        "LORALEI_DATA_DIR": str(data),
+        "LORALEI_PORT": "0",
+    }
     command = [sys.executable, "-P", "-m", "server.cli", "serve"]
     with (
         log.open("wb") as output,

@@ -16,9 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters_store.embedded import EMBEDDED_MODEL
+from adapters_store.models.built_in import BUILT_IN
+from server.base_model.advice import SLOW, Measured, advise, better_model, describe
+from server.base_model.choice import Choice
+from server.base_model.last_start import read
+from server.base_model.machine_memory import available_memory
+from server.base_model.prepare import current_choice, has_adapters
 from server.cli.serve import why_port_is_taken
-from server.data_folder import find_server
+from server.data_folder import PROBES_FOLDER, DataFolderError, find_server
 from server.settings import Settings
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))
@@ -96,14 +101,40 @@ def has_wal_reset_bug(version: Version) -> bool:
     return (3, 7, 0) <= version < (3, 51, 3)
 
 
-def check_model(model: str, is_folder: bool, is_prepared: bool) -> Check:
-    """Whether the base model is there or can be fetched at the first start."""
-    if is_folder or is_prepared:
-        return Check("Base model", Status.OK, model)
-    if model.startswith(("/", ".", "~")):
-        advice = "there is no such folder: check the setting model"
-        return Check("Base model", Status.MISSING, model, advice)
-    return Check("Base model", Status.OK, f"{model}, fetched at the first start")
+def check_model(choice: Choice, is_there: bool) -> Check:
+    """Whether the base model is there or can be fetched at the next start."""
+    if is_there:
+        return Check("Base model", Status.OK, choice.model)
+    if choice.model.startswith(("/", ".", "~")):
+        advice = "there is no such folder or file: check the setting model"
+        return Check("Base model", Status.MISSING, choice.model, advice)
+    built_in = BUILT_IN.get(choice.model)
+    size = f" ({built_in.download_bytes / 1e6:.0f} MB)" if built_in else ""
+    return Check("Base model", Status.OK, f"{choice.model}, fetched at the next start{size}")
+
+
+def check_choice(problem: str) -> Check:
+    """That the base model of the data folder is unknown."""
+    return Check("Base model", Status.MISSING, "unknown", problem)
+
+
+def check_memory(model: str, available_bytes: int, is_running: bool) -> Check:
+    """Whether the memory that is free suffices for the base model, if that is a built-in one."""
+    found = f"{available_bytes / 1e9:.1f} GB free"
+    built_in = BUILT_IN.get(model)
+    if is_running or built_in is None or available_bytes >= built_in.memory_bytes:
+        return Check("Memory", Status.OK, found)
+    needs = f"{model} needs {built_in.memory_bytes / 1e9:.1f} GB"
+    return Check("Memory", Status.WARNING, found, f"{needs}: free some, or choose a smaller model")
+
+
+def check_speed(measured: Measured | None, advice: str) -> Check:
+    """What the base model took at the last start, and how fast it was."""
+    if measured is None:
+        return Check("Speed", Status.OK, "measured at the next start")
+    is_slow = (measured.tokens_per_second or SLOW) < SLOW
+    status = Status.WARNING if is_slow else Status.OK
+    return Check("Speed", status, f"last start: {describe(measured)}", advice)
 
 
 def check_disk(name: str, folder: Path, free_bytes: int) -> Check:
@@ -141,17 +172,14 @@ def examine(settings: Settings) -> list[Check]:
     problem = None if server else why_port_is_taken(settings.host, settings.port)
     torch_version, gpus = _torch()
     data, cache = _existing(settings.data_dir), _existing(settings.model_cache)
-    prepared = settings.model_cache / EMBEDDED_MODEL / "config.json"
+    measured = read(settings.data_dir / PROBES_FOLDER)
     return [
         check_python(sys.version_info[:3]),
         check_torch(torch_version),
         check_gpu(gpus, shutil.which("nvidia-smi") is not None),
         check_sqlite(sqlite3.sqlite_version),
-        check_model(
-            settings.model,
-            is_folder=Path(settings.model).expanduser().is_dir(),
-            is_prepared=settings.model == EMBEDDED_MODEL and prepared.is_file(),
-        ),
+        *_model(settings, is_running=server is not None),
+        check_speed(measured, _advice(settings, measured)),
         check_disk("Disk for data", settings.data_dir, shutil.disk_usage(data).free),
         check_disk("Disk for models", settings.model_cache, shutil.disk_usage(cache).free),
         check_data_dir(settings.data_dir, _why_not_writable(data)),
@@ -175,6 +203,26 @@ def report(settings: Settings) -> int:
     missing = "Something is missing: see the last column."
     console.print(missing if is_missing else "Loralei can run here.")
     return int(is_missing)
+
+
+def _model(settings: Settings, is_running: bool) -> list[Check]:
+    try:
+        choice = current_choice(settings)
+    except DataFolderError as error:
+        return [check_choice(str(error))]
+    prepared = settings.model_cache / choice.model / "config.json"
+    is_there = Path(choice.model).expanduser().exists() or prepared.is_file()
+    return [
+        check_model(choice, is_there),
+        check_memory(choice.model, available_memory(), is_running),
+    ]
+
+
+def _advice(settings: Settings, measured: Measured | None) -> str:
+    if measured is None:
+        return ""
+    better = better_model(measured, BUILT_IN.values())
+    return advise(measured, better, has_adapters=has_adapters(settings.data_dir))
 
 
 def _torch() -> tuple[str | None, list[str]]:

@@ -4,15 +4,22 @@ import gc
 import logging
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from adapters_store.embedded import resolve_model
 from adapters_store.errors import ModelFetchError
+from adapters_store.models.built_in import BUILT_IN
+from server.base_model.advice import advise, better_model, describe
+from server.base_model.last_start import save
+from server.base_model.prepare import has_adapters, prepare_model
 from server.cli.views import model_progress
-from server.data_folder import DataFolderInUseError
+from server.data_folder import DataFolderError
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from server.services import Services
 
 _LOADING_SECONDS = 3600.0
 
@@ -26,9 +33,9 @@ def start_server(settings: Settings, *, verbose: bool) -> int:
         return 1
     try:
         with model_progress(console) as show:
-            resolve_model(settings.model, settings.model_cache, show)
+            prepare_model(settings, show, lambda text: console.print(Text(text)))
         return _serve(settings, console)
-    except (ModelFetchError, DataFolderInUseError, ValueError) as error:
+    except (ModelFetchError, DataFolderError, ValueError) as error:
         console.print(Text.assemble(("Error: ", "red"), str(error)))
         return 1
     except KeyboardInterrupt:
@@ -76,7 +83,11 @@ def _serve(settings: Settings, console: Console) -> int:
             # Loaded objects stay: scanning them for garbage takes a quarter of a second.
             gc.collect()
             gc.freeze()
-            console.print(f"[green]Ready:[/] {settings.model} answers. Ctrl-C stops the server.")
+            name = services.runtime.model.name
+            console.print(f"[green]Ready:[/] {name} answers. Ctrl-C stops the server.")
+            speed = speed_of(services)
+            if not services.is_draining:
+                console.print(Text(speed, "dim"), soft_wrap=True)
         elif services.failure is not None:
             console.print(Text.assemble(("Error: ", "red"), services.failure))
             server.should_exit = True
@@ -88,6 +99,23 @@ def _serve(settings: Settings, console: Console) -> int:
         services.stop()
     console.print("Stopped.")
     return 0 if services.failure is None else 1
+
+
+def speed_of(services: "Services") -> str:
+    """What the loaded model takes, and which one would suit better; kept for `loralei doctor`.
+
+    It waits for a moment in which nobody uses the engine.
+    """
+    # Imported here, as in `_serve`.
+    from server.base_model.measure import measure_when_idle
+
+    runtime = services.runtime
+    measured = measure_when_idle(runtime.engine, runtime.model.path, lambda: services.is_draining)
+    if measured.tokens_per_second is not None:
+        save(measured, services.stores.folder.probes)
+    better = better_model(measured, BUILT_IN.values())
+    advice = advise(measured, better, has_adapters=has_adapters(services.settings.data_dir))
+    return f"{describe(measured)} {advice}".strip()
 
 
 def welcome(url: str, new_admin_key: str | None) -> Text:

@@ -231,7 +231,7 @@ def follow_run(console: Console, run: Json, latest: Callable[[], Json]) -> Json:
 
 @contextmanager
 def model_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Show how the base model is fetched; yields a `Progress` of `adapters_store.download`."""
+    """Show how the base model is fetched; yields a `download.Progress`."""
     columns = (
         TextColumn("{task.description:24}"),
         BarColumn(),

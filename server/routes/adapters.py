@@ -5,22 +5,25 @@ import binascii
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from adapters_store.exchange.base_names import base_warning
+from adapters_store.exchange.imported_config import read_imported_config
 from adapters_store.files import WEIGHTS_FILE
+from adapters_store.records import AdapterVersion
 from scheduler.policy import is_due
 from server.accounts.accounts import Account
 from server.auth import Admin, App
 from server.errors import RequestError
 from server.learning.usage import run_with_cost, training_usage
-from server.request_body import StrictRoute, bounded_stream, parse_json
+from server.request_body import StrictRoute, bounded_stream, drain, parse_json
 from server.services import Services
 from server.user_data import export
-from server.user_data.adapter_import import register_adapter, write_config
+from server.user_data.adapter_import import register_adapter
 from server.wire.requests import PromoteRequest, VersionNumber, version_number
 from server.wire.responses import Json, label, promotion_json, version_json
 
@@ -72,35 +75,53 @@ def read_version(user: str, number: VersionNumber, services: App) -> Json:
 
 
 @router.get("/{user}/versions/{number}/download", response_class=StreamingResponse)
-def download_version(user: str, number: VersionNumber, services: App) -> StreamingResponse:
-    """The version as a standard PEFT folder, zipped."""
+def download_version(
+    user: str, number: VersionNumber, services: App, format: Literal["peft", "gguf"] = "peft"
+) -> StreamingResponse:
+    """The version as a standard PEFT folder, zipped, or as a GGUF file for llama.cpp."""
     account = services.accounts.find(user)
     version = services.stores.registry.version(account.id, number)
-    name = f"adapter-{version.label}"
-    archive = export.folder_archive(name, services.stores.files.open(version))
-    return export.zip_response(archive, f"loralei-{account.id}-{version.label}.zip")
+    name = f"loralei-{account.id}-{version.label}"
+    if format == "gguf":
+        file = _gguf(services, version)
+        return export.file_response(file, f"{name}.gguf", "application/octet-stream")
+    folder = services.stores.files.open(version)
+    return export.zip_response(
+        export.folder_archive(f"adapter-{version.label}", folder), f"{name}.zip"
+    )
 
 
 @router.post("/{user}/versions", status_code=201)
-async def import_version(user: str, request: Request, admin: Admin, services: App) -> Json:
+async def import_version(
+    user: str, request: Request, admin: Admin, services: App, same_base: bool = False
+) -> Json:
     """Import an adapter trained elsewhere, without promoting it.
 
     The body is `adapter_model.safetensors`; the header `x-loralei-adapter-config` is its
-    `adapter_config.json` in base64.
+    `adapter_config.json` in base64. If the adapter names another base, the answer has `warnings`;
+    `same_base` says that it is the same one.
     """
-    account = await run_in_threadpool(services.accounts.find, user)
-    config = _config(request)
-    services.runtime  # noqa: B018  # raises NotReadyError before a large body is read
+    limit = services.settings.max_import_bytes
+    try:
+        account = await run_in_threadpool(services.accounts.find, user)
+        runtime = services.runtime
+        config = read_imported_config(_config(request), rank=runtime.lora.rank)
+    except Exception:
+        # Before the weights are received, but a client that still sends them reads no answer.
+        await drain(request, limit)
+        raise
     folder = await run_in_threadpool(services.stores.files.stage)
     try:
-        await _receive(request, folder, services.settings.max_import_bytes)
-        await run_in_threadpool(write_config, folder, config)
+        await _receive(request, folder, limit)
         version = await run_in_threadpool(
-            register_adapter, services, account, folder, by=admin.name
+            register_adapter, services, account, folder, config, by=admin.name
         )
     finally:
         await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
-    return version_json(version, None, None)
+    imported = version_json(version, None, None)
+    model = runtime.model
+    warning = base_warning(config, model=model.name, revision=model.revision)
+    return imported if warning is None or same_base else imported | {"warnings": [warning]}
 
 
 @router.post("/{user}/train", status_code=202)
@@ -186,6 +207,20 @@ def _summary(services: Services, account: Account) -> Json:
         "usage": training_usage(services, account.id),
         "last_run": run_with_cost(services, run) if run else None,
     }
+
+
+def _gguf(services: Services, version: AdapterVersion) -> IO[bytes]:
+    # Imported here: it takes a second, and few need it.
+    from adapters_store.exchange.gguf_export import read_gguf_target, write_gguf_adapter
+
+    runtime = services.runtime
+    if not runtime.fits(version):
+        raise RequestError(400, f"{version.label} was made for another base model.", param="format")
+    folder = services.stores.files.open(version)
+    target = read_gguf_target(runtime.model.path)
+    return export.gguf_file(
+        lambda path: write_gguf_adapter(folder, path, lora=version.lora, target=target)
+    )
 
 
 def _config(request: Request) -> dict[str, Any]:

@@ -64,15 +64,15 @@ async def refuse_responses() -> Response:
 async def _stream(
     turn: Turn, replies: Replies, recorder: Recorder, wants_usage: bool
 ) -> AsyncGenerator[str, None]:
-    yield event(streaming.opening_chunk(turn))
     for index in range(turn.num_choices):
         yield event(streaming.role_chunk(turn, index))
     try:
         async for delta in replies.deltas(streaming.PING_SECONDS):
             if delta is None:
                 yield streaming.PING
-            else:
-                yield event(streaming.content_chunk(turn, delta))
+                continue
+            for chunk in streaming.delta_chunks(turn, delta):
+                yield event(chunk)
         # Before the client knows that the reply is complete: its feedback must find the turn.
         await recorder.complete()
     except Exception as error:  # the status is sent already, so the stream reports the error
@@ -81,11 +81,9 @@ async def _stream(
         return
     for index, choice in enumerate(replies.choices):
         assert choice.finish_reason is not None
-        if choice.tool_calls:
-            yield event(streaming.tool_calls_chunk(turn, index, choice.tool_calls))
         yield event(streaming.finish_chunk(turn, index, choice.finish_reason))
     if wants_usage:
-        yield event(streaming.usage_chunk(turn, replies.completion_tokens))
+        yield event(streaming.usage_chunk(turn, replies))
     yield streaming.DONE
 
 
@@ -118,12 +116,18 @@ def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
         "choices": [
             choice_json(
                 index,
-                message_json(choice.content, tool_calls_json(turn.id, index, choice.tool_calls)),
+                message_json(
+                    choice.content,
+                    tool_calls_json(turn.id, index, choice.tool_calls),
+                    choice.reasoning,
+                ),
                 choice.finish_reason or "",
                 logprobs_json(choice.logprobs),
             )
             for index, choice in enumerate(replies.choices)
         ],
-        "usage": usage_json(len(turn.prompt_ids), replies.completion_tokens),
+        "usage": usage_json(
+            len(turn.prompt_ids), replies.completion_tokens, replies.reasoning_tokens
+        ),
         "loralei": streaming.loralei_json(turn),
     }

@@ -1,5 +1,7 @@
 """`GET /v1/models`: the one base model, the same for everybody."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter
 
 from server.auth import App
@@ -26,11 +28,12 @@ def read_model(model: str, services: App) -> Json:
 
 
 def _model(services: Services) -> Json:
-    engine = services.runtime.engine
+    engine, sampling = services.runtime.engine, services.runtime.sampling
     return {
         "id": engine.model_name,
         "object": "model",
         "created": int(services.started_at),
         "owned_by": "loralei",
         "context_length": engine.context_length,
+        "sampling": asdict(sampling),
     }

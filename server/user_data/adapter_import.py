@@ -1,25 +1,35 @@
-"""Imports an adapter that was trained elsewhere: staged, checked, published, registered."""
+"""Imports an adapter trained elsewhere: staged, converted, checked, published, registered."""
 
-import json
 import shutil
 import time
 from pathlib import Path
 
-from adapters_store.peft_config import CONFIG_FILE
+from adapters_store.exchange.conversion import convert_imported
+from adapters_store.exchange.imported_config import ImportedConfig
 from adapters_store.records import AdapterVersion
 from server.accounts.accounts import Account
 from server.services import Services
 
 
-def register_adapter(services: Services, user: Account, folder: Path, *, by: str) -> AdapterVersion:
-    """Make a staged folder the user's newest version, without promoting it.
+def register_adapter(
+    services: Services, user: Account, folder: Path, config: ImportedConfig, *, by: str
+) -> AdapterVersion:
+    """Make a staged folder with the weights of `config` the user's newest version, unpromoted.
 
     The staged folder is deleted. Raises `AdapterInvalidError`, `AdapterConflictError`.
     """
     stores, runtime = services.stores, services.runtime
     try:
+        convert_imported(
+            folder,
+            config,
+            lora=runtime.lora,
+            shapes=runtime.engine.shapes,
+            base_model=runtime.model.name,
+            base_revision=runtime.model.revision,
+        )
         runtime.verify(folder)
-        published = stores.files.publish(folder)
+        published = stores.files.publish(folder, user_id=user.id)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     with stores.database.atomic():
@@ -45,8 +55,3 @@ def register_adapter(services: Services, user: Account, folder: Path, *, by: str
             stores.files.remove(version)
             raise
     return version
-
-
-def write_config(folder: Path, config: dict[str, object]) -> None:
-    """Write the adapter's configuration beside its weights."""
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2), encoding="utf-8")

@@ -37,9 +37,9 @@ def _erase(services: Services, account: Account, *, with_account: bool) -> int:
         erased = stores.log.erase(account.id)
         stores.runs.erase(account.id)
         stores.suite_runs.erase(account.id)
-        versions = stores.registry.erase(account.id)
-    for version in versions:
-        stores.files.remove(version)
+        folders = stores.registry.erase(account.id)
+    stores.files.erase(account.id, folders)
+    stores.registry.finish_erasure(account.id)
     services.rules.forget(account.id)
     services.end_training_of(account.id)
     stores.database.checkpoint()  # erased text leaves the write-ahead log, too

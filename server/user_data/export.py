@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from server.accounts.accounts import Account
 from server.services import Services
+from server.wire.json_line import json_line
 from server.wire.responses import account_json, promotion_json, run_json, version_json
 
 MAX_RUNS = 10_000
@@ -56,10 +57,23 @@ def folder_archive(name: str, folder: Path) -> IO[bytes]:
     return archive
 
 
+def gguf_file(write: Callable[[Path], None]) -> IO[bytes]:
+    """A GGUF file that `write` puts at a path, open at its start; it is deleted when closed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "adapter.gguf"
+        write(path)
+        return path.open("rb")  # the open file outlives its name
+
+
 def zip_response(archive: IO[bytes], name: str) -> StreamingResponse:
     """Send an archive as a download; `name` must consist of ids and labels only."""
+    return file_response(archive, name, "application/zip")
+
+
+def file_response(file: IO[bytes], name: str, media_type: str) -> StreamingResponse:
+    """Send an open file as a download; `name` must consist of ids and labels only."""
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_chunks(archive), media_type="application/zip", headers=headers)
+    return StreamingResponse(_chunks(file), media_type=media_type, headers=headers)
 
 
 def _new_archive() -> IO[bytes]:
@@ -76,7 +90,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 def _write_lines(bundle: zipfile.ZipFile, name: str, rows: Iterable[dict[str, Any]]) -> None:
     with bundle.open(name, "w", force_zip64=True) as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            file.write(json_line(row).encode() + b"\n")
 
 
 def _write_folder(bundle: zipfile.ZipFile, name: str, folder: Path) -> None:

@@ -236,7 +236,7 @@ def test_folders_are_those_of_all_users(registry: Registry) -> None:
     assert registry.folders() == {make_version("ann").folder, make_version("bob").folder}
 
 
-def test_erasing_returns_the_versions_and_leaves_no_row(
+def test_erasing_returns_the_folders_and_leaves_no_row_once_it_is_finished(
     registry: Registry, database: Database
 ) -> None:
     register(registry, 1, 2)
@@ -244,7 +244,10 @@ def test_erasing_returns_the_versions_and_leaves_no_row(
     promote(registry, 2, expected=1)
     roll_back(registry)
     registry.set_frozen("ann", True, by="admin", at=1.0)
-    assert [version.number for version in registry.erase("ann")] == [2, 1]
+    folders = registry.erase("ann")
+    assert folders == [make_version("ann", number).folder for number in (2, 1)]
+    assert registry.unfinished_erasures() == {"ann": folders}
+    registry.finish_erasure("ann")
     left = [
         row
         for table in database.table_names()

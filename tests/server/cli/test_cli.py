@@ -199,6 +199,39 @@ def test_an_exported_adapter_imports_again(
     assert archive.read_bytes().startswith(b"PK")
 
 
+def test_an_adapter_is_exported_as_a_gguf_file(
+    server: LiveServer, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_version(server, person)
+    monkeypatch.chdir(tmp_path)
+    assert "adapter-v1.gguf" in succeeded("adapters", "export", person.name, "v1", "--gguf")
+    assert (tmp_path / "adapter-v1.gguf").read_bytes().startswith(b"GGUF")
+
+
+def test_an_import_shows_its_warning_unless_the_base_is_said_to_be_the_same(
+    server: LiveServer, person: Person, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter_model.safetensors").write_bytes(random_weights(server, seed=1))
+    [encoded] = config(server, base_model_name_or_path="unsloth/other").values()
+    (tmp_path / "adapter_config.json").write_bytes(base64.b64decode(encoded))
+    arguments = ("adapters", "import", person.name, str(tmp_path))
+    warned, quiet = run(*arguments), run(*arguments, "--same-base")
+    assert (warned.exit_code, quiet.exit_code) == (0, 0)
+    assert "Warning: The adapter was made for 'unsloth/other'." in warned.stderr
+    assert "Imported as v1" in warned.stdout
+    assert quiet.stderr == ""
+
+
+def test_pickled_weights_are_not_imported(
+    server: LiveServer, person: Person, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.bin").write_bytes(b"")
+    result = run("adapters", "import", person.name, str(tmp_path))
+    assert result.exit_code == 1
+    assert "save it as safetensors" in result.stderr
+
+
 def test_a_folder_without_weights_is_not_imported(
     server: LiveServer, person: Person, tmp_path: Path
 ) -> None:
@@ -264,6 +297,13 @@ def test_without_a_server_the_first_admin_key_is_shown_once(no_server: Path) -> 
 def test_without_a_server_retrain_loads_the_model_itself(no_server: Path) -> None:
     succeeded("users", "add", "ada")
     assert "nothing to learn from" in run("retrain", "ada").output
+
+
+def test_adapters_without_a_database_end_the_command_with_the_reason(no_server: Path) -> None:
+    (no_server / "adapters" / ("a" * 32)).mkdir(parents=True)
+    result = run("users", "list")
+    assert result.exit_code == 1
+    assert "Restore the database" in result.stderr
 
 
 def test_a_data_folder_that_is_taken_is_not_touched(no_server: Path) -> None:

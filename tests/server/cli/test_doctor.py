@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from server.base_model.advice import Measured
+from server.base_model.choice import Choice
+from server.base_model.prepare import CHOICE_FILE
 from server.cli import doctor
 from server.cli.doctor import Check, Status
 from server.settings import Settings
@@ -56,15 +59,48 @@ def test_a_gpu_is_named() -> None:
     assert doctor.check_gpu(["NVIDIA H200"], has_driver=True).found == "NVIDIA H200"
 
 
-def test_a_model_that_is_fetched_later_is_fine() -> None:
-    check = doctor.check_model("smollm2-135m", is_folder=False, is_prepared=False)
+def test_a_model_that_is_fetched_later_is_fine_and_its_size_said() -> None:
+    check = doctor.check_model(Choice("smollm2-135m"), is_there=False)
     assert check.status is Status.OK
-    assert "first start" in check.found
+    assert check.found == "smollm2-135m, fetched at the next start (93 MB)"
 
 
 def test_a_model_folder_that_is_not_there_is_missing() -> None:
-    check = doctor.check_model("./models/mine", is_folder=False, is_prepared=False)
+    check = doctor.check_model(Choice("./models/mine"), is_there=False)
     assert check.status is Status.MISSING
+
+
+def test_too_little_memory_for_the_model_is_a_warning() -> None:
+    check = doctor.check_memory("qwen2.5-coder-0.5b", 1_200_000_000, is_running=False)
+    assert check.status is Status.WARNING
+    assert "needs 2.5 GB" in check.advice
+
+
+@pytest.mark.parametrize(
+    ("model", "is_running"),
+    [("smollm2-135m", False), ("mine", False), ("qwen2.5-coder-0.5b", True)],
+)
+def test_memory_is_fine_for_a_small_an_unknown_and_a_running_model(
+    model: str, is_running: bool
+) -> None:
+    assert doctor.check_memory(model, 1_200_000_000, is_running).status is Status.OK
+
+
+def test_what_the_last_start_measured_is_shown() -> None:
+    measured = Measured("m", 1, 3_200_000_000, 9_000_000_000, 12.0)
+    check = doctor.check_speed(measured, "")
+    assert check.status is Status.OK
+    assert check.found == "last start: m takes 3.2 GB of memory and writes 12 tokens/s."
+
+
+def test_a_slow_model_is_a_warning_with_the_advice() -> None:
+    measured = Measured("m", 1, 3_200_000_000, 9_000_000_000, 2.0)
+    check = doctor.check_speed(measured, "A smaller model is quicker")
+    assert (check.status, check.advice) == (Status.WARNING, "A smaller model is quicker")
+
+
+def test_before_the_first_start_no_speed_is_known() -> None:
+    assert doctor.check_speed(None, "").status is Status.OK
 
 
 @pytest.mark.parametrize(
@@ -93,8 +129,18 @@ def test_a_port_that_somebody_else_uses_is_missing() -> None:
 def test_this_machine_is_examined_without_making_the_data_folder(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", model_cache=tmp_path / "models", port=0)
     names = [check.name for check in doctor.examine(settings)]
-    assert {"Python", "PyTorch", "GPU", "SQLite", "Base model", "Port"} <= set(names)
+    assert {"Python", "PyTorch", "GPU", "SQLite", "Base model", "Memory", "Speed", "Port"} <= set(
+        names
+    )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_choice_of_the_model_is_missing_and_explained(tmp_path: Path) -> None:
+    (tmp_path / CHOICE_FILE).write_text("{")
+    settings = Settings(data_dir=tmp_path, model_cache=tmp_path / "models", port=0)
+    [check] = [each for each in doctor.examine(settings) if each.name == "Base model"]
+    assert check.status is Status.MISSING
+    assert "delete it" in check.advice
 
 
 def test_the_exit_status_is_1_if_something_is_missing(

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from server.base_model.last_start import read
+
 WAIT_SECONDS = 200  # importing PyTorch takes long on a busy machine
 
 pytestmark = pytest.mark.timeout(3 * WAIT_SECONDS)
@@ -83,6 +85,26 @@ def test_a_port_that_is_taken_is_named(environment: dict[str, str]) -> None:
         with serving(environment | {"LORALEI_PORT": port}) as process:
             read_until(process, port)
             assert process.wait(WAIT_SECONDS) == 1
+
+
+def test_memory_and_speed_are_said_and_kept_for_the_doctor(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with serving(environment) as process:
+        text = read_until(process, "tokens/s")
+        assert re.search(r"tiny takes \d\.\d GB of memory and writes \d+ tokens/s", text)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT_SECONDS) == 0
+    measured = read(tmp_path / "data" / "probes")
+    assert measured is not None
+    assert measured.model == "tiny"
+
+
+def test_the_model_of_the_first_start_is_kept(environment: dict[str, str]) -> None:
+    started_and_stopped(environment, signal.SIGINT)
+    text, status = started_and_stopped(environment | {"LORALEI_MODEL": "auto"}, signal.SIGINT)
+    assert "Ready: tiny answers" in text
+    assert status == 0
 
 
 def test_a_model_that_is_not_there_ends_it_with_the_reason(environment: dict[str, str]) -> None:

@@ -1,13 +1,35 @@
 import io
+import json
 import re
 import zipfile
+from pathlib import Path
+from typing import Any
 
+import gguf
+import httpx
 import pytest
+from safetensors.torch import save
 
+from tests.adapters import random_adapter
 from tests.server.live import LiveServer, Person, chat_body
 from tests.server.peft_folder import config, import_version, random_weights
 from tests.server.sse import chunks
 from tests.server.test_bad_input import assert_refused
+
+
+def import_adapter(
+    live: LiveServer,
+    person: Person,
+    query: str = "",
+    *,
+    weights: bytes | None = None,
+    **changes: Any,
+) -> httpx.Response:
+    """Import random weights that fit, or these, with changes to a configuration that fits."""
+    body = random_weights(live, seed=1) if weights is None else weights
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}/versions{query}"
+        return admin.post(path, content=body, headers=config(live, **changes))
 
 
 def text(live: LiveServer, person: Person, **body: object) -> str:
@@ -121,6 +143,22 @@ def test_a_version_can_be_taken_away_as_a_peft_folder(live: LiveServer, person: 
     assert "adapter-v1/adapter_config.json" in bundle.namelist()
 
 
+def test_a_version_can_be_taken_away_as_a_gguf_file(
+    live: LiveServer, person: Person, tmp_path: Path
+) -> None:
+    import_version(live, person, seed=3)
+    with live.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}/versions/1/download"
+        response = admin.get(path, params={"format": "gguf"})
+        assert_refused(admin.get(path, params={"format": "onnx"}), 400, "format")
+    assert response.headers["content-disposition"].endswith('-v1.gguf"')
+    (tmp_path / "adapter.gguf").write_bytes(response.content)
+    reader = gguf.GGUFReader(tmp_path / "adapter.gguf")
+    assert len(reader.tensors) == 2 * len(live.services.runtime.engine.shapes)
+    alpha = reader.get_field("adapter.lora.alpha")
+    assert alpha is not None and alpha.contents() == live.services.runtime.lora.alpha
+
+
 def test_every_version_is_explained(live: LiveServer, person: Person) -> None:
     made = import_version(live, person)
     with live.admin() as admin:
@@ -146,15 +184,77 @@ def test_freezing_is_undone_by_unfreezing(live: LiveServer, person: Person) -> N
             assert admin.get(path).json()["frozen"] is expected
 
 
-@pytest.mark.parametrize("changes", [{"r": 99}, {"base_model_name_or_path": "other"}], ids=str)
-def test_an_adapter_of_another_deployment_is_refused(
-    live: LiveServer, person: Person, changes: dict[str, object]
+@pytest.mark.parametrize("name", [None, "unsloth/other-bnb-4bit"], ids=str)
+def test_an_adapter_that_names_another_base_is_taken_with_a_warning(
+    live: LiveServer, person: Person, name: str | None
 ) -> None:
+    before = text(live, person)
+    imported = import_adapter(live, person, base_model_name_or_path=name)
+    assert imported.status_code == 201
+    [warning] = imported.json()["warnings"]
+    assert str(name) in warning or "does not say" in warning
+    assert text(live, person, loralei={"adapter": "v1"}) != before
+
+
+def test_an_adapter_that_is_said_to_be_of_the_same_base_is_taken_without_a_warning(
+    live: LiveServer, person: Person
+) -> None:
+    imported = import_adapter(live, person, "?same_base=true", base_model_name_or_path="other")
+    assert imported.status_code == 201
+    assert "warnings" not in imported.json()
+    refused = import_adapter(live, person, "?same_base=perhaps")
+    assert_refused(refused, 400, "same_base")
+
+
+def test_an_adapter_of_a_lower_rank_and_fewer_linears_answers(
+    live: LiveServer, person: Person
+) -> None:
+    shapes = live.services.runtime.engine.shapes
+    queries = {path: shape for path, shape in shapes.items() if path.endswith(".q_proj")}
+    weights = save(random_adapter(queries, seed=4, scale=0.5, rank=2))
+    before = text(live, person)
+    changes: dict[str, Any] = {"r": 2, "lora_alpha": 4, "target_modules": ["q_proj"]}
+    assert import_adapter(live, person, weights=weights, **changes).status_code == 201
+    assert text(live, person, loralei={"adapter": "v1"}) != before
     with live.admin() as admin:
-        path = f"/v1/admin/adapters/{person.id}/versions"
-        body, headers = random_weights(live, 1), config(live, **changes)
-        assert_refused(admin.post(path, content=body, headers=headers), 400)
+        response = admin.get(f"/v1/admin/adapters/{person.id}/versions/1/download")
+        bundle = zipfile.ZipFile(io.BytesIO(response.content))
+        exported = json.loads(bundle.read("adapter-v1/adapter_config.json"))
+        again = import_adapter(
+            live, person, weights=bundle.read("adapter-v1/adapter_model.safetensors"), **exported
+        )
+    assert again.status_code == 201, again.text
+    assert again.json()["checksum"] == live.services.stores.registry.version(person.id, 1).checksum
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"r": 99}, "r is 99, this deployment has 8"),
+        ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
+        ({"target_modules": ["lm_head"], "use_dora": True}, "use_dora"),
+    ],
+    ids=str,
+)
+def test_a_refused_configuration_is_explained_before_the_weights_are_read(
+    live: LiveServer, person: Person, changes: dict[str, Any], reason: str
+) -> None:
+    # Larger than the buffers of a connection: a client that still sends would miss the answer.
+    refused = import_adapter(live, person, weights=b"x" * (16 << 20), **changes)
+    assert_refused(refused, 400)
+    assert reason in refused.json()["error"]["message"]
+    with live.admin() as admin:
         assert admin.get(f"/v1/admin/adapters/{person.id}").json()["versions"] == []
+
+
+def test_weights_of_another_model_are_refused_with_the_shape(
+    live: LiveServer, person: Person
+) -> None:
+    shapes = dict.fromkeys(live.services.runtime.engine.shapes, (32, 32))
+    weights = save(random_adapter(shapes, seed=4, rank=8))
+    refused = import_adapter(live, person, weights=weights, base_model_name_or_path="Qwen/other")
+    assert_refused(refused, 400)
+    assert "other sizes 'Qwen/other'" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("header", ["", "not base64!", "e30=", "W10=", "AAAA"])

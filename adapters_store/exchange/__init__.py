@@ -1,0 +1,1 @@
+"""Adapters from and for other tools: PEFT folders of other trainings, GGUF files for llama.cpp."""
