@@ -1,15 +1,15 @@
 # Everything a person runs. Each target sets up what it needs; a second run is quick and offline.
 #
-#   make serve                     start the server (PORT=8000, DATA=./data, LORALEI_*=...)
+#   make serve                     start the server (PORT=8000, DATA=./data, MODEL=..., LORALEI_*=...)
 #   make test                      run every check
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
-PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR $(RUN)/python -m pytest
+PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m pytest
 BENCH := engine many_adapters serving learning_loop
 # One of: learning, curation, self_distillation, gate, forgetting, retention, pooled.
 PART ?= learning
@@ -19,6 +19,10 @@ export LORALEI_PORT := $(PORT)
 endif
 ifdef DATA
 export LORALEI_DATA_DIR := $(DATA)
+endif
+# Only if it is given to make: a shell may well have a variable of this name for something else.
+ifeq ($(origin MODEL),command line)
+export LORALEI_MODEL := $(MODEL)
 endif
 
 help:  ## Show the targets
@@ -30,7 +34,7 @@ setup:  ## Make .venv with PyTorch and Loralei
 test-setup:
 	@.ci/test-tools & .ci/setup dev; result=$$?; wait; exit $$result
 
-serve: setup  ## Start the server (PORT=8000 DATA=./data)
+serve: setup  ## Start the server (PORT=8000 DATA=./data MODEL=smollm2-135m)
 	@exec $(RUN)/loralei serve
 
 demo: setup  ## Show the whole story on the real model
@@ -46,8 +50,26 @@ test: test-setup  ## Run every check
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 # Two workers for two cores. The real model uses both cores itself, so its tests run alone.
-	$(PYTEST) -m "not real_model" -n 2 --dist worksteal
+	$(PYTEST) -m "not real_model and not download" -n 2 --dist worksteal
 	$(PYTEST) -m real_model
+
+# Not part of `test`: Triton is 700 MB, and only a GPU needs it. PyTorch 2.13 for CUDA brings this version.
+test-triton: test-setup  ## Check the kernels for GPUs on a CPU (installs Triton)
+	@[ -d .venv/triton ] || $(RUN)/python -m pip install --quiet --no-deps --target .venv/triton triton==3.7.1
+	TRITON_INTERPRET=1 PYTHONPATH=.venv/triton $(PYTEST) tests/server/engine/model/gpu
+	PYTHONPATH=.venv/triton $(PYTEST) tests/server/engine/model/gpu
+
+# Not part of `test`: the clients are 650 MB, and the model is 490 MB.
+test-clients: test-setup  ## Check that Python's clients can force calls on a real model
+	$(PYTEST) tests/server/clients/forced_calls.py -v
+
+test-families: test-setup  ## Check families with real weights (fetches 240 MB each time)
+	$(PYTEST) -m download
+
+# Not part of `test`: llama.cpp takes 700 MB, the two models 600 MB.
+test-llama: test-setup  ## Check exported adapters in llama.cpp (installs node-llama-cpp)
+	@[ -d .venv/llama-cpp/node_modules/node-llama-cpp ] || npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/llama-cpp node-llama-cpp@3.22.1
+	LLAMA_CPP=$(CURDIR)/.venv/llama-cpp $(PYTEST) tests/llama_cpp/check_gguf_adapter.py
 
 bench: test-setup  ## Measure speed and memory on the real model
 	@for part in $(BENCH); do $(RUN)/python -m "tests.benchmarks.bench_$$part" || exit 1; done

@@ -1,7 +1,7 @@
 """The LoRA layer for serving and training: every adapted linear holds a pool of adapter slots.
 
 Slot 0 is "no adapter". Each forward pass names a slot per row, so rows of different users share a
-batch. Gradients flow only to the slots in the batch.
+batch. One slot can be trained: only its weights have gradients.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ class _Selection:
 
     uniform: int = NO_ADAPTER
     rows: Tensor | slice | None = None  # [batch], int64; set when rows differ
+    trained: int | None = None  # the slot whose weights have gradients
 
 
 class SlotLinear(nn.Module):
@@ -52,6 +53,7 @@ class SlotLinear(nn.Module):
         self.A = nn.Parameter(torch.zeros(shape_a, dtype=dtype, device=device), requires_grad=False)
         self.B = nn.Parameter(torch.zeros(shape_b, dtype=dtype, device=device), requires_grad=False)
         self._selection = selection
+        self.trained: tuple[Tensor, Tensor] | None = None  # leaves over one slot's A and B
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
@@ -60,9 +62,11 @@ class SlotLinear(nn.Module):
             slots = self._selection.rows
         elif slots == NO_ADAPTER:
             return y
+        a, b = self.A[slots], self.B[slots]
+        if self.trained is not None and self._selection.rows is None:
+            a, b = self.trained if slots == self._selection.trained else (a, b)
         # Float32 adapters are cast to the base's dtype: they are small, the activations are not.
-        a, b = self.A[slots].to(x.dtype), self.B[slots].to(x.dtype)
-        return y + (x @ a) @ b
+        return y + (x @ a.to(x.dtype)) @ b.to(x.dtype)
 
 
 class AdapterPool:
@@ -206,18 +210,34 @@ class AdapterPool:
         """Whether a slot adds nothing."""
         return not any(layer.B[slot].any() for layer in self.layers.values())
 
-    def requires_grad(self, enabled: bool) -> None:
-        """Turn gradients of the trained layers' slots on or off."""
-        for parameter in (*self.a_parameters(), *self.b_parameters()):
-            parameter.requires_grad_(enabled)
+    @contextmanager
+    def train(self, slot: int) -> Iterator[None]:
+        """Give a slot's weights in the trained layers gradients, in passes that use this slot only.
 
-    def a_parameters(self) -> list[nn.Parameter]:
-        """Every trained layer's A, [slots, in, rank], in layer order."""
-        return [layer.A for layer in self._trained.values()]
+        Raises `ValueError` for slot 0.
+        """
+        refuse_slot_zero(slot)
+        self._selection.trained = slot
+        for layer in self._trained.values():
+            # Of the slot alone: a gradient of the whole pool would be as large as the pool.
+            a, b = layer.A[slot].detach(), layer.B[slot].detach()
+            layer.trained = a.requires_grad_(), b.requires_grad_()
+        try:
+            yield
+        finally:
+            self._selection.trained = None
+            for layer in self._trained.values():
+                layer.trained = None
 
-    def b_parameters(self) -> list[nn.Parameter]:
-        """Every trained layer's B, [slots, rank, out], in layer order."""
-        return [layer.B for layer in self._trained.values()]
+    def trained_weights(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The A [in, rank] and the B [rank, out] of every trained layer, in layer order.
+
+        They are leaves that share the memory of the slot. Raises `ValueError` outside `train`.
+        """
+        pairs = [layer.trained for layer in self._trained.values() if layer.trained]
+        if len(pairs) < len(self._trained):
+            raise ValueError("no slot is trained: use the weights within `train`")
+        return [a for a, _ in pairs], [b for _, b in pairs]
 
     def _size(self, layers: Mapping[str, SlotLinear]) -> int:
         features = (layer.in_features + layer.out_features for layer in layers.values())

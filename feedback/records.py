@@ -105,6 +105,11 @@ class Interaction:
         return self.finish_reasons[:1] == ("length",)
 
     @property
+    def is_unwritten(self) -> bool:
+        """Whether the length limit ended the first reply while the model still thought."""
+        return self.is_truncated and not self.reply.strip()
+
+    @property
     def reply(self) -> str:
         """The reply that feedback is about: the first choice."""
         return self.replies[0] if self.replies else ""

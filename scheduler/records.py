@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from adapters_store.records import LoraConfig
+from adapters_store.records import LoraConfig, Precision
 
 
 class RunStatus(StrEnum):
@@ -170,7 +170,8 @@ class PipelineConfig:
     """Everything that a run needs to know beside the user's data.
 
     `base_path` is the folder of the weights, `base_model` the name that adapters carry. `device` is
-    `cpu` or `cuda`, `dtype` the name of a torch dtype, `replies_cache` a folder.
+    `cpu` or `cuda`, `dtype` the name of a torch dtype, `replies_cache` a folder. `precision` and
+    the file `packed` are those of the base that serves, see `load_base_model`.
     """
 
     base_path: str
@@ -184,6 +185,8 @@ class PipelineConfig:
     training: TrainingConfig
     gate: GateConfig
     memory: MemoryConfig
+    precision: Precision | None = None
+    packed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,12 @@ async def bounded_stream(request: Request, limit: int) -> AsyncIterator[bytes]:
     raise too_large
 
 
+async def drain(request: Request, limit: int) -> None:
+    """Read the rest of a body and drop it. Raises `RequestError` (413) as `bounded_stream` does."""
+    async for _ in bounded_stream(request, limit):
+        pass
+
+
 def _declared_length(request: Request) -> int:
     value = request.headers.get("content-length", "")
     return int(value) if value.isdecimal() and len(value) < 20 else 0

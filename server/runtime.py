@@ -12,10 +12,18 @@ from pathlib import Path
 
 import torch
 
-from adapters_store.base_model import choose_device, choose_dtype, load_base_model
-from adapters_store.embedded import ResolvedModel
+from adapters_store.base_model import (
+    BaseModel,
+    choose_device,
+    choose_dtype,
+    choose_precision,
+    load_base_model,
+)
+from adapters_store.generation_defaults import GenerationDefaults, generation_defaults
+from adapters_store.models.resolve import ResolvedModel
 from adapters_store.records import AdapterVersion, LoraConfig
 from adapters_store.validate import validate_adapter
+from adapters_store.weights.packed_file import packed_path
 from scheduler.candidates import Candidates
 from scheduler.evaluation.rollback import RollbackMonitor
 from scheduler.evaluation.suite.service import SuiteService
@@ -28,6 +36,7 @@ from scheduler.service import SchedulerService
 from scheduler.trainer.worker import ProcessTrainer
 from server.background.engine_generator import EngineGenerator, EngineModelUnderTest
 from server.background.instruction_probe import InstructionProbe
+from server.base_model.check_memory import check_memory
 from server.engine.engine import Engine, EngineConfig
 from server.settings import Settings
 from server.stores import Stores
@@ -35,13 +44,17 @@ from server.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The loaded base model, and the services that use it."""
+    """The loaded base model, and the services that use it.
+
+    `sampling` is how replies are sampled where a request does not say.
+    """
 
     model: ResolvedModel
     lora: LoraConfig
     engine: Engine
     scheduler: SchedulerService
     instruction_probe: InstructionProbe
+    sampling: GenerationDefaults
 
     def fits(self, version: AdapterVersion) -> bool:
         """Whether a version was made for this base model and this adapter shape."""
@@ -66,11 +79,7 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     """Load the base model and build what needs it, unstarted. Raises `ValueError`, `OSError`."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
-    base = load_base_model(
-        model.path, name=model.name, revision=model.revision, device=device, dtype=dtype
-    )
+    base = load_base_of(settings, model)
     config = EngineConfig(
         max_batch_size=settings.max_batch_size,
         queue_limit=settings.queue_limit,
@@ -86,8 +95,10 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
         base_path=str(model.path),
         base_model=model.name,
         base_revision=model.revision,
-        device=str(device),
-        dtype=str(dtype).removeprefix("torch."),
+        device=str(base.device),
+        dtype=str(base.dtype).removeprefix("torch."),
+        precision=base.precision,
+        packed=str(base.packed) if base.packed else None,
         threads=settings.threads or os.cpu_count() or 1,
         replies_cache=str(stores.folder.reference_replies),
         lora=settings.lora,
@@ -99,7 +110,29 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)
     probe = InstructionProbe(engine, stores.folder.probes)
     scheduler = _scheduler(settings, stores, pipeline_config, verify, engine, probe)
-    return Runtime(model, settings.lora, engine, scheduler, probe)
+    configured = base.model.generation_config.to_dict()
+    sampling = settings.sampling.over(generation_defaults(model.name, configured))
+    return Runtime(model, settings.lora, engine, scheduler, probe, sampling)
+
+
+def load_base_of(settings: Settings, model: ResolvedModel) -> BaseModel:
+    """Load the base model as the settings say. Raises `ValueError`, `OSError`."""
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    precision = choose_precision(settings.base_precision, device, dtype)
+    check_memory(settings, model, device, precision or str(dtype).removeprefix("torch."))
+    packed = None
+    if precision is not None and device.type == "cpu":
+        packed = packed_path(settings.model_cache, model.revision, precision)
+    return load_base_model(
+        model.path,
+        name=model.name,
+        revision=model.revision,
+        device=device,
+        dtype=dtype,
+        precision=precision,
+        packed=packed,
+    )
 
 
 def verify_adapter(folder: Path, *, model: ResolvedModel, lora: LoraConfig, engine: Engine) -> None:

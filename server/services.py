@@ -9,12 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from adapters_store.embedded import resolve_model
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
 from server.background.proposal_jobs import ProposalJobs
 from server.background.rules_cache import RulesCache
+from server.base_model.prepare import prepare_model
 from server.data_folder import DataFolder
 from server.errors import NotReadyError
 from server.metrics import Metrics
@@ -39,7 +39,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         """Lock the data folder, open and migrate the database, make the first admin.
 
-        Raises `DataFolderInUseError`, and `ValueError` for an invalid preset admin key.
+        Raises `DataFolderError`, and `ValueError` for an invalid preset admin key.
         """
         self.settings = settings
         folder = DataFolder(settings.data_dir)
@@ -88,9 +88,10 @@ class Services:
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop feedback whose completion never came, and empty the write-ahead log."""
-        waited = self.settings.pending_feedback_days * _DAY
-        self.stores.log.expire_pending(time.time() - waited)
+        """Drop feedback whose completion never came, and old trash; empty the write-ahead log."""
+        now, stores = time.time(), self.stores
+        stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
+        stores.files.trash.prune(now, keep=stores.registry.folders())
         self.stores.database.checkpoint()
 
     def end_training_of(self, user_id: str) -> None:
@@ -123,7 +124,7 @@ class Services:
 
     def _load(self) -> None:
         try:
-            model = resolve_model(self.settings.model, self.settings.model_cache, _log_progress)
+            model = prepare_model(self.settings, _log_progress, _log.info)
             # Imported here: it imports PyTorch, and pages and accounts need not wait for that.
             from server.runtime import load_runtime
 

@@ -5,6 +5,7 @@ Unknown options are errors.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters_store.generation_defaults import MAX_TOP_K, GenerationDefaults
 from adapters_store.records import LoraConfig
 from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
@@ -38,6 +40,23 @@ def default_model_cache() -> Path:
     return Path(cache) / "loralei" / "models"
 
 
+@dataclass(frozen=True, slots=True)
+class SamplingConfig:
+    """How replies are sampled if a request does not say; None leaves it to the base model."""
+
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    top_k: Annotated[int | None, Field(ge=0, le=MAX_TOP_K)] = None
+
+    def over(self, model: GenerationDefaults) -> GenerationDefaults:
+        """These values, and the base model's own where there is none."""
+        return GenerationDefaults(
+            temperature=model.temperature if self.temperature is None else self.temperature,
+            top_p=model.top_p if self.top_p is None else self.top_p,
+            top_k=model.top_k if self.top_k is None else self.top_k,
+        )
+
+
 class Settings(BaseSettings):
     """Everything an operator may choose. Times are in seconds, lengths in tokens."""
 
@@ -52,9 +71,9 @@ class Settings(BaseSettings):
     )
 
     model: str = Field(
-        default="smollm2-135m",
+        default="auto",
         min_length=1,
-        description="Base model: a built-in name, a local folder, or a Hugging Face id.",
+        description="Base model: auto, a built-in name, a folder, a GGUF file, a Hugging Face id.",
     )
     data_dir: Path = Field(
         default=Path("data"),
@@ -74,7 +93,12 @@ class Settings(BaseSettings):
         description="Where the model runs: auto, cpu, cuda, or cuda:N.",
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="Number format of the base model's weights."
+        default="auto",
+        description="Number format of activations, and of weights in full precision.",
+    )
+    base_precision: Literal["auto", "int8", "full"] = Field(
+        default="auto",
+        description="Weights of the base: int8, or full as `dtype`; auto is int8 on a CPU.",
     )
     threads: int = Field(
         default=0, ge=0, le=1024, description="CPU threads for the model; 0 uses one per core."
@@ -123,7 +147,13 @@ class Settings(BaseSettings):
         description="Longest prompt and reply together; 0 is the model's own limit.",
     )
     max_new_tokens: int = Field(
-        default=512, ge=1, description="Longest reply if the request sets no limit."
+        default=512,
+        ge=1,
+        description="Longest reply if the request sets no limit; reasoning counts.",
+    )
+    sampling: SamplingConfig = Field(
+        default=SamplingConfig(),
+        description="Temperature, top_p and top_k if a request has none.",
     )
     dry_multiplier: float = Field(
         default=0.8,

@@ -48,7 +48,7 @@ def publish_random_adapter(
     tensors = random_adapter(shapes, seed, scale, lora.rank)
     rounded = {name: tensor.to(dtype) for name, tensor in tensors.items()}
     save_file(rounded, staged / "adapter_model.safetensors")
-    published = files.publish(staged)
+    published = files.publish(staged, user_id=f"u{seed}")
     return AdapterVersion(
         user_id=f"u{seed}",
         number=1,

@@ -9,7 +9,9 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from adapters_store.base_model import BaseModel, load_base_model
-from adapters_store.embedded import ensure_embedded
+from adapters_store.models.built_in import SMALLEST
+from adapters_store.models.resolve import resolve_model
+from adapters_store.records import Precision
 from server.settings import default_model_cache
 from tests.tiny_model import build_tiny_model
 
@@ -37,15 +39,20 @@ def tiny_base(tiny_model_folder: Path) -> BaseModel:
 
 
 @pytest.fixture(scope="session")
-def embedded_model_folder() -> Path:
-    """The embedded base model, fetched once per machine into the cache that `serve` uses too."""
-    return ensure_embedded(default_model_cache(), lambda phase, done, total: None)
+def smallest_model_folder() -> Path:
+    """The smallest built-in model, fetched once per machine into the cache that `serve` uses."""
+    return resolve_model(SMALLEST, default_model_cache(), lambda phase, done, total: None).path
 
 
-def load_tiny(folder: Path) -> BaseModel:
-    """Load the tiny model in float32 on the CPU."""
+def load_tiny(folder: Path, precision: Precision | None = None) -> BaseModel:
+    """Load the tiny model in float32 on the CPU; without a precision as transformers has it."""
     return load_base_model(
-        folder, name="tiny", revision="r0", device=torch.device("cpu"), dtype=torch.float32
+        folder,
+        name="tiny",
+        revision="r0",
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        precision=precision,
     )
 
 

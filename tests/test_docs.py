@@ -31,9 +31,12 @@ NOT_OURS = {
     # Made by a person, by the server or by a benchmark.
     "loralei.toml",
     "server.json",
+    "base-model.json",
     "feedback.jsonl",
     "bench-results/",
     ".venv/bin/loralei",
+    # In a model's folder.
+    "config.json",
     # In a PEFT folder.
     "adapter_config.json",
     "adapter_model.safetensors",

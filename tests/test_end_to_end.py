@@ -1,4 +1,4 @@
-"""The story on the embedded base model, over HTTP: corrections change one user's model only."""
+"""The story on the smallest built-in model, over HTTP: corrections change one user's model only."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,14 +24,14 @@ UNSEEN = (
 
 
 @pytest.fixture
-def loop(tmp_path: Path, embedded_model_folder: Path) -> Iterator[Loop]:
+def loop(tmp_path: Path, smallest_model_folder: Path) -> Iterator[Loop]:
     options = {
         "schedule": {"interval": 0, "nightly": ""},
         "training": {"rounds": 1, "probe_prompts": 4},  # one fit and few probes, to save time
         "threads": 2,
     }
-    with running(embedded_model_folder, tmp_path / "data", **options) as server:
-        yield Loop(server, embedded_model_folder.name, max_tokens=32)
+    with running(smallest_model_folder, tmp_path / "data", **options) as server:
+        yield Loop(server, smallest_model_folder.name, max_tokens=32)
 
 
 @pytest.mark.real_model

@@ -1,10 +1,12 @@
 """A 2-layer random Llama with a byte-level tokenizer and a chat template, made in code."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 CHAT_TEMPLATE = (
@@ -25,6 +27,33 @@ TOOL_TEMPLATE = (
     "\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+TOOL_MARKERS = ("<tool_call>", "</tool_call>")
+# As Mistral models show tools, in short: calls are one list, and ids have nine characters.
+LIST_TEMPLATE = (
+    "{% if tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}"
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% if message.role == 'tool' and message.tool_call_id | length != 9 %}"
+    "{{ raise_exception('an id has nine characters') }}{% endif %}"
+    "{% if message.tool_calls %}[TOOL_CALLS] [{% for call in message.tool_calls %}"
+    "{% if call.id | length != 9 %}{{ raise_exception('an id has nine characters') }}{% endif %}"
+    '{{ (call.function | tojson)[:-1] }}, "id": "{{ call.id }}"}'
+    "{% if not loop.last %}, {% endif %}{% endfor %}]"
+    "{% else %}{{ message.content }}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+LIST_MARKERS = ("[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]")
+# As Qwen3 thinks unless told otherwise, in short.
+THINKING_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% if message.role == 'assistant' and loop.last %}"
+    "<think>\n{{ message.reasoning_content or '' }}\n</think>\n\n{% endif %}"
+    "{{ message.content.split('</think>')[-1].lstrip('\n') }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and enable_thinking is false %}"
+    "<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+# As models that always think open their reasoning.
+OPENED_TEMPLATE = CHAT_TEMPLATE.removesuffix("\n{% endif %}") + "<think>{% endif %}"
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
@@ -34,9 +63,16 @@ def build_tiny_model(
     seed: int = 0,
     context_length: int = 512,
     chat_template: str = CHAT_TEMPLATE,
+    markers: Sequence[str] = (),
+    are_markers_special: bool = False,
 ) -> Path:
-    """Write a tiny chat model in Hugging Face's layout (float32) and return its folder."""
+    """Write a tiny chat model in Hugging Face's layout (float32) and return its folder.
+
+    Each of the `markers` is one token, as `<tool_call>` is for Qwen.
+    """
     tokenizer = _byte_tokenizer()
+    tokens = [AddedToken(each, normalized=False, special=are_markers_special) for each in markers]
+    tokenizer.add_tokens(tokens, special_tokens=are_markers_special)
     tokenizer.chat_template = chat_template
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -84,10 +120,43 @@ def build_babbling_model(folder: Path) -> Path:
     return folder
 
 
-def _byte_tokenizer() -> PreTrainedTokenizerFast:
+def build_thinking_model(
+    folder: Path, *, chat_template: str = THINKING_TEMPLATE, are_tags_special: bool = False
+) -> Path:
+    """Write a tiny model that thinks "Why?" and replies "Ok.".
+
+    The last token alone decides the next one. After a break of two lines it replies at once.
+    """
+    build_tiny_model(folder, chat_template=chat_template)
+    tokenizer = _byte_tokenizer(["ĊĊ"], [("Ċ", "Ċ")])
+    tags = [AddedToken(tag, special=are_tags_special) for tag in ("<think>", "</think>")]
+    tokenizer.add_tokens(tags, special_tokens=are_tags_special)
+    tokenizer.chat_template = chat_template
+    model = LlamaForCausalLM.from_pretrained(folder)
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    script = ["\n", "<think>", "W", "h", "y", "?", "</think>", "\n\n", "O", "k", ".", "<|im_end|>"]
+    ids = [tokenizer.encode(text, add_special_tokens=False)[0] for text in script]
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        embedded = model.model.embed_tokens.weight
+        embedded.zero_()
+        model.lm_head.weight.zero_()
+        for place, (token, following) in enumerate(pairwise(ids)):
+            embedded[token, place] = 1.0
+            model.lm_head.weight[following, place] = 10.0
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _byte_tokenizer(
+    words: Sequence[str] = (), merges: Sequence[tuple[str, str]] = ()
+) -> PreTrainedTokenizerFast:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {symbol: i for i, symbol in enumerate([*SPECIAL_TOKENS, *alphabet])}
-    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    vocabulary = {symbol: i for i, symbol in enumerate([*SPECIAL_TOKENS, *alphabet, *words])}
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=list(merges)))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]

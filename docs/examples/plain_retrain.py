@@ -24,9 +24,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from adapters_store.base_model import BaseModel, choose_device, choose_dtype, load_base_model
-from adapters_store.embedded import EMBEDDED_MODEL, resolve_model
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import ADAPTER_DTYPE, AdapterPool
+from adapters_store.models.built_in import SMALLEST
+from adapters_store.models.resolve import resolve_model
 from adapters_store.peft_config import write_peft_config
 from adapters_store.records import LoraConfig
 from feedback.records import Message
@@ -45,7 +46,7 @@ LEARNING_RATE = CONFIG.learning_rate / 2  # Gentler: no gate here would notice l
 UNSEEN_PROMPT = "Why is the sky blue?"
 
 
-def main(corrections: Path, adapter: Path, model: str = EMBEDDED_MODEL) -> None:
+def main(corrections: Path, adapter: Path, model: str = SMALLEST) -> None:
     """Fit an adapter on CORRECTIONS (JSON Lines) and write it to the folder ADAPTER."""
     exchanges = read_corrections(corrections)
 
@@ -53,8 +54,8 @@ def main(corrections: Path, adapter: Path, model: str = EMBEDDED_MODEL) -> None:
     # Only those of the upper half are trained: that saves half of the backward pass.
     source = resolve_model(model, default_model_cache(), lambda phase, done, total: None)
     device = choose_device("auto")
-    names = {"name": source.name, "revision": source.revision}
-    base = load_base_model(source.path, **names, device=device, dtype=choose_dtype("auto", device))
+    name, revision, dtype = source.name, source.revision, choose_dtype("auto", device)
+    base = load_base_model(source.path, name=name, revision=revision, device=device, dtype=dtype)
     use_grouped_attention(base.model)  # Only for speed: a quicker backward pass on a CPU.
     pool = AdapterPool(base.model, LORA, num_slots=2, dtype=torch.float32)
     pool.train_upper(CONFIG.train_top_fraction)
@@ -78,30 +79,28 @@ def main(corrections: Path, adapter: Path, model: str = EMBEDDED_MODEL) -> None:
 
     # 3. At first B is zero, so the adapter changes nothing. A spans the gradient's main directions,
     # so that a few steps are enough.
-    pool.requires_grad(True)
-    with pool.use(SLOT):
+    with pool.train(SLOT), pool.use(SLOT):
         init_from_gradients(
-            pool, SLOT, CONFIG.seed, lambda: torch.autograd.backward(losses(base, *batches[0]))
+            pool, CONFIG.seed, lambda: torch.autograd.backward(losses(base, *batches[0]))
         )
-    show("before", base, pool, batches)
+        show("before", base, pool, batches)
 
-    # 4. The fit. alpha / rank is folded into B. Adam's steps do not scale with the weights, so B's
-    # rate carries the factor. The rates fall to zero, so that the last batch does not win.
-    a, b = pool.a_parameters(), pool.b_parameters()
-    groups = [
-        {"params": a, "lr": LEARNING_RATE},
-        {"params": b, "lr": LEARNING_RATE * LORA.scaling},
-    ]
-    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
-    falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, PASSES * len(batches))
-    for batch, base_log_probs in batches * PASSES:
-        with pool.use(SLOT):
+        # 4. The fit. alpha / rank is folded into B. Adam's steps do not scale with the weights, so
+        # B's rate carries the factor. The rates fall to zero, so that the last batch does not win.
+        a, b = pool.trained_weights()
+        groups = [
+            {"params": a, "lr": LEARNING_RATE},
+            {"params": b, "lr": LEARNING_RATE * LORA.scaling},
+        ]
+        optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
+        falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, PASSES * len(batches))
+        for batch, base_log_probs in batches * PASSES:
             # The gradients of both losses add up.
             torch.autograd.backward(losses(base, batch, base_log_probs))
-        torch.nn.utils.clip_grad_norm_([*a, *b], CONFIG.gradient_clip)
-        optimiser.step()
-        optimiser.zero_grad()
-        falling.step()
+            torch.nn.utils.clip_grad_norm_([*a, *b], CONFIG.gradient_clip)
+            optimiser.step()
+            optimiser.zero_grad()
+            falling.step()
     show("after", base, pool, batches)
 
     # 5. The folder holds bfloat16 weights and their configuration, as PEFT writes them.

@@ -92,7 +92,8 @@ def feedback_behind(
 def _correction_pair(target: TargetReply) -> Iterator[TrainingExample]:
     """The correction over the original reply."""
     own = target.interaction
-    if target.source is ExampleSource.CORRECTION and _differ(target.reply, own.reply):
+    is_correction = target.source is ExampleSource.CORRECTION and not own.is_unwritten
+    if is_correction and _differ(target.reply, own.reply):
         yield _pair(ExampleSource.CORRECTION, (own,), (target.feedback,), target.reply, own.reply)
 
 
@@ -106,6 +107,7 @@ def _regenerated_pairs(
         both = own, other
         if (
             _was_disliked_or_regenerated(earlier, own)
+            and not other.is_unwritten
             and (other.created_at, other.id) < (own.created_at, own.id)
             and _ids(both) not in compared
             and _differ(target.reply, other.reply)
@@ -168,6 +170,8 @@ def _preference_pairs(
     }
     for feedback in newest.values():
         winner, loser = known[feedback.completion_id], known[feedback.preferred_over or ""]
+        if loser.is_unwritten:
+            continue
         if prompt_key(winner) == prompt_key(loser) and winner.reply.strip() != loser.reply.strip():
             both = winner, loser
             yield _pair(ExampleSource.PREFERENCE, both, (feedback,), winner.reply, loser.reply)

@@ -11,7 +11,7 @@ from torch import Tensor
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import ExampleKind, Message, TrainingExample
-from scheduler.fit.batching import Batch, TokenisedReply, collate, micro_batches, tokenise
+from scheduler.fit.batching import Batch, TokenisedReply, collate, tokenise
 from scheduler.fit.losses import (
     apo_zero_losses,
     dpo_losses,
@@ -20,6 +20,7 @@ from scheduler.fit.losses import (
     mean_per_token,
     reply_log_probs,
 )
+from scheduler.fit.micro_batches import micro_batches
 from scheduler.records import TrainingConfig
 
 CHANCE_LOSS_OF_ONE = 0.5

@@ -29,7 +29,7 @@ def cache_activations(base: BaseModel, pool: AdapterPool) -> Iterator[None]:
         yield
         return
     cache = _Cache(pool)
-    handle = base.model.register_forward_pre_hook(cache.look_up, with_kwargs=True)
+    handle = base.model.base_model.register_forward_pre_hook(cache.look_up, with_kwargs=True)
     for block in blocks:
         # Set on the instance, so that deleting it restores the class's `forward`.
         block.forward = partial(cache.forward, block.forward, block is blocks[-1])
@@ -53,6 +53,8 @@ class _Cache:
 
     def look_up(self, model: nn.Module, arguments: Any, options: dict[str, Any]) -> None:
         """Note which sequences the model is about to read, and whether all are cached."""
+        if options["input_ids"] is None:
+            return  # only the head runs, on states that the body made before
         lengths = options["attention_mask"].sum(dim=1).tolist()
         rows = zip(options["input_ids"].tolist(), lengths, strict=True)
         slot = self._pool.uniform_slot

@@ -1,6 +1,6 @@
-"""Turns examples into padded tensors, in micro-batches of bounded size."""
+"""Turns examples into padded tensors."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -11,8 +11,6 @@ from adapters_store.base_model import Renderer
 from feedback.records import Message, TrainingExample
 from scheduler.records import TrainingConfig
 
-MICRO_BATCH_TOKENS = 2048
-MOST_PADDING = 1.5
 FEW_DIVERGENCES = 3
 
 
@@ -116,19 +114,3 @@ def collate(replies: Sequence[TokenisedReply], device: torch.device) -> Batch:
         is_reply[i, start:end] = True
         weights[i, start:end] = torch.tensor(each.weights)
     return Batch(ids.to(device), attention.to(device), is_reply.to(device), weights.to(device))
-
-
-def micro_batches(lengths: Sequence[int], limit: int = MICRO_BATCH_TOKENS) -> Iterator[list[int]]:
-    """Group indices by length, so that no padded group of several has more than `limit` tokens.
-
-    In a group, none is longer than `MOST_PADDING` times the shortest.
-    """
-    group: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        is_full = lengths[index] * (len(group) + 1) > limit
-        if group and (is_full or lengths[index] > MOST_PADDING * lengths[group[0]]):
-            yield group
-            group = []
-        group.append(index)
-    if group:
-        yield group

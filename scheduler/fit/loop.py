@@ -21,6 +21,7 @@ from scheduler.fit.examples import (
 )
 from scheduler.fit.lora_init import init_from_gradients
 from scheduler.fit.steps import preference_backward, ratings_backward, supervised_backward
+from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 
 RATINGS_STOP_LOSS = 0.4
@@ -73,17 +74,15 @@ def fit(
     `ValueError` if no example fits into `config.max_tokens`.
     """
     tokenised = tokenise_examples(base.renderer, examples, kl_replies, config, is_warm=is_warm)
-    phases = [each for each in _phases(base, pool, tokenised, config, is_warm) if each.num_examples]
+    model = TrainedModel(base, pool)
+    phases = [each for each in _phases(model, tokenised, config, is_warm) if each.num_examples]
     if not phases:
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
-    pool.requires_grad(True)
-    with pool.use(slot), cache_activations(base, pool):
+    with pool.train(slot), pool.use(slot), cache_activations(base, pool):
         if pool.is_empty(slot):
             seed = config.seed
-            init_from_gradients(pool, slot, seed, lambda: _first_gradients(phases, seed))
-        reports = tuple(_optimise(pool, phase, config, report) for phase in phases)
-    pool.requires_grad(False)
-    return reports
+            init_from_gradients(pool, seed, lambda: _first_gradients(phases, seed))
+        return tuple(_optimise(pool, phase, config, report) for phase in phases)
 
 
 def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:
@@ -94,7 +93,7 @@ def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:
 
 
 def _phases(
-    base: BaseModel, pool: AdapterPool, examples: FitExamples, config: TrainingConfig, is_warm: bool
+    model: TrainedModel, examples: FitExamples, config: TrainingConfig, is_warm: bool
 ) -> tuple[_Phase, ...]:
     """The phases in order: later ones override earlier ones."""
     weights, kl_replies = rating_weights(examples.ratings), cycle(examples.kl_replies)
@@ -102,16 +101,16 @@ def _phases(
     def ratings(chosen: Sequence[int], stop_loss: float) -> float:
         kl = list(islice(kl_replies, len(chosen)))
         batch = [examples.ratings[i] for i in chosen]
-        return ratings_backward(base, pool, batch, weights, kl, config, stop_loss)
+        return ratings_backward(model, batch, weights, kl, config, stop_loss)
 
     def supervised(chosen: Sequence[int], stop_loss: float) -> float:
         kl = list(islice(kl_replies, num_kl_replies(len(chosen)))) if is_warm else []
         batch = [examples.replies[i] for i in chosen]
-        return supervised_backward(base, pool, batch, kl, stop_loss)
+        return supervised_backward(model, batch, kl, stop_loss)
 
     def preference(chosen: Sequence[int], stop_loss: float) -> float:
         batch = [examples.pairs[i] for i in chosen]
-        return preference_backward(base, pool, batch, config, stop_loss)
+        return preference_backward(model, batch, config, stop_loss)
 
     rate, dpo_rate = config.learning_rate, config.dpo_learning_rate
     return (
@@ -129,7 +128,7 @@ def _optimise(
     Not the mean of the steps: with few examples it can be low enough while one is unlearned. With
     constant rates, the last examples would decide where the weights end up.
     """
-    a, b = pool.a_parameters(), pool.b_parameters()
+    a, b = pool.trained_weights()
     # alpha / rank is folded into B, but Adam's steps do not scale with the parameter. So B's rate
     # has the factor, and training equals that of PEFT's unfolded B.
     rates = (phase.learning_rate, phase.learning_rate * pool.config.scaling)

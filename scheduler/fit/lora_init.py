@@ -11,35 +11,31 @@ from math import sqrt
 import torch
 from torch import Tensor
 
-from adapters_store.lora import AdapterPool, refuse_slot_zero
+from adapters_store.lora import AdapterPool
 
 COLUMN_NORM = 1 / sqrt(3)
 """The expected norm of a column of A as PEFT draws it, so that learning rates mean the same."""
 
 
-def init_from_gradients(
-    pool: AdapterPool, slot: int, seed: int, backward: Callable[[], None]
-) -> None:
-    """Set a slot's A along the row space of each weight's gradient, and its B to zero.
+def init_from_gradients(pool: AdapterPool, seed: int, backward: Callable[[], None]) -> None:
+    """Set the trained slot's A along the row space of each weight's gradient, and its B to zero.
 
     `backward` makes the gradients, with the slot in use. While A is zero and B random, the slot
     changes nothing, and A's gradient is G' B' for the weight's gradient G: a random sketch of G's
     row space (Halko et al. 2011, algorithm 4.1), from one backward pass and without making G. A
-    becomes its orthonormal basis. Raises `ValueError` for slot 0.
+    becomes its orthonormal basis.
     """
-    refuse_slot_zero(slot)
     generator = torch.Generator().manual_seed(seed)
-    a_parameters, b_parameters = pool.a_parameters(), pool.b_parameters()
+    weights = list(zip(*pool.trained_weights(), strict=True))
     with torch.no_grad():
-        for a, b in zip(a_parameters, b_parameters, strict=True):
-            a[slot].zero_()
-            b[slot].copy_(torch.randn(b.shape[1:], generator=generator) / sqrt(b.shape[-1]))
+        for a, b in weights:
+            a.zero_()
+            b.copy_(torch.randn(b.shape, generator=generator) / sqrt(b.shape[-1]))
     backward()
     with torch.no_grad():
-        for a, b in zip(a_parameters, b_parameters, strict=True):
-            sketch = a.grad[slot] if a.grad is not None else torch.zeros_like(a[slot])
-            a[slot].copy_(COLUMN_NORM * _basis(sketch))
-            b[slot].zero_()
+        for a, b in weights:
+            a.copy_(COLUMN_NORM * _basis(torch.zeros_like(a) if a.grad is None else a.grad))
+            b.zero_()
             a.grad = b.grad = None
 
 

@@ -7,37 +7,26 @@ from torch import Tensor
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from scheduler.fit.batching import Batch
-
-
-def reply_logits(base: BaseModel, batch: Batch) -> Tensor:
-    """Logits that predict the tokens from the batch's first reply token on, in the model's dtype.
-
-    [rows, tokens from there, vocabulary]. Runs the model with the slots that its pool has in use.
-    """
-    # The prompts' logits are left out: all logits are a sixth of a small model's work.
-    predicting = torch.arange(_first_reply(batch) - 1, batch.ids.shape[1] - 1)
-    logits: Tensor = base.model(
-        input_ids=batch.ids,
-        attention_mask=batch.attention,
-        use_cache=False,
-        logits_to_keep=predicting.to(batch.ids.device),
-    ).logits
-    return logits
+from scheduler.fit.vocabulary import States, divergences, read_states, target_log_probs
 
 
 def reply_log_probs(base: BaseModel, batch: Batch) -> Tensor:
     """Log-probability of every token from the batch's first reply token on; 0 outside replies.
 
-    float32 [rows, tokens from there].
+    float32 [rows, tokens from there]. Runs the model with the slots that its pool has in use.
     """
-    targets = batch.ids[:, _first_reply(batch) :]
-    logits = reply_logits(base, batch).float()
-    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-    return -losses.view_as(targets) * batch.is_reply[:, -targets.shape[1] :]
+    first = int(batch.is_reply.any(dim=0).int().argmax())
+    found = target_log_probs(base, _reply_states(base, batch), batch.ids[batch.is_reply])
+    is_reply = batch.is_reply[:, first:]
+    log_probs = found.new_zeros(is_reply.shape)
+    log_probs[is_reply] = found
+    return log_probs
 
 
-def _first_reply(batch: Batch) -> int:
-    return int(batch.is_reply.any(dim=0).int().argmax())
+def _reply_states(base: BaseModel, batch: Batch) -> States:
+    """The states that predict the reply tokens, row by row."""
+    # The prompts' logits are left out: all logits are a sixth of a small model's work.
+    return read_states(base, batch.ids, batch.attention, batch.is_reply.roll(-1, dims=1))
 
 
 def dpo_losses(chosen: Tensor, rejected: Tensor, beta: float, flip_rates: Tensor) -> Tensor:
@@ -79,15 +68,8 @@ def log_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> tuple[Tensor
 def kl_from_base(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
     """KL(adapter in use || base) over the vocabulary, mean over the batch's reply tokens."""
     with torch.no_grad(), pool.use(NO_ADAPTER):
-        reference = _reply_distributions(base, batch)
-    adapter = _reply_distributions(base, batch)
-    return F.kl_div(reference, adapter, reduction="batchmean", log_target=True)
-
-
-def _reply_distributions(base: BaseModel, batch: Batch) -> Tensor:
-    """Log-probabilities at every reply token, float32 [reply tokens, vocabulary]."""
-    logits = reply_logits(base, batch)
-    return F.log_softmax(logits[batch.is_reply[:, -logits.shape[1] :]].float(), dim=-1)
+        reference = _reply_states(base, batch)
+    return divergences(base, _reply_states(base, batch), reference).mean()
 
 
 def supervised_losses(log_probs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -4,13 +4,12 @@ Examples whose loss is at most `stop_loss` make no gradients: they would be over
 are still learned. If all are learned, there is no backward pass and no gradient at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
+from torch import Tensor
 
-from adapters_store.base_model import BaseModel
-from adapters_store.lora import AdapterPool
-from scheduler.fit.batching import TokenisedReply, collate, micro_batches
+from scheduler.fit.batching import TokenisedReply, collate
 from scheduler.fit.examples import RatedTokens, TokenisedPair
 from scheduler.fit.losses import (
     apo_zero_losses,
@@ -20,6 +19,7 @@ from scheduler.fit.losses import (
     reply_log_probs,
     supervised_losses,
 )
+from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 
 KL_WEIGHT = 0.2
@@ -27,8 +27,7 @@ KL_WEIGHT = 0.2
 
 
 def ratings_backward(
-    base: BaseModel,
-    pool: AdapterPool,
+    model: TrainedModel,
     ratings: Sequence[RatedTokens],
     weights: tuple[float, float],
     kl_replies: Sequence[TokenisedReply],
@@ -40,50 +39,48 @@ def ratings_backward(
     `weights` are those of a liked and a disliked reply. Dislikes alone give no direction: without
     the drift term all text would become less likely, not just the disliked replies.
     """
-    loss, is_learned = 0.0, True
-    for group in micro_batches([len(rating.reply.ids) for rating in ratings]):
-        batch = collate([ratings[i].reply for i in group], base.device)
-        is_liked = torch.tensor([ratings[i].is_desirable for i in group], device=base.device)
-        ratios, _ = log_ratios(base, pool, batch)
+
+    def of_group(group: Sequence[int]) -> tuple[float, bool]:
+        batch = collate([ratings[i].reply for i in group], model.base.device)
+        is_liked = torch.tensor([ratings[i].is_desirable for i in group], device=model.base.device)
+        ratios, _ = log_ratios(model.base, model.pool, batch)
         losses = apo_zero_losses(ratios, config.dpo_beta, is_liked)
-        loss += losses.sum().item() / len(ratings)
         needed = losses > stop_loss
-        if needed.any():
-            is_learned = False
-            weighted = needed * torch.where(is_liked, *weights) * losses
-            (weighted.sum() / len(ratings)).backward()  # type: ignore[no-untyped-call]
-    if not is_learned:
-        _drift_backward(base, pool, kl_replies)
+        weighted = needed * torch.where(is_liked, *weights) * losses
+        return _backward(losses / len(ratings), needed, weighted / len(ratings))
+
+    lengths = [len(rating.reply.ids) for rating in ratings]
+    loss, has_gradients = _sum_of(of_group(group) for group in model.micro_batches(lengths))
+    if has_gradients:
+        _drift_backward(model, kl_replies)
     return loss
 
 
 def supervised_backward(
-    base: BaseModel,
-    pool: AdapterPool,
+    model: TrainedModel,
     replies: Sequence[TokenisedReply],
     kl_replies: Sequence[TokenisedReply],
     stop_loss: float,
 ) -> float:
     """Gradients of the supervised loss plus the drift on `kl_replies`; returns the former."""
     total = sum(sum(reply.weights) for reply in replies)
-    loss, is_learned = 0.0, True
-    for group in micro_batches([len(reply.ids) for reply in replies]):
-        batch = collate([replies[i] for i in group], base.device)
-        losses, weights = supervised_losses(reply_log_probs(base, batch), batch)
-        shares = weights / total
-        loss += (shares * losses).sum().item()
+
+    def of_group(group: Sequence[int]) -> tuple[float, bool]:
+        batch = collate([replies[i] for i in group], model.base.device)
+        losses, weights = supervised_losses(reply_log_probs(model.base, batch), batch)
+        shares = weights / total * losses
         needed = losses > stop_loss
-        if needed.any():
-            is_learned = False
-            (needed * shares * losses).sum().backward()  # type: ignore[no-untyped-call]
-    if not is_learned:
-        _drift_backward(base, pool, kl_replies)
+        return _backward(shares, needed, needed * shares)
+
+    lengths = [len(reply.ids) for reply in replies]
+    loss, has_gradients = _sum_of(of_group(group) for group in model.micro_batches(lengths))
+    if has_gradients:
+        _drift_backward(model, kl_replies)
     return loss
 
 
 def preference_backward(
-    base: BaseModel,
-    pool: AdapterPool,
+    model: TrainedModel,
     pairs: Sequence[TokenisedPair],
     config: TrainingConfig,
     stop_loss: float,
@@ -92,28 +89,48 @@ def preference_backward(
 
     DPO alone may lower the chosen likelihood ("likelihood displacement", Razin et al. 2024).
     """
-    loss = 0.0
-    lengths = [2 * max(len(p.chosen.ids), len(p.rejected.ids)) for p in pairs]
-    for group in micro_batches(lengths):
+
+    def of_group(group: Sequence[int]) -> tuple[float, bool]:
         replies = [*(pairs[i].chosen for i in group), *(pairs[i].rejected for i in group)]
-        flip_rates = torch.tensor([pairs[i].flip_rate for i in group], device=base.device)
-        ratios, log_probs = log_ratios(base, pool, collate(replies, base.device))
-        chosen, rejected = ratios.chunk(2)
-        losses = dpo_losses(chosen, rejected, config.dpo_beta, flip_rates)
-        loss += losses.sum().item() / len(pairs)
+        flip_rates = torch.tensor([pairs[i].flip_rate for i in group], device=model.base.device)
+        ratios, log_probs = log_ratios(model.base, model.pool, collate(replies, model.base.device))
+        losses = dpo_losses(*ratios.chunk(2), config.dpo_beta, flip_rates)
         needed = losses > stop_loss
-        if needed.any():
-            total = needed * (losses - config.dpo_sft_weight * log_probs[: len(group)])
-            (total.sum() / len(pairs)).backward()  # type: ignore[no-untyped-call]
+        total = needed * (losses - config.dpo_sft_weight * log_probs[: len(group)])
+        return _backward(losses / len(pairs), needed, total / len(pairs))
+
+    lengths = [max(len(pair.chosen.ids), len(pair.rejected.ids)) for pair in pairs]
+    loss, _ = _sum_of(of_group(group) for group in model.micro_batches(lengths, rows=2))
     return loss
 
 
-def _drift_backward(
-    base: BaseModel, pool: AdapterPool, kl_replies: Sequence[TokenisedReply]
-) -> None:
+def _backward(losses: Tensor, needed: Tensor, objective: Tensor) -> tuple[float, bool]:
+    """Gradients of the sum of `objective`, if any row is `needed`; all are [rows].
+
+    Returns the sum of the `losses`, and whether there were gradients.
+    """
+    has_gradients = bool(needed.any())
+    if has_gradients:
+        objective.sum().backward()  # type: ignore[no-untyped-call]
+    return losses.sum().item(), has_gradients
+
+
+def _sum_of(groups: Iterable[tuple[float, bool]]) -> tuple[float, bool]:
+    """The losses of all groups, and whether any made gradients."""
+    # Each group is done in a function of its own: then its activations are freed with it.
+    loss, has_gradients = 0.0, False
+    for group_loss, group_has_gradients in groups:
+        loss += group_loss
+        has_gradients |= group_has_gradients
+    return loss, has_gradients
+
+
+def _drift_backward(model: TrainedModel, kl_replies: Sequence[TokenisedReply]) -> None:
     """Gradients of `KL_WEIGHT` times KL(adapter || base), mean over the replies' tokens."""
     total = sum(reply.reply_tokens for reply in kl_replies)
-    for group in micro_batches([len(reply.ids) for reply in kl_replies]):
+    for group in model.micro_batches([len(reply.ids) for reply in kl_replies]):
         share = sum(kl_replies[i].reply_tokens for i in group) / total
-        drift = kl_from_base(base, pool, collate([kl_replies[i] for i in group], base.device))
+        drift = kl_from_base(
+            model.base, model.pool, collate([kl_replies[i] for i in group], model.base.device)
+        )
         (KL_WEIGHT * share * drift).backward()  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
+from adapters_store.trash import KEPT_DAYS
 from feedback.examples.dataset import build_dataset, with_synthetic
 from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.examples.synthetic import synthetic_examples
@@ -131,7 +132,18 @@ class Pipeline:
     def sweep(self) -> None:
         """Remove the files that a crash left behind. No run and no import may be going on."""
         self._trainer.sweep()
-        self._files.sweep(self._registry.folders())
+        swept = self._files.sweep(self._registry.folders(), self._clock())
+        if swept.trashed:
+            _log.warning(
+                "adapter folders that the database does not name: %d; moved to %s and deleted after"
+                " %d days. If this database is an older copy, restore the newer one and restart:"
+                " they come back.",
+                swept.trashed,
+                self._files.trash.root,
+                KEPT_DAYS,
+            )
+        if swept.restored:
+            _log.warning("adapter folders that came back from the trash: %d", swept.restored)
 
     def prepare(self, is_cancelled: Callable[[], bool]) -> None:
         """Do ahead what every run needs, so that the next run is quicker.
@@ -319,6 +331,8 @@ class Pipeline:
             probes=self._probes(is_cancelled) if is_probed else (),
             rules=tuple(rules),
             warm_start=plan.start is not None,
+            precision=config.precision,
+            packed=config.packed,
         )
 
     def _judge(

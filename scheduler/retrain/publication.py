@@ -114,7 +114,7 @@ class Publisher:
         the adapter was frozen. Raises `TrainingCancelledError` if the run was cancelled or erased;
         then nothing of the fit stays.
         """
-        published = self._files.publish(fit.result.adapter)
+        published = self._files.publish(fit.result.adapter, user_id=fit.run.user_id)
         with self._database.atomic():
             version = self._version(fit, published)
             try:

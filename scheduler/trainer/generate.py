@@ -43,4 +43,4 @@ def greedy_replies(
             eos_token_id=sorted(base.renderer.eos_token_ids),
             pad_token_id=pad,
         )
-    return base.renderer.tokenizer.batch_decode(output[:, length:], skip_special_tokens=True)
+    return [base.renderer.reply_text(row) for row in output[:, length:].tolist()]

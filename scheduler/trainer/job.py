@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters_store.records import LoraConfig
+from adapters_store.records import LoraConfig, Precision
 from feedback.filters.records import Rejection, RejectionReason
 from feedback.rules.rule import Rule
 from scheduler.records import Evaluation, MemoryConfig, TrainingConfig
@@ -23,6 +23,7 @@ class TrainingJob:
 
     - `base_path` is the local folder of the weights, `base_model` the name in the adapter's config.
     - `device` is `cpu` or `cuda`; `dtype` is a torch dtype's name such as `bfloat16`.
+      `precision` and the file `packed` are those of the serving process, see `load_base_model`.
     - `incumbent` is the folder of the version in use, None for the base; it was trained on
       `incumbent_example_ids`. A `warm_start` continues from its weights.
     - Three fields hold pairs of a prompt and the base's reply, none of them the user's. Drift is
@@ -48,6 +49,8 @@ class TrainingJob:
     probes: tuple[tuple[tuple[str, str], ...], ...] = ()
     rules: tuple[Rule, ...] = ()
     warm_start: bool = False
+    precision: Precision | None = None
+    packed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

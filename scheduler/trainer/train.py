@@ -30,7 +30,6 @@ from scheduler.evaluation.held_out import (
 from scheduler.evaluation.rule_compliance import ComplianceResult
 from scheduler.fit.cpu_attention import use_grouped_attention
 from scheduler.fit.loop import PhaseReport, fit
-from scheduler.fit.packed_linear import pack_linears
 from scheduler.records import Evaluation, TrainingConfig
 from scheduler.trainer.dagger import fit_with_dagger
 from scheduler.trainer.example_losses import example_losses
@@ -72,8 +71,6 @@ def train(folder: Path, parent: ParentPipe) -> None:
     pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
     pool.train_upper(job.training.train_top_fraction)
     prepare(pool, job)
-    base_parameters = base.num_parameters
-    pack_linears(base.model, pool)
 
     rejections = _reject_by_loss(base, pool, dataset, job, parent)
     dataset = without(dataset, rejections)
@@ -101,7 +98,7 @@ def train(folder: Path, parent: ParentPipe) -> None:
     write_result(
         folder,
         _evaluation(reports, added, held_out, kl, compliance),
-        _usage(base, pool, base_parameters),
+        _usage(base, pool),
         tuple(pool.layers),
         rejections,
     )
@@ -133,6 +130,8 @@ def _load_base(job: TrainingJob) -> BaseModel:
         revision=job.base_revision,
         device=torch.device(job.device),
         dtype=getattr(torch, job.dtype),
+        precision=job.precision,
+        packed=Path(job.packed) if job.packed else None,
     )
 
 
@@ -246,7 +245,7 @@ def _evaluation(
     )
 
 
-def _usage(base: BaseModel, pool: AdapterPool, base_parameters: int) -> dict[str, Any]:
+def _usage(base: BaseModel, pool: AdapterPool) -> dict[str, Any]:
     """The resources that the run used; memory is that of the training device."""
     if base.device.type == "cuda":
         peak, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
@@ -256,7 +255,7 @@ def _usage(base: BaseModel, pool: AdapterPool, base_parameters: int) -> dict[str
         "device": name,
         "peak_memory_bytes": peak,
         "trainable_parameters": pool.trained_parameters,
-        "trainable_share": pool.trained_parameters / base_parameters,
+        "trainable_share": pool.trained_parameters / base.num_parameters,
     }
 
 

@@ -24,7 +24,8 @@ class RequestCancelledError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole reply: its text, why it ended, and its tokens' log-probabilities if asked for."""
+    """A whole reply: its text without reasoning, why it ended, and its tokens' log-probabilities
+    if asked for."""
 
     text: str
     finish_reason: str
@@ -66,8 +67,9 @@ async def ask(
             deltas.append(delta)
     finally:
         generation.cancel()
+    text = "".join(delta.text for delta in deltas)
     return Answer(
-        text="".join(delta.text for delta in deltas),
+        text=engine.base.renderer.without_reasoning(text),
         finish_reason=deltas[-1].finish_reason or "",
         logprobs=tuple(each.logprob for delta in deltas for each in delta.logprobs),
     )

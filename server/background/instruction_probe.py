@@ -109,6 +109,7 @@ class InstructionProbe:
         params = SamplingParams(temperature=0, max_tokens=REPLY_TOKENS)
         generation = self._engine.submit(prompt_ids, params, None, user="")
         try:
-            return "".join([delta.text async for delta in generation])
+            text = "".join([delta.text async for delta in generation])
+            return self._engine.base.renderer.without_reasoning(text)
         finally:
             generation.cancel()

@@ -40,7 +40,7 @@ from server.services import Services
 _CALLER = "proposals"
 _MAX_TRIES = 6  # instructions to generate per wanted proposal; they are short
 _INSTRUCTION_PARAMS = SamplingParams(temperature=0.7, top_p=0.95, max_tokens=64, stop=("\n",))
-# As on the chat page: small models ramble at high temperatures.
+# Small models ramble at high temperatures.
 _REPLY_PARAMS = SamplingParams(temperature=0.4, top_p=0.9, max_tokens=256)
 
 

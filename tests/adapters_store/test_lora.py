@@ -105,18 +105,53 @@ def test_a_cleared_slot_is_no_adapter(tiny_base: BaseModel) -> None:
         assert torch.equal(logits(tiny_base), bare)
 
 
-def test_gradients_flow_only_into_the_slots_of_the_batch(tiny_base: BaseModel) -> None:
+def test_only_the_trained_slot_has_gradients(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=3)
+    for slot in (1, 2):
+        pool.load(slot, random_adapter(pool.shapes, seed=slot))
+    with pool.train(2):
+        weights = [weight for weights in pool.trained_weights() for weight in weights]
+        with pool.use(2):
+            tiny_base.model(input_ids=IDS).logits.sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in weights)
+    assert all(parameter.grad is None for parameter in tiny_base.model.parameters())
+
+
+@pytest.mark.parametrize("slots", [1, [1, 2], [0, 0]])
+def test_passes_with_other_slots_have_no_gradients(
+    tiny_base: BaseModel, slots: int | list[int]
+) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=3)
+    with pool.train(2), pool.use(slots):
+        assert not tiny_base.model(input_ids=IDS).logits.requires_grad
+
+
+def test_training_moves_the_slot_in_place(tiny_base: BaseModel) -> None:
     pool = AdapterPool(tiny_base.model, LORA, num_slots=3)
     pool.load(1, random_adapter(pool.shapes, seed=1))
     pool.load(2, random_adapter(pool.shapes, seed=2))
-    pool.requires_grad(True)
-    with pool.use([0, 2]):
-        tiny_base.model(input_ids=IDS).logits.sum().backward()
-    for parameter in (*pool.a_parameters(), *pool.b_parameters()):
-        assert parameter.grad is not None
-        assert not parameter.grad[1].any()
-        assert parameter.grad[2].any()
-    assert all(p.grad is None for p in tiny_base.model.parameters() if p.ndim == 2)
+    before = pool.read(1, torch.float32)
+    with pool.train(2), torch.no_grad():
+        for weights in pool.trained_weights():
+            torch._foreach_zero_(weights)
+    assert not any(weight.any() for weight in pool.read(2, torch.float32).values())
+    assert all(
+        torch.equal(before[name], each) for name, each in pool.read(1, torch.float32).items()
+    )
+
+
+def test_outside_of_training_there_are_no_trained_weights(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    with pool.train(1):
+        pass
+    with pytest.raises(ValueError, match="no slot is trained"):
+        pool.trained_weights()
+
+
+def test_the_slot_of_the_base_is_not_trained(tiny_base: BaseModel) -> None:
+    pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
+    with pytest.raises(ValueError, match="slot 0"), pool.train(0):
+        pass
 
 
 @pytest.mark.parametrize(("share", "trained"), [(1.0, {0, 1}), (0.5, {1}), (0.1, {1})])
@@ -126,10 +161,12 @@ def test_only_the_upper_blocks_are_trained(
     pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
     pool.load(1, random_adapter(pool.shapes, seed=1))
     pool.train_upper(share)
-    pool.requires_grad(True)
-    with pool.use(1):
+    with pool.train(1), pool.use(1):
         tiny_base.model(input_ids=IDS).logits.sum().backward()
-    moved = {path for path, layer in pool.layers.items() if layer.A.grad is not None}
+        layers = pool.layers.items()
+        moved = {
+            path for path, layer in layers if layer.trained and layer.trained[0].grad is not None
+        }
     assert {int(path.split(".")[2]) for path in moved} == trained
     assert pool.trained_parameters == pool.slot_parameters * len(trained) // 2
 

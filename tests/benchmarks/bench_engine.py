@@ -24,13 +24,17 @@ import torch
 from rich.console import Console
 
 from adapters_store.base_model import BaseModel, choose_device, choose_dtype, load_base_model
-from adapters_store.embedded import ResolvedModel, resolve_model
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
+from adapters_store.models.resolve import ResolvedModel, resolve_model
 from adapters_store.records import AdapterVersion, LoraConfig
+from adapters_store.weights.frozen import packed_weights
+from adapters_store.weights.product import product
+from server.base_model.choice import or_smallest
 from server.cli.views import model_progress
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams
+from server.runtime import load_base_of
 from server.settings import Settings
 from tests.adapters import publish_random_adapter
 from tests.benchmarks.peft_mixed import peft_tokens_per_second
@@ -57,7 +61,7 @@ def main() -> None:
     """Measure, print and write the table."""
     settings = Settings()
     with model_progress(Console()) as show:
-        model = resolve_model(settings.model, settings.model_cache, show)
+        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(model, settings.lora, Path(folder))
     rows = [(figure.name, figure.measured, figure.wanted) for figure in figures]
@@ -68,7 +72,7 @@ def main() -> None:
 def measure(model: ResolvedModel, lora: LoraConfig, folder: Path) -> list[Figure]:
     """Every figure, one after the other."""
     files = AdapterFiles(folder)
-    base = load(model)
+    base = load_base_of(Settings(), model)
     dtype = str(base.dtype).removeprefix("torch.")
     shapes = linear_shapes(base.model, lora.targets)
     adapters = [publish(files, shapes, lora, seed) for seed in range(LOADS)]
@@ -90,7 +94,7 @@ def measure(model: ResolvedModel, lora: LoraConfig, folder: Path) -> list[Figure
         engine.stop()
     peft = peft_tokens_per_second(load(model), lora, paths, QUESTION, NEW_TOKENS)
     return [
-        Figure("number format of the base", dtype),
+        Figure("the base's weights and activations", f"{base.precision or dtype}, {dtype}"),
         *figures,
         Figure("tokens/s of PEFT's mixed batch (`adapter_names`), 16 adapters", f"{peft:.0f}"),
         Figure("ours ÷ PEFT's, 16 adapters", f"{ours / peft:.1f}", "at least 5"),
@@ -191,20 +195,18 @@ def measure_step(engine: Engine) -> list[Figure]:
     ]
 
 
-@torch.inference_mode()
 def products_seconds(engine: Engine) -> float:
-    """Seconds for the matrix products of one fused forward pass, and nothing else."""
-    runner: Any = engine._runner
-    model = runner._model
-    linears = [*(linear for layer in model._layers for linear in layer[2:]), model._head]
-    inputs = [
-        torch.zeros(REQUESTS, linear._weight.shape[1], dtype=engine.base.dtype)
-        for linear in linears
-    ]
+    """Seconds for the products with the base's weights of one decode step, and nothing else."""
+    weights = {each.values.data_ptr(): each for each in packed_weights(engine.base.model)}
+    model: Any = engine.base.model
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head.packed is not embedding.packed:
+        del weights[embedding.packed.values.data_ptr()]  # looked up, not multiplied
+    jobs = [(each, torch.zeros(REQUESTS, each.in_features)) for each in weights.values()]
 
     def multiply() -> None:
-        for linear, x in zip(linears, inputs, strict=True):
-            linear(x)
+        for weight, x in jobs:
+            product(x, weight)
 
     multiply()
     return median(timed(multiply) for _ in range(20))

@@ -20,8 +20,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from adapters_store.embedded import EMBEDDED_MODEL, resolve_model
 from adapters_store.files import WEIGHTS_FILE
+from adapters_store.models.built_in import SMALLEST
+from adapters_store.models.resolve import resolve_model
 from adapters_store.records import LoraConfig
 from feedback.examples.dataset import build_dataset, with_synthetic, write
 from feedback.examples.repaired_dislikes import with_repaired_dislikes
@@ -78,7 +79,7 @@ def frozen_dataset() -> tuple[Dataset, tuple[Rule, ...]]:
 
 def fit(folder: Path) -> None:
     """Leave the adapter in a sub-folder of `folder`, as the training child does."""
-    source = resolve_model(EMBEDDED_MODEL, default_model_cache(), lambda phase, done, total: None)
+    source = resolve_model(SMALLEST, default_model_cache(), lambda phase, done, total: None)
     said = json.loads((FROZEN / "exchanges.json").read_text(encoding="utf-8"))
 
     def exchanges(pairs: list[list[str]]) -> Exchanges:

@@ -17,8 +17,9 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from adapters_store.embedded import resolve_model
+from adapters_store.models.resolve import resolve_model
 from feedback.text.repetition import is_repetitive
+from server.base_model.choice import or_smallest
 from server.cli.demo_server import Api, Json, demo_server
 from server.cli.views import follow_run, model_progress
 from server.settings import Settings
@@ -71,11 +72,12 @@ def main() -> None:
     """Measure, print and write the table."""
     console = Console()
     settings = Settings()
+    model = or_smallest(settings.model)
     with model_progress(console) as show:
-        resolve_model(settings.model, settings.model_cache, show)
+        resolve_model(model, settings.model_cache, show)
     with (
         tempfile.TemporaryDirectory() as folder,
-        demo_server(Path(folder), console) as server,
+        demo_server(Path(folder), model, console) as server,
     ):
         measured = measure(console, server.url, server.token)
     text = report(measured)

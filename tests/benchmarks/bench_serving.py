@@ -18,8 +18,9 @@ from statistics import median, quantiles
 import httpx
 from rich.console import Console
 
-from adapters_store.embedded import resolve_model
+from adapters_store.models.resolve import resolve_model
 from feedback.records import Message
+from server.base_model.choice import or_smallest
 from server.cli.views import model_progress
 from server.engine.records import SamplingParams
 from server.settings import Settings
@@ -57,7 +58,7 @@ def main() -> None:
     """Measure, print and write the table."""
     settings = Settings()
     with model_progress(Console()) as show:
-        model = resolve_model(settings.model, settings.model_cache, show)
+        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
     with tempfile.TemporaryDirectory() as folder:
         schedule = {"interval": 0, "nightly": "0 3 * * *"}
         with running(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from adapters_store.embedded import resolve_model
+from adapters_store.models.resolve import resolve_model
 from adapters_store.records import AdapterVersion
 from feedback.examples.build import feedback_behind
 from feedback.examples.dataset import build_dataset, with_synthetic

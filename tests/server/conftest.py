@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.server.live import LiveServer, Person, running, running_with_tools
-from tests.tiny_model import TOOL_TEMPLATE, build_babbling_model, build_tiny_model
+from tests.tiny_model import (
+    TOOL_TEMPLATE,
+    build_babbling_model,
+    build_thinking_model,
+    build_tiny_model,
+)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +42,16 @@ def babbling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A running server whose base model writes lines of random words when it is sampled."""
     folder = tmp_path_factory.mktemp("babbling")
     model = build_babbling_model(folder / "tiny")
+    schedule = {"interval": 0, "nightly": ""}
+    with running(model, folder / "data", schedule=schedule, threads=1) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def thinking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A running server whose base model thinks "Why?" and replies "Ok."."""
+    folder = tmp_path_factory.mktemp("thinking")
+    model = build_thinking_model(folder / "tiny")
     schedule = {"interval": 0, "nightly": ""}
     with running(model, folder / "data", schedule=schedule, threads=1) as server:
         yield server

@@ -13,7 +13,7 @@ import httpx
 
 from server.http_server import HttpServer
 from server.services import Services
-from server.settings import Settings
+from server.settings import Settings, default_model_cache
 from tests.tiny_model import build_tiny_model
 
 START_SECONDS = 60
@@ -79,9 +79,11 @@ def running(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServer]
 
 
 @contextmanager
-def running_with_tools(folder: Path, chat_template: str) -> Iterator[LiveServer]:
+def running_with_tools(folder: Path, chat_template: str, **tokenizer: Any) -> Iterator[LiveServer]:
     """Start a server in this folder whose base model's chat template shows tools."""
-    model = build_tiny_model(folder / "tiny", chat_template=chat_template, context_length=1024)
+    model = build_tiny_model(
+        folder / "tiny", chat_template=chat_template, context_length=1024, **tokenizer
+    )
     schedule = {"interval": 0, "nightly": ""}
     with running(model, folder / "data", schedule=schedule, threads=1) as server:
         yield server
@@ -90,6 +92,8 @@ def running_with_tools(folder: Path, chat_template: str) -> Iterator[LiveServer]
 @contextmanager
 def listening(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServer]:
     """The same, without waiting for the model."""
+    if default_model_cache() not in model.parents:
+        options.setdefault("model_cache", model.parent / "model-cache")  # for its packed weights
     settings = Settings(model=str(model), data_dir=data_dir, port=0, **options)
     services = Services(settings)
     urls: queue.Queue[str] = queue.Queue()

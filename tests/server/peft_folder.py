@@ -70,7 +70,7 @@ def put_version_to_use(
     imported = stores.registry.version(person.id, 1)
     staged = stores.files.stage()
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
-    published = stores.files.publish(staged)
+    published = stores.files.publish(staged, user_id=person.id)
     version = replace(imported, number=2, folder=published.folder, example_ids=example_ids)
     stores.registry.register(replace(version, report=report or SIGNIFICANT))
     with live.admin() as admin:

@@ -73,7 +73,7 @@ def test_a_body_that_is_no_request_is_a_400(live: LiveServer, person: Person, bo
         ({"max_tokens": -5}, "max_tokens"),
         ({"top_p": -0.5}, "top_p"),
         ({"chat_template": "{{ messages }}"}, "chat_template"),
-        ({"chat_template_kwargs": {"enable_thinking": False}}, "chat_template_kwargs"),
+        ({"chat_template_kwargs": {"enable_thinking": []}}, "chat_template_kwargs"),
         ({"top_logprobs": 5}, "top_logprobs"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"logit_bias": {"100000": 1}}, "logit_bias"),

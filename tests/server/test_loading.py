@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters_store.embedded import ResolvedModel, resolve_model
+from adapters_store.models.resolve import ResolvedModel
+from server.base_model.prepare import prepare_model
 from tests.server.live import START_SECONDS, LiveServer, chat_body, listening
 from tests.server.test_bad_input import assert_refused
 
@@ -18,11 +19,11 @@ def test_while_the_model_loads_everything_answers_that_does_not_need_it(
 ) -> None:
     may_load = threading.Event()
 
-    def resolve_when_allowed(*arguments: Any) -> ResolvedModel:
+    def prepare_when_allowed(*arguments: Any) -> ResolvedModel:
         may_load.wait(START_SECONDS)
-        return resolve_model(*arguments)
+        return prepare_model(*arguments)
 
-    monkeypatch.setattr("server.services.resolve_model", resolve_when_allowed)
+    monkeypatch.setattr("server.services.prepare_model", prepare_when_allowed)
     with listening(tiny_model, tmp_path / "data", threads=1) as server:
         try:
             assert_only_the_model_is_missing(server)

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from adapters_store.generation_defaults import GenerationDefaults
 from scheduler.records import TrainingConfig
-from server.settings import Settings
+from server.settings import SamplingConfig, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +21,9 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def test_without_any_settings_the_embedded_model_is_served_to_this_machine_only() -> None:
+def test_without_any_settings_the_model_is_chosen_and_served_to_this_machine_only() -> None:
     settings = Settings()
-    assert (settings.model, settings.host, settings.port) == ("smollm2-135m", "127.0.0.1", 8000)
+    assert (settings.model, settings.host, settings.port) == ("auto", "127.0.0.1", 8000)
 
 
 def test_defaults_of_the_packages_are_written_once() -> None:
@@ -76,12 +77,23 @@ def test_an_unknown_variable_is_an_error(variable: str, monkeypatch: pytest.Monk
         ("max_batch_size", 0),
         ("lora", {"rank": 0}),
         ("lora", {"rank": 1000}),
+        ("sampling", {"temperature": 2.1}),
+        ("sampling", {"top_p": -0.1}),
+        ("sampling", {"top_k": -1}),
         ("openwebui_jwt_secret", "short"),
     ],
 )
 def test_an_impossible_value_is_an_error(option: str, value: object) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({option: value})
+
+
+def test_sampling_settings_go_before_the_base_models_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GenerationDefaults(temperature=0.7, top_p=0.8, top_k=20)
+    assert SamplingConfig().over(model) == model
+    Path("loralei.toml").write_text("[sampling]\ntemperature = 0\n")
+    monkeypatch.setenv("LORALEI_SAMPLING__TOP_K", "0")
+    assert Settings().sampling.over(model) == GenerationDefaults(0, 0.8, 0)
 
 
 def test_secrets_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from adapters_store.embedded import resolve_model
+from adapters_store.models.resolve import resolve_model
+from server.base_model.choice import or_smallest
 from server.cli.demo_server import demo_server
 from server.cli.views import model_progress
 from server.data_folder import RunningServer
@@ -32,14 +33,15 @@ def benchmark_server(
     `options` are `LORALEI_*` variables on top of the environment's. Raises `DemoError`.
     """
     settings = Settings()
+    model = or_smallest(settings.model)
     with model_progress(console) as show:
-        resolve_model(settings.model, settings.model_cache, show)
+        resolve_model(model, settings.model_cache, show)
     os.environ |= {**SELDOM, **(options or {})}
     # A benchmark that is stopped stops its server too: it would disturb the next measurement.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (
         tempfile.TemporaryDirectory() as folder,
-        demo_server(Path(folder), console) as server,
+        demo_server(Path(folder), model, console) as server,
     ):
         yield server
 

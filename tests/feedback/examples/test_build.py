@@ -42,6 +42,16 @@ def built(history: Sequence[Interaction | Feedback]) -> tuple[TrainingExample, .
     )
 
 
+def test_a_reply_that_ended_while_the_model_was_thinking_is_in_no_pair() -> None:
+    unwritten = turn(1, "", finish_reasons=("length",))
+    correction = make_feedback(target="c1", correction="A short reply.")
+    assert learned(unwritten, correction) == {("A short reply.", None, "correction")}
+    liked = make_feedback(target="c2", value=1)
+    assert learned(unwritten, turn(2, "A good reply."), liked) == {("A good reply.", None, "liked")}
+    picked = make_feedback(target="c2", preferred_over="c1")
+    assert learned(unwritten, turn(2, "A good reply."), picked) == set()
+
+
 def test_a_correction_is_learned_and_preferred_to_the_original() -> None:
     history = (turn(1, "A long reply."), make_feedback(target="c1", correction="short"))
     sft, dpo = sorted(built(history), key=lambda each: each.kind, reverse=True)

@@ -12,7 +12,7 @@ from adapters_store.records import LoraConfig
 from scheduler.fit import activation_cache
 from scheduler.fit.activation_cache import cache_activations
 from scheduler.fit.batching import TokenisedReply, collate
-from scheduler.fit.losses import reply_logits
+from scheduler.fit.vocabulary import read_states
 from tests.adapters import random_adapter
 
 SLOT = 1
@@ -40,33 +40,30 @@ def passes(tiny_base: BaseModel) -> Iterator[list[int]]:
     hook.remove()
 
 
-def logits_of(tiny_base: BaseModel, pool: AdapterPool, *numbers: int, slot: int = SLOT) -> Tensor:
-    """The logits of some sequences' reply tokens, in one batch."""
+def states_of(tiny_base: BaseModel, pool: AdapterPool, *numbers: int, slot: int = SLOT) -> Tensor:
+    """The last states of some sequences' reply tokens, read in one batch."""
     batch = collate([SEQUENCES[number] for number in numbers], tiny_base.device)
     with pool.use(slot):
-        logits = reply_logits(tiny_base, batch)
-    return logits[batch.is_reply[:, -logits.shape[1] :]]
+        return read_states(tiny_base, batch.ids, batch.attention, batch.is_reply).values
 
 
 def gradients(tiny_base: BaseModel, pool: AdapterPool) -> list[Tensor]:
     """Those of a loss over all sequences, in batches of several lengths."""
-    pool.requires_grad(True)
-    for numbers in ((0, 1), (2, 0), (1, 2)):
-        logits_of(tiny_base, pool, *numbers).square().mean().backward()  # type: ignore[no-untyped-call]
-    gradients = []
-    for weight in (*pool.a_parameters(), *pool.b_parameters()):
-        assert weight.grad is not None
-        gradients.append(weight.grad)
-        weight.grad = None
+    with pool.train(SLOT):
+        for numbers in ((0, 1), (2, 0), (1, 2)):
+            states_of(tiny_base, pool, *numbers).square().mean().backward()  # type: ignore[no-untyped-call]
+        weights = [weight for weights in pool.trained_weights() for weight in weights]
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    assert len(gradients) == len(weights)
     return gradients
 
 
-def test_logits_are_the_same_with_other_padding(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    plain = logits_of(tiny_base, pool, 1, 2)
+def test_states_are_the_same_with_other_padding(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    plain = states_of(tiny_base, pool, 1, 2)
     with cache_activations(tiny_base, pool), torch.no_grad():
-        logits_of(tiny_base, pool, 0, 1)
-        logits_of(tiny_base, pool, 2)
-        torch.testing.assert_close(logits_of(tiny_base, pool, 1, 2), plain, rtol=1e-4, atol=1e-5)
+        states_of(tiny_base, pool, 0, 1)
+        states_of(tiny_base, pool, 2)
+        torch.testing.assert_close(states_of(tiny_base, pool, 1, 2), plain, rtol=1e-4, atol=1e-5)
 
 
 def test_gradients_are_the_same(tiny_base: BaseModel, pool: AdapterPool) -> None:
@@ -81,18 +78,18 @@ def test_a_sequence_passes_the_lower_blocks_once(
 ) -> None:
     with cache_activations(tiny_base, pool), torch.no_grad():
         for _ in range(3):
-            logits_of(tiny_base, pool, 0, 1)
-        logits_of(tiny_base, pool, 1)
+            states_of(tiny_base, pool, 0, 1)
+        states_of(tiny_base, pool, 1)
     assert passes == [2]
 
 
 def test_slots_are_cached_separately(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
-    plain = logits_of(tiny_base, pool, 0, slot=NO_ADAPTER)
+    plain = states_of(tiny_base, pool, 0, slot=NO_ADAPTER)
     with cache_activations(tiny_base, pool), torch.no_grad():
-        logits_of(tiny_base, pool, 0)
-        assert torch.equal(logits_of(tiny_base, pool, 0, slot=NO_ADAPTER), plain)
+        states_of(tiny_base, pool, 0)
+        assert torch.equal(states_of(tiny_base, pool, 0, slot=NO_ADAPTER), plain)
     assert passes == [1, 1, 1]
 
 
@@ -100,9 +97,9 @@ def test_afterwards_every_sequence_passes_all_blocks(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     with cache_activations(tiny_base, pool), torch.no_grad():
-        logits_of(tiny_base, pool, 0)
+        states_of(tiny_base, pool, 0)
     for _ in range(2):
-        logits_of(tiny_base, pool, 0)
+        states_of(tiny_base, pool, 0)
     assert passes == [1, 1, 1]
 
 
@@ -112,7 +109,7 @@ def test_if_all_blocks_are_trained_nothing_is_cached(
     pool.train_upper(1.0)
     with cache_activations(tiny_base, pool), torch.no_grad():
         for _ in range(2):
-            logits_of(tiny_base, pool, 0)
+            states_of(tiny_base, pool, 0)
     assert passes == [1, 1]
 
 
@@ -122,5 +119,5 @@ def test_the_cache_is_bounded(
     monkeypatch.setattr(activation_cache, "MOST_TOKENS", 10)
     with cache_activations(tiny_base, pool), torch.no_grad():
         for number in (0, 1, 0, 1):
-            logits_of(tiny_base, pool, number)
+            states_of(tiny_base, pool, number)
     assert passes == [1, 1, 1]

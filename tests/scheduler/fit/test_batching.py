@@ -12,7 +12,6 @@ from scheduler.fit.batching import (
     TokenisedReply,
     collate,
     edit_weights,
-    micro_batches,
     tokenise,
     tokenise_target,
 )
@@ -20,20 +19,6 @@ from scheduler.records import TrainingConfig
 from tests.scheduler.training import make_example
 
 CONFIG = TrainingConfig(max_tokens=90, divergence_weight=8.0)
-
-lengths = st.lists(st.integers(1, 300), max_size=40)
-
-
-@given(lengths=lengths, limit=st.integers(1, 500))
-def test_every_index_is_in_exactly_one_group(lengths: list[int], limit: int) -> None:
-    groups = list(micro_batches(lengths, limit))
-    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
-
-
-@given(lengths=lengths, limit=st.integers(1, 500))
-def test_no_group_of_several_is_over_the_limit(lengths: list[int], limit: int) -> None:
-    for group in micro_batches(lengths, limit):
-        assert len(group) == 1 or len(group) * max(lengths[i] for i in group) <= limit
 
 
 def test_only_the_reply_is_marked() -> None:

@@ -117,7 +117,7 @@ def test_learned_examples_do_not_change_the_gradients_of_the_others(
 
 
 def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -> None:
-    slots = {id(p) for p in (*pool.a_parameters(), *pool.b_parameters())}
+    slots = {id(p) for layer in pool.layers.values() for p in (layer.A, layer.B)}
     frozen = [p for p in tiny_base.model.parameters() if id(p) not in slots]
     before = [parameter.clone() for parameter in frozen]
     fit_slot_1(tiny_base, pool, SUPERVISED)

@@ -52,13 +52,13 @@ class Fits:
     ) -> tuple[PhaseReport, ...]:
         self.taught.append(examples)
         with torch.no_grad():
-            for weight in self._pool.a_parameters():
-                weight[SLOT].fill_(len(self.taught))
+            for layer in self._pool.layers.values():
+                layer.A[SLOT].fill_(len(self.taught))
         return (PhaseReport("supervised", 2.0, 1.0, len(self.taught)),)
 
     @property
     def in_slot(self) -> int:
-        return int(self._pool.a_parameters()[0][SLOT].flatten()[0])
+        return int(next(iter(self._pool.layers.values())).A[SLOT].flatten()[0])
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from scheduler.fit.batching import TokenisedReply, collate, tokenise
 from scheduler.fit.examples import num_kl_replies
 from scheduler.fit.loop import fit
 from scheduler.fit.steps import KL_WEIGHT, supervised_backward
+from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 from scheduler.retrain.warm_start import plan_fit
 from scheduler.trainer.train import prepare
@@ -77,12 +78,12 @@ def test_the_supervised_gradient_is_that_of_both_losses(
         [each for each in (tokenised(tiny_base, f"{name} {i}", name * i) for i in (3, 5)) if each]
         for name in ("ab", "cd")
     )
-    pool.requires_grad(True)
-    weights = [*pool.a_parameters(), *pool.b_parameters()]
-    with pool.use(1):
-        loss = supervised_backward(tiny_base, pool, replies, kl_replies, stop_loss=0.0)
-    gradients = [weight.grad for weight in weights]
-    likelihood, divergence = reference(tiny_base, pool, replies, kl_replies)
+    model = TrainedModel(tiny_base, pool)
+    with pool.train(1), pool.use(1):
+        loss = supervised_backward(model, replies, kl_replies, stop_loss=0.0)
+        weights = [weight for weights in pool.trained_weights() for weight in weights]
+        gradients = [weight.grad for weight in weights]
+        likelihood, divergence = reference(tiny_base, pool, replies, kl_replies)
     wanted = torch.autograd.grad(likelihood + KL_WEIGHT * divergence, weights)
     assert loss == pytest.approx(likelihood.item(), rel=1e-4)
     for one, other in zip(gradients, wanted, strict=True):

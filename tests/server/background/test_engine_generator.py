@@ -20,6 +20,12 @@ from server.engine.model.runner import SavedPrefix
 from server.engine.records import SamplingParams
 from tests.adapters import publish_random_adapter
 from tests.server.engine.running import replies, running_engine
+from tests.tiny_model import (
+    CHAT_TEMPLATE,
+    OPENED_TEMPLATE,
+    THINKING_TEMPLATE,
+    build_thinking_model,
+)
 
 CHOICES = [AnswerChoice("Which?", answer) for answer in ("this one", "that one, rather", "é")]
 PROMPTS = [f"question {i}" for i in range(5)]
@@ -49,6 +55,24 @@ def never() -> bool:
 def test_the_base_replies_as_to_anybody(engine: Engine, reply: EngineGenerator) -> None:
     expected = replies(engine, [(prompt, GREEDY, None) for prompt in PROMPTS])
     assert reply(PROMPTS, None, 8, never) == expected
+
+
+@pytest.mark.parametrize(
+    "template",
+    [THINKING_TEMPLATE, OPENED_TEMPLATE, CHAT_TEMPLATE],
+    ids=["switched off", "closed", "cut off"],
+)
+def test_replies_of_a_model_that_thinks_have_no_reasoning(
+    tmp_path: Path, files: AdapterFiles, template: str
+) -> None:
+    model = build_thinking_model(tmp_path / "thinking", chat_template=template)
+    with running_engine(model, files) as engine:
+        generate = EngineGenerator(engine, files, MemoryConfig(tokens=64, demonstrations=1))
+        assert generate(["hi"], None, 20, never) == ["Ok."]
+        prompts = [SuitePrompt("hi", max_tokens=20), SuitePrompt("hi", max_tokens=2)]
+        whole, cut = EngineModelUnderTest(engine).replies(prompts, None, never)
+    assert (whole.text, whole.is_truncated) == ("Ok.", False)
+    assert cut.is_truncated
 
 
 def test_memory_stands_before_each_prompt(engine: Engine, reply: EngineGenerator) -> None:

@@ -1,0 +1,142 @@
+"""Is a greedy reply the same alone and in company? On the real model, over the engine.
+
+    python -m tests.benchmarks.bench_invariance [--no-write]
+
+Twenty prompts, half of them with an adapter, get 100 tokens each: alone, then in full batches of 16
+with others of other lengths and adapters, with a cold and a cached prefix, and with three sizes of
+chunks.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from adapters_store.base_model import BaseModel, load_base_model
+from adapters_store.files import AdapterFiles
+from adapters_store.lora import linear_shapes
+from adapters_store.models.resolve import resolve_model
+from adapters_store.records import AdapterVersion, Precision
+from adapters_store.weights.packed_file import packed_path
+from feedback.records import Message
+from server.base_model.choice import or_smallest
+from server.cli.views import model_progress
+from server.engine.engine import Engine, EngineConfig
+from server.engine.records import SamplingParams, TextDelta
+from server.settings import Settings
+from tests.benchmarks.bench_engine import publish
+from tests.benchmarks.report import machine, markdown_table, show_section
+
+PROMPTS = tuple(
+    f"{ask} {topic}."
+    for topic in ("the sea", "a small town", "bread", "trains", "the colour blue")
+    for ask in (
+        "Tell me about",
+        "Write a short story that begins in the morning and ends at night, and is about",
+        "Give me three reasons, each in a sentence of its own, why a child might like",
+        "Explain",
+    )
+)
+TOKENS, COMPANY = 100, 15
+CHUNKS = (16, 64, 256)
+FORMATS: tuple[tuple[Precision, torch.dtype], ...] = (
+    ("int8", torch.float32),
+    ("float32", torch.float32),
+    ("bfloat16", torch.bfloat16),
+)
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--formats", nargs="*", default=[name for name, _ in FORMATS])
+    options = parser.parse_args()
+    settings = Settings()
+    with model_progress(Console()) as show:
+        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
+    rows = []
+    for precision, dtype in FORMATS:
+        if precision not in options.formats:
+            continue
+        base = load_base_model(
+            model.path,
+            name=model.name,
+            revision=model.revision,
+            device=torch.device("cpu"),
+            dtype=dtype,
+            precision=precision,
+            packed=packed_path(settings.model_cache, model.revision, precision),
+        )
+        activations = str(dtype).removeprefix("torch.")
+        rows += [(precision, activations, *row) for row in measure(base, settings)]
+    heading = ("weights", "cache", "situation", "replies that are the same")
+    text = f"{model.name}, measured on {machine()}.\n\n{markdown_table(heading, rows)}"
+    show_section(f"invariance {model.name}", text, is_written=not options.no_write)
+
+
+def measure(base: BaseModel, settings: Settings) -> list[tuple[str, str]]:
+    """How many replies equal those that were written alone, by situation."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        files = AdapterFiles(Path(folder))
+        shapes = linear_shapes(base.model, settings.lora.targets)
+        adapters = [publish(files, shapes, settings.lora, seed) for seed in range(COMPANY + 1)]
+        own = [adapters[i % 2] if i % 4 < 2 else None for i in range(len(PROMPTS))]
+        alone: list[str] = []
+        for chunk in CHUNKS:
+            config = EngineConfig(max_batch_size=COMPANY + 1, prefill_chunk=chunk)
+            engine = Engine(base, settings.lora, files, config)
+            engine.start()
+            try:
+                if not alone:
+                    alone = [
+                        asyncio.run(ask_alone(engine, *each))
+                        for each in zip(PROMPTS, own, strict=True)
+                    ]
+                for situation in ("cold", "cached"):
+                    together = asyncio.run(in_company(engine, own, adapters))
+                    same = sum(a == b for a, b in zip(alone, together, strict=True))
+                    what = f"in batches of {COMPANY + 1}, chunks of {chunk}, {situation} prefix"
+                    rows.append((what, f"{same} of {len(PROMPTS)}"))
+            finally:
+                engine.stop()
+    return rows
+
+
+async def ask_alone(engine: Engine, prompt: str, adapter: AdapterVersion | None) -> str:
+    """A greedy reply."""
+    params = SamplingParams(temperature=0, max_tokens=TOKENS, ignore_eos=True)
+    ids = engine.render([Message("user", prompt)])
+    events = engine.submit(ids, params, adapter, user=prompt)
+    return "".join([event.text async for event in events if isinstance(event, TextDelta)])
+
+
+async def in_company(
+    engine: Engine, own: Sequence[AdapterVersion | None], others: Sequence[AdapterVersion]
+) -> list[str]:
+    """The same replies at once, while others of other lengths and adapters come and go."""
+
+    async def bother(index: int) -> None:
+        params = SamplingParams(temperature=1.0, max_tokens=7 + 5 * index, ignore_eos=True)
+        while True:
+            text = "Something else. " * (1 + 3 * index)
+            ids = engine.render([Message("user", text)])
+            async for _ in engine.submit(ids, params, others[index], user=f"other {index}"):
+                pass
+
+    company = [asyncio.create_task(bother(index)) for index in range(COMPANY)]
+    try:
+        asked = (ask_alone(engine, *each) for each in zip(PROMPTS, own, strict=True))
+        return await asyncio.gather(*asked)
+    finally:
+        for task in company:
+            task.cancel()
+
+
+if __name__ == "__main__":
+    main()

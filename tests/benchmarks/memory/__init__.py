@@ -1,0 +1,1 @@
+"""How much memory the server and its training child take."""
