@@ -94,7 +94,8 @@ def preference_backward(
         replies = [*(pairs[i].chosen for i in group), *(pairs[i].rejected for i in group)]
         flip_rates = torch.tensor([pairs[i].flip_rate for i in group], device=model.base.device)
         ratios, log_probs = log_ratios(model.base, model.pool, collate(replies, model.base.device))
-        losses = dpo_losses(*ratios.chunk(2), config.dpo_beta, flip_rates)
+        chosen, rejected = ratios.chunk(2)
+        losses = dpo_losses(chosen, rejected, config.dpo_beta, flip_rates)
         needed = losses > stop_loss
         total = needed * (losses - config.dpo_sft_weight * log_probs[: len(group)])
         return _backward(losses / len(pairs), needed, total / len(pairs))

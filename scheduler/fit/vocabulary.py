@@ -96,7 +96,8 @@ class _PerToken(torch.autograd.Function):
         measure: _Measure,
         needs_gradients: bool,
     ) -> Tensor:
-        values, gradients = [], []
+        values: list[Tensor] = []
+        gradients: list[Tensor] = []
         most = max(1, LOGITS_BYTES // (4 * base.model.config.get_text_config().vocab_size))
         for start in range(0, len(states), most):
             part = slice(start, start + most)

@@ -7,6 +7,10 @@ import torch
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import Message
+from scheduler.fit.micro_batches import MICRO_BATCH_TOKENS, micro_batches
+
+CACHE_BYTES = 1 << 28
+"""The most that the keys and values of one batch take, in bytes."""
 
 
 @torch.inference_mode()
@@ -23,24 +27,47 @@ def greedy_replies(
 
     No n-gram of `unrepeated` tokens occurs twice, counting the prompt; 0 sets no bound.
     """
-    rows = [base.renderer.prompt_ids(messages) for messages in conversations]
-    length = max(map(len, rows))
+    prompts = [base.renderer.prompt_ids(messages) for messages in conversations]
+    replies = [""] * len(prompts)
+    lengths = [len(prompt) + max_tokens for prompt in prompts]
+    most = min(MICRO_BATCH_TOKENS, CACHE_BYTES // _cached_bytes(base))
+    for group in micro_batches(lengths, lambda length: most):
+        own_slots = slots if isinstance(slots, int) else [slots[i] for i in group]
+        with pool.use(own_slots):
+            found = _greedy_replies(base, [prompts[i] for i in group], max_tokens, unrepeated)
+        for i, reply in zip(group, found, strict=True):
+            replies[i] = reply
+    return replies
+
+
+def _greedy_replies(
+    base: BaseModel, prompts: Sequence[list[int]], max_tokens: int, unrepeated: int
+) -> list[str]:
+    length = max(map(len, prompts))
     pad = base.renderer.tokenizer.pad_token_id or 0
-    ids = torch.tensor([[pad] * (length - len(row)) + row for row in rows], device=base.device)
+    ids = torch.tensor([[pad] * (length - len(row)) + row for row in prompts], device=base.device)
     mask = torch.tensor(
-        [[0] * (length - len(row)) + [1] * len(row) for row in rows], device=base.device
+        [[0] * (length - len(row)) + [1] * len(row) for row in prompts], device=base.device
     )
-    with pool.use(slots):
-        output = base.model.generate(  # type: ignore[operator]
-            input_ids=ids,
-            attention_mask=mask,
-            max_new_tokens=max_tokens,
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            no_repeat_ngram_size=unrepeated,
-            eos_token_id=sorted(base.renderer.eos_token_ids),
-            pad_token_id=pad,
-        )
+    output = base.model.generate(  # type: ignore[operator]
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=max_tokens,
+        do_sample=False,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        no_repeat_ngram_size=unrepeated,
+        eos_token_id=sorted(base.renderer.eos_token_ids),
+        pad_token_id=pad,
+    )
     return [base.renderer.reply_text(row) for row in output[:, length:].tolist()]
+
+
+def _cached_bytes(base: BaseModel) -> int:
+    """Bytes of one token in the cache of keys and values."""
+    config = base.model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    values: int = 2 * config.num_hidden_layers * heads * width
+    return values * base.dtype.itemsize

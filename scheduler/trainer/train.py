@@ -1,7 +1,6 @@
 """One training job, from its files to an adapter and a report. Runs in the training child."""
 
 import os
-import resource
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from scheduler.trainer.dagger import fit_with_dagger
 from scheduler.trainer.example_losses import example_losses
 from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, TrainingJob, read_job, write_result
 from scheduler.trainer.parent_pipe import ParentPipe
+from scheduler.trainer.peak_memory import peak_memory
 
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
@@ -246,14 +246,11 @@ def _evaluation(
 
 
 def _usage(base: BaseModel, pool: AdapterPool) -> dict[str, Any]:
-    """The resources that the run used; memory is that of the training device."""
-    if base.device.type == "cuda":
-        peak, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
-    else:
-        peak, name = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "cpu"
+    """The resources that the run used."""
+    is_on_gpu = base.device.type == "cuda"
     return {
-        "device": name,
-        "peak_memory_bytes": peak,
+        "device": torch.cuda.get_device_name() if is_on_gpu else "cpu",
+        "peak_memory_bytes": peak_memory(base.device),
         "trainable_parameters": pool.trained_parameters,
         "trainable_share": pool.trained_parameters / base.num_parameters,
     }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_INTERVAL = 0.02  # seconds
+_INTERVAL = 0.2  # seconds; looking stops the process for some milliseconds
 _PRIVATE = ("Private_Clean:", "Private_Dirty:")
 
 
@@ -63,7 +63,7 @@ class Peaks:
 
 @contextmanager
 def watch_children() -> Iterator[Peaks]:
-    """Look at the children's memory 50 times a second within a `with`."""
+    """Look at the children's memory five times a second within a `with`."""
     peaks, ended = Peaks(), threading.Event()
 
     def watch() -> None:

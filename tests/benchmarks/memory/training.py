@@ -1,5 +1,6 @@
 """The training child beside a process that has the same base mapped, as a server has."""
 
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,8 @@ def _run(job: TrainingJob, dataset: Dataset) -> Peaks:
         destination.mkdir()
 
         def show(progress: Progress) -> None:
+            if progress.phase != peaks.phase:
+                print(f"{progress.phase} …", file=sys.stderr)
             peaks.phase = progress.phase
 
         ProcessTrainer(Path(name) / "jobs", lambda: False, timeout=86_400).run(
@@ -94,17 +97,18 @@ def _run(job: TrainingJob, dataset: Dataset) -> Peaks:
 
 
 def _dataset(base: BaseModel) -> Dataset:
-    """Corrections, pairs and ratings: of each kind one as long as a fit takes them, and short ones."""
-    long, short = (_words(base, tokens) for tokens in (TRAINING.max_tokens, SHORT_TOKENS))
-    half_long, half_short = (text[: len(text) // 2] for text in (long, short))
-    examples = []
-    for i, half in enumerate((half_long, half_short, half_short)):
-        question = f"{i} {half}"
+    """Short examples of each kind, a correction and a pair as long as a fit takes them."""
+    long, short = (_words(base, tokens // 2) for tokens in (TRAINING.max_tokens, SHORT_TOKENS))
+    examples = [
+        make_example(f"correct {long}", long),
+        make_example(f"prefer {long}", long, long[: len(long) // 2] + " ink"),
+    ]
+    for i in range(3):
         examples += [
-            make_example(f"correct {question}", half),
-            make_example(f"prefer {question}", half, half[::-1][: len(half) // 2]),
-            make_rating(f"like {question}", half, is_liked=True),
-            make_rating(f"dislike {question}", half, is_liked=False),
+            make_example(f"correct {i} {short}", short),
+            make_example(f"prefer {i} {short}", short, f"No. {short}"),
+            make_rating(f"like {i} {short}", short, is_liked=True),
+            make_rating(f"dislike {i} {short}", short, is_liked=False),
         ]
     return build_dataset("ann", examples)
 

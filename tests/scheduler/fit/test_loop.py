@@ -1,6 +1,7 @@
 """Fitting an adapter to the tiny model."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from scheduler.evaluation.held_out import measure_reference_kl, reply_losses, sc
 from scheduler.fit.loop import PhaseReport, fit
 from scheduler.records import TrainingConfig
 from tests.adapters import random_adapter
+from tests.conftest import load_tiny
 from tests.scheduler.training import make_example, make_rating
 
 LORA = LoraConfig(rank=8, alpha=16.0)
@@ -53,6 +55,20 @@ def test_supervised_training_lowers_the_loss_of_its_replies(
     assert before is not None and after is not None
     assert after < before - 1
     assert report.loss_after < report.loss_before - 1
+
+
+def test_a_fit_on_int8_weights_learns_what_a_fit_on_float32_weights_learns(
+    tiny_model_folder: Path,
+) -> None:
+    examples = [*SUPERVISED, *PAIRS, *LIKED, *DISLIKED]
+    int8, float32 = (
+        fit_slot_1(base, AdapterPool(base.model, LORA, num_slots=2), examples)
+        for base in (load_tiny(tiny_model_folder, "int8"), load_tiny(tiny_model_folder, "float32"))
+    )
+    for one, other in zip(int8, float32, strict=True):
+        assert one.steps == other.steps
+        assert one.loss_before == pytest.approx(other.loss_before, abs=0.02)
+        assert one.loss_after == pytest.approx(other.loss_after, abs=0.02)
 
 
 def test_preference_training_widens_the_margin(tiny_base: BaseModel, pool: AdapterPool) -> None:

@@ -81,7 +81,8 @@ def test_divergences_and_gradients_are_those_of_the_whole_logits(
 
 def test_no_more_logits_exist_at_once_than_allowed(tiny_base: BaseModel) -> None:
     sizes: list[int] = []
-    head: Any = tiny_base.model.get_output_embeddings()
+    model: Any = tiny_base.model
+    head = model.get_output_embeddings()
     head.register_forward_hook(lambda module, arguments, output: sizes.append(output.shape[-2]))
     target_log_probs(tiny_base, states(tiny_base), TARGETS)
     assert sizes == [2, 2, 1]
