@@ -5,8 +5,8 @@ A change that must not change learning has the same sum before and after, on one
     python -m tests.benchmarks.bench_frozen_fit
 
 The fit is that of the training child: ratings, corrections and preferences, three rounds on probe
-prompts, the held-out examples, drift. float32, two threads, the smallest base. It is short and
-weak on purpose, so that every round finds mistakes to correct.
+prompts, the held-out examples, drift. int8 weights, float32 activations, two threads, the smallest
+base. It is short and weak on purpose, so that every round finds mistakes to correct.
 """
 
 import json
@@ -103,6 +103,8 @@ def fit(folder: Path) -> None:
         kl_replies=exchanges(said["kl_replies"]),
         probes=tuple(exchanges(part) for part in said["probes"]),
         rules=rules,
+        precision="int8",
+        packed=str(folder / "packed.safetensors"),
     )
     write_job(folder, job)
     write(dataset, folder / DATASET_FILE)

@@ -83,8 +83,8 @@ def _run(job: TrainingJob, dataset: Dataset) -> Peaks:
 
         def show(progress: Progress) -> None:
             if progress.phase != peaks.phase:
-                print(f"{progress.phase} …", file=sys.stderr)
-            peaks.phase = progress.phase
+                before, peaks.phase = peaks.phase, progress.phase
+                print(f"{before}: {peaks.highest.get(before)}", file=sys.stderr, flush=True)
 
         ProcessTrainer(Path(name) / "jobs", lambda: False, timeout=86_400).run(
             job,
