@@ -25,7 +25,7 @@ from server.wire.responses import (
     usage_json,
 )
 
-DISCONNECT_POLL = 0.2
+DISCONNECT_POLL = 0.1
 CLIENT_CLOSED_REQUEST = 499
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["chat"])
