@@ -5,7 +5,6 @@ every token is multiplied with it. Every output's bits depend on its own token a
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
@@ -32,11 +31,9 @@ from adapters_store.weights.tiles import (
 
 _config: Any = numba.config
 _config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
-# Numba's first start changes OpenMP's number of threads, which is torch's too: it is set back. It
-# starts in a thread that ends, because OpenMP keeps workers for the thread that it started in.
+# Numba's first start changes OpenMP's number of threads, which is torch's too: it is set back.
 _threads = torch.get_num_threads()
-with ThreadPoolExecutor(1) as _ending:
-    _ending.submit(set_num_threads, min(_threads, _config.NUMBA_NUM_THREADS)).result()
+set_num_threads(min(_threads, _config.NUMBA_NUM_THREADS))
 torch.set_num_threads(_threads)
 _in_parallel = njit(parallel=True, error_model="numpy", cache=True, nogil=True)
 _LARGEST = np.float32(32767)

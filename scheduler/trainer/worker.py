@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters_store.weights.openmp import WAITING
 from feedback.examples.dataset import write as write_dataset
 from feedback.records import Dataset
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
@@ -147,9 +148,9 @@ def _environment() -> dict[str, str]:
     # The child must not see the server's settings: they hold the admin key.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LORALEI_")}
     return inherited | {
-        # Threads that spin while idle slow the chat tenfold on few cores. 2,000 spins last from one
-        # operation to the next, and are a third faster than the passive policy.
-        "GOMP_SPINCOUNT": "2000",
+        # Threads that spin while idle slow the chat tenfold on few cores; the passive policy makes
+        # training a third slower.
+        **WAITING,
         # Returning large, short-lived activations to the system after every operation costs a
         # fifth of a step (glibc; other allocators ignore this).
         "MALLOC_MMAP_MAX_": "0",

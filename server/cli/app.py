@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from adapters_store.weights.openmp import set_waiting
 from server.cli.adapters import adapters
 from server.cli.context import Output, User, admin_api, load_settings, show, url_part
 
@@ -28,6 +29,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 def main() -> None:
     """Run the command line."""
+    set_waiting()
     app()
 
 

@@ -5,7 +5,6 @@ and whatever was cached.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -117,14 +116,8 @@ class CompiledLlama:
         self._cache.release()
 
     def _warm_up(self) -> None:
-        """Compile at once, so that no user waits for it.
-
-        OpenMP keeps workers for every thread that ever asked for some. If there are more than
-        cores, all of them sleep between two loops, and a token takes twice as long. So the loops
-        first run in a thread that ends.
-        """
-        with ThreadPoolExecutor(1) as ending:
-            ending.submit(self.run, [0], [0], []).result()
+        """Compile at once, so that no user waits for it."""
+        self.run([0], [0], [])
         self.release()
 
 
