@@ -13,7 +13,7 @@ from server.engine.records import SamplingParams
 if TYPE_CHECKING:
     from server.engine.engine import Engine
 
-_CALLER = "scheduler"  # takes its turns in the queue like one more user
+_CALLER = "scheduler"
 _BUSY_TRIES = 60
 _BUSY_WAIT = 1.0  # seconds
 
@@ -46,7 +46,7 @@ async def ask(
     caller: str,
     is_cancelled: Callable[[], bool],
 ) -> Answer:
-    """One answer to a prompt. `caller` takes turns with the users like one more user.
+    """One answer to a prompt, written while no user's reply is. `caller` is counted like a user.
 
     Raises `RequestCancelledError`, `EngineOverloadedError` if the engine is too busy for a minute,
     and what else the engine raises.
@@ -54,7 +54,7 @@ async def ask(
     for tries_left in reversed(range(_BUSY_TRIES)):
         _check(is_cancelled)
         try:
-            generation = engine.submit(prompt_ids, params, adapter, user=caller)
+            generation = engine.submit(prompt_ids, params, adapter, user=caller, is_background=True)
             break
         except EngineOverloadedError:
             if not tries_left:

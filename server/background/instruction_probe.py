@@ -107,7 +107,7 @@ class InstructionProbe:
         memory = Memory(notes=(probe.instruction,))
         prompt_ids = self._engine.render(with_memory(conversation, memory))
         params = SamplingParams(temperature=0, max_tokens=REPLY_TOKENS)
-        generation = self._engine.submit(prompt_ids, params, None, user="")
+        generation = self._engine.submit(prompt_ids, params, None, user="", is_background=True)
         try:
             text = "".join([delta.text async for delta in generation])
             return self._engine.base.renderer.without_reasoning(text)

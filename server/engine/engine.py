@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ from server.engine.prefix_cache import PrefixCache
 from server.engine.records import Event, SamplingParams
 from server.engine.running_rows import RunningRows
 from server.engine.sampler import sample, token_logprobs
-from server.engine.scheduling import FairShare, prefill_shares
+from server.engine.scheduling import FairShare, overdue, prefill_shares
 from server.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Engine:
         self._shares = FairShare()
         self._rows = RunningRows(self._runner)
         self._waiting: list[Sequence] = []
+        self._overdue: Sequence | None = None
         self._wake = threading.Condition()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._main_loop, name="engine", daemon=True)
@@ -143,11 +145,13 @@ class Engine:
         adapter: ServableAdapter | None,
         *,
         user: str,
+        is_background: bool = False,
     ) -> Generation:
         """Queue a reply, pinned to this adapter version, from a running event loop.
 
-        Users share the rows fairly. The empty user name has no queue limit of its own. Raises
-        `ContextOverflowError`, `EngineOverloadedError`, `UserQueueFullError`.
+        Users share the rows fairly. Replies in the background give way to all others. The empty
+        user name has no queue limit of its own. Raises `ContextOverflowError`,
+        `EngineOverloadedError`, `UserQueueFullError`.
         """
         room = self.context_length - len(prompt_ids)
         if room < 1:
@@ -165,6 +169,7 @@ class Engine:
         text = TextStream(backend, params.stop, renderer.hidden_tags)
         dry = self.config.dry_multiplier
         sequence = Sequence(tuple(prompt_ids), params, user, adapter, text, send, dry)
+        sequence.background_since = time.monotonic() if is_background else None
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
@@ -223,6 +228,7 @@ class Engine:
     def step(self) -> None:
         """Schedule, run, postprocess: one forward pass for all rows."""
         self._drop_cancelled()
+        self._preempt()
         self._admit()
         decoding, chunks = self._rows.decoding, self._next_chunks()
         if not decoding and not chunks:
@@ -245,11 +251,35 @@ class Engine:
     def _active_users(self) -> set[str]:
         return {sequence.user for sequence in (*self._rows, *self._waiting)}
 
+    def _preempt(self) -> None:
+        """Take back the rows of replies in the background while others are ready or written."""
+        with self._wake:
+            running, ready = list(self._rows), [s for s in self._waiting if s.is_ready]
+            background = [s for s in (*running, *ready) if s.is_background]
+            if len(background) == len(running) + len(ready):
+                return
+            if self._overdue not in running:
+                since = [s.background_since or 0.0 for s in background]
+                index = overdue(since, time.monotonic())
+                self._overdue = None if index is None else background[index]
+                if self._overdue:
+                    self._overdue.background_since = None
+        for sequence in running:
+            if sequence.is_background:
+                row = self._rows.index(sequence)
+                sequence.saved = self._runner.save(row, sequence.num_cached)
+                self._rows.remove(sequence)
+                with self._wake:
+                    self._waiting.append(sequence)
+
     def _admit(self) -> None:
         """Give free rows to ready requests, the least served user's first."""
         while len(self._rows) < self.config.max_batch_size:
             with self._wake:
                 ready = [s for s in self._waiting if s.is_ready]
+                others = [s for s in ready if not s.is_background]
+                if others or not all(s.is_background for s in self._rows):
+                    ready = others
                 index = self._shares.first(s.user for s in ready)
                 if index is None:
                     return
@@ -262,7 +292,10 @@ class Engine:
                 self._fail([sequence], "This user's adapter could not be loaded.")
                 continue
             row = self._rows.add(sequence, adapter)
-            if found := self.prefixes.longest(_namespace(sequence), sequence.prompt_ids):
+            if sequence.saved is not None:
+                self._runner.restore(row, sequence.saved, sequence.num_cached)
+                sequence.saved = None
+            elif found := self.prefixes.longest(_namespace(sequence), sequence.prompt_ids):
                 saved, sequence.num_cached = found
                 self._runner.restore(row, saved, sequence.num_cached)
 
@@ -277,7 +310,7 @@ class Engine:
             Chunk(
                 row=row,
                 start=s.num_cached,
-                tokens=s.prompt_ids[s.num_cached : s.num_cached + share],
+                tokens=s.tokens[s.num_cached : s.num_cached + share],
                 is_last=share == s.num_uncached,
             )
             for row, (s, share) in enumerate(

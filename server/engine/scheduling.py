@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+LONGEST_WAIT = 30.0
+
 
 class FairShare:
     """The least served user comes first: virtual token counters (Sheng et al. 2024, "Fairness in
@@ -28,6 +30,15 @@ class FairShare:
     def forget_all_but(self, active: Collection[str]) -> None:
         """Drop the counters of users who neither wait nor are served."""
         self._served = {user: n for user, n in self._served.items() if user in active}
+
+
+def overdue(since: Sequence[float], now: float) -> int | None:
+    """Which request in the background has waited longest, if that is at least `LONGEST_WAIT`.
+
+    It then runs beside users' requests, so that a busy server still learns. Times are in seconds.
+    """
+    first = min(range(len(since)), key=lambda i: since[i], default=None)
+    return None if first is None or now - since[first] < LONGEST_WAIT else first
 
 
 def prefill_shares(remaining: Sequence[int], *, decoding: int, budget: int) -> list[int]:

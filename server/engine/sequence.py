@@ -9,14 +9,15 @@ from adapters_store.records import ServableAdapter
 from server.engine.detokenizer import TextStream
 from server.engine.dry_penalty import DryPenalty
 from server.engine.errors import GenerationError
-from server.engine.model.runner import PackedAdapter
+from server.engine.model.runner import PackedAdapter, SavedPrefix
 from server.engine.records import Event, SamplingParams, TextDelta, TokenLogprob
 
 
 class Sequence:
     """One prompt and its growing reply, pinned to one adapter version.
 
-    `num_cached` counts the tokens whose keys and values are in the cache.
+    `num_cached` counts the tokens whose keys and values are in the cache, or in `saved` while the
+    reply has lost its row. `background_since` is when a reply in the background was asked for.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Sequence:
         self.grammar = params.grammar.start() if params.grammar else None
         self.unsent_logprobs: list[TokenLogprob] = []
         self.num_cached = 0
+        self.saved: SavedPrefix | None = None
+        self.background_since: float | None = None
         self.is_cancelled = False
         self.finish_reason: str | None = None
 
@@ -59,14 +62,24 @@ class Sequence:
         return self.loading.result() if self.loading else None
 
     @property
+    def is_background(self) -> bool:
+        """Whether it gives way to others."""
+        return self.background_since is not None
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The prompt, and the reply so far."""
+        return (*self.prompt_ids, *self.output)
+
+    @property
     def num_uncached(self) -> int:
-        """Tokens of the prompt that are still to prefill."""
-        return max(0, len(self.prompt_ids) - self.num_cached)
+        """Tokens that are still to prefill; one while the reply is written."""
+        return len(self.prompt_ids) + len(self.output) - self.num_cached
 
     @property
     def cached_tokens(self) -> tuple[int, ...]:
         """The tokens whose keys and values are in the cache."""
-        return (*self.prompt_ids, *self.output)[: self.num_cached]
+        return self.tokens[: self.num_cached]
 
     def append(
         self, token: int, eos_token_ids: frozenset[int], logprob: TokenLogprob | None = None
