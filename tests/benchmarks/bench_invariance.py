@@ -13,22 +13,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
-from adapters_store.base_model import BaseModel, load_base_model
+from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
 from adapters_store.models.resolve import resolve_model
-from adapters_store.records import AdapterVersion, Precision
-from adapters_store.weights.packed_file import packed_path
+from adapters_store.records import AdapterVersion
 from feedback.records import Message
 from server.base_model.choice import or_smallest
 from server.cli.views import model_progress
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams, TextDelta
 from server.settings import Settings
-from tests.benchmarks.bench_engine import publish
+from tests.benchmarks.bench_engine import FORMATS, load, publish
 from tests.benchmarks.report import machine, markdown_table, show_section
 
 PROMPTS = tuple(
@@ -43,11 +41,6 @@ PROMPTS = tuple(
 )
 TOKENS, COMPANY = 100, 15
 CHUNKS = (16, 64, 256)
-FORMATS: tuple[tuple[Precision, torch.dtype], ...] = (
-    ("int8", torch.float32),
-    ("float32", torch.float32),
-    ("bfloat16", torch.bfloat16),
-)
 
 
 def main() -> None:
@@ -63,15 +56,7 @@ def main() -> None:
     for precision, dtype in FORMATS:
         if precision not in options.formats:
             continue
-        base = load_base_model(
-            model.path,
-            name=model.name,
-            revision=model.revision,
-            device=torch.device("cpu"),
-            dtype=dtype,
-            precision=precision,
-            packed=packed_path(settings.model_cache, model.revision, precision),
-        )
+        base = load(settings, model, precision, dtype)
         activations = str(dtype).removeprefix("torch.")
         rows += [(precision, activations, *row) for row in measure(base, settings)]
     heading = ("weights", "cache", "situation", "replies that are the same")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+INSTRUCTIONS = ("avx2", "avx512bw", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+"""What a processor may have that these figures depend on."""
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
@@ -51,5 +53,7 @@ def _cpu() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return f"{platform.machine()}, {cores} cores"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {cores} cores"
+    facts = {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
+    name = facts.get("model name", platform.machine()).strip()
+    sets = [each for each in INSTRUCTIONS if each in facts.get("flags", "").split()]
+    return f"{name} ({', '.join(sets)}), {cores} cores"

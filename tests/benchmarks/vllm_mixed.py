@@ -2,7 +2,7 @@
 
     VLLM_PYTHON=path/to/a/venv/bin/python make bench
 
-`bench_engine` runs this file with that interpreter: vLLM pins another PyTorch. docs/benchmarks.md
+`bench_peers` runs this file with that interpreter: vLLM pins another PyTorch. docs/benchmarks.md
 says how to install it. Prints one line of JSON.
 """
 
