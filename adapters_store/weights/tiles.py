@@ -24,11 +24,15 @@ BLOCK = 16
 """Outputs of a block."""
 GROUP = 64
 """Inputs that share a scale."""
+INT8_RUN = GROUP * BLOCK
+"""Bytes of weights that a tile reads between two prefetches of as much."""
+FLOAT_RUN = 4 * BLOCK
+"""The same for others, in numbers."""
 MOST_TOKENS = 4
 """Tokens of a tile: their sums still fit into 16 vector registers."""
 
-_PAIRS_AT_ONCE = 8
-_INPUTS_AT_ONCE = 4
+CACHE_LINE = 64
+_INPUTS_AT_ONCE = FLOAT_RUN // BLOCK
 
 _VECTORS = BLOCK // LANES
 
@@ -39,28 +43,30 @@ def _int8_sums(code: Code, tokens: int, at: Any, num_inputs: Any) -> list[Any]:
     groups = builder.sdiv(num_inputs, code.number(GROUP))
 
     def add_group(group: Any, totals: list[Any]) -> list[Any]:
+        _prefetch(code, at, code.times(group, INT8_RUN), INT8_RUN)
         weights = code.at(at.weights, code.times(group, GROUP * BLOCK))
         inputs = [code.at(each, code.times(group, GROUP * 2)) for each in at.quantised]
 
-        def add_pairs(pair: Any, sums: list[Any]) -> list[Any]:
-            for i in range(_PAIRS_AT_ONCE):
-                place = code.at(weights, code.times(pair, 2 * BLOCK), i * 2 * BLOCK)
-                stored = [
-                    code.load(code.at(place, v * 2 * LANES), ir.VectorType(BYTE, 2 * LANES))
-                    for v in range(_VECTORS)
-                ]
-                wide = [builder.sext(each, pairs) for each in stored]
-                for token in range(tokens):
-                    both = code.load(code.at(inputs[token], code.times(pair, 4), i * 4), INT)
-                    repeated = builder.bitcast(code.splat(both), pairs)
-                    for v in range(_VECTORS):
-                        place_of_sum = token * _VECTORS + v
-                        product = code.pair_products(wide[v], repeated)
-                        sums[place_of_sum] = builder.add(sums[place_of_sum], product)
+        def add_pair(pair: Any, sums: list[Any]) -> list[Any]:
+            # One pair at a time: of more, the compiler adds the products first, and then it has too
+            # few registers.
+            place = code.at(weights, code.times(pair, 2 * BLOCK))
+            stored = [
+                code.load(code.at(place, v * 2 * LANES), ir.VectorType(BYTE, 2 * LANES))
+                for v in range(_VECTORS)
+            ]
+            wide = [builder.sext(each, pairs) for each in stored]
+            for token in range(tokens):
+                both = code.load(code.at(inputs[token], code.times(pair, 4)), INT)
+                repeated = builder.bitcast(code.splat(both), pairs)
+                for v in range(_VECTORS):
+                    place_of_sum = token * _VECTORS + v
+                    product = code.pair_products(wide[v], repeated)
+                    sums[place_of_sum] = builder.add(sums[place_of_sum], product)
             return sums
 
         zeros = [ir.Constant(code.ints, [0] * LANES)] * (tokens * _VECTORS)
-        sums = code.loop(code.number(GROUP // 2), _PAIRS_AT_ONCE, zeros, add_pairs)
+        sums = code.loop(code.number(GROUP // 2), 1, zeros, add_pair)
         for v in range(_VECTORS):
             scales = code.at(at.scales, code.times(group, 4 * BLOCK), v * 4 * LANES)
             scale = code.load(scales, code.floats)
@@ -84,6 +90,7 @@ def _float_sums(code: Code, tokens: int, at: Any, num_inputs: Any, stored: Any) 
         return code.load_bfloat16(address) if size == 2 else code.load(address, code.floats)
 
     def add_inputs(index: Any, sums: list[Any]) -> list[Any]:
+        _prefetch(code, at, code.times(index, size * BLOCK), size * FLOAT_RUN)
         for i in range(_INPUTS_AT_ONCE):
             place = code.at(at.weights, code.times(index, size * BLOCK), i * size * BLOCK)
             weights = [load(code.at(place, v * size * LANES)) for v in range(_VECTORS)]
@@ -99,11 +106,19 @@ def _float_sums(code: Code, tokens: int, at: Any, num_inputs: Any, stored: Any) 
     return code.loop(num_inputs, _INPUTS_AT_ONCE, zeros, add_inputs)
 
 
+def _prefetch(code: Code, at: Any, offset: Any, size: int) -> None:
+    """Fetch of the next block what the tile reads of its own at `offset`, or a part of it."""
+    ahead = code.at(at.ahead, offset)
+    for line in range(size // CACHE_LINE):
+        code.prefetch(code.at(ahead, code.times(at.between, line)))
+
+
 class _Addresses:
-    """Where a tile's operands lie; the last three have one address per token."""
+    """Where a tile's operands lie; `inputs` and what follows have one address per token."""
 
     def __init__(self, code: Code, tokens: int, arguments: Any) -> None:
-        self.weights, self.scales, x, stride, quantised, input_scales, num_inputs = arguments
+        self.weights, self.scales, self.ahead, self.between, *of_inputs, num_inputs = arguments
+        x, stride, quantised, input_scales = of_inputs
         num_groups = code.builder.sdiv(num_inputs, code.number(GROUP))
         self.inputs, self.quantised, self.input_scales = (
             [code.at(first, code.times(between, token)) for token in range(tokens)]
@@ -116,10 +131,12 @@ class _Addresses:
 
 
 def _tile(tokens: int) -> Any:
-    """`tile(like, weights, scales, x, stride, quantised, input_scales, num_inputs, out)`.
+    """`tile(like, weights, scales, ahead, between, x, stride, quantised, input_scales, num_inputs,
+    out)`.
 
     `like` is an empty array of the weights' dtype: int8, uint16 (bfloat16), or float32. Addresses
-    are of a block's weights and scales, and of the first token's inputs: float32 `x`, the next
+    are of a block's weights and scales, of the weights to fetch meanwhile (`ahead`, every
+    `between` bytes), and of the first token's inputs: float32 `x`, the next
     token's after `stride` bytes, or for int8 its int16 `quantised` with `input_scales`, whose rows
     follow each other. `num_inputs` is a multiple of 4, for int8 of `GROUP`. `out` gets float32
     [tokens, BLOCK].
@@ -143,6 +160,8 @@ def _tile(tokens: int) -> Any:
         like: Any,
         weights: Any,
         scales: Any,
+        ahead: Any,
+        between: Any,
         x: Any,
         stride: Any,
         quantised: Any,
@@ -150,7 +169,7 @@ def _tile(tokens: int) -> Any:
         num_inputs: Any,
         out: Any,
     ) -> Any:
-        return types.void(like, *[types.intp] * 8), generate
+        return types.void(like, *[types.intp] * 10), generate
 
     return intrinsic(tile)
 

@@ -50,6 +50,14 @@ class Code:
         pointer = self.builder.inttoptr(address, value.type.as_pointer())
         self.builder.store(value, pointer).align = 1
 
+    def prefetch(self, address: Any) -> None:
+        """Fetch a cache line that is read soon. Any address is harmless."""
+        pointer = self.builder.inttoptr(address, BYTE.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, INT, INT, INT])
+        function = self.builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
+        # To read, into every cache, as data.
+        self.builder.call(function, [pointer, *(ir.Constant(INT, i) for i in (0, 3, 1))])
+
     def load_bfloat16(self, address: Any) -> Any:
         """A vector of bfloat16, the upper halves of float32."""
         halves = self.load(address, ir.VectorType(SHORT, self.lanes))
