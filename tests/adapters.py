@@ -1,6 +1,6 @@
 """Random adapters for tests."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import torch
@@ -42,10 +42,17 @@ def publish_random_adapter(
     lora: LoraConfig = LORA,
     scale: float = 0.3,
     dtype: torch.dtype = torch.float32,
+    empty: Container[str] = (),
 ) -> AdapterVersion:
-    """Put a random adapter on disk and return the version that names it."""
+    """Put a random adapter on disk and return the version that names it.
+
+    Modules in `empty` get zeros, as those do that are not trained.
+    """
     staged = files.stage()
-    tensors = random_adapter(shapes, seed, scale, lora.rank)
+    filled = {path: shape for path, shape in shapes.items() if path not in empty}
+    zeros = {path: shape for path, shape in shapes.items() if path in empty}
+    tensors = random_adapter(filled, seed, scale, lora.rank)
+    tensors |= random_adapter(zeros, seed, 0.0, lora.rank)
     rounded = {name: tensor.to(dtype) for name, tensor in tensors.items()}
     save_file(rounded, staged / "adapter_model.safetensors")
     published = files.publish(staged, user_id=f"u{seed}")

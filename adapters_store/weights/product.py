@@ -24,6 +24,8 @@ from adapters_store.weights.tiles import (
     INT8_RUN,
     MOST_TOKENS,
     RANKS,
+    expand_1,
+    expand_4,
     shrink_1,
     shrink_4,
     tile_1,
@@ -285,34 +287,19 @@ def _expand(
     start: Any,
     first: Any,
     count: Any,
-    added: Any,
+    sums: Any,
 ) -> None:
-    like = np.empty(0, np.uint16)
-    offset, stride = job * rank * BLOCK * 2, low.shape[1] * 4
+    size, stride = rank * BLOCK * 2, low.shape[1] * 4
     own = adapters[first]
     if count == 4 and own and (adapters[first : first + 4] == own).all():
-        numbers = low[first, start:].ctypes.data
-        tile_4(
-            like, own + offset, 0, own + offset, 0, numbers, stride, 0, 0, rank, added.ctypes.data
-        )
+        b, numbers = own + job * size, low[first, start:].ctypes.data
+        expand_4(b, b + size, numbers, stride, rank, sums.ctypes.data)
         return
     for i in range(count):
         own = adapters[first + i]
         if own:
-            numbers = low[first + i, start:].ctypes.data
-            tile_1(
-                like,
-                own + offset,
-                0,
-                own + offset,
-                0,
-                numbers,
-                stride,
-                0,
-                0,
-                rank,
-                added[i].ctypes.data,
-            )
+            b, numbers = own + job * size, low[first + i, start:].ctypes.data
+            expand_1(b, b + size, numbers, stride, rank, sums[i].ctypes.data)
 
 
 @_in_parallel
@@ -330,7 +317,7 @@ def multiply(
     is_added: bool,
     factor: Any,
 ) -> None:
-    """y = x W' + bias + low B, or if `is_added` y += factor times that; `y` is [tokens, out].
+    """y = x W' + low B + bias, or if `is_added` y += factor times that; `y` is [tokens, out].
 
     `adapters` int64 [tokens] are addresses of each token's B in bfloat16, 0 for none: for every
     block of the table [rank, 16]. A block of the l-th linear takes ranks l * rank … of `low`.
@@ -340,17 +327,13 @@ def multiply(
         weights, scales = table[job, WEIGHTS], table[job, SCALES]
         column, width = table[job, COLUMN], table[job, WIDTH]
         sums = np.empty((MOST_TOKENS, BLOCK), np.float32)
-        added = np.empty((MOST_TOKENS, BLOCK), np.float32)
         for first in range(0, tokens, MOST_TOKENS):
             count = min(MOST_TOKENS, tokens - first)
             _tile(like, weights, scales, x, quantised, input_scales, first, count, sums)
             if rank:
-                _expand(job, adapters, low, rank, table[job, LINEAR] * rank, first, count, added)
+                _expand(job, adapters, low, rank, table[job, LINEAR] * rank, first, count, sums)
             for i in range(count):
                 out = y[first + i, column : column + width]
-                has_adapter = rank > 0 and adapters[first + i] != 0
                 for j in range(width):
                     number = sums[i, j] + bias[column + j]
-                    if has_adapter:
-                        number += added[i, j]
                     out[j] = out[j] + factor * number if is_added else number

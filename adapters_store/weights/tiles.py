@@ -83,8 +83,10 @@ def _int8_sums(code: Code, tokens: int, at: Any, num_inputs: Any) -> list[Any]:
     return code.loop(groups, 1, zeros, add_group)
 
 
-def _float_sums(code: Code, tokens: int, at: Any, num_inputs: Any, stored: Any) -> list[Any]:
-    size = 2 if stored == types.uint16 else 4
+def _float_sums(
+    code: Code, tokens: int, at: Any, num_inputs: Any, size: int, first: list[Any]
+) -> list[Any]:
+    """`first`, and on top the products with weights of `size` bytes."""
 
     def load(address: Any) -> Any:
         return code.load_bfloat16(address) if size == 2 else code.load(address, code.floats)
@@ -102,8 +104,7 @@ def _float_sums(code: Code, tokens: int, at: Any, num_inputs: Any, stored: Any) 
                     sums[j] = code.multiply_add(weights[v], repeated, sums[j])
         return sums
 
-    zeros = [ir.Constant(code.floats, [0.0] * LANES)] * (tokens * _VECTORS)
-    return code.loop(num_inputs, _INPUTS_AT_ONCE, zeros, add_inputs)
+    return code.loop(num_inputs, _INPUTS_AT_ONCE, first, add_inputs)
 
 
 def _prefetch(code: Code, at: Any, offset: Any, size: int) -> None:
@@ -150,7 +151,9 @@ def _tile(tokens: int) -> Any:
         if stored == types.int8:
             sums = _int8_sums(code, tokens, at, num_inputs)
         else:
-            sums = _float_sums(code, tokens, at, num_inputs, stored)
+            size = 2 if stored == types.uint16 else 4
+            zeros = [ir.Constant(code.floats, [0.0] * LANES)] * (tokens * _VECTORS)
+            sums = _float_sums(code, tokens, at, num_inputs, size, zeros)
         for place, each in enumerate(sums):
             code.store(each, code.at(out, place * 4 * LANES))
         return context.get_dummy_value()
@@ -176,6 +179,38 @@ def _tile(tokens: int) -> Any:
 
 tile_1, tile_2, tile_3, tile_4 = (_tile(tokens) for tokens in range(1, MOST_TOKENS + 1))
 
+
+def _expand(tokens: int) -> Any:
+    """`expand(b, following, low, stride, rank, sums)`: adds an adapter's B times its inputs.
+
+    `b` is the address of bfloat16 [rank, BLOCK], `following` of the next block's, which is fetched
+    meanwhile; `low` of float32 [rank], the next token's after `stride` bytes; `sums` of float32
+    [tokens, BLOCK]. `rank` is a multiple of 4.
+    """
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        b, following, low, stride, rank, sums = arguments
+        code = Code(builder, sums.type)
+        unused = code.number(0)
+        operands = b, unused, following, code.number(CACHE_LINE), low, stride, unused, unused, rank
+        at = _Addresses(code, tokens, operands)
+        places = [code.at(sums, i * 4 * LANES) for i in range(tokens * _VECTORS)]
+        first = [code.load(each, code.floats) for each in places]
+        for place, each in zip(places, _float_sums(code, tokens, at, rank, 2, first), strict=True):
+            code.store(each, place)
+        return context.get_dummy_value()
+
+    def expand(
+        _context: Any, b: Any, following: Any, low: Any, stride: Any, rank: Any, sums: Any
+    ) -> Any:
+        return types.void(*[types.intp] * 6), generate
+
+    return intrinsic(expand)
+
+
+expand_1, expand_4 = _expand(1), _expand(4)
+
+_SHRINK_AHEAD = 1024
 RANKS = 8
 """Ranks of an adapter that `shrink_1` and `shrink_4` multiply at once."""
 
@@ -195,6 +230,7 @@ def _shrink(tokens: int) -> Any:
         inputs = [code.at(x, code.times(stride, token)) for token in range(tokens)]
 
         def add_inputs(index: Any, sums: list[Any]) -> list[Any]:
+            code.prefetch(code.at(a, code.times(index, 2 * RANKS), _SHRINK_AHEAD))
             for i in range(4):
                 place = code.at(a, code.times(index, 2 * RANKS), i * 2 * RANKS)
                 weights = [
