@@ -3,6 +3,7 @@
 A published folder never changes. `validate` checks that a folder is an adapter.
 """
 
+import contextlib
 import re
 import secrets
 import threading
@@ -17,6 +18,10 @@ from adapters_store.records import AdapterVersion, ServableAdapter, StagedAdapte
 from adapters_store.trash import Trash, delete
 
 WEIGHTS_FILE = "adapter_model.safetensors"
+PACKED_PREFIX = ".packed-"
+"""How a copy of the weights in an engine's layout is called. It may be deleted at any time."""
+
+_VERIFIED_FILE = ".verified"
 
 # Earlier versions wrote names without an owner: 32 random digits.
 _NO_OWNER = re.compile(r"[0-9a-f]{32}")
@@ -91,7 +96,7 @@ class AdapterFiles:
         return StagedAdapter(folder.name, sha256_of(folder / WEIGHTS_FILE))
 
     def open(self, version: ServableAdapter) -> Path:
-        """A version's folder; this object verifies its checksum once.
+        """A version's folder. Its checksum is verified once, and again if the file has changed.
 
         Raises `AdapterNotFoundError` for missing weights, `AdapterInvalidError` for changed ones.
         """
@@ -102,8 +107,15 @@ class AdapterFiles:
         with self._lock:
             if key in self._verified:
                 return weights.parent
-        if sha256_of(weights) != version.checksum:
-            raise AdapterInvalidError(f"the weights of {version.label} are damaged")
+        status = weights.stat()
+        verified = f"{version.checksum} {status.st_size} {status.st_mtime_ns}"
+        note = weights.with_name(_VERIFIED_FILE)
+        if _read(note) != verified:
+            if sha256_of(weights) != version.checksum:
+                raise AdapterInvalidError(f"the weights of {version.label} are damaged")
+            if not isinstance(version, StagedAdapter):
+                with contextlib.suppress(OSError):  # a full disk or a folder that is read-only
+                    note.write_text(verified, encoding="ascii")
         with self._lock:
             self._verified.add(key)
         return weights.parent
@@ -159,6 +171,13 @@ def published_folders(root: Path) -> set[str]:
     """The names of all published folders under `root`, which may be missing."""
     found = root.iterdir() if root.is_dir() else ()
     return {path.name for path in found if _FOLDER_NAME.fullmatch(path.name)}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
 
 
 def _owner(user_id: str) -> str:

@@ -5,6 +5,7 @@ every token is multiplied with it. Every output's bits depend on its own token a
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -14,6 +15,7 @@ from numba import njit, prange, set_num_threads, types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from adapters_store.weights.compiled_cache import keep_compiled
 from adapters_store.weights.number_formats import array_of
 from adapters_store.weights.packed_weight import PackedWeight
 from adapters_store.weights.tiles import (
@@ -34,6 +36,7 @@ from adapters_store.weights.tiles import (
     tile_4,
 )
 
+keep_compiled(Path(__file__).parent)
 _config: Any = numba.config
 _config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
 # Numba's first start changes OpenMP's number of threads, which is torch's too: it is set back.

@@ -12,7 +12,6 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.weights.frozen import FrozenLinear
 from scheduler.fit.cpu_attention import LONGEST, NAME
-from scheduler.fit.freed_memory import return_freed_memory
 from scheduler.fit.micro_batches import ActivationSize, training_micro_batches
 
 ACTIVATION_BYTES = 3 << 28
@@ -39,9 +38,6 @@ class TrainedModel:
         Until the next group is asked for, forward passes are checkpointed if this one needs it.
         """
         for batch in training_micro_batches(lengths, self._size, self._budget, rows):
-            if batch.is_checkpointed:
-                # Its tensors are larger than the places that others left.
-                return_freed_memory()
             with checkpoint_blocks(self._blocks if batch.is_checkpointed else ()):
                 yield batch.indices
 

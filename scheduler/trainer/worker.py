@@ -28,7 +28,6 @@ from scheduler.trainer.process import ChildProcess
 
 _POLL = 0.02  # seconds; a chat request shares the processor with training for no longer
 _EXIT_GRACE = 1.0
-_TUNABLES = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
 
 
 class ProcessTrainer:
@@ -151,15 +150,12 @@ def _environment() -> dict[str, str]:
         # Threads that spin while idle slow the chat tenfold on few cores; the passive policy makes
         # training a third slower.
         **WAITING,
-        # Returning large, short-lived activations to the system after every operation costs a
-        # fifth of a step (glibc; other allocators ignore this).
-        "MALLOC_MMAP_MAX_": "0",
+        # glibc returns large objects to the system, which costs a fifth of a step of a small model.
+        # It does so from 32 MiB on, the most that it can be told: where these lay in its heap, they
+        # left places that nothing else fits into (other allocators ignore this).
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
         "MALLOC_TOP_PAD_": str(1 << 28),
-        # glibc cuts a small piece off a tensor's place to align it, and keeps that for small
-        # objects. Without it the place is too small for the next tensor of the same size: the heap
-        # grew to twice of what was in use. So pieces go back to their places.
-        "GLIBC_TUNABLES": ":".join(filter(None, (os.environ.get("GLIBC_TUNABLES"), _TUNABLES))),
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -2,15 +2,14 @@
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from safetensors.torch import load
-from torch import Tensor
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
-from adapters_store.records import ServableAdapter
-from server.engine.model.runner import PackedAdapter, size_bytes
+from adapters_store.records import AdapterVersion, ServableAdapter
+from server.engine.model.runner import PackedAdapter, Runner, size_bytes
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +24,12 @@ class AdapterCache:
     def __init__(
         self,
         files: AdapterFiles,
-        pack: Callable[[Mapping[str, Tensor]], PackedAdapter],
+        runner: Runner,
         budget_bytes: int,
         on_loaded: Callable[[], None],
     ) -> None:
         self._files = files
-        self._pack = pack
+        self._runner = runner
         self._budget = budget_bytes
         self._on_loaded = on_loaded
         self._entries: OrderedDict[str, Future[PackedAdapter]] = OrderedDict()  # by folder
@@ -74,8 +73,14 @@ class AdapterCache:
         self._loader.shutdown(cancel_futures=True)
 
     def _load(self, version: ServableAdapter) -> PackedAdapter:
+        folder, stored = self._files.open(version), self._runner.stored_adapters
+        if stored and (found := stored.read(folder, version.checksum)) is not None:
+            return found
         # Read in one go: mapping the file costs a fault per page, twice the time.
-        return self._pack(load((self._files.open(version) / WEIGHTS_FILE).read_bytes()))
+        packed = self._runner.pack(load((folder / WEIGHTS_FILE).read_bytes()))
+        if stored and isinstance(version, AdapterVersion):
+            stored.write(folder, version.checksum, packed)
+        return packed
 
     def _evict(self) -> None:
         used = self.resident_bytes

@@ -81,9 +81,7 @@ class Engine:
         self.config = config
         self.shapes: Mapping[str, tuple[int, int]] = linear_shapes(base.model, lora.targets)
         self._runner = _runner_for(base, lora, config.max_batch_size, self.context_length)
-        self.adapters = AdapterCache(
-            files, self._runner.pack, config.adapter_cache_bytes, self._notify
-        )
+        self.adapters = AdapterCache(files, self._runner, config.adapter_cache_bytes, self._notify)
         self.prefixes = PrefixCache(config.prefix_cache_bytes, config.prefix_block)
         self._shares = FairShare()
         self._rows = RunningRows(self._runner)

@@ -94,6 +94,7 @@ def _write_lines(bundle: zipfile.ZipFile, name: str, rows: Iterable[dict[str, An
 
 
 def _write_folder(bundle: zipfile.ZipFile, name: str, folder: Path) -> None:
-    for path in sorted(folder.iterdir()):
+    # What begins with a dot is only of use to a server.
+    for path in sorted(folder.glob("[!.]*")):
         with path.open("rb") as source, bundle.open(f"{name}/{path.name}", "w") as target:
             shutil.copyfileobj(source, target)

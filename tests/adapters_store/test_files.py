@@ -106,6 +106,20 @@ def test_a_checksum_is_verified_once(files: AdapterFiles, monkeypatch: pytest.Mo
     assert files.open(version).name == version.folder
 
 
+def test_a_verified_checksum_is_remembered_until_the_file_changes(
+    files: AdapterFiles, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = publish(files)
+    files.open(version)
+    with monkeypatch.context() as patch:
+        patch.setattr("adapters_store.files.sha256_of", lambda path: pytest.fail("read again"))
+        AdapterFiles(root).open(version)
+    weights = root / version.folder / WEIGHTS_FILE
+    weights.write_bytes(weights.read_bytes()[::-1])
+    with pytest.raises(AdapterInvalidError, match="damaged"):
+        AdapterFiles(root).open(version)
+
+
 def test_a_missing_folder_is_not_found(files: AdapterFiles) -> None:
     with pytest.raises(AdapterNotFoundError):
         files.open(make_version(folder="0" * 32))

@@ -3,7 +3,6 @@
 It writes files to the folder `base_path` to tell a test what has happened.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -18,7 +17,6 @@ from scheduler.trainer.parent_pipe import ParentPipe
 from tests.scheduler.evaluations import GOOD
 
 MANY_STEPS = 40
-NUM_FREED = 50
 
 
 def send(message: object) -> None:
@@ -50,23 +48,6 @@ def succeed(folder: Path, signs: Path) -> None:
     send({"progress": {"phase": "training", "fraction": 0.5, "step": 1, "steps": 2, "loss": 1.5}})
     send({"progress": {"phase": "training", "fraction": 7, "loss": float("nan")}})
     finish(folder)
-
-
-def reuse_memory(folder: Path, signs: Path) -> None:
-    """Free aligned memory between other, and count how much of it the next such objects get."""
-    libc, size = ctypes.CDLL(None), 1 << 20
-
-    def allocate() -> int:
-        address = ctypes.c_void_p()
-        assert libc.posix_memalign(ctypes.byref(address), ctypes.c_size_t(64), size) == 0
-        return address.value or 0
-
-    blocks = [allocate() for _ in range(2 * NUM_FREED)]
-    freed = blocks[::2]
-    for address in freed:
-        libc.free(ctypes.c_void_p(address))
-    reused = sum(allocate() in freed for _ in freed)
-    finish(folder, reused=reused)
 
 
 def crash(folder: Path, signs: Path) -> None:
@@ -138,7 +119,6 @@ BEHAVIOURS: dict[str, Callable[[Path, Path], None]] = {
     for behaviour in (
         succeed,
         tell_pid,
-        reuse_memory,
         crash,
         vanish,
         be_killed,

@@ -18,6 +18,7 @@ from adapters_store.weights.number_formats import array_of
 from adapters_store.weights.product import block_table, dtype_marker, use_threads
 from server.engine.model.compiled.adapters import AdapterTable, Projection
 from server.engine.model.compiled.forward import Adapters, Constants, Weights, forward
+from server.engine.model.compiled.stored_adapters import StoredAdapters
 from server.engine.model.family import LlamaFamily
 from server.engine.model.kv_rows import KeyValueRows
 from server.engine.model.runner import Chunk, PackedAdapter, SavedPrefix
@@ -52,6 +53,7 @@ class CompiledLlama:
         projections = [_projection(model, names) for names in PROJECTIONS]
         adapted = set(linear_shapes(model, lora.targets))
         self._adapters = AdapterTable(projections, adapted, lora, rows)
+        self.stored_adapters = StoredAdapters(self._adapters.layout)
         self._linears = np.array([len(names) for names in PROJECTIONS])
         dtype = next(model.parameters()).dtype
         self._cache = KeyValueRows(

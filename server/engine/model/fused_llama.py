@@ -84,6 +84,8 @@ class FusedLinear:
 class FusedLlama:
     """Runs a Llama-like model: one forward pass for everything in a step. A `Runner`."""
 
+    stored_adapters = None
+
     def __init__(
         self,
         model: PreTrainedModel,

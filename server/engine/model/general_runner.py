@@ -19,6 +19,8 @@ class GeneralRunner:
     Row r owns slot r + 1 of the pool, so that a step reads weights in place.
     """
 
+    stored_adapters = None
+
     def __init__(self, base: BaseModel, lora: LoraConfig, rows: int) -> None:
         """Raises `ValueError` for a model that has more than attention to remember."""
         self._masks = LayerMasks(base.model.config)

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -30,8 +31,24 @@ class Chunk:
         return self.start + len(self.tokens)
 
 
+class StoredAdapters(Protocol):
+    """Keeps packed adapters in the folders of their weights."""
+
+    def read(self, folder: Path, checksum: str) -> PackedAdapter | None:
+        """A folder's packed adapter, if it has one of the weights with this SHA-256."""
+
+    def write(self, folder: Path, checksum: str, adapter: PackedAdapter) -> None:
+        """Keep a packed adapter; if that fails it is packed again the next time."""
+
+
 class Runner(Protocol):
-    """Runs steps on the rows of its cache; decoding rows come first."""
+    """Runs steps on the rows of its cache; decoding rows come first.
+
+    `stored_adapters` is None if packing takes less time than a file would.
+    """
+
+    @property
+    def stored_adapters(self) -> StoredAdapters | None: ...
 
     def pack(self, tensors: Mapping[str, Tensor]) -> PackedAdapter:
         """Check and lay out one adapter, in PEFT's names and shapes; safe on any thread.

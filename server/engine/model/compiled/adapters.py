@@ -15,6 +15,8 @@ from adapters_store.lora import ADAPTER_DTYPE, PEFT_PREFIX
 from adapters_store.records import LoraConfig
 from adapters_store.weights.tiles import BLOCK, GROUP, RANKS
 
+_LAYOUT = 1  # a number for what `pack` does: adapters that were packed otherwise are not read
+
 
 class AddressedAdapter(NamedTuple):
     """One adapter: `buffer` bfloat16, `places` int64 [layers, products, 2].
@@ -49,6 +51,8 @@ class AdapterTable:
         layers = len(projections[0].paths)
         self._addresses = np.zeros((layers, len(projections), 2, rows), np.int64)
         self._bound: list[AddressedAdapter | None] = [None] * rows
+        shapes = [(each.in_features, *each.out_features) for each in projections]
+        self.layout = f"{_LAYOUT} {config} {layers} {shapes} {sorted(adapted)}"
 
     def pack(self, tensors: Mapping[str, Tensor]) -> AddressedAdapter:
         """Check and lay out one adapter. See `Runner.pack`."""
