@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-# PyTorch and the rest of the server; and for each byte of bf16 weights, caches and training too.
-_SERVER_BYTES = 500_000_000
-_BYTES_PER_WEIGHT_BYTE = 1.6
+# The server and its training child without weights; and for each byte of bf16 weights, half for the
+# int8 weights that are served, the rest for caches and training.
+_SERVER_BYTES = 1_000_000_000
+_BYTES_PER_WEIGHT_BYTE = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from scheduler.trainer.process import ChildProcess
 
 _POLL = 0.02  # seconds; a chat request shares the processor with training for no longer
 _EXIT_GRACE = 1.0
+_LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 class ProcessTrainer:
@@ -150,12 +151,13 @@ def _environment() -> dict[str, str]:
         # Threads that spin while idle slow the chat tenfold on few cores; the passive policy makes
         # training a third slower.
         **WAITING,
-        # glibc returns large objects to the system, which costs a fifth of a step of a small model.
-        # It does so from 32 MiB on, the most that it can be told: where these lay in its heap, they
-        # left places that nothing else fits into (other allocators ignore this).
-        "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
+        # glibc's heap keeps places that no later tensor fits into: it grew to twice of what was in
+        # use. So tensors get pages of their own, large ones: small pages cost a fifth of a step
+        # (other allocators ignore this).
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 22),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
-        "MALLOC_TOP_PAD_": str(1 << 28),
+        "MALLOC_TOP_PAD_": str(1 << 26),
+        "GLIBC_TUNABLES": ":".join(filter(None, (os.environ.get("GLIBC_TUNABLES"), _LARGE_PAGES))),
         "PYTHONUNBUFFERED": "1",
     }
 

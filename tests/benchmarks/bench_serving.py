@@ -65,7 +65,9 @@ def main() -> None:
             model.path, Path(folder) / "data", schedule=schedule, user_queue_limit=SWAP_REQUESTS
         ) as live:
             rows = [*measure_http(live), *measure_swaps(live), *measure_training(live)]
-    text = f"Measured on {machine()}.\n\n" + markdown_table(("figure", "measured", "wanted"), rows)
+    text = f"{model.name}, measured on {machine()}.\n\n" + markdown_table(
+        ("figure", "measured", "wanted"), rows
+    )
     show_section("serving", text, is_written="--no-write" not in sys.argv)
 
 
@@ -222,7 +224,12 @@ def measure_training(live: LiveServer) -> list[tuple[str, str, str]]:
             "95th percentile between tokens while an adapter is trained ÷ idle",
             f"{ratio:.2f} (the run was {status} at the end)",
             "at most 1.5",
-        )
+        ),
+        (
+            "tokens/s of a reply while an adapter is trained ÷ idle",
+            f"{tokens_per_second(training) / tokens_per_second(idle):.2f}",
+            "at least 0.95",
+        ),
     ]
 
 
@@ -234,6 +241,11 @@ async def chat_slowly(live: LiveServer, reader: Person) -> list[Reply]:
             replies.append(await stream(live, client, reader, NEW_TOKENS // 2))
             await asyncio.sleep(THINKING_SECONDS)
     return replies
+
+
+def tokens_per_second(replies: Sequence[Reply]) -> float:
+    """The median reply's speed after its first piece of text."""
+    return median((NEW_TOKENS // 2 - 1) / sum(reply.gaps) for reply in replies)
 
 
 def percentile_95(replies: Sequence[Reply]) -> float:
