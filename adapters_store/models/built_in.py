@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 # The server and its training child without weights; and for each byte of bf16 weights, half for the
 # int8 weights that are served, the rest for caches and training.
-_SERVER_BYTES = 1_000_000_000
-_BYTES_PER_WEIGHT_BYTE = 1.0
+_SERVER_BYTES = 700_000_000
+_BYTES_PER_WEIGHT_BYTE = 1.25
 
 
 @dataclass(frozen=True, slots=True)

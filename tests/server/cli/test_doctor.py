@@ -73,7 +73,7 @@ def test_a_model_folder_that_is_not_there_is_missing() -> None:
 def test_too_little_memory_for_the_model_is_a_warning() -> None:
     check = doctor.check_memory("qwen2.5-coder-0.5b", 1_200_000_000, is_running=False)
     assert check.status is Status.WARNING
-    assert "needs 2.5 GB" in check.advice
+    assert "needs 2.3 GB" in check.advice
 
 
 @pytest.mark.parametrize(
