@@ -52,7 +52,7 @@ def _memory_of_server(model: str, data: Path, cache: Path) -> int:
     """Proportional set size of a server that has answered once, and of its children."""
     with _serving(model, data, cache) as (process, url, key):
         body = {
-            "model": "any",
+            "model": Path(model).name,
             "messages": [{"role": "user", "content": "Say hello."}],
             "max_tokens": 16,
         }

@@ -103,7 +103,7 @@ def _dataset(base: BaseModel) -> Dataset:
         make_example(f"correct {long}", long),
         make_example(f"prefer {long}", long, long[: len(long) // 2] + " ink"),
     ]
-    for i in range(3):
+    for i in range(2):
         examples += [
             make_example(f"correct {i} {short}", short),
             make_example(f"prefer {i} {short}", short, f"No. {short}"),
