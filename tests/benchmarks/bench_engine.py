@@ -23,22 +23,19 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from adapters_store.base_model import BaseModel, load_base_model
+from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
-from adapters_store.models.resolve import ResolvedModel, resolve_model
 from adapters_store.records import AdapterVersion, LoraConfig, Precision
 from adapters_store.weights.frozen import packed_weights
-from adapters_store.weights.packed_file import packed_path
 from adapters_store.weights.packed_weight import PackedWeight
 from adapters_store.weights.product import block_table, dtype_marker, multiply, quantise
 from adapters_store.weights.tiles import GROUP
-from server.base_model.choice import or_smallest
-from server.cli.views import model_progress
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams
 from server.settings import Settings
 from tests.adapters import publish_random_adapter
+from tests.benchmarks.base import load_packed, resolve_base
 from tests.benchmarks.report import machine, markdown_table, show_section
 
 REQUESTS = 16
@@ -66,17 +63,12 @@ class Figure:
 
 def main() -> None:
     """Measure, print and write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--no-write", action="store_true")
-    parser.add_argument("--formats", nargs="*", default=[name for name, _ in FORMATS])
-    options = parser.parse_args()
+    formats, is_written = parse_arguments()
     settings = Settings()
-    with model_progress(Console()) as show:
-        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
-    formats = [each for each in FORMATS if each[0] in options.formats]
+    model = resolve_base(settings, Console())
     with tempfile.TemporaryDirectory() as folder:
         columns = [
-            measure(load(settings, model, *each), settings.lora, Path(folder) / each[0])
+            measure(load_packed(settings, model, *each), settings.lora, Path(folder) / each[0])
             for each in formats
         ]
     rows = [
@@ -85,22 +77,17 @@ def main() -> None:
     ]
     heading = ("weights", *(name for name, _ in formats), "wanted")
     text = f"{model.name}, measured on {machine()}.\n\n" + markdown_table(heading, rows)
-    show_section(f"engine {model.name}", text, is_written=not options.no_write)
+    show_section(f"engine {model.name}", text, is_written=is_written)
 
 
-def load(
-    settings: Settings, model: ResolvedModel, precision: Precision, dtype: torch.dtype
-) -> BaseModel:
-    """The base with weights of this format, and a cache of this dtype."""
-    return load_base_model(
-        model.path,
-        name=model.name,
-        revision=model.revision,
-        device=torch.device("cpu"),
-        dtype=dtype,
-        precision=precision,
-        packed=packed_path(settings.model_cache, model.revision, precision),
-    )
+def parse_arguments() -> tuple[list[tuple[Precision, torch.dtype]], bool]:
+    """The formats to measure, and whether the table is written."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--formats", nargs="*", default=[name for name, _ in FORMATS])
+    options = parser.parse_args()
+    formats = [each for each in FORMATS if each[0] in options.formats]
+    return formats, not options.no_write
 
 
 def measure(base: BaseModel, lora: LoraConfig, folder: Path) -> list[Figure]:

@@ -7,7 +7,6 @@ with others of other lengths and adapters, with a cold and a cached prefix, and 
 chunks.
 """
 
-import argparse
 import asyncio
 import tempfile
 from collections.abc import Sequence
@@ -18,15 +17,13 @@ from rich.console import Console
 from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
-from adapters_store.models.resolve import resolve_model
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from server.base_model.choice import or_smallest
-from server.cli.views import model_progress
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams, TextDelta
 from server.settings import Settings
-from tests.benchmarks.bench_engine import FORMATS, load, publish
+from tests.benchmarks.base import load_packed, resolve_base
+from tests.benchmarks.bench_engine import parse_arguments, publish
 from tests.benchmarks.report import machine, markdown_table, show_section
 
 PROMPTS = tuple(
@@ -45,23 +42,17 @@ CHUNKS = (16, 64, 256)
 
 def main() -> None:
     """Measure, print and write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--no-write", action="store_true")
-    parser.add_argument("--formats", nargs="*", default=[name for name, _ in FORMATS])
-    options = parser.parse_args()
+    formats, is_written = parse_arguments()
     settings = Settings()
-    with model_progress(Console()) as show:
-        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
+    model = resolve_base(settings, Console())
     rows = []
-    for precision, dtype in FORMATS:
-        if precision not in options.formats:
-            continue
-        base = load(settings, model, precision, dtype)
+    for precision, dtype in formats:
+        base = load_packed(settings, model, precision, dtype)
         activations = str(dtype).removeprefix("torch.")
         rows += [(precision, activations, *row) for row in measure(base, settings)]
     heading = ("weights", "cache", "situation", "replies that are the same")
     text = f"{model.name}, measured on {machine()}.\n\n{markdown_table(heading, rows)}"
-    show_section(f"invariance {model.name}", text, is_written=not options.no_write)
+    show_section(f"invariance {model.name}", text, is_written=is_written)
 
 
 def measure(base: BaseModel, settings: Settings) -> list[tuple[str, str]]:

@@ -19,13 +19,12 @@ from rich.console import Console
 from adapters_store.base_model import choose_device, choose_dtype, load_base_model
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
-from adapters_store.models.resolve import ResolvedModel, resolve_model
+from adapters_store.models.resolve import ResolvedModel
 from adapters_store.records import LoraConfig
-from server.base_model.choice import or_smallest
-from server.cli.views import model_progress
 from server.engine.engine import Engine, EngineConfig
 from server.runtime import load_base_of
 from server.settings import Settings
+from tests.benchmarks.base import resolve_base
 from tests.benchmarks.bench_engine import (
     NEW_TOKENS,
     QUESTION,
@@ -41,8 +40,7 @@ from tests.benchmarks.report import machine, markdown_table, show_section
 def main() -> None:
     """Measure, print and write the table."""
     settings = Settings()
-    with model_progress(Console()) as show:
-        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
+    model = resolve_base(settings, Console())
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(model, settings, Path(folder))
     rows = [(figure.name, figure.measured, figure.wanted) for figure in figures]

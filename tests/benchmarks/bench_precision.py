@@ -20,17 +20,14 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from adapters_store.base_model import BaseModel, load_base_model
+from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
-from adapters_store.models.resolve import ResolvedModel, resolve_model
 from adapters_store.records import Precision
-from adapters_store.weights.packed_file import packed_path
 from feedback.records import Message
-from server.base_model.choice import or_smallest
-from server.cli.views import model_progress
 from server.engine.engine import Engine, EngineConfig
 from server.engine.records import SamplingParams, TextDelta
 from server.settings import Settings
+from tests.benchmarks.base import load_packed, resolve_base
 from tests.benchmarks.difference import Difference
 from tests.benchmarks.forgetting import ifeval
 from tests.benchmarks.learning.prompts import data_folder
@@ -54,12 +51,11 @@ def main() -> None:
     tasks = ifeval.read_tasks(data / ifeval.FILE)[: options.prompts]
     prompts = [task.prompt.text for task in tasks]
     settings = Settings()
-    with model_progress(Console()) as show:
-        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
+    model = resolve_base(settings, Console())
     replies: dict[Precision, list[str]] = {}
     losses: dict[Precision, Tensor] = {}
     for precision in WEIGHTS:
-        base = load(settings, model, precision)
+        base = load_packed(settings, model, precision, torch.float32)
         replies[precision] = generate(base, settings, prompts, options.tokens)
         losses[precision] = token_losses(base, prompts[:SCORED], replies["bfloat16"][:SCORED])
         del base
@@ -68,19 +64,6 @@ def main() -> None:
     text = f"{model.name}, {options.tokens} tokens a reply, measured on {machine()}.\n\n"
     text += markdown_table(("figure", "measured", "wanted"), rows)
     show_section(f"precision {model.name}", text, is_written=not options.no_write)
-
-
-def load(settings: Settings, model: ResolvedModel, precision: Precision) -> BaseModel:
-    """The base with these weights, and float32 activations."""
-    return load_base_model(
-        model.path,
-        name=model.name,
-        revision=model.revision,
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        precision=precision,
-        packed=packed_path(settings.model_cache, model.revision, precision),
-    )
 
 
 def generate(base: BaseModel, settings: Settings, prompts: Sequence[str], tokens: int) -> list[str]:

@@ -18,12 +18,10 @@ from statistics import median, quantiles
 import httpx
 from rich.console import Console
 
-from adapters_store.models.resolve import resolve_model
 from feedback.records import Message
-from server.base_model.choice import or_smallest
-from server.cli.views import model_progress
 from server.engine.records import SamplingParams
 from server.settings import Settings
+from tests.benchmarks.base import resolve_base
 from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.server.live import LiveServer, Person, running
 from tests.server.peft_folder import import_version
@@ -57,8 +55,7 @@ class Reply:
 def main() -> None:
     """Measure, print and write the table."""
     settings = Settings()
-    with model_progress(Console()) as show:
-        model = resolve_model(or_smallest(settings.model), settings.model_cache, show)
+    model = resolve_base(settings, Console())
     with tempfile.TemporaryDirectory() as folder:
         schedule = {"interval": 0, "nightly": "0 3 * * *"}
         with running(

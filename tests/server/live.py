@@ -92,8 +92,9 @@ def running_with_tools(folder: Path, chat_template: str, **tokenizer: Any) -> It
 @contextmanager
 def listening(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServer]:
     """The same, without waiting for the model."""
-    if default_model_cache() not in model.parents:
-        options.setdefault("model_cache", model.parent / "model-cache")  # for its packed weights
+    # Packed weights of a test's own folder lie beside it, those of a model by name in the cache.
+    if model.is_dir() and default_model_cache() not in model.parents:
+        options.setdefault("model_cache", model.parent / "model-cache")
     settings = Settings(model=str(model), data_dir=data_dir, port=0, **options)
     services = Services(settings)
     urls: queue.Queue[str] = queue.Queue()

@@ -1,11 +1,12 @@
 """The memory of a process as Linux counts it, and its peaks while something runs."""
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.processes import children
 
 _INTERVAL = 0.2  # seconds; looking stops the process for some milliseconds
 _PRIVATE = ("Private_Clean:", "Private_Dirty:")
@@ -28,12 +29,6 @@ def memory_of(pid: int) -> Memory:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     sizes = {name: int(size) << 10 for name, size, *_ in map(str.split, lines[1:])}
     return Memory(sum(sizes[name] for name in _PRIVATE), sizes["Pss:"])
-
-
-def children() -> list[int]:
-    """The processes that this one started and has not waited for."""
-    files = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(pid) for file in files for pid in file.read_text(encoding="utf-8").split()]
 
 
 class Peaks:

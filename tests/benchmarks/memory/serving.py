@@ -20,6 +20,7 @@ from server.cli.views import model_progress
 from server.settings import Settings
 from tests.benchmarks.memory.processes import memory_of
 from tests.benchmarks.report import machine, markdown_table
+from tests.processes import children
 from tests.tiny_model import build_tiny_model
 
 START_SECONDS = 300.0
@@ -102,8 +103,4 @@ def _post(url: str, key: str, body: object) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    found = []
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, file.read_text().split()):
-            found += [child, *_descendants(child)]
-    return found
+    return [each for child in children(pid) for each in (child, *_descendants(child))]

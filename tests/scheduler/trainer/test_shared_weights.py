@@ -1,6 +1,5 @@
 """The training child reads the file of packed weights that the server has mapped."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from adapters_store.base_model import load_base_model
 from feedback.examples.dataset import build_dataset
 from scheduler.records import TrainingConfig
 from scheduler.trainer.worker import ProcessTrainer
+from tests.processes import children
 from tests.scheduler.trainer.test_train import EXAMPLES, tiny_job
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
@@ -55,12 +55,6 @@ def train(model: Path, packed: Path, tmp_path: Path, look: Callable[[int], None]
         on_progress=lambda progress: look(child) if progress.phase == "measuring drift" else None,
         is_cancelled=lambda: False,
     )
-
-
-def children() -> list[int]:
-    """The processes that this one started and has not waited for."""
-    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(pid) for file in own for pid in file.read_text().split()]
 
 
 def mapping(pid: int, file: Path) -> dict[str, int]:

@@ -15,6 +15,7 @@ from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from scheduler.records import Progress
 from scheduler.trainer.job import JobResult
 from scheduler.trainer.worker import ProcessTrainer
+from tests.processes import children
 from tests.scheduler.builders import make_dataset, make_job
 from tests.scheduler.evaluations import GOOD
 from tests.scheduler.fake_trainer import MANY_STEPS
@@ -52,12 +53,6 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def children() -> list[int]:
-    """The processes that this one started and has not waited for."""
-    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(pid) for file in own for pid in file.read_text().split()]
 
 
 def linux_state(pid: int) -> str:

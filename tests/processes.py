@@ -1,0 +1,10 @@
+"""The processes that a test or a benchmark has started. Linux only."""
+
+import os
+from pathlib import Path
+
+
+def children(pid: int | None = None) -> list[int]:
+    """The processes that this one, or `pid`, started and has not waited for."""
+    files = Path(f"/proc/{pid or os.getpid()}/task").glob("*/children")
+    return [int(child) for file in files for child in file.read_text(encoding="utf-8").split()]
