@@ -237,6 +237,14 @@ def _load_model(
     return model.to(device)
 
 
+def cached_numbers(config: Any) -> int:
+    """How many numbers the keys and values of one token are, by a model's configuration."""
+    config = config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * int(config.num_hidden_layers * heads * width)
+
+
 def choose_device(setting: str) -> torch.device:
     """`auto` is CUDA if there is one, else the CPU."""
     if setting == "auto":

@@ -96,7 +96,9 @@ class AdapterFiles:
         return StagedAdapter(folder.name, sha256_of(folder / WEIGHTS_FILE))
 
     def open(self, version: ServableAdapter) -> Path:
-        """A version's folder. Its checksum is verified once, and again if the file has changed.
+        """A version's folder. This object verifies its checksum once, unless another one did so.
+
+        A verified file counts as such until its size or its time changes.
 
         Raises `AdapterNotFoundError` for missing weights, `AdapterInvalidError` for changed ones.
         """

@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from adapters_store.generation_defaults import MAX_TOP_K, GenerationDefaults
 from adapters_store.records import LoraConfig
+from adapters_store.user_cache import user_cache
 from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
 
@@ -35,9 +36,8 @@ def _split_targets(value: Any) -> Any:
 
 
 def default_model_cache() -> Path:
-    """The user's cache folder (XDG base directory specification)."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "loralei" / "models"
+    """In the user's cache folder."""
+    return user_cache() / "models"
 
 
 @dataclass(frozen=True, slots=True)

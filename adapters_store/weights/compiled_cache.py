@@ -7,6 +7,8 @@ from typing import Any
 
 import numba
 
+from adapters_store.user_cache import user_cache
+
 
 def keep_compiled(*shelves: Path) -> None:
     """Keep what is compiled from now on, as long as no source in these folders changes.
@@ -19,5 +21,4 @@ def keep_compiled(*shelves: Path) -> None:
     digest = hashlib.sha256(numba.__version__.encode())
     for file in sorted(file for shelf in shelves for file in shelf.glob("*.py")):
         digest.update(file.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    config.CACHE_DIR = str(cache / "loralei" / "compiled" / digest.hexdigest()[:32])
+    config.CACHE_DIR = str(user_cache() / "compiled" / digest.hexdigest()[:32])

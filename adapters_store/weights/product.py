@@ -223,62 +223,15 @@ def _tile(
     rounded, rounded_scales = address, address
     if is_quantised(like):
         rounded, rounded_scales = quantised[first].ctypes.data, input_scales[first].ctypes.data
+    read = (weights, scales, ahead, between, address, stride, rounded, rounded_scales)
     if count == 4:
-        tile_4(
-            like,
-            weights,
-            scales,
-            ahead,
-            between,
-            address,
-            stride,
-            rounded,
-            rounded_scales,
-            inputs,
-            out,
-        )
+        tile_4(like, *read, inputs, out)
     elif count == 3:
-        tile_3(
-            like,
-            weights,
-            scales,
-            ahead,
-            between,
-            address,
-            stride,
-            rounded,
-            rounded_scales,
-            inputs,
-            out,
-        )
+        tile_3(like, *read, inputs, out)
     elif count == 2:
-        tile_2(
-            like,
-            weights,
-            scales,
-            ahead,
-            between,
-            address,
-            stride,
-            rounded,
-            rounded_scales,
-            inputs,
-            out,
-        )
+        tile_2(like, *read, inputs, out)
     else:
-        tile_1(
-            like,
-            weights,
-            scales,
-            ahead,
-            between,
-            address,
-            stride,
-            rounded,
-            rounded_scales,
-            inputs,
-            out,
-        )
+        tile_1(like, *read, inputs, out)
 
 
 @njit(error_model="numpy")

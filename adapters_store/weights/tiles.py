@@ -28,10 +28,11 @@ INT8_RUN = GROUP * BLOCK
 """Bytes of weights that a tile reads between two prefetches of as much."""
 FLOAT_RUN = 4 * BLOCK
 """The same for others, in numbers."""
+CACHE_LINE = 64
+"""Bytes that a processor fetches at once."""
 MOST_TOKENS = 4
 """Tokens of a tile: their sums still fit into 16 vector registers."""
 
-CACHE_LINE = 64
 _INPUTS_AT_ONCE = FLOAT_RUN // BLOCK
 
 _VECTORS = BLOCK // LANES
@@ -43,8 +44,9 @@ def _int8_sums(code: Code, tokens: int, at: Any, num_inputs: Any) -> list[Any]:
     groups = builder.sdiv(num_inputs, code.number(GROUP))
 
     def add_group(group: Any, totals: list[Any]) -> list[Any]:
-        _prefetch(code, at, code.times(group, INT8_RUN), INT8_RUN)
-        weights = code.at(at.weights, code.times(group, GROUP * BLOCK))
+        place_of_group = code.times(group, INT8_RUN)
+        _prefetch(code, at, place_of_group, INT8_RUN)
+        weights = code.at(at.weights, place_of_group)
         inputs = [code.at(each, code.times(group, GROUP * 2)) for each in at.quantised]
 
         def add_pair(pair: Any, sums: list[Any]) -> list[Any]:
@@ -136,11 +138,10 @@ def _tile(tokens: int) -> Any:
     out)`.
 
     `like` is an empty array of the weights' dtype: int8, uint16 (bfloat16), or float32. Addresses
-    are of a block's weights and scales, of the weights to fetch meanwhile (`ahead`, every
-    `between` bytes), and of the first token's inputs: float32 `x`, the next
-    token's after `stride` bytes, or for int8 its int16 `quantised` with `input_scales`, whose rows
-    follow each other. `num_inputs` is a multiple of 4, for int8 of `GROUP`. `out` gets float32
-    [tokens, BLOCK].
+    are of a block's weights and scales, of the weights to fetch meanwhile (`ahead`, every `between`
+    bytes), and of the first token's inputs: float32 `x`, the next token's after `stride` bytes, or
+    for int8 its int16 `quantised` with `input_scales`, whose rows follow each other. `num_inputs`
+    is a multiple of 4, for int8 of `GROUP`. `out` gets float32 [tokens, BLOCK].
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -210,9 +211,11 @@ def _expand(tokens: int) -> Any:
 
 expand_1, expand_4 = _expand(1), _expand(4)
 
-_SHRINK_AHEAD = 1024
 RANKS = 8
 """Ranks of an adapter that `shrink_1` and `shrink_4` multiply at once."""
+
+_SHRINK_AHEAD = 1024
+"""How many bytes before their use an adapter's A is fetched."""
 
 
 def _shrink(tokens: int) -> Any:

@@ -15,8 +15,8 @@ from scheduler.fit.cpu_attention import LONGEST, NAME
 from scheduler.fit.micro_batches import ActivationSize, training_micro_batches
 
 ACTIVATION_BYTES = 3 << 28
-"""The budget on a CPU. With it the child of a 1.5B stays below 2 GB beside the base's weights, and
-a usual step of a 0.5B is two micro-batches."""
+"""The budget on a CPU. With it the child of a 1.5B takes 2 GB beside the base's weights, and a
+usual step of a 0.5B is two micro-batches."""
 
 _NORM_STATES = 4
 """Copies of a block's input that its norms keep."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from adapters_store.base_model import BaseModel
+from adapters_store.base_model import BaseModel, cached_numbers
 from adapters_store.lora import AdapterPool
 from feedback.records import Message
 from scheduler.fit.micro_batches import MICRO_BATCH_TOKENS, micro_batches
@@ -30,7 +30,8 @@ def greedy_replies(
     prompts = [base.renderer.prompt_ids(messages) for messages in conversations]
     replies = [""] * len(prompts)
     lengths = [len(prompt) + max_tokens for prompt in prompts]
-    most = min(MICRO_BATCH_TOKENS, CACHE_BYTES // _cached_bytes(base))
+    token_bytes = cached_numbers(base.model.config) * base.dtype.itemsize
+    most = min(MICRO_BATCH_TOKENS, CACHE_BYTES // token_bytes)
     for group in micro_batches(lengths, lambda length: most):
         own_slots = slots if isinstance(slots, int) else [slots[i] for i in group]
         with pool.use(own_slots):
@@ -62,12 +63,3 @@ def _greedy_replies(
         pad_token_id=pad,
     )
     return [base.renderer.reply_text(row) for row in output[:, length:].tolist()]
-
-
-def _cached_bytes(base: BaseModel) -> int:
-    """Bytes of one token in the cache of keys and values."""
-    config = base.model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    values: int = 2 * config.num_hidden_layers * heads * width
-    return values * base.dtype.itemsize

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig
 
+from adapters_store.base_model import cached_numbers
 from adapters_store.models.resolve import ResolvedModel
 from server.base_model.machine_memory import available_memory
 from server.base_model.memory_plan import bytes_of, plan_memory, refusal, warning
@@ -20,14 +21,11 @@ def check_memory(
     settings: Settings, model: ResolvedModel, device: torch.device, precision: str
 ) -> None:
     """Raise `ValueError` if the model cannot be loaded; log what may not fit later."""
-    config: Any = AutoConfig.from_pretrained(model.path, trust_remote_code=False)
-    config = config.get_text_config()
-    heads = config.num_key_value_heads or config.num_attention_heads
-    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    config = AutoConfig.from_pretrained(model.path, trust_remote_code=False)
     plan = plan_memory(
         parameters=count_parameters(model.path),
         weight_bytes=bytes_of(precision),
-        token_bytes=config.num_hidden_layers * 2 * heads * dim * 4,
+        token_bytes=cached_numbers(config) * 4,
         max_batch_size=settings.max_batch_size,
         cache_bytes=(settings.prefix_cache_mb + settings.adapter_cache_mb) << 20,
     )

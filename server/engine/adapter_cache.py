@@ -79,7 +79,8 @@ class AdapterCache:
         # Read in one go: mapping the file costs a fault per page, twice the time.
         packed = self._runner.pack(load((folder / WEIGHTS_FILE).read_bytes()))
         if stored and isinstance(version, AdapterVersion):
-            stored.write(folder, version.checksum, packed)
+            # After this one: a reply waits for it.
+            self._loader.submit(stored.write, folder, version.checksum, packed)
         return packed
 
     def _evict(self) -> None:

@@ -166,8 +166,8 @@ class Engine:
         backend = renderer.tokenizer.backend_tokenizer
         text = TextStream(backend, params.stop, renderer.hidden_tags)
         dry = self.config.dry_multiplier
-        sequence = Sequence(tuple(prompt_ids), params, user, adapter, text, send, dry)
-        sequence.background_since = time.monotonic() if is_background else None
+        since = time.monotonic() if is_background else None
+        sequence = Sequence(tuple(prompt_ids), params, user, adapter, text, send, dry, since)
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
@@ -252,12 +252,13 @@ class Engine:
     def _preempt(self) -> None:
         """Take back the rows of replies in the background while others are ready or written."""
         with self._wake:
-            running, ready = list(self._rows), [s for s in self._waiting if s.is_ready]
-            background = [s for s in (*running, *ready) if s.is_background]
-            if len(background) == len(running) + len(ready):
+            running = list(self._rows)
+            wanted = [*running, *(s for s in self._waiting if s.is_ready)]
+            background = [s for s in wanted if s.is_background]
+            if not background or len(background) == len(wanted):
                 return
-            if self._overdue not in running:
-                since = [s.background_since or 0.0 for s in background]
+            if self._overdue not in wanted:
+                since = [s.background_since for s in background if s.background_since is not None]
                 index = overdue(since, time.monotonic())
                 self._overdue = None if index is None else background[index]
                 if self._overdue:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 
 LONGEST_WAIT = 30.0
+"""Seconds after which a request in the background is written beside users' replies."""
 
 
 class FairShare:
@@ -33,7 +34,7 @@ class FairShare:
 
 
 def overdue(since: Sequence[float], now: float) -> int | None:
-    """Which request in the background has waited longest, if that is at least `LONGEST_WAIT`.
+    """Which request in the background was made first, if that is at least `LONGEST_WAIT` ago.
 
     It then runs beside users' requests, so that a busy server still learns. Times are in seconds.
     """

@@ -17,7 +17,8 @@ class Sequence:
     """One prompt and its growing reply, pinned to one adapter version.
 
     `num_cached` counts the tokens whose keys and values are in the cache, or in `saved` while the
-    reply has lost its row. `background_since` is when a reply in the background was asked for.
+    reply has lost its row. `background_since` is when a reply in the background was asked for, in
+    seconds of the monotonic clock; None if it gives way to nobody.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Sequence:
         text: TextStream,
         send: Callable[[Event], None],
         dry_multiplier: float = 0.0,
+        background_since: float | None = None,
     ) -> None:
         self.prompt_ids = prompt_ids
         self.params = params
@@ -47,7 +49,7 @@ class Sequence:
         self.unsent_logprobs: list[TokenLogprob] = []
         self.num_cached = 0
         self.saved: SavedPrefix | None = None
-        self.background_since: float | None = None
+        self.background_since = background_since
         self.is_cancelled = False
         self.finish_reason: str | None = None
 

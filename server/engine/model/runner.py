@@ -44,7 +44,7 @@ class StoredAdapters(Protocol):
 class Runner(Protocol):
     """Runs steps on the rows of its cache; decoding rows come first.
 
-    `stored_adapters` is None if packing takes less time than a file would.
+    `stored_adapters` is None if packed adapters are only kept in memory.
     """
 
     @property

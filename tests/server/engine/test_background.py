@@ -15,7 +15,8 @@ from server.engine.engine import Engine, EngineConfig
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams
 from server.engine.scheduling import LONGEST_WAIT, overdue
-from tests.adapters import publish_random_adapter
+from tests.adapters import LORA, publish_random_adapter
+from tests.conftest import load_tiny
 from tests.server.engine.running import replies, running_engine
 
 LONG = SamplingParams(temperature=0, max_tokens=200, ignore_eos=True)
@@ -112,6 +113,27 @@ def test_one_that_waited_long_is_written_beside_others(
         return is_still_writing
 
     assert asyncio.run(ends())
+
+
+def test_only_one_at_a_time_is_written_beside_others(
+    tiny_model_folder: Path, files: AdapterFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.engine.scheduling.LONGEST_WAIT", 0.0)
+    engine = Engine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(max_batch_size=1))
+
+    async def kinds() -> list[bool]:
+        prompt = engine.render([Message("user", "hello")])
+        engine.submit(prompt, LONG, None, user="ann")
+        for _ in range(3):
+            ask(engine, "hello", None)
+        for _ in range(5):
+            engine.step()
+        return [sequence.is_background for sequence in engine._waiting]
+
+    try:
+        assert asyncio.run(kinds()).count(False) == 1
+    finally:
+        engine.stop()
 
 
 @given(since=st.lists(st.floats(0, 1000)), now=st.floats(1000, 2000))
