@@ -81,9 +81,9 @@ def write_nonsense(folder: Path, signs: Path) -> None:
 
 
 def wait_for_the_end(folder: Path, signs: Path) -> None:
-    send({"progress": {"phase": "waiting", "fraction": 0.1}})
-    # Only now: the test kills the parent as soon as it sees the file, and its pipe breaks.
     (signs / "pid").write_text(str(os.getpid()))
+    send({"progress": {"phase": "waiting", "fraction": 0.1}})
+    (signs / "reported").touch()
     sys.stdin.read()
     (signs / "end of input").touch()
 

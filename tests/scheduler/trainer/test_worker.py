@@ -264,7 +264,8 @@ def test_a_child_that_lingers_after_its_result_is_killed(bench: Bench) -> None:
 def test_the_child_notices_that_the_parent_was_killed(bench: Bench) -> None:
     parent = bench.parent("wait_for_the_end", "idle")
     try:
-        eventually((bench.root / "pid").exists)
+        # Killed any earlier, the parent breaks the pipe that the child writes to.
+        eventually((bench.root / "reported").exists)
     finally:
         parent.kill()
         parent.wait()
