@@ -1,18 +1,20 @@
 """Submits the server's own generation requests to the engine, and waits for its turn."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters_store.records import ServableAdapter
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from server.engine.errors import EngineOverloadedError, GenerationError
-from server.engine.records import SamplingParams
+from server.engine.records import SamplingParams, TokenLogprob
 
 if TYPE_CHECKING:
     from server.engine.engine import Engine
+    from server.engine.generation import Generation
 
+SCORING = SamplingParams(temperature=0, logprobs=0)
 _CALLER = "scheduler"
 _BUSY_TRIES = 60
 _BUSY_WAIT = 1.0  # seconds
@@ -29,7 +31,7 @@ class Answer:
 
     text: str
     finish_reason: str
-    logprobs: tuple[float, ...]
+    logprobs: tuple[TokenLogprob, ...]
 
     @property
     def is_truncated(self) -> bool:
@@ -37,16 +39,24 @@ class Answer:
         return self.finish_reason == "length"
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prompt's token ids, and how to sample the reply. `scored` is a reply to score instead."""
+
+    prompt_ids: tuple[int, ...]
+    params: SamplingParams = SCORING
+    scored: tuple[int, ...] = ()
+
+
 async def ask(
     engine: "Engine",
-    prompt_ids: Sequence[int],
-    params: SamplingParams,
+    request: Request,
     adapter: ServableAdapter | None,
     *,
     caller: str,
     is_cancelled: Callable[[], bool],
 ) -> Answer:
-    """One answer to a prompt, written while no user's reply is. `caller` is counted like a user.
+    """One answer to a request, made while no user's reply is. `caller` is counted like a user.
 
     Raises `RequestCancelledError`, `EngineOverloadedError` if the engine is too busy for a minute,
     and what else the engine raises.
@@ -54,7 +64,7 @@ async def ask(
     for tries_left in reversed(range(_BUSY_TRIES)):
         _check(is_cancelled)
         try:
-            generation = engine.submit(prompt_ids, params, adapter, user=caller, is_background=True)
+            generation = _begin(engine, request, adapter, caller)
             break
         except EngineOverloadedError:
             if not tries_left:
@@ -71,21 +81,23 @@ async def ask(
     return Answer(
         text=engine.base.renderer.without_reasoning(text),
         finish_reason=deltas[-1].finish_reason or "",
-        logprobs=tuple(each.logprob for delta in deltas for each in delta.logprobs),
+        logprobs=tuple(each for delta in deltas for each in delta.logprobs),
     )
+
+
+def _begin(
+    engine: "Engine", request: Request, adapter: ServableAdapter | None, caller: str
+) -> "Generation":
+    ids, params, scored = request.prompt_ids, request.params, request.scored
+    if not scored:
+        return engine.submit(ids, params, adapter, user=caller, is_background=True)
+    num_top = params.logprobs or 0
+    return engine.score(ids, scored, adapter, user=caller, num_top=num_top, is_background=True)
 
 
 def _check(is_cancelled: Callable[[], bool]) -> None:
     if is_cancelled():
         raise RequestCancelledError("The request was cancelled.")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A prompt's token ids, and how to sample the reply."""
-
-    prompt_ids: tuple[int, ...]
-    params: SamplingParams
 
 
 def ask_all(
@@ -120,13 +132,6 @@ async def _ask_all(
 
     async def answer(request: Request) -> Answer:
         async with rows:
-            return await ask(
-                engine,
-                request.prompt_ids,
-                request.params,
-                adapter,
-                caller=_CALLER,
-                is_cancelled=is_cancelled,
-            )
+            return await ask(engine, request, adapter, caller=_CALLER, is_cancelled=is_cancelled)
 
     return await asyncio.gather(*map(answer, requests))

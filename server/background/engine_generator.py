@@ -13,7 +13,6 @@ from scheduler.evaluation.suite.records import AnswerChoice, SuitePrompt, SuiteR
 from scheduler.records import MemoryConfig
 from server.background.engine_client import Request, ask_all
 from server.engine.engine import Engine
-from server.engine.grammar import ForcedTokens
 from server.engine.records import SamplingParams
 
 
@@ -88,14 +87,10 @@ class EngineModelUnderTest:
         engine = self._engine
         requests = []
         for each in choices:
-            ids = engine.base.renderer.text_ids(each.answer)
-            forced = ForcedTokens(ids, engine.vocabulary_size)
-            params = SamplingParams(
-                temperature=0, max_tokens=len(ids), grammar=forced, logprobs=0, ignore_eos=True
-            )
-            requests.append(Request(_rendered(engine, each.question), params))
+            ids = tuple(engine.base.renderer.text_ids(each.answer))
+            requests.append(Request(_rendered(engine, each.question), scored=ids))
         answers = ask_all(engine, requests, adapter, is_cancelled)
-        return [sum(each.logprobs) / len(each.logprobs) for each in answers]
+        return [sum(t.logprob for t in each.logprobs) / len(each.logprobs) for each in answers]
 
 
 def _rendered(engine: Engine, prompt: str) -> tuple[int, ...]:

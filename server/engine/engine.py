@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 # A written token takes a whole step, a prompt's token a small part of one.
 OUTPUT_WEIGHT = 2
+# A step's logits of a scored text: at 150,000 tokens of vocabulary 40 MB.
+SCORED_CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,42 @@ class Engine:
         room = self.context_length - len(prompt_ids)
         if room < 1:
             raise ContextOverflowError(len(prompt_ids), self.context_length)
+        params = replace(params, max_tokens=min(params.max_tokens, room))
+        return self._queue(prompt_ids, params, adapter, user, is_background)
+
+    def score(
+        self,
+        prompt_ids: Items[int],
+        reply_ids: Items[int],
+        adapter: ServableAdapter | None,
+        *,
+        user: str,
+        num_top: int = 0,
+        is_background: bool = False,
+    ) -> Generation:
+        """Queue a given reply, of at least one token: what would the model say of it?
+
+        The only event is a `TextDelta` with a `TokenLogprob` for each of `reply_ids`, with
+        `num_top` likeliest tokens. It is prefilled, so it costs as little as a prompt. Else as
+        `submit`. Raises `ValueError` for a reply without tokens.
+        """
+        if not reply_ids:
+            raise ValueError("there is nothing to score")
+        if len(prompt_ids) + len(reply_ids) > self.context_length:
+            raise ContextOverflowError(len(prompt_ids) + len(reply_ids), self.context_length)
+        params = SamplingParams(temperature=0, logprobs=num_top)
+        ids, scored = (*prompt_ids, *reply_ids[:-1]), tuple(reply_ids)
+        return self._queue(ids, params, adapter, user, is_background, scored)
+
+    def _queue(
+        self,
+        prompt_ids: Items[int],
+        params: SamplingParams,
+        adapter: ServableAdapter | None,
+        user: str,
+        is_background: bool,
+        scored: tuple[int, ...] = (),
+    ) -> Generation:
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -161,13 +199,14 @@ class Engine:
             with contextlib.suppress(RuntimeError):  # the client's loop has ended
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        params = replace(params, max_tokens=min(params.max_tokens, room))
         renderer = self.base.renderer
         backend = renderer.tokenizer.backend_tokenizer
         text = TextStream(backend, params.stop, renderer.hidden_tags)
         dry = self.config.dry_multiplier
         since = time.monotonic() if is_background else None
-        sequence = Sequence(tuple(prompt_ids), params, user, adapter, text, send, dry, since)
+        sequence = Sequence(
+            tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored
+        )
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
@@ -236,9 +275,10 @@ class Engine:
             lengths=[s.num_cached for s in decoding],
             chunks=chunks,
         )
+        predicted = [*decoding, *(self._rows[each.row] for each in chunks)]
+        counts = [1] * len(decoding) + [each.num_logits for each in chunks]
         self._note_cached(decoding, chunks)
-        if self._rows.num_decoding:
-            self._postprocess(logits, self._rows.decoding)
+        self._postprocess(logits, predicted, counts)
 
     def _has_work(self) -> bool:
         return bool(self._rows) or any(s.is_ready or s.is_cancelled for s in self._waiting)
@@ -294,7 +334,7 @@ class Engine:
             if sequence.saved is not None:
                 self._runner.restore(row, sequence.saved, sequence.num_cached)
                 sequence.saved = None
-            elif found := self.prefixes.longest(_namespace(sequence), sequence.prompt_ids):
+            elif found := self.prefixes.longest(_namespace(sequence), _unscored_part(sequence)):
                 saved, sequence.num_cached = found
                 self._runner.restore(row, saved, sequence.num_cached)
 
@@ -305,18 +345,16 @@ class Engine:
             decoding=self._rows.num_decoding,
             budget=self.config.prefill_chunk,
         )
-        return [
-            Chunk(
-                row=row,
-                start=s.num_cached,
-                tokens=s.tokens[s.num_cached : s.num_cached + share],
-                is_last=share == s.num_uncached,
-            )
-            for row, (s, share) in enumerate(
-                zip(prefilling, shares, strict=True), start=self._rows.num_decoding
-            )
-            if share
-        ]
+        chunks = []
+        rows = range(self._rows.num_decoding, len(self._rows))
+        for row, sequence, share in zip(rows, prefilling, shares, strict=True):
+            if not share:
+                break
+            chunk = _chunk(row, sequence, share)
+            chunks.append(chunk)
+            if not chunk.is_last:  # later rows must not be complete before this one
+                break
+        return chunks
 
     def _note_cached(self, decoding: Items[Sequence], chunks: Items[Chunk]) -> None:
         for sequence in decoding:
@@ -328,16 +366,35 @@ class Engine:
             self._shares.charge(sequence.user, len(chunk.tokens))
         self._rows.num_decoding += sum(chunk.is_last for chunk in chunks)
 
-    def _postprocess(self, logits: torch.Tensor, sequences: Items[Sequence]) -> None:
+    def _postprocess(
+        self, logits: torch.Tensor, predicted: Items[Sequence], counts: Items[int]
+    ) -> None:
+        """Sample or score each sequence, with its `counts` of the `logits` [tokens, vocabulary]."""
+        parts = list(zip(predicted, torch.split(logits, list(counts)), strict=True))
+        written = [sequence for sequence, part in parts if len(part) and not sequence.scored]
+        if written:
+            is_all = len(written) == len(logits)
+            own = logits if is_all else torch.cat([part for s, part in parts if not s.scored])
+            self._write(own, written)
+        for sequence, part in parts:
+            if sequence.scored and len(part):
+                self._score(part, sequence)
+            if sequence.finish_reason:
+                self._remove(sequence)
+
+    def _write(self, logits: torch.Tensor, sequences: Items[Sequence]) -> None:
         tokens = sample(logits, sequences)
         logprobs = token_logprobs(logits, tokens, [s.params.logprobs for s in sequences])
         for sequence, token, logprob in zip(sequences, tokens, logprobs, strict=True):
             event = sequence.append(token, self.base.renderer.eos_token_ids, logprob)
             if event:
                 sequence.send(event)
-        for sequence in sequences:
-            if sequence.finish_reason:
-                self._remove(sequence)
+
+    def _score(self, logits: torch.Tensor, sequence: Sequence) -> None:
+        tokens = sequence.unscored[: len(logits)]
+        num_top = [sequence.params.logprobs] * len(tokens)
+        if event := sequence.add_scores(token_logprobs(logits, tokens, num_top)):
+            sequence.send(event)
 
     def _drop_cancelled(self) -> None:
         with self._wake:
@@ -380,6 +437,25 @@ def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: in
     if family:
         return FusedLlama(base.model, lora, rows, context_length)
     return GeneralRunner(base, lora, rows)
+
+
+def _chunk(row: int, sequence: Sequence, share: int) -> Chunk:
+    """The next `share` tokens of a sequence, or less: all of a chunk is scored, or nothing."""
+    start = sequence.num_cached
+    end = start + share
+    is_scored = bool(sequence.scored) and start >= sequence.first_scored
+    if is_scored:
+        end = min(end, start + SCORED_CHUNK)
+    elif sequence.scored:
+        end = min(end, sequence.first_scored)
+    is_last = end == start + sequence.num_uncached
+    return Chunk(row, start, sequence.tokens[start:end], is_last, is_scored)
+
+
+def _unscored_part(sequence: Sequence) -> tuple[int, ...]:
+    """The tokens of which a saved prefix may be used: no more than leaves all scored ones to do."""
+    end = sequence.first_scored + 1 if sequence.scored else len(sequence.prompt_ids)
+    return sequence.prompt_ids[:end]
 
 
 def _namespace(sequence: Sequence) -> str | None:

@@ -1,7 +1,6 @@
-"""Grammars over the base model's tokens (compiled by llguidance), and forced replies."""
+"""Grammars over the base model's tokens (compiled by llguidance)."""
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -85,44 +84,3 @@ def _reason(error: str) -> str:
     said = [line for line in lines if line.strip("^") and not re.match(r"\d+ \|", line)]
     reason = re.sub(r"^at \d+\(\d+\): (failed to compile JSON schema: )?", "", " ".join(said))
     return reason if len(reason) <= _MAX_REASON else f"{reason[:_MAX_REASON]}…"
-
-
-class ForcedState:
-    """Progress of one forced reply."""
-
-    def __init__(self, tokens: Sequence[int], vocabulary_size: int) -> None:
-        self._tokens = tokens
-        self._vocabulary_size = vocabulary_size
-        self._num_written = 0
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of it is written."""
-        return self._num_written == len(self._tokens)
-
-    def allowed(self) -> Tensor:
-        """The next token and no other: bool [vocabulary]."""
-        allowed = torch.zeros(self._vocabulary_size, dtype=torch.bool)
-        allowed[self._tokens[self._num_written]] = True
-        return allowed
-
-    def push(self, token: int) -> bool:
-        """Advance by one token; False if it is not the next one."""
-        is_next = token == self._tokens[self._num_written]
-        self._num_written += 1
-        return is_next
-
-
-class ForcedTokens:
-    """A grammar that allows one text only: at least one token id, and no end of turn.
-
-    Log-probabilities are taken before grammars apply, so a forced reply's are the model's own.
-    """
-
-    def __init__(self, tokens: Sequence[int], vocabulary_size: int) -> None:
-        self._tokens = tuple(tokens)
-        self._vocabulary_size = vocabulary_size
-
-    def start(self) -> ForcedState:
-        """The state of a reply that has not begun."""
-        return ForcedState(self._tokens, self._vocabulary_size)

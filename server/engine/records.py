@@ -23,7 +23,7 @@ class GrammarState(Protocol):
 
 
 class Grammar(Protocol):
-    """Constrains a reply: `grammar.Grammar` or `grammar.ForcedTokens`."""
+    """Constrains a reply; `grammar.Grammar` is one."""
 
     def start(self) -> GrammarState:
         """The state of a reply that has not begun."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Sequence as Items
 from concurrent.futures import Future
 from random import Random
 
@@ -15,6 +16,9 @@ from server.engine.records import Event, SamplingParams, TextDelta, TokenLogprob
 
 class Sequence:
     """One prompt and its growing reply, pinned to one adapter version.
+
+    If `scored` is not empty, nothing is written: `prompt_ids` ends with all but the last of these
+    tokens, and their log-probabilities are read off while it is prefilled.
 
     `num_cached` counts the tokens whose keys and values are in the cache, or in `saved` while the
     reply has lost its row. `background_since` is when a reply in the background was asked for, in
@@ -31,6 +35,7 @@ class Sequence:
         send: Callable[[Event], None],
         dry_multiplier: float = 0.0,
         background_since: float | None = None,
+        scored: tuple[int, ...] = (),
     ) -> None:
         self.prompt_ids = prompt_ids
         self.params = params
@@ -50,6 +55,7 @@ class Sequence:
         self.num_cached = 0
         self.saved: SavedPrefix | None = None
         self.background_since = background_since
+        self.scored = scored
         self.is_cancelled = False
         self.finish_reason: str | None = None
 
@@ -77,6 +83,24 @@ class Sequence:
     def num_uncached(self) -> int:
         """Tokens that are still to prefill; one while the reply is written."""
         return len(self.prompt_ids) + len(self.output) - self.num_cached
+
+    @property
+    def first_scored(self) -> int:
+        """The position whose logits predict the first scored token."""
+        return len(self.prompt_ids) - len(self.scored)
+
+    @property
+    def unscored(self) -> tuple[int, ...]:
+        """The scored tokens whose log-probabilities are not known yet."""
+        return self.scored[len(self.unsent_logprobs) :]
+
+    def add_scores(self, logprobs: Items[TokenLogprob | None]) -> Event | None:
+        """Add the next scored tokens' log-probabilities; return the event once all are known."""
+        self.unsent_logprobs += [each for each in logprobs if each is not None]
+        if self.unscored:
+            return None
+        self.finish_reason = "stop"
+        return TextDelta("", len(self.scored), self.finish_reason, tuple(self.unsent_logprobs))
 
     @property
     def cached_tokens(self) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from feedback.task_types import TaskType, task_type_of
 from feedback.text.tokens import words
 from feedback.text.truncation import strip_truncated_sentence
 from scheduler.version_report import overridden_rules
-from server.background.engine_client import Answer, RequestCancelledError, ask
+from server.background.engine_client import Answer, Request, RequestCancelledError, ask
 from server.background.proposal_jobs import ProposalJob
 from server.chat.memory import add_memory, learned_by
 from server.chat.turn import serving_version
@@ -195,8 +195,7 @@ class _Writer:
     ) -> Answer:
         return await ask(
             self._engine,
-            ids,
-            replace(params, seed=self._random.getrandbits(32)),
+            Request(tuple(ids), replace(params, seed=self._random.getrandbits(32))),
             adapter,
             caller=_CALLER,
             is_cancelled=self._job.is_cancelled,

@@ -78,8 +78,7 @@ class CompiledLlama:
             ids.extend(chunk.tokens)
             positions.extend(range(chunk.start, chunk.end))
             rows.extend([chunk.row] * len(chunk.tokens))
-            if chunk.is_last:
-                predicting.append(len(ids) - 1)
+            predicting.extend(range(len(ids) - chunk.num_logits, len(ids)))
         self._cache.reserve(max(positions) + 1)
         use_threads()
         owners = np.array(rows)

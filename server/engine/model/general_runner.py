@@ -48,9 +48,9 @@ class GeneralRunner:
         """See `Runner.run`."""
         logits = [self._decode(tokens, lengths)] if tokens else []
         for chunk in chunks:
-            last = self._prefill(chunk)
-            if chunk.is_last:
-                logits.append(last)
+            found = self._prefill(chunk)
+            if chunk.num_logits:
+                logits.append(found)
         return torch.cat(logits) if logits else torch.empty(0, device=self._device)
 
     @torch.inference_mode()
@@ -76,17 +76,23 @@ class GeneralRunner:
         self._cache.begin_prefill(chunk.row, chunk.start, len(chunk.tokens))
         positions = torch.arange(chunk.start, chunk.end, device=self._device)
         ids = torch.tensor([chunk.tokens], device=self._device)
-        return self._forward(ids, positions[None], chunk.end, [chunk.row])
+        wanted = max(1, chunk.num_logits)
+        return self._forward(ids, positions[None], chunk.end, [chunk.row], wanted)[0]
 
     def _decode(self, tokens: Sequence[int], lengths: Sequence[int]) -> Tensor:
         positions = torch.tensor(lengths, device=self._device)
         self._cache.begin_decode(positions)
         ids = torch.tensor(tokens, device=self._device)
         rows = range(len(tokens))
-        return self._forward(ids[:, None], positions[:, None], max(lengths) + 1, rows)
+        return self._forward(ids[:, None], positions[:, None], max(lengths) + 1, rows, 1)[:, 0]
 
-    def _forward(self, ids: Tensor, positions: Tensor, end: int, rows: Sequence[int]) -> Tensor:
-        """`ids` and `positions` [rows, tokens]; the rows' caches hold the first `end` positions."""
+    def _forward(
+        self, ids: Tensor, positions: Tensor, end: int, rows: Sequence[int], wanted: int
+    ) -> Tensor:
+        """Logits [rows, wanted, vocabulary] after the last `wanted` tokens.
+
+        `ids` and `positions` [rows, tokens]; the rows' caches hold the first `end` positions.
+        """
         is_adapted = any(self._is_bound[row] for row in rows)
         with self._pool.use([row + 1 for row in rows] if is_adapted else NO_ADAPTER):
             output = self._model(
@@ -95,7 +101,7 @@ class GeneralRunner:
                 attention_mask=self._masks.of(positions, end, self._model.dtype),
                 past_key_values=self._cache,
                 use_cache=True,
-                logits_to_keep=1,
+                logits_to_keep=wanted,
             )
-        logits: Tensor = output.logits[:, -1]
+        logits: Tensor = output.logits
         return logits

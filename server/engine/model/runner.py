@@ -18,17 +18,26 @@ SavedPrefix = Any
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive tokens of one row's prompt, the first at position `start`."""
+    """Consecutive tokens of one row's prompt, the first at position `start`.
+
+    Logits are wanted after the prompt's last token, and in a scored chunk after every token.
+    """
 
     row: int
     start: int
     tokens: Sequence[int]
     is_last: bool
+    is_scored: bool = False
 
     @property
     def end(self) -> int:
         """The position after the last token."""
         return self.start + len(self.tokens)
+
+    @property
+    def num_logits(self) -> int:
+        """After how many of its last tokens logits are wanted."""
+        return len(self.tokens) if self.is_scored else int(self.is_last)
 
 
 class StoredAdapters(Protocol):
@@ -63,8 +72,8 @@ class Runner(Protocol):
         """Extend the first rows by one token each, and following rows by chunks of their prompts.
 
         `chunks` are of consecutive rows; `lengths` are the cached positions of the decoding rows.
-        Returns logits [decoding rows + last chunks, vocabulary] for the next tokens, in that order
-        and in the model's dtype.
+        Returns logits [decoding rows + the chunks' `num_logits`, vocabulary] for the next tokens,
+        in that order and in the model's dtype.
         """
 
     def save(self, row: int, length: int) -> SavedPrefix:

@@ -65,8 +65,7 @@ def step_of(
         passes.append(ChunkPass(chunk, span, _causal(chunk, like).repeat(group, 1)))
         ids.extend(chunk.tokens)
         positions.extend(range(chunk.start, chunk.end))
-        if chunk.is_last:
-            predicting.append(len(ids) - 1)
+        predicting.extend(range(len(ids) - chunk.num_logits, len(ids)))
     placed = torch.tensor(positions, device=device)
     return Step(
         ids=torch.tensor(ids, device=device),
