@@ -1,0 +1,133 @@
+"""Lets hand-written users give feedback over HTTP, and asks their unseen prompts."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.progress import Progress
+
+from server.cli.demo_server import Api
+from tests.benchmarks.learning.results import Arm, Run
+from tests.benchmarks.learning.simulated_user import (
+    AT_ONCE,
+    OPTIONS,
+    new_account,
+    served_model,
+    train,
+)
+from tests.benchmarks.real_users.results import Key, Measured, Results, Situation
+from tests.benchmarks.real_users.user import Lesson, RealUser
+
+TOKENS = 160
+SYSTEM = "You are the assistant of a small team. Be friendly and correct."
+EARLIER = (
+    ("user", "Good morning! Is it true that honey never goes bad?"),
+    (
+        "assistant",
+        "Good morning! Yes. Honey has little water and much sugar, so bacteria cannot grow in it."
+        " If it is kept closed, it stays good for many years.",
+    ),
+    ("user", "And what is the largest desert in the world?"),
+    (
+        "assistant",
+        "The largest desert in the world is the Antarctic desert. The largest hot desert is the"
+        " Sahara in North Africa.",
+    ),
+)
+"""Two exchanges of the base's kind, which nobody gave feedback on."""
+
+
+class Measuring:
+    """Measures users at points, on a server without other users. Finished ones are skipped."""
+
+    def __init__(
+        self,
+        url: str,
+        admin_key: str,
+        results: Results,
+        bar: Progress,
+        *,
+        points: Sequence[int],
+        trains: bool,
+    ) -> None:
+        self._url = url
+        self._admin = Api(url, admin_key)
+        self._model = served_model(self._admin)
+        self._results = results
+        self._bar = bar
+        self._points = points
+        self._arms = (Arm.MEMORY, Arm.WEIGHTS, Arm.BOTH) if trains else (Arm.MEMORY,)
+
+    def run(self, users: Sequence[RealUser]) -> None:
+        """Do all of it."""
+        task = self._bar.add_task("", total=len(users) * len(self._points))
+        with closing(self._admin):
+            for user in users:
+                self._ask_missing(self._admin, user, 0, (Arm.BASE,), None)
+                for point in self._points:
+                    self._bar.update(task, description=f"{user.name}, {point} lessons")
+                    self._measure(user, point)
+                    self._bar.advance(task)
+
+    def _measure(self, user: RealUser, point: int) -> None:
+        """One point: with an account of its own, so that the points do not depend on others."""
+        if not self._missing(user, point, self._arms):
+            return
+        name = f"{user.name}-{point}"
+        with closing(new_account(self._admin, self._url, name)) as api:
+            for lesson in user.lessons[:point]:
+                self._give_feedback(api, lesson)
+            self._ask_missing(api, user, point, (Arm.MEMORY,), None)
+            if Arm.BOTH in self._arms:
+                run = train(self._admin, name, point)
+                self._ask_missing(api, user, point, (Arm.WEIGHTS, Arm.BOTH), run)
+
+    def _give_feedback(self, api: Api, lesson: Lesson) -> None:
+        said = self._ask(api, [("user", lesson.prompt)], Arm.BASE, is_stored=True)
+        feedback = {"target": said["id"]}
+        if lesson.wanted is not None:
+            feedback["correction"] = lesson.wanted
+        else:
+            feedback |= {"value": "down", "comment": lesson.comment or ""}
+        api.post("/v1/feedback", feedback)
+
+    def _missing(self, user: RealUser, point: int, arms: Sequence[Arm]) -> list[Key]:
+        keys = [Key(user.name, point, arm, each) for arm in arms for each in Situation]
+        return [key for key in keys if key not in self._results]
+
+    def _ask_missing(
+        self, api: Api, user: RealUser, point: int, arms: Sequence[Arm], run: Run | None
+    ) -> None:
+        for key in self._missing(user, point, arms):
+            questions = user.plain if key.situation is Situation.PLAIN else user.unseen
+            chats = [_chat(question.prompt, key.situation) for question in questions]
+
+            def answer(chat: Sequence[tuple[str, str]], arm: Arm = key.arm) -> Any:
+                return self._ask(api, chat, arm, is_stored=False)
+
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                said = list(pool.map(answer, chats))
+            replies = tuple(each["choices"][0]["message"]["content"] or "" for each in said)
+            tokens = sum(each["loralei"]["memory"]["tokens"] for each in said) / len(said)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self._results.append([Measured(key, replies, tokens, run, now)])
+
+    def _ask(
+        self, api: Api, chat: Sequence[tuple[str, str]], arm: Arm, *, is_stored: bool
+    ) -> dict[str, Any]:
+        body = {
+            "model": self._model,
+            "messages": [{"role": role, "content": content} for role, content in chat],
+            "temperature": 0,
+            "max_tokens": TOKENS,
+            "store": is_stored,
+            "loralei": OPTIONS[arm],
+        }
+        return api.post("/v1/chat/completions", body)
+
+
+def _chat(prompt: str, situation: Situation) -> list[tuple[str, str]]:
+    before = {Situation.THIRD: EARLIER, Situation.SYSTEM: (("system", SYSTEM),)}
+    return [*before.get(situation, ()), ("user", prompt)]
