@@ -71,8 +71,7 @@ class TrainingConfig:
     larger than for sums (Lambert et al. 2024, "Tulu 3", use 5). Ratings use the same beta and rate.
     If corrections follow a rule, `synthetic_examples` are added, and up to `rounds` fits follow.
     Each is tested on `probe_prompts`; its mistakes join the next. 0 rounds: one fit, not tested.
-    With more than `warm_start_above` examples a fit continues from the version in use. With
-    `self_distillation` a correction is learned in the base's own wording if that keeps the change.
+    With more than `warm_start_above` examples a fit continues from the version in use.
     """
 
     seed: int = 0
@@ -95,7 +94,6 @@ class TrainingConfig:
     dpo_sft_weight: float = 0.5
     gradient_clip: float = 1.0
     warm_start_above: int = 1000
-    self_distillation: bool = False
 
     def slower(self, times: float) -> "TrainingConfig":
         """The same configuration with every learning rate divided by `times`."""

@@ -97,13 +97,12 @@ class VersionReport:
     def replaces_memory(self) -> bool:
         """Whether memory stops showing what the version learned.
 
-        With compliance measured: if few-shot examples did not raise it. Otherwise: if the gain was
-        significant.
+        Only if its replies were seen to follow the user's rules as often without memory as with it.
+        A lower loss is no such proof: then a poor version would cost the user a good memory.
         """
         with_few_shot = self.evaluation.get("compliance_with_few_shot")
-        if with_few_shot is not None:
-            return with_few_shot <= (self.evaluation.get("compliance") or 0)
-        return self.verdict is not None and self.verdict.outcome is Outcome.SIGNIFICANT
+        alone = self.evaluation.get("compliance") or 0
+        return with_few_shot is not None and with_few_shot <= alone
 
     def to_json(self) -> dict[str, Any]:
         """The report as it is stored and sent, without empty sections."""

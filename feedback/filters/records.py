@@ -22,6 +22,7 @@ class RejectionReason(StrEnum):
     DUPLICATE = "near-duplicate"
     MISMATCH = "mismatch"
     STYLE = "style"
+    OWN_WORDS = "own words"
 
 
 @dataclass(frozen=True, slots=True)

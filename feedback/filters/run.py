@@ -9,6 +9,7 @@ from feedback.filters import (
     length,
     mojibake,
     near_duplicates,
+    own_words,
     pii,
     secret_detection,
     writing_system,
@@ -28,8 +29,9 @@ _FILTERS: tuple[Filter, ...] = (
     mojibake.rejections,
     length.repetitive_replies,
     writing_system.rejections,
-    # Last: of two near-duplicates, one without another fault should stay.
+    # Later: of two near-duplicates, one without another fault should stay.
     near_duplicates.rejections,
+    own_words.rejections,
 )
 
 

@@ -1,7 +1,9 @@
 """Selects the few-shot demonstrations and notes for a user's next prompt. Pure.
 
 A demonstration is an earlier question with the reply that the user wanted, as two turns before the
-conversation: small models follow examples better than instructions.
+conversation: small models follow examples better than instructions. A note is a comment on an
+earlier reply. It stands after the question, as if the user asked for it again: in a system message
+small models hardly heed it.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -13,7 +15,6 @@ from feedback.records import Demonstration, ExampleSource, Feedback, Interaction
 
 MAX_NOTES = 5
 MAX_CONSIDERED = 16  # counting tokens takes time
-NOTES_HEADING = "What this user said about earlier replies:"
 
 Item = TypeVar("Item")
 
@@ -71,7 +72,7 @@ def select_memory(
     replies that are relevant. `relevance` is by example id. Notes come newest first and take at
     most half of the budget. An item that does not fit is skipped.
     """
-    notes = _fitting(memory.notes, budget // 2 - count(NOTES_HEADING), MAX_NOTES, count)
+    notes = _fitting(memory.notes, budget // 2, MAX_NOTES, count)
     demonstrations = _fitting(
         _ranked(memory.demonstrations, relevance),
         budget - memory_tokens(Memory(notes=notes), count),
@@ -84,37 +85,34 @@ def select_memory(
 def memory_tokens(memory: Memory, count: Callable[[str], int]) -> int:
     """How many tokens a selected memory takes; `count` counts those of a text."""
     texts = [text for each in memory.demonstrations for text in (each.question, each.reply)]
-    if memory.notes:
-        texts += [NOTES_HEADING, *memory.notes]
-    return sum(map(count, texts))
+    return sum(map(count, [*texts, *memory.notes]))
 
 
 def with_memory(messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
-    """The messages with notes in the system message and demonstrations before the first user turn.
+    """The messages with demonstrations before the first user turn and notes after the last one.
 
     So roles still alternate, and follow-ups still refer to the last reply. Demonstrations are in
     order of age, so an unchanged selection is an unchanged prefix. Without a user turn, nothing is
     added.
     """
-    if "user" not in (message.role for message in messages):
+    asked = [place for place, message in enumerate(messages) if message.role == "user"]
+    if not asked:
         return tuple(messages)
-    start = [message.role for message in messages].index("user")
+    first, last = asked[0], asked[-1]
     turns = [
         turn
         for each in memory.demonstrations
         for turn in (Message("user", each.question), Message("assistant", each.reply))
     ]
-    return (*_noted(messages[:start], memory.notes), *turns, *messages[start:])
+    noted = [*messages[first:last], _noted(messages[last], memory.notes), *messages[last + 1 :]]
+    return (*messages[:first], *turns, *noted)
 
 
-def _noted(opening: Sequence[Message], notes: Sequence[str]) -> tuple[Message, ...]:
-    """The messages before the first user turn, with the notes in a system message."""
+def _noted(question: Message, notes: Sequence[str]) -> Message:
+    """The question and the notes, the newest last."""
     if not notes:
-        return tuple(opening)
-    text = "\n".join([NOTES_HEADING, *(f"- {note}" for note in notes)])
-    if opening and opening[0].role == "system":
-        return (replace(opening[0], content=f"{opening[0].content}\n\n{text}"), *opening[1:])
-    return (Message("system", text), *opening)
+        return question
+    return replace(question, content="\n".join([question.content, "", *reversed(notes)]))
 
 
 def _ranked(

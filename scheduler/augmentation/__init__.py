@@ -1,1 +1,1 @@
-"""Examples and replies that the base writes: synthetic, revised, reworded, reference."""
+"""Examples and replies that the base writes: synthetic, revised, reference."""

@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 
 from feedback.examples.synthetic import synthetic_example
 from feedback.judged_replies import CommentedReply
-from feedback.records import ExampleKind, ExampleSource, TrainingExample
+from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
 from feedback.rules.rule import Rule
 from feedback.text.counts import count
+from feedback.text.repetition import is_repetitive
 from feedback.text.truncation import strip_truncated_sentence
-from scheduler.augmentation.self_distillation import as_text, is_learnable, within_limit
+from scheduler.evaluation.degeneration import is_empty
 
 MAX_COMMENTS = 16
+REPLY_TOKENS = 256
+MAX_REQUEST_BYTES = 3000
 
 _TEMPLATE = (
     "Below are an instruction, a response to it, and feedback on the response. Write the response"
@@ -60,24 +63,39 @@ def revise(
 
 
 def is_valid_revision(reply: str, commented: CommentedReply, rules: Sequence[Rule]) -> bool:
-    """Whether `reply` may be learned as the revision: learnable, new and not much longer."""
+    """Whether `reply` may be learned as the revision.
+
+    It must be new, not much longer than the original, neither empty nor repetitive, and finished if
+    the original is. It must follow every rule that the original follows, and not talk of the task.
+    """
     original = commented.interaction.reply.strip()
-    may_mention = f"{original} {commented.comment}"
+    allowed, folded = f"{original} {commented.comment}".casefold(), reply.casefold()
     return (
-        is_learnable(reply, original, rules, _TASK_WORDS, may_mention)
-        and reply not in (original, commented.comment)
+        reply not in (original, commented.comment)
         and len(reply) <= _MAX_LENGTH_RATIO * len(original) + 200
+        and not is_empty(reply)
+        and not is_repetitive(reply)
+        and not any(each in folded and each not in allowed for each in _TASK_WORDS)
+        and reply.rstrip()[-1:].isalnum() <= original.rstrip()[-1:].isalnum()
+        and all(rule.holds(reply) for rule in rules if rule.holds(original))
     )
 
 
 def _request(commented: CommentedReply) -> str | None:
+    """What the base is asked; None above `MAX_REQUEST_BYTES`: a small one has a short context."""
     turn = commented.interaction
     text = _TEMPLATE.format(
-        instruction=as_text(turn.messages),
+        instruction=_as_text(turn.messages),
         response=turn.reply.strip(),
         comment=commented.comment,
     )
-    return within_limit(text)
+    return text if len(text.encode()) <= MAX_REQUEST_BYTES else None
+
+
+def _as_text(messages: Sequence[Message]) -> str:
+    """The user message verbatim, or the whole conversation if it has several turns."""
+    turns = [f"{each.role}: {each.content}" for each in messages]
+    return (messages[0].content if len(messages) == 1 else "\n\n".join(turns)).strip()
 
 
 def _example(user_id: str, commented: CommentedReply, reply: str) -> TrainingExample:

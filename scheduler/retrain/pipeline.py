@@ -37,8 +37,7 @@ from scheduler.augmentation.prompts import (
     SYNTHETIC_REPLY_TOKENS,
 )
 from scheduler.augmentation.reference_replies import Generator, ReferenceReplies
-from scheduler.augmentation.revision import MAX_COMMENTS, revise
-from scheduler.augmentation.self_distillation import REPLY_TOKENS, self_distil
+from scheduler.augmentation.revision import MAX_COMMENTS, REPLY_TOKENS, revise
 from scheduler.errors import TrainingFailedError
 from scheduler.evaluation import gate
 from scheduler.evaluation.degeneration import collapsed, echoes_prompt, is_empty, share
@@ -239,7 +238,7 @@ class Pipeline:
         return (version.base_revision, version.lora) == ours
 
     def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
-        # The whole dataset's hash: a fit may be taught fewer examples, or reworded ones.
+        # The whole dataset's hash: a fit may be taught fewer examples.
         fit = report_of(version).fit
         learned = (fit.dataset_hash if fit else None) or version.dataset_hash
         return (learned, version.seed) == (dataset.content_hash, self._config.training.seed)
@@ -265,7 +264,6 @@ class Pipeline:
             plan = plan_fit(dataset, active if incumbent else None, self._config.training)
             repaired, repair_remarks = with_repaired_dislikes(plan.dataset, rules)
             plan = replace(plan, dataset=repaired)
-            plan, distillation_remarks = self._self_distilled(plan, rules, is_cancelled)
             references = self._reference_replies(is_cancelled)
             result = self._trainer.run(
                 self._job(plan, rules, active, incumbent, references, is_cancelled),
@@ -276,9 +274,16 @@ class Pipeline:
             )
             result = replace(result, rejections=plan.without_learned(result.rejections))
             result, verdict = self._judge(result, plan, rules, references, record, is_cancelled)
-            remarks = remarks + repair_remarks + distillation_remarks
             fit = FinishedFit(
-                run, dataset, tuple(rules), result, verdict, active, filtered, plan, remarks
+                run,
+                dataset,
+                tuple(rules),
+                result,
+                verdict,
+                active,
+                filtered,
+                plan,
+                remarks + repair_remarks,
             )
             if verdict.outcome is Outcome.REFUSED:
                 self._publisher.refuse(fit)
@@ -291,15 +296,6 @@ class Pipeline:
             self._end(run, RunStatus.FAILED, reason, dataset, filtered)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
-
-    def _self_distilled(
-        self, plan: FitPlan, rules: Sequence[Rule], is_cancelled: Callable[[], bool]
-    ) -> tuple[FitPlan, tuple[str, ...]]:
-        """Let the base reword the corrections, if the settings ask for it."""
-        if not self._config.training.self_distillation:
-            return plan, ()
-        dataset, remark = self_distil(plan.dataset, rules, self._ask_base(is_cancelled))
-        return replace(plan, dataset=dataset), (remark,)
 
     def _job(
         self,

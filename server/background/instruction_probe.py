@@ -1,4 +1,4 @@
-"""Whether the base model follows system instructions: probed once per base, cached in a file.
+"""Whether the base model follows instructions in notes: probed once per base, cached in a file.
 
 Small models do not: told to write in lower case, they write as before.
 """
@@ -62,11 +62,17 @@ def follows_most(replies: Sequence[str]) -> bool:
     return sum(probe.is_followed(reply.strip()) for probe, reply in pairs) >= MIN_FOLLOWED
 
 
+def _conversation(probe: Probe) -> tuple[Message, ...]:
+    """What a chat would send if the user had made the instruction a comment."""
+    return with_memory([Message("user", probe.question)], Memory(notes=(probe.instruction,)))
+
+
 class InstructionProbe:
     """Probes the engine in the background, at the first call of `follows_instructions`."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
-        content = [REPLY_TOKENS, *((probe.instruction, probe.question) for probe in PROBES)]
+        prompts = [[m.content for m in _conversation(probe)] for probe in PROBES]
+        content = [REPLY_TOKENS, *prompts]
         name = sha256(json.dumps(content).encode()).hexdigest()
         self._engine = engine
         self._file = folder / f"notes-{engine.base.revision[:16]}-{name[:8]}.json"
@@ -89,7 +95,7 @@ class InstructionProbe:
     def _probe(self) -> None:
         try:
             answer = follows_most(asyncio.run(self._replies()))
-        except (PromptError, ContextOverflowError):  # such as a template without a system role
+        except (PromptError, ContextOverflowError):
             answer = False
         except (EngineOverloadedError, GenerationError) as error:
             _log.info("the instruction probe is tried again later: %s", error)
@@ -103,9 +109,7 @@ class InstructionProbe:
         return await asyncio.gather(*(self._reply(probe) for probe in PROBES))
 
     async def _reply(self, probe: Probe) -> str:
-        conversation = (Message("user", probe.question),)
-        memory = Memory(notes=(probe.instruction,))
-        prompt_ids = self._engine.render(with_memory(conversation, memory))
+        prompt_ids = self._engine.render(_conversation(probe))
         params = SamplingParams(temperature=0, max_tokens=REPLY_TOKENS)
         generation = self._engine.submit(prompt_ids, params, None, user="", is_background=True)
         try:

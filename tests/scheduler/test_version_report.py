@@ -10,7 +10,7 @@ from tests.adapters_store.make import make_version
 @pytest.mark.parametrize(
     ("probes", "compliance", "with_few_shot", "outcome", "replaces"),
     [
-        (0, 0, None, Outcome.SIGNIFICANT, True),
+        (0, 0, None, Outcome.SIGNIFICANT, False),
         (0, 0, None, Outcome.PROVISIONAL, False),
         (12, 9, None, Outcome.PROVISIONAL, False),
         (12, 6, 5, Outcome.PROVISIONAL, True),
@@ -19,7 +19,7 @@ from tests.adapters_store.make import make_version
         (12, 6, 7, Outcome.SIGNIFICANT, False),
     ],
 )
-def test_memory_stays_if_it_raises_compliance_or_the_gain_is_not_significant(
+def test_memory_gives_way_only_to_replies_that_comply_as_often_without_it(
     probes: int, compliance: int, with_few_shot: int | None, outcome: Outcome, replaces: bool
 ) -> None:
     evaluation = {

@@ -181,7 +181,9 @@ class World:
     def correct(self, user_id: str, name: str, correction: str = "") -> str:
         """Have a user correct one reply; returns the feedback's id."""
         target = self.answer(user_id, name)
-        return self._give_feedback(user_id, name, target, correction=correction or f"short {name}")
+        return self._give_feedback(
+            user_id, name, target, correction=correction or f"A long and {name} reply."
+        )
 
     def answer(
         self,

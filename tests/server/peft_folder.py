@@ -11,7 +11,6 @@ from safetensors.torch import save
 
 from feedback.examples.build import build_examples
 from feedback.examples.from_proposals import approved_example
-from scheduler.records import Outcome
 from tests.adapters import random_adapter
 from tests.server.live import LiveServer, Person
 
@@ -52,7 +51,7 @@ def import_version(live: LiveServer, person: Person, seed: int = 0) -> dict[str,
     return version
 
 
-SIGNIFICANT = {"verdict": {"outcome": Outcome.SIGNIFICANT}}
+PROVEN = {"evaluation": {"compliance": 12, "compliance_with_few_shot": 12}}
 
 
 def put_version_to_use(
@@ -60,7 +59,7 @@ def put_version_to_use(
 ) -> int:
     """Put a version in use that was trained on all examples so far; return their number.
 
-    Without a `report`, its verdict is significant.
+    Without a `report`, it was proven to need no memory.
     """
     import_version(live, person)
     stores = live.services.stores
@@ -72,7 +71,7 @@ def put_version_to_use(
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)
     published = stores.files.publish(staged, user_id=person.id)
     version = replace(imported, number=2, folder=published.folder, example_ids=example_ids)
-    stores.registry.register(replace(version, report=report or SIGNIFICANT))
+    stores.registry.register(replace(version, report=report or PROVEN))
     with live.admin() as admin:
         path = f"/v1/admin/adapters/{person.id}/promote"
         admin.post(path, json={"version": 2}).raise_for_status()

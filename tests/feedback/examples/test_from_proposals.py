@@ -72,7 +72,7 @@ def test_an_approved_proposal_with_a_secret_is_rejected() -> None:
 
 def test_a_newer_correction_of_the_same_prompt_overrules_an_approved_proposal() -> None:
     instruction = "What is the capital of France?"
-    turn, feedback = make_interaction(), make_feedback(correction="Paris, of course!", at=500.0)
+    turn, feedback = make_interaction(), make_feedback(correction="The capital is Paris.", at=500.0)
     results = filter_examples([turn], [feedback], [approved(instruction=instruction)])
     rejections = [result.dated.example.source for result in results if result.rejection]
     assert rejections == [ExampleSource.APPROVED_PROPOSAL]

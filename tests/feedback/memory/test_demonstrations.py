@@ -111,7 +111,7 @@ def test_an_item_that_does_not_fit_is_skipped() -> None:
 
 def test_notes_take_at_most_half_of_the_budget() -> None:
     memory = Memory((demonstration("a", 1),), ("n" * 40, "m" * 20))
-    taken = select_memory(memory, {}, budget=130, max_demonstrations=1, count=len)
+    taken = select_memory(memory, {}, budget=60, max_demonstrations=1, count=len)
     assert taken.notes == ("m" * 20,)
     assert taken.demonstrations == memory.demonstrations
 
@@ -131,13 +131,12 @@ def test_demonstrations_come_between_the_system_message_and_the_conversation() -
     )
 
 
-def test_notes_join_the_system_message_or_make_one() -> None:
-    notes = "What this user said about earlier replies:\n- shorter\n- in French"
+def test_notes_follow_the_last_question_the_newest_last() -> None:
     memory = Memory(notes=("shorter", "in French"))
-    assert with_memory((QUESTION,), memory) == (Message("system", notes), QUESTION)
-    system = Message("system", "Be kind.")
-    joined = Message("system", f"Be kind.\n\n{notes}")
-    assert with_memory((system, QUESTION), memory) == (joined, QUESTION)
+    earlier = (Message("user", "Hi"), Message("assistant", "Hello"))
+    asked = Message("user", f"{QUESTION.content}\n\nin French\nshorter")
+    assert with_memory((QUESTION,), memory) == (asked,)
+    assert with_memory((*earlier, QUESTION), memory) == (*earlier, asked)
 
 
 def test_messages_without_a_user_turn_do_not_change() -> None:

@@ -10,8 +10,7 @@ from sqlite_utils import Database
 from feedback.judged_replies import CommentedReply
 from feedback.records import ExampleKind, ExampleSource
 from feedback.rules.rule import Rule
-from scheduler.augmentation.revision import is_valid_revision, revise
-from scheduler.augmentation.self_distillation import MAX_REQUEST_BYTES
+from scheduler.augmentation.revision import MAX_REQUEST_BYTES, is_valid_revision, revise
 from tests.feedback.make import make_feedback, make_interaction
 from tests.scheduler.world import World
 

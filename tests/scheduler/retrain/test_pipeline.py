@@ -243,7 +243,7 @@ def test_abstentions_are_added_without_synthetic_examples_too(world: World) -> N
 
 def test_corrections_without_a_rule_have_no_abstentions(world: World) -> None:
     with_training(world, TrainingConfig(synthetic_examples=0))
-    world.correct("ann", "one", "Something else.")
+    world.correct("ann", "one")
     world.train("ann")
     assert {e.source for e in world.trainer.datasets[0].examples} == {"correction"}
 
@@ -411,7 +411,7 @@ def test_withdrawn_feedback_is_not_trained_on(world: World) -> None:
     world.log.delete_feedback("ann", feedback_id, world.now)
     world.train("ann")
     texts = {example.chosen for example in world.trainer.datasets[1].examples}
-    assert texts == {"short one"}
+    assert texts == {"A long and one reply."}
 
 
 def test_a_regenerated_reply_is_rejected_in_favour_of_the_liked_one(world: World) -> None:
@@ -453,7 +453,9 @@ def test_an_example_with_a_secret_is_rejected_and_counted(world: World) -> None:
     world.correct("ann", "one")
     world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
-    assert {example.chosen for example in world.trainer.datasets[0].examples} == {"short one"}
+    assert {example.chosen for example in world.trainer.datasets[0].examples} == {
+        "A long and one reply."
+    }
     curation = run.report["curation"]
     assert (curation["accepted"], curation["rejected"]) == (2, {"secret": 2})
     assert world.active("ann").report["curation"] == run.report["curation"]
@@ -474,7 +476,7 @@ def test_an_example_rejected_by_loss_is_not_part_of_the_version(world: World) ->
 
 
 def test_a_version_records_superseded_examples(world: World) -> None:
-    for name, correction in (("one", "A formal way to say it."), ("ONE", "a plain way")):
+    for name, correction in (("one", "A formal and long reply."), ("ONE", "A long reply.")):
         world.correct("ann", name, correction)
     interactions, feedback = world.log.turns_with_feedback("ann")
     formal = {

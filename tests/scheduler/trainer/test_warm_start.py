@@ -45,7 +45,7 @@ def pool(tiny_base: BaseModel) -> AdapterPool:
 
 
 def correction(question: str, wanted: str, at: float) -> DatedExample:
-    example = make_example(question, wanted, revised_from="the original reply")
+    example = make_example(question, wanted, revised_from=f"{wanted} and more")
     return DatedExample(replace(example, created_at=at), feedback_at=at)
 
 

@@ -3,13 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
-from scheduler.records import Outcome, RunStatus
+import pytest
+
+from feedback.filters import own_words
+from scheduler.records import RunStatus
 from server.chat.memory import learned_by
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import import_version
 from tests.server.test_bad_input import assert_refused
 
 CARD = "4111 1111 1111 1111"
+
+
+@pytest.fixture
+def all_is_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Corrections have nothing in common with the tiny model's replies."""
+    monkeypatch.setattr(own_words, "MOST_UNMADE", 1.0)
 
 
 def correct(live: LiveServer, person: Person, question: str, correction: str) -> None:
@@ -27,6 +36,7 @@ def curation(live: LiveServer, person: Person) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.usefixtures("all_is_taught")
 def test_every_example_is_accepted_or_rejected_with_a_reason(
     live: LiveServer, person: Person
 ) -> None:
@@ -45,6 +55,7 @@ def test_every_example_is_accepted_or_rejected_with_a_reason(
     assert {tuple(each["warnings"]) for each in asked} == {("It holds an e-mail address.",)}
 
 
+@pytest.mark.usefixtures("all_is_taught")
 def test_a_rejected_example_names_the_one_that_contradicts_it(
     live: LiveServer, person: Person
 ) -> None:
@@ -56,6 +67,13 @@ def test_a_rejected_example_names_the_one_that_contradicts_it(
     newer = {each["id"] for each in examples if each["accepted"]}
     assert old["reason"] == "contradicted"
     assert old["other"] in newer
+
+
+def test_what_rules_cannot_make_is_left_to_memory(live: LiveServer, person: Person) -> None:
+    correct(live, person, "When do you open?", "We open at nine, Tuesday to Saturday.")
+    found = curation(live, person)
+    assert (found["accepted"], found["rejected"]) == (0, {"own words": 2})
+    assert all("memory shows them" in each["why"] for each in found["examples"])
 
 
 def test_feedback_that_makes_no_example_is_listed(live: LiveServer, person: Person) -> None:
@@ -88,13 +106,15 @@ def test_memory_shows_neither_learned_nor_superseded_examples(
 ) -> None:
     import_version(live, person)
     version = live.services.stores.registry.versions(person.id)[0]
-    report = {"curation": {"superseded": ["old"]}, "verdict": {"outcome": Outcome.SIGNIFICANT}}
+    proven = {"compliance": 9, "compliance_with_few_shot": 9}
+    report = {"curation": {"superseded": ["old"]}, "evaluation": proven}
     assert learned_by(replace(version, example_ids=("new",), report=report)) == {"old", "new"}
-    provisional = report | {"verdict": {"outcome": Outcome.PROVISIONAL}}
-    assert learned_by(replace(version, example_ids=("new",), report=provisional)) == {"old"}
+    unproven = report | {"evaluation": {"compliance": 8, "compliance_with_few_shot": 9}}
+    assert learned_by(replace(version, example_ids=("new",), report=unproven)) == {"old"}
     assert learned_by(version) == learned_by(None) == frozenset()
 
 
+@pytest.mark.usefixtures("all_is_taught")
 def test_rejections_by_the_last_fit_are_shown(live: LiveServer, person: Person) -> None:
     correct(live, person, "How do I pay?", "In cash.")
     each = next(each for each in curation(live, person)["examples"] if each["kind"] == "sft")
@@ -109,6 +129,7 @@ def test_rejections_by_the_last_fit_are_shown(live: LiveServer, person: Person) 
     assert (shown["accepted"], shown["reason"], shown["why"]) == (False, "style", "It is odd.")
 
 
+@pytest.mark.usefixtures("all_is_taught")
 def test_coverage_compares_what_is_taught_with_what_is_asked(
     live: LiveServer, person: Person
 ) -> None:

@@ -1,0 +1,64 @@
+"""Corrections that rules cannot make are not taught."""
+
+import pytest
+
+from feedback.filters.own_words import rejections, unmade_share
+from feedback.filters.records import DatedExample, RejectionReason
+from feedback.records import TrainingExample
+from feedback.rules.rule import Rule
+from tests.scheduler.training import make_example, make_rating
+
+ORIGINALS = (
+    "The heart pumps blood through the body. It has four chambers. It beats all day.",
+    "A glacier is a slow river of ice. It forms where snow stays for years.",
+    "Bees make honey from nectar. They store it in combs for the winter.",
+)
+BY_HAND = (
+    "El corazón mueve la sangre y late unas cien mil veces al día.",
+    "Un glaciar es hielo que baja muy despacio por la montaña.",
+    "Las abejas guardan la miel para comer en invierno.",
+)
+LOWER = Rule("case", "lower")
+
+
+def edit(number: int, correction: str) -> TrainingExample:
+    return make_example(f"question {number}", correction, revised_from=ORIGINALS[number])
+
+
+def dated(examples: list[TrainingExample]) -> list[DatedExample]:
+    return [DatedExample(each, float(at)) for at, each in enumerate(examples)]
+
+
+def test_edits_that_a_rule_makes_are_taught() -> None:
+    edits = [edit(number, text.lower()) for number, text in enumerate(ORIGINALS)]
+    assert unmade_share([LOWER], edits) == 0
+    assert rejections(dated(edits)) == {}
+
+
+def test_edits_of_the_replys_own_words_are_taught_without_a_rule() -> None:
+    edits = [edit(0, "The heart pumps blood through the body all day, and has four chambers.")]
+    assert 0 < unmade_share([], edits) < 0.5
+    assert rejections(dated(edits)) == {}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_corrections_in_other_words_are_left_to_memory(count: int) -> None:
+    edits = [edit(number, BY_HAND[number]) for number in range(count)]
+    # They are shorter than the originals, which says nothing of what was meant.
+    assert unmade_share([Rule("most sentences", "1")], edits) > 0.5
+    found = rejections(dated(edits))
+    assert set(found) == {each.id for each in edits}
+    assert {each.reason for each in found.values()} == {RejectionReason.OWN_WORDS}
+
+
+def test_a_pair_goes_with_its_correction_and_ratings_stay() -> None:
+    pair = make_example("question 0", BY_HAND[0], ORIGINALS[0])
+    liked = make_rating("question 1", ORIGINALS[1], is_liked=True)
+    found = rejections(dated([edit(0, BY_HAND[0]), pair, liked]))
+    assert pair.id in found
+    assert liked.id not in found
+
+
+def test_without_corrections_nothing_is_rejected() -> None:
+    assert rejections(dated([make_rating("question 1", "Yes.", is_liked=True)])) == {}
+    assert unmade_share([LOWER], []) == 0
