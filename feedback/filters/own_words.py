@@ -21,7 +21,10 @@ edits a function made it was 0.00 to 0.48, of users who wrote by hand 0.55 to 0.
 MOST_EDITS = 50
 """The newest edits show what the user wants now, and comparing takes time."""
 
-_WHY = "Your edits say more than rules can: memory shows them, and the weights do not learn them."
+OWN_WORDS_WHY = (
+    "Corrections in the user's own words are shown from memory: the weights would learn their form"
+    " only."
+)
 
 
 def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
@@ -34,7 +37,7 @@ def rejections(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
     rules = [each.rule for each in learn_rules(newest)]
     if unmade_share(rules, newest) <= MOST_UNMADE:
         return {}
-    return {each.id: Rejection(RejectionReason.OWN_WORDS, _WHY) for each in corrections}
+    return {each.id: Rejection(RejectionReason.OWN_WORDS, OWN_WORDS_WHY) for each in corrections}
 
 
 def unmade_share(rules: Sequence[Rule], edits: Sequence[TrainingExample]) -> float:

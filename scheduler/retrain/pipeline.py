@@ -19,7 +19,8 @@ from adapters_store.trash import KEPT_DAYS
 from feedback.examples.dataset import build_dataset, with_synthetic
 from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.examples.synthetic import synthetic_examples
-from feedback.filters.records import FilterResult, accepted
+from feedback.filters.own_words import OWN_WORDS_WHY
+from feedback.filters.records import FilterResult, RejectionReason, accepted
 from feedback.filters.run import filter_examples
 from feedback.judged_replies import commented_replies
 from feedback.records import Dataset, ExampleKind
@@ -176,8 +177,7 @@ class Pipeline:
         if not dataset.examples:
             if active is not None and active.example_ids:
                 return self._publisher.return_to_base(run, dataset, active, filtered)
-            reason = "every example was rejected" if filtered else "nothing to learn from yet"
-            return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
+            return self._end(run, RunStatus.REFUSED, _why_nothing(filtered), dataset, filtered)
         incumbent = self._incumbent(active)
         if active is not None and incumbent is not None and self._is_same_fit(active, dataset):
             reason = f"nothing new since {active.label}"
@@ -444,3 +444,11 @@ class Pipeline:
             report=report.to_json(),
             usage={"device_seconds": round(device_seconds, 2)} if device_seconds else {},
         )
+
+
+def _why_nothing(filtered: Sequence[FilterResult]) -> str:
+    """Why a user has no examples to train on."""
+    reasons = {each.rejection.reason for each in filtered if each.rejection}
+    if reasons == {RejectionReason.OWN_WORDS}:
+        return OWN_WORDS_WHY
+    return "every example was rejected" if reasons else "nothing to learn from yet"

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from adapters_store.errors import AdapterInvalidError
 from feedback.examples.build import build_examples
 from feedback.examples.dataset import build_dataset
+from feedback.filters.own_words import OWN_WORDS_WHY
 from feedback.filters.records import Rejection, RejectionReason
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
@@ -493,6 +494,13 @@ def test_if_every_example_is_rejected_nothing_is_trained(world: World) -> None:
     run = world.train("ann")
     assert (run.status, run.reason) == (RunStatus.REFUSED, "every example was rejected")
     assert run.report["curation"]["rejected"] == {"secret": 2}
+
+
+def test_a_run_with_nothing_but_own_words_says_that_memory_shows_them(world: World) -> None:
+    world.correct("ann", "one", "Wir haben montags zu.")
+    run = world.train("ann")
+    assert (run.status, run.reason) == (RunStatus.REFUSED, OWN_WORDS_WHY)
+    assert world.trainer.jobs == []
 
 
 def test_if_every_remaining_example_is_rejected_the_base_answers_again(world: World) -> None:

@@ -73,7 +73,7 @@ def test_what_rules_cannot_make_is_left_to_memory(live: LiveServer, person: Pers
     correct(live, person, "When do you open?", "We open at nine, Tuesday to Saturday.")
     found = curation(live, person)
     assert (found["accepted"], found["rejected"]) == (0, {"own words": 2})
-    assert all("memory shows them" in each["why"] for each in found["examples"])
+    assert all("shown from memory" in each["why"] for each in found["examples"])
 
 
 def test_feedback_that_makes_no_example_is_listed(live: LiveServer, person: Person) -> None:
