@@ -12,7 +12,7 @@ from adapters_store.base_model import load_base_model
 from feedback.examples.dataset import build_dataset
 from scheduler.records import TrainingConfig
 from scheduler.trainer.worker import ProcessTrainer
-from tests.processes import children
+from tests.processes import newer_children
 from tests.scheduler.trainer.test_train import EXAMPLES, tiny_job
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
@@ -45,8 +45,9 @@ def train(model: Path, packed: Path, tmp_path: Path, look: Callable[[int], None]
         training=TrainingConfig(max_steps=1, min_passes=1),
     )
     trainer = ProcessTrainer(tmp_path / "jobs", lambda: False, timeout=120)
+    own = newer_children()
     trainer.prepare()
-    [child] = children()
+    [child] = own()
     (tmp_path / "adapter").mkdir()
     trainer.run(
         job,

@@ -15,7 +15,7 @@ from scheduler.errors import TrainingCancelledError, TrainingFailedError
 from scheduler.records import Progress
 from scheduler.trainer.job import JobResult
 from scheduler.trainer.worker import ProcessTrainer
-from tests.processes import children
+from tests.processes import newer_children
 from tests.scheduler.builders import make_dataset, make_job
 from tests.scheduler.evaluations import GOOD
 from tests.scheduler.fake_trainer import MANY_STEPS
@@ -154,28 +154,28 @@ def test_the_child_has_a_lower_priority_and_no_secrets(
 
 
 def test_a_prepared_child_works_the_next_job(bench: Bench) -> None:
-    trainer = bench.trainer()
+    trainer, own = bench.trainer(), newer_children()
     trainer.prepare()
     trainer.prepare()
-    [prepared] = children()
+    [prepared] = own()
     assert bench.run("tell_pid", trainer).usage["pid"] == prepared
-    assert children() == []
+    assert own() == []
 
 
 def test_a_prepared_child_that_has_died_is_replaced(bench: Bench) -> None:
-    trainer = bench.trainer()
+    trainer, own = bench.trainer(), newer_children()
     trainer.prepare()
-    [prepared] = children()
+    [prepared] = own()
     os.kill(prepared, signal.SIGKILL)
     eventually(lambda: linux_state(prepared) in ("", "Z"))
     assert bench.run("tell_pid", trainer).usage["pid"] != prepared
 
 
 def test_closing_ends_the_prepared_child(bench: Bench) -> None:
-    trainer = bench.trainer()
+    trainer, own = bench.trainer(), newer_children()
     trainer.prepare()
     trainer.close()
-    assert children() == []
+    assert own() == []
     trainer.close()
 
 
