@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import AdapterPool
-from adapters_store.records import AdapterVersion, Precision
+from adapters_store.records import AdapterVersion
 from feedback.records import Message
 from scheduler.trainer.generate import greedy_replies
 from server.engine.engine import Engine, EngineConfig
@@ -27,25 +27,6 @@ from tests.conftest import load_tiny
 from tests.server.engine.running import Request, replies, reply, running_engine
 
 GREEDY = SamplingParams(temperature=0, max_tokens=24)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> AdapterFiles:
-    return AdapterFiles(tmp_path_factory.mktemp("adapters"))
-
-
-@pytest.fixture(scope="module", params=["compiled", "fused", "general"])
-def engine(
-    request: pytest.FixtureRequest, tiny_model_folder: Path, files: AdapterFiles
-) -> Iterator[Engine]:
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "general":
-            patch.setattr("server.engine.engine.family_of", lambda config: None)
-        # Small chunks: most prompts take several steps to read.
-        config = EngineConfig(max_batch_size=8, prefill_chunk=7, prefix_block=8)
-        precision: Precision | None = "float32" if request.param == "compiled" else None
-        with running_engine(tiny_model_folder, files, config, precision) as engine:
-            yield engine
 
 
 @pytest.fixture(scope="module")

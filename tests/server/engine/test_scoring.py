@@ -1,43 +1,24 @@
 """Scores of a given reply: the bare model's, beside replies that are being written."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from adapters_store.files import AdapterFiles
-from adapters_store.records import AdapterVersion, Precision
+from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from server.engine.engine import SCORED_CHUNK, Engine, EngineConfig
+from server.engine.engine import SCORED_CHUNK, Engine
 from server.engine.errors import ContextOverflowError
 from server.engine.records import SamplingParams, TextDelta, TokenLogprob
 from server.engine.sampler import token_logprobs
 from tests.adapters import publish_random_adapter
 from tests.conftest import load_tiny
-from tests.server.engine.running import reply, running_engine
+from tests.server.engine.running import reply
 
 PROMPT = "tell me a long story, please"
 LONG = tuple(range(40, 40 + SCORED_CHUNK + 9))
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> AdapterFiles:
-    return AdapterFiles(tmp_path_factory.mktemp("adapters"))
-
-
-@pytest.fixture(scope="module", params=["compiled", "fused", "general"])
-def engine(
-    request: pytest.FixtureRequest, tiny_model_folder: Path, files: AdapterFiles
-) -> Iterator[Engine]:
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "general":
-            patch.setattr("server.engine.engine.family_of", lambda config: None)
-        config = EngineConfig(max_batch_size=4, prefill_chunk=7, prefix_block=8)
-        precision: Precision | None = "float32" if request.param == "compiled" else None
-        with running_engine(tiny_model_folder, files, config, precision) as engine:
-            yield engine
 
 
 async def score(
