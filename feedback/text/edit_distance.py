@@ -32,6 +32,22 @@ def edit_distance(first: str, second: str) -> int:
     return distance
 
 
+def common_length(first: str, second: str) -> int:
+    """The length of the longest common subsequence, in characters.
+
+    Hyyrö's bit-vector algorithm (2004), "Bit-parallel LCS-length computation revisited".
+    """
+    positions: dict[str, int] = {}
+    for index, character in enumerate(first):
+        positions[character] = positions.get(character, 0) | 1 << index
+    mask = (1 << len(first)) - 1
+    unmatched = mask
+    for character in second:
+        matches = unmatched & positions.get(character, 0)
+        unmatched = ((unmatched + matches) | (unmatched - matches)) & mask
+    return len(first) - unmatched.bit_count()
+
+
 def normalised_edit_distance(first: str, second: str) -> float:
     """The edit distance as a share of the longer text: 0 for equal texts, 1 for unrelated ones."""
     longest = max(len(first), len(second))

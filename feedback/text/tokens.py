@@ -2,7 +2,7 @@
 
 import re
 
-from feedback.text.edit_distance import edit_distance
+from feedback.text.edit_distance import common_length, edit_distance
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _TOKEN = re.compile(r"[^\W_]+|\n+|[^\w\s]|_")
@@ -26,12 +26,20 @@ def have_same_ending(first: str, second: str) -> bool:
 
 def distance(first: str, second: str) -> int:
     """The Levenshtein distance in tokens."""
+    return edit_distance(*_coded(first, second))
+
+
+def common_tokens(first: str, second: str) -> int:
+    """How many tokens both have in the same order: their longest common subsequence."""
+    return common_length(*_coded(first, second))
+
+
+def _coded(*texts: str) -> list[str]:
+    """The texts with a character for each token, equal ones for equal tokens."""
     codes: dict[str, str] = {}
-
-    def coded(text: str) -> str:
-        return "".join(codes.setdefault(each, chr(len(codes))) for each in tokens(text))
-
-    return edit_distance(coded(first), coded(second))
+    return [
+        "".join(codes.setdefault(each, chr(len(codes))) for each in tokens(text)) for text in texts
+    ]
 
 
 def match_case(word: str, pattern: str) -> str:

@@ -8,11 +8,11 @@ code that learns, and a second run goes on from there.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from rich.console import Console
 
+from server.base_model.choice import or_smallest
 from server.settings import Settings
 from tests.benchmarks.learning.server import benchmark_server, progress_bar
 from tests.benchmarks.real_users.measure import Measuring
@@ -39,7 +39,7 @@ def main() -> None:
         for user in read_users()
         if (user.name in chosen if chosen else options.held_out or not user.held_out)
     ]
-    model = os.environ.get("LORALEI_MODEL") or Settings().model
+    model = or_smallest(Settings().model)
     results = Results(results_file(options.results, Path(model).name))
     console = Console()
     with benchmark_server(console) as server, progress_bar(console) as bar:

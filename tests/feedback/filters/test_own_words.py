@@ -59,6 +59,16 @@ def test_a_pair_goes_with_its_correction_and_ratings_stay() -> None:
     assert liked.id not in found
 
 
+def test_the_order_of_the_examples_does_not_matter() -> None:
+    examples = dated([edit(0, BY_HAND[0]), *(edit(n, ORIGINALS[n].lower()) for n in (1, 2))] * 20)
+    assert set(rejections(examples)) == set(rejections(examples[::-1]))
+
+
+def test_long_repetitive_texts_are_compared_quickly() -> None:
+    long = make_example("question", "b c " * 5000, revised_from="a b " * 5000)
+    assert unmade_share([], [long]) == 0.5
+
+
 def test_without_corrections_nothing_is_rejected() -> None:
     assert rejections(dated([make_rating("question 1", "Yes.", is_liked=True)])) == {}
     assert unmade_share([LOWER], []) == 0

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.text.edit_distance import edit_distance, normalised_edit_distance
+from feedback.text.edit_distance import common_length, edit_distance, normalised_edit_distance
 
 TEXTS = st.text(alphabet="abcä😀", max_size=40)
 
@@ -40,3 +40,17 @@ def test_the_normalised_distance_is_a_share_of_the_longer_text(
 def test_two_long_replies_are_compared_quickly() -> None:
     first, second = "the quick brown fox " * 500, "jumps over a lazy dog " * 500
     assert 0.5 < normalised_edit_distance(first, second) <= 1.0
+
+
+@given(st.text("abc", max_size=12), st.text("abc", max_size=12))
+def test_the_common_length_is_that_of_the_longest_common_subsequence(
+    first: str, second: str
+) -> None:
+    lengths = [0] * (len(second) + 1)
+    for one in first:
+        before = lengths
+        lengths = [0]
+        for place, other in enumerate(second):
+            longer = before[place] + 1 if one == other else max(before[place + 1], lengths[-1])
+            lengths.append(longer)
+    assert common_length(first, second) == lengths[-1]
