@@ -29,6 +29,8 @@ class Question:
     """A prompt that nothing is learned from, and what a right reply says.
 
     Each of `needs` is a list of regular expressions, of which a right reply matches at least one.
+    The 0.5B base meets them if the prompt says the wish, or comes after one of the first five
+    lessons that states the needed fact.
     """
 
     prompt: str
