@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from adapters_store.records import LoraConfig, Precision
+from scheduler.measure import Measure
 
 
 class RunStatus(StrEnum):
@@ -94,6 +95,8 @@ class TrainingConfig:
     dpo_sft_weight: float = 0.5
     gradient_clip: float = 1.0
     warm_start_above: int = 1000
+    distillation_rate: float = 3e-4
+    distillation_steps: int = 24
 
     def slower(self, times: float) -> "TrainingConfig":
         """The same configuration with every learning rate divided by `times`."""
@@ -217,6 +220,11 @@ class Evaluation:
     train_loss_after: float
     added_loss: float | None
     steps: int
+    num_unseen: int = 0
+    num_closer: int = 0
+    teacher_kl_base: float | None = None
+    teacher_kl: float | None = None
+    teacher_kl_with_memory: float | None = None
     repetition_base: float | None = None
     repetition_candidate: float | None = None
     collapse_base: float | None = None
@@ -233,6 +241,22 @@ class Evaluation:
     probe_round: int = 0
 
 
+class TeacherKind(StrEnum):
+    """The rules of the user's edits, the user's demonstrations, or none: then memory shows them."""
+
+    RULES = "rules"
+    DEMONSTRATIONS = "demonstrations"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherChoice:
+    """What a user's adapter learns from, and a sentence with the evidence, for users."""
+
+    kind: TeacherKind
+    sentence: str
+
+
 class Outcome(StrEnum):
     """What the gate says: significantly better, allowed all the same, or not allowed."""
 
@@ -243,7 +267,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's decision, and the sentences that explain it."""
+    """The gate's decision, the sentences that explain it, and the measures behind it."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
+    measures: tuple[Measure, ...] = ()

@@ -13,7 +13,8 @@ from feedback.filters.records import FilterResult, Rejection, RejectionReason, t
 from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
-from scheduler.records import Outcome, Verdict
+from scheduler.measure import Measure
+from scheduler.records import Outcome, TeacherChoice, TeacherKind, Verdict
 
 _EARLIER_NAMES = {
     "held_out_rows": "held_out_examples",
@@ -33,6 +34,10 @@ _EARLIER_NAMES = {
     "tried_kept_memory": "base_compliance_with_few_shot",
     "tried_part": "probe_part",
 }
+
+
+CLOSED_GAP = 0.9
+"""From this share of the way to the teacher on, a version needs no demonstrations in the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class VersionReport:
     `evaluation` holds the fields of `Evaluation` by name; a number that is not finite is None.
     """
 
+    teacher: TeacherChoice | None = None
     rules: tuple[Rule, ...] = ()
     curation: CurationReport | None = None
     fit: FitReport | None = None
@@ -97,9 +103,12 @@ class VersionReport:
     def replaces_memory(self) -> bool:
         """Whether memory stops showing what the version learned.
 
-        Only if its replies were seen to follow the user's rules as often without memory as with it.
-        A lower loss is no such proof: then a poor version would cost the user a good memory.
+        Only if its replies were seen to follow the user's rules as often without memory as with it,
+        or to be nearly those of its teacher. A lower loss is no such proof: then a poor version
+        would cost the user a good memory.
         """
+        if self.teacher is not None and self.teacher.kind is TeacherKind.DEMONSTRATIONS:
+            return closes_gap(self.evaluation)
         with_few_shot = self.evaluation.get("compliance_with_few_shot")
         alone = self.evaluation.get("compliance") or 0
         return with_few_shot is not None and with_few_shot <= alone
@@ -107,12 +116,17 @@ class VersionReport:
     def to_json(self) -> dict[str, Any]:
         """The report as it is stored and sent, without empty sections."""
         sections: dict[str, Any] = {
+            "teacher": self.teacher and asdict(self.teacher),
             "rules": [{**asdict(rule), "sentence": rule.sentence} for rule in self.rules],
             "curation": self.curation and _curation_json(self.curation),
             "fit": self.fit and asdict(self.fit),
             "evaluation": finite(self.evaluation),
             "verdict": self.verdict
-            and {"outcome": self.verdict.outcome.value, "reasons": list(self.verdict.reasons)},
+            and {
+                "outcome": self.verdict.outcome.value,
+                "reasons": list(self.verdict.reasons),
+                "measures": [asdict(each) for each in self.verdict.measures],
+            },
             "usage": finite(self.usage),
         }
         return {name: section for name, section in sections.items() if section}
@@ -121,9 +135,13 @@ class VersionReport:
 def read_report(stored: Mapping[str, Any]) -> VersionReport:
     """Read what `to_json` or an earlier release wrote; other reports read as empty."""
     curation, fit, verdict = stored.get("curation"), stored.get("fit"), stored.get("verdict")
+    teacher = stored.get("teacher")
     if "fitting" in stored:
         fit = {**stored["fitting"], "dataset_hash": stored["fitting"].get("rows")}
     return VersionReport(
+        teacher=TeacherChoice(TeacherKind(teacher["kind"]), teacher["sentence"])
+        if teacher
+        else None,
         rules=_rules(stored),
         curation=_curation(curation) if curation else None,
         fit=_fit(fit) if fit else None,
@@ -158,6 +176,12 @@ def overridden_rules(version: AdapterVersion | None, prompt: str) -> tuple[Rule,
     """The rules of a version that a prompt overrides. If there are any, the base answers: a small
     model does not learn from examples when to break a habit."""
     return () if version is None else overridden(report_of(version).rules, prompt)
+
+
+def closes_gap(evaluation: Mapping[str, float | None]) -> bool:
+    """Whether a version says on unseen prompts nearly what its teacher says."""
+    of_base, own = evaluation.get("teacher_kl_base"), evaluation.get("teacher_kl")
+    return bool(of_base) and own is not None and own <= (1 - CLOSED_GAP) * (of_base or 0.0)
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,4 +234,5 @@ def _fit(stored: Mapping[str, Any]) -> FitReport:
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:
     outcome = "significant" if stored["outcome"] == "proven" else stored["outcome"]
-    return Verdict(Outcome(outcome), tuple(stored.get("reasons", ())))
+    measures = tuple(Measure(**each) for each in stored.get("measures", ()))
+    return Verdict(Outcome(outcome), tuple(stored.get("reasons", ())), measures)

@@ -34,7 +34,7 @@ from scheduler.retrain.pipeline import Pipeline
 from scheduler.retrain.publication import Publisher
 from scheduler.service import SchedulerService
 from scheduler.trainer.worker import ProcessTrainer
-from server.background.engine_generator import EngineGenerator, EngineModelUnderTest
+from server.background.engine_served_model import EngineServedModel
 from server.background.instruction_probe import InstructionProbe
 from server.base_model.check_memory import check_memory
 from server.engine.engine import Engine, EngineConfig
@@ -164,7 +164,7 @@ def _scheduler(
         files=stores.files,
         runs=stores.runs,
         trainer=ProcessTrainer(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
-        reply=EngineGenerator(engine, stores.files, config.memory),
+        model=EngineServedModel(engine, stores.files, config.memory),
         follows_instructions=probe.follows_instructions,
         publisher=publisher,
         verify=verify,
@@ -188,7 +188,7 @@ def _suite(
 ) -> SuiteService:
     data = settings.evaluation_data
     suite = Suite(
-        EngineModelUnderTest(engine),
+        EngineServedModel(engine, stores.files, config.memory),
         revision=config.base_revision,
         cache=stores.folder.reference_replies,
         config=settings.suite,

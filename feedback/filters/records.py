@@ -22,7 +22,6 @@ class RejectionReason(StrEnum):
     DUPLICATE = "near-duplicate"
     MISMATCH = "mismatch"
     STYLE = "style"
-    OWN_WORDS = "own words"
 
 
 @dataclass(frozen=True, slots=True)

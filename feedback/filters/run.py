@@ -9,7 +9,6 @@ from feedback.filters import (
     length,
     mojibake,
     near_duplicates,
-    own_words,
     pii,
     secret_detection,
     writing_system,
@@ -31,7 +30,6 @@ _FILTERS: tuple[Filter, ...] = (
     writing_system.rejections,
     # Later: of two near-duplicates, one without another fault should stay.
     near_duplicates.rejections,
-    own_words.rejections,
 )
 
 

@@ -4,49 +4,60 @@ import json
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 from adapters_store.durable import write_json
-from feedback.records import Memory
+from scheduler.augmentation.prompts import (
+    PROBE_PROMPTS,
+    PROBE_REPLY_TOKENS,
+    REFERENCE_PROMPTS,
+    REFERENCE_REPLY_TOKENS,
+    SYNTHETIC_PROMPTS,
+    SYNTHETIC_REPLY_TOKENS,
+)
+from scheduler.records import TrainingConfig
+from scheduler.served_model import ServedModel, user_prompt
 
-NO_MEMORY = Memory()
+Exchanges = tuple[tuple[str, str], ...]
+"""Prompts, each with the base's reply."""
 
-
-class Generator(Protocol):
-    """Lets the served model reply; the server's `EngineGenerator` is one."""
-
-    def __call__(
-        self,
-        prompts: Sequence[str],
-        adapter: Path | None,
-        max_tokens: int,
-        is_cancelled: Callable[[], bool],
-        memory: Memory = NO_MEMORY,
-    ) -> list[str]:
-        """Reply greedily to each prompt, with a staged adapter's folder or, if None, the base.
-
-        Each prompt is preceded by what a chat would show of `memory`. Raises
-        `TrainingCancelledError`, and `TrainingFailedError` if it cannot reply.
-        """
+IsCancelled = Callable[[], bool]
 
 
 class ReferenceReplies:
-    """The base's replies, cached in the folder `cache`."""
+    """The base's replies, cached in the folder `cache`. All raise what the `ServedModel` raises."""
 
-    def __init__(self, reply: Generator, revision: str, cache: Path) -> None:
-        self._reply = reply
+    def __init__(self, model: ServedModel, revision: str, cache: Path) -> None:
+        self._model = model
         self._revision = revision
         self._cache = cache
 
-    def replies_to(
-        self, prompts: Sequence[str], max_tokens: int, is_cancelled: Callable[[], bool]
-    ) -> list[str]:
-        """The base's reply to each prompt. Raises what the `Generator` raises."""
+    def reference(self, is_cancelled: IsCancelled) -> Exchanges:
+        """The exchanges that drift is measured on."""
+        return self.exchanges(REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS, is_cancelled)
+
+    def synthetic(self, is_cancelled: IsCancelled) -> Exchanges:
+        """The exchanges to make synthetic examples of."""
+        return self.exchanges(SYNTHETIC_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled)
+
+    def probes(self, config: TrainingConfig, is_cancelled: IsCancelled) -> tuple[Exchanges, ...]:
+        """The probe prompts of each round."""
+        count = config.probe_prompts
+        prompts = PROBE_PROMPTS[: count * config.rounds]
+        if not prompts:
+            return ()
+        exchanges = self.exchanges(prompts, PROBE_REPLY_TOKENS, is_cancelled)
+        return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
+
+    def exchanges(
+        self, prompts: Sequence[str], max_tokens: int, is_cancelled: IsCancelled
+    ) -> Exchanges:
+        """Each prompt with the base's reply."""
         key = sha256(json.dumps([prompts, max_tokens]).encode()).hexdigest()
         file = self._cache / f"{self._revision[:16]}-{key[:16]}.json"
         if file.exists():
-            cached: list[str] = json.loads(file.read_text(encoding="utf-8"))
-            return cached
-        replies = self._reply(prompts, None, max_tokens, is_cancelled)
-        write_json(file, replies)
-        return replies
+            replies: list[str] = json.loads(file.read_text(encoding="utf-8"))
+        else:
+            asked = [user_prompt(each, max_tokens) for each in prompts]
+            replies = [each.text for each in self._model.reply(asked, None, is_cancelled)]
+            write_json(file, replies)
+        return tuple(zip(prompts, replies, strict=True))

@@ -10,14 +10,8 @@ from adapters_store.base_model import BaseModel, Renderer
 from adapters_store.lora import AdapterPool
 from feedback.memory.bm25 import demonstrations_for
 from feedback.memory.demonstrations import select_memory, with_memory
-from feedback.records import (
-    Demonstration,
-    ExampleKind,
-    ExampleSource,
-    Memory,
-    Message,
-    TrainingExample,
-)
+from feedback.memory.from_examples import few_shot_memory
+from feedback.records import Memory, Message, TrainingExample
 from scheduler.evaluation.held_out import PreferenceScore, score_preferences_few_shot
 from scheduler.records import MemoryConfig, TrainingConfig
 
@@ -52,26 +46,3 @@ def with_few_shot(
         count=cache(renderer.turn_tokens),
     )
     return with_memory(messages, chosen)
-
-
-def few_shot_memory(examples: Sequence[TrainingExample]) -> Memory:
-    """The examples as memory: corrections and liked replies.
-
-    Repaired dislikes are missing: memory shows only replies that a person wrote or liked.
-    """
-    return Memory(
-        tuple(
-            Demonstration(
-                example_id=each.id,
-                question=each.messages[-1].content,
-                reply=each.chosen,
-                is_corrected=each.source is ExampleSource.CORRECTION,
-                feedback_at=each.created_at,
-            )
-            for each in examples
-            if each.feedback_ids
-            and each.source is not ExampleSource.DISLIKED
-            and each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
-            and each.messages[-1].role == "user"
-        )
-    )

@@ -1,7 +1,7 @@
 """Fits one slot in phases, the weakest evidence first. Equal seeds and examples: equal bytes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from math import inf
 from random import Random
@@ -12,6 +12,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
 from scheduler.fit.activation_cache import cache_activations
+from scheduler.fit.distillation import distillation_backward, target
 from scheduler.fit.examples import (
     Exchanges,
     FitExamples,
@@ -19,6 +20,7 @@ from scheduler.fit.examples import (
     rating_weights,
     tokenise_examples,
 )
+from scheduler.fit.lessons import TeacherReply
 from scheduler.fit.lora_init import init_from_gradients
 from scheduler.fit.steps import preference_backward, ratings_backward, supervised_backward
 from scheduler.fit.trained_model import TrainedModel
@@ -27,6 +29,9 @@ from scheduler.records import TrainingConfig
 RATINGS_STOP_LOSS = 0.4
 """APO-zero ends here; the base has 0.5. With beta 5, a disliked reply is then 0.08 nats per token
 less likely than under the base: one of a hundred tokens is 3,000 times less likely."""
+
+WRITTEN_AT_ONCE = 1
+"""Replies that the user wrote, beside each batch of the teacher's."""
 
 INIT_EXAMPLES = 16
 """How many examples of each phase initialise an empty slot."""
@@ -83,6 +88,38 @@ def fit(
             seed = config.seed
             init_from_gradients(pool, seed, lambda: _first_gradients(phases, seed))
         return tuple(_optimise(pool, phase, config, report) for phase in phases)
+
+
+def distil(
+    base: BaseModel,
+    pool: AdapterPool,
+    slot: int,
+    taught: Sequence[TeacherReply],
+    examples: Sequence[TrainingExample],
+    config: TrainingConfig,
+    report: Report,
+) -> PhaseReport:
+    """Fit an empty slot to the teacher's replies, and to the `examples` as replies to learn.
+
+    Raises `ValueError` if no reply of the teacher fits into `config.max_tokens`.
+    """
+    found = (target(base.renderer, e.messages, e, config.max_tokens) for e in taught)
+    targets = [each for each in found if each is not None]
+    if not targets:
+        raise ValueError(f"no reply of the teacher is shorter than {config.max_tokens} tokens")
+    replies = tokenise_examples(base.renderer, examples, (), config).replies
+    model, written = TrainedModel(base, pool), cycle(replies)
+
+    def backward(chosen: Sequence[int], stop_loss: float) -> float:
+        batch = [targets[i] for i in chosen]
+        return distillation_backward(model, batch, list(islice(written, WRITTEN_AT_ONCE)))
+
+    rate, seed = config.distillation_rate, config.seed
+    phase = _Phase("distillation", len(targets), rate, -inf, backward)
+    steps = replace(config, max_steps=config.distillation_steps, min_passes=0)
+    with pool.train(slot), pool.use(slot), cache_activations(base, pool):
+        init_from_gradients(pool, seed, lambda: _first_gradients([phase], seed))
+        return _optimise(pool, phase, steps, report)
 
 
 def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:

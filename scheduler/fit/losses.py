@@ -16,14 +16,14 @@ def reply_log_probs(base: BaseModel, batch: Batch) -> Tensor:
     float32 [rows, tokens from there]. Runs the model with the slots that its pool has in use.
     """
     first = int(batch.is_reply.any(dim=0).int().argmax())
-    found = target_log_probs(base, _reply_states(base, batch), batch.ids[batch.is_reply])
+    found = target_log_probs(base, reply_states(base, batch), batch.ids[batch.is_reply])
     is_reply = batch.is_reply[:, first:]
     log_probs = found.new_zeros(is_reply.shape)
     log_probs[is_reply] = found
     return log_probs
 
 
-def _reply_states(base: BaseModel, batch: Batch) -> States:
+def reply_states(base: BaseModel, batch: Batch) -> States:
     """The states that predict the reply tokens, row by row."""
     # The prompts' logits are left out: all logits are a sixth of a small model's work.
     return read_states(base, batch.ids, batch.attention, batch.is_reply.roll(-1, dims=1))
@@ -68,8 +68,8 @@ def log_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> tuple[Tensor
 def kl_from_base(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
     """KL(adapter in use || base) over the vocabulary, mean over the batch's reply tokens."""
     with torch.no_grad(), pool.use(NO_ADAPTER):
-        reference = _reply_states(base, batch)
-    return divergences(base, _reply_states(base, batch), reference).mean()
+        reference = reply_states(base, batch)
+    return divergences(base, reply_states(base, batch), reference).mean()
 
 
 def supervised_losses(log_probs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

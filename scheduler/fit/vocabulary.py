@@ -73,6 +73,28 @@ def divergences(base: BaseModel, states: States, reference: States) -> Tensor:
     return _per_token(base, states, measure)
 
 
+def teacher_divergences(
+    base: BaseModel, states: States, top_ids: Tensor, top_log_probs: Tensor
+) -> Tensor:
+    """KL(teacher || states) of each token over the teacher's likeliest tokens: float32 [tokens].
+
+    `top_ids` int64 and `top_log_probs` float32 are [tokens, top]. The rest of the vocabulary does
+    not count, so the divergence of equal distributions is 0.
+    """
+    top = top_log_probs.exp()
+
+    def measure(logits: Tensor, part: slice) -> tuple[Tensor, Tensor]:
+        log_probs = logits.log_softmax(dim=-1)
+        weights = top[part]
+        differences = top_log_probs[part] - log_probs.gather(1, top_ids[part])
+        values = torch.linalg.vecdot(weights, differences)
+        # The gradient is the student's probabilities times the teacher's mass, minus the teacher's.
+        gradients = log_probs.exp_().mul_(weights.sum(dim=1, keepdim=True))
+        return values, gradients.scatter_add_(1, top_ids[part], -weights)
+
+    return _per_token(base, states, measure)
+
+
 _Measure = Callable[[Tensor, slice], tuple[Tensor, Tensor]]
 """From the float32 logits [tokens, vocabulary] of a part of the tokens to their values [tokens] and
 the gradients of these [tokens, vocabulary]."""

@@ -12,10 +12,18 @@ from adapters_store.records import BASE, AdapterVersion
 from adapters_store.registry import Registry
 from feedback.examples.dataset import without
 from feedback.filters.records import FilterResult
+from feedback.memory.from_examples import demonstrated
 from feedback.records import Dataset
 from feedback.rules.rule import Rule
 from scheduler.errors import TrainingCancelledError
-from scheduler.records import PipelineConfig, RunStatus, TrainingRun, Verdict
+from scheduler.records import (
+    PipelineConfig,
+    RunStatus,
+    TeacherChoice,
+    TeacherKind,
+    TrainingRun,
+    Verdict,
+)
 from scheduler.retrain.warm_start import FitPlan
 from scheduler.run_store import RunStore
 from scheduler.trainer.job import JobResult
@@ -37,6 +45,7 @@ class FinishedFit:
 
     run: TrainingRun
     dataset: Dataset
+    teacher: TeacherChoice
     rules: tuple[Rule, ...]
     result: JobResult
     verdict: Verdict
@@ -47,7 +56,9 @@ class FinishedFit:
 
     @property
     def example_ids(self) -> tuple[str, ...]:
-        """The ids of the examples that the weights hold."""
+        """The ids of the examples that the weights hold. A teacher is shown no held-out ones."""
+        if self.teacher.kind is TeacherKind.DEMONSTRATIONS:
+            return tuple(each.id for each in demonstrated(self.dataset.train))
         return tuple(e.id for e in without(self.dataset, self.result.rejections).examples)
 
     @property
@@ -59,6 +70,7 @@ class FinishedFit:
     def report(self) -> VersionReport:
         """What was taught, what was measured, and what the gate said."""
         return VersionReport(
+            teacher=self.teacher,
             rules=self.rules,
             curation=curation_report(self.filtered, self.result.rejections),
             fit=self._fit_report,

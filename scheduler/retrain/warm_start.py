@@ -62,24 +62,26 @@ def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingCo
     """
     examples = dataset.examples
     if len(examples) <= config.warm_start_above:
-        return _from_scratch(dataset, config, f"up to {config.warm_start_above} always are")
+        return plan_from_scratch(dataset, config, f"up to {config.warm_start_above} always are")
     if in_use is None:
-        return _from_scratch(dataset, config, "no version in use can be continued")
+        return plan_from_scratch(dataset, config, "no version in use can be continued")
     if in_use.seed != config.seed:
-        return _from_scratch(dataset, config, f"{in_use.label} has another seed or was imported")
+        return plan_from_scratch(
+            dataset, config, f"{in_use.label} has another seed or was imported"
+        )
     learned = frozenset(in_use.example_ids)
     gone = len(learned - {each.id for each in examples})
     if gone:
         were, are = ("was", "is") if gone == 1 else ("were", "are")
         what = f"{count(gone, 'example')} that {in_use.label} learned from"
-        return _from_scratch(dataset, config, f"{what} {were} withdrawn or {are} now rejected")
+        return plan_from_scratch(dataset, config, f"{what} {were} withdrawn or {are} now rejected")
     rejections = _rejected_by_loss(in_use, examples)
     old = [each for each in examples if each.id in learned]
     new = [each for each in examples if each.id not in learned and each.id not in rejections]
     if not new:
-        return _from_scratch(dataset, config, f"no example is new since {in_use.label}")
+        return plan_from_scratch(dataset, config, f"no example is new since {in_use.label}")
     if len(new) > len(old):
-        return _from_scratch(dataset, config, f"most examples are new since {in_use.label}")
+        return plan_from_scratch(dataset, config, f"most examples are new since {in_use.label}")
     replayed = _replay(old, len(new), Random(f"{config.seed} {dataset.content_hash}"))
     taught = _new_and_replayed(dataset, new, replayed)
     return FitPlan(
@@ -94,7 +96,8 @@ def plan_fit(dataset: Dataset, in_use: AdapterVersion | None, config: TrainingCo
     )
 
 
-def _from_scratch(dataset: Dataset, config: TrainingConfig, why: str) -> FitPlan:
+def plan_from_scratch(dataset: Dataset, config: TrainingConfig, why: str) -> FitPlan:
+    """A fit of an empty adapter; `why` ends the sentence that says so."""
     sentence = f"Trained from scratch on {count(len(dataset.examples), 'example')}: {why}."
     return FitPlan(None, dataset, config, sentence)
 

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from adapters_store.records import LoraConfig, Precision
 from feedback.filters.records import Rejection, RejectionReason
 from feedback.rules.rule import Rule
+from scheduler.fit.lessons import Lessons, read_lessons, write_lessons
 from scheduler.records import Evaluation, MemoryConfig, TrainingConfig
 
 JOB_FILE = "job.json"
 DATASET_FILE = "dataset.jsonl"
+LESSONS_FILE = "lessons.jsonl"
 RESULT_FILE = "result.json"
 ADAPTER_FOLDER = "adapter"
 
@@ -51,6 +53,7 @@ class TrainingJob:
     warm_start: bool = False
     precision: Precision | None = None
     packed: str | None = None
+    lessons: Lessons | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,16 @@ class JobResult:
 
 
 def write_job(folder: Path, job: TrainingJob) -> None:
-    """Write `job.json` into `folder`."""
-    (folder / JOB_FILE).write_text(json.dumps(asdict(job)), encoding="utf-8")
+    """Write `job.json` into `folder`, and the lessons beside it."""
+    fields = asdict(replace(job, lessons=None))
+    (folder / JOB_FILE).write_text(json.dumps(fields), encoding="utf-8")
+    if job.lessons is not None:
+        write_lessons(job.lessons, folder / LESSONS_FILE)
 
 
 def read_job(folder: Path) -> TrainingJob:
-    """Read `job.json` from `folder`. Raises `ValueError` if it is not a job."""
+    """Read what `write_job` wrote into `folder`. Raises `ValueError` if it is not a job."""
+    lessons = folder / LESSONS_FILE
     try:
         fields = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         lora = fields.pop("lora")
@@ -89,7 +96,7 @@ def read_job(folder: Path) -> TrainingJob:
             kl_replies=_exchanges(fields.pop("kl_replies")),
             probes=tuple(_exchanges(part) for part in fields.pop("probes")),
             rules=tuple(Rule(**rule) for rule in fields.pop("rules")),
-            **fields,
+            **fields | {"lessons": read_lessons(lessons) if lessons.exists() else None},
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{JOB_FILE} is not a job: {error}") from error

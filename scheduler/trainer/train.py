@@ -27,8 +27,10 @@ from scheduler.evaluation.held_out import (
     score_preferences,
 )
 from scheduler.evaluation.rule_compliance import ComplianceResult
+from scheduler.evaluation.teacher_gap import TeacherGap, measure_gap
 from scheduler.fit.cpu_attention import use_grouped_attention
-from scheduler.fit.loop import PhaseReport, fit
+from scheduler.fit.lessons import Lessons
+from scheduler.fit.loop import PhaseReport, distil, fit
 from scheduler.records import Evaluation, TrainingConfig
 from scheduler.trainer.dagger import fit_with_dagger
 from scheduler.trainer.example_losses import example_losses
@@ -60,8 +62,18 @@ class HeldOutReport:
     loss_on_incumbent_examples: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What the fits report: those that led to the weights, and the one that `added` examples."""
+
+    reports: list[Phases]
+    added: Phases
+    held_out: HeldOutReport
+    compliance: ComplianceResult | None
+
+
 def train(folder: Path, parent: ParentPipe) -> None:
-    """Work the job in `folder`: fit, measure, add the held-out examples, write, measure drift."""
+    """Work the job in `folder`: fit or distil, write the adapter, measure it."""
     job = read_job(folder)
     dataset = read_dataset(folder / DATASET_FILE)
     _make_deterministic(job)
@@ -75,32 +87,17 @@ def train(folder: Path, parent: ParentPipe) -> None:
     rejections = _reject_by_loss(base, pool, dataset, job, parent)
     dataset = without(dataset, rejections)
 
-    def fit_candidate(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
-        kl, is_warm = job.kl_replies, job.warm_start
-        return fit(base, pool, CANDIDATE, examples, kl, config, parent.report, is_warm=is_warm)
-
-    held_out = HeldOutReport()
-    added: Phases = ()
-    is_split = bool(dataset.held_out and dataset.train)
-    examples, end = (dataset.train, 0.8) if is_split else (dataset.examples, 0.9)
-    reports, compliance = fit_with_dagger(
-        base, pool, CANDIDATE, examples, job, fit_candidate, parent, end
-    )
-    if is_split:
-        held_out = _measure_held_out(base, pool, dataset, job)
-        parent.enter("adding the held-out examples", 0.8, 0.9)
-        mixed = _held_out_with_others(dataset, job.training.seed)
-        added = fit_candidate(mixed, _one_slow_pass(job.training))
+    if job.lessons is None:
+        fitted = _fit_examples(base, pool, dataset, job, parent)
+    else:
+        fitted = _distil(base, pool, dataset, job.lessons, job, parent)
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.9, 1.0)
+    gap = measure_gap(base, pool, CANDIDATE, job.lessons.unseen if job.lessons else ())
     kl = measure_reference_kl(base, pool, CANDIDATE, job.reference_replies)
     write_result(
-        folder,
-        _evaluation(reports, added, held_out, kl, compliance),
-        _usage(base, pool),
-        tuple(pool.layers),
-        rejections,
+        folder, _evaluation(fitted, gap, kl), _usage(base, pool), tuple(pool.layers), rejections
     )
 
 
@@ -110,6 +107,44 @@ def prepare(pool: AdapterPool, job: TrainingJob) -> None:
         pool.load(CANDIDATE, load_file(Path(job.incumbent) / WEIGHTS_FILE))
     else:
         pool.clear(CANDIDATE)
+
+
+def _fit_examples(
+    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob, parent: ParentPipe
+) -> Fitted:
+    """Fit to the training split, measure on the held-out one, and add it."""
+
+    def fit_candidate(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
+        kl, is_warm = job.kl_replies, job.warm_start
+        return fit(base, pool, CANDIDATE, examples, kl, config, parent.report, is_warm=is_warm)
+
+    is_split = bool(dataset.held_out and dataset.train)
+    examples, end = (dataset.train, 0.8) if is_split else (dataset.examples, 0.9)
+    reports, compliance = fit_with_dagger(
+        base, pool, CANDIDATE, examples, job, fit_candidate, parent, end
+    )
+    if not is_split:
+        return Fitted(reports, (), HeldOutReport(), compliance)
+    held_out = _measure_held_out(base, pool, dataset, job)
+    parent.enter("adding the held-out examples", 0.8, 0.9)
+    mixed = _held_out_with_others(dataset, job.training.seed)
+    added = fit_candidate(mixed, _one_slow_pass(job.training))
+    return Fitted(reports, added, held_out, compliance)
+
+
+def _distil(
+    base: BaseModel,
+    pool: AdapterPool,
+    dataset: Dataset,
+    lessons: Lessons,
+    job: TrainingJob,
+    parent: ParentPipe,
+) -> Fitted:
+    """Learn from the teacher. The held-out examples stay in memory."""
+    parent.enter("learning from the teacher", 0.05, 0.9)
+    examples, training = dataset.train, job.training
+    phase = distil(base, pool, CANDIDATE, lessons.taught, examples, training, parent.report)
+    return Fitted([(phase,)], (), HeldOutReport(), None)
 
 
 def _reject_by_loss(
@@ -217,31 +252,27 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Traini
     pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
 
 
-def _evaluation(
-    reports: list[Phases],
-    added: Phases,
-    held_out: HeldOutReport,
-    reference_kl: float,
-    compliance: ComplianceResult | None,
-) -> Evaluation:
+def _evaluation(fitted: Fitted, gap: TeacherGap, reference_kl: float) -> Evaluation:
     # One phase of the first fit: losses of other phases or other examples cannot be compared.
-    fitted = next(
+    first = next(
         phase
-        for name in ("supervised", "preference", "ratings")
-        for phase in reports[0]
+        for name in ("distillation", "supervised", "preference", "ratings")
+        for phase in fitted.reports[0]
         if phase.name == name
     )
+    compliance, added = fitted.compliance, fitted.added
     return Evaluation(
-        **asdict(held_out),
+        **asdict(fitted.held_out),
+        **asdict(gap),
         num_probes=len(compliance.follows) if compliance else 0,
         probe_round=compliance.part if compliance else 0,
         compliance=sum(compliance.follows) if compliance else 0,
         base_compliance=sum(compliance.base_follows) if compliance else 0,
         reference_kl=reference_kl,
-        train_loss_before=fitted.loss_before,
-        train_loss_after=fitted.loss_after,
-        added_loss=next((each.loss_after for each in added if each.name == fitted.name), None),
-        steps=sum(phase.steps for report in (*reports, added) for phase in report),
+        train_loss_before=first.loss_before,
+        train_loss_after=first.loss_after,
+        added_loss=next((each.loss_after for each in added if each.name == first.name), None),
+        steps=sum(phase.steps for report in (*fitted.reports, added) for phase in report),
     )
 
 

@@ -40,6 +40,7 @@ from scheduler.retrain.pipeline import Pipeline
 from scheduler.retrain.publication import Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit
 from scheduler.run_store import REQUESTED
+from scheduler.served_model import Reply
 from scheduler.version_report import overridden_rules, read_report, report_of
 from server.accounts.accounts import Accounts
 from server.background.rules_cache import RulesCache
@@ -47,6 +48,7 @@ from server.chat.memory import learned_by
 from server.data_folder import DataFolder
 from server.stores import Stores, open_stores
 from server.wire.responses import version_json
+from tests.scheduler.world import FakeServedModel
 from tests.server.live import running
 from tests.tiny_model import build_tiny_model
 
@@ -231,8 +233,9 @@ class CapturingTrainer:
         raise TrainingFailedError("captured")
 
 
-def no_reply(*_: object, **__: object) -> list[str]:
-    raise AssertionError("the folder has every reply of the base that is needed")
+class SilentModel(FakeServedModel):
+    def reply(self, *_: object) -> list[Reply]:
+        raise AssertionError("the folder has every reply of the base that is needed")
 
 
 @pytest.fixture
@@ -266,7 +269,7 @@ def next_dataset(stores: Stores, tmp_path: Path) -> Dataset:
         files=stores.files,
         runs=stores.runs,
         trainer=trainer,
-        reply=no_reply,
+        model=SilentModel(),
         follows_instructions=lambda: False,
         publisher=publisher,
         verify=lambda folder: None,

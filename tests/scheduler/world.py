@@ -13,9 +13,9 @@ from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from feedback.filters.records import Rejection
+from feedback.memory.demonstrations import with_memory
 from feedback.records import Dataset, Feedback, Interaction, Memory, Message
 from feedback.store.log import FeedbackLog
-from scheduler.augmentation.reference_replies import NO_MEMORY
 from scheduler.candidates import Candidates
 from scheduler.evaluation.rollback import RollbackMonitor
 from scheduler.evaluation.suite.records import SuiteConfig
@@ -26,9 +26,10 @@ from scheduler.records import Progress, TrainingRun
 from scheduler.retrain.pipeline import Pipeline, Trainer
 from scheduler.retrain.publication import Publisher
 from scheduler.run_store import REQUESTED, RunStore
+from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
 from scheduler.trainer.job import JobResult, TrainingJob
 from tests.scheduler.builders import make_config
-from tests.scheduler.evaluation.suite.ideal import FakeModelUnderTest
+from tests.scheduler.evaluation.suite.ideal import FakeSuiteModel
 from tests.scheduler.evaluations import GOOD
 
 
@@ -80,30 +81,52 @@ class FakeTrainer:
         self.closed += 1
 
 
-class FakeGenerator:
+class FakeServedModel:
     """Replies to every prompt with `base` as the base and `candidate` as an adapter. With memory:
-    with `base_with_memory(prompt)` and `with_memory`."""
+    with `base_with_memory(prompt)` and `with_memory`. Texts are as likely as `log_prob` says, by
+    the messages that stand before them."""
 
     def __init__(self) -> None:
         self.base = "A sensible reply."
         self.candidate = "Other words."
         self.with_memory = "Words beside memory."
         self.base_with_memory: Callable[[str], str] = str.upper
-        self.asked: list[Path | None] = []
+        self.log_prob: Callable[[Reply, Adapter], float] = lambda reply, adapter: -1.0
+        self.asked: list[Adapter] = []
+        self.prompts: list[Prompt] = []
 
-    def __call__(
-        self,
-        prompts: Sequence[str],
-        adapter: Path | None,
-        max_tokens: int,
-        is_cancelled: Callable[[], bool],
-        memory: Memory = NO_MEMORY,
-    ) -> list[str]:
+    def reply(
+        self, prompts: Sequence[Prompt], adapter: Adapter, is_cancelled: Callable[[], bool]
+    ) -> list[Reply]:
         self.asked.append(adapter)
-        if memory.demonstrations:
-            of_base = map(self.base_with_memory, prompts)
-            return list(of_base) if adapter is None else [self.with_memory] * len(prompts)
-        return [self.base if adapter is None else self.candidate] * len(prompts)
+        self.prompts += prompts
+        return [Reply(each.messages, self._text(each, adapter)) for each in prompts]
+
+    def _text(self, prompt: Prompt, adapter: Adapter) -> str:
+        is_base = adapter is None
+        if len(prompt.messages) == 1:
+            return self.base if is_base else self.candidate
+        question = prompt.messages[-1].content
+        return self.base_with_memory(question) if is_base else self.with_memory
+
+    def score(
+        self,
+        replies: Sequence[Reply],
+        adapter: Adapter,
+        is_cancelled: Callable[[], bool],
+        *,
+        num_top: int = 0,
+    ) -> list[tuple[ScoredToken, ...]]:
+        top = tuple((token, -float(token)) for token in range(1, num_top + 1))
+        return [(ScoredToken(1, self.log_prob(each, adapter), top),) for each in replies]
+
+    def continue_lines(
+        self, texts: Sequence[str], max_tokens: int, seed: int, is_cancelled: Callable[[], bool]
+    ) -> list[str]:
+        return [f"What is thing number {place}?" for place in range(len(texts))]
+
+    def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
+        return with_memory(messages, memory)
 
 
 class World:
@@ -121,8 +144,8 @@ class World:
         self.rollback_monitor = RollbackMonitor(self.log, self.registry, self.clock)
         self.candidates = Candidates(self.log, self.registry, self.runs)
         self.trainer = FakeTrainer()
-        self.generator = FakeGenerator()
-        self.speaker = FakeModelUnderTest()
+        self.model = FakeServedModel()
+        self.speaker = FakeSuiteModel()
         self.follows_instructions = True
         self.config = make_config(folder=folder / "replies")
         self.verify: Callable[[Path], None] = lambda folder: None
@@ -149,7 +172,7 @@ class World:
             files=self.files,
             runs=self.runs,
             trainer=trainer,
-            reply=self.generator,
+            model=self.model,
             follows_instructions=lambda: self.follows_instructions,
             publisher=publisher,
             verify=lambda folder: self.verify(folder),

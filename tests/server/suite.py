@@ -5,7 +5,7 @@ from typing import Any
 
 from scheduler.evaluation.suite.records import Measure, SuiteConfig, SuiteStatus
 from scheduler.evaluation.suite.suite import Suite
-from tests.scheduler.evaluation.suite.ideal import FakeModelUnderTest
+from tests.scheduler.evaluation.suite.ideal import FakeSuiteModel
 from tests.server.live import LiveServer, Person
 
 MEASURES = (
@@ -27,7 +27,7 @@ MEASURES = (
 def let_the_base_be_ideal(live: LiveServer) -> None:
     """Have the server believe that its base model once gave the ideal answers."""
     suite = Suite(
-        FakeModelUnderTest(),
+        FakeSuiteModel(),
         revision=live.services.runtime.model.revision,
         cache=live.services.stores.folder.reference_replies,
         config=SuiteConfig(),

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from feedback.records import Message
 from scheduler.records import Progress
+from scheduler.served_model import Prompt, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class SuitePrompt:
     text: str
     max_tokens: int
     seed: int | None = None
+
+    @property
+    def as_prompt(self) -> Prompt:
+        """The prompt as the served model takes it."""
+        return Prompt((Message("user", self.text),), self.max_tokens, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,11 @@ class AnswerChoice:
 
     question: str
     answer: str
+
+    @property
+    def as_reply(self) -> Reply:
+        """The answer as the served model scores it: without an end, which says nothing of it."""
+        return Reply((Message("user", self.question),), self.answer, is_truncated=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """The whole suite: asks the base and an adapter the same prompts, and compares the replies."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from adapters_store.durable import write_json
 from adapters_store.records import AdapterVersion
@@ -31,6 +31,7 @@ from scheduler.evaluation.suite.records import (
     SuiteStatus,
 )
 from scheduler.records import Progress
+from scheduler.served_model import ServedModel, mean_log_prob
 
 ASKED_AT_ONCE = 24
 """Prompts between two calls of `give_way`."""
@@ -44,32 +45,6 @@ PROMPTS = (
 )
 
 _Asked = TypeVar("_Asked")
-_Answered = TypeVar("_Answered")
-_Ask = Callable[[Sequence[_Asked], AdapterVersion | None, Callable[[], bool]], list[_Answered]]
-
-
-class ModelUnderTest(Protocol):
-    """Answers the suite's prompts, as `EngineModelUnderTest` does.
-
-    Without an adapter the base answers. Both methods raise `TrainingCancelledError`, or
-    `TrainingFailedError` if the model cannot answer.
-    """
-
-    def replies(
-        self,
-        prompts: Sequence[SuitePrompt],
-        adapter: AdapterVersion | None,
-        is_cancelled: Callable[[], bool],
-    ) -> list[SuiteReply]:
-        """Reply to each prompt."""
-
-    def likelihoods(
-        self,
-        choices: Sequence[AnswerChoice],
-        adapter: AdapterVersion | None,
-        is_cancelled: Callable[[], bool],
-    ) -> list[float]:
-        """The mean log-probability per token of each answer, given its question."""
 
 
 class Suite:
@@ -77,7 +52,7 @@ class Suite:
 
     def __init__(
         self,
-        model: ModelUnderTest,
+        model: ServedModel,
         *,
         revision: str,
         cache: Path,
@@ -105,7 +80,7 @@ class Suite:
         """Measure a version that was taught these rules.
 
         The base answers prompts that override a rule, as it does in chats. `give_way` is called
-        every few seconds and may wait. Raises what the `ModelUnderTest` raises.
+        every few seconds and may wait. Raises what the `ServedModel` raises.
         """
         asked = [each for each in PROMPTS if not overridden(rules, each.text)]
 
@@ -155,22 +130,23 @@ class Suite:
     ) -> Answers:
         done = 0
 
-        def in_parts(ask: _Ask[_Asked, _Answered], things: Sequence[_Asked]) -> list[_Answered]:
+        def in_parts(things: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
             nonlocal done
-            answers: list[_Answered] = []
             for start in range(0, len(things), ASKED_AT_ONCE):
                 on_done(done)
-                some = things[start : start + ASKED_AT_ONCE]
-                answers += ask(some, adapter, is_cancelled)
+                yield (some := things[start : start + ASKED_AT_ONCE])
                 done += len(some)
-            return answers
 
-        replies = in_parts(self._model.replies, prompts)
-        likelihoods = in_parts(self._model.likelihoods, self._choices)
-        return Answers(
-            replies=dict(zip(prompts, replies, strict=True)),
-            likelihoods=dict(zip(self._choices, likelihoods, strict=True)),
-        )
+        replies: dict[SuitePrompt, SuiteReply] = {}
+        for part in in_parts(prompts):
+            said = self._model.reply([each.as_prompt for each in part], adapter, is_cancelled)
+            found = (SuiteReply(each.text, each.is_truncated) for each in said)
+            replies |= zip(part, found, strict=True)
+        likelihoods: dict[AnswerChoice, float] = {}
+        for some in in_parts(self._choices):
+            scored = self._model.score([each.as_reply for each in some], adapter, is_cancelled)
+            likelihoods |= zip(some, map(mean_log_prob, scored), strict=True)
+        return Answers(replies, likelihoods)
 
     def _read_cache(self) -> Answers | None:
         if not self._cache.exists():

@@ -10,7 +10,6 @@ from sqlite_utils import Database
 from adapters_store.errors import AdapterInvalidError
 from feedback.examples.build import build_examples
 from feedback.examples.dataset import build_dataset
-from feedback.filters.own_words import OWN_WORDS_WHY
 from feedback.filters.records import Rejection, RejectionReason
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
@@ -147,7 +146,7 @@ def test_a_refused_candidate_leaves_no_version(world: World) -> None:
 
 def test_a_candidate_with_repetitive_replies_is_refused(world: World) -> None:
     world.correct("ann", "one")
-    world.generator.candidate = "the sea and " * 12
+    world.model.candidate = "the sea and " * 12
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert "100% of its replies loop" in run.reason
@@ -157,7 +156,7 @@ def test_a_candidate_with_repetitive_replies_is_refused(world: World) -> None:
 
 def test_a_collapsed_candidate_is_refused(world: World) -> None:
     world.correct("ann", "one")
-    world.generator.candidate = "I am sorry but I cannot help you with that."
+    world.model.candidate = "I am sorry but I cannot help you with that."
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert "100% of its replies mostly repeat other replies" in run.reason
@@ -166,7 +165,7 @@ def test_a_collapsed_candidate_is_refused(world: World) -> None:
 
 def test_a_candidate_with_empty_replies_is_refused(world: World) -> None:
     world.correct("ann", "one")
-    world.generator.candidate = ""
+    world.model.candidate = ""
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
     assert "100% of its replies are empty" in run.reason
@@ -175,14 +174,14 @@ def test_a_candidate_with_empty_replies_is_refused(world: World) -> None:
 def test_the_served_model_replies_with_the_staged_candidate(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
-    assert world.generator.asked == [None, *world.trainer.destinations]
+    assert world.model.asked == [None, *world.trainer.destinations]
 
 
 def test_a_probed_candidate_is_also_probed_with_few_shot_examples(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.trainer.evaluation = good(num_probes=12, compliance=6, probe_round=2)
-    world.generator.base = "A long reply. It has three sentences. They are plain."
-    world.generator.with_memory = "A Long Reply."
+    world.model.base = "A long reply. It has three sentences. They are plain."
+    world.model.with_memory = "A Long Reply."
     run = world.train("ann")
     assert run.report["evaluation"]["compliance_with_few_shot"] == 0
     assert report_of(world.active("ann")).replaces_memory
@@ -194,8 +193,8 @@ def test_a_candidate_that_complies_no_more_often_than_the_few_shot_base_is_refus
 ) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.trainer.evaluation = good(num_probes=12, compliance=6)
-    world.generator.base = "A long reply. It has three sentences. They are plain."
-    world.generator.base_with_memory = str.lower
+    world.model.base = "A long reply. It has three sentences. They are plain."
+    world.model.base_with_memory = str.lower
     run = world.train("ann")
     assert run.report["evaluation"]["base_compliance_with_few_shot"] == 12
     assert run.status is RunStatus.REFUSED
@@ -208,12 +207,12 @@ def test_a_candidate_refused_by_its_losses_is_not_asked_to_reply(world: World) -
         reference_kl=9.0, repetition_base=None, repetition_candidate=None
     )
     run = world.train("ann")
-    assert world.generator.asked == [None]
+    assert world.model.asked == [None]
     assert run.report["evaluation"]["repetition_candidate"] is None
 
 
 def test_synthetic_examples_are_added(world: World) -> None:
-    world.generator.base = "A Sensible Reply. It has two sentences."
+    world.model.base = "A Sensible Reply. It has two sentences."
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     *synthetic, corrected = world.trainer.datasets[0].train
@@ -288,10 +287,10 @@ def test_a_pinned_rule_makes_synthetic_examples_without_any_correction(world: Wo
 def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) -> None:
     world.pipeline.prepare(lambda: False)
     assert world.trainer.prepared == 1
-    assert world.generator.asked == [None, None, None]
+    assert world.model.asked == [None, None, None]
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    assert world.generator.asked == [None, None, None, *world.trainer.destinations]
+    assert world.model.asked == [None, None, None, *world.trainer.destinations]
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:
@@ -496,10 +495,12 @@ def test_if_every_example_is_rejected_nothing_is_trained(world: World) -> None:
     assert run.report["curation"]["rejected"] == {"secret": 2}
 
 
-def test_a_run_with_nothing_but_own_words_says_that_memory_shows_them(world: World) -> None:
+def test_one_correction_in_own_words_is_left_to_memory(world: World) -> None:
     world.correct("ann", "one", "Wir haben montags zu.")
     run = world.train("ann")
-    assert (run.status, run.reason) == (RunStatus.REFUSED, OWN_WORDS_WHY)
+    assert run.status is RunStatus.REFUSED
+    assert run.reason.startswith("Memory shows what the user wrote. Demonstrations teach from 2 on")
+    assert run.report["teacher"]["kind"] == "none"
     assert world.trainer.jobs == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from feedback.filters import own_words
+from feedback.rules import explained
 from scheduler.records import RunStatus
 from server.chat.memory import learned_by
 from tests.server.live import LiveServer, Person
@@ -18,7 +18,7 @@ CARD = "4111 1111 1111 1111"
 @pytest.fixture
 def all_is_taught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Corrections have nothing in common with the tiny model's replies."""
-    monkeypatch.setattr(own_words, "MOST_UNMADE", 1.0)
+    monkeypatch.setattr(explained, "MOST_UNEXPLAINED", 1.0)
 
 
 def correct(live: LiveServer, person: Person, question: str, correction: str) -> None:
@@ -67,13 +67,6 @@ def test_a_rejected_example_names_the_one_that_contradicts_it(
     newer = {each["id"] for each in examples if each["accepted"]}
     assert old["reason"] == "contradicted"
     assert old["other"] in newer
-
-
-def test_what_rules_cannot_make_is_left_to_memory(live: LiveServer, person: Person) -> None:
-    correct(live, person, "When do you open?", "We open at nine, Tuesday to Saturday.")
-    found = curation(live, person)
-    assert (found["accepted"], found["rejected"]) == (0, {"own words": 2})
-    assert all("shown from memory" in each["why"] for each in found["examples"])
 
 
 def test_feedback_that_makes_no_example_is_listed(live: LiveServer, person: Person) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from adapters_store.records import AdapterVersion
+from feedback.records import Memory, Message
 from feedback.rules.rule import Rule, rewrite
 from scheduler.errors import TrainingCancelledError
 from scheduler.evaluation.suite import abstention, completion, diversity, truthfulness
@@ -11,6 +11,7 @@ from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
 from scheduler.evaluation.suite.records import AnswerChoice, Answers, SuitePrompt, SuiteReply
 from scheduler.evaluation.suite.rule_overrides import OVERRIDES
 from scheduler.evaluation.suite.suite import PROMPTS
+from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
 
 _INSTRUCTION_REPLIES = (
     "a whale, a seal and a crab.",
@@ -126,36 +127,52 @@ def untruthful() -> Answers:
     return replace(answers(), likelihoods=wrong)
 
 
-class FakeModelUnderTest:
+class FakeSuiteModel:
     """A model that gives the ideal answers as the base, and `adapter` as any version."""
 
     def __init__(self) -> None:
         self.base = answers()
         self.adapter = answers()
         self.meanwhile: Callable[[], None] = lambda: None
-        self.asked: list[AdapterVersion | None] = []
+        self.asked: list[Adapter] = []
 
-    def replies(
-        self,
-        prompts: Sequence[SuitePrompt],
-        adapter: AdapterVersion | None,
-        is_cancelled: Callable[[], bool],
-    ) -> list[SuiteReply]:
+    def reply(
+        self, prompts: Sequence[Prompt], adapter: Adapter, is_cancelled: Callable[[], bool]
+    ) -> list[Reply]:
         self.asked.append(adapter)
         self.meanwhile()
         if is_cancelled():
             raise TrainingCancelledError("told to end")
-        return [self._of(adapter).replies[each] for each in prompts]
+        replies = self._of(adapter).replies
+        found = [
+            replies[SuitePrompt(e.messages[-1].content, e.max_tokens, e.seed)] for e in prompts
+        ]
+        return [
+            Reply(prompt.messages, each.text, each.is_truncated)
+            for prompt, each in zip(prompts, found, strict=True)
+        ]
 
-    def likelihoods(
+    def score(
         self,
-        choices: Sequence[AnswerChoice],
-        adapter: AdapterVersion | None,
+        replies: Sequence[Reply],
+        adapter: Adapter,
         is_cancelled: Callable[[], bool],
-    ) -> list[float]:
-        return [self._of(adapter).likelihoods[each] for each in choices]
+        *,
+        num_top: int = 0,
+    ) -> list[tuple[ScoredToken, ...]]:
+        likelihoods = self._of(adapter).likelihoods
+        choices = (AnswerChoice(each.messages[-1].content, each.text) for each in replies)
+        return [(ScoredToken(0, likelihoods[each]),) for each in choices]
 
-    def _of(self, adapter: AdapterVersion | None) -> Answers:
+    def continue_lines(
+        self, texts: Sequence[str], max_tokens: int, seed: int, is_cancelled: Callable[[], bool]
+    ) -> list[str]:
+        raise NotImplementedError("the suite asks no such thing")
+
+    def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
+        return tuple(messages)
+
+    def _of(self, adapter: Adapter) -> Answers:
         return self.base if adapter is None else self.adapter
 
 

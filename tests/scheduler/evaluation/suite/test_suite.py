@@ -8,7 +8,7 @@ from scheduler.evaluation.suite.records import Measure, SuiteConfig
 from scheduler.evaluation.suite.suite import Suite
 from scheduler.records import Progress
 from tests.adapters_store.make import make_version
-from tests.scheduler.evaluation.suite.ideal import FakeModelUnderTest, ruled
+from tests.scheduler.evaluation.suite.ideal import FakeSuiteModel, ruled
 
 CHEERS = Rule("closing", " Cheers!")
 
@@ -21,7 +21,7 @@ def measured(
     folder: Path, rules: tuple[Rule, ...], on_progress: Callable[[Progress], None] = nobody
 ) -> dict[str, Measure]:
     """The measures of a version that ends every reply with the same closing."""
-    model = FakeModelUnderTest()
+    model = FakeSuiteModel()
     model.adapter = ruled(CHEERS)
     suite = Suite(model, revision="revision", cache=folder, config=SuiteConfig())
     measures = suite.run(

@@ -1,0 +1,74 @@
+"""Self-distillation: the adapter learns what the base says with more in its prompt.
+
+Forward KL on the teacher's likeliest tokens (SDFT, arXiv 2601.19897, with a frozen teacher), on
+texts that the teacher has written once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from adapters_store.base_model import BaseModel, Renderer
+from feedback.records import Message
+from scheduler.fit.batching import TokenisedReply, collate
+from scheduler.fit.lessons import TeacherReply
+from scheduler.fit.losses import reply_log_probs, reply_states, supervised_losses
+from scheduler.fit.trained_model import TrainedModel
+from scheduler.fit.vocabulary import teacher_divergences
+
+WRITTEN_WEIGHT = 0.3
+"""The weight of the loss on what the user wrote, beside the divergence from the teacher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A conversation that ends with the teacher's reply, and the teacher's top tokens."""
+
+    reply: TokenisedReply
+    top: tuple[tuple[tuple[int, float], ...], ...]
+
+
+def target(
+    renderer: Renderer, messages: Sequence[Message], reply: TeacherReply, max_tokens: int
+) -> Target | None:
+    """`messages` with the teacher's reply, cut at `max_tokens`; None if no reply token is left."""
+    prompt = renderer.prompt_ids(messages)
+    room = max(0, max_tokens - len(prompt))
+    ids = reply.ids[:room]
+    if not ids:
+        return None
+    return Target(TokenisedReply((*prompt, *ids), (1.0,) * len(ids)), reply.top[:room])
+
+
+def distillation_backward(
+    model: TrainedModel, targets: Sequence[Target], written: Sequence[TokenisedReply]
+) -> float:
+    """Gradients of the divergence from the teacher, plus the loss on what the user `written`.
+
+    Returns the divergence, in nats per token of the targets.
+    """
+    total = sum(each.reply.reply_tokens for each in targets)
+    divergence = 0.0
+    for group in model.micro_batches([len(each.reply.ids) for each in targets]):
+        share = teacher_kl(model.base, [targets[i] for i in group]).sum() / total
+        share.backward()  # type: ignore[no-untyped-call]
+        divergence += share.item()
+    weights = sum(sum(each.weights) for each in written)
+    for group in model.micro_batches([len(each.ids) for each in written]):
+        batch = collate([written[i] for i in group], model.base.device)
+        losses, totals = supervised_losses(reply_log_probs(model.base, batch), batch)
+        (WRITTEN_WEIGHT * (losses * totals).sum() / weights).backward()  # type: ignore[no-untyped-call]
+    return divergence
+
+
+def teacher_kl(base: BaseModel, targets: Sequence[Target]) -> Tensor:
+    """KL(teacher || student) of every target token, float32 [tokens], with the slots in use."""
+    batch = collate([each.reply for each in targets], base.device)
+    places = [place for each in targets for place in each.top]
+    width = min(map(len, places))
+    ids = torch.tensor([[token for token, _ in place[:width]] for place in places])
+    values = torch.tensor([[value for _, value in place[:width]] for place in places])
+    states = reply_states(base, batch)
+    return teacher_divergences(base, states, ids.to(base.device), values.to(base.device))

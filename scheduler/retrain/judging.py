@@ -1,0 +1,196 @@
+"""Lets a candidate reply as it will be served, and the gate judge what it says."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from feedback.memory.from_examples import demonstrated, few_shot_memory
+from feedback.records import Dataset, Memory
+from feedback.rules.rule import Rule
+from feedback.text.repetition import is_repetitive
+from scheduler.augmentation.prompts import (
+    PROBE_REPLY_TOKENS,
+    REFERENCE_PROMPTS,
+    REFERENCE_REPLY_TOKENS,
+)
+from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
+from scheduler.evaluation import distilled, gate
+from scheduler.evaluation.degeneration import collapsed, echoes_prompt, is_empty, share
+from scheduler.evaluation.distilled import Counts, DistilledReplies
+from scheduler.evaluation.rule_compliance import correct_rollouts
+from scheduler.fit.lessons import TeacherReply
+from scheduler.records import Evaluation, Outcome, PipelineConfig, Verdict
+from scheduler.retrain.warm_start import FitPlan
+from scheduler.served_model import Adapter, Prompt, Reply, ServedModel, mean_log_prob, user_prompt
+from scheduler.teaching.evidence import Evidence
+from scheduler.teaching.teacher import REPLY_TOKENS, Teacher
+from scheduler.trainer.job import JobResult
+
+IsCancelled = Callable[[], bool]
+
+
+class Judge:
+    """Judges trained candidates. `verify` raises `AdapterInvalidError` for an unusable folder.
+
+    Both methods also raise what the `ServedModel` raises.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        references: ReferenceReplies,
+        teacher: Teacher,
+        verify: Callable[[Path], None],
+        config: PipelineConfig,
+    ) -> None:
+        self._model = model
+        self._references = references
+        self._teacher = teacher
+        self._verify = verify
+        self._config = config
+
+    def judge_fit(
+        self,
+        result: JobResult,
+        plan: FitPlan,
+        rules: Sequence[Rule],
+        is_cancelled: IsCancelled,
+    ) -> tuple[JobResult, Verdict]:
+        """Judge a candidate that learned examples: its losses, then its replies."""
+        verdict = gate.judge(result.evaluation, self._config.gate)
+        if verdict.outcome is Outcome.REFUSED:
+            return result, verdict
+        self._verify(result.adapter)
+        asked = [user_prompt(each, REFERENCE_REPLY_TOKENS) for each in REFERENCE_PROMPTS]
+        candidate = self._replies(asked, result.adapter, is_cancelled)
+        base = [reply for _, reply in self._references.reference(is_cancelled)]
+        evaluation = replace(
+            result.evaluation,
+            repetition_base=share(map(is_repetitive, base)),
+            repetition_candidate=share(map(is_repetitive, candidate)),
+            collapse_base=share(collapsed(base)),
+            collapse_candidate=share(collapsed(candidate)),
+            echo_base=share(map(echoes_prompt, REFERENCE_PROMPTS, base)),
+            echo_candidate=share(map(echoes_prompt, REFERENCE_PROMPTS, candidate)),
+            empty_base=share(map(is_empty, base)),
+            empty_candidate=share(map(is_empty, candidate)),
+        )
+        evaluation = self._with_few_shot_compliance(
+            evaluation, result.adapter, plan, rules, is_cancelled
+        )
+        verdict = gate.judge(evaluation, self._config.gate)
+        return replace(result, evaluation=evaluation), verdict
+
+    def judge_distilled(
+        self,
+        result: JobResult,
+        dataset: Dataset,
+        unseen: Sequence[TeacherReply],
+        evidence: Evidence,
+        is_cancelled: IsCancelled,
+    ) -> Verdict:
+        """Judge a candidate that learned from the user's demonstrations.
+
+        `evidence` is that of the demonstrations, `unseen` are their replies to unseen prompts.
+        """
+        self._verify(result.adapter)
+        adapter, memory = result.adapter, few_shot_memory(dataset.train)
+        asked = [Prompt(each.messages, REPLY_TOKENS) for each in unseen]
+        shown = [Prompt(each.shown, REPLY_TOKENS) for each in unseen]
+        own, beside = (self._model.reply(each, adapter, is_cancelled) for each in (asked, shown))
+        seed = self._config.training.seed
+        samples = self._model.reply(
+            [replace(each, seed=seed) for each in shown], None, is_cancelled
+        )
+        usual = self._surprise(unseen, samples, is_cancelled)
+        replies = DistilledReplies(
+            num_plain=evidence.num_questions,
+            plain=Counts(
+                evidence.num_right,
+                evidence.num_right_shown,
+                self._teacher.num_answered(Memory(), adapter, is_cancelled),
+                self._teacher.num_answered(memory, adapter, is_cancelled),
+            ),
+            num_left_out=len(demonstrated(dataset.held_out)),
+            left_out=self._left_out(dataset, memory, adapter, is_cancelled),
+            num_replies=len(unseen),
+            surprise=(
+                self._surprise(unseen, own, is_cancelled) - usual,
+                self._surprise(unseen, beside, is_cancelled) - usual,
+            ),
+            faulty=Counts(
+                _faulty(self._model.reply(asked, None, is_cancelled)),
+                _faulty([Reply(each.messages, each.text) for each in unseen]),
+                _faulty(own),
+                _faulty(beside),
+            ),
+        )
+        return distilled.judge(distilled.measures(result.evaluation, replies))
+
+    def _surprise(
+        self, unseen: Sequence[TeacherReply], replies: Sequence[Reply], is_cancelled: IsCancelled
+    ) -> float:
+        """How unlikely replies to the unseen prompts are for the teacher, in nats per token."""
+        as_taught = [
+            replace(reply, messages=each.shown) for each, reply in zip(unseen, replies, strict=True)
+        ]
+        scored = self._model.score(as_taught, None, is_cancelled)
+        return -sum(map(mean_log_prob, scored)) / max(1, len(scored))
+
+    def _left_out(
+        self, dataset: Dataset, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
+    ) -> Counts | None:
+        texts = demonstrated(dataset.held_out)
+        if not texts:
+            return None
+
+        def mean(shown: Memory, by: Adapter) -> float:
+            found = self._teacher.left_out_log_probs(texts, shown, by, is_cancelled)
+            return sum(found) / len(found)
+
+        arms = ((Memory(), None), (memory, None), (Memory(), adapter), (memory, adapter))
+        return Counts(*(mean(shown, by) for shown, by in arms))
+
+    def _with_few_shot_compliance(
+        self,
+        evaluation: Evaluation,
+        candidate: Path,
+        plan: FitPlan,
+        rules: Sequence[Rule],
+        is_cancelled: IsCancelled,
+    ) -> Evaluation:
+        """Add how many probe replies follow the rules with few-shot examples in the prompt."""
+        memory = few_shot_memory(plan.dataset.examples)
+        if not evaluation.num_probes or not memory.demonstrations:
+            return evaluation
+        probes = self._references.probes(self._config.training, is_cancelled)
+        exchanges: Exchanges = probes[evaluation.probe_round]
+        prompts = [user_prompt(prompt, PROBE_REPLY_TOKENS) for prompt, _ in exchanges]
+        shown = [
+            replace(each, messages=self._model.remember(each.messages, memory)) for each in prompts
+        ]
+
+        def compliance(adapter: Path | None) -> int:
+            replies = self._replies(shown, adapter, is_cancelled)
+            return sum(correct_rollouts(rules, plan.dataset.user_id, exchanges, replies).follows)
+
+        return replace(
+            evaluation,
+            compliance_with_few_shot=compliance(candidate),
+            base_compliance_with_few_shot=compliance(None),
+        )
+
+    def _replies(
+        self, prompts: Sequence[Prompt], adapter: Adapter, is_cancelled: IsCancelled
+    ) -> list[str]:
+        return [each.text for each in self._model.reply(prompts, adapter, is_cancelled)]
+
+
+def _faulty(replies: Sequence[Reply]) -> float:
+    """The share of replies that are empty, repeat themselves or others, or echo their prompt."""
+    texts = [each.text for each in replies]
+    prompts = [each.messages[-1].content for each in replies]
+    return share(
+        is_empty(text) or is_repetitive(text) or is_alike or echoes_prompt(prompt, text)
+        for text, prompt, is_alike in zip(texts, prompts, collapsed(texts), strict=True)
+    )

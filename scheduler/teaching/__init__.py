@@ -1,0 +1,1 @@
+"""Chooses who teaches an adapter, and writes what the teacher says."""

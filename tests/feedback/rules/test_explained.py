@@ -1,0 +1,59 @@
+"""Whether rules explain what a user wrote."""
+
+import pytest
+
+from feedback.records import TrainingExample
+from feedback.rules.explained import are_own_words, unexplained_share
+from feedback.rules.rule import Rule
+from tests.scheduler.training import make_example, make_rating
+
+ORIGINALS = (
+    "The heart pumps blood through the body. It has four chambers. It beats all day.",
+    "A glacier is a slow river of ice. It forms where snow stays for years.",
+    "Bees make honey from nectar. They store it in combs for the winter.",
+)
+BY_HAND = (
+    "El corazón mueve la sangre y late unas cien mil veces al día.",
+    "Un glaciar es hielo que baja muy despacio por la montaña.",
+    "Las abejas guardan la miel para comer en invierno.",
+)
+LOWER = Rule("case", "lower")
+
+
+def edit(number: int, correction: str) -> TrainingExample:
+    return make_example(f"question {number}", correction, revised_from=ORIGINALS[number])
+
+
+def test_edits_that_a_rule_makes_are_explained() -> None:
+    edits = [edit(number, text.lower()) for number, text in enumerate(ORIGINALS)]
+    assert unexplained_share([LOWER], edits) == 0
+    assert not are_own_words(edits)
+
+
+def test_edits_of_the_replys_own_words_are_explained_without_a_rule() -> None:
+    edits = [edit(0, "The heart pumps blood through the body all day, and has four chambers.")]
+    assert 0 < unexplained_share([], edits) < 0.5
+    assert not are_own_words(edits)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_corrections_in_other_words_are_not_explained(count: int) -> None:
+    edits = [edit(number, BY_HAND[number]) for number in range(count)]
+    # They are shorter than the originals, which says nothing of what was meant.
+    assert unexplained_share([Rule("most sentences", "1")], edits) > 0.5
+    assert are_own_words(edits)
+
+
+def test_the_order_of_the_examples_does_not_matter() -> None:
+    examples = [edit(0, BY_HAND[0]), *(edit(n, ORIGINALS[n].lower()) for n in (1, 2))] * 20
+    assert are_own_words(examples) == are_own_words(examples[::-1])
+
+
+def test_long_repetitive_texts_are_compared_quickly() -> None:
+    long = make_example("question", "b c " * 5000, revised_from="a b " * 5000)
+    assert unexplained_share([], [long]) == 0.5
+
+
+def test_without_corrections_there_are_no_own_words() -> None:
+    assert not are_own_words([make_rating("question 1", "Yes.", is_liked=True)])
+    assert unexplained_share([LOWER], []) == 0
