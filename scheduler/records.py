@@ -72,7 +72,8 @@ class TrainingConfig:
     larger than for sums (Lambert et al. 2024, "Tulu 3", use 5). Ratings use the same beta and rate.
     If corrections follow a rule, `synthetic_examples` are added, and up to `rounds` fits follow.
     Each is tested on `probe_prompts`; its mistakes join the next. 0 rounds: one fit, not tested.
-    With more than `warm_start_above` examples a fit continues from the version in use.
+    With more than `warm_start_above` examples a fit continues from the version in use. A fit to a
+    teacher's replies takes `distillation_steps` at `distillation_rate`.
     """
 
     seed: int = 0

@@ -1,7 +1,8 @@
 """Self-distillation: the adapter learns what the base says with more in its prompt.
 
 Forward KL on the teacher's likeliest tokens (SDFT, arXiv 2601.19897, with a frozen teacher), on
-texts that the teacher has written once.
+texts that the teacher has written once. What the user wrote is not fitted: beside so few texts the
+adapter recites them.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,9 @@ from adapters_store.base_model import BaseModel, Renderer
 from feedback.records import Message
 from scheduler.fit.batching import TokenisedReply, collate
 from scheduler.fit.lessons import TeacherReply
-from scheduler.fit.losses import reply_log_probs, reply_states, supervised_losses
+from scheduler.fit.losses import reply_states
 from scheduler.fit.trained_model import TrainedModel
 from scheduler.fit.vocabulary import teacher_divergences
-
-WRITTEN_WEIGHT = 0.3
-"""The weight of the loss on what the user wrote, beside the divergence from the teacher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +40,14 @@ def target(
     return Target(TokenisedReply((*prompt, *ids), (1.0,) * len(ids)), reply.top[:room])
 
 
-def distillation_backward(
-    model: TrainedModel, targets: Sequence[Target], written: Sequence[TokenisedReply]
-) -> float:
-    """Gradients of the divergence from the teacher, plus the loss on what the user `written`.
-
-    Returns the divergence, in nats per token of the targets.
-    """
+def distillation_backward(model: TrainedModel, targets: Sequence[Target]) -> float:
+    """Gradients of the divergence from the teacher, mean over the targets' tokens; returns it."""
     total = sum(each.reply.reply_tokens for each in targets)
     divergence = 0.0
     for group in model.micro_batches([len(each.reply.ids) for each in targets]):
         share = teacher_kl(model.base, [targets[i] for i in group]).sum() / total
         share.backward()  # type: ignore[no-untyped-call]
         divergence += share.item()
-    weights = sum(sum(each.weights) for each in written)
-    for group in model.micro_batches([len(each.ids) for each in written]):
-        batch = collate([written[i] for i in group], model.base.device)
-        losses, totals = supervised_losses(reply_log_probs(model.base, batch), batch)
-        (WRITTEN_WEIGHT * (losses * totals).sum() / weights).backward()  # type: ignore[no-untyped-call]
     return divergence
 
 

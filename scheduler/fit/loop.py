@@ -30,9 +30,6 @@ RATINGS_STOP_LOSS = 0.4
 """APO-zero ends here; the base has 0.5. With beta 5, a disliked reply is then 0.08 nats per token
 less likely than under the base: one of a hundred tokens is 3,000 times less likely."""
 
-WRITTEN_AT_ONCE = 1
-"""Replies that the user wrote, beside each batch of the teacher's."""
-
 INIT_EXAMPLES = 16
 """How many examples of each phase initialise an empty slot."""
 
@@ -95,11 +92,10 @@ def distil(
     pool: AdapterPool,
     slot: int,
     taught: Sequence[TeacherReply],
-    examples: Sequence[TrainingExample],
     config: TrainingConfig,
     report: Report,
 ) -> PhaseReport:
-    """Fit an empty slot to the teacher's replies, and to the `examples` as replies to learn.
+    """Fit an empty slot to a teacher's replies.
 
     Raises `ValueError` if no reply of the teacher fits into `config.max_tokens`.
     """
@@ -107,12 +103,10 @@ def distil(
     targets = [each for each in found if each is not None]
     if not targets:
         raise ValueError(f"no reply of the teacher is shorter than {config.max_tokens} tokens")
-    replies = tokenise_examples(base.renderer, examples, (), config).replies
-    model, written = TrainedModel(base, pool), cycle(replies)
+    model = TrainedModel(base, pool)
 
     def backward(chosen: Sequence[int], stop_loss: float) -> float:
-        batch = [targets[i] for i in chosen]
-        return distillation_backward(model, batch, list(islice(written, WRITTEN_AT_ONCE)))
+        return distillation_backward(model, [targets[i] for i in chosen])
 
     rate, seed = config.distillation_rate, config.seed
     phase = _Phase("distillation", len(targets), rate, -inf, backward)

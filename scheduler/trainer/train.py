@@ -90,7 +90,7 @@ def train(folder: Path, parent: ParentPipe) -> None:
     if job.lessons is None:
         fitted = _fit_examples(base, pool, dataset, job, parent)
     else:
-        fitted = _distil(base, pool, dataset, job.lessons, job, parent)
+        fitted = _distil(base, pool, job.lessons, job, parent)
     _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
 
     parent.enter("measuring drift", 0.9, 1.0)
@@ -133,17 +133,11 @@ def _fit_examples(
 
 
 def _distil(
-    base: BaseModel,
-    pool: AdapterPool,
-    dataset: Dataset,
-    lessons: Lessons,
-    job: TrainingJob,
-    parent: ParentPipe,
+    base: BaseModel, pool: AdapterPool, lessons: Lessons, job: TrainingJob, parent: ParentPipe
 ) -> Fitted:
-    """Learn from the teacher. The held-out examples stay in memory."""
+    """Learn from the teacher, who was shown no held-out examples."""
     parent.enter("learning from the teacher", 0.05, 0.9)
-    examples, training = dataset.train, job.training
-    phase = distil(base, pool, CANDIDATE, lessons.taught, examples, training, parent.report)
+    phase = distil(base, pool, CANDIDATE, lessons.taught, job.training, parent.report)
     return Fitted([(phase,)], (), HeldOutReport(), None)
 
 

@@ -1,11 +1,14 @@
 """Jobs and results as files."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from feedback.filters.records import Rejection, RejectionReason
+from feedback.records import Message
+from scheduler.fit.lessons import Lessons, TeacherReply
 from scheduler.trainer.job import read_job, read_result, write_job, write_result
 from tests.scheduler.builders import make_job
 from tests.scheduler.evaluations import good, without_held_out
@@ -13,6 +16,14 @@ from tests.scheduler.evaluations import good, without_held_out
 
 def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
     job = make_job("tiny", tmp_path)
+    write_job(tmp_path, job)
+    assert read_job(tmp_path) == job
+
+
+def test_lessons_are_read_with_their_job(tmp_path: Path) -> None:
+    question = (Message("user", "Why?"),)
+    reply = TeacherReply(question, question, "So.", (5,), (((5, -0.1),),))
+    job = replace(make_job("tiny", tmp_path), lessons=Lessons((reply,), ()))
     write_job(tmp_path, job)
     assert read_job(tmp_path) == job
 

@@ -14,9 +14,11 @@ from adapters_store.validate import validate_adapter
 from feedback.examples.dataset import build_dataset
 from feedback.records import Dataset
 from scheduler.errors import TrainingFailedError
+from scheduler.fit.lessons import Lessons
 from scheduler.records import MemoryConfig, Progress, TrainingConfig
 from scheduler.trainer.job import JobResult, TrainingJob
 from scheduler.trainer.worker import ProcessTrainer
+from tests.scheduler.fit.test_distillation import lessons
 from tests.scheduler.training import make_example, make_rating
 
 EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
@@ -147,3 +149,24 @@ def test_a_missing_base_model_fails_with_the_reason(job: TrainingJob, tmp_path: 
     missing = replace(job, base_path=str(tmp_path / "nowhere"))
     with pytest.raises(TrainingFailedError, match="nowhere"):
         run(missing, build_dataset("ann", EXAMPLES), tmp_path / "run")
+
+
+def test_a_job_with_lessons_learns_from_the_teacher(
+    job: TrainingJob, tiny_base: BaseModel, tmp_path: Path
+) -> None:
+    taught, unseen = (
+        lessons(tiny_base, [f"question {n}" for n in range(first, first + 4)]) for first in (0, 4)
+    )
+    training = replace(job.training, distillation_rate=1e-2, distillation_steps=20)
+    lesson = replace(job, lessons=Lessons(taught, unseen), training=training)
+    dataset = build_dataset("ann", EXAMPLES)
+    result, progress = run(lesson, dataset, tmp_path / "run")
+    again, _ = run(lesson, dataset, tmp_path / "again")
+    evaluation = result.evaluation
+    assert (evaluation.num_unseen, evaluation.num_closer) == (4, 4)
+    assert evaluation.teacher_kl is not None and evaluation.teacher_kl_base is not None
+    assert evaluation.teacher_kl < 0.5 * evaluation.teacher_kl_base
+    assert evaluation.train_loss_after < evaluation.train_loss_before
+    assert "learning from the teacher" in {each.phase for each in progress}
+    weights = [each.adapter / "adapter_model.safetensors" for each in (result, again)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()

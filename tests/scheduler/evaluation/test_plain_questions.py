@@ -1,0 +1,45 @@
+"""Plain questions are answered in any form."""
+
+import re
+
+import pytest
+
+from scheduler.evaluation.plain_questions import PLAIN_QUESTIONS, num_answered
+
+ANSWERS = (
+    "It is 12.",
+    "36",
+    "`print(25)`",
+    "9, of course",
+    "the result is 42",
+    "En 1945.",
+    "Au",
+    "H₂O",
+    "William Shakespeare",
+    "LEONARDO DA VINCI",
+    "albert einstein",
+    "Neil Armstrong",
+    "Tokio",
+    "Roma",
+    "In Frankreich",
+    "El océano Pacífico",
+    "the yen",
+    "Ocho",
+    "Sechs",
+    "Merkur ist es",
+)
+WRONG = ("It is 13.", "I do not know.", "", "112 or 1955", "Lisbon", "Fra Angelico and Goethe")
+
+
+def test_right_answers_count_in_any_language_and_form() -> None:
+    assert num_answered(ANSWERS) == len(PLAIN_QUESTIONS)
+
+
+@pytest.mark.parametrize("reply", WRONG)
+def test_wrong_answers_do_not_count(reply: str) -> None:
+    assert num_answered([reply] * len(PLAIN_QUESTIONS)) == 0
+
+
+def test_no_question_holds_its_answer() -> None:
+    held = [q.text for q in PLAIN_QUESTIONS if re.search(q.answer, q.text, re.IGNORECASE)]
+    assert held == []

@@ -1,0 +1,82 @@
+"""The teacher asks the served model."""
+
+from scheduler.fit.lessons import NUM_TOP
+from scheduler.served_model import Adapter, Reply
+from scheduler.teaching.evidence import MIN_DEMONSTRATIONS
+from scheduler.teaching.stranger import STRANGER
+from scheduler.teaching.teacher import Teacher
+from tests.scheduler.training import make_example
+from tests.scheduler.world import FakeServedModel
+
+EXAMPLES = [make_example(f"How do I cook dish {n}?", f"Answer {n}.") for n in range(3)]
+EXCHANGES = [(f"generic {n}", f"reply {n}") for n in range(40)]
+
+
+def never() -> bool:
+    return False
+
+
+def shown_texts(reply: Reply) -> list[str]:
+    return [each.content for each in reply.messages]
+
+
+def test_each_text_is_left_out_of_what_is_shown_with_it() -> None:
+    model = FakeServedModel()
+
+    def log_prob(reply: Reply, adapter: Adapter) -> float:
+        assert reply.text not in shown_texts(reply)
+        if len(reply.messages) == 1:
+            return -4.0
+        return -2.0 if any("Answer" in each for each in shown_texts(reply)) else -3.0
+
+    model.log_prob = log_prob
+    evidence = Teacher(model).evidence(EXAMPLES, never)
+    assert len(evidence.left_out) == len(EXAMPLES)
+    assert {(e.alone, e.own, e.stranger) for e in evidence.left_out} == {(-4.0, -2.0, -3.0)}
+
+
+def test_plain_questions_are_asked_with_and_without_demonstrations() -> None:
+    model = FakeServedModel()
+    model.base = "Tokyo, 1945, Einstein, 12"
+    model.base_with_memory = lambda question: "Tokyo"
+    evidence = Teacher(model).evidence(EXAMPLES, never)
+    assert (evidence.num_right, evidence.num_right_shown) == (4, 1)
+
+
+def test_one_example_is_no_evidence_and_asks_nothing() -> None:
+    model = FakeServedModel()
+    evidence = Teacher(model).evidence(EXAMPLES[: MIN_DEMONSTRATIONS - 1], never)
+    assert evidence.left_out == ()
+    assert model.asked == []
+
+
+def test_lessons_hold_the_teachers_replies_with_their_likeliest_tokens() -> None:
+    model = FakeServedModel()
+    lessons = Teacher(model).lessons(EXAMPLES, EXCHANGES, 0, never)
+    assert {each.text for each in lessons.taught} == {
+        each.shown[-1].content.upper() for each in lessons.taught
+    }
+    assert all(len(place) == NUM_TOP for each in lessons.taught for place in each.top)
+    own = lessons.taught[-len(EXAMPLES)]
+    assert "Answer 0." not in [each.content for each in own.shown]
+    assert len(own.shown) > len(own.messages)
+
+
+def test_the_base_without_an_adapter_teaches() -> None:
+    model = FakeServedModel()
+    Teacher(model).lessons(EXAMPLES, EXCHANGES, 0, never)
+    assert set(model.asked) == {None}
+
+
+def test_replies_that_are_empty_or_loop_teach_nothing() -> None:
+    model = FakeServedModel()
+    faults = {"generic 0": "", "generic 2": "on and on and " * 10}
+    model.base_with_memory = lambda question: faults.get(question, question.upper())
+    lessons = Teacher(model).lessons(EXAMPLES, EXCHANGES, 0, never)
+    asked = {each.messages[-1].content for each in lessons.taught}
+    assert asked.isdisjoint(faults)
+    assert "generic 1" in asked
+
+
+def test_the_stranger_is_nobody_of_the_deployment() -> None:
+    assert all(each.example_id.startswith("stranger") for each in STRANGER.demonstrations)
