@@ -3,16 +3,22 @@
 import re
 
 from feedback.records import TrainingExample
+from feedback.text.scripts import MARKS, SPACED, compiled
 
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b")
+# Without the letters of scripts without spaces: those are of the text around it.
+_LETTERS = rf"{SPACED}{MARKS}_"
+_EMAIL = compiled(
+    rf"(?<![{_LETTERS}.+-])[{_LETTERS}.+-]++@[{_LETTERS}-]++(?:\.[{_LETTERS}-]++)*"
+    rf"\.[A-Za-z]{{2,}}(?![{_LETTERS}])"
+)
 # With a country code, grouped as in North America, or with a leading zero and groups.
-_PHONE = re.compile(
-    r"""
-    (?<![\w.+-])(?:
-        (?:\+|00)[1-9](?:[ ().-]{0,2}\d){7,13}
-      | (?:\(\d{3}\)[ ]?|\d{3}[ .-])\d{3}[ .-]\d{4}
-      | \(?0\d{2,4}\)?[ /-]\d{3,}(?:[ -]?\d{2,}){0,3}
-    )(?![\w-])
+_PHONE = compiled(
+    rf"""
+    (?<![{_LETTERS}.+-])(?:
+        (?:\+|00)[1-9](?:[ ().-]{{0,2}}\d){{7,13}}
+      | (?:\(\d{{3}}\)[ ]?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}
+      | \(?0\d{{2,4}}\)?[ /-]\d{{3,}}(?:[ -]?\d{{2,}}){{0,3}}
+    )(?![{_LETTERS}-])
     """,
     re.VERBOSE,
 )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from feedback.filters.ifd import Losses
 from feedback.filters.records import DatedExample, Rejection, RejectionReason
 from feedback.text.english import FUNCTION_WORDS
+from feedback.text.marks import OWN_END
+from feedback.text.scripts import compiled
 from feedback.text.tokens import words
 
 Features = NDArray[np.float64]
@@ -20,8 +22,8 @@ MAX_SHARE = 0.1
 MAX_Z = 6.0
 """The bound of each z-score, so that no outlier is due to one measure alone."""
 
-_SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|\n+")
-_MARK = re.compile(r"[^\w\s]")
+_SENTENCE_END = compiled(rf"(?<![.!?])[.!?]++(?=\s|$)|\n+|{OWN_END}+")
+_MARK = compiled(r"(?<!\p{L}\p{M}*)\p{M}|[^\p{L}\p{N}\p{M}_\s]")
 _LISTED = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|#{1,6})\s", re.MULTILINE)
 _FIRST_WORDS = 50
 # Least spread of each measure: otherwise users who never vary would have only outliers.

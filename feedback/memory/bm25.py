@@ -1,29 +1,34 @@
 """Ranks texts by the words that they share with a question. Each call builds its own index."""
 
-import re
 from collections.abc import Sequence
 from contextlib import closing
 
 from sqlite_utils.utils import sqlite3
 
 from feedback.records import Memory
+from feedback.text.scripts import RUN, compiled, terms
 
 MAX_QUERY_WORDS = 64
-_WORD = re.compile(r"\w+")
+_WINDOW = 2
+"""Letters that stand for a word where words have no spaces between them."""
+_WORD = compiled(RUN)
+# By default a mark ends a word.
+_TOKENIZE = "porter unicode61 categories ''L* M* N* Co''"
 
 
 def relevance(texts: Sequence[str], question: str) -> list[float]:
     """One score per text, higher for a better match, 0 if no word of the question occurs.
 
     Okapi BM25 with SQLite's FTS5 (https://sqlite.org/fts5.html#the_bm25_function), on the stems of
-    English words. Only the last words of a long question count.
+    English words, and on pairs of letters where words have no spaces between them. Only the last
+    words of a long question count.
     """
     scores = [0.0] * len(texts)
     words = _words(question)[-MAX_QUERY_WORDS:]
     if not words or not texts:
         return scores
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        connection.execute("CREATE VIRTUAL TABLE texts USING fts5(text, tokenize = 'porter')")
+        connection.execute(f"CREATE VIRTUAL TABLE texts USING fts5(text, tokenize = '{_TOKENIZE}')")
         connection.executemany(
             "INSERT INTO texts (rowid, text) VALUES (?, ?)",
             [(row, " ".join(_words(text))) for row, text in enumerate(texts)],
@@ -47,4 +52,4 @@ def demonstrations_for(memory: Memory, question: str) -> dict[str, float]:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
+    return terms(_WORD.findall(text), _WINDOW)

@@ -5,10 +5,11 @@ from collections.abc import Container, Iterable
 from enum import StrEnum
 
 from feedback.task_types import TaskType, task_type_of
+from feedback.text.marks import COLONS, COMMAS
 from feedback.text.repetition import is_repetitive
 from feedback.text.secret_scan import secrets_in
 from feedback.text.shingles import Shingles, jaccard, shingles
-from feedback.text.tokens import words
+from feedback.text.tokens import size, words
 
 MAX_CHARACTERS = 300
 """Of an instruction."""
@@ -60,10 +61,10 @@ def reads_as_instruction(text: str) -> bool:
     """
     return (
         len(text) <= MAX_CHARACTERS
-        and MIN_WORDS <= len(words(text)) <= MAX_WORDS
+        and MIN_WORDS <= size(text) <= MAX_WORDS
         and "\n" not in text
         and text[0].isalpha()
-        and text[-1] not in ":,"
+        and text[-1] not in COLONS + COMMAS
         and _RESIDUE.search(text) is None
     )
 
@@ -90,7 +91,7 @@ def reply_fault(instruction: str, reply: str, seen: KnownTexts) -> Unusable | No
     if _holds_secret(reply):
         return Unusable.SECRET
     is_echo = KnownTexts([instruction]).is_like(reply)
-    is_known = len(words(reply)) >= _MANY_WORDS and seen.is_like(reply)
+    is_known = size(reply) >= _MANY_WORDS and seen.is_like(reply)
     return Unusable.KNOWN if is_echo or is_known else None
 
 

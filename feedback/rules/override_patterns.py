@@ -8,6 +8,15 @@ from functools import cache
 from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.override_lengths import COUNT
 from feedback.rules.rule import Rule
+from feedback.text.marks import (
+    COMMAS,
+    EXCLAMATION_MARKS,
+    QUESTION_MARKS,
+    QUOTATION_MARK,
+    SEMICOLONS,
+)
+from feedback.text.scripts import compiled
+from feedback.text.structure import NUMBERED
 
 _NEGATION = (
     r"\b(?:no|not|without|never|avoid(?:ing)?|nor|instead of|rather than|free of|omit(?:ting)?"
@@ -58,7 +67,7 @@ def _has_other(name: str, *values: str) -> Callable[[Rule], bool]:
 
 def _adds(mark: str) -> Callable[[Rule], bool]:
     """Selects rules whose opening or closing matches the pattern."""
-    return lambda rule: rule.attribute in _PHRASES and re.search(mark, rule.value) is not None
+    return lambda rule: rule.attribute in _PHRASES and compiled(mark).search(rule.value) is not None
 
 
 def _either(*selectors: Callable[[Rule], bool]) -> Callable[[Rule], bool]:
@@ -108,12 +117,12 @@ _OVERRIDES = (
     ),
     _Pattern(
         r"\b(?:numbered|number (?:the|each|them)|1[.)] to \d)",
-        wanted=_either(_has_other("list", "1.", "1)"), _has("paragraphs", "one")),
-        unwanted=_has("list", "1.", "1)"),
+        wanted=_either(_has_other("list", *NUMBERED), _has("paragraphs", "one")),
+        unwanted=_has("list", *NUMBERED),
     ),
     _Pattern(
         r"\b(?:bullet(?:s|ed)?|hyphens)\b",
-        wanted=_either(_has("list", "1.", "1)"), _has("paragraphs", "one")),
+        wanted=_either(_has("list", *NUMBERED), _has("paragraphs", "one")),
     ),
     _Pattern(
         r"\b(?:running text|(?:in|as) an? (?:plain )?(?:paragraph|line|sentence)"
@@ -134,20 +143,22 @@ _OVERRIDES = (
         r"\b(?:plain|running) (?:text|words|English)\b",
         wanted=_either(_has_other("wrapping", "none"), _has("headings", "some")),
     ),
-    _Pattern(r"\bcommas?\b", wanted=_has("commas"), unwanted=_adds(",")),
-    _Pattern(r"\bsemicolons?\b", wanted=_has("semicolons"), unwanted=_has("dashes", ";")),
+    _Pattern(r"\bcommas?\b", wanted=_has("commas"), unwanted=_adds(f"[{COMMAS}]")),
+    _Pattern(r"\bsemicolons?\b", wanted=_has("semicolons"), unwanted=_has("dashes", *SEMICOLONS)),
     _Pattern(r"\b(?:em[- ])?dash(?:es)?\b", wanted=_has("dashes"), unwanted=_adds("[–—]")),
     _Pattern(r"\bellips[ei]s\b", wanted=_has("ellipses"), unwanted=_adds(r"…|\.\.\.")),
     _Pattern(
         r"\b(?:quotes|quotation marks|inverted commas)\b",
         wanted=_has("quotation marks"),
-        unwanted=_either(_has("wrapping", 'marks:"', "marks:“", "marks:«"), _adds('["“„«]')),
+        unwanted=_either(
+            _has("wrapping", *(f"marks:{each}" for each in '"“«「『')), _adds(QUOTATION_MARK)
+        ),
     ),
     _Pattern(r"\bparenthes[ei]s\b|\bin brackets\b", wanted=_has("parentheses")),
     _Pattern(
         r"\bexclamation (?:marks?|points?)\b|!!",
         wanted=_has("exclamation marks"),
-        unwanted=_either(_has("sentence endings"), _adds("!")),
+        unwanted=_either(_has("sentence endings"), _adds(f"[{EXCLAMATION_MARKS}]")),
     ),
     _Pattern(
         rf"\bemojis?\b|\bsmileys?\b|{EMOJI}",
@@ -186,9 +197,13 @@ _OVERRIDES = (
         wanted=_has("final question", "none"),
     ),
     _Pattern(
-        r"\b(?:ask|questions?)\b", unwanted=_either(_has("final question", "some"), _adds(r"\?"))
+        r"\b(?:ask|questions?)\b",
+        unwanted=_either(_has("final question", "some"), _adds(f"[{QUESTION_MARKS}]")),
     ),
-    _Pattern(r"\bask nothing\b", wanted=_either(_has("final question", "some"), _adds(r"\?"))),
+    _Pattern(
+        r"\bask nothing\b",
+        wanted=_either(_has("final question", "some"), _adds(f"[{QUESTION_MARKS}]")),
+    ),
     _Pattern(r"\bAmerican (?:spelling|English)\b", wanted=_has_other("spelling", "american")),
     _Pattern(r"\bBritish (?:spelling|English)\b", wanted=_has_other("spelling", "british")),
     _Pattern(r"\b(?:full stop|period) at the end\b", wanted=_has("final full stop")),

@@ -6,8 +6,15 @@ are still found.
 
 import re
 
-_PIECE = re.compile(
-    r"""
+from feedback.text.marks import OWN_END, WIDE_MARKS
+from feedback.text.scripts import MARKS, SPACED, compiled
+
+# A link ends before a mark of a script that needs no space after it, as before a space.
+_LINK = rf"""(?!{OWN_END})[^\s<>()\[\]"'“”{WIDE_MARKS}]"""
+# Without the letters of scripts without spaces: those are of the text around an address.
+_NAME, _HOST = rf"[{SPACED}{MARKS}_.+-]", rf"[{SPACED}{MARKS}_-]"
+_PIECE = compiled(
+    rf"""
       (?P<block>
           ^[ \t]*(?P<fence>```|~~~).*?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)      # fenced code
         | ^[ \t]*\|.*\|[ \t]*$(?:\n[ \t]*\|.*\|[ \t]*$)*                   # a table
@@ -15,8 +22,8 @@ _PIECE = re.compile(
       )
     | `+[^`\n]+`+                                                          # code in a line
     | \\\((?:(?!\\\()[^\n])+?\\\)                                           # a formula in a line
-    | (?:https?://|www\.)[^\s<>()\[\]"']*[^\s<>()\[\]"'.,;:!?]
-    | (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+
+    | (?:https?://|www\.)(?:{_LINK})*{_LINK}(?<![.,;:!?])
+    | (?<!{_NAME}){_NAME}++@{_HOST}++(?:\.{_HOST}++)+
     | [\U000F0000-\U0010FFFF]                                              # our own stand-ins
     """,
     re.VERBOSE | re.MULTILINE | re.DOTALL,

@@ -1,11 +1,17 @@
 """Measures how much a text repeats itself. Pure."""
 
-import re
 from collections.abc import Sequence
+
+from feedback.text.scripts import RUN, compiled, terms
 
 NGRAM = 4
 MIN_WORDS = 12
 MIN_DISTINCT_SHARE = 0.6
+
+_WINDOW = 3
+"""Letters that stand for a word where words have no spaces between them."""
+_WORD = compiled(RUN)
+_UNIT = compiled(rf"{RUN}|[^\s\x1c-\x1f]")
 
 
 def is_repetitive(text: str) -> bool:
@@ -17,13 +23,19 @@ def distinct_share(text: str) -> float:
     """The share of the text's 4-word sequences that are distinct, 0..1.
 
     A word is a run of letters and digits or one other visible character; case does not count.
-    Texts of fewer than 12 words have 1.
+    Where words have no spaces between them, every three letters in a row count as one. Texts of
+    fewer than 12 words have 1.
     """
-    words = re.findall(r"\w+|[^\w\s]", text.lower())
+    words = terms(_UNIT.findall(text.lower()), _WINDOW)
     if len(words) < MIN_WORDS:
         return 1.0
     found = ngrams(words)
     return len(set(found)) / len(found)
+
+
+def word_ngrams(text: str) -> list[tuple[str, ...]]:
+    """Every sequence of 4 words, as in `distinct_share`, but of letters and digits only."""
+    return ngrams(terms(_WORD.findall(text.lower()), _WINDOW))
 
 
 def ngrams(words: Sequence[str]) -> list[tuple[str, ...]]:

@@ -24,7 +24,8 @@ _KEYS = re.compile(
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
 # Bounded: otherwise a long run of one type of character would take forever.
 _URL_PASSWORD = re.compile(
-    r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,100}:(?P<password>[^\s/@]{1,200})@", re.IGNORECASE
+    r"(?<![a-z0-9_])[a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,100}:(?P<password>[^\s/@]{1,200})@",
+    re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
     r"""(?:api[_-]?key|secret|token|passw(?:or)?d|passphrase)["']?\s*(?:=>|[:=])\s*

@@ -5,25 +5,42 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from feedback.text.code_masking import BLOCK, INLINE, is_plain
+from feedback.text.marks import CLOSERS, GREEK_QUESTION, OWN_END, SENTENCE_MARK
+from feedback.text.scripts import MARKS, UNSPACED, compiled
 from feedback.text.tokens import WORD
 
 HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+(?=\S)")
-BULLETS = ("-", "*", "+", "•", "‣")
-ITEM = re.compile(r"(?P<indent>[ \t]*)(?P<marker>[-*+•‣]|\d{1,3}[.)])[ \t]+(?=\S)")
+BULLETS = ("-", "*", "+", "•", "‣", "・")
+ITEM = re.compile(
+    r"(?P<indent>[ \t]*)(?:(?:[-*+•‣]|\d{1,3}[.)])[ \t]+"
+    r"|(?:・|\d{1,3}(?:[、）]|．(?!\d)))[ \t]*)(?=\S)"
+)
+NUMBERED = ("1.", "1)", "1、", "1）", "1．")
+"""The markers of numbered lists; East Asian ones need no space after them."""
 _BLOCK_LINE = re.compile(rf"[ \t]*{BLOCK}[ \t]*")
 _MIN_NESTED = 2
 """An item indented by at least this many columns belongs to the item above it."""
 
 _CONTENT = re.compile(rf"[^\W_]|{INLINE}")
-_FIRST = re.compile(rf"{INLINE}|{WORD.pattern}")
-SENTENCE_MARKS = ".!?…。！？"
-_SENTENCE_END = re.compile(r"""[.!?…]+["'”’»)\]*_~]*(?=\s|$)|[。！？]+["'”’」』）]*""")
+_FIRST = compiled(rf"{INLINE}|{WORD.pattern}")
+_ASCII_END = r"(?<![.!?…\u037e])[.!?…\u037e]"
+# Without a space, marks of ASCII end a sentence only between letters that never have one.
+# Possessive, and not from within a row of marks: thousands of them take no time.
+_SENTENCE_END = compiled(
+    rf"(?:{_ASCII_END}++|{GREEK_QUESTION})[{CLOSERS}]*+(?=\s|$)"
+    rf"|(?<=[{UNSPACED}])[.!?]++[{CLOSERS}]*+(?=[{UNSPACED}])"
+    rf"|．(?!\p{{N}})[{CLOSERS}]*+"
+    rf"|(?:{_ASCII_END}*+)?{OWN_END}(?:[.!?…]|{OWN_END})*+[{CLOSERS}]*+"
+)
 # Case does not count, so a text has the same sentences in any case.
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'“])(?:[^\W\d_]|mr|mrs|ms|dr|prof|st|sr|jr|vs|etc|no|fig|approx|e\.g|i\.e|cf|al"
-    r"|a\.m|p\.m|u\.s|u\.k|u\.n|ph\.d|inc|ltd|co)\.$",
+_ABBREVIATION = compiled(
+    rf"(?:^|[\s(\"'“])(?:[^\W\d_][{MARKS}]*|mr|mrs|ms|dr|prof|st|sr|jr|vs|etc|no|fig|approx|e\.g"
+    r"|i\.e|cf|al|a\.m|p\.m|u\.s|u\.k|u\.n|ph\.d|inc|ltd|co)\.$|[\p{Thai}\p{Lao}]\.$",
     re.IGNORECASE,
 )
+_FINISHED = compiled(rf"(?:{SENTENCE_MARK}|[\p{{Thai}}\p{{Lao}}])[{CLOSERS}]*\Z")
+_LONGEST_END = 100
+"""Characters in which the last mark of a sentence is looked for, and what follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +141,8 @@ def _is_abbreviation(line: str, stop: int) -> bool:
     return (
         line[stop] == "." and _ABBREVIATION.search(line[max(0, stop - 12) : stop + 1]) is not None
     )
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the text ends with a mark that ends a sentence, or in a script that has none."""
+    return _FINISHED.search(text[-_LONGEST_END:]) is not None

@@ -3,19 +3,48 @@
 import re
 
 from feedback.text.edit_distance import common_length, edit_distance
+from feedback.text.scripts import MARKS, SPACED, UNSPACED, compiled, letters, starts_unspaced
 
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_TOKEN = re.compile(r"[^\W_]+|\n+|[^\w\s]|_")
+_SPACED_RUN = rf"[{SPACED}][{SPACED}{MARKS}]*"
+# Catalan writes a dot inside words, Hebrew a quotation mark inside abbreviations.
+_INNER = r"""(?:['’]|·(?=\p{L})|(?<=\p{Hebrew}\p{M}*)["״׳](?=\p{Hebrew}))"""
+WORD = compiled(rf"{_SPACED_RUN}(?:{_INNER}{_SPACED_RUN})*|[{UNSPACED}][{UNSPACED}{MARKS}]*")
+_TOKEN = compiled(
+    rf"{_SPACED_RUN}|\p{{WB=Katakana}}[\p{{WB=Katakana}}{MARKS}]*|[{UNSPACED}][{MARKS}]*"
+    r"|\n+|[^\s\x1c-\x1f]"
+)
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words in lower case; a word is a run of letters, digits and inner apostrophes."""
+    """The words in lower case; a word is a run of letters, digits and inner apostrophes.
+
+    Letters of scripts without spaces between words are a run of their own.
+    """
     return tuple(word.lower() for word in WORD.findall(text))
 
 
+def size(text: str) -> int:
+    """How long a text is: its words, and its letters where words have no spaces between them."""
+    return sum(len(letters(run)) if starts_unspaced(run) else 1 for run in WORD.findall(text))
+
+
 def tokens(text: str) -> list[str]:
-    """Runs of letters and digits, punctuation marks, and runs of line breaks."""
+    """Runs of letters and digits, punctuation marks, and runs of line breaks.
+
+    In scripts without spaces between words, a letter with its marks, or a run of katakana.
+    """
     return _TOKEN.findall(text.strip())
+
+
+def whole(phrase: str) -> str:
+    """A pattern of the phrase that finds no part of a longer word, with any spaces inside."""
+    spaced = r"\s+".join(map(re.escape, phrase.split()))
+    first, last = (
+        UNSPACED if starts_unspaced(end) else f"{SPACED}_" for end in (phrase[0], phrase[-1])
+    )
+    before = rf"(?<![{first}][{MARKS}]*)(?<!\p{{L}}[{MARKS}]*·)(?<!\p{{Hebrew}}\p{{M}}*[\"״׳])"
+    after = rf"(?![{last}{MARKS}])(?!·\p{{L}}|[\"״׳]\p{{Hebrew}})"
+    return f"{before}(?:{spaced}){after}"
 
 
 def have_same_ending(first: str, second: str) -> bool:

@@ -1,18 +1,14 @@
 """Removes the unfinished sentence or list item that a length limit leaves at the end of a reply."""
 
-import re
-
-from feedback.text.structure import SENTENCE_MARKS, lines_of, sentences
+from feedback.text.structure import ends_sentence, lines_of, sentences
 from feedback.text.tokens import words
-
-_FINISHED = re.compile(rf"""[{SENTENCE_MARKS}]["'”’»」』）)\]*_~]*$""")
 
 
 def strip_truncated_sentence(text: str) -> str:
     """The text without its unfinished last sentence, or unchanged if nothing else is left."""
     stripped = text.rstrip()
     spans = sentences(stripped)
-    if not spans or _FINISHED.search(stripped):
+    if not spans or ends_sentence(stripped):
         return stripped
     start, end = spans[-1]
     before = stripped[:start]

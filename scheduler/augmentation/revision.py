@@ -14,6 +14,7 @@ from feedback.records import ExampleKind, ExampleSource, Message, TrainingExampl
 from feedback.rules.rule import Rule
 from feedback.text.counts import count
 from feedback.text.repetition import is_repetitive
+from feedback.text.scripts import ends_in_word
 from feedback.text.truncation import strip_truncated_sentence
 from scheduler.evaluation.degeneration import is_empty
 
@@ -76,7 +77,7 @@ def is_valid_revision(reply: str, commented: CommentedReply, rules: Sequence[Rul
         and not is_empty(reply)
         and not is_repetitive(reply)
         and not any(each in folded and each not in allowed for each in _TASK_WORDS)
-        and reply.rstrip()[-1:].isalnum() <= original.rstrip()[-1:].isalnum()
+        and ends_in_word(reply.rstrip()) <= ends_in_word(original)
         and all(rule.holds(reply) for rule in rules if rule.holds(original))
     )
 

@@ -3,11 +3,10 @@
 Loops are in `feedback.text.repetition`.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from feedback.text.repetition import ngrams
+from feedback.text.repetition import word_ngrams
 
 MAX_SHARED_SHARE = 0.5
 MAX_PROMPT_SHARE = 0.5
@@ -17,7 +16,8 @@ def collapsed(texts: Sequence[str]) -> list[bool]:
     """Which texts share at least half of their 4-word sequences with other texts.
 
     A collapsed model gives one reply to everything, such as an evasion. A word is a run of letters
-    and digits. Texts of fewer than 4 words never count.
+    and digits, or three letters where words have no spaces. Texts of fewer than 4 words never
+    count.
     """
     found = [_sequences(text) for text in texts]
     in_texts = Counter(ngram for own in found for ngram in own)
@@ -45,4 +45,4 @@ def share(faults: Iterable[bool]) -> float:
 
 
 def _sequences(text: str) -> set[tuple[str, ...]]:
-    return set(ngrams(re.findall(r"\w+", text.lower())))
+    return set(word_ngrams(text))

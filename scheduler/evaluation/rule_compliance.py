@@ -11,7 +11,7 @@ from feedback.examples.synthetic import rewritten_example, synthetic_example
 from feedback.records import TrainingExample
 from feedback.rules.rule import Rule
 from feedback.text.repetition import is_repetitive
-from feedback.text.tokens import words
+from feedback.text.tokens import size
 from scheduler.evaluation.degeneration import collapsed, is_empty
 
 MIN_LENGTH_RATIO = 0.25
@@ -82,4 +82,4 @@ def _follows_rules(reply: str, rewritten: TrainingExample | None) -> bool:
 
 def _is_too_short(reply: str, wanted: str) -> bool:
     """Whether there is too little for an answer, such as a closing alone."""
-    return len(words(reply)) < MIN_LENGTH_RATIO * len(words(wanted))
+    return size(reply) < MIN_LENGTH_RATIO * size(wanted)

@@ -1,7 +1,6 @@
 """A fixed opening and a fixed closing, such as a greeting, a title or a sign-off."""
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -10,16 +9,35 @@ from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.attributes.removals import without_opener
 from feedback.text.code_masking import is_plain
 from feedback.text.english import SENTENCE_OPENERS
+from feedback.text.mark_forms import is_apart
+from feedback.text.marks import (
+    CLAUSE_MARK,
+    CLOSERS,
+    COMMAS,
+    FULL_STOPS,
+    SEMICOLONS,
+    WIDE_MARKS,
+)
+from feedback.text.scripts import MARKS, SPACED, compiled
 from feedback.text.structure import line_of, lines_of, sentence_texts, sentences
-from feedback.text.tokens import words
+from feedback.text.tokens import whole, words
 
 _MAX_CHARACTERS = 200
 """Of an opening or closing; a longer one is content."""
 _MATCHED_WORDS = 3
 """Words that identify the start or the end of a sentence."""
 
-_OPENING_END = re.compile(rf"(?:[.!?…:,;—–-]|{EMOJI})[\"'”’»)\]*_~]*\s+|\n+")
-_CLOSING_START = re.compile(r"\s*\n\s*|(?=[,;] )|\s+(?=[—–-] )")
+_OPENING_END = compiled(
+    rf"(?:[…—–-]|\p{{Terminal_Punctuation}}|{EMOJI})[{CLOSERS}]*\s+"
+    rf"|{CLAUSE_MARK}[{CLOSERS}]*\s*|\n+"
+)
+_CLOSING_START = compiled(
+    rf"\s*\n\s*|(?=[{COMMAS}{SEMICOLONS}] )|(?=[{WIDE_MARKS}])(?=[{COMMAS}{SEMICOLONS}])"
+    r"|\s+(?=[—–-] )"
+)
+_EMOJI = compiled(EMOJI)
+_FIRST_WORD = compiled(rf"[{SPACED}][{SPACED}{MARKS}]*")
+_LOOSE = f" {COMMAS}{SEMICOLONS}\n"
 
 
 def _openings(changes: Sequence[Change]) -> Iterable[str]:
@@ -36,7 +54,7 @@ def _prepended(change: Change) -> Iterable[str]:
     """The text before the words that began one of the first sentences of the original."""
     if change.corrected.endswith(change.original):
         value = change.corrected.removesuffix(change.original)
-        yield from [value] if value[-1:].isspace() and _is_phrase(value) else []
+        yield from [value] if is_apart(value, change.original) and _is_phrase(value) else []
         return
     first = [without_opener(change.original), *sentence_texts(change.original)[:3]]
     starts = [words(each)[:_MATCHED_WORDS] for each in first]
@@ -50,7 +68,10 @@ def _prepended(change: Change) -> Iterable[str]:
 
 
 def _opens(text: str, value: str) -> bool:
-    return f"{text.strip()} ".startswith((value.rstrip() + " ", value.rstrip() + "\n"))
+    text, opening = text.strip(), value.rstrip()
+    rest = text[len(opening) :]
+    is_whole = rest[:1] in ("", " ", "\n") or (opening == value and is_apart(opening, rest))
+    return text.startswith(opening) and is_whole
 
 
 def _open(text: str, value: str) -> str | None:
@@ -67,7 +88,7 @@ def _open(text: str, value: str) -> str | None:
 
 def _without_capital(text: str) -> str | None:
     """The text as it continues after a comma; None if its first word might be a name."""
-    first = re.match(r"[^\W_]+", text)
+    first = _FIRST_WORD.match(text)
     if first is None or first[0] == "I" or not first[0][:1].isupper():
         return text
     word, rest = first[0], text[first.end() :]
@@ -79,7 +100,7 @@ def _without_capital(text: str) -> str | None:
 
 
 def _has_word(text: str, word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+    return compiled(whole(word)).search(text) is not None
 
 
 def _closings(changes: Sequence[Change]) -> Iterable[str]:
@@ -103,29 +124,35 @@ def _appended(change: Change) -> Iterable[str]:
     """The text after the last sentence of the original."""
     if change.corrected.startswith(change.original):
         value = change.corrected.removeprefix(change.original)
-        yield from [value] if value[:1].isspace() and _is_phrase(value) else []
+        yield from [value] if _can_close(change.original, value) else []
         return
     known = {words(each)[-_MATCHED_WORDS:] for each in sentence_texts(change.original)}
     text = change.corrected.rstrip()
     for start, end in reversed(sentences(text)):
         if words(text[start:end])[-_MATCHED_WORDS:] in known:
             value = text[end:]
-            yield from [value] if value[:1].isspace() and _is_phrase(value) else []
+            yield from [value] if _can_close(text[:end], value) else []
             return
+
+
+def _can_close(before: str, value: str) -> bool:
+    """Whether it is a phrase apart from the text before it, and no mark that ends the text."""
+    is_own = value[:1].isspace() or words(value) != () or _EMOJI.search(value) is not None
+    return is_own and is_apart(before, value) and _is_phrase(value)
 
 
 def _closes(text: str, value: str) -> bool:
     text, value = text.strip(), value.strip()
     before = text[: -len(value)]
-    return text.endswith(value) and (not before or before[-1].isspace() or not value[0].isalnum())
+    is_whole = not before or not value[0].isalnum() or is_apart(before, value)
+    return text.endswith(value) and is_whole
 
 
 def _close(text: str, value: str) -> str:
     text = text.rstrip()
     if lines_of(text)[-1].kind != "prose":
-        closing = value.strip(" ,;\n")
-        return f"{text}\n\n{closing}"
-    return text.rstrip(".") + value if value[0] in ",;" else text + value
+        return f"{text}\n\n{value.strip(_LOOSE)}"
+    return text.rstrip(FULL_STOPS) + value if value[0] in _LOOSE.strip() else text + value
 
 
 def _is_phrase(value: str) -> bool:
@@ -138,8 +165,7 @@ def _opening_sentence(value: str) -> str:
 
 
 def _closing_sentence(value: str) -> str:
-    closing = value.strip(" ,;\n")
-    return f"Closes with “{closing}”."
+    return f"Closes with “{value.strip(_LOOSE)}”."
 
 
 OPENING = Attribute("opening", _openings, _opens, _open, _opening_sentence, _is_phrase)

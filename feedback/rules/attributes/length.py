@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from feedback.rules.attributes.attribute import Attribute, Change, each, impossible
 from feedback.rules.attributes.removals import without_opener
 from feedback.text.code_masking import BLOCK
+from feedback.text.marks import COLONS
+from feedback.text.scripts import has_countable_words
 from feedback.text.structure import sentences
-from feedback.text.tokens import words
+from feedback.text.tokens import size, words
 
 _MAX_SENTENCES = 6
 _MAX_SHORTENED = 0.8
@@ -31,7 +33,7 @@ def _first_sentences(text: str, most: str) -> str | None:
     """
     text = without_opener(text)
     for _, end in reversed(sentences(text)[: int(most)]):
-        if not text[:end].endswith(":"):
+        if not text[:end].endswith(tuple(COLONS)):
             return _balanced(text[:end])
         if block := _BLOCK_NEXT.match(text, end):
             return text[: block.end()]
@@ -44,13 +46,17 @@ def _balanced(text: str) -> str:
 
 
 def _shorter_bands(change: Change) -> Iterable[str]:
-    if _is_shorter(change):
+    if _is_shorter(change) and _are_countable(change):
         count = len(words(change.corrected))
         yield from [str(band) for band in _BANDS if band >= count][:1]
 
 
 def _is_shorter(change: Change) -> bool:
-    return len(words(change.corrected)) <= _MAX_SHORTENED * len(words(change.original))
+    return size(change.corrected) <= _MAX_SHORTENED * size(change.original)
+
+
+def _are_countable(change: Change) -> bool:
+    return has_countable_words(change.original) and has_countable_words(change.corrected)
 
 
 def _first_words(text: str, most: str) -> str | None:
@@ -64,7 +70,7 @@ def _first_words(text: str, most: str) -> str | None:
 
 def _longer_bands(change: Change) -> Iterable[str]:
     before, after = len(words(change.original)), len(words(change.corrected))
-    if after >= _MIN_LENGTHENED * before:
+    if _are_countable(change) and after >= _MIN_LENGTHENED * before:
         yield from [str(band) for band in _BANDS if before < band <= after][-1:]
 
 
@@ -88,7 +94,7 @@ SENTENCES = Attribute(
 MOST_WORDS = Attribute(
     "most words",
     each(_shorter_bands),
-    lambda text, most: len(words(text)) <= int(most),
+    lambda text, most: len(words(text)) <= int(most) or not has_countable_words(text),
     _first_words,
     lambda most: f"Writes at most {_counted(most, 'word')}.",
     lambda value: value in map(str, _BANDS),
@@ -98,7 +104,7 @@ MOST_WORDS = Attribute(
 LEAST_WORDS = Attribute(
     "least words",
     each(_longer_bands),
-    lambda text, least: len(words(text)) >= int(least),
+    lambda text, least: len(words(text)) >= int(least) or not has_countable_words(text),
     impossible,
     lambda least: f"Writes at least {_counted(least, 'word')}.",
     lambda value: value in map(str, _BANDS),

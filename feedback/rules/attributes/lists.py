@@ -1,18 +1,28 @@
 """Lists: bulleted, numbered or none, and an exact number of items."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from feedback.rules.attributes.attribute import Attribute, Change, each
 from feedback.rules.attributes.removals import without_closer, without_opener
-from feedback.text.structure import BULLETS, Line, items_of, joined, lines_of, split_sentences
+from feedback.text.mark_forms import full_stop_after, gap
+from feedback.text.marks import COLONS, COMMAS, SEMICOLONS
+from feedback.text.scripts import compiled
+from feedback.text.structure import (
+    BULLETS,
+    NUMBERED,
+    Line,
+    items_of,
+    joined,
+    lines_of,
+    split_sentences,
+)
 
 _MAX_ITEMS = 10
-_LOOSE_END = re.compile(r"(?<=\w)[,;]?$")
+_LOOSE_END = compiled(rf"(?<=\w)[{COMMAS}{SEMICOLONS}]?$")
 _SENTENCES = {
     "none": "Writes no lists.",
     "1.": "Writes numbered lists.",
-    "1)": "Writes numbered lists (1)).",
+    **{marker: f"Writes numbered lists ({marker})." for marker in NUMBERED[1:]},
 }
 
 
@@ -49,7 +59,7 @@ def _itemised(text: str) -> list[Line]:
     for line in lines_of(without_closer(without_opener(text))):
         if line.kind == "prose":
             pieces = [line.text[start:end] for start, end in split_sentences(line.text)]
-            kinds = ["prose" if piece.endswith(":") else "item" for piece in pieces]
+            kinds = ["prose" if piece.endswith(tuple(COLONS)) else "item" for piece in pieces]
             made.extend(map(Line, kinds, ["- " if k == "item" else "" for k in kinds], pieces))
         elif line.kind != "blank":
             made.append(line)
@@ -63,8 +73,9 @@ def _marked(lines: Sequence[Line], marker: str) -> list[Line]:
     for line in lines:
         if line.kind == "item":
             number += 1
-            mark = f"{number}{marker[1]} " if _is_numbered(marker) else f"{marker} "
-            made.append(Line("item", mark, line.text))
+            mark = f"{number}{marker[1]}" if _is_numbered(marker) else marker
+            space = "" if marker[-1] in "、）．・" else " "
+            made.append(Line("item", mark + space, line.text))
         else:
             is_part = line.kind == "blank" or str(line)[:1].isspace()
             number = number if is_part else 0
@@ -78,14 +89,15 @@ def _without_lists(text: str) -> str:
     is_open = False
     for line in lines_of(text):
         if line.kind == "item":
-            sentence = _LOOSE_END.sub(".", line.text.rstrip())
+            item = line.text.rstrip()
+            sentence = _LOOSE_END.sub(full_stop_after(item), item)
             if is_open:
-                made[-1] = f"{made[-1].rstrip()} {sentence}"
+                made[-1] = f"{made[-1].rstrip()}{gap(made[-1].rstrip())}{sentence}"
             else:
                 made.append(sentence)
             is_open = True
         elif line.kind != "blank":
-            is_open = line.kind == "prose" and str(line).rstrip().endswith(":")
+            is_open = line.kind == "prose" and str(line).rstrip().endswith(tuple(COLONS))
             made.append(str(line))
         elif not is_open:
             made.append("")

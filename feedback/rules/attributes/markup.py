@@ -3,11 +3,15 @@
 import re
 
 from feedback.rules.attributes.attribute import Change, choice
+from feedback.text.mark_forms import joined_prose
+from feedback.text.scripts import MARKS, SPACED, compiled
 from feedback.text.structure import lines_of, split_sentences
 
-_EMPHASIS = re.compile(
+# Asterisks may stand inside a word where words have no spaces between them.
+_EMPHASIS = compiled(
     r"(?P<wide>\*{2,3}|~~|_{2,3})(?=\S)(?P<strong>.+?)(?<=\S)(?P=wide)"
-    r"|(?<![\w*_])(?P<mark>[*_])(?=[^\s*_])(?P<light>[^*_\n]*?)(?<=[^\s*_])(?P=mark)(?![\w*_])"
+    rf"|(?<![{SPACED}{MARKS}*_])(?<!\w(?=_))(?P<mark>[*_])(?=[^\s*_])(?P<light>[^*_\n]*?)"
+    rf"(?<=[^\s*_])(?P=mark)(?<!_(?=\w))(?![{SPACED}{MARKS}*_])"
 )
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
 _HEADINGS = {
@@ -59,7 +63,7 @@ def _with_paragraphs(text: str, value: str) -> str | None:
     lines = [line for line in lines_of(text) if line.kind != "blank"]
     if any(line.kind != "prose" for line in lines):
         return None
-    return " ".join(str(line).strip() for line in lines)
+    return joined_prose(str(line).strip() for line in lines)
 
 
 def _own_lines(change: Change) -> list[str]:

@@ -30,7 +30,7 @@ _LABEL = (
 # List markers and numbers in names come first: they match without a number and stay unchanged.
 _DIGITS = re.compile(
     rf"^[ \t]*\d+[.)][ \t]|\b(?:{_LABEL})\s\d+"
-    r"|(?<![\w.,:/$€£¥#+=<>-])(?P<number>\d{1,2})(?![\w%°/:+=<>-]|[.,]\d|\s*(?:am|pm|a\.m|p\.m|%|[+=×*/]))",
+    r"|(?<![\w.,:/$€£¥#+=<>-])(?P<number>[0-9]{1,2})(?![\w%°/:+=<>-]|[.,]\d|\s*(?:am|pm|a\.m|p\.m|%|[+=×*/]))",
     re.IGNORECASE | re.MULTILINE,
 )
 _SENTENCES = {"digits": "Writes numbers in digits.", "words": "Writes small numbers in words."}

@@ -5,11 +5,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from feedback.rules.attributes.attribute import Attribute, Change
 from feedback.text.english import COMMON_FUNCTION_WORDS
+from feedback.text.marks import COMMAS, WIDE_MARKS
+from feedback.text.scripts import compiled
 from feedback.text.structure import sentence_starts
-from feedback.text.tokens import WORD, capitalised, match_case
+from feedback.text.tokens import WORD, capitalised, match_case, whole
 
 _MAX_WORDS = 3
 """Of a phrase."""
@@ -17,7 +20,8 @@ _MIN_PLACES, _MIN_EDITS = 3, 2
 """A replacement is a rule if it was made in so many places or in so many corrections."""
 _MIN_FUNCTION_PLACES = 5
 """Function words change with other words: they must go in so many places, and stay in none."""
-_UNIT = re.compile(rf"{WORD.pattern}|[&+@=%→]")
+_UNIT = compiled(rf"{WORD.pattern}|[&+@=%→]")
+_SPACE_LEFT = compiled(r"[ \t]+(?=\p{Terminal_Punctuation}|$)", re.MULTILINE)
 _VOWELS = "aeiou"
 
 
@@ -61,13 +65,25 @@ def _replaced(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str
             yield " ".join(old), " ".join(new)
 
 
-def _phrase(phrase: str) -> str:
-    spaced = r"\s+".join(map(re.escape, phrase.split()))
-    return rf"(?<!\w)(?P<phrase>{spaced})(?!\w)"
+@lru_cache(maxsize=1024)
+def _found(phrase: str) -> re.Pattern[str]:
+    return compiled(f"(?P<phrase>{whole(phrase)})", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1024)
+def _found_with_article(phrase: str) -> re.Pattern[str]:
+    before = r"(?:\b(?P<article>an?)(?P<gap>\s+))?"
+    return compiled(before + _found(phrase).pattern, re.IGNORECASE)
+
+
+@lru_cache(maxsize=1024)
+def _found_with_space(phrase: str) -> re.Pattern[str]:
+    after = rf"(?:[{COMMAS}]?[ \t]+|(?=[{WIDE_MARKS}])[{COMMAS}])?"
+    return compiled(_found(phrase).pattern + after, re.IGNORECASE)
 
 
 def _is_avoided(text: str, value: str) -> bool:
-    return re.search(_phrase(json.loads(value)[0]), text, re.IGNORECASE) is None
+    return _found(json.loads(value)[0]).search(text) is None
 
 
 def _replace(text: str, value: str) -> str:
@@ -81,18 +97,16 @@ def _replace(text: str, value: str) -> str:
             article = match_case("an" if new[0] in _VOWELS else "a", article)
         return article + gap + match_case(new, match["phrase"])
 
-    before = r"(?:\b(?P<article>an?)(?P<gap>\s+))?"
-    return re.sub(before + _phrase(old), replaced, text, flags=re.IGNORECASE)
+    return _found_with_article(old).sub(replaced, text)
 
 
 def _remove(text: str, phrase: str) -> str:
     """The text without the phrase, removed one at a time because two can be adjacent."""
-    pattern = re.compile(rf"{_phrase(phrase)}(?:,?[ \t]+|(?=\W|$))", re.IGNORECASE)
-    while match := pattern.search(text):
+    while match := _found_with_space(phrase).search(text):
         rest = text[match.end() :]
         is_start = match.start() in sentence_starts(text)
         text = text[: match.start()] + (capitalised(rest) if is_start else rest)
-    return re.sub(r"[ \t]+(?=[.,;:!?]|$)", "", text, flags=re.MULTILINE)
+    return _SPACE_LEFT.sub("", text)
 
 
 def _sentence(value: str) -> str:

@@ -14,8 +14,10 @@ _LANGUAGE = re.compile(r"[\w+-]*")
 _TAG = re.compile(rf"<(?P<name>{_TAG_NAME.pattern})>(?P<body>.*)</(?P=name)>", re.DOTALL)
 _FENCE = re.compile(rf"```(?P<language>{_LANGUAGE.pattern})[ \t]*\n(?P<body>.*)\n```", re.DOTALL)
 _PAIRS = {'"': '"', "“": "”", "«": "»", "**": "**", "*": "*", "_": "_", "(": ")", "[": "]"}
+_PAIRS |= {"「": "」", "『": "』", "（": "）", "【": "】"}
 _STARTS = ("{", "<", "```", *_PAIRS)
 _INNER = {'"': "'", "“": "‘", "”": "’", "«": "‹", "»": "›", "(": "[", ")": "]", "[": "(", "]": ")"}
+_INNER |= {"「": "『", "」": "』", "『": "「", "』": "」", "（": "〔", "）": "〕"}
 
 
 def unwrap(text: str) -> tuple[str, str]:

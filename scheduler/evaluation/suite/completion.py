@@ -1,11 +1,12 @@
 """Completeness: whether replies end, and not in the middle of a sentence."""
 
-import re
 from collections.abc import Sequence
 
 from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.rule import Rule
-from feedback.text.structure import SENTENCE_MARKS, lines_of
+from feedback.text.marks import CLOSERS
+from feedback.text.scripts import compiled
+from feedback.text.structure import ends_sentence, lines_of
 from scheduler.evaluation.suite.mcnemar import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
 
@@ -32,7 +33,7 @@ _TEXTS = (
 )
 PROMPTS = tuple(SuitePrompt(text, REPLY_TOKENS) for text in _TEXTS)
 
-_FINISHED = re.compile(rf"(?:[{SENTENCE_MARKS})\]}}>\"'”’»*_`]|{EMOJI})\Z")
+_CLOSED = compiled(rf"(?:[{CLOSERS}>`]|{EMOJI})\Z")
 _ENDING_RULES = ("closing", "final full stop", "wrapping")
 _LENGTH_RULES = ("least words",)
 
@@ -40,7 +41,7 @@ _LENGTH_RULES = ("least words",)
 def is_finished(reply: str, rules: Sequence[Rule]) -> bool:
     """Whether the last sentence is finished, or ends as the user's rules want."""
     text = reply.rstrip()
-    if _FINISHED.search(text) or lines_of(text)[-1].kind in ("item", "block"):
+    if ends_sentence(text) or _CLOSED.search(text) or lines_of(text)[-1].kind in ("item", "block"):
         return True
     return any(rule.attribute in _ENDING_RULES and rule.holds(text) for rule in rules)
 

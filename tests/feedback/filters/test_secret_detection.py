@@ -53,6 +53,16 @@ def test_a_secret_is_masked_with_dots(name: str, secret: str) -> None:
     assert list(secrets_in(shown)) == []
 
 
+def test_letters_without_spaces_hide_neither_a_secret_nor_an_address() -> None:
+    secret = "地址postgres://admin:" + "hunter2@db.local/orders"
+    assert [name for name, _, _ in secrets_in(secret)] == ["a password in an address"]
+    for text, thing in (
+        ("请写信给ann@example.org谢谢", "an e-mail address"),
+        ("电话+86 138 1234 5678。", "a phone number"),
+    ):
+        assert warnings(make_row(chosen=text).example) == (f"It holds {thing}.",)
+
+
 @pytest.mark.parametrize("text", HARMLESS)
 def test_text_that_only_looks_like_a_secret_is_accepted(text: str) -> None:
     assert rejections([make_row(chosen=text)]) == {}

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,20 @@ def test_operators_of_the_query_language_are_plain_words() -> None:
     assert [score > 0 for score in relevance(texts, "dogs AND (nothing")] == [True, False, False]
     assert [score > 0 for score in relevance(texts, 'NEAR("cats')] == [True, True, True]
     assert [score > 0 for score in relevance(texts, "text: cats* NOT dogs")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("texts", "question"),
+    [
+        (["如何煮鸡蛋？", "怎么修自行车"], "鸡蛋要煮多久"),
+        (["ต้มไข่อย่างไร", "ซ่อมจักรยาน"], "ไข่ต้องต้มนานไหม"),
+        (["बिल्ली क्या है?", "बाल क्या"], "एक बिल्ली"),
+        (["שָׁלוֹם", "לום"], "שָׁלוֹם"),
+    ],
+)
+def test_words_match_in_any_script(texts: list[str], question: str) -> None:
+    same, other = relevance(texts, question)
+    assert same > other
 
 
 @given(TEXTS, st.text(max_size=40))

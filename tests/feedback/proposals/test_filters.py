@@ -2,7 +2,13 @@
 
 import pytest
 
-from feedback.proposals.filters import KnownTexts, Unusable, instruction_fault, reply_fault
+from feedback.proposals.filters import (
+    KnownTexts,
+    Unusable,
+    instruction_fault,
+    reads_as_instruction,
+    reply_fault,
+)
 from feedback.task_types import TaskType
 
 ADVICE = "How can I get my cat to sleep at night?"
@@ -15,6 +21,12 @@ def fault(text: str, *seen: str) -> Unusable | None:
 
 def test_an_instruction_of_the_task_type_is_usable() -> None:
     assert fault(ADVICE, "What should I do if my flight is cancelled?") is None
+
+
+def test_words_need_no_spaces_between_them() -> None:
+    assert reads_as_instruction("请解释重力是什么")
+    assert not reads_as_instruction("请用这些词：")
+    assert not reads_as_instruction("猫" * 60)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,13 @@ def test_edits_that_a_rule_makes_are_explained() -> None:
     assert not are_own_words(edits)
 
 
+def test_an_edit_of_one_word_without_spaces_around_it_is_explained() -> None:
+    was, became = "这本书很有意思，我们都喜欢它。", "这本书很有意义，我们都喜欢它。"
+    edits = [make_example("问题", became, revised_from=was)]
+    assert 0 < unexplained_share([], edits) < 0.1
+    assert not are_own_words(edits)
+
+
 def test_edits_of_the_replys_own_words_are_explained_without_a_rule() -> None:
     edits = [edit(0, "The heart pumps blood through the body all day, and has four chambers.")]
     assert 0 < unexplained_share([], edits) < 0.5

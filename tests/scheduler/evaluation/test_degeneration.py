@@ -39,6 +39,12 @@ def test_a_repeated_prompt_is_an_echo_and_an_answer_in_its_words_is_not() -> Non
     assert not echoes_prompt(prompt, "An egg.")
 
 
+def test_words_without_spaces_between_them_are_compared_too() -> None:
+    prompt = "请解释为什么天空是蓝色的，海洋也是蓝色的"
+    assert echoes_prompt(prompt, "请解释为什么天空是蓝色的。")
+    assert not echoes_prompt(prompt, "因为空气把短波的光散射得最多。")
+
+
 def test_punctuation_alone_is_empty() -> None:
     assert [is_empty(text) for text in ("", " \n", "...", "👍", "7", "不", "ok.")] == [
         *[True] * 4,
