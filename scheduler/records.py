@@ -96,7 +96,7 @@ class TrainingConfig:
     dpo_sft_weight: float = 0.5
     gradient_clip: float = 1.0
     warm_start_above: int = 1000
-    distillation_rate: float = 3e-4
+    distillation_rate: float = 6e-4
     distillation_steps: int = 24
 
     def slower(self, times: float) -> "TrainingConfig":
@@ -256,6 +256,21 @@ class TeacherChoice:
 
     kind: TeacherKind
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplySample:
+    """Replies to one prompt side by side, to look at.
+
+    `memory` is the base's reply with the user's memory in its prompt, None if it was not asked.
+    `example_id` is the example with what the user wrote there, if there is one.
+    """
+
+    prompt: str
+    base: str
+    memory: str | None
+    candidate: str
+    example_id: str | None = None
 
 
 class Outcome(StrEnum):

@@ -14,7 +14,7 @@ from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
 from scheduler.measure import Measure
-from scheduler.records import Outcome, TeacherChoice, TeacherKind, Verdict
+from scheduler.records import Outcome, ReplySample, TeacherChoice, TeacherKind, Verdict
 
 _EARLIER_NAMES = {
     "held_out_rows": "held_out_examples",
@@ -74,6 +74,7 @@ class VersionReport:
     """What a version was taught, how it did, and what the gate said.
 
     `evaluation` holds the fields of `Evaluation` by name; a number that is not finite is None.
+    `samples` are replies of the base and of the version to a few prompts.
     """
 
     teacher: TeacherChoice | None = None
@@ -82,6 +83,7 @@ class VersionReport:
     fit: FitReport | None = None
     evaluation: Mapping[str, float | None] = field(default_factory=dict)
     verdict: Verdict | None = None
+    samples: tuple[ReplySample, ...] = ()
     usage: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -127,6 +129,7 @@ class VersionReport:
                 "reasons": list(self.verdict.reasons),
                 "measures": [asdict(each) for each in self.verdict.measures],
             },
+            "samples": [asdict(each) for each in self.samples],
             "usage": finite(self.usage),
         }
         return {name: section for name, section in sections.items() if section}
@@ -150,6 +153,7 @@ def read_report(stored: Mapping[str, Any]) -> VersionReport:
             for name, value in stored.get("evaluation", {}).items()
         },
         verdict=_verdict(verdict) if verdict else None,
+        samples=tuple(ReplySample(**each) for each in stored.get("samples", ())),
         usage=stored.get("usage", {}),
     )
 

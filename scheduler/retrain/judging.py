@@ -1,7 +1,8 @@
 """Lets a candidate reply as it will be served, and the gate judge what it says."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from feedback.memory.from_examples import demonstrated, few_shot_memory
@@ -19,7 +20,7 @@ from scheduler.evaluation.degeneration import collapsed, echoes_prompt, is_empty
 from scheduler.evaluation.distilled import Counts, DistilledReplies
 from scheduler.evaluation.rule_compliance import correct_rollouts
 from scheduler.fit.lessons import TeacherReply
-from scheduler.records import Evaluation, Outcome, PipelineConfig, Verdict
+from scheduler.records import Evaluation, Outcome, PipelineConfig, ReplySample, Verdict
 from scheduler.retrain.warm_start import FitPlan
 from scheduler.served_model import Adapter, Prompt, Reply, ServedModel, mean_log_prob, user_prompt
 from scheduler.teaching.evidence import Evidence
@@ -27,6 +28,18 @@ from scheduler.teaching.teacher import REPLY_TOKENS, Teacher
 from scheduler.trainer.job import JobResult
 
 IsCancelled = Callable[[], bool]
+
+NUM_SAMPLES = 4
+"""Replies side by side in a version's report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The fit's result with all that was measured, the verdict, and a few replies to look at."""
+
+    result: JobResult
+    verdict: Verdict
+    samples: tuple[ReplySample, ...] = ()
 
 
 class Judge:
@@ -55,11 +68,11 @@ class Judge:
         plan: FitPlan,
         rules: Sequence[Rule],
         is_cancelled: IsCancelled,
-    ) -> tuple[JobResult, Verdict]:
+    ) -> Judgement:
         """Judge a candidate that learned examples: its losses, then its replies."""
         verdict = gate.judge(result.evaluation, self._config.gate)
         if verdict.outcome is Outcome.REFUSED:
-            return result, verdict
+            return Judgement(result, verdict)
         self._verify(result.adapter)
         asked = [user_prompt(each, REFERENCE_REPLY_TOKENS) for each in REFERENCE_PROMPTS]
         candidate = self._replies(asked, result.adapter, is_cancelled)
@@ -79,7 +92,10 @@ class Judge:
             evaluation, result.adapter, plan, rules, is_cancelled
         )
         verdict = gate.judge(evaluation, self._config.gate)
-        return replace(result, evaluation=evaluation), verdict
+        rows = zip(REFERENCE_PROMPTS, base, candidate, strict=True)
+        samples = (ReplySample(prompt, old, None, new) for prompt, old, new in rows)
+        judged = replace(result, evaluation=evaluation)
+        return Judgement(judged, verdict, tuple(islice(samples, NUM_SAMPLES)))
 
     def judge_distilled(
         self,
@@ -88,7 +104,7 @@ class Judge:
         unseen: Sequence[TeacherReply],
         evidence: Evidence,
         is_cancelled: IsCancelled,
-    ) -> Verdict:
+    ) -> Judgement:
         """Judge a candidate that learned from the user's demonstrations.
 
         `evidence` is that of the demonstrations, `unseen` are their replies to unseen prompts.
@@ -98,11 +114,10 @@ class Judge:
         asked = [Prompt(each.messages, REPLY_TOKENS) for each in unseen]
         shown = [Prompt(each.shown, REPLY_TOKENS) for each in unseen]
         own, beside = (self._model.reply(each, adapter, is_cancelled) for each in (asked, shown))
+        plain = self._model.reply(asked, None, is_cancelled)
         seed = self._config.training.seed
-        samples = self._model.reply(
-            [replace(each, seed=seed) for each in shown], None, is_cancelled
-        )
-        usual = self._surprise(unseen, samples, is_cancelled)
+        drawn = self._model.reply([replace(each, seed=seed) for each in shown], None, is_cancelled)
+        usual = self._surprise(unseen, drawn, is_cancelled)
         replies = DistilledReplies(
             num_plain=evidence.num_questions,
             plain=Counts(
@@ -119,13 +134,37 @@ class Judge:
                 self._surprise(unseen, beside, is_cancelled) - usual,
             ),
             faulty=Counts(
-                _faulty(self._model.reply(asked, None, is_cancelled)),
+                _faulty(plain),
                 _faulty([Reply(each.messages, each.text) for each in unseen]),
                 _faulty(own),
                 _faulty(beside),
             ),
         )
-        return distilled.judge(distilled.measures(result.evaluation, replies))
+        verdict = distilled.judge(distilled.measures(result.evaluation, replies))
+        samples = tuple(
+            ReplySample(each.messages[-1].content, base.text, each.text, new.text)
+            for each, base, new in zip(unseen, plain, beside, strict=True)
+        )
+        held_out = self._held_out_samples(dataset, memory, adapter, is_cancelled)
+        return Judgement(result, verdict, (*held_out, *samples)[:NUM_SAMPLES])
+
+    def _held_out_samples(
+        self, dataset: Dataset, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
+    ) -> tuple[ReplySample, ...]:
+        """Replies where the user wrote what neither memory nor the weights have seen."""
+        examples = demonstrated(dataset.held_out)[: NUM_SAMPLES // 2]
+        asked = [Prompt(each.messages, REPLY_TOKENS) for each in examples]
+        shown = [
+            replace(each, messages=self._model.remember(each.messages, memory)) for each in asked
+        ]
+        by_memory = self._replies(shown, None, is_cancelled)
+        by_candidate = self._replies(shown, adapter, is_cancelled)
+        return tuple(
+            ReplySample(
+                each.messages[-1].content, each.revised_from or each.chosen, old, new, each.id
+            )
+            for each, old, new in zip(examples, by_memory, by_candidate, strict=True)
+        )
 
     def _surprise(
         self, unseen: Sequence[TeacherReply], replies: Sequence[Reply], is_cancelled: IsCancelled

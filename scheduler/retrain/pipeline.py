@@ -39,9 +39,8 @@ from scheduler.records import (
     TeacherChoice,
     TeacherKind,
     TrainingRun,
-    Verdict,
 )
-from scheduler.retrain.judging import Judge
+from scheduler.retrain.judging import Judge, Judgement
 from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
 from scheduler.run_store import RunStore
@@ -229,7 +228,7 @@ class Pipeline:
             reference_replies=references,
         )
 
-        def judge(result: JobResult) -> tuple[JobResult, Verdict]:
+        def judge(result: JobResult) -> Judgement:
             return self._judge.judge_fit(result, plan, rules, is_cancelled)
 
         self._fit(task, dataset, plan, job, judge, choice, rules, (*remarks, *repair_remarks))
@@ -249,8 +248,8 @@ class Pipeline:
         )
         job = replace(self._job(plan, None, None, is_cancelled), lessons=lessons)
 
-        def judge(result: JobResult) -> tuple[JobResult, Verdict]:
-            return result, self._judge.judge_distilled(
+        def judge(result: JobResult) -> Judgement:
+            return self._judge.judge_distilled(
                 result, dataset, lessons.unseen, evidence, is_cancelled
             )
 
@@ -262,7 +261,7 @@ class Pipeline:
         dataset: Dataset,
         plan: FitPlan,
         job: TrainingJob,
-        judge: Callable[[JobResult], tuple[JobResult, Verdict]],
+        judge: Callable[[JobResult], Judgement],
         teacher: TeacherChoice,
         rules: Sequence[Rule] = (),
         remarks: Sequence[str] = (),
@@ -286,20 +285,21 @@ class Pipeline:
             fitted = result.evaluation
             loss, steps = fitted.train_loss_after, fitted.steps
             self._record(run, "testing the candidate's replies", 0.95, steps, loss)
-            result, verdict = judge(result)
+            judged = judge(result)
             fit = FinishedFit(
                 run=run,
                 dataset=dataset,
                 teacher=teacher,
                 rules=tuple(rules),
-                result=result,
-                verdict=verdict,
+                result=judged.result,
+                verdict=judged.verdict,
+                samples=judged.samples,
                 active=task.active,
                 filtered=task.filtered,
                 plan=plan,
                 remarks=tuple(remarks),
             )
-            if verdict.outcome is Outcome.REFUSED:
+            if judged.verdict.outcome is Outcome.REFUSED:
                 self._publisher.refuse(fit)
             else:
                 self._publisher.publish(fit)

@@ -18,6 +18,7 @@ from feedback.rules.rule import Rule
 from scheduler.errors import TrainingCancelledError
 from scheduler.records import (
     PipelineConfig,
+    ReplySample,
     RunStatus,
     TeacherChoice,
     TeacherKind,
@@ -52,6 +53,7 @@ class FinishedFit:
     active: AdapterVersion | None
     filtered: tuple[FilterResult, ...]
     plan: FitPlan
+    samples: tuple[ReplySample, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
@@ -76,6 +78,7 @@ class FinishedFit:
             fit=self._fit_report,
             evaluation=asdict(self.result.evaluation),
             verdict=self.verdict,
+            samples=self.samples,
         )
 
     @property

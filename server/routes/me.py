@@ -9,10 +9,11 @@ from adapters_store.records import AdapterVersion
 from feedback.examples.build import feedback_behind
 from feedback.examples.from_proposals import approved_example
 from feedback.memory.demonstrations import without_learned
-from scheduler.version_report import report_of
+from scheduler.version_report import VersionReport, report_of
 from server.auth import App, User
 from server.chat.memory import learned_by, user_memory
 from server.learning.curation_view import curation_json
+from server.learning.reply_samples import samples_json
 from server.services import Services
 from server.stores import Stores
 from server.user_data import erasure, export
@@ -68,14 +69,18 @@ def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> 
 
 
 def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
-    """What the version in use learned from: its examples, and the feedback behind them."""
+    """What the version in use learned from, who taught it, and replies before and after."""
     learned = frozenset(active.example_ids) if active else frozenset()
-    feedback = feedback_behind(learned, *stores.log.turns_with_feedback(user_id)) if learned else ()
+    turns, given = stores.log.turns_with_feedback(user_id) if learned else ((), ())
+    feedback = feedback_behind(learned, turns, given)
     approved = stores.log.approved(user_id) if learned else ()
+    report = report_of(active) if active else VersionReport()
     return {
         "examples": len(learned),
         "feedback": len(feedback),
         "corrections": sum(each.correction is not None for each in feedback),
         "proposals": sum(approved_example(each).id in learned for each in approved),
-        "rules": [rule.sentence for rule in report_of(active).rules] if active else [],
+        "rules": [rule.sentence for rule in report.rules],
+        "teacher": report.teacher and asdict(report.teacher),
+        "samples": samples_json(report, learned, turns, given),
     }

@@ -40,6 +40,7 @@ export function versionCard(version, { isOpen, actions }) {
           )
         : null,
       charts(version),
+      measuresTable(version.report.verdict?.measures),
       evaluationSection(version, actions),
       facts(version),
       h(
@@ -49,6 +50,30 @@ export function versionCard(version, { isOpen, actions }) {
           ? null
           : button(`Promote ${version.label}`, () => actions.promote(version), { id: `promote-${version.label}` }),
         button("Download as PEFT folder", () => actions.download(version), { id: `download-${version.label}` }),
+      ),
+    ),
+  );
+}
+
+/** The gate's numbers: the base, memory alone, the version, and the bound that it kept. */
+function measuresTable(measures) {
+  if (!measures?.length) return null;
+  const columns = ["Measure", "Base", "Memory", "Version", "Bound", "n"];
+  return h(
+    "table",
+    { class: "measures" },
+    h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))),
+    h(
+      "tbody",
+      {},
+      measures.map((measure) =>
+        h(
+          "tr",
+          { title: measure.sentence },
+          h("th", { scope: "row" }, measure.name),
+          [measure.base, measure.memory, measure.candidate, measure.bound].map((value) => h("td", {}, formatNumber(value))),
+          h("td", {}, String(measure.n)),
+        ),
       ),
     ),
   );
@@ -101,6 +126,7 @@ function facts(version) {
   const usage = version.report.usage ?? {};
   const rows = [
     ["Parent", version.parent ?? "none, trained from the base model"],
+    ["Teacher", version.report.teacher?.sentence],
     ["Rules", sentences(version.report.rules?.map((rule) => rule.sentence))],
     ["Fit", sentences(version.report.fit?.sentences)],
     ["Created", `${formatTime(version.created_at)} by ${version.created_by}`],

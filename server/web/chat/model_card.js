@@ -69,6 +69,8 @@ export class ModelCard {
       me.frozen
         ? h("p", { class: "muted small" }, "An admin froze your model: it answers but learns nothing new.")
         : null,
+      teacherLines(me.learned.teacher),
+      samplesSection(me.learned.samples),
       ...runLines(run),
       me.is_admin
         ? button("Learn now", () => this.#train(), { id: "learn", disabled: isTraining(me) || me.frozen })
@@ -106,6 +108,45 @@ function listFeedback(corrections, ratings, proposals = 0) {
     proposals > 0 && plural(proposals, "approved proposal"),
   ];
   return LIST.format(parts.filter(Boolean));
+}
+
+const TAUGHT_BY = {
+  rules: "It learned the rules of your edits.",
+  demonstrations: "It learned from what you wrote, as the base answers with it in its prompt.",
+};
+
+function teacherLines(teacher) {
+  if (!teacher || !TAUGHT_BY[teacher.kind]) return null;
+  return h("p", { class: "muted small", id: "teacher", title: teacher.sentence }, TAUGHT_BY[teacher.kind]);
+}
+
+/** Replies of the base, of memory and of the version, and what the user wrote, side by side. */
+function samplesSection(samples) {
+  if (!samples?.length) return null;
+  return h(
+    "details",
+    { class: "small", id: "samples" },
+    h("summary", {}, "Before and after"),
+    samples.map((sample) =>
+      h(
+        "section",
+        {},
+        h("p", {}, h("strong", {}, sample.prompt)),
+        h(
+          "dl",
+          { class: "facts" },
+          [
+            ["Base model", sample.base],
+            ["With memory", sample.memory],
+            ["Your model", sample.candidate],
+            ["You wrote", sample.wanted],
+          ]
+            .filter(([, text]) => text !== null)
+            .map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text || "(empty)"))),
+        ),
+      ),
+    ),
+  );
 }
 
 function runLines(run) {
