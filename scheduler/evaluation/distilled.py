@@ -26,9 +26,10 @@ MAX_QUESTIONS_LOST = 1
 MAX_FAULTY = 0.1
 """How far the share of faulty replies may exceed that of the base with memory."""
 
-MAX_SURPRISE = 0.5
-"""Nats per token that a candidate's reply may be less likely under the teacher than the teacher's
-own sample is. "I do not know", half an answer or broken code is less likely, whatever its form."""
+MAX_SURPRISE = 0.0
+"""Nats per token that a candidate's greedy reply may be less likely under the teacher than the
+teacher's own sample is. "I do not know", half an answer or broken code is less likely, whatever its
+form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import Message
 from scheduler.fit.distillation import target, teacher_kl
 from scheduler.fit.lessons import TeacherReply
+from scheduler.fit.micro_batches import micro_batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,20 @@ def _divergences(
     prompts: Sequence[Sequence[Message]],
     replies: Sequence[TeacherReply],
 ) -> list[float]:
-    found = []
+    found = [0.0] * len(replies)
+    limit = base.context_length
+    targets = {
+        place: own
+        for place, (messages, reply) in enumerate(zip(prompts, replies, strict=True))
+        if (own := target(base.renderer, messages, reply, limit)) is not None
+    }
+    places = list(targets)
     with pool.use(slot):
-        for messages, reply in zip(prompts, replies, strict=True):
-            own = target(base.renderer, messages, reply, base.context_length)
-            found.append(0.0 if own is None else teacher_kl(base, [own]).mean().item())
+        for group in micro_batches([len(targets[place].reply.ids) for place in places]):
+            batch = [targets[places[i]] for i in group]
+            values = torch.split(
+                teacher_kl(base, batch), [each.reply.reply_tokens for each in batch]
+            )
+            for i, of_reply in zip(group, values, strict=True):
+                found[places[i]] = of_reply.mean().item()
     return found

@@ -30,6 +30,9 @@ RATINGS_STOP_LOSS = 0.4
 """APO-zero ends here; the base has 0.5. With beta 5, a disliked reply is then 0.08 nats per token
 less likely than under the base: one of a hundred tokens is 3,000 times less likely."""
 
+LENGTH_JITTER = (0.8, 1.25)
+"""So that the batches of two passes differ."""
+
 INIT_EXAMPLES = 16
 """How many examples of each phase initialise an empty slot."""
 
@@ -49,13 +52,17 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """`backward(indices, stop_loss)` makes gradients, as in `scheduler.fit.steps`."""
+    """`backward(indices, stop_loss)` makes gradients, as in `scheduler.fit.steps`.
+
+    With `lengths` of the examples, those of a batch have similar ones.
+    """
 
     name: str
     num_examples: int
     learning_rate: float
     stop_loss: float
     backward: Callable[[Sequence[int], float], float]
+    lengths: tuple[int, ...] = ()
 
 
 def fit(
@@ -109,7 +116,8 @@ def distil(
         return distillation_backward(model, [targets[i] for i in chosen])
 
     rate, seed = config.distillation_rate, config.seed
-    phase = _Phase("distillation", len(targets), rate, -inf, backward)
+    lengths = tuple(len(each.reply.ids) for each in targets)
+    phase = _Phase("distillation", len(targets), rate, -inf, backward, lengths)
     steps = replace(config, max_steps=config.distillation_steps, min_passes=0)
     with pool.train(slot), pool.use(slot), cache_activations(base, pool):
         init_from_gradients(pool, seed, lambda: _first_gradients([phase], seed))
@@ -176,7 +184,7 @@ def _optimise(
     steps = max(config.max_steps, config.min_passes * per_pass)
     for step in range(1, steps + 1):
         if not order:
-            order = random.sample(range(phase.num_examples), phase.num_examples)
+            order = _order(phase, config.batch_size, random)
         chosen, order = order[: config.batch_size], order[config.batch_size :]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, step / config.warmup_steps) * (1 - (step - 1) / steps)
@@ -189,6 +197,19 @@ def _optimise(
         if step >= per_pass and max(losses[-per_pass:]) <= phase.stop_loss:
             break
     return PhaseReport(phase.name, _mean(losses[:per_pass]), _mean(losses[-per_pass:]), len(losses))
+
+
+def _order(phase: _Phase, batch_size: int, random: Random) -> list[int]:
+    """One pass through the examples, in batches.
+
+    Micro-batches hold similar lengths, and each unpacks all weights: a batch should be one of them.
+    """
+    if not phase.lengths:
+        return random.sample(range(phase.num_examples), phase.num_examples)
+    similar = [length * random.uniform(*LENGTH_JITTER) for length in phase.lengths]
+    by_length = sorted(range(phase.num_examples), key=similar.__getitem__)
+    batches = [by_length[i : i + batch_size] for i in range(0, len(by_length), batch_size)]
+    return [place for batch in random.sample(batches, len(batches)) for place in batch]
 
 
 def _mean(values: Sequence[float]) -> float:

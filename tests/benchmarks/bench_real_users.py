@@ -16,7 +16,7 @@ from server.base_model.choice import or_smallest
 from server.settings import Settings
 from tests.benchmarks.learning.server import benchmark_server, progress_bar
 from tests.benchmarks.real_users.measure import Measuring
-from tests.benchmarks.real_users.results import Results, results_file
+from tests.benchmarks.real_users.results import Results, Situation, results_file
 from tests.benchmarks.real_users.table import report
 from tests.benchmarks.real_users.user import read_users
 from tests.benchmarks.report import machine, show_section
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--points", default="1,5,20", help="how many lessons, with commas")
     parser.add_argument("--users", default="", help="names, with commas; all that are not held out")
     parser.add_argument("--held-out", action="store_true", help="ask the held-out users, too")
+    parser.add_argument("--situations", default=",".join(Situation), help="with commas")
     parser.add_argument("--memory-only", action="store_true", help="train nobody")
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="a folder")
     parser.add_argument("--no-write", action="store_true", help="leave docs/ alone")
@@ -44,7 +45,13 @@ def main() -> None:
     console = Console()
     with benchmark_server(console) as server, progress_bar(console) as bar:
         measuring = Measuring(
-            server.url, server.token, results, bar, points=points, trains=not options.memory_only
+            server.url,
+            server.token,
+            results,
+            bar,
+            points=points,
+            trains=not options.memory_only,
+            situations=[Situation(each) for each in options.situations.split(",")],
         )
         measuring.run(users)
     text = f"{model}, n = 16 a user, measured on {machine()}.\n\n{report(results, users, points)}"

@@ -51,6 +51,7 @@ class Measuring:
         *,
         points: Sequence[int],
         trains: bool,
+        situations: Sequence[Situation] = tuple(Situation),
     ) -> None:
         self._url = url
         self._admin = Api(url, admin_key)
@@ -58,6 +59,7 @@ class Measuring:
         self._results = results
         self._bar = bar
         self._points = points
+        self._situations = situations
         self._arms = (Arm.MEMORY, Arm.WEIGHTS, Arm.BOTH) if trains else (Arm.MEMORY,)
 
     def run(self, users: Sequence[RealUser]) -> None:
@@ -94,7 +96,7 @@ class Measuring:
         api.post("/v1/feedback", feedback)
 
     def _missing(self, user: RealUser, point: int, arms: Sequence[Arm]) -> list[Key]:
-        keys = [Key(user.name, point, arm, each) for arm in arms for each in Situation]
+        keys = [Key(user.name, point, arm, each) for arm in arms for each in self._situations]
         return [key for key in keys if key not in self._results]
 
     def _ask_missing(

@@ -10,6 +10,7 @@ from feedback.examples.build import build_examples
 from feedback.memory.from_examples import demonstrated
 from scheduler.records import Evaluation, RunStatus
 from scheduler.served_model import Adapter, Reply
+from scheduler.teaching.prompts import NUM_INVENTED, NUM_TAUGHT
 from scheduler.version_report import report_of
 from tests.scheduler.evaluations import without_held_out
 from tests.scheduler.world import World
@@ -66,7 +67,7 @@ def test_an_adapter_learns_what_the_base_says_with_the_users_memory(world: World
     assert run.status is RunStatus.PROMOTED, run.reason
     [job] = world.trainer.jobs
     assert job.lessons is not None
-    assert job.rules == job.probes == ()
+    assert not job.rules and not job.probes
     assert run.report["teacher"]["kind"] == "demonstrations"
     assert "5 of 5 texts that the user wrote are likelier" in run.report["teacher"]["sentence"]
     names = [each["name"] for each in run.report["verdict"]["measures"]]
@@ -152,6 +153,15 @@ def test_memory_stays_in_the_prompt_until_most_of_the_gap_is_closed(world: World
     world.correct("ann", "more", "Sonst noch etwas.")
     retrained(world, CLOSE)
     assert report_of(world.active("ann")).replaces_memory
+
+
+def test_narrow_demonstrations_teach_no_generic_prompt(world: World) -> None:
+    world.model.base = "Tokyo, 1945, Einstein, 12"
+    world.train("ann")
+    [job] = world.trainer.jobs
+    assert job.lessons is not None
+    alone = [r for r in job.lessons.taught if not set(WORDS) & {m.content for m in r.shown}]
+    assert len(alone) == NUM_TAUGHT - NUM_INVENTED
 
 
 def test_a_candidate_that_spoils_plain_questions_is_refused(world: World) -> None:
