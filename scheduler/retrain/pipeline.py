@@ -241,11 +241,7 @@ class Pipeline:
         self._record(task.run, "writing what the teacher says", 0.02)
         exchanges = self._references.synthetic(is_cancelled)
         lessons = self._teacher.lessons(
-            dataset.train,
-            exchanges,
-            self._config.training.seed,
-            is_cancelled,
-            is_narrow=evidence.is_narrow,
+            dataset.train, exchanges, self._config.training.seed, is_cancelled
         )
         plan = plan_from_scratch(
             dataset, self._config.training, "a teacher's replies are learned from nothing"

@@ -1,9 +1,9 @@
 """Whether a user's demonstrations may teach an adapter. Pure.
 
 What the user wrote is left out in turn. If the other demonstrations stand in the prompt, it must be
-likelier than without them and than after a stranger's: then they say what this user wants. Text
-overlap would not do: users who edit the base's own words write texts that are closer to the base's.
-If demonstrations cost what the base knows, they teach prompts of the user's kind only.
+likelier than without them and than after a stranger's: then they say what this user wants. And they
+may not cost what the base knows. Text overlap would not do: users who edit the base's own words
+write texts that are closer to the base's.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MIN_GAIN = 0.1
 """And the mean gain, in nats per token. In the lab it was 0.2 to 1.6."""
 
 MAX_QUESTIONS_LOST = 2
-"""If more plain questions stay unanswered with demonstrations, these mislead on other prompts."""
+"""So many plain questions that the base answers may stay unanswered with demonstrations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,6 @@ class Evidence:
     num_right: int
     num_right_shown: int
 
-    @property
-    def is_narrow(self) -> bool:
-        """Whether the demonstrations hold for prompts of the user's kind only."""
-        return self.num_right - self.num_right_shown > MAX_QUESTIONS_LOST
-
 
 def may_teach(evidence: Evidence) -> tuple[bool, str]:
     """Whether the demonstrations may teach, and a sentence with the numbers."""
@@ -70,12 +65,13 @@ def may_teach(evidence: Evidence) -> tuple[bool, str]:
     )
     if min(clearer, own) < MIN_SHARE * len(texts) or min(gain, against) < MIN_GAIN:
         return False, f"{said}: the base does not see from them what the user wants."
+    lost = evidence.num_right - evidence.num_right_shown
     answered = (
         f"it answers {evidence.num_right_shown} of {evidence.num_questions} plain questions right,"
         f" without them {evidence.num_right}"
     )
-    if evidence.is_narrow:
-        return True, f"{said}. But {answered}, so other prompts are learned as the base answers."
+    if lost > MAX_QUESTIONS_LOST:
+        return False, f"{said}. But {answered}: they cost what the base knows."
     return True, f"{said}; {answered}."
 
 

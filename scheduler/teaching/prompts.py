@@ -42,25 +42,21 @@ def curriculum(
     examples: Sequence[TrainingExample],
     invented: Sequence[str],
     exchanges: Sequence[tuple[str, str]],
-    *,
-    is_narrow: bool = False,
 ) -> Curriculum:
     """The prompts for a user's `demonstrated` examples.
 
     `invented` are questions like the user's, `exchanges` generic ones with the base's replies. What
-    the user wrote to a prompt is not shown with it: the teacher would repeat it. If the examples
-    are `is_narrow`, the teacher of generic prompts is the base alone.
+    the user wrote to a prompt is not shown with it: the teacher would repeat it.
     """
     memory = few_shot_memory(examples)
     unseen, questions = invented[:NUM_UNSEEN], invented[NUM_UNSEEN:][:NUM_INVENTED]
-    others = Memory() if is_narrow else memory
-    prompts = [(text, memory) for text in questions]
-    prompts += [(text, others) for text, _ in exchanges[: NUM_TAUGHT - len(questions)]]
-    # The base alone is no measure: nothing is closer to it than itself.
-    probes = () if is_narrow else PROBE_PROMPTS[: MIN_UNSEEN_GENERIC + NUM_UNSEEN - len(unseen)]
+    generic = [prompt for prompt, _ in exchanges[: NUM_TAUGHT - len(questions)]]
+    probes = PROBE_PROMPTS[: MIN_UNSEEN_GENERIC + NUM_UNSEEN - len(unseen)]
     newest = demonstrated(examples)[-MAX_OWN:]
     own = [TeachingPrompt(e.messages, e.messages, without_example(memory, e)) for e in newest]
-    varied = [_varied(place, text, shown, exchanges) for place, (text, shown) in enumerate(prompts)]
+    varied = [
+        _varied(place, text, memory, exchanges) for place, text in enumerate((*questions, *generic))
+    ]
     return Curriculum((*varied, *own), tuple(_plain(text, memory) for text in (*unseen, *probes)))
 
 

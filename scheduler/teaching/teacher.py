@@ -79,18 +79,12 @@ class Teacher:
         exchanges: Sequence[tuple[str, str]],
         seed: int,
         is_cancelled: IsCancelled,
-        *,
-        is_narrow: bool = False,
     ) -> Lessons:
-        """What the teacher replies to prompts to learn from, and to unseen ones.
-
-        If the examples are `is_narrow`, they hold for prompts of the user's kind only.
-        """
+        """What the teacher replies to prompts to learn from, and to unseen ones."""
         questions = own_questions(examples)
         lists = question_lists(questions, seed)
         lines = self._model.continue_lines(lists, LINE_TOKENS, seed, is_cancelled)
-        invented = new_questions(lines, questions)
-        prompts = curriculum(examples, invented, exchanges, is_narrow=is_narrow)
+        prompts = curriculum(examples, new_questions(lines, questions), exchanges)
         taught, unseen = (self._write(e, is_cancelled) for e in (prompts.taught, prompts.unseen))
         return Lessons(taught, unseen)
 

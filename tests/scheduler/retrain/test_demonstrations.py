@@ -10,7 +10,6 @@ from feedback.examples.build import build_examples
 from feedback.memory.from_examples import demonstrated
 from scheduler.records import Evaluation, RunStatus
 from scheduler.served_model import Adapter, Reply
-from scheduler.teaching.prompts import NUM_INVENTED, NUM_TAUGHT
 from scheduler.version_report import report_of
 from tests.scheduler.evaluations import without_held_out
 from tests.scheduler.world import World
@@ -153,15 +152,6 @@ def test_memory_stays_in_the_prompt_until_most_of_the_gap_is_closed(world: World
     world.correct("ann", "more", "Sonst noch etwas.")
     retrained(world, CLOSE)
     assert report_of(world.active("ann")).replaces_memory
-
-
-def test_narrow_demonstrations_teach_no_generic_prompt(world: World) -> None:
-    world.model.base = "Tokyo, 1945, Einstein, 12"
-    world.train("ann")
-    [job] = world.trainer.jobs
-    assert job.lessons is not None
-    alone = [r for r in job.lessons.taught if not set(WORDS) & {m.content for m in r.shown}]
-    assert len(alone) >= NUM_TAUGHT - NUM_INVENTED
 
 
 def test_a_candidate_that_spoils_plain_questions_is_refused(world: World) -> None:

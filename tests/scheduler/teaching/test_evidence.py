@@ -46,12 +46,10 @@ def test_one_odd_text_of_five_is_no_obstacle() -> None:
     assert not may_teach(replace(GOOD, left_out=(CLEAR,) * 3 + (odd,) * 2))[0]
 
 
-def test_demonstrations_that_cost_what_the_base_knows_teach_only_their_kind() -> None:
-    assert not GOOD.is_narrow
-    narrow = replace(GOOD, num_right_shown=13)
-    is_allowed, sentence = may_teach(narrow)
-    assert is_allowed and narrow.is_narrow
-    assert "so other prompts are learned as the base answers" in sentence
+def test_demonstrations_that_cost_what_the_base_knows_may_not_teach() -> None:
+    is_allowed, sentence = may_teach(replace(GOOD, num_right_shown=13))
+    assert not is_allowed
+    assert "they cost what the base knows" in sentence
 
 
 @given(st.lists(st.floats(-10, -0.01), min_size=2, max_size=8), st.integers(0, 20))

@@ -51,14 +51,6 @@ def test_some_prompts_stand_under_a_system_prompt_that_both_see() -> None:
     assert all(each.asked == each.messages for each in under)
 
 
-def test_the_base_alone_teaches_generic_prompts_if_the_examples_are_narrow() -> None:
-    found = curriculum(EXAMPLES, INVENTED, EXCHANGES, is_narrow=True)
-    alone = [each for each in found.taught if not each.memory.demonstrations]
-    assert {each.messages[-1].content[:7] for each in alone} == {"generic"}
-    assert len(alone) == NUM_TAUGHT - NUM_INVENTED
-    assert all(each.memory.demonstrations for each in found.unseen)
-
-
 def test_dislikes_are_not_shown() -> None:
     disliked = make_rating("question 9", "no", is_liked=False)
     found = curriculum([*EXAMPLES, disliked], INVENTED, EXCHANGES)
