@@ -164,7 +164,7 @@ class MemoryConfig:
     """How many `tokens` and `demonstrations` memory may add to a prompt, at most."""
 
     tokens: int = 512
-    demonstrations: int = 3
+    demonstrations: int = 5
 
 
 @dataclass(frozen=True, slots=True)

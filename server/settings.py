@@ -168,7 +168,7 @@ class Settings(BaseSettings):
         description="Most tokens that memory may add to a prompt; 0 turns memory off.",
     )
     memory_demonstrations: int = Field(
-        default=3, ge=0, le=16, description="Most earlier exchanges that memory adds to a prompt."
+        default=5, ge=0, le=16, description="Most earlier exchanges that memory adds to a prompt."
     )
     queue_limit: int = Field(
         default=256,

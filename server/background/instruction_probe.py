@@ -68,7 +68,7 @@ def _conversation(probe: Probe) -> tuple[Message, ...]:
 
 
 class InstructionProbe:
-    """Probes the engine in the background, at the first call of `follows_instructions`."""
+    """Probes the engine in the background, once."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         prompts = [[m.content for m in _conversation(probe)] for probe in PROBES]
@@ -82,6 +82,11 @@ class InstructionProbe:
 
     def follows_instructions(self) -> bool:
         """Whether the base model follows instructions; False until that is known."""
+        self.begin()
+        return self._answer is True
+
+    def begin(self) -> None:
+        """Look up or probe the answer, unless that has begun."""
         with self._lock:
             if not self._is_started:
                 self._is_started = True
@@ -90,7 +95,6 @@ class InstructionProbe:
                     self._answer = bool(cached["notes_help"])
                 else:
                     threading.Thread(target=self._probe, name="probe", daemon=True).start()
-        return self._answer is True
 
     def _probe(self) -> None:
         try:

@@ -50,6 +50,9 @@ def give_feedback(
     else:
         status, result = (201, "created") if is_new else (200, "changed")
     services.metrics.feedback.labels(result).inc()
+    if feedback.comment and services.is_ready:
+        # Takes a moment, and the next reply should show the comment.
+        services.runtime.instruction_probe.begin()
     return JSONResponse(feedback_json(stored), status)
 
 
