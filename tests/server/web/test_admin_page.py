@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
+from tests.server.distilled import REPORT
 from tests.server.live import LiveServer, Person
-from tests.server.peft_folder import import_version
+from tests.server.peft_folder import import_version, put_version_to_use
 from tests.server.suite import give_verdict, let_the_base_be_ideal
 
 pytestmark = [
@@ -121,6 +122,18 @@ def test_a_version_is_promoted_and_rolled_back(
     confirm(page, "Roll back")
     expect(page.get_by_text("answers now", exact=True)).to_have_count(0)
     assert active(live, person) == "base"
+
+
+def test_a_version_shows_its_teacher_and_measures(
+    page: Page, live: LiveServer, person: Person
+) -> None:
+    put_version_to_use(live, person, REPORT.to_json())
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("v1", exact=True).first.click()
+    expect(page.get_by_text("4 of 5 texts are likelier.")).to_be_visible()
+    row = page.get_by_role("row", name="adherence")
+    expect(row.get_by_role("cell")).to_have_text(["0.00", "–", "0.70", "0.50", "12"])
 
 
 def test_a_version_shows_the_results_of_the_evaluation_suite(

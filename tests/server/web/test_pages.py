@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
+from tests.server.distilled import REPORT
 from tests.server.live import LiveServer, Person, running
 from tests.server.peft_folder import put_version_to_use
 
@@ -232,6 +233,23 @@ def test_an_edited_reply_is_stored_as_its_correction(
     expect(page.get_by_text("corrected by you")).to_be_visible()
     assert [row["correction"] for row in feedback(site, user)] == ["as I would say it"]
     expect(page.locator("#learned")).to_contain_text("1 correction")
+
+
+def test_replies_before_and_after_a_training_stand_side_by_side(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    say(page)
+    correct(page, "as I would say it")
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    put_version_to_use(site, user, REPORT.to_json())
+    page.reload()
+    expect(page.locator("#teacher")).to_contain_text("It learned from what you wrote")
+    expect(page.locator("#teacher")).to_have_attribute("title", "4 of 5 texts are likelier.")
+    page.get_by_text("Before and after").click()
+    samples = page.locator("#samples")
+    expect(samples).to_contain_text("When do you open?")
+    expect(samples.locator("dt")).to_have_text(["Base model", "With memory", "Your model"])
+    expect(samples.locator("dd")).to_have_text(["At <b>any</b> time.", "At nine.", "(empty)"])
 
 
 def test_the_next_request_contains_the_corrected_reply(page: Page) -> None:
