@@ -44,8 +44,12 @@ def relevance(texts: Sequence[str], question: str) -> list[float]:
 
 
 def demonstrations_for(memory: Memory, question: str) -> dict[str, float]:
-    """The relevance of each demonstration to a question, by example id."""
-    scores = relevance([each.question for each in memory.demonstrations], question)
+    """The relevance of each demonstration to a question, by example id.
+
+    By its question and its reply: what is asked again in other words often stands in the reply.
+    """
+    texts = [f"{each.question}\n{each.reply}" for each in memory.demonstrations]
+    scores = relevance(texts, question)
     return {
         each.example_id: score for each, score in zip(memory.demonstrations, scores, strict=True)
     }
