@@ -14,6 +14,7 @@ from scheduler.augmentation.prompts import (
     SYNTHETIC_PROMPTS,
     SYNTHETIC_REPLY_TOKENS,
 )
+from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS
 from scheduler.records import TrainingConfig
 from scheduler.served_model import ServedModel, user_prompt
 
@@ -47,6 +48,11 @@ class ReferenceReplies:
             return ()
         exchanges = self.exchanges(prompts, PROBE_REPLY_TOKENS, is_cancelled)
         return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
+
+    def plain(self, is_cancelled: IsCancelled) -> Exchanges:
+        """The plain questions with the base's answers."""
+        prompts = [each.text for each in PLAIN_QUESTIONS]
+        return self.exchanges(prompts, ANSWER_TOKENS, is_cancelled)
 
     def exchanges(
         self, prompts: Sequence[str], max_tokens: int, is_cancelled: IsCancelled

@@ -117,7 +117,7 @@ class Pipeline:
         self._model = model
         self._follows_instructions = follows_instructions
         self._references = ReferenceReplies(model, config.base_revision, Path(config.replies_cache))
-        self._teacher = Teacher(model)
+        self._teacher = Teacher(model, self._references)
         self._judge = Judge(model, self._references, self._teacher, verify, config)
         self._publisher = publisher
         self._config = config
@@ -148,6 +148,7 @@ class Pipeline:
         self._references.reference(is_cancelled)
         self._references.synthetic(is_cancelled)
         self._references.probes(self._config.training, is_cancelled)
+        self._references.plain(is_cancelled)
 
     def close(self) -> None:
         """End what `prepare` started."""
@@ -239,10 +240,8 @@ class Pipeline:
         """Distil what the base says with the user's demonstrations in its prompt."""
         is_cancelled = task.is_cancelled
         self._record(task.run, "writing what the teacher says", 0.02)
-        exchanges = self._references.synthetic(is_cancelled)
-        lessons = self._teacher.lessons(
-            dataset.train, exchanges, self._config.training.seed, is_cancelled
-        )
+        seed = self._config.training.seed
+        lessons = self._teacher.lessons(dataset.train, seed, is_cancelled)
         plan = plan_from_scratch(
             dataset, self._config.training, "a teacher's replies are learned from nothing"
         )

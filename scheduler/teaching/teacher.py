@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.records import Memory, TrainingExample
 from feedback.text.repetition import is_repetitive
+from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.evaluation.degeneration import is_empty
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS, num_answered
 from scheduler.fit.lessons import NUM_TOP, Lessons, TeacherReply
@@ -31,8 +32,9 @@ IsCancelled = Callable[[], bool]
 class Teacher:
     """Gathers evidence and writes lessons. All methods raise what the `ServedModel` raises."""
 
-    def __init__(self, model: ServedModel) -> None:
+    def __init__(self, model: ServedModel, references: ReferenceReplies) -> None:
         self._model = model
+        self._references = references
 
     def evidence(self, examples: Sequence[TrainingExample], is_cancelled: IsCancelled) -> Evidence:
         """What left-out texts and plain questions say of the examples as demonstrations."""
@@ -52,7 +54,7 @@ class Teacher:
         return Evidence(
             left_out,
             len(PLAIN_QUESTIONS),
-            self.num_answered(Memory(), None, is_cancelled),
+            num_answered([answer for _, answer in self._references.plain(is_cancelled)]),
             self.num_answered(memory, None, is_cancelled),
         )
 
@@ -76,7 +78,6 @@ class Teacher:
     def lessons(
         self,
         examples: Sequence[TrainingExample],
-        exchanges: Sequence[tuple[str, str]],
         seed: int,
         is_cancelled: IsCancelled,
     ) -> Lessons:
@@ -84,7 +85,8 @@ class Teacher:
         questions = own_questions(examples)
         lists = question_lists(questions, seed)
         lines = self._model.continue_lines(lists, LINE_TOKENS, seed, is_cancelled)
-        prompts = curriculum(examples, new_questions(lines, questions), exchanges)
+        invented = new_questions(lines, questions)
+        prompts = curriculum(examples, invented, self._references.synthetic(is_cancelled))
         taught, unseen = (self._write(e, is_cancelled) for e in (prompts.taught, prompts.unseen))
         return Lessons(taught, unseen)
 

@@ -287,7 +287,7 @@ def test_a_pinned_rule_makes_synthetic_examples_without_any_correction(world: Wo
 def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) -> None:
     world.pipeline.prepare(lambda: False)
     assert world.trainer.prepared == 1
-    assert world.model.asked == [None, None, None]
+    assert world.model.asked == [None] * 4
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     assert world.model.asked == [None, None, None, *world.trainer.destinations]

@@ -1,5 +1,9 @@
 """The teacher asks the served model."""
 
+from pathlib import Path
+
+from scheduler.augmentation.prompts import SYNTHETIC_PROMPTS
+from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.fit.lessons import NUM_TOP
 from scheduler.served_model import Adapter, Reply
 from scheduler.teaching.evidence import MIN_DEMONSTRATIONS
@@ -9,18 +13,21 @@ from tests.scheduler.training import make_example
 from tests.scheduler.world import FakeServedModel
 
 EXAMPLES = [make_example(f"How do I cook dish {n}?", f"Answer {n}.") for n in range(3)]
-EXCHANGES = [(f"generic {n}", f"reply {n}") for n in range(40)]
 
 
 def never() -> bool:
     return False
 
 
+def teacher(model: FakeServedModel, cache: Path) -> Teacher:
+    return Teacher(model, ReferenceReplies(model, "r0", cache))
+
+
 def shown_texts(reply: Reply) -> list[str]:
     return [each.content for each in reply.messages]
 
 
-def test_each_text_is_left_out_of_what_is_shown_with_it() -> None:
+def test_each_text_is_left_out_of_what_is_shown_with_it(tmp_path: Path) -> None:
     model = FakeServedModel()
 
     def log_prob(reply: Reply, adapter: Adapter) -> float:
@@ -30,29 +37,29 @@ def test_each_text_is_left_out_of_what_is_shown_with_it() -> None:
         return -2.0 if any("Answer" in each for each in shown_texts(reply)) else -3.0
 
     model.log_prob = log_prob
-    evidence = Teacher(model).evidence(EXAMPLES, never)
+    evidence = teacher(model, tmp_path).evidence(EXAMPLES, never)
     assert len(evidence.left_out) == len(EXAMPLES)
     assert {(e.alone, e.own, e.stranger) for e in evidence.left_out} == {(-4.0, -2.0, -3.0)}
 
 
-def test_plain_questions_are_asked_with_and_without_demonstrations() -> None:
+def test_plain_questions_are_asked_with_and_without_demonstrations(tmp_path: Path) -> None:
     model = FakeServedModel()
     model.base = "Tokyo, 1945, Einstein, 12"
     model.base_with_memory = lambda question: "Tokyo"
-    evidence = Teacher(model).evidence(EXAMPLES, never)
+    evidence = teacher(model, tmp_path).evidence(EXAMPLES, never)
     assert (evidence.num_right, evidence.num_right_shown) == (4, 1)
 
 
-def test_one_example_is_no_evidence_and_asks_nothing() -> None:
+def test_one_example_is_no_evidence_and_asks_nothing(tmp_path: Path) -> None:
     model = FakeServedModel()
-    evidence = Teacher(model).evidence(EXAMPLES[: MIN_DEMONSTRATIONS - 1], never)
+    evidence = teacher(model, tmp_path).evidence(EXAMPLES[: MIN_DEMONSTRATIONS - 1], never)
     assert evidence.left_out == ()
     assert model.asked == []
 
 
-def test_lessons_hold_the_teachers_replies_with_their_likeliest_tokens() -> None:
+def test_lessons_hold_the_teachers_replies_with_their_likeliest_tokens(tmp_path: Path) -> None:
     model = FakeServedModel()
-    lessons = Teacher(model).lessons(EXAMPLES, EXCHANGES, 0, never)
+    lessons = teacher(model, tmp_path).lessons(EXAMPLES, 0, never)
     assert {each.text for each in lessons.taught} == {
         each.shown[-1].content.upper() for each in lessons.taught
     }
@@ -62,20 +69,20 @@ def test_lessons_hold_the_teachers_replies_with_their_likeliest_tokens() -> None
     assert len(own.shown) > len(own.messages)
 
 
-def test_the_base_without_an_adapter_teaches() -> None:
+def test_the_base_without_an_adapter_teaches(tmp_path: Path) -> None:
     model = FakeServedModel()
-    Teacher(model).lessons(EXAMPLES, EXCHANGES, 0, never)
+    teacher(model, tmp_path).lessons(EXAMPLES, 0, never)
     assert set(model.asked) == {None}
 
 
-def test_replies_that_are_empty_or_loop_teach_nothing() -> None:
+def test_replies_that_are_empty_or_loop_teach_nothing(tmp_path: Path) -> None:
     model = FakeServedModel()
-    faults = {"generic 0": "", "generic 2": "on and on and " * 10}
+    faults = {SYNTHETIC_PROMPTS[0]: "", SYNTHETIC_PROMPTS[2]: "on and on and " * 10}
     model.base_with_memory = lambda question: faults.get(question, question.upper())
-    lessons = Teacher(model).lessons(EXAMPLES, EXCHANGES, 0, never)
+    lessons = teacher(model, tmp_path).lessons(EXAMPLES, 0, never)
     asked = {each.messages[-1].content for each in lessons.taught}
     assert asked.isdisjoint(faults)
-    assert "generic 1" in asked
+    assert SYNTHETIC_PROMPTS[4] in asked
 
 
 def test_the_stranger_is_nobody_of_the_deployment() -> None:
