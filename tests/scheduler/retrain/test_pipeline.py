@@ -290,7 +290,7 @@ def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) ->
     assert world.model.asked == [None] * 4
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    assert world.model.asked == [None, None, None, *world.trainer.destinations]
+    assert world.model.asked == [None] * 4 + [*world.trainer.destinations]
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:
