@@ -24,7 +24,11 @@ MAX_QUESTIONS_LOST = 1
 """Plain questions that may stay unanswered: two replies of one model differ by as much."""
 
 MAX_FAULTY = 0.1
-"""How far the share of faulty replies may exceed the base's."""
+"""How far the share of faulty replies may exceed that of the base, or of the base with memory."""
+
+MOST_FAULTY = 0.4
+"""But a teacher that says the same to nearly everything is no excuse. One whose short replies all
+end alike has 0.17."""
 
 MAX_SURPRISE = 0.0
 """Nats per token that a candidate's greedy reply may be less likely under the teacher than the
@@ -208,8 +212,7 @@ def _plain_questions(replies: DistilledReplies) -> tuple[Measure, ...]:
 def _degeneration(replies: DistilledReplies) -> Measure:
     found = replies.faulty
     worst = max(found.candidate, found.with_memory)
-    # Not the memory's share: it may teach the same sentence for everything.
-    allowed = found.base + MAX_FAULTY
+    allowed = max(found.base, min(found.memory, MOST_FAULTY)) + MAX_FAULTY
     return Measure(
         name="degeneration",
         candidate=worst,

@@ -95,6 +95,7 @@ def test_plain_questions_must_stay_answered(plain: Counts, names: list[str]) -> 
 def test_faulty_replies_are_refused() -> None:
     assert failed(replies=replace(REPLIES, faulty=Counts(0.0, 0.0, 0.3, 0.0))) == ["degeneration"]
     assert failed(replies=replace(REPLIES, faulty=Counts(0.2, 0.0, 0.3, 0.0))) == []
+    assert failed(replies=replace(REPLIES, faulty=Counts(0.0, 0.2, 0.3, 0.0))) == []
     # A teacher that says the same to everything is no excuse.
     assert failed(replies=replace(REPLIES, faulty=Counts(0.0, 1.0, 1.0, 1.0))) == ["degeneration"]
 
