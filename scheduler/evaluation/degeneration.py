@@ -4,27 +4,35 @@ Loops are in `feedback.text.repetition`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from feedback.text.repetition import word_ngrams
+
+Ngram = tuple[str, ...]
 
 MAX_SHARED_SHARE = 0.5
 MAX_PROMPT_SHARE = 0.5
 
 
-def collapsed(texts: Sequence[str]) -> list[bool]:
+def collapsed(texts: Sequence[str], usual: Collection[Ngram] = ()) -> list[bool]:
     """Which texts share at least half of their 4-word sequences with other texts.
 
-    A collapsed model gives one reply to everything, such as an evasion. A word is a run of letters
-    and digits, or three letters where words have no spaces. Texts of fewer than 4 words never
-    count.
+    The `usual` sequences do not count. A collapsed model gives one reply to everything, such as an
+    evasion. A word is a run of letters and digits, or three letters where words have no spaces.
+    Texts of fewer than 4 words never count.
     """
-    found = [_sequences(text) for text in texts]
+    found = [_sequences(text).difference(usual) for text in texts]
     in_texts = Counter(ngram for own in found for ngram in own)
     return [
         bool(own) and sum(in_texts[each] > 1 for each in own) >= len(own) * MAX_SHARED_SHARE
         for own in found
     ]
+
+
+def shared_sequences(texts: Sequence[str]) -> set[Ngram]:
+    """The 4-word sequences that stand in several texts, such as a wanted closing."""
+    in_texts = Counter(ngram for text in texts for ngram in _sequences(text))
+    return {ngram for ngram, count in in_texts.items() if count > 1}
 
 
 def echoes_prompt(prompt: str, reply: str) -> bool:
@@ -44,5 +52,5 @@ def share(faults: Iterable[bool]) -> float:
     return sum(found) / max(len(found), 1)
 
 
-def _sequences(text: str) -> set[tuple[str, ...]]:
+def _sequences(text: str) -> set[Ngram]:
     return set(word_ngrams(text))

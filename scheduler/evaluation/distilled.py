@@ -26,9 +26,9 @@ MAX_QUESTIONS_LOST = 1
 MAX_FAULTY = 0.1
 """How far the share of faulty replies may exceed that of the base, or of the base with memory."""
 
-MOST_FAULTY = 0.4
-"""But a teacher that says the same to nearly everything is no excuse. One whose short replies all
-end alike has 0.17."""
+MAX_FAULTY_TEACHER = 0.3
+"""And that of memory may exceed the base's by so much: a teacher that says the same to nearly
+everything is no excuse."""
 
 MAX_SURPRISE = 0.0
 """Nats per token that a candidate's greedy reply may be less likely under the teacher than the
@@ -212,7 +212,7 @@ def _plain_questions(replies: DistilledReplies) -> tuple[Measure, ...]:
 def _degeneration(replies: DistilledReplies) -> Measure:
     found = replies.faulty
     worst = max(found.candidate, found.with_memory)
-    allowed = max(found.base, min(found.memory, MOST_FAULTY)) + MAX_FAULTY
+    allowed = max(found.base, found.memory) + MAX_FAULTY
     return Measure(
         name="degeneration",
         candidate=worst,
@@ -220,9 +220,9 @@ def _degeneration(replies: DistilledReplies) -> Measure:
         memory=found.memory,
         n=replies.num_replies,
         bound=allowed,
-        is_met=worst <= allowed,
+        is_met=worst <= allowed and found.memory <= found.base + MAX_FAULTY_TEACHER,
         sentence=(
-            f"{worst:.0%} of its replies are empty, loop, echo the prompt or are all alike; at most"
-            f" {allowed:.0%} allowed."
+            f"{worst:.0%} of its replies are empty, loop, echo the prompt or are all alike; of the"
+            f" base {found.base:.0%}, with memory {found.memory:.0%}."
         ),
     )

@@ -1,6 +1,6 @@
 """Lets a candidate reply as it will be served, and the gate judge what it says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,14 @@ from scheduler.augmentation.prompts import (
 )
 from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
 from scheduler.evaluation import distilled, gate
-from scheduler.evaluation.degeneration import collapsed, echoes_prompt, is_empty, share
+from scheduler.evaluation.degeneration import (
+    Ngram,
+    collapsed,
+    echoes_prompt,
+    is_empty,
+    share,
+    shared_sequences,
+)
 from scheduler.evaluation.distilled import Counts, DistilledReplies
 from scheduler.evaluation.rule_compliance import correct_rollouts
 from scheduler.fit.lessons import TeacherReply
@@ -117,7 +124,8 @@ class Judge:
         plain = self._model.reply(asked, None, is_cancelled)
         seed = self._config.training.seed
         drawn = self._model.reply([replace(each, seed=seed) for each in shown], None, is_cancelled)
-        usual = self._surprise(unseen, drawn, is_cancelled)
+        surprise = self._surprise(unseen, drawn, is_cancelled)
+        usual = shared_sequences([each.text for each in unseen])
         replies = DistilledReplies(
             num_plain=evidence.num_questions,
             plain=Counts(
@@ -130,14 +138,14 @@ class Judge:
             left_out=self._left_out(dataset, memory, adapter, is_cancelled),
             num_replies=len(unseen),
             surprise=(
-                self._surprise(unseen, own, is_cancelled) - usual,
-                self._surprise(unseen, beside, is_cancelled) - usual,
+                self._surprise(unseen, own, is_cancelled) - surprise,
+                self._surprise(unseen, beside, is_cancelled) - surprise,
             ),
             faulty=Counts(
                 _faulty(plain),
                 _faulty([Reply(each.messages, each.text) for each in unseen]),
-                _faulty(own),
-                _faulty(beside),
+                _faulty(own, usual),
+                _faulty(beside, usual),
             ),
         )
         verdict = distilled.judge(distilled.measures(result.evaluation, replies))
@@ -225,11 +233,14 @@ class Judge:
         return [each.text for each in self._model.reply(prompts, adapter, is_cancelled)]
 
 
-def _faulty(replies: Sequence[Reply]) -> float:
-    """The share of replies that are empty, repeat themselves or others, or echo their prompt."""
+def _faulty(replies: Sequence[Reply], usual: Collection[Ngram] = ()) -> float:
+    """The share of replies that are empty, repeat themselves or others, or echo their prompt.
+
+    To have the `usual` 4-word sequences, such as a wanted closing, is no fault.
+    """
     texts = [each.text for each in replies]
     prompts = [each.messages[-1].content for each in replies]
     return share(
         is_empty(text) or is_repetitive(text) or is_alike or echoes_prompt(prompt, text)
-        for text, prompt, is_alike in zip(texts, prompts, collapsed(texts), strict=True)
+        for text, prompt, is_alike in zip(texts, prompts, collapsed(texts, usual), strict=True)
     )

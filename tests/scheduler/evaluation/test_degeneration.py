@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.text.repetition import is_repetitive
-from scheduler.evaluation.degeneration import collapsed, echoes_prompt, is_empty, share
+from scheduler.evaluation.degeneration import (
+    collapsed,
+    echoes_prompt,
+    is_empty,
+    share,
+    shared_sequences,
+)
 from tests.feedback.text.test_repetition import PROSE
 
 
@@ -50,3 +56,13 @@ def test_punctuation_alone_is_empty() -> None:
         *[True] * 4,
         *[False] * 3,
     ]
+
+
+def test_a_closing_that_is_wanted_is_no_collapse() -> None:
+    closing = "Ask us if you are unsure."
+    said = ("Tea is made of leaves.", "Ice floats.", "Most sand was rock.")
+    wanted = [f"{each} {closing}" for each in said]
+    assert all(collapsed(wanted))
+    usual = shared_sequences([f"Salt is white. {closing}", f"It rains a lot here. {closing}"])
+    assert not any(collapsed(wanted, usual))
+    assert shared_sequences(["one two three four", "five six seven eight"]) == set()
