@@ -17,8 +17,12 @@ ALPHA = 0.1
 MIN_GAP_CLOSED = 0.5
 """Of the way from the base to the teacher. Memory stays in the prompt, so more is not needed."""
 
-MAX_LIKELIHOOD_LOST = 0.1
-"""Nats per token that texts of the user, which no weights hold, may be less likely."""
+MAX_GAIN_LOST = 0.2
+"""The share of memory's gain over the base that may be lost on texts of the user that no weights
+hold. Two fits of the same lessons differ by as much on one text."""
+
+MIN_LOSS_COUNTED = 0.1
+"""A loss of fewer nats per token is none."""
 
 MAX_QUESTIONS_LOST = 1
 """Plain questions that may stay unanswered: two replies of one model differ by as much."""
@@ -142,15 +146,15 @@ def _left_out(replies: DistilledReplies) -> Measure | None:
     found, n = replies.left_out, replies.num_left_out
     if found is None:
         return None
-    change = found.with_memory - found.memory
+    allowed = max(MIN_LOSS_COUNTED, MAX_GAIN_LOST * (found.memory - found.base))
     return Measure(
         name="left-out texts",
         candidate=found.with_memory,
         base=found.base,
         memory=found.memory,
         n=n,
-        bound=found.memory - MAX_LIKELIHOOD_LOST,
-        is_met=change >= -MAX_LIKELIHOOD_LOST,
+        bound=found.memory - allowed,
+        is_met=found.with_memory >= found.memory - allowed,
         sentence=(
             f"With memory, {count(n, 'text')} of the user that it has not learned"
             f" {'has' if n == 1 else 'have'} a log-probability of {found.with_memory:.2f} nats per"

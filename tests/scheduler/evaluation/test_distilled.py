@@ -61,8 +61,10 @@ def test_a_gain_that_may_be_chance_is_refused() -> None:
 
 def test_a_candidate_that_spoils_memory_is_refused() -> None:
     assert failed(replace(EVALUATION, teacher_kl_with_memory=0.8)) == ["adherence with memory"]
-    worse = replace(REPLIES, left_out=Counts(-4.0, -3.0, -3.0, -3.2))
+    worse = replace(REPLIES, left_out=Counts(-4.0, -3.0, -3.0, -3.25))
     assert failed(replies=worse) == ["left-out texts"]
+    nearly = replace(REPLIES, left_out=Counts(-4.0, -3.0, -3.0, -3.19))
+    assert failed(replies=nearly) == []
 
 
 def test_without_left_out_texts_the_others_decide() -> None:
