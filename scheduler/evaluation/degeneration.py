@@ -17,9 +17,9 @@ MAX_PROMPT_SHARE = 0.5
 def collapsed(texts: Sequence[str], usual: Collection[Ngram] = ()) -> list[bool]:
     """Which texts share at least half of their 4-word sequences with other texts.
 
-    The `usual` sequences count as a text's own. A collapsed model gives one reply to everything, such as an
-    evasion. A word is a run of letters and digits, or three letters where words have no spaces.
-    Texts of fewer than 4 words never count.
+    The `usual` sequences count as a text's own. A collapsed model gives one reply to everything,
+    such as an evasion. A word is a run of letters and digits, or three letters where words have no
+    spaces. Texts of fewer than 4 words never count.
     """
     found = [_sequences(text) for text in texts]
     in_texts = Counter(ngram for own in found for ngram in own.difference(usual))
