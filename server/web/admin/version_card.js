@@ -62,7 +62,15 @@ function measuresTable(measures) {
   return h(
     "table",
     { class: "measures" },
-    h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        columns.map((name) => h("th", { scope: "col" }, name)),
+      ),
+    ),
     h(
       "tbody",
       {},
@@ -71,7 +79,9 @@ function measuresTable(measures) {
           "tr",
           { title: measure.sentence },
           h("th", { scope: "row" }, measure.name),
-          [measure.base, measure.memory, measure.candidate, measure.bound].map((value) => h("td", {}, formatNumber(value))),
+          [measure.base, measure.memory, measure.candidate, measure.bound].map((value) =>
+            h("td", {}, formatNumber(value)),
+          ),
           h("td", {}, String(measure.n)),
         ),
       ),
