@@ -8,7 +8,15 @@ from tests.server.peft_folder import import_version, put_version_to_use
 from tests.server.test_bad_input import assert_refused
 
 SECRET = "the-word-nobody-else-says"
-NOTHING = {"examples": 0, "feedback": 0, "corrections": 0, "proposals": 0, "rules": []}
+NOTHING = {
+    "examples": 0,
+    "feedback": 0,
+    "corrections": 0,
+    "proposals": 0,
+    "rules": [],
+    "teacher": None,
+    "samples": [],
+}
 
 
 def test_a_new_user_has_the_base_and_nothing_learned(live: LiveServer, person: Person) -> None:
