@@ -46,6 +46,7 @@ from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
 from scheduler.run_store import RunStore
 from scheduler.served_model import ServedModel, user_prompt
 from scheduler.teaching.evidence import Evidence, may_teach
+from scheduler.teaching.prompts import is_too_long
 from scheduler.teaching.teacher import Teacher
 from scheduler.trainer.job import JobResult, TrainingJob
 from scheduler.version_report import VersionReport, curation_report, report_of
@@ -168,14 +169,15 @@ class Pipeline:
         try:
             if not are_own_words(dataset.examples):
                 return self._learn_by_rules(task, dataset, BY_RULES)
-            if old := self._nothing_new(task, dataset):
-                return self._end(run, RunStatus.REFUSED, old, dataset, filtered)
+            short = without(dataset, {e.id for e in dataset.examples if is_too_long(e)})
+            if old := self._nothing_new(task, short):
+                return self._end(run, RunStatus.REFUSED, old, short, filtered)
             self._record(run, "choosing the teacher", 0.0)
-            evidence = self._teacher.evidence(dataset.examples, is_cancelled)
+            evidence = self._teacher.evidence(short.examples, is_cancelled)
             is_allowed, sentence = may_teach(evidence)
             if is_allowed:
                 choice = TeacherChoice(TeacherKind.DEMONSTRATIONS, sentence)
-                return self._learn_by_demonstrations(task, dataset, choice, evidence)
+                return self._learn_by_demonstrations(task, short, choice, evidence)
             self._learn_the_rest(task, dataset, TeacherChoice(TeacherKind.NONE, sentence))
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset, filtered, error.device_seconds)

@@ -32,6 +32,7 @@ class TrainingJob:
       measured on `reference_replies` and may be `max_reference_kl` nats per token. The loss keeps
       the adapter close to the base on `kl_replies`. Each part of `probes` tests the adapter for one
       round: its replies are corrected by the `rules`.
+    - With `lessons` the adapter learns a teacher's replies instead of the dataset's.
     """
 
     base_path: str

@@ -91,6 +91,17 @@ def test_the_base_with_a_held_out_text_measures_the_candidate(world: World) -> N
     assert (left_out["n"], left_out["base"], left_out["memory"]) == (1, -3.0, -1.0)
 
 
+def test_a_text_that_may_not_fit_into_the_context_teaches_nothing(world: World) -> None:
+    long = "Ein sehr langer Satz. " * 200
+    world.correct("ann", "long", long)
+    world.train("ann")
+    [job] = world.trainer.jobs
+    assert job.lessons is not None
+    shown = {m.content for each in job.lessons.taught for m in each.shown}
+    assert long.strip() not in {each.strip() for each in shown}
+    assert written(world)[long] not in world.active("ann").example_ids
+
+
 def test_without_evidence_memory_shows_them_and_nothing_is_trained(world: World) -> None:
     world.model.log_prob = lambda reply, adapter: -3.0
     run = world.train("ann")
