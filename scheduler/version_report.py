@@ -36,10 +36,6 @@ _EARLIER_NAMES = {
 }
 
 
-CLOSED_GAP = 0.9
-"""From this share of the way to the teacher on, a version needs no demonstrations in the prompt."""
-
-
 @dataclass(frozen=True, slots=True)
 class CurationReport:
     """How many examples the filters accepted, and how many they rejected, by reason.
@@ -105,12 +101,10 @@ class VersionReport:
     def replaces_memory(self) -> bool:
         """Whether memory stops showing what the version learned.
 
-        Only if its replies were seen to follow the user's rules as often without memory as with it,
-        or to be nearly those of its teacher. A lower loss is no such proof: then a poor version
-        would cost the user a good memory.
+        Only if its replies were seen to follow the user's rules as often without memory as with it.
+        A lower loss is no such proof, and a small distance from its teacher neither: then a poor
+        version would cost the user a good memory.
         """
-        if self.teacher is not None and self.teacher.kind is TeacherKind.DEMONSTRATIONS:
-            return closes_gap(self.evaluation)
         with_few_shot = self.evaluation.get("compliance_with_few_shot")
         alone = self.evaluation.get("compliance") or 0
         return with_few_shot is not None and with_few_shot <= alone
@@ -180,12 +174,6 @@ def overridden_rules(version: AdapterVersion | None, prompt: str) -> tuple[Rule,
     """The rules of a version that a prompt overrides. If there are any, the base answers: a small
     model does not learn from examples when to break a habit."""
     return () if version is None else overridden(report_of(version).rules, prompt)
-
-
-def closes_gap(evaluation: Mapping[str, float | None]) -> bool:
-    """Whether a version says on unseen prompts nearly what its teacher says."""
-    of_base, own = evaluation.get("teacher_kl_base"), evaluation.get("teacher_kl")
-    return bool(of_base) and own is not None and own <= (1 - CLOSED_GAP) * (of_base or 0.0)
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from feedback.examples.build import build_examples
 from feedback.memory.from_examples import demonstrated
-from scheduler.records import Evaluation, RunStatus
+from scheduler.records import RunStatus
 from scheduler.served_model import Adapter, Reply
 from scheduler.version_report import report_of
 from tests.scheduler.evaluations import without_held_out
@@ -28,7 +28,6 @@ TAUGHT = without_held_out(
     teacher_kl=0.3,
     teacher_kl_with_memory=0.1,
 )
-CLOSE = replace(TAUGHT, teacher_kl=0.05)
 
 
 def understood(reply: Reply, adapter: Adapter) -> float:
@@ -54,11 +53,6 @@ def written(world: World) -> dict[str, str]:
     """The ids of the examples that memory shows, by what the user wrote."""
     interactions, feedback = world.log.turns_with_feedback("ann")
     return {e.chosen: e.id for e in demonstrated(build_examples(interactions, feedback))}
-
-
-def retrained(world: World, evaluation: Evaluation) -> None:
-    world.trainer.evaluation = evaluation
-    world.train("ann")
 
 
 def test_an_adapter_learns_what_the_base_says_with_the_users_memory(world: World) -> None:
@@ -157,12 +151,10 @@ def test_a_deleted_text_is_in_no_lesson_of_the_next_fit(world: World) -> None:
     assert WORDS[0] not in {m.content for each in replies for m in each.shown}
 
 
-def test_memory_stays_in_the_prompt_until_most_of_the_gap_is_closed(world: World) -> None:
+def test_memory_stays_in_the_prompt_beside_the_weights(world: World) -> None:
+    world.trainer.evaluation = replace(TAUGHT, teacher_kl=0.01)
     world.train("ann")
     assert not report_of(world.active("ann")).replaces_memory
-    world.correct("ann", "more", "Sonst noch etwas.")
-    retrained(world, CLOSE)
-    assert report_of(world.active("ann")).replaces_memory
 
 
 def test_a_candidate_that_spoils_plain_questions_is_refused(world: World) -> None:
