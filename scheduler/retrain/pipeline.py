@@ -223,12 +223,10 @@ class Pipeline:
         plan = plan_fit(dataset, active if incumbent else None, self._config.training)
         repaired, repair_remarks = with_repaired_dislikes(plan.dataset, rules)
         plan = replace(plan, dataset=repaired)
-        references = self._references.reference(is_cancelled)
         job = replace(
             self._job(plan, active, incumbent, is_cancelled),
             probes=self._probes(plan, rules, is_cancelled),
             rules=tuple(rules),
-            reference_replies=references,
         )
 
         def judge(result: JobResult) -> Judgement:
@@ -329,7 +327,7 @@ class Pipeline:
             memory=config.memory,
             incumbent=None if incumbent is None else str(incumbent.resolve()),
             incumbent_example_ids=learned,
-            reference_replies=(),
+            reference_replies=self._references.reference(is_cancelled),
             max_reference_kl=config.gate.max_reference_kl,
             # A fit stays close to these: not to those that drift is measured on.
             kl_replies=self._references.synthetic(is_cancelled)

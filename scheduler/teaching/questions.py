@@ -8,7 +8,12 @@ from collections.abc import Iterable, Sequence
 from random import Random
 
 from feedback.proposals.filters import KnownTexts, reads_as_instruction
-from feedback.proposals.self_instruct import EXAMPLES, continuation_prompt, parse_instructions
+from feedback.proposals.self_instruct import (
+    EXAMPLES,
+    continuation_prompt,
+    parse_instructions,
+    seed_instructions,
+)
 from feedback.records import TrainingExample
 
 NUM_LISTS = 48
@@ -17,12 +22,8 @@ LINE_TOKENS = 48
 
 def own_questions(examples: Iterable[TrainingExample]) -> tuple[str, ...]:
     """The user's questions that stand alone in a line."""
-    found: dict[str, None] = {}
-    for each in examples:
-        text = " ".join(each.messages[-1].content.split())
-        if len(each.messages) == 1 and text and reads_as_instruction(text):
-            found[text] = None
-    return tuple(found)
+    by_type = seed_instructions(each.messages for each in examples)
+    return tuple(text for texts in by_type.values() for text in texts)
 
 
 def question_lists(questions: Sequence[str], seed: int) -> tuple[str, ...]:

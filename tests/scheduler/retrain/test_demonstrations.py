@@ -61,6 +61,7 @@ def test_an_adapter_learns_what_the_base_says_with_the_users_memory(world: World
     [job] = world.trainer.jobs
     assert job.lessons is not None
     assert not job.rules and not job.probes
+    assert job.reference_replies  # its drift is measured, too
     assert run.report["teacher"]["kind"] == "demonstrations"
     assert "5 of 5 texts that the user wrote are likelier" in run.report["teacher"]["sentence"]
     names = [each["name"] for each in run.report["verdict"]["measures"]]

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.server.live import LiveServer, Person
 
 
@@ -92,3 +94,17 @@ def test_a_frontends_user_may_give_feedback_before_the_first_reply_is_known(
     with live.client(frontend.key) as client:
         body = {"target": "chatcmpl-later-too", "value": "up", "user": "new"}
         assert client.post("/v1/feedback", json=body).status_code == 202
+
+
+def test_a_comment_begins_the_probe_of_the_base_and_a_rating_does_not(
+    live: LiveServer, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    probe = live.services.runtime.instruction_probe
+    monkeypatch.setattr(probe, "begin", lambda: begun.append("begun"))
+    target = live.chat(person.key, "hello")["id"]
+    with live.client(person.key) as client:
+        client.post("/v1/feedback", json={"target": target, "value": "up"}).raise_for_status()
+        assert begun == []
+        client.post("/v1/feedback", json={"target": target, "comment": "hm"}).raise_for_status()
+    assert begun == ["begun"]
