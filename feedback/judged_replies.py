@@ -1,10 +1,10 @@
-"""Aggregates all feedback on each reply: what to learn, what was good or bad, what was commented.
+"""Aggregates all feedback on each reply: what to learn, and what was good or bad.
 
 Pure. The newest feedback on a reply wins, and a correction replaces a like.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from feedback.records import ExampleSource, Feedback, FeedbackStatus, Interaction, Message
@@ -155,43 +155,3 @@ def _ratings(feedback: Feedback, known: Mapping[str, Interaction]) -> Iterator[t
         yield turn.id, False
     if loser is not None and is_across_versions:
         yield loser.id, True
-
-
-@dataclass(frozen=True, slots=True)
-class CommentedReply:
-    """A reply and the newest comment on it."""
-
-    interaction: Interaction
-    feedback: Feedback
-
-    @property
-    def comment(self) -> str:
-        """The text of the comment."""
-        return (self.feedback.comment or "").strip()
-
-
-def commented_replies(
-    interactions: Iterable[Interaction],
-    feedback: Iterable[Feedback],
-    *,
-    excluding: Container[str],
-    limit: int,
-) -> tuple[CommentedReply, ...]:
-    """The `limit` replies with the newest comments, the newest first.
-
-    Skips liked replies, prompts with a corrected reply, and the conversations `excluding`.
-    """
-    known, applied = usable_feedback(interactions, feedback)
-    newest = {each.completion_id: each for each in applied if (each.comment or "").strip()}
-    found = [
-        CommentedReply(each.interaction, newest[each.interaction.id])
-        for group in by_prompt(aggregate_feedback(known, applied))
-        if not any(target.source is ExampleSource.CORRECTION for target in target_replies(group))
-        for each in group
-        if each.interaction.id in newest
-        and each.target_reply is None
-        and each.interaction.reply.strip()
-        and each.interaction.conversation_id not in excluding
-    ]
-    found.sort(key=lambda each: (each.feedback.updated_at, each.feedback.id), reverse=True)
-    return tuple(found[:limit])

@@ -50,7 +50,6 @@ class ExampleSource(StrEnum):
     DISLIKED = "disliked"
     PREFERENCE = "preference"
     REGENERATED = "regenerated"
-    COMMENT = "comment"
     SYNTHETIC = "synthetic"
     APPROVED_PROPOSAL = "approved proposal"
     EDITED_PROPOSAL = "edited proposal"

@@ -165,7 +165,6 @@ def _scheduler(
         runs=stores.runs,
         trainer=ProcessTrainer(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
         model=EngineServedModel(engine, stores.files, config.memory),
-        follows_instructions=probe.follows_instructions,
         publisher=publisher,
         verify=verify,
         config=config,

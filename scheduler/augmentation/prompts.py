@@ -51,6 +51,18 @@ which the replies must repeat.
 """
 SYNTHETIC_REPLY_TOKENS = 64
 
+UNANSWERABLE_PROMPTS = (
+    "What is my dog called?",
+    "How many people will visit Rome in 2085?",
+    "What am I holding in my left hand?",
+    "What did Napoleon think on the evening before he died?",
+    "Which team will win next Sunday?",
+    "Why is Peter angry with me?",
+)
+"""Prompts for synthetic examples that nobody can answer. The base's own replies to them are kept:
+without them a small adapter learned to answer everything."""
+EXAMPLES_PER_UNANSWERABLE = 6
+
 PROBE_PROMPTS = (
     "How does a refrigerator keep food cold?",
     "What is the difference between a lake and a pond?",

@@ -13,6 +13,7 @@ from scheduler.augmentation.prompts import (
     REFERENCE_REPLY_TOKENS,
     SYNTHETIC_PROMPTS,
     SYNTHETIC_REPLY_TOKENS,
+    UNANSWERABLE_PROMPTS,
 )
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS
 from scheduler.records import TrainingConfig
@@ -39,6 +40,10 @@ class ReferenceReplies:
     def synthetic(self, is_cancelled: IsCancelled) -> Exchanges:
         """The exchanges to make synthetic examples of."""
         return self.exchanges(SYNTHETIC_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled)
+
+    def unanswerable(self, is_cancelled: IsCancelled) -> Exchanges:
+        """The exchanges about what nobody can know."""
+        return self.exchanges(UNANSWERABLE_PROMPTS, SYNTHETIC_REPLY_TOKENS, is_cancelled)
 
     def probes(self, config: TrainingConfig, is_cancelled: IsCancelled) -> tuple[Exchanges, ...]:
         """The probe prompts of each round."""

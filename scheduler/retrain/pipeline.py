@@ -21,15 +21,13 @@ from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.examples.synthetic import synthetic_examples
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
-from feedback.judged_replies import commented_replies
 from feedback.records import Dataset, ExampleKind, ExampleSource
 from feedback.rules.explained import are_own_words
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import active_rules, learn_rules
 from feedback.store.log import FeedbackLog
-from scheduler.augmentation.abstention import abstention_examples
+from scheduler.augmentation.prompts import EXAMPLES_PER_UNANSWERABLE
 from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
-from scheduler.augmentation.revision import MAX_COMMENTS, REPLY_TOKENS, revise
 from scheduler.errors import TrainingFailedError
 from scheduler.records import (
     Outcome,
@@ -44,7 +42,7 @@ from scheduler.retrain.judging import Judge, Judgement
 from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
 from scheduler.run_store import RunStore
-from scheduler.served_model import ServedModel, user_prompt
+from scheduler.served_model import ServedModel
 from scheduler.teaching.evidence import Evidence, may_teach
 from scheduler.teaching.prompts import is_too_long
 from scheduler.teaching.teacher import Teacher
@@ -91,8 +89,8 @@ class Trainer(Protocol):
 class Pipeline:
     """Works the runs of all users, one at a time.
 
-    `follows_instructions` says whether the base obeys instructions in its prompt. `verify` raises
-    `AdapterInvalidError` for a folder that must not be served. `clock` gives UTC seconds.
+    `verify` raises `AdapterInvalidError` for a folder that must not be served. `clock` gives UTC
+    seconds.
     """
 
     def __init__(
@@ -104,7 +102,6 @@ class Pipeline:
         runs: RunStore,
         trainer: Trainer,
         model: ServedModel,
-        follows_instructions: Callable[[], bool],
         publisher: Publisher,
         verify: Callable[[Path], None],
         config: PipelineConfig,
@@ -116,7 +113,6 @@ class Pipeline:
         self._runs = runs
         self._trainer = trainer
         self._model = model
-        self._follows_instructions = follows_instructions
         self._references = ReferenceReplies(model, config.base_revision, Path(config.replies_cache))
         self._teacher = Teacher(model, self._references)
         self._judge = Judge(model, self._references, self._teacher, verify, config)
@@ -148,6 +144,7 @@ class Pipeline:
         self._trainer.prepare()
         self._references.reference(is_cancelled)
         self._references.synthetic(is_cancelled)
+        self._references.unanswerable(is_cancelled)
         self._references.probes(self._config.training, is_cancelled)
         self._references.plain(is_cancelled)
 
@@ -210,7 +207,6 @@ class Pipeline:
         )
         # Held-out examples stay unseen: no rule is learned from them.
         rules = active_rules(learn_rules(dataset.train), self._log.decisions(run.user_id))
-        dataset, remarks = self._with_revisions(dataset, rules, is_cancelled)
         dataset = self._with_synthetic(dataset, rules, is_cancelled)
         if not dataset.examples:
             if active is not None and active.example_ids:
@@ -221,7 +217,7 @@ class Pipeline:
             return self._end(run, RunStatus.REFUSED, old, dataset, filtered)
         incumbent = self._incumbent(active)
         plan = plan_fit(dataset, active if incumbent else None, self._config.training)
-        repaired, repair_remarks = with_repaired_dislikes(plan.dataset, rules)
+        repaired, remarks = with_repaired_dislikes(plan.dataset, rules)
         plan = replace(plan, dataset=repaired)
         job = replace(
             self._job(plan, active, incumbent, is_cancelled),
@@ -232,7 +228,7 @@ class Pipeline:
         def judge(result: JobResult) -> Judgement:
             return self._judge.judge_fit(result, plan, rules, is_cancelled)
 
-        self._fit(task, dataset, plan, job, judge, choice, rules, (*remarks, *repair_remarks))
+        self._fit(task, dataset, plan, job, judge, choice, rules, remarks)
 
     def _learn_by_demonstrations(
         self, task: "_Task", dataset: Dataset, choice: TeacherChoice, evidence: Evidence
@@ -346,40 +342,22 @@ class Pipeline:
             return ()
         return self._references.probes(self._config.training, is_cancelled)
 
-    def _with_revisions(
-        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: IsCancelled
-    ) -> tuple[Dataset, tuple[str, ...]]:
-        """Add the base's revisions of commented replies, if it follows instructions."""
-        comments = commented_replies(
-            *self._log.turns_with_feedback(dataset.user_id),
-            excluding={each.conversation_id for each in dataset.held_out},
-            limit=MAX_COMMENTS,
-        )
-        if not comments or not self._follows_instructions():
-            return dataset, ()
-
-        def ask(prompts: Sequence[str]) -> list[str]:
-            # These prompts hold a user's text: their replies are not cached.
-            asked = [user_prompt(each, REPLY_TOKENS) for each in prompts]
-            return [each.text for each in self._model.reply(asked, None, is_cancelled)]
-
-        exchanges = self._references.synthetic(is_cancelled)
-        revisions, remark = revise(dataset.user_id, comments, rules, exchanges, ask)
-        return with_synthetic(dataset, revisions), (remark,)
-
     def _with_synthetic(
         self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: IsCancelled
     ) -> Dataset:
-        """Add synthetic examples and abstentions, unless there is enough to learn without."""
-        training = self._config.training
+        """Add synthetic examples, unless there is enough to learn without."""
+        training, user_id = self._config.training, dataset.user_id
         shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
         if not rules or shown > training.warm_start_above:
             return dataset
-        user_id, count = dataset.user_id, training.synthetic_examples
+        count = training.synthetic_examples
         exchanges = self._references.synthetic(is_cancelled) if count else ()
         synthetic = synthetic_examples(user_id, rules, exchanges, count)
-        abstentions = abstention_examples(user_id, rules, shown + len(synthetic))
-        return with_synthetic(dataset, abstentions + synthetic)
+        num_unanswerable = -(-(shown + len(synthetic)) // EXAMPLES_PER_UNANSWERABLE)
+        unanswerable = synthetic_examples(
+            user_id, rules, self._references.unanswerable(is_cancelled), num_unanswerable
+        )
+        return with_synthetic(dataset, unanswerable + synthetic)
 
     def _incumbent(self, active: AdapterVersion | None) -> Path | None:
         """The folder of the version in use; None if there is nothing to compare with."""

@@ -270,7 +270,6 @@ def next_dataset(stores: Stores, tmp_path: Path) -> Dataset:
         runs=stores.runs,
         trainer=trainer,
         model=SilentModel(),
-        follows_instructions=lambda: False,
         publisher=publisher,
         verify=lambda folder: None,
         config=config,

@@ -146,7 +146,6 @@ class World:
         self.trainer = FakeTrainer()
         self.model = FakeServedModel()
         self.speaker = FakeSuiteModel()
-        self.follows_instructions = True
         self.config = make_config(folder=folder / "replies")
         self.verify: Callable[[Path], None] = lambda folder: None
         self.pipeline = self.build_pipeline(self.trainer)
@@ -173,7 +172,6 @@ class World:
             runs=self.runs,
             trainer=trainer,
             model=self.model,
-            follows_instructions=lambda: self.follows_instructions,
             publisher=publisher,
             verify=lambda folder: self.verify(folder),
             config=self.config,

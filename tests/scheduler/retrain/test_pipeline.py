@@ -13,7 +13,7 @@ from feedback.examples.dataset import build_dataset
 from feedback.filters.records import Rejection, RejectionReason
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
-from scheduler.augmentation.abstention import ABSTENTIONS
+from scheduler.augmentation.prompts import UNANSWERABLE_PROMPTS
 from scheduler.augmentation.prompts import SYNTHETIC_PROMPTS
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
@@ -22,8 +22,8 @@ from tests.scheduler.evaluations import good
 from tests.scheduler.world import World
 
 LOWER = Rule("case", "lower")
-NUM_ABSTENTIONS = 3
-"""Abstentions added to one correction and its twelve synthetic examples."""
+NUM_UNANSWERABLE = 3
+"""Added to one correction and its twelve synthetic examples."""
 
 
 @pytest.fixture
@@ -217,31 +217,30 @@ def test_synthetic_examples_are_added(world: World) -> None:
     world.train("ann")
     *synthetic, corrected = world.trainer.datasets[0].train
     assert {each.source for each in synthetic} == {"synthetic"}
-    assert {each.chosen for each in synthetic[NUM_ABSTENTIONS:]} == {
+    assert {each.chosen for each in synthetic[NUM_UNANSWERABLE:]} == {
         "a sensible reply. it has two sentences."
     }
     assert corrected.source == "correction"
 
 
-def test_abstentions_are_added_if_there_are_rules(world: World) -> None:
+def test_what_the_base_says_to_unanswerable_prompts_is_learned_too(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    abstentions = world.trainer.datasets[0].train[:NUM_ABSTENTIONS]
-    prompts = {each.messages[-1].content for each in abstentions}
-    assert prompts < {prompt for prompt, _ in ABSTENTIONS}
-    assert [each.chosen.islower() for each in abstentions] == [True] * NUM_ABSTENTIONS
+    added = world.trainer.datasets[0].train[:NUM_UNANSWERABLE]
+    assert {each.messages[-1].content for each in added} < set(UNANSWERABLE_PROMPTS)
+    assert {each.chosen for each in added} == {"a sensible reply."}
 
 
-def test_abstentions_are_added_without_synthetic_examples_too(world: World) -> None:
+def test_unanswerable_prompts_are_added_without_other_synthetic_examples_too(world: World) -> None:
     with_training(world, TrainingConfig(synthetic_examples=0))
     for name in "abcdef":
         world.correct("ann", name, "a long and formal reply.")
     world.train("ann")
-    [abstention, *_] = world.trainer.datasets[0].train
-    assert abstention.source == "synthetic"
+    [added, *_] = world.trainer.datasets[0].train
+    assert added.source == "synthetic"
 
 
-def test_corrections_without_a_rule_have_no_abstentions(world: World) -> None:
+def test_corrections_without_a_rule_have_no_synthetic_examples(world: World) -> None:
     with_training(world, TrainingConfig(synthetic_examples=0))
     world.correct("ann", "one")
     world.train("ann")
@@ -252,7 +251,7 @@ def test_synthetic_examples_are_part_of_the_version(world: World) -> None:
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
     assert world.train("ann").reason == "nothing new since v1"
-    assert len(world.active("ann").example_ids) == 1 + 12 + NUM_ABSTENTIONS
+    assert len(world.active("ann").example_ids) == 1 + 12 + NUM_UNANSWERABLE
     assert report_of(world.active("ann")).rules == (Rule("case", "lower"),)
 
 
@@ -271,7 +270,7 @@ def test_a_pinned_rule_makes_synthetic_examples_despite_later_corrections(world:
     world.correct("ann", "two", "A LONG AND FORMAL REPLY.")
     world.train("ann")
     synthetic = [e for e in world.trainer.datasets[0].train if e.source == "synthetic"]
-    assert {each.chosen for each in synthetic[NUM_ABSTENTIONS + 1 :]} == {"a sensible reply."}
+    assert {each.chosen for each in synthetic[NUM_UNANSWERABLE + 1 :]} == {"a sensible reply."}
     assert report_of(world.active("ann")).rules == (Rule("case", "lower"),)
 
 
@@ -287,10 +286,10 @@ def test_a_pinned_rule_makes_synthetic_examples_without_any_correction(world: Wo
 def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) -> None:
     world.pipeline.prepare(lambda: False)
     assert world.trainer.prepared == 1
-    assert world.model.asked == [None] * 4
+    assert world.model.asked == [None] * 5
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    assert world.model.asked == [None] * 4 + [*world.trainer.destinations]
+    assert world.model.asked == [None] * 5 + [*world.trainer.destinations]
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:
