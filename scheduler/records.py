@@ -126,7 +126,8 @@ class GateConfig:
     """The bounds of a candidate; `scheduler.evaluation.gate` applies them.
 
     Losses and KL are in nats per token. A fit to nonsense ends at 4.5 to 6, a fit to prose below 1.
-    The four about replies limit how far a share (0..1) may exceed the base's.
+    `max_faulty_increase` is how far the share (0..1) of faulty replies may exceed the base's,
+    `max_questions_lost` how many plain questions fewer than by the base may be answered.
     `max_incumbent_loss_increase` is wide: two fits of the same examples differ by about as much.
     With at least `min_held_out_for_significance` held-out examples a gain must be significant. With
     fewer than `provisional_below`, following the rules more often than the base is enough, too. A
@@ -135,10 +136,8 @@ class GateConfig:
 
     max_train_loss: float = 3.5
     max_reference_kl: float = 1.0
-    max_repetition_increase: float = 0.1
-    max_collapse_increase: float = 0.25
-    max_echo_increase: float = 0.25
-    max_empty_increase: float = 0.0
+    max_faulty_increase: float = 0.1
+    max_questions_lost: int = 1
     max_incumbent_loss_increase: float = 0.1
     min_held_out_for_significance: int = 5
     provisional_below: int = 8
@@ -202,8 +201,7 @@ class Evaluation:
     examples that only the second saw. `incumbent_examples` are held-out ones that are new to the
     version in use, too. `compliance` counts the replies to `num_probes` probe prompts that follow
     the user's rules; `probe_round` says which of its prompts these were. `reference_kl` is the
-    mean KL(candidate || base) per token on fixed generic prompts. The shares of faulty replies to
-    these (`evaluation.degeneration`) are None until the candidate has replied.
+    mean KL(candidate || base) per token on fixed generic prompts.
     """
 
     held_out_examples: int
@@ -226,14 +224,6 @@ class Evaluation:
     teacher_kl_base: float | None = None
     teacher_kl: float | None = None
     teacher_kl_with_memory: float | None = None
-    repetition_base: float | None = None
-    repetition_candidate: float | None = None
-    collapse_base: float | None = None
-    collapse_candidate: float | None = None
-    echo_base: float | None = None
-    echo_candidate: float | None = None
-    empty_base: float | None = None
-    empty_candidate: float | None = None
     num_probes: int = 0
     compliance: int = 0
     base_compliance: int = 0

@@ -2,6 +2,9 @@
 
 from math import comb
 
+ALPHA = 0.1
+"""Significance level: 7 wins of 8, or 9 of 10. Two tests of one gain have half of it each."""
+
 
 def chance_of_wins(wins: int, tosses: int) -> float:
     """Return how likely at least `wins` of `tosses` fair coin tosses are, 0..1."""
@@ -15,3 +18,10 @@ def chance_of_wins(wins: int, tosses: int) -> float:
 def p_value(chance: float) -> str:
     """Such as "p = 0.07" or "p < 0.001", for sentences."""
     return f"p = {chance:.2}" if chance >= 0.001 else "p < 0.001"
+
+
+def reading(chance: float) -> str:
+    """What a chance says, such as "significant (p = 0.07)"."""
+    if chance <= ALPHA:
+        return f"significant ({p_value(chance)})"
+    return f"{'not significant' if chance < 1 else 'no better than chance'} ({p_value(chance)})"

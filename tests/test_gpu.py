@@ -32,10 +32,8 @@ SETTINGS = {
     "gate": {
         "max_reference_kl": 100.0,
         "max_train_loss": 100.0,
-        "max_repetition_increase": 1.0,
-        "max_collapse_increase": 1.0,
-        "max_echo_increase": 1.0,
-        "max_empty_increase": 1.0,
+        "max_faulty_increase": 1.0,
+        "max_questions_lost": 20,
     },
 }
 

@@ -39,6 +39,17 @@ def synthetic_examples(
     return (*ended, *others[: count - len(ended)])
 
 
+def wanted_replies(
+    user_id: str, rules: Sequence[Rule], exchanges: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The exchanges with their replies as the rules want them; unchanged if the rules cannot."""
+    wanted = [synthetic_example(user_id, rules, *each) for each in exchanges]
+    return tuple(
+        (prompt, reply if example is None else example.chosen)
+        for (prompt, reply), example in zip(exchanges, wanted, strict=True)
+    )
+
+
 def synthetic_example(
     user_id: str, rules: Sequence[Rule], prompt: str, reply: str
 ) -> TrainingExample | None:

@@ -1,12 +1,9 @@
-"""Replies that are wrong whatever was asked: collapsed, echoed, empty. Pure.
-
-Loops are in `feedback.text.repetition`.
-"""
+"""Replies that are wrong whatever was asked: loops, collapsed, echoed, empty. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
-from feedback.text.repetition import word_ngrams
+from feedback.text.repetition import is_repetitive, word_ngrams
 
 Ngram = tuple[str, ...]
 
@@ -46,10 +43,23 @@ def is_empty(text: str) -> bool:
     return not any(character.isalnum() for character in text)
 
 
-def share(faults: Iterable[bool]) -> float:
-    """The share of texts with a fault, 0..1; 0 for no texts."""
-    found = list(faults)
-    return sum(found) / max(len(found), 1)
+def is_sound(text: str) -> bool:
+    """Whether a reply says something and does not loop."""
+    return not (is_empty(text) or is_repetitive(text))
+
+
+def share_of_faulty(
+    prompts: Sequence[str], texts: Sequence[str], usual: Collection[Ngram] = ()
+) -> float:
+    """The share, in 0..1, of replies that are not sound, repeat other replies or echo their prompt.
+
+    To have the `usual` sequences, such as a wanted closing, is no fault. 0 for no replies.
+    """
+    faults = [
+        not is_sound(text) or is_alike or echoes_prompt(prompt, text)
+        for prompt, text, is_alike in zip(prompts, texts, collapsed(texts, usual), strict=True)
+    ]
+    return sum(faults) / max(len(faults), 1)
 
 
 def _sequences(text: str) -> set[Ngram]:

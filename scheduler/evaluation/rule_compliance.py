@@ -12,7 +12,7 @@ from feedback.records import TrainingExample
 from feedback.rules.rule import Rule
 from feedback.text.repetition import is_repetitive
 from feedback.text.tokens import size
-from scheduler.evaluation.degeneration import collapsed, is_empty
+from scheduler.evaluation.degeneration import collapsed, is_sound
 
 MIN_LENGTH_RATIO = 0.25
 """A reply must have this share of the words of the base's rewritten reply. "Cheers, mate!" follows
@@ -57,8 +57,8 @@ def correct_rollouts(
     ):
         of_base = synthetic_example(user_id, rules, prompt, base_reply)
         is_short = of_base is not None and _is_too_short(reply, of_base.chosen)
-        is_sound = not (has_collapsed or is_short or is_repetitive(reply) or is_empty(reply))
-        own = synthetic_example(user_id, rules, prompt, reply) if is_sound else None
+        is_usable = is_sound(reply) and not (has_collapsed or is_short)
+        own = synthetic_example(user_id, rules, prompt, reply) if is_usable else None
         base_follows.append(_follows_rules(base_reply, of_base))
         follows.append(_follows_rules(reply, own))
         if follows[-1]:

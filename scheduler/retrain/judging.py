@@ -7,25 +7,20 @@ from pathlib import Path
 
 from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.records import Dataset, Memory
-from feedback.rules.rule import Rule
-from feedback.text.repetition import is_repetitive
+from feedback.rules.rule import Rule, rewrite
 from scheduler.augmentation.prompts import (
     PROBE_REPLY_TOKENS,
     REFERENCE_PROMPTS,
     REFERENCE_REPLY_TOKENS,
 )
 from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
-from scheduler.evaluation import distilled, gate
-from scheduler.evaluation.degeneration import (
-    Ngram,
-    collapsed,
-    echoes_prompt,
-    is_empty,
-    share,
-    shared_sequences,
-)
-from scheduler.evaluation.distilled import Counts, DistilledReplies
+from scheduler.evaluation.degeneration import Ngram, share_of_faulty, shared_sequences
+from scheduler.evaluation.fit_measures import fit_measures
+from scheduler.evaluation.gate import judge, unusable
+from scheduler.evaluation.plain_questions import PLAIN_QUESTIONS
+from scheduler.evaluation.reply_measures import Counts, degeneration, plain_questions
 from scheduler.evaluation.rule_compliance import correct_rollouts
+from scheduler.evaluation.teacher_measures import TaughtReplies, teacher_measures
 from scheduler.fit.lessons import TeacherReply
 from scheduler.records import Evaluation, Outcome, PipelineConfig, ReplySample, Verdict
 from scheduler.retrain.warm_start import FitPlan
@@ -77,28 +72,35 @@ class Judge:
         is_cancelled: IsCancelled,
     ) -> Judgement:
         """Judge a candidate that learned examples: its losses, then its replies."""
-        verdict = gate.judge(result.evaluation, self._config.gate)
+        bounds, evaluation = self._config.gate, result.evaluation
+        if verdict := unusable(evaluation):
+            return Judgement(result, verdict)
+        verdict = judge(fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS)))
         if verdict.outcome is Outcome.REFUSED:
             return Judgement(result, verdict)
         self._verify(result.adapter)
         asked = [user_prompt(each, REFERENCE_REPLY_TOKENS) for each in REFERENCE_PROMPTS]
         candidate = self._replies(asked, result.adapter, is_cancelled)
         base = [reply for _, reply in self._references.reference(is_cancelled)]
-        evaluation = replace(
-            result.evaluation,
-            repetition_base=share(map(is_repetitive, base)),
-            repetition_candidate=share(map(is_repetitive, candidate)),
-            collapse_base=share(collapsed(base)),
-            collapse_candidate=share(collapsed(candidate)),
-            echo_base=share(map(echoes_prompt, REFERENCE_PROMPTS, base)),
-            echo_candidate=share(map(echoes_prompt, REFERENCE_PROMPTS, candidate)),
-            empty_base=share(map(is_empty, base)),
-            empty_candidate=share(map(is_empty, candidate)),
+        usual = shared_sequences([rewrite(rules, each) for each in base])
+        faulty = Counts(
+            share_of_faulty(REFERENCE_PROMPTS, base),
+            share_of_faulty(REFERENCE_PROMPTS, candidate, usual),
         )
         evaluation = self._with_few_shot_compliance(
             evaluation, result.adapter, plan, rules, is_cancelled
         )
-        verdict = gate.judge(evaluation, self._config.gate)
+        answered = Counts(
+            self._teacher.num_answered_by_base(is_cancelled),
+            self._teacher.num_answered(Memory(), result.adapter, is_cancelled),
+        )
+        verdict = judge(
+            (
+                *fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS)),
+                *plain_questions(answered, len(PLAIN_QUESTIONS), bounds),
+                degeneration(faulty, len(base), bounds),
+            )
+        )
         rows = zip(REFERENCE_PROMPTS, base, candidate, strict=True)
         samples = (ReplySample(prompt, old, None, new) for prompt, old, new in rows)
         judged = replace(result, evaluation=evaluation)
@@ -116,6 +118,8 @@ class Judge:
 
         `evidence` is that of the demonstrations, `unseen` are their replies to unseen prompts.
         """
+        if verdict := unusable(result.evaluation):
+            return Judgement(result, verdict)
         self._verify(result.adapter)
         adapter, memory = result.adapter, few_shot_memory(dataset.train)
         asked = [Prompt(each.messages, REPLY_TOKENS) for each in unseen]
@@ -126,14 +130,20 @@ class Judge:
         drawn = self._model.reply([replace(each, seed=seed) for each in shown], None, is_cancelled)
         surprise = self._surprise(unseen, drawn, is_cancelled)
         usual = shared_sequences([each.text for each in unseen])
-        replies = DistilledReplies(
-            num_plain=evidence.num_questions,
-            plain=Counts(
-                evidence.num_right,
-                evidence.num_right_shown,
-                self._teacher.num_answered(Memory(), adapter, is_cancelled),
-                self._teacher.num_answered(memory, adapter, is_cancelled),
-            ),
+        bounds = self._config.gate
+        answered = Counts(
+            evidence.num_right,
+            self._teacher.num_answered(Memory(), adapter, is_cancelled),
+            evidence.num_right_shown,
+            self._teacher.num_answered(memory, adapter, is_cancelled),
+        )
+        faulty = Counts(
+            _faulty(plain),
+            _faulty(own, usual),
+            _faulty([Reply(each.messages, each.text) for each in unseen]),
+            _faulty(beside, usual),
+        )
+        replies = TaughtReplies(
             num_left_out=len(demonstrated(dataset.held_out)),
             left_out=self._left_out(dataset, memory, adapter, is_cancelled),
             num_replies=len(unseen),
@@ -141,14 +151,14 @@ class Judge:
                 self._surprise(unseen, own, is_cancelled) - surprise,
                 self._surprise(unseen, beside, is_cancelled) - surprise,
             ),
-            faulty=Counts(
-                _faulty(plain),
-                _faulty([Reply(each.messages, each.text) for each in unseen]),
-                _faulty(own, usual),
-                _faulty(beside, usual),
-            ),
         )
-        verdict = distilled.judge(distilled.measures(result.evaluation, replies))
+        verdict = judge(
+            (
+                *teacher_measures(result.evaluation, replies),
+                *plain_questions(answered, evidence.num_questions, bounds),
+                degeneration(faulty, len(unseen), bounds),
+            )
+        )
         samples = tuple(
             ReplySample(each.messages[-1].content, base.text, each.text, new.text)
             for each, base, new in zip(unseen, plain, beside, strict=True)
@@ -195,7 +205,7 @@ class Judge:
             found = self._teacher.left_out_log_probs(texts, shown, by, is_cancelled)
             return sum(found) / len(found)
 
-        arms = ((Memory(), None), (memory, None), (Memory(), adapter), (memory, adapter))
+        arms = ((Memory(), None), (Memory(), adapter), (memory, None), (memory, adapter))
         return Counts(*(mean(shown, by) for shown, by in arms))
 
     def _with_few_shot_compliance(
@@ -234,13 +244,5 @@ class Judge:
 
 
 def _faulty(replies: Sequence[Reply], usual: Collection[Ngram] = ()) -> float:
-    """The share of replies that are empty, repeat themselves or others, or echo their prompt.
-
-    To have the `usual` 4-word sequences, such as a wanted closing, is no fault.
-    """
-    texts = [each.text for each in replies]
     prompts = [each.messages[-1].content for each in replies]
-    return share(
-        is_empty(text) or is_repetitive(text) or is_alike or echoes_prompt(prompt, text)
-        for text, prompt, is_alike in zip(texts, prompts, collapsed(texts, usual), strict=True)
-    )
+    return share_of_faulty(prompts, [each.text for each in replies], usual)

@@ -18,7 +18,7 @@ from adapters_store.registry import Registry
 from adapters_store.trash import KEPT_DAYS
 from feedback.examples.dataset import build_dataset, with_synthetic, without
 from feedback.examples.repaired_dislikes import with_repaired_dislikes
-from feedback.examples.synthetic import synthetic_examples
+from feedback.examples.synthetic import synthetic_examples, wanted_replies
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
 from feedback.records import Dataset, ExampleKind, ExampleSource
@@ -219,8 +219,11 @@ class Pipeline:
         plan = plan_fit(dataset, active if incumbent else None, self._config.training)
         repaired, remarks = with_repaired_dislikes(plan.dataset, rules)
         plan = replace(plan, dataset=repaired)
+        reference = self._references.reference(is_cancelled)
         job = replace(
             self._job(plan, active, incumbent, is_cancelled),
+            # What the user wants is no drift.
+            reference_replies=wanted_replies(run.user_id, rules, reference),
             probes=self._probes(plan, rules, is_cancelled),
             rules=tuple(rules),
         )

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.records import Memory, TrainingExample
-from feedback.text.repetition import is_repetitive
 from scheduler.augmentation.reference_replies import ReferenceReplies
-from scheduler.evaluation.degeneration import is_empty
+from scheduler.evaluation.degeneration import is_sound
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS, num_answered
 from scheduler.fit.lessons import NUM_TOP, Lessons, TeacherReply
 from scheduler.served_model import (
@@ -54,9 +53,13 @@ class Teacher:
         return Evidence(
             left_out,
             len(PLAIN_QUESTIONS),
-            num_answered([answer for _, answer in self._references.plain(is_cancelled)]),
+            self.num_answered_by_base(is_cancelled),
             self.num_answered(memory, None, is_cancelled),
         )
+
+    def num_answered_by_base(self, is_cancelled: IsCancelled) -> int:
+        """How many plain questions the base answers by itself."""
+        return num_answered([answer for _, answer in self._references.plain(is_cancelled)])
 
     def num_answered(self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled) -> int:
         """How many plain questions are answered with a memory in the prompt."""
@@ -101,7 +104,7 @@ class Teacher:
         sound = [
             (prompt, reply)
             for prompt, reply in zip(prompts, replies, strict=True)
-            if not (is_empty(reply.text) or is_repetitive(reply.text))
+            if is_sound(reply.text)
         ]
         said = [reply for _, reply in sound]
         scored = self._model.score(said, None, is_cancelled, num_top=NUM_TOP)

@@ -21,14 +21,6 @@ GOOD = Evaluation(
     train_loss_after=0.4,
     added_loss=1.9,
     steps=12,
-    repetition_base=0.0,
-    repetition_candidate=0.0,
-    collapse_base=0.0,
-    collapse_candidate=0.0,
-    echo_base=0.0,
-    echo_candidate=0.0,
-    empty_base=0.0,
-    empty_candidate=0.0,
 )
 
 

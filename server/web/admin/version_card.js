@@ -145,10 +145,6 @@ function facts(version) {
       "Drift from the base",
       evaluation.reference_kl === undefined ? null : `${formatNumber(evaluation.reference_kl, 3)} nats per token`,
     ],
-    ["Repetitive replies", withBase(evaluation.repetition_candidate, evaluation.repetition_base)],
-    ["Identical replies", withBase(evaluation.collapse_candidate, evaluation.collapse_base)],
-    ["Replies that echo the prompt", withBase(evaluation.echo_candidate, evaluation.echo_base)],
-    ["Empty replies", withBase(evaluation.empty_candidate, evaluation.empty_base)],
     ["Trained parameters", usage.trainable_share === undefined ? null : formatPercent(usage.trainable_share, 2)],
     ["Device", usage.device === undefined ? null : `${usage.device}, ${formatDuration(usage.device_seconds)}`],
     ["Peak memory", usage.peak_memory_bytes ? formatBytes(usage.peak_memory_bytes) : null],
@@ -167,10 +163,6 @@ function facts(version) {
       .filter(([, value]) => value !== null && value !== undefined)
       .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value === 0 ? "0" : value))),
   );
-}
-
-function withBase(share, baseShare) {
-  return share === undefined || share === null ? null : `${formatPercent(share)} (base ${formatPercent(baseShare)})`;
 }
 
 function sentences(list) {

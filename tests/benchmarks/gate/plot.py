@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from scheduler.records import GateConfig
 from tests.benchmarks.gate.kinds import Group
-from tests.benchmarks.gate.measures import Measure, measures
+from tests.benchmarks.gate.measures import Shown, shown_measures
 from tests.benchmarks.gate.plan import GateResult
 from tests.benchmarks.gate.table import decided, is_promoted
 
@@ -20,7 +20,7 @@ LEAST = 1e-3  # a logarithm has no zero
 
 def draw(results: Sequence[GateResult], gate: GateConfig, path: Path) -> None:
     """Write an SVG: a strip per measure and group, promoted adapters filled, bounds dashed."""
-    shown = measures(gate)
+    shown = shown_measures(gate)
     figure = Figure(figsize=(2.4 * len(shown), 3.4), layout="constrained")
     for axes, measure in zip(figure.subplots(1, len(shown)), shown, strict=True):
         _strips(axes, measure, results)
@@ -29,7 +29,7 @@ def draw(results: Sequence[GateResult], gate: GateConfig, path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-def _strips(axes: Axes, measure: Measure, results: Sequence[GateResult]) -> None:
+def _strips(axes: Axes, measure: Shown, results: Sequence[GateResult]) -> None:
     labels = []
     for place, group in enumerate(Group):
         found = measure.values(decided(results, group))

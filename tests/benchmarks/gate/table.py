@@ -5,7 +5,7 @@ from statistics import median
 
 from scheduler.records import GateConfig, Outcome
 from tests.benchmarks.gate.kinds import KINDS, Group
-from tests.benchmarks.gate.measures import Measure, measures
+from tests.benchmarks.gate.measures import Shown, shown_measures
 from tests.benchmarks.gate.plan import SEEDS, GateResult
 from tests.benchmarks.learning.tally import Tally
 from tests.benchmarks.report import markdown_table
@@ -64,7 +64,7 @@ def _figures(results: Sequence[GateResult]) -> str:
 
 
 def _kinds(results: Sequence[GateResult], gate: GateConfig) -> str:
-    shown = measures(gate)
+    shown = shown_measures(gate)
     heading = ["adapters", "promoted", "significant", *(measure.name for measure in shown)]
     rows = [["**bound**", "", "", *(f"{measure.bound:g}" for measure in shown)]]
     for group in Group:
@@ -78,14 +78,14 @@ def _kinds(results: Sequence[GateResult], gate: GateConfig) -> str:
     return markdown_table(heading, rows)
 
 
-def _row(name: str, results: Sequence[GateResult], shown: Sequence[Measure]) -> list[str]:
+def _row(name: str, results: Sequence[GateResult], shown: Sequence[Shown]) -> list[str]:
     counts = [
         f"{sum(map(has, results))} of {len(results)}" for has in (is_promoted, _is_significant)
     ]
     return [name, *counts, *(_range(measure, results) for measure in shown)]
 
 
-def _range(measure: Measure, results: Sequence[GateResult]) -> str:
+def _range(measure: Shown, results: Sequence[GateResult]) -> str:
     """The median and the range."""
     values = sorted(value for _, value in measure.values(results))
     if not values:

@@ -13,23 +13,20 @@ from tests.benchmarks.gate.plot import draw
 from tests.benchmarks.gate.table import report
 from tests.benchmarks.learning.results import Run
 
-EVALUATION = {
-    "reference_kl": 0.25,
-    "repetition_base": 0.1,
-    "repetition_candidate": 0.3,
-    "held_out_examples": 4,
-    "held_out_wins": 3,
-}
-
 
 def result_of(
     kind: str,
     status: str,
     outcome: str = "provisional",
     num_feedback: int = 20,
-    **evaluation: float,
+    drift: float = 0.25,
 ) -> GateResult:
-    report = {"evaluation": EVALUATION | evaluation, "verdict": {"outcome": outcome}}
+    measures = [
+        {"name": "drift", "candidate": drift, "base": 0.0, "n": 12},
+        {"name": "degeneration", "candidate": 0.3, "base": 0.1, "n": 12},
+        {"name": "held-out wins", "candidate": 3, "base": None, "n": 4},
+    ]
+    report = {"verdict": {"outcome": outcome, "measures": measures}}
     run = Run(status, "It is so.", 60.0, num_feedback, report)
     return GateResult(Piece(kind, 0, 20), run, "2026-01-31T12:00:00")
 
@@ -61,7 +58,7 @@ def test_the_report_counts_promotions_and_names_wrong_decisions() -> None:
     text = report(
         [
             result_of("random thumbs", "promoted"),
-            result_of("random choices", "promoted", "significant", reference_kl=0.5),
+            result_of("random choices", "promoted", "significant", drift=0.5),
             result_of("refusal", "promoted"),
             result_of("echo", "refused"),
             result_of("lower", "refused"),

@@ -3,20 +3,23 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.text.repetition import is_repetitive
 from scheduler.evaluation.degeneration import (
     collapsed,
     echoes_prompt,
     is_empty,
-    share,
+    share_of_faulty,
     shared_sequences,
 )
 from tests.feedback.text.test_repetition import PROSE
 
 
-def test_the_share_counts_texts() -> None:
-    assert share(map(is_repetitive, [PROSE, "again and again " * 9])) == 0.5
-    assert share([]) == 0
+def test_every_kind_of_fault_counts_once() -> None:
+    loop, echo = "again and again " * 9, "Tell me about the long river Nile in Africa."
+    texts = [PROSE, loop, "…", echo]
+    prompts = ["Why?", "Why?", "Why?", echo]
+    assert share_of_faulty(prompts, texts) == 0.75
+    assert share_of_faulty(prompts, [PROSE, PROSE, "A fox.", "A hen."]) == 0.5
+    assert share_of_faulty([], []) == 0
 
 
 def test_one_evasion_for_all_prompts_has_collapsed_and_a_fixed_closing_has_not() -> None:

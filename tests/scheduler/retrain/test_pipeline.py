@@ -13,8 +13,7 @@ from feedback.examples.dataset import build_dataset
 from feedback.filters.records import Rejection, RejectionReason
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
-from scheduler.augmentation.prompts import UNANSWERABLE_PROMPTS
-from scheduler.augmentation.prompts import SYNTHETIC_PROMPTS
+from scheduler.augmentation.prompts import SYNTHETIC_PROMPTS, UNANSWERABLE_PROMPTS
 from scheduler.errors import RunNotFoundError, TrainingCancelledError, TrainingFailedError
 from scheduler.records import RunStatus, TrainingConfig, TrainingRun
 from scheduler.version_report import report_of
@@ -138,7 +137,7 @@ def test_a_refused_candidate_leaves_no_version(world: World) -> None:
     world.trainer.evaluation = good(reference_kl=9.0)
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
-    assert "drifts too far" in run.reason
+    assert "drifts from the base model by 9.000" in run.reason
     assert run.report["evaluation"]["reference_kl"] == 9.0
     assert world.registry.versions("ann") == []
     assert world.folders() == set()
@@ -149,8 +148,7 @@ def test_a_candidate_with_repetitive_replies_is_refused(world: World) -> None:
     world.model.candidate = "the sea and " * 12
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
-    assert "100% of its replies loop" in run.reason
-    assert run.report["evaluation"]["repetition_candidate"] == 1.0
+    assert "100% of its replies are empty, loop, echo the prompt or are all alike" in run.reason
     assert world.folders() == set()
 
 
@@ -159,8 +157,7 @@ def test_a_collapsed_candidate_is_refused(world: World) -> None:
     world.model.candidate = "I am sorry but I cannot help you with that."
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
-    assert "100% of its replies mostly repeat other replies" in run.reason
-    assert run.report["evaluation"]["collapse_candidate"] == 1.0
+    assert "100% of its replies are empty, loop, echo the prompt or are all alike" in run.reason
 
 
 def test_a_candidate_with_empty_replies_is_refused(world: World) -> None:
@@ -174,7 +171,9 @@ def test_a_candidate_with_empty_replies_is_refused(world: World) -> None:
 def test_the_served_model_replies_with_the_staged_candidate(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")
-    assert world.model.asked == [None, *world.trainer.destinations]
+    [candidate] = world.trainer.destinations
+    # The base to the generic prompts, the candidate too, then both to the plain questions.
+    assert world.model.asked == [None, candidate, None, candidate]
 
 
 def test_a_probed_candidate_is_also_probed_with_few_shot_examples(world: World) -> None:
@@ -185,7 +184,7 @@ def test_a_probed_candidate_is_also_probed_with_few_shot_examples(world: World) 
     run = world.train("ann")
     assert run.report["evaluation"]["compliance_with_few_shot"] == 0
     assert report_of(world.active("ann")).replaces_memory
-    assert "With a few-shot prompt it does so on 0." in run.reason
+    assert "on 6 of 12 probe prompts, with a few-shot prompt on 0" in run.reason
 
 
 def test_a_candidate_that_complies_no_more_often_than_the_few_shot_base_is_refused(
@@ -198,17 +197,17 @@ def test_a_candidate_that_complies_no_more_often_than_the_few_shot_base_is_refus
     run = world.train("ann")
     assert run.report["evaluation"]["base_compliance_with_few_shot"] == 12
     assert run.status is RunStatus.REFUSED
-    assert "on 12 of 12 probe prompts, it on 6" in run.reason
+    assert "on 6 of 12 probe prompts" in run.reason
+    assert "with a few-shot prompt on 12." in run.reason
 
 
 def test_a_candidate_refused_by_its_losses_is_not_asked_to_reply(world: World) -> None:
     world.correct("ann", "one")
-    world.trainer.evaluation = good(
-        reference_kl=9.0, repetition_base=None, repetition_candidate=None
-    )
+    world.trainer.evaluation = good(reference_kl=9.0)
     run = world.train("ann")
     assert world.model.asked == [None]
-    assert run.report["evaluation"]["repetition_candidate"] is None
+    names = [each["name"] for each in run.report["verdict"]["measures"]]
+    assert "drift" in names and "degeneration" not in names
 
 
 def test_synthetic_examples_are_added(world: World) -> None:
@@ -221,6 +220,14 @@ def test_synthetic_examples_are_added(world: World) -> None:
         "a sensible reply. it has two sentences."
     }
     assert corrected.source == "correction"
+
+
+def test_what_the_user_wants_is_no_drift(world: World) -> None:
+    world.model.base = "A Sensible Reply."
+    world.correct("ann", "one", "a long and formal reply.")
+    world.train("ann")
+    [job] = world.trainer.jobs
+    assert {reply for _, reply in job.reference_replies} == {"a sensible reply."}
 
 
 def test_what_the_base_says_to_unanswerable_prompts_is_learned_too(world: World) -> None:
@@ -289,7 +296,7 @@ def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) ->
     assert world.model.asked == [None] * 5
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    assert world.model.asked == [None] * 5 + [*world.trainer.destinations]
+    assert world.model.asked == [None] * 5 + [*world.trainer.destinations] * 2
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:

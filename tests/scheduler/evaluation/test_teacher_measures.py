@@ -1,4 +1,4 @@
-"""Whether an adapter that learned from a teacher may answer."""
+"""The measures of an adapter that learned from a teacher."""
 
 from dataclasses import replace
 
@@ -6,13 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.evaluation.distilled import (
-    Counts,
-    DistilledReplies,
-    gap_closed,
-    judge,
-    measures,
-)
+from scheduler.evaluation.gate import judge
+from scheduler.evaluation.reply_measures import Counts
+from scheduler.evaluation.teacher_measures import TaughtReplies, gap_closed, teacher_measures
 from scheduler.records import Evaluation, Outcome
 from tests.scheduler.evaluations import without_held_out
 
@@ -23,23 +19,20 @@ EVALUATION = without_held_out(
     teacher_kl=0.3,
     teacher_kl_with_memory=0.1,
 )
-REPLIES = DistilledReplies(
-    num_plain=20,
-    plain=Counts(16, 15, 15, 15),
+REPLIES = TaughtReplies(
     num_left_out=2,
-    left_out=Counts(-4.0, -3.0, -3.2, -2.9),
+    left_out=Counts(-4.0, -3.2, -3.0, -2.9),
     num_replies=12,
     surprise=(-0.4, -0.5),
-    faulty=Counts(0.0, 0.1, 0.1, 0.0),
 )
 
 
-def failed(evaluation: Evaluation = EVALUATION, replies: DistilledReplies = REPLIES) -> list[str]:
-    return [each.name for each in measures(evaluation, replies) if not each.is_met]
+def failed(evaluation: Evaluation = EVALUATION, replies: TaughtReplies = REPLIES) -> list[str]:
+    return [each.name for each in teacher_measures(evaluation, replies) if not each.is_met]
 
 
 def test_a_good_candidate_is_allowed_with_all_its_measures() -> None:
-    found = measures(EVALUATION, REPLIES)
+    found = teacher_measures(EVALUATION, REPLIES)
     verdict = judge(found)
     assert verdict.outcome is Outcome.PROVISIONAL
     assert verdict.reasons == tuple(each.sentence for each in found)
@@ -68,7 +61,7 @@ def test_a_candidate_that_spoils_memory_is_refused() -> None:
 
 
 def test_without_left_out_texts_the_others_decide() -> None:
-    found = measures(EVALUATION, replace(REPLIES, num_left_out=0, left_out=None))
+    found = teacher_measures(EVALUATION, replace(REPLIES, num_left_out=0, left_out=None))
     assert "left-out texts" not in [each.name for each in found]
 
 
@@ -82,28 +75,8 @@ def test_other_content_than_the_teachers_is_refused(
     assert failed(replies=replace(REPLIES, surprise=surprise)) == names
 
 
-@pytest.mark.parametrize(
-    ("plain", "names"),
-    [
-        (Counts(16, 15, 14, 15), ["plain questions"]),
-        (Counts(16, 15, 15, 13), ["plain questions with memory"]),
-        (Counts(16, 15, 18, 18), []),
-    ],
-)
-def test_plain_questions_must_stay_answered(plain: Counts, names: list[str]) -> None:
-    assert failed(replies=replace(REPLIES, plain=plain)) == names
-
-
-def test_faulty_replies_are_refused() -> None:
-    assert failed(replies=replace(REPLIES, faulty=Counts(0.0, 0.0, 0.3, 0.0))) == ["degeneration"]
-    assert failed(replies=replace(REPLIES, faulty=Counts(0.2, 0.0, 0.3, 0.0))) == []
-    assert failed(replies=replace(REPLIES, faulty=Counts(0.0, 0.2, 0.3, 0.0))) == []
-    # A teacher that says the same to everything is no excuse.
-    assert failed(replies=replace(REPLIES, faulty=Counts(0.0, 1.0, 1.0, 1.0))) == ["degeneration"]
-
-
 def test_a_refusal_names_only_what_failed() -> None:
-    verdict = judge(measures(replace(EVALUATION, teacher_kl=0.9), REPLIES))
+    verdict = judge(teacher_measures(replace(EVALUATION, teacher_kl=0.9), REPLIES))
     assert verdict.outcome is Outcome.REFUSED
     [reason] = verdict.reasons
     assert "10% of the way" in reason

@@ -1,4 +1,4 @@
-"""Whether an adapter that learned from a teacher may answer: a list of measures. Pure.
+"""The measures of an adapter that learned what a teacher says. Pure.
 
 The candidate must come close to its teacher on unseen prompts, and with the user's memory in its
 prompt it must be no worse than memory alone: a promotion takes nothing away.
@@ -7,12 +7,10 @@ prompt it must be no worse than memory alone: a promotion takes nothing away.
 from dataclasses import dataclass
 
 from feedback.text.counts import count
+from scheduler.evaluation.reply_measures import Counts
 from scheduler.measure import Measure
-from scheduler.records import Evaluation, Outcome, Verdict
-from scheduler.sign_test import chance_of_wins, p_value
-
-ALPHA = 0.1
-"""Significance level of the sign tests."""
+from scheduler.records import Evaluation
+from scheduler.sign_test import ALPHA, chance_of_wins, p_value
 
 MIN_GAP_CLOSED = 0.5
 """Of the way from the base to the teacher. Memory stays in the prompt, so more is not needed."""
@@ -24,16 +22,6 @@ hold. Two fits of the same lessons differ by as much on one text."""
 MIN_LOSS_COUNTED = 0.1
 """A loss of fewer nats per token is none."""
 
-MAX_QUESTIONS_LOST = 1
-"""Plain questions that may stay unanswered: two replies of one model differ by as much."""
-
-MAX_FAULTY = 0.1
-"""How far the share of faulty replies may exceed that of the base, or of the base with memory."""
-
-MAX_FAULTY_TEACHER = 0.3
-"""And that of memory may exceed the base's by so much: a teacher that says the same to nearly
-everything is no excuse."""
-
 MAX_SURPRISE = 0.0
 """Nats per token that a candidate's greedy reply may be less likely under the teacher than the
 teacher's own sample is. "I do not know", half an answer or broken code is less likely, whatever its
@@ -41,56 +29,30 @@ form."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """A number for the base, the base with memory, the candidate, and the candidate with memory."""
-
-    base: float
-    memory: float
-    candidate: float
-    with_memory: float
-
-
-@dataclass(frozen=True, slots=True)
-class DistilledReplies:
+class TaughtReplies:
     """What the candidate said and found likely, as it will be served.
 
-    - `plain`: how many of `num_plain` plain questions were answered.
     - `left_out`: mean log-probability, in nats per token, of `num_left_out` texts of the user that
       no weights hold. None if there are none.
     - `surprise`: mean nats per token of `num_replies` greedy replies under the teacher, less those
       of the teacher's own samples: of the candidate, and of the candidate with memory.
-    - `faulty`: the shares of these replies that are empty, repeat themselves, are like other
-      replies or echo the prompt.
     """
 
-    num_plain: int
-    plain: Counts
     num_left_out: int
     left_out: Counts | None
     num_replies: int
     surprise: tuple[float, float]
-    faulty: Counts
 
 
-def measures(evaluation: Evaluation, replies: DistilledReplies) -> tuple[Measure, ...]:
-    """All measures of a candidate."""
-    found = (
+def teacher_measures(evaluation: Evaluation, replies: TaughtReplies) -> tuple[Measure, ...]:
+    """How close it came to its teacher, in form and in content."""
+    left_out = _left_out(replies)
+    return (
         _adherence(evaluation),
         _adherence_with_memory(evaluation),
-        _left_out(replies),
+        *(() if left_out is None else (left_out,)),
         *_content(replies),
-        *_plain_questions(replies),
-        _degeneration(replies),
     )
-    return tuple(each for each in found if each is not None)
-
-
-def judge(found: tuple[Measure, ...]) -> Verdict:
-    """Refuse a candidate with a measure that is not met, and say which."""
-    failed = tuple(each.sentence for each in found if not each.is_met)
-    if failed:
-        return Verdict(Outcome.REFUSED, failed, found)
-    return Verdict(Outcome.PROVISIONAL, tuple(each.sentence for each in found), found)
 
 
 def gap_closed(evaluation: Evaluation) -> float:
@@ -142,9 +104,9 @@ def _adherence_with_memory(evaluation: Evaluation) -> Measure:
     )
 
 
-def _left_out(replies: DistilledReplies) -> Measure | None:
+def _left_out(replies: TaughtReplies) -> Measure | None:
     found, n = replies.left_out, replies.num_left_out
-    if found is None:
+    if found is None or found.memory is None or found.with_memory is None:
         return None
     allowed = max(MIN_LOSS_COUNTED, MAX_GAIN_LOST * (found.memory - found.base))
     return Measure(
@@ -163,7 +125,7 @@ def _left_out(replies: DistilledReplies) -> Measure | None:
     )
 
 
-def _content(replies: DistilledReplies) -> tuple[Measure, ...]:
+def _content(replies: TaughtReplies) -> tuple[Measure, ...]:
     names = (("content", "Its replies"), ("content with memory", "With memory its replies"))
     return tuple(
         Measure(
@@ -180,53 +142,4 @@ def _content(replies: DistilledReplies) -> tuple[Measure, ...]:
             ),
         )
         for (name, what), surprise in zip(names, replies.surprise, strict=True)
-    )
-
-
-def _plain_questions(replies: DistilledReplies) -> tuple[Measure, ...]:
-    n, found = replies.num_plain, replies.plain
-    rows = (
-        ("plain questions", found.candidate, found.base, "It", "the base"),
-        (
-            "plain questions with memory",
-            found.with_memory,
-            found.memory,
-            "With memory it",
-            "memory alone",
-        ),
-    )
-    return tuple(
-        Measure(
-            name=name,
-            candidate=own,
-            base=found.base,
-            memory=found.memory,
-            n=n,
-            bound=other - MAX_QUESTIONS_LOST,
-            is_met=own >= other - MAX_QUESTIONS_LOST,
-            sentence=(
-                f"{who} answers {own:.0f} of {count(n, 'plain question')} right,"
-                f" {whom} {other:.0f}."
-            ),
-        )
-        for name, own, other, who, whom in rows
-    )
-
-
-def _degeneration(replies: DistilledReplies) -> Measure:
-    found = replies.faulty
-    worst = max(found.candidate, found.with_memory)
-    allowed = max(found.base, found.memory) + MAX_FAULTY
-    return Measure(
-        name="degeneration",
-        candidate=worst,
-        base=found.base,
-        memory=found.memory,
-        n=replies.num_replies,
-        bound=allowed,
-        is_met=worst <= allowed and found.memory <= found.base + MAX_FAULTY_TEACHER,
-        sentence=(
-            f"{worst:.0%} of its replies are empty, loop, echo the prompt or are all alike; of the"
-            f" base {found.base:.0%}, with memory {found.memory:.0%}."
-        ),
     )
