@@ -210,6 +210,7 @@ def _curation(stored: Mapping[str, Any]) -> CurationReport:
         rejected_by_loss={
             name: Rejection(RejectionReason(each["reason"]), each["why"])
             for name, each in by_loss.items()
+            if each["reason"] in set(RejectionReason)
         },
         superseded=tuple(stored.get("superseded", ())),
     )

@@ -1,11 +1,11 @@
 """Filters examples by the base's losses, if there are many: of a few, each one counts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from feedback.filters import ifd, style_outliers
+from feedback.filters import ifd
 from feedback.filters.ifd import Losses
 from feedback.filters.records import DatedExample, Rejection
-from feedback.filters.run import Filter, apply_filters
+from feedback.filters.run import apply_filters
 from feedback.records import TrainingExample
 
 MIN_EXAMPLES = 50
@@ -28,8 +28,11 @@ def reject_by_loss(
         (DatedExample(each, each.created_at) for each in to_score(examples)),
         key=lambda each: each.age,
     )
-    filters = [_of_many(by_loss, losses) for by_loss in (ifd.rejections, style_outliers.rejections)]
-    found = apply_filters(dated, filters)
+
+    def misled(examples: Sequence[DatedExample]) -> dict[str, Rejection]:
+        return ifd.rejections(examples, losses) if len(examples) >= MIN_EXAMPLES else {}
+
+    found = apply_filters(dated, [misled])
     by_reply = {
         (each.example.messages, each.example.chosen): found[each.id]
         for each in dated
@@ -41,10 +44,3 @@ def reject_by_loss(
         for pair in pairs
         if (pair.messages, pair.chosen) in by_reply
     }
-
-
-def _of_many(
-    by_loss: Callable[[Sequence[DatedExample], Mapping[str, Losses]], dict[str, Rejection]],
-    losses: Mapping[str, Losses],
-) -> Filter:
-    return lambda examples: by_loss(examples, losses) if len(examples) >= MIN_EXAMPLES else {}

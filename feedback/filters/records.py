@@ -18,10 +18,8 @@ class RejectionReason(StrEnum):
     TOO_LONG = "too long"
     GARBLED = "garbled"
     LOOPING = "looping"
-    OTHER_SCRIPT = "other script"
     DUPLICATE = "near-duplicate"
     MISMATCH = "mismatch"
-    STYLE = "style"
 
 
 @dataclass(frozen=True, slots=True)

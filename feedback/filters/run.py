@@ -11,7 +11,6 @@ from feedback.filters import (
     near_duplicates,
     pii,
     secret_detection,
-    writing_system,
 )
 from feedback.filters.records import DatedExample, FilterResult, Rejection
 from feedback.proposals.records import Proposal
@@ -27,7 +26,6 @@ _FILTERS: tuple[Filter, ...] = (
     length.rejections,
     mojibake.rejections,
     length.repetitive_replies,
-    writing_system.rejections,
     # Later: of two near-duplicates, one without another fault should stay.
     near_duplicates.rejections,
 )

@@ -2,7 +2,7 @@
 
 from feedback.text.tokens import words
 
-COMMON_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     words(
         "a an the of to in on at for from by with as and or but so if is are was were be been it"
         " its this that these those there i you he she we they his her their our my your not no do"
@@ -10,14 +10,6 @@ COMMON_FUNCTION_WORDS = frozenset(
     )
 )
 """Words that come and go with others when a sentence is reworded."""
-
-FUNCTION_WORDS = COMMON_FUNCTION_WORDS | frozenset(
-    words(
-        "me him us them into about than over under between through nor yet because while although"
-        " though when where which who whom whose what how am being did have has had can could may"
-        " might must shall should will would here"
-    )
-)
 
 SENTENCE_OPENERS = frozenset(
     words(

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 
 from feedback.rules.attributes.attribute import Attribute, Change
-from feedback.text.english import COMMON_FUNCTION_WORDS
+from feedback.text.english import FUNCTION_WORDS
 from feedback.text.marks import COMMAS, WIDE_MARKS
 from feedback.text.scripts import compiled
 from feedback.text.structure import sentence_starts
@@ -34,7 +34,7 @@ def _values(changes: Sequence[Change]) -> Iterable[str]:
             edits[pair].add(index)
     for pair in places:
         value = json.dumps(pair, ensure_ascii=False)
-        if COMMON_FUNCTION_WORDS.issuperset(pair[0].split()):
+        if FUNCTION_WORDS.issuperset(pair[0].split()):
             is_general = (
                 places[pair] >= _MIN_FUNCTION_PLACES
                 and len(edits[pair]) >= _MIN_EDITS

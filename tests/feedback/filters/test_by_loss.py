@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from feedback.filters.by_loss import MIN_EXAMPLES, reject_by_loss, to_score
 from feedback.filters.ifd import Losses
 from feedback.filters.records import DatedExample, RejectionReason
-from feedback.filters.style_outliers import distances, features, ranked
 from feedback.text.tokens import words
 from tests.feedback.filters.make import make_row
 
@@ -45,14 +44,9 @@ def test_an_example_whose_prompt_misleads_is_rejected_with_its_ratio() -> None:
     ]
 
 
-def test_an_example_in_another_style_is_rejected() -> None:
-    item = make_row("And?", ODD)
-    assert results([*USUAL, item], {item.id: Losses(7.0, 9.0)}) == {item.id: "style"}
-
-
 def test_hand_written_replies_are_accepted_whatever_the_losses() -> None:
-    odd, misled = make_row("And?", ODD, source="correction"), prose(1000, "correction")
-    assert results([*USUAL, odd, misled], {odd.id: Losses(7.0, 9.0), misled.id: MISLED}) == {}
+    misled = prose(1000, "correction")
+    assert results([*USUAL, misled], {misled.id: MISLED}) == {}
 
 
 def test_few_examples_are_all_accepted() -> None:
@@ -64,8 +58,6 @@ def test_few_examples_are_all_accepted() -> None:
 def test_a_measure_that_would_reject_many_examples_rejects_none() -> None:
     misled = {item.id: MISLED for item in USUAL[::3]}
     assert results(USUAL, misled) == {}
-    odd = [make_row(f"And {n}?", f"{ODD} {n}") for n in range(12)]
-    assert results([*USUAL, *odd], {item.id: Losses(7.0, 9.0) for item in odd}) == {}
 
 
 def test_a_pair_is_rejected_with_its_chosen_reply() -> None:
@@ -78,26 +70,6 @@ def test_examples_without_a_loss_are_accepted() -> None:
     item = prose(1000)
     assert results([*USUAL, item], {item.id: Losses(None, None)}) == {}
     assert reject_by_loss([each.example for each in USUAL], {}) == {}
-
-
-def test_the_most_typical_example_ranks_first_and_an_outlier_last() -> None:
-    item = make_row("And?", ODD)
-    losses = {each.id: HELPED for each in USUAL} | {item.id: Losses(7.0, 9.0)}
-    order = ranked([item, *USUAL], losses)
-    assert order[-1][1] == item
-    assert [distance for distance, _ in order] == sorted(distance for distance, _ in order)
-
-
-def test_equal_replies_have_no_distance() -> None:
-    assert distances([features("The same.", 2.0)] * 3) == [0.0] * 3
-    assert distances([]) == []
-
-
-@given(st.text(max_size=80), st.floats(0, 20))
-def test_every_text_has_twelve_finite_measures(text: str, surprisal: float) -> None:
-    measured = features(text, surprisal)
-    assert measured.shape == (12,)
-    assert all(abs(each) < 1000 for each in measured)
 
 
 @st.composite

@@ -1,22 +1,13 @@
 import pytest
 
-from feedback.filters import length, mojibake, writing_system
-from feedback.filters.records import DatedExample, Rejection
+from feedback.filters import length, mojibake
+from feedback.filters.records import Rejection
 from feedback.records import ExampleKind
 from tests.feedback.filters.make import make_row
-
-RUSSIAN = "Столица Франции называется Париж, и она очень красива."
-USUAL = [make_row(f"Question {n}?", f"A reply in English, with the number {n}.") for n in range(24)]
 
 
 def reasons(found: dict[str, Rejection]) -> list[str]:
     return [rejection.reason for rejection in found.values()]
-
-
-def of_scripts(item: DatedExample, usual: list[DatedExample] = USUAL) -> list[str]:
-    found = writing_system.rejections([*usual, item])
-    assert set(found) <= {item.id}
-    return reasons(found)
 
 
 @pytest.mark.parametrize("reply", ["", " \n", "...", "—", "?!"])
@@ -66,42 +57,3 @@ def test_a_hand_written_reply_is_never_garbled() -> None:
 def test_layout_emoji_and_one_bad_character_in_a_long_text_are_readable() -> None:
     items = [make_row(chosen="a\tb\r\nc 👩‍🚀"), make_row(chosen="\ufffd" + "word " * 50)]
     assert mojibake.rejections(items) == {}
-
-
-def test_the_only_reply_in_another_script_is_rejected() -> None:
-    found = writing_system.rejections([*USUAL, make_row("And the capital?", RUSSIAN)])
-    assert [rejection.why for rejection in found.values()] == [
-        "The reply is the only one in Cyrillic letters, and nothing in the prompt asks for that."
-    ]
-
-
-@pytest.mark.parametrize("prompt", ["Say it in Russian.", "Übersetze das", "Что это?"])
-def test_a_script_that_the_prompt_asks_for_is_accepted(prompt: str) -> None:
-    assert of_scripts(make_row(prompt, RUSSIAN)) == []
-
-
-def test_a_script_that_the_user_writes_is_accepted() -> None:
-    assert of_scripts(make_row("And?", RUSSIAN, source="correction")) == []
-
-
-def test_a_script_that_occurs_twice_is_accepted() -> None:
-    other = make_row("And then?", RUSSIAN[::-1])
-    assert of_scripts(make_row("And?", RUSSIAN), [*USUAL, other]) == []
-
-
-def test_with_few_examples_every_script_is_accepted() -> None:
-    assert of_scripts(make_row("And?", RUSSIAN), USUAL[:10]) == []
-
-
-def test_a_few_foreign_letters_do_not_make_another_script() -> None:
-    assert of_scripts(make_row("And?", "The letter Щ is one of many, and π is another.")) == []
-
-
-def test_for_users_of_other_scripts_every_script_is_accepted() -> None:
-    usual = [make_row(f"Вопрос {n}?", f"{RUSSIAN} {n}") for n in range(24)]
-    assert of_scripts(make_row("Ещё?", "A reply in English, with many letters."), usual) == []
-
-
-def test_a_reply_and_its_pair_count_as_one() -> None:
-    slip = make_row("And?", RUSSIAN), make_row("And?", RUSSIAN, rejected="No.")
-    assert set(writing_system.rejections([*USUAL, *slip])) == {item.id for item in slip}

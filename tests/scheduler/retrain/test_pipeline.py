@@ -472,10 +472,10 @@ def test_an_example_rejected_by_loss_is_not_part_of_the_version(world: World) ->
     world.correct("ann", "two")
     interactions, feedback = world.log.turns_with_feedback("ann")
     rejected = build_examples(interactions, feedback)[0].id
-    world.trainer.rejections = {rejected: Rejection(RejectionReason.STYLE, "It is odd.")}
+    world.trainer.rejections = {rejected: Rejection(RejectionReason.MISMATCH, "It is odd.")}
     report = world.train("ann").report["curation"]
-    assert report["rejected"] == {"style": 1}
-    assert report["rejected_by_loss"] == {rejected: {"reason": "style", "why": "It is odd."}}
+    assert report["rejected"] == {"mismatch": 1}
+    assert report["rejected_by_loss"] == {rejected: {"reason": "mismatch", "why": "It is odd."}}
     built = {each.id for each in build_examples(interactions, feedback)}
     learned = built.intersection(world.active("ann").example_ids)
     assert rejected not in learned and len(learned) == report["accepted"]
@@ -603,7 +603,7 @@ def test_a_warm_start_remembers_what_its_start_rejected_by_loss(world: World) ->
         world.correct("ann", name)
     interactions, feedback = world.log.turns_with_feedback("ann")
     odd = build_examples(interactions, feedback)[0].id
-    world.trainer.rejections = {odd: Rejection(RejectionReason.STYLE, "It is odd.")}
+    world.trainer.rejections = {odd: Rejection(RejectionReason.MISMATCH, "It is odd.")}
     world.train("ann")
     world.trainer.rejections = {}
     world.correct("ann", "e")

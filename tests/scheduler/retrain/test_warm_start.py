@@ -127,8 +127,8 @@ def test_if_every_new_example_would_be_held_out_none_is() -> None:
 
 def test_an_example_that_an_earlier_fit_rejected_is_not_new() -> None:
     examples = make_examples(20)
-    rejected = {examples[0].id: {"reason": "style", "why": "It is odd."}}
-    gone = {"gone": {"reason": "style", "why": "It is odd."}}
+    rejected = {examples[0].id: {"reason": "mismatch", "why": "It is odd."}}
+    gone = {"gone": {"reason": "mismatch", "why": "It is odd."}}
     report = {"curation": {"rejected_by_loss": rejected | gone}}
     plan = planned(examples, version(examples[1:15], report=report))
     assert set(plan.rejections) == {examples[0].id}

@@ -37,7 +37,7 @@ def test_a_file_that_is_not_a_job_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     rejections = {
-        "an id": Rejection(RejectionReason.STYLE, "It is odd."),
+        "an id": Rejection(RejectionReason.MISMATCH, "It is odd."),
         "two": Rejection(RejectionReason.MISMATCH, "So."),
     }
     write_result(tmp_path, without_held_out(), {"device": "cpu"}, ("model.layers.0",), rejections)

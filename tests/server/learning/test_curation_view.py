@@ -113,13 +113,13 @@ def test_rejections_by_the_last_fit_are_shown(live: LiveServer, person: Person) 
     each = next(each for each in curation(live, person)["examples"] if each["kind"] == "sft")
     runs = live.services.stores.runs
     run = runs.create(person.id, trigger="request", requested_by="test", at=1.0)
-    found = {"rejected_by_loss": {each["id"]: {"reason": "style", "why": "It is odd."}}}
+    found = {"rejected_by_loss": {each["id"]: {"reason": "mismatch", "why": "It is odd."}}}
     report = {"evaluation": {"steps": 1}, "curation": found}
     if not runs.start(run.id, 1.0):  # the server was quicker and works it
         return
     runs.finish(run.id, RunStatus.REFUSED, "no", at=2.0, report=report)
     shown = {each["id"]: each for each in curation(live, person)["examples"]}[each["id"]]
-    assert (shown["accepted"], shown["reason"], shown["why"]) == (False, "style", "It is odd.")
+    assert (shown["accepted"], shown["reason"], shown["why"]) == (False, "mismatch", "It is odd.")
 
 
 @pytest.mark.usefixtures("all_is_taught")
