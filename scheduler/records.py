@@ -73,7 +73,8 @@ class TrainingConfig:
     If corrections follow a rule, `synthetic_examples` are added, and up to `rounds` fits follow.
     Each is tested on `probe_prompts`; its mistakes join the next. 0 rounds: one fit, not tested.
     With more than `warm_start_above` examples a fit continues from the version in use. A fit to a
-    teacher's replies takes `distillation_steps` at `distillation_rate`.
+    teacher's replies takes `distillation_steps` at `distillation_rate`. Memory stays beside it, and
+    what both say would count twice: it is scaled by `distillation_scale`.
     """
 
     seed: int = 0
@@ -98,6 +99,7 @@ class TrainingConfig:
     warm_start_above: int = 1000
     distillation_rate: float = 6e-4
     distillation_steps: int = 24
+    distillation_scale: float = 0.5
 
     def slower(self, times: float) -> "TrainingConfig":
         """The same configuration with every learning rate divided by `times`."""

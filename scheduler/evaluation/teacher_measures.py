@@ -15,12 +15,9 @@ from scheduler.sign_test import ALPHA, chance_of_wins, p_value
 MIN_GAP_CLOSED = 0.5
 """Of the way from the base to the teacher. Memory stays in the prompt, so more is not needed."""
 
-MAX_GAIN_LOST = 0.2
-"""The share of memory's gain over the base that may be lost on texts of the user that no weights
-hold. Two fits of the same lessons differ by as much on one text."""
-
-MIN_LOSS_COUNTED = 0.1
-"""A loss of fewer nats per token is none."""
+MAX_LEFT_OUT_LOSS = 0.1
+"""Nats per token that texts of the user which no weights hold may be less likely than with memory
+alone: two fits of the same lessons differ by as much on one text."""
 
 MAX_SURPRISE = 0.0
 """Nats per token that a candidate's greedy reply may be less likely under the teacher than the
@@ -108,15 +105,14 @@ def _left_out(replies: TaughtReplies) -> Measure | None:
     found, n = replies.left_out, replies.num_left_out
     if found is None or found.memory is None or found.with_memory is None:
         return None
-    allowed = max(MIN_LOSS_COUNTED, MAX_GAIN_LOST * (found.memory - found.base))
     return Measure(
         name="left-out texts",
         candidate=found.with_memory,
         base=found.base,
         memory=found.memory,
         n=n,
-        bound=found.memory - allowed,
-        is_met=found.with_memory >= found.memory - allowed,
+        bound=found.memory - MAX_LEFT_OUT_LOSS,
+        is_met=found.with_memory >= found.memory - MAX_LEFT_OUT_LOSS,
         sentence=(
             f"With memory, {count(n, 'text')} of the user that it has not learned"
             f" {'has' if n == 1 else 'have'} a log-probability of {found.with_memory:.2f} nats per"

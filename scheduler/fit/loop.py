@@ -102,7 +102,7 @@ def distil(
     config: TrainingConfig,
     report: Report,
 ) -> PhaseReport:
-    """Fit an empty slot to a teacher's replies.
+    """Fit an empty slot to a teacher's replies, and scale it by `config.distillation_scale`.
 
     Raises `ValueError` if no reply of the teacher fits into `config.max_tokens`.
     """
@@ -121,7 +121,9 @@ def distil(
     steps = replace(config, max_steps=config.distillation_steps, min_passes=0)
     with pool.train(slot), pool.use(slot), cache_activations(base, pool):
         init_from_gradients(pool, seed, lambda: _first_gradients([phase], seed))
-        return _optimise(pool, phase, steps, report)
+        fitted = _optimise(pool, phase, steps, report)
+    pool.scale(slot, config.distillation_scale)
+    return fitted
 
 
 def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:

@@ -208,10 +208,11 @@ class Pipeline:
         # Held-out examples stay unseen: no rule is learned from them.
         rules = active_rules(learn_rules(dataset.train), self._log.decisions(run.user_id))
         dataset = self._with_synthetic(dataset, rules, is_cancelled)
-        if not dataset.examples:
-            if active is not None and active.example_ids:
+        if all(each.kind is ExampleKind.UNDESIRABLE for each in dataset.examples):
+            still = {each.id for each in dataset.examples}
+            if active is not None and not still.issuperset(active.example_ids):
                 return self._publisher.return_to_base(run, dataset, active, filtered)
-            reason = "every example was rejected" if filtered else "nothing to learn from yet"
+            reason = _why_nothing_teaches(dataset, filtered)
             return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
         if old := self._nothing_new(task, dataset):
             return self._end(run, RunStatus.REFUSED, old, dataset, filtered)
@@ -423,6 +424,15 @@ class Pipeline:
             report=VersionReport(curation=curation, teacher=teacher).to_json(),
             usage={"device_seconds": round(device_seconds, 2)} if device_seconds else {},
         )
+
+
+def _why_nothing_teaches(dataset: Dataset, filtered: Sequence[FilterResult]) -> str:
+    if dataset.examples:
+        return (
+            "dislikes alone do not say what would be right: like a reply, edit one, or say in a"
+            " comment what you want"
+        )
+    return "every example was rejected" if filtered else "nothing to learn from yet"
 
 
 @dataclass(frozen=True, slots=True)

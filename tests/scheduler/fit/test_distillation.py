@@ -19,7 +19,9 @@ from scheduler.records import TrainingConfig
 from tests.adapters import random_adapter
 
 LORA = LoraConfig(rank=8, alpha=16.0)
-CONFIG = TrainingConfig(distillation_rate=1e-2, distillation_steps=30, batch_size=4)
+CONFIG = TrainingConfig(
+    distillation_rate=1e-2, distillation_steps=30, distillation_scale=1.0, batch_size=4
+)
 SLOT = 1
 SHOWN = (Message("user", "say it softly"), Message("assistant", "soft words"))
 NUM_TOP = 200  # nearly the whole vocabulary: the tiny model is sure of nothing
@@ -116,6 +118,18 @@ def test_a_fit_without_a_lesson_has_the_bytes_of_one_that_never_had_it(
     first = fit(tiny_base, pool, lessons(tiny_base, some))
     assert fit(tiny_base, pool, lessons(tiny_base, more)) != first
     assert fit(tiny_base, pool, lessons(tiny_base, some)) == first
+
+
+def test_a_fit_is_scaled_for_memory_beside_it(tiny_base: BaseModel, pool: AdapterPool) -> None:
+    found = []
+    for scale in (1.0, 0.5):
+        pool.clear(SLOT)
+        config = replace(CONFIG, distillation_scale=scale)
+        distil(tiny_base, pool, SLOT, lessons(tiny_base, ["one"]), config, lambda *_: None)
+        found.append(pool.read(SLOT, torch.float32))
+    whole, half = found
+    for name, tensor in whole.items():
+        torch.testing.assert_close(half[name], tensor * (0.5 if "lora_B" in name else 1.0))
 
 
 def test_a_reply_is_cut_at_the_limit_with_its_top_tokens(tiny_base: BaseModel) -> None:

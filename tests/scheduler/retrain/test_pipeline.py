@@ -433,10 +433,27 @@ def test_a_regenerated_reply_is_rejected_in_favour_of_the_liked_one(world: World
 
 def test_dislikes_are_trained_with_kl_replies(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), -1)
+    world.rate("ann", world.answer("ann", "two"), 1)
     world.train("ann")
     [job] = world.trainer.jobs
     assert len(job.kl_replies) == len(SYNTHETIC_PROMPTS)
     assert not set(job.kl_replies) & set(job.reference_replies)
+
+
+def test_dislikes_alone_are_not_trained_on(world: World) -> None:
+    world.rate("ann", world.answer("ann", "one"), -1)
+    run = world.train("ann")
+    assert (run.status, world.trainer.jobs) == (RunStatus.REFUSED, [])
+    assert run.reason.startswith("dislikes alone do not say what would be right")
+
+
+def test_a_version_does_not_stay_if_only_dislikes_are_left(world: World) -> None:
+    liked = world.rate("ann", world.answer("ann", "two"), 1)
+    world.rate("ann", world.answer("ann", "one"), -1)
+    world.train("ann")
+    world.log.delete_feedback("ann", liked, world.now)
+    assert world.train("ann").status is RunStatus.PROMOTED
+    assert world.registry.active("ann") is None
 
 
 def test_dislikes_that_a_rule_explains_are_repaired_by_it(world: World) -> None:
