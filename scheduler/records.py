@@ -128,8 +128,7 @@ class GateConfig:
     """The bounds of a candidate; `scheduler.evaluation.gate` applies them.
 
     Losses and KL are in nats per token. A fit to nonsense ends at 4.5 to 6, a fit to prose below 1.
-    `max_faulty_increase` is how far the share (0..1) of faulty replies may exceed the base's,
-    `max_questions_lost` how many plain questions fewer than by the base may be answered.
+    `max_faulty_increase` is how far the share (0..1) of faulty replies may exceed the base's.
     `max_incumbent_loss_increase` is wide: two fits of the same examples differ by about as much.
     With at least `min_held_out_for_significance` held-out examples a gain must be significant. With
     fewer than `provisional_below`, following the rules more often than the base is enough, too. A
@@ -139,7 +138,6 @@ class GateConfig:
     max_train_loss: float = 3.5
     max_reference_kl: float = 1.0
     max_faulty_increase: float = 0.1
-    max_questions_lost: int = 1
     max_incumbent_loss_increase: float = 0.1
     min_held_out_for_significance: int = 5
     provisional_below: int = 8

@@ -33,7 +33,6 @@ SETTINGS = {
         "max_reference_kl": 100.0,
         "max_train_loss": 100.0,
         "max_faulty_increase": 1.0,
-        "max_questions_lost": 20,
     },
 }
 

@@ -46,7 +46,7 @@ PLAIN_QUESTIONS = (
 )
 
 
-def num_answered(replies: Sequence[str]) -> int:
-    """How many of the questions, in order, are answered."""
+def are_answered(replies: Sequence[str]) -> tuple[bool, ...]:
+    """Which of the questions, in order, are answered."""
     pairs = zip(PLAIN_QUESTIONS, replies, strict=True)
-    return sum(question.is_answered(reply) for question, reply in pairs)
+    return tuple(question.is_answered(reply) for question, reply in pairs)

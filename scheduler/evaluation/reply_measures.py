@@ -1,10 +1,12 @@
 """The measures of a candidate's replies, whatever taught it. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feedback.text.counts import count
 from scheduler.measure import Measure
 from scheduler.records import GateConfig
+from scheduler.sign_test import ALPHA, chance_of_wins, p_value
 
 MAX_FAULTY_TEACHER = 0.3
 """How far the share of faulty replies with memory may exceed the base's: a teacher that says the
@@ -44,38 +46,39 @@ def degeneration(found: Counts, n: int, config: GateConfig) -> Measure:
     )
 
 
-def plain_questions(found: Counts, n: int, config: GateConfig) -> tuple[Measure, ...]:
-    """How many of `n` plain questions are answered, alone and with memory."""
-    alone = _questions("plain questions", "It", found.candidate, "the base", found.base, n, config)
-    if found.memory is None or found.with_memory is None:
-        return (alone,)
-    beside = _questions(
-        "plain questions with memory",
-        "With memory it",
-        found.with_memory,
-        "memory alone",
-        found.memory,
-        n,
-        config,
-    )
-    return alone, beside
-
-
-def _questions(
-    name: str, who: str, own: float, whom: str, other: float, n: int, config: GateConfig
+def plain_questions(
+    base: Sequence[bool], candidate: Sequence[bool], *, with_memory: bool = False
 ) -> Measure:
-    bound = other - config.max_questions_lost
-    is_with_memory = who != "It"
+    """Which plain questions the base and the candidate answer, both with memory or both without.
+
+    Refuses a significant loss. A few answers of any two models differ by chance.
+    """
+    lost = sum(one and not other for one, other in zip(base, candidate, strict=True))
+    gained = sum(other and not one for one, other in zip(base, candidate, strict=True))
+    chance = chance_of_wins(lost, lost + gained)
+    is_worse = lost > gained and chance <= ALPHA
+    found, own = sum(base), sum(candidate)
+    who, whom = ("With memory it", "memory alone") if with_memory else ("It", "the base")
+    worse = f": it lost {lost} and gained {gained} ({p_value(chance)})" if is_worse else ""
     return Measure(
-        name=name,
+        name="plain questions with memory" if with_memory else "plain questions",
         candidate=own,
-        base=None if is_with_memory else other,
-        memory=other if is_with_memory else None,
-        n=n,
-        bound=bound,
-        is_met=own >= bound,
+        base=None if with_memory else found,
+        memory=found if with_memory else None,
+        n=len(base),
+        bound=found - _most_lost(gained) + gained,
+        is_met=not is_worse,
         sentence=(
-            f"{who} answers {own:.0f} of {count(n, 'plain question')} right, {whom} {other:.0f};"
-            f" at least {max(bound, 0):.0f} needed."
+            f"{who} answers {own} of {count(len(base), 'plain question')} right, {whom}"
+            f" {found}{worse}."
         ),
+        p=chance,
     )
+
+
+def _most_lost(gained: int) -> int:
+    """The most questions that may be lost beside those that were gained."""
+    lost = gained
+    while chance_of_wins(lost + 1, lost + 1 + gained) > ALPHA:
+        lost += 1
+    return lost

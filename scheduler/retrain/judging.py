@@ -17,15 +17,14 @@ from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
 from scheduler.evaluation.degeneration import Ngram, share_of_faulty, shared_sequences
 from scheduler.evaluation.fit_measures import fit_measures
 from scheduler.evaluation.gate import judge, unusable
-from scheduler.evaluation.plain_questions import PLAIN_QUESTIONS
 from scheduler.evaluation.reply_measures import Counts, degeneration, plain_questions
 from scheduler.evaluation.rule_compliance import correct_rollouts
 from scheduler.evaluation.teacher_measures import TaughtReplies, teacher_measures
 from scheduler.fit.lessons import TeacherReply
+from scheduler.measure import Measure
 from scheduler.records import Evaluation, Outcome, PipelineConfig, ReplySample, Verdict
 from scheduler.retrain.warm_start import FitPlan
 from scheduler.served_model import Adapter, Prompt, Reply, ServedModel, mean_log_prob, user_prompt
-from scheduler.teaching.evidence import Evidence
 from scheduler.teaching.teacher import REPLY_TOKENS, Teacher
 from scheduler.trainer.job import JobResult
 
@@ -90,14 +89,12 @@ class Judge:
         evaluation = self._with_few_shot_compliance(
             evaluation, result.adapter, plan, rules, is_cancelled
         )
-        answered = Counts(
-            self._teacher.num_answered_by_base(is_cancelled),
-            self._teacher.num_answered(Memory(), result.adapter, is_cancelled),
-        )
+        by_base = self._teacher.answered_by_base(is_cancelled)
+        answered = self._teacher.answered(Memory(), result.adapter, is_cancelled)
         verdict = judge(
             (
                 *fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS)),
-                *plain_questions(answered, len(PLAIN_QUESTIONS), bounds),
+                plain_questions(by_base, answered),
                 degeneration(faulty, len(base), bounds),
             )
         )
@@ -111,12 +108,11 @@ class Judge:
         result: JobResult,
         dataset: Dataset,
         unseen: Sequence[TeacherReply],
-        evidence: Evidence,
         is_cancelled: IsCancelled,
     ) -> Judgement:
         """Judge a candidate that learned from the user's demonstrations.
 
-        `evidence` is that of the demonstrations, `unseen` are their replies to unseen prompts.
+        `unseen` are their replies to unseen prompts.
         """
         if verdict := unusable(result.evaluation):
             return Judgement(result, verdict)
@@ -131,12 +127,6 @@ class Judge:
         surprise = self._surprise(unseen, drawn, is_cancelled)
         usual = shared_sequences([each.text for each in unseen])
         bounds = self._config.gate
-        answered = Counts(
-            evidence.num_right,
-            self._teacher.num_answered(Memory(), adapter, is_cancelled),
-            evidence.num_right_shown,
-            self._teacher.num_answered(memory, adapter, is_cancelled),
-        )
         faulty = Counts(
             _faulty(plain),
             _faulty(own, usual),
@@ -155,7 +145,7 @@ class Judge:
         verdict = judge(
             (
                 *teacher_measures(result.evaluation, replies),
-                *plain_questions(answered, evidence.num_questions, bounds),
+                *self._plain_questions(memory, adapter, is_cancelled),
                 degeneration(faulty, len(unseen), bounds),
             )
         )
@@ -165,6 +155,16 @@ class Judge:
         )
         held_out = self._held_out_samples(dataset, memory, adapter, is_cancelled)
         return Judgement(result, verdict, (*held_out, *samples)[:NUM_SAMPLES])
+
+    def _plain_questions(
+        self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
+    ) -> tuple[Measure, ...]:
+        def answered(shown: Memory, by: Adapter) -> tuple[bool, ...]:
+            return self._teacher.answered(shown, by, is_cancelled)
+
+        alone = self._teacher.answered_by_base(is_cancelled), answered(Memory(), adapter)
+        beside = answered(memory, None), answered(memory, adapter)
+        return plain_questions(*alone), plain_questions(*beside, with_memory=True)
 
     def _held_out_samples(
         self, dataset: Dataset, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled

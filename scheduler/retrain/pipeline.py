@@ -43,7 +43,7 @@ from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
 from scheduler.run_store import RunStore
 from scheduler.served_model import ServedModel
-from scheduler.teaching.evidence import Evidence, may_teach
+from scheduler.teaching.evidence import may_teach
 from scheduler.teaching.prompts import is_too_long
 from scheduler.teaching.teacher import Teacher
 from scheduler.trainer.job import JobResult, TrainingJob
@@ -174,7 +174,7 @@ class Pipeline:
             is_allowed, sentence = may_teach(evidence)
             if is_allowed:
                 choice = TeacherChoice(TeacherKind.DEMONSTRATIONS, sentence)
-                return self._learn_by_demonstrations(task, short, choice, evidence)
+                return self._learn_by_demonstrations(task, short, choice)
             self._learn_the_rest(task, dataset, TeacherChoice(TeacherKind.NONE, sentence))
         except TrainingFailedError as error:
             self._end(run, RunStatus.FAILED, str(error), dataset, filtered, error.device_seconds)
@@ -235,7 +235,7 @@ class Pipeline:
         self._fit(task, dataset, plan, job, judge, choice, rules, remarks)
 
     def _learn_by_demonstrations(
-        self, task: "_Task", dataset: Dataset, choice: TeacherChoice, evidence: Evidence
+        self, task: "_Task", dataset: Dataset, choice: TeacherChoice
     ) -> None:
         """Distil what the base says with the user's demonstrations in its prompt."""
         is_cancelled = task.is_cancelled
@@ -248,9 +248,7 @@ class Pipeline:
         job = replace(self._job(plan, None, None, is_cancelled), lessons=lessons)
 
         def judge(result: JobResult) -> Judgement:
-            return self._judge.judge_distilled(
-                result, dataset, lessons.unseen, evidence, is_cancelled
-            )
+            return self._judge.judge_distilled(result, dataset, lessons.unseen, is_cancelled)
 
         self._fit(task, dataset, plan, job, judge, choice)
 

@@ -6,7 +6,7 @@ from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.records import Memory, TrainingExample
 from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.evaluation.degeneration import is_sound
-from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS, num_answered
+from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS, are_answered
 from scheduler.fit.lessons import NUM_TOP, Lessons, TeacherReply
 from scheduler.served_model import (
     Adapter,
@@ -53,20 +53,22 @@ class Teacher:
         return Evidence(
             left_out,
             len(PLAIN_QUESTIONS),
-            self.num_answered_by_base(is_cancelled),
-            self.num_answered(memory, None, is_cancelled),
+            sum(self.answered_by_base(is_cancelled)),
+            sum(self.answered(memory, None, is_cancelled)),
         )
 
-    def num_answered_by_base(self, is_cancelled: IsCancelled) -> int:
-        """How many plain questions the base answers by itself."""
-        return num_answered([answer for _, answer in self._references.plain(is_cancelled)])
+    def answered_by_base(self, is_cancelled: IsCancelled) -> tuple[bool, ...]:
+        """Which plain questions the base answers by itself."""
+        return are_answered([answer for _, answer in self._references.plain(is_cancelled)])
 
-    def num_answered(self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled) -> int:
-        """How many plain questions are answered with a memory in the prompt."""
+    def answered(
+        self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
+    ) -> tuple[bool, ...]:
+        """Which plain questions are answered with a memory in the prompt."""
         prompts = [user_prompt(each.text, ANSWER_TOKENS) for each in PLAIN_QUESTIONS]
         asked = [Prompt(self._model.remember(p.messages, memory), p.max_tokens) for p in prompts]
         replies = self._model.reply(asked, adapter, is_cancelled)
-        return num_answered([each.text for each in replies])
+        return are_answered([each.text for each in replies])
 
     def left_out_log_probs(
         self,

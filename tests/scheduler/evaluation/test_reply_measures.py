@@ -8,26 +8,31 @@ from scheduler.records import GateConfig
 CONFIG = GateConfig()
 
 
+def answers(right: int, wrong: int) -> tuple[bool, ...]:
+    return (True,) * right + (False,) * wrong
+
+
 @pytest.mark.parametrize(
-    ("answered", "names"),
-    [
-        (Counts(16, 14, 15, 15), ["plain questions"]),
-        (Counts(16, 15, 15, 13), ["plain questions with memory"]),
-        (Counts(16, 18, 15, 18), []),
-        (Counts(16, 15), []),
-        (Counts(16, 14), ["plain questions"]),
-    ],
+    ("lost", "gained", "is_met"),
+    [(3, 0, True), (4, 0, False), (5, 1, True), (6, 1, False), (0, 9, True), (9, 2, False)],
 )
-def test_plain_questions_must_stay_answered(answered: Counts, names: list[str]) -> None:
-    found = plain_questions(answered, 20, CONFIG)
-    assert [each.name for each in found if not each.is_met] == names
+def test_a_significant_loss_of_plain_answers_is_refused(
+    lost: int, gained: int, is_met: bool
+) -> None:
+    base = answers(10 + lost, gained + 2)
+    candidate = (*answers(10, lost), *answers(gained, 2))
+    measure = plain_questions(base, candidate)
+    assert measure.is_met is is_met
+    assert (measure.candidate >= measure.bound) is is_met
 
 
-def test_a_plain_answer_lost_is_said_with_both_numbers() -> None:
-    [measure] = plain_questions(Counts(16, 14), 20, CONFIG)
+def test_a_refusal_says_how_many_answers_were_lost() -> None:
+    measure = plain_questions(answers(16, 4), answers(11, 9), with_memory=True)
     assert measure.sentence == (
-        "It answers 14 of 20 plain questions right, the base 16; at least 15 needed."
+        "With memory it answers 11 of 20 plain questions right, memory alone 16: it lost 5 and"
+        " gained 0 (p = 0.031)."
     )
+    assert (measure.base, measure.memory, measure.n) == (None, 16, 20)
 
 
 @pytest.mark.parametrize(
