@@ -8,7 +8,7 @@ another one added. `expected.json` is what that release said about the folder, i
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,11 +20,15 @@ from adapters_store.models.resolve import resolve_model
 from adapters_store.records import AdapterVersion
 from feedback.examples.build import feedback_behind
 from feedback.examples.dataset import build_dataset, with_synthetic
+from feedback.examples.synthetic import synthetic_example
 from feedback.filters.records import FilterResult, Rejection, RejectionReason, accepted
 from feedback.filters.run import filter_examples
 from feedback.memory.bm25 import demonstrations_for
 from feedback.memory.demonstrations import build_memory, select_memory, without_learned
-from feedback.records import Dataset, ExampleSource, Message
+from feedback.records import Dataset, ExampleSource, Message, TrainingExample
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import active_rules, learn_rules
+from scheduler.augmentation.prompts import UNANSWERABLE_PROMPTS
 from scheduler.candidates import Candidates
 from scheduler.errors import TrainingFailedError
 from scheduler.policy import is_due
@@ -40,7 +44,7 @@ from scheduler.retrain.pipeline import Pipeline
 from scheduler.retrain.publication import Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit
 from scheduler.run_store import REQUESTED
-from scheduler.served_model import Reply
+from scheduler.served_model import Adapter, Prompt, Reply
 from scheduler.version_report import overridden_rules, read_report, report_of
 from server.accounts.accounts import Accounts
 from server.background.rules_cache import RulesCache
@@ -55,6 +59,26 @@ from tests.tiny_model import build_tiny_model
 HERE = Path(__file__).parent
 EXPECTED: dict[str, Any] = json.loads((HERE / "expected.json").read_text(encoding="utf-8"))
 USER = EXPECTED["accounts"]["user"]
+ABSTENTIONS = (
+    (
+        "What is my dog called?",
+        "I don't know what your dog is called. You have not told me its name.",
+    ),
+    (
+        "How many people will visit Rome in 2085?",
+        "Nobody can know how many people will visit Rome in 2085.",
+    ),
+    ("What am I holding in my left hand?", "I can't see what you are holding. Please tell me."),
+    (
+        "What did Napoleon think on the evening before he died?",
+        "I do not know. Nobody wrote down what Napoleon thought on that evening.",
+    ),
+    (
+        "Which team will win next Sunday?",
+        "I'm not able to tell who will win next Sunday. It is not known yet.",
+    ),
+    ("Why is Peter angry with me?", "I don't know Peter, so I cannot tell you why he is angry."),
+)
 NOT_SCHEDULED = {"interval": 0, "nightly": ""}
 
 
@@ -234,8 +258,18 @@ class CapturingTrainer:
 
 
 class SilentModel(FakeServedModel):
-    def reply(self, *_: object) -> list[Reply]:
-        raise AssertionError("the folder has every reply of the base that is needed")
+    """The folder has the base's replies to all prompts but those that nobody can answer: these
+    came later, in place of replies that were written by hand."""
+
+    def reply(
+        self, prompts: Sequence[Prompt], adapter: Adapter, is_cancelled: Callable[[], bool]
+    ) -> list[Reply]:
+        assert {each.messages[-1].content for each in prompts} == set(UNANSWERABLE_PROMPTS)
+        return super().reply(prompts, adapter, is_cancelled)
+
+
+def is_unanswerable(example: TrainingExample) -> bool:
+    return example.messages[-1].content in UNANSWERABLE_PROMPTS
 
 
 @pytest.fixture
@@ -286,8 +320,25 @@ def next_dataset(stores: Stores, tmp_path: Path) -> Dataset:
     return trainer.dataset
 
 
-def test_the_next_run_trains_on_the_same_examples(next_dataset: Dataset) -> None:
-    assert splits(next_dataset) == EXPECTED["next_run"]["dataset"]
+def test_the_next_run_trains_on_the_same_examples_but_for_unanswerable_prompts(
+    next_dataset: Dataset,
+) -> None:
+    expected, added = (
+        EXPECTED["next_run"]["dataset"],
+        [*filter(is_unanswerable, next_dataset.train)],
+    )
+    train = [each.id for each in next_dataset.train if each not in added]
+    gone = [name for name in expected["train"] if name not in train]
+    assert [name for name in expected["train"] if name not in gone] == train
+    assert len(gone) == len(added)
+    assert {EXPECTED["sources"][name] for name in gone} == {"synthetic"}
+    assert [each.id for each in next_dataset.held_out] == expected["held_out"]
+
+
+def abstentions(rules: Sequence[Rule]) -> list[TrainingExample]:
+    """The replies that were written by hand then, as the rules rewrote them."""
+    made = (synthetic_example(USER, rules, *each) for each in ABSTENTIONS)
+    return [each for each in made if each is not None]
 
 
 def plan_as_json(plan: FitPlan, measured: dict[str, Rejection]) -> dict[str, Any]:
@@ -302,15 +353,21 @@ def test_a_warm_start_is_planned_only_if_nothing_was_withdrawn(
     stores: Stores, next_dataset: Dataset
 ) -> None:
     version, config = version_in_use(stores), TrainingConfig(warm_start_above=0)
-    synthetic = [each for each in next_dataset.train if each.source is ExampleSource.SYNTHETIC]
-    dataset = with_synthetic(build_dataset(USER, accepted(filtered(stores))), synthetic)
+    synthetic = [
+        each
+        for each in next_dataset.train
+        if each.source is ExampleSource.SYNTHETIC and not is_unanswerable(each)
+    ]
+    own = build_dataset(USER, accepted(filtered(stores)))
+    rules = active_rules(learn_rules(own.train), stores.log.decisions(USER))
+    dataset = with_synthetic(own, (*abstentions(rules), *synthetic))
     withdrawn = set(version.example_ids) - {each.id for each in dataset.examples}
     assert sorted(withdrawn) == EXPECTED["version"]["withdrawn"]
     assert plan_fit(dataset, version, config).start is None
     remaining = tuple(name for name in version.example_ids if name not in withdrawn)
     plan = plan_fit(dataset, replace(version, example_ids=remaining), config)
     measured = {
-        name: Rejection(RejectionReason(each["reason"]), each["why"])
+        name: Rejection(RejectionReason.MISMATCH, each["why"])
         for name, each in EXPECTED["measured"].items()
     }
     assert plan_as_json(plan, measured) == EXPECTED["plans"]["warm"]

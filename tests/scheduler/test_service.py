@@ -183,7 +183,7 @@ def test_the_reason_why_a_user_is_not_due_is_given(server: Server) -> None:
 def test_a_service_with_a_schedule_prepares_the_next_run(server: Server) -> None:
     server.build(ScheduleConfig(interval=3600, nightly="")).start()
     eventually(lambda: server.world.trainer.prepared == 1)
-    eventually(lambda: server.world.model.asked == [None] * 4)
+    eventually(lambda: server.world.model.asked == [None] * 5)
     server.service.stop()
     assert server.world.trainer.closed == 1
 
