@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from feedback.text.counts import count
 from scheduler.measure import Measure
@@ -11,6 +12,11 @@ from scheduler.sign_test import ALPHA, chance_of_wins, p_value
 MAX_FAULTY_TEACHER = 0.3
 """How far the share of faulty replies with memory may exceed the base's: a teacher that says the
 same to nearly everything is no excuse."""
+
+MIN_KEPT_BY_RULES = 1 / 3
+"""The share of the base's plain answers that a version taught by rules must keep. On a small base a
+form costs many: SmolLM2-135M in lower case answers 7 instead of 16. Its user asked for that form,
+and the verdict says what it costs. A broken version answers none."""
 
 _ROUNDING = 1e-9
 
@@ -47,30 +53,35 @@ def degeneration(found: Counts, n: int, config: GateConfig) -> Measure:
 
 
 def plain_questions(
-    base: Sequence[bool], candidate: Sequence[bool], *, with_memory: bool = False
+    base: Sequence[bool],
+    candidate: Sequence[bool],
+    *,
+    with_memory: bool = False,
+    min_kept: float | None = None,
 ) -> Measure:
     """Which plain questions the base and the candidate answer, both with memory or both without.
 
-    Refuses a significant loss. A few answers of any two models differ by chance.
+    Refuses a significant loss: a few answers of any two models differ by chance. With `min_kept`,
+    that share of the base's answers is enough.
     """
     lost = sum(one and not other for one, other in zip(base, candidate, strict=True))
     gained = sum(other and not one for one, other in zip(base, candidate, strict=True))
-    chance = chance_of_wins(lost, lost + gained)
-    is_worse = lost > gained and chance <= ALPHA
     found, own = sum(base), sum(candidate)
+    chance = chance_of_wins(lost, lost + gained)
+    bound = found - _most_lost(gained) + gained if min_kept is None else ceil(min_kept * found)
     who, whom = ("With memory it", "memory alone") if with_memory else ("It", "the base")
-    worse = f": it lost {lost} and gained {gained} ({p_value(chance)})" if is_worse else ""
+    changed = f"; it lost {lost} and gained {gained} ({p_value(chance)})" if lost > gained else ""
     return Measure(
         name="plain questions with memory" if with_memory else "plain questions",
         candidate=own,
         base=None if with_memory else found,
         memory=found if with_memory else None,
         n=len(base),
-        bound=found - _most_lost(gained) + gained,
-        is_met=not is_worse,
+        bound=bound,
+        is_met=own >= bound,
         sentence=(
-            f"{who} answers {own} of {count(len(base), 'plain question')} right, {whom}"
-            f" {found}{worse}."
+            f"{who} answers {own} of {count(len(base), 'plain question')} right, {whom} {found}"
+            f"{changed}."
         ),
         p=chance,
     )

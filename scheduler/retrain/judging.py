@@ -17,7 +17,12 @@ from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
 from scheduler.evaluation.degeneration import Ngram, share_of_faulty, shared_sequences
 from scheduler.evaluation.fit_measures import fit_measures
 from scheduler.evaluation.gate import judge, unusable
-from scheduler.evaluation.reply_measures import Counts, degeneration, plain_questions
+from scheduler.evaluation.reply_measures import (
+    MIN_KEPT_BY_RULES,
+    Counts,
+    degeneration,
+    plain_questions,
+)
 from scheduler.evaluation.rule_compliance import correct_rollouts
 from scheduler.evaluation.teacher_measures import TaughtReplies, teacher_measures
 from scheduler.fit.lessons import TeacherReply
@@ -94,7 +99,7 @@ class Judge:
         verdict = judge(
             (
                 *fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS)),
-                plain_questions(by_base, answered),
+                plain_questions(by_base, answered, min_kept=MIN_KEPT_BY_RULES),
                 degeneration(faulty, len(base), bounds),
             )
         )

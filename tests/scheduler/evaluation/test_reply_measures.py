@@ -2,7 +2,12 @@
 
 import pytest
 
-from scheduler.evaluation.reply_measures import Counts, degeneration, plain_questions
+from scheduler.evaluation.reply_measures import (
+    MIN_KEPT_BY_RULES,
+    Counts,
+    degeneration,
+    plain_questions,
+)
 from scheduler.records import GateConfig
 
 CONFIG = GateConfig()
@@ -29,10 +34,16 @@ def test_a_significant_loss_of_plain_answers_is_refused(
 def test_a_refusal_says_how_many_answers_were_lost() -> None:
     measure = plain_questions(answers(16, 4), answers(11, 9), with_memory=True)
     assert measure.sentence == (
-        "With memory it answers 11 of 20 plain questions right, memory alone 16: it lost 5 and"
+        "With memory it answers 11 of 20 plain questions right, memory alone 16; it lost 5 and"
         " gained 0 (p = 0.031)."
     )
     assert (measure.base, measure.memory, measure.n) == (None, 16, 20)
+
+
+@pytest.mark.parametrize(("kept", "is_met"), [(6, True), (5, False)])
+def test_rules_may_cost_more_but_not_most_answers(kept: int, is_met: bool) -> None:
+    measure = plain_questions(answers(16, 4), answers(kept, 20 - kept), min_kept=MIN_KEPT_BY_RULES)
+    assert measure.is_met is is_met
 
 
 @pytest.mark.parametrize(
