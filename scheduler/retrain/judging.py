@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from feedback.examples.synthetic import wanted_replies
 from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.records import Dataset, Memory
-from feedback.rules.rule import Rule, rewrite
+from feedback.rules.rule import Rule
 from scheduler.augmentation.prompts import (
     PROBE_REPLY_TOKENS,
     REFERENCE_PROMPTS,
@@ -85,8 +86,10 @@ class Judge:
         self._verify(result.adapter)
         asked = [user_prompt(each, REFERENCE_REPLY_TOKENS) for each in REFERENCE_PROMPTS]
         candidate = self._replies(asked, result.adapter, is_cancelled)
-        base = [reply for _, reply in self._references.reference(is_cancelled)]
-        usual = shared_sequences([rewrite(rules, each) for each in base])
+        exchanges = self._references.reference(is_cancelled)
+        base = [reply for _, reply in exchanges]
+        wanted = wanted_replies(plan.dataset.user_id, rules, exchanges)
+        usual = shared_sequences([reply for _, reply in wanted])
         faulty = Counts(
             share_of_faulty(REFERENCE_PROMPTS, base),
             share_of_faulty(REFERENCE_PROMPTS, candidate, usual),
