@@ -41,7 +41,7 @@ def main() -> None:
         if (user.name in chosen if chosen else options.held_out or not user.held_out)
     ]
     model = or_smallest(Settings().model)
-    results = Results(results_file(options.results, Path(model).name))
+    results = Results(results_file(options.results, "real-users", Path(model).name))
     console = Console()
     with benchmark_server(console) as server, progress_bar(console) as bar:
         measuring = Measuring(

@@ -45,12 +45,12 @@ class Measured:
     measured_at: str
 
 
-def results_file(folder: Path, model: str) -> Path:
-    """The file of a base model and of the code that learns, as it is now."""
+def results_file(folder: Path, part: str, model: str) -> Path:
+    """The file of a benchmark's part, of a base model and of the code that learns, as it is now."""
     digest = sha256()
     for path in _sources():
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
-    return folder / f"real-users-{model}-{digest.hexdigest()[:10]}.jsonl"
+    return folder / f"{part}-{model}-{digest.hexdigest()[:10]}.jsonl"
 
 
 class Results(Finished[Key, Measured]):
