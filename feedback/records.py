@@ -193,7 +193,8 @@ class TrainingExample:
 class Demonstration:
     """An earlier question with the reply that the user wrote or liked: one few-shot example.
 
-    `example_id` is the id of the training example that the same feedback makes.
+    `example_id` is the id of the training example that the same feedback makes. A liked reply
+    `is_typical` if it shows what the user likes whatever they ask.
     """
 
     example_id: str
@@ -201,6 +202,7 @@ class Demonstration:
     reply: str
     is_corrected: bool
     feedback_at: float
+    is_typical: bool = False
 
 
 @dataclass(frozen=True, slots=True)

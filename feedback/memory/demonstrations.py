@@ -10,7 +10,8 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from feedback.examples.build import target_examples
+from feedback.examples.build import rated_examples, target_examples
+from feedback.memory.preference import typical_ids
 from feedback.records import Demonstration, ExampleSource, Feedback, Interaction, Memory, Message
 
 MAX_NOTES = 5
@@ -24,7 +25,9 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
 
     The newest feedback on a reply wins, as in training.
     """
+    turns = list(interactions)
     by_age = sorted(feedback, key=lambda each: (each.updated_at, each.id))
+    typical = typical_ids(rated_examples(turns, by_age))
     at = {each.id: each.updated_at for each in by_age}
     demonstrations = [
         Demonstration(
@@ -33,8 +36,9 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
             reply=each.chosen,
             is_corrected=each.source is ExampleSource.CORRECTION,
             feedback_at=max(at[name] for name in each.feedback_ids),
+            is_typical=each.id in typical,
         )
-        for each in target_examples(interactions, by_age)
+        for each in target_examples(turns, by_age)
         if each.messages and each.messages[-1].role == "user"
     ]
     comments = ((each.comment or "").strip() for each in reversed(by_age))
@@ -69,8 +73,8 @@ def select_memory(
 
     In this order: the newest correction, because its user expects the next reply to show it; the
     other corrections by relevance, then by age, because style applies to any question; liked
-    replies that are relevant. `relevance` is by example id. Notes come newest first and take at
-    most half of the budget. An item that does not fit is skipped.
+    replies that are typical, then others that are relevant. `relevance` is by example id. Notes
+    come newest first and take at most half of the budget. An item that does not fit is skipped.
     """
     notes = _fitting(memory.notes, budget // 2, MAX_NOTES, count)
     demonstrations = _fitting(
@@ -118,19 +122,23 @@ def _noted(question: Message, notes: Sequence[str]) -> Message:
 def _ranked(
     demonstrations: Sequence[Demonstration], relevance: Mapping[str, float]
 ) -> list[Demonstration]:
-    """The demonstrations in order of preference, without liked ones that are not relevant."""
+    """In order of preference, without liked replies that are neither typical nor relevant."""
 
     def score(each: Demonstration) -> float:
         return relevance.get(each.example_id, 0.0)
 
     newest_first = sorted(demonstrations, key=_age, reverse=True)
     corrected = [each for each in newest_first if each.is_corrected]
-    liked = [each for each in newest_first if not each.is_corrected and score(each) > 0]
+    liked = [
+        each
+        for each in newest_first
+        if not each.is_corrected and (each.is_typical or score(each) > 0)
+    ]
     ranked: dict[tuple[str, str], Demonstration] = {}
     for each in (
         *corrected[:1],
         *sorted(corrected[1:], key=score, reverse=True),
-        *sorted(liked, key=score, reverse=True),
+        *sorted(liked, key=lambda each: (each.is_typical, score(each)), reverse=True),
     ):
         ranked.setdefault((each.question, each.reply), each)
     return list(ranked.values())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from feedback.memory.preference import typical_ids
 from feedback.records import Demonstration, ExampleKind, ExampleSource, Memory, TrainingExample
 
 
@@ -22,6 +23,8 @@ def demonstrated(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, 
 
 def few_shot_memory(examples: Iterable[TrainingExample]) -> Memory:
     """The `demonstrated` examples as memory."""
+    known = list(examples)
+    typical = typical_ids(known)
     return Memory(
         tuple(
             Demonstration(
@@ -30,7 +33,8 @@ def few_shot_memory(examples: Iterable[TrainingExample]) -> Memory:
                 reply=each.chosen,
                 is_corrected=each.source is ExampleSource.CORRECTION,
                 feedback_at=each.created_at,
+                is_typical=each.id in typical,
             )
-            for each in demonstrated(examples)
+            for each in demonstrated(known)
         )
     )

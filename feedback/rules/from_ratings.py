@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from math import comb
 
+from feedback.records import ExampleKind, ExampleSource, TrainingExample
 from feedback.rules.attributes.attribute import Change
 from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.attributes.words import WORDS
@@ -44,6 +45,23 @@ class _Side:
         """The places of the replies that follow a rule."""
         pairs = zip(self.places, self.replies, strict=True)
         return frozenset(place for place, reply in pairs if rule.holds(reply))
+
+
+def ratings_of(example: TrainingExample) -> tuple[RatedText, ...]:
+    """The liked or disliked reply, or both replies of a preference; none for a correction.
+
+    A regenerated pair has only its disliked reply: a like of the other has an example of its own.
+    """
+    liked = RatedText(example.chosen, True, example.created_at)
+    disliked = RatedText(example.rejected or "", False, example.created_at)
+    match example.kind, example.source:
+        case ExampleKind.DESIRABLE, _:
+            return (liked,)
+        case (ExampleKind.UNDESIRABLE, _) | (ExampleKind.DPO, ExampleSource.REGENERATED):
+            return (disliked,)
+        case ExampleKind.DPO, ExampleSource.PREFERENCE:
+            return liked, disliked
+    return ()
 
 
 def discriminative_rules(ratings: Sequence[RatedText]) -> tuple[LearnedRule, ...]:

@@ -10,9 +10,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
-from feedback.records import ExampleKind, ExampleSource, TrainingExample
+from feedback.records import TrainingExample
 from feedback.rules.from_corrections import Edit, LearnedRule, evidence, learned_rules
-from feedback.rules.from_ratings import RatedText, discriminative_rules, ratings_evidence
+from feedback.rules.from_ratings import (
+    RatedText,
+    discriminative_rules,
+    ratings_evidence,
+    ratings_of,
+)
 from feedback.rules.rule import Rule, are_exclusive, compatible, in_order
 
 MAX_DECISIONS = 64
@@ -61,7 +66,7 @@ def informative_examples(examples: Iterable[TrainingExample]) -> tuple[TrainingE
         for each in examples
         if each.messages
         and not each.source.is_proposal
-        and (each.revised_from is not None or _ratings_of(each))
+        and (each.revised_from is not None or ratings_of(each))
     )
 
 
@@ -172,23 +177,6 @@ def _edits(informative: Sequence[TrainingExample]) -> tuple[list[int], list[Edit
 def _ratings(informative: Sequence[TrainingExample]) -> tuple[list[int], list[RatedText]]:
     """The liked and disliked replies, with the place of each; a preference has two."""
     placed = [
-        (place, rating) for place, each in enumerate(informative) for rating in _ratings_of(each)
+        (place, rating) for place, each in enumerate(informative) for rating in ratings_of(each)
     ]
     return [place for place, _ in placed], [rating for _, rating in placed]
-
-
-def _ratings_of(example: TrainingExample) -> tuple[RatedText, ...]:
-    """The liked or disliked reply, or both replies of a preference; none for a correction.
-
-    A regenerated pair has only its disliked reply: a like of the other has an example of its own.
-    """
-    liked = RatedText(example.chosen, True, example.created_at)
-    disliked = RatedText(example.rejected or "", False, example.created_at)
-    match example.kind, example.source:
-        case ExampleKind.DESIRABLE, _:
-            return (liked,)
-        case (ExampleKind.UNDESIRABLE, _) | (ExampleKind.DPO, ExampleSource.REGENERATED):
-            return (disliked,)
-        case ExampleKind.DPO, ExampleSource.PREFERENCE:
-            return liked, disliked
-    return ()

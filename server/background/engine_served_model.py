@@ -41,12 +41,7 @@ class EngineServedModel:
             )
             for each in prompts
         ]
-        served = self._servable(adapter)
-        if _share_their_start([each.messages for each in prompts]):
-            # Prefilled once, so that all reuse it.
-            first = Request(requests[0].prompt_ids, SamplingParams(temperature=0, max_tokens=1))
-            ask_all(self._engine, [first], served, is_cancelled)
-        answers = ask_all(self._engine, requests, served, is_cancelled)
+        answers = self._ask(requests, [e.messages for e in prompts], adapter, is_cancelled)
         return [
             Reply(prompt.messages, answer.text, answer.is_truncated)
             for prompt, answer in zip(prompts, answers, strict=True)
@@ -67,7 +62,7 @@ class EngineServedModel:
             ids, text = self._engine.render(each.messages), each.text
             scored = renderer.text_ids(text) if each.is_truncated else renderer.reply_ids(text)
             requests.append(Request(tuple(ids), params, tuple(scored)))
-        answers = ask_all(self._engine, requests, self._servable(adapter), is_cancelled)
+        answers = self._ask(requests, [e.messages for e in replies], adapter, is_cancelled)
         return [
             tuple(ScoredToken(token.token, token.logprob, token.top) for token in each.logprobs)
             for each in answers
@@ -90,6 +85,20 @@ class EngineServedModel:
     def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
         """The messages with what a chat would show of the memory."""
         return with_few_shot(self._engine.base.renderer, memory, messages, self._memory)
+
+    def _ask(
+        self,
+        requests: Sequence[Request],
+        conversations: Sequence[Sequence[Message]],
+        adapter: Adapter,
+        is_cancelled: Callable[[], bool],
+    ) -> list[Answer]:
+        """Ask all; a start that the conversations share is prefilled once, so that all reuse it."""
+        served = self._servable(adapter)
+        if _share_their_start(conversations):
+            first = Request(requests[0].prompt_ids, SamplingParams(temperature=0, max_tokens=1))
+            ask_all(self._engine, [first], served, is_cancelled)
+        return ask_all(self._engine, requests, served, is_cancelled)
 
     def _servable(self, adapter: Adapter) -> ServableAdapter | None:
         return self._files.staged(adapter) if isinstance(adapter, Path) else adapter

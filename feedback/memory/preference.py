@@ -1,0 +1,110 @@
+"""What a user likes, told from what they dislike by the words of the replies. Pure.
+
+Naive Bayes with one feature for each token that a reply holds (Pang, Lee and Vaithyanathan 2002,
+aclanthology.org/W02-1011), and others for how it begins and ends. Twenty thumbs are enough to rank
+unseen replies of a length, a form or a tone that a user likes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from math import log, sqrt
+from statistics import NormalDist
+
+from feedback.records import ExampleKind, TrainingExample
+from feedback.rules.from_ratings import ratings_of
+from feedback.text.tokens import tokens
+
+MIN_EACH = 3
+"""Fewer likes or dislikes show nothing."""
+MAX_NEWEST = 64
+MIN_REPLIES = 3
+"""A token that fewer replies hold is chance."""
+FOLDS = 5
+SIGNIFICANCE_LEVEL = 0.05
+"""How often random thumbs may show a preference."""
+
+Preference = Callable[[str], float]
+"""The log-odds that a reply is liked: above 0 if it reads more like the liked ones."""
+
+
+def learn_preference(examples: Iterable[TrainingExample]) -> Preference | None:
+    """What the ratings among a user's examples show.
+
+    None if there are too few, or if left-out ones are not told apart: then the thumbs were about
+    something else than words show, such as what is true.
+    """
+    ratings = sorted(
+        (rating for example in examples for rating in ratings_of(example)), key=lambda r: r.at
+    )
+    liked, disliked = (
+        [each.reply for each in ratings if each.is_liked is is_liked][-MAX_NEWEST:]
+        for is_liked in (True, False)
+    )
+    if min(len(liked), len(disliked)) < MIN_EACH:
+        return None
+    if _chance(*_left_out_scores(liked, disliked)) > SIGNIFICANCE_LEVEL:
+        return None
+    return naive_bayes(liked, disliked)
+
+
+def typical_ids(examples: Iterable[TrainingExample]) -> frozenset[str]:
+    """The ids of the liked replies that show what the user likes whatever they ask.
+
+    None if the user corrects replies: corrections show it better.
+    """
+    known = list(examples)
+    if any(each.kind is ExampleKind.SFT for each in known):
+        return frozenset()
+    prefers = learn_preference(known)
+    if prefers is None:
+        return frozenset()
+    return frozenset(
+        each.id for each in known if each.kind is ExampleKind.DESIRABLE and prefers(each.chosen) > 0
+    )
+
+
+def naive_bayes(liked: Sequence[str], disliked: Sequence[str]) -> Preference:
+    """The log-odds of a reply by the tokens that it holds, with add-one smoothing."""
+    in_liked, in_disliked = (
+        Counter(feature for reply in replies for feature in _features(reply))
+        for replies in (liked, disliked)
+    )
+    weights = {
+        feature: log((in_liked[feature] + 1) / (len(liked) + 2))
+        - log((in_disliked[feature] + 1) / (len(disliked) + 2))
+        for feature in in_liked | in_disliked
+        if in_liked[feature] + in_disliked[feature] >= MIN_REPLIES
+    }
+    return lambda reply: sum(weights.get(feature, 0.0) for feature in _features(reply))
+
+
+def _features(reply: str) -> set[str]:
+    """The tokens of a reply in lower case, and the first three and the last two, marked."""
+    found = [each.lower() for each in tokens(reply)]
+    first, last = (f"^{each}" for each in found[:3]), (f"{each}$" for each in found[-2:])
+    return {*found, *first, *last}
+
+
+def _left_out_scores(
+    liked: Sequence[str], disliked: Sequence[str]
+) -> tuple[list[float], list[float]]:
+    """The log-odds of each reply by a preference that has not seen it."""
+    folds = min(FOLDS, len(liked), len(disliked))
+    scores: tuple[list[float], list[float]] = [], []
+    for fold in range(folds):
+        kept = [[r for i, r in enumerate(each) if i % folds != fold] for each in (liked, disliked)]
+        score = naive_bayes(*kept)
+        for found, replies in zip(scores, (liked, disliked), strict=True):
+            found += map(score, replies[fold::folds])
+    return scores
+
+
+def _chance(liked: Sequence[float], disliked: Sequence[float]) -> float:
+    """How likely liked replies score so much higher by chance, 0..1.
+
+    The one-sided Mann-Whitney U test, in its normal approximation.
+    """
+    m, n = len(liked), len(disliked)
+    wins = sum((a > b) + (a == b) / 2 for a in liked for b in disliked)
+    spread = sqrt(m * n * (m + n + 1) / 12)
+    return 1 - NormalDist().cdf((wins - 0.5 - m * n / 2) / spread)
