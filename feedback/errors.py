@@ -2,7 +2,7 @@
 
 
 class NotFoundError(LookupError):
-    """The completion, feedback, rule decision or proposal is unknown, deleted or another user's.
+    """The completion, feedback or rule decision is unknown, deleted or another user's.
 
     All three are one error, so that nobody learns whether another user's id exists. `param` names
     the field that held the id, if any.

@@ -43,7 +43,7 @@ class ExampleKind(StrEnum):
 
 
 class ExampleSource(StrEnum):
-    """What made an example: one type of feedback, the user's rules, or an approved proposal."""
+    """What made an example: one type of feedback, or the user's rules."""
 
     CORRECTION = "correction"
     LIKED = "liked"
@@ -51,18 +51,6 @@ class ExampleSource(StrEnum):
     PREFERENCE = "preference"
     REGENERATED = "regenerated"
     SYNTHETIC = "synthetic"
-    APPROVED_PROPOSAL = "approved proposal"
-    EDITED_PROPOSAL = "edited proposal"
-
-    @property
-    def is_hand_written(self) -> bool:
-        """Whether a person wrote the reply; filters that measure never reject it."""
-        return self in (ExampleSource.CORRECTION, ExampleSource.EDITED_PROPOSAL)
-
-    @property
-    def is_proposal(self) -> bool:
-        """Whether the model wrote the prompt and the user approved it."""
-        return self in (ExampleSource.APPROVED_PROPOSAL, ExampleSource.EDITED_PROPOSAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +144,8 @@ class TrainingExample:
 
     `id` is the SHA-256 of the content: equal examples have equal ids. `chosen` is empty for
     `UNDESIRABLE`, which has only `rejected`; else only `DPO` has `rejected`. `revised_from` is the
-    reply before its correction. An example from a proposal has the proposal's id in
-    `feedback_ids`. `is_truncated`: the length limit ended `reply`, so there is no end to learn.
+    reply before its correction. `is_truncated`: the length limit ended `reply`, so there is no end
+    to learn.
     """
 
     id: str = field(init=False)

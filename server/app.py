@@ -22,7 +22,6 @@ from server.routes import (
     health,
     me,
     models,
-    proposals,
     rules,
     runs,
     users,
@@ -56,7 +55,7 @@ def create_app(services: Services) -> FastAPI:
 
 def _behind_a_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(authenticate)])
-    for each in (chat, completions, models, feedback, me, rules, proposals):
+    for each in (chat, completions, models, feedback, me, rules):
         router.include_router(each.router)
     return router
 

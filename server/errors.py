@@ -66,10 +66,6 @@ class RulesNotReadyError(RuntimeError):
     """The user's rules are still being learned for an earlier request."""
 
 
-class CannotProposeError(RuntimeError):
-    """No proposals can be written for this user now."""
-
-
 class ModelNotFoundError(LookupError):
     """The request names a model that is not served here."""
 
@@ -116,7 +112,6 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     NameTakenError: ErrorSpec(409, "name_taken", param="name", headers=_NO_RETRY),
     LastAdminError: ErrorSpec(409, "last_admin", headers=_NO_RETRY),
     AdapterConflictError: ErrorSpec(409, "adapter_conflict", headers=_NO_RETRY),
-    CannotProposeError: ErrorSpec(409, "cannot_propose", headers=_NO_RETRY),
     UserQueueFullError: ErrorSpec(429, "rate_limit_exceeded", type="requests", headers=_SOON),
     EngineOverloadedError: ErrorSpec(
         503, "server_is_overloaded", type="server_error", headers=_SOON

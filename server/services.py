@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
-from server.background.proposal_jobs import ProposalJobs
 from server.background.rules_cache import RulesCache
 from server.base_model.prepare import prepare_model
 from server.data_folder import DataFolder
@@ -53,7 +52,6 @@ class Services:
             raise
         self.candidates = Candidates(self.stores.log, self.stores.registry, self.stores.runs)
         self.rules = RulesCache(self.stores.log)
-        self.proposal_jobs = ProposalJobs()
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"
@@ -115,7 +113,6 @@ class Services:
             self._is_stopped = True
         if not is_first:
             return
-        self.proposal_jobs.stop()
         if self._runtime is not None:
             self._runtime.stop()
         self.stores.database.checkpoint()

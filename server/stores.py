@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from adapters_store.files import AdapterFiles, published_folders
 from adapters_store.registry import Registry
 from feedback.store.log import FeedbackLog
-from feedback.store.proposals import ProposalStore
 from feedback.text.counts import count
 from scheduler.evaluation.suite.run_store import SuiteRunStore
 from scheduler.run_store import RunStore
@@ -23,7 +22,6 @@ class Stores:
     folder: DataFolder
     database: SharedDatabase
     log: FeedbackLog
-    proposals: ProposalStore
     registry: Registry
     files: AdapterFiles
     runs: RunStore
@@ -43,7 +41,6 @@ def open_stores(folder: DataFolder) -> Stores:
         folder=folder,
         database=database,
         log=FeedbackLog(database),
-        proposals=ProposalStore(database),
         registry=registry,
         files=files,
         runs=RunStore(database),

@@ -100,26 +100,6 @@ def build_tiny_model(
     return folder
 
 
-def build_babbling_model(folder: Path) -> Path:
-    """Write a tiny model whose sampled text is lines of random lower-case words, to its end.
-
-    One dimension of its state is always large, so the head can favour tokens whatever the input.
-    """
-    build_tiny_model(folder)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    model = LlamaForCausalLM.from_pretrained(folder)
-    favour = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 1.0)
-    favour |= {" ": 1.2, "\n": 1.0, tokenizer.eos_token: 1.05}
-    with torch.no_grad():
-        model.model.embed_tokens.weight[:, 0] = 1000.0
-        model.lm_head.weight[:, 0] = -1.0
-        for text, weight in favour.items():
-            [token] = tokenizer.encode(text, add_special_tokens=False)
-            model.lm_head.weight[token, 0] = weight
-    model.save_pretrained(folder)
-    return folder
-
-
 def build_thinking_model(
     folder: Path, *, chat_template: str = THINKING_TEMPLATE, are_tags_special: bool = False
 ) -> Path:

@@ -1,1 +1,1 @@
-"""Builds training examples and datasets: from feedback, from rules and from proposals."""
+"""Builds training examples and datasets: from feedback and from rules."""

@@ -1,7 +1,6 @@
 """Datasets: examples split by conversation, hashed, and written as JSON Lines.
 
-All examples of a conversation are in one split, so held-out examples are truly unseen. Proposals,
-which the model wrote, are never held out.
+All examples of a conversation are in one split, so held-out examples are truly unseen.
 """
 
 import json
@@ -26,8 +25,7 @@ def build_dataset(
     """The dataset of one user's examples; their order does not matter.
 
     Holds out about `held_out_share` of the conversations, chosen by hash: none of fewer than four,
-    else at least one, and enough for a significant gain of at least fifteen. Approved proposals
-    are only trained on.
+    else at least one, and enough for a significant gain of at least fifteen.
 
     Raises:
         ValueError: the share is not in 0..1, an example is another user's, or two share an id.
@@ -39,7 +37,7 @@ def build_dataset(
         raise ValueError("An example belongs to another user.")
     if len({each.id for each in ordered}) != len(ordered):
         raise ValueError("Two examples have the same id.")
-    conversations = {each.conversation_id for each in ordered if not each.source.is_proposal}
+    conversations = {each.conversation_id for each in ordered}
     held_out_ids = _held_out(conversations, held_out_share)
     train = tuple(each for each in ordered if each.conversation_id not in held_out_ids)
     held_out = tuple(each for each in ordered if each.conversation_id in held_out_ids)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from feedback.records import ExampleKind, TrainingExample
+from feedback.records import ExampleKind, ExampleSource, TrainingExample
 
 
 class RejectionReason(StrEnum):
@@ -58,8 +58,8 @@ class DatedExample:
 
     @property
     def is_hand_written(self) -> bool:
-        """Whether a person wrote the reply."""
-        return self.example.source.is_hand_written
+        """Whether a person wrote the reply; filters that measure never reject it."""
+        return self.example.source is ExampleSource.CORRECTION
 
 
 @dataclass(frozen=True, slots=True)

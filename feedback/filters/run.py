@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from feedback.examples.build import build_examples
-from feedback.examples.from_proposals import approved_example
 from feedback.filters import (
     contradictions,
     length,
@@ -13,7 +12,6 @@ from feedback.filters import (
     secret_detection,
 )
 from feedback.filters.records import DatedExample, FilterResult, Rejection
-from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, TrainingExample
 
 Filter = Callable[[Sequence[DatedExample]], dict[str, Rejection]]
@@ -43,15 +41,10 @@ def dated(
 
 
 def filter_examples(
-    interactions: Iterable[Interaction],
-    feedback: Sequence[Feedback],
-    approved: Iterable[Proposal] = (),
+    interactions: Iterable[Interaction], feedback: Sequence[Feedback]
 ) -> tuple[FilterResult, ...]:
-    """The result for each example of one user's feedback and approved proposals, oldest first."""
-    proposed = [DatedExample(approved_example(each), each.decided_at or 0.0) for each in approved]
-    rated = dated(build_examples(interactions, feedback), feedback)
-    # Edited proposals can equal each other, or an example from feedback.
-    return run_filters({each.id: each for each in (*proposed, *rated)}.values())
+    """The result for each example of one user's feedback, oldest first."""
+    return run_filters(dated(build_examples(interactions, feedback), feedback))
 
 
 def run_filters(examples: Iterable[DatedExample]) -> tuple[FilterResult, ...]:

@@ -60,13 +60,11 @@ def rule_id(rule: Rule) -> str:
 
 
 def informative_examples(examples: Iterable[TrainingExample]) -> tuple[TrainingExample, ...]:
-    """The examples that can show rules. Not proposals, because rules rewrote them."""
+    """The examples that can show rules."""
     return tuple(
         each
         for each in examples
-        if each.messages
-        and not each.source.is_proposal
-        and (each.revised_from is not None or ratings_of(each))
+        if each.messages and (each.revised_from is not None or ratings_of(each))
     )
 
 

@@ -1,1 +1,1 @@
-"""The SQLite store of interactions, feedback, rule decisions and proposals."""
+"""The SQLite store of interactions, feedback and rule decisions."""

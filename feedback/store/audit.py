@@ -1,6 +1,6 @@
 """The append-only record of all changes to feedback: who, which, what and when, but no text.
 
-Decisions on rules and proposals count as feedback; their id is the rule's or the proposal's.
+Decisions on rules count as feedback; their id is the rule's.
 """
 
 from enum import StrEnum

@@ -5,12 +5,11 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from feedback.errors import InvalidFeedbackError
-from feedback.proposals.records import Proposal, ProposalStatus
 from feedback.records import Feedback, Interaction, InteractionKind, InteractionStatus, Message
 from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
-from feedback.task_types import TaskType
+from feedback.store.approved_proposals import turn_and_feedback
 from feedback.validation import is_storable
 
 MAX_ID = 128
@@ -75,34 +74,14 @@ def decision_to_json(decision: RuleDecision) -> dict[str, Any]:
     }
 
 
-def proposal_to_json(proposal: Proposal) -> dict[str, Any]:
-    """A proposal as a JSON-ready row, without its owner."""
-    return {
-        "type": "proposal",
-        "id": proposal.id,
-        "kind": proposal.kind.value,
-        "instruction": proposal.instruction,
-        "reply": proposal.reply,
-        "proposed": proposal.proposed,
-        "written": proposal.written,
-        "is_truncated": proposal.is_truncated,
-        "rules": list(proposal.rules),
-        "adapter": proposal.adapter,
-        "created_at": proposal.created_at,
-        "status": proposal.status.value,
-        "decided_at": proposal.decided_at,
-    }
-
-
 def parse_rows(
     user_id: str, rows: Iterable[Mapping[str, Any]]
-) -> tuple[
-    list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]], list[Proposal]
-]:
-    """Read rows in any order: interactions, feedback, rule decisions and proposals.
+) -> tuple[list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]]]:
+    """Read rows in any order: interactions, feedback and rule decisions.
 
     Feedback and decisions come with their row number, from 0. `user_id` becomes the owner of all,
-    whatever the rows say.
+    whatever the rows say. Of the proposals in earlier exports the approved ones become an
+    interaction and feedback; the others are ignored.
 
     Raises:
         InvalidFeedbackError: a row is malformed, or two interactions share an id.
@@ -110,26 +89,28 @@ def parse_rows(
     interactions: dict[str, Interaction] = {}
     feedback: list[tuple[int, Feedback]] = []
     decisions: list[tuple[int, RuleDecision]] = []
-    proposals: list[Proposal] = []
     for number, content in enumerate(rows):
         if not isinstance(content, Mapping):
             raise row_error(number, "A row must be a JSON object.")
         row = _JsonRow(number, content)
+        interaction = None
         if content.get("type") == "interaction":
             interaction = _interaction(user_id, row)
-            if interaction.id in interactions:
-                raise row_error(number, "Another interaction has this id.", "id")
-            interactions[interaction.id] = interaction
         elif content.get("type") == "feedback":
             feedback.append((number, _feedback(user_id, row)))
         elif content.get("type") == "rule":
             decisions.append((number, _decision(user_id, row)))
         elif content.get("type") == "proposal":
-            proposals.append(_proposal(user_id, row))
+            if content.get("status") == "approved":
+                interaction, item = _approved_proposal(user_id, row)
+                feedback.append((number, item))
         else:
-            message = "The type must be interaction, feedback, rule or proposal."
-            raise row_error(number, message, "type")
-    return list(interactions.values()), feedback, decisions, proposals
+            raise row_error(number, "The type must be interaction, feedback or rule.", "type")
+        if interaction is not None:
+            if interaction.id in interactions:
+                raise row_error(number, "Another interaction has this id.", "id")
+            interactions[interaction.id] = interaction
+    return list(interactions.values()), feedback, decisions
 
 
 def row_error(number: int, message: str, param: str | None = None) -> InvalidFeedbackError:
@@ -190,20 +171,16 @@ def _decision(user_id: str, row: "_JsonRow") -> RuleDecision:
     return RuleDecision(user_id, Rule(name, value), status, row.time("decided_at"))
 
 
-def _proposal(user_id: str, row: "_JsonRow") -> Proposal:
-    return Proposal(
-        id=row.label("id"),
+def _approved_proposal(user_id: str, row: "_JsonRow") -> tuple[Interaction, Feedback]:
+    return turn_and_feedback(
         user_id=user_id,
-        kind=row.choice("kind", TaskType),
+        proposal_id=row.label("id"),
         instruction=row.label("instruction", MAX_TEXT),
         reply=row.label("reply", MAX_TEXT),
-        proposed=row.text("proposed"),
         written=row.text("written"),
         is_truncated=row.flag("is_truncated"),
-        rules=row.texts("rules"),
         adapter=row.label("adapter"),
         created_at=row.time("created_at"),
-        status=row.choice("status", ProposalStatus),
         decided_at=None if row.is_null("decided_at") else row.time("decided_at"),
     )
 

@@ -10,13 +10,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
-from feedback.proposals.records import Proposal, ProposalStatus
 from feedback.records import Feedback, FeedbackStatus, Interaction
 from feedback.rules.user_rules import MAX_DECISIONS, RuleDecision, exclude_each_other, rule_id
 from feedback.store import audit
 from feedback.store.audit import AuditAction
 from feedback.store.jsonl import parse_rows, row_error
-from feedback.store.proposal_queries import select_proposals, write_proposal
 from feedback.store.queries import find_feedback, find_interaction, is_deleted, select_feedback
 from feedback.store.reader import FeedbackReader
 from feedback.store.rows import feedback_to_row, interaction_to_row, metadata_to_text
@@ -166,7 +164,7 @@ class FeedbackLog(FeedbackReader):
         Raises:
             InvalidFeedbackError: a row is malformed; `param` names the row and the field.
         """
-        interactions, feedback, decisions, proposals = parse_rows(user_id, rows)
+        interactions, feedback, decisions = parse_rows(user_id, rows)
         with self._database.atomic():
             new_ids: dict[str, str] = {}
             stored = sum(self._import_interaction(each, new_ids) for each in interactions)
@@ -180,7 +178,6 @@ class FeedbackLog(FeedbackReader):
                     stored += self._import_decision(decision)
                 except InvalidFeedbackError as error:
                     raise row_error(number, str(error), error.param) from error
-            stored += sum(map(self._import_proposal, proposals))
         return stored
 
     def erase(self, user_id: str) -> int:
@@ -195,7 +192,7 @@ class FeedbackLog(FeedbackReader):
                 [user_id],
             )
             erased = 0
-            for table in ("feedback", "interactions", "rule_decisions", "proposals"):
+            for table in ("feedback", "interactions", "rule_decisions"):
                 cursor = self._database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
                 erased += cursor.rowcount
             self._database.execute("DELETE FROM feedback_audit WHERE user_id = ?", [user_id])
@@ -298,16 +295,6 @@ class FeedbackLog(FeedbackReader):
         if is_new:
             self._decide(decision, at=self._clock())
         return is_new
-
-    def _import_proposal(self, proposal: Proposal) -> bool:
-        user_id = proposal.user_id
-        if select_proposals(self._database, "user_id = ? AND id = ?", [user_id, proposal.id]):
-            return False
-        write_proposal(self._database, proposal)
-        trains = proposal.status is ProposalStatus.APPROVED
-        action, now = AuditAction.CREATED, self._clock()
-        audit.record(self._database, user_id, proposal.id, action, at=now, trains=trains)
-        return True
 
     def _own(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
         """The user's own interaction, or None if nobody ever had one with this id."""

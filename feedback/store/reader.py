@@ -7,17 +7,10 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.errors import NotFoundError
-from feedback.proposals.records import Proposal
 from feedback.records import Feedback, FeedbackCounts, Interaction
 from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
-from feedback.store.jsonl import (
-    decision_to_json,
-    feedback_to_json,
-    interaction_to_json,
-    proposal_to_json,
-)
-from feedback.store.proposal_queries import select_proposals
+from feedback.store.jsonl import decision_to_json, feedback_to_json, interaction_to_json
 from feedback.store.queries import (
     find_feedback,
     find_interaction,
@@ -144,10 +137,6 @@ class FeedbackReader:
                 return each
         raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
 
-    def approved(self, user_id: str) -> list[Proposal]:
-        """The proposals that the user approved, oldest first."""
-        return select_proposals(self._database, "user_id = ? AND status = 'approved'", [user_id])
-
     def feedback_since(self, user_id: str, since: float) -> int:
         """How many items of feedback and decisions that affect training changed after `since`."""
         return audit.changed_since(self._database, user_id, since)
@@ -246,12 +235,10 @@ class FeedbackReader:
             interactions = select_interactions(self._database, "user_id = ?", [user_id])
             feedback = select_feedback(self._database, "user_id = ?", [user_id])
             decisions = self.decisions(user_id)
-            proposals = select_proposals(self._database, "user_id = ?", [user_id])
         return iter(
             [interaction_to_json(each) for each in interactions]
             + [feedback_to_json(each) for each in feedback]
             + [decision_to_json(each) for each in decisions]
-            + [proposal_to_json(each) for each in proposals]
         )
 
     def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:

@@ -2,6 +2,9 @@
 
 from sqlite_utils import Database, Migrations
 
+from feedback.store.approved_proposals import turn_and_feedback
+from feedback.store.rows import feedback_to_row, interaction_to_row
+
 migrations = Migrations("feedback")
 
 
@@ -139,3 +142,17 @@ def rename_columns(database: Database) -> None:
         ("proposals", "is_cut", "is_truncated"),
     ):
         database.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
+
+
+@migrations()
+def proposals_to_feedback(database: Database) -> None:
+    """Approved proposals become chat turns that are liked or corrected; the others are dropped."""
+    approved = database.query(
+        "SELECT user_id, id AS proposal_id, instruction, reply, written, is_truncated, adapter,"
+        " created_at, decided_at FROM proposals WHERE status = 'approved'"
+    )
+    for row in list(approved):
+        turn, feedback = turn_and_feedback(**row)
+        database.table("interactions").insert(interaction_to_row(turn))
+        database.table("feedback").insert(feedback_to_row(feedback))
+    database.execute("DROP TABLE proposals")

@@ -56,7 +56,7 @@ IsCancelled = Callable[[], bool]
 BY_RULES = TeacherChoice(
     TeacherKind.RULES, "Rules make most of what the user wrote from the base's replies."
 )
-"""Ratings and proposals show no other words, so they are learned with rules, too."""
+"""Ratings show no other words, so they are learned with rules, too."""
 
 
 class Trainer(Protocol):
@@ -185,7 +185,7 @@ class Pipeline:
     def _filter(self, user_id: str) -> tuple[FilterResult, ...]:
         interactions, feedback = self._log.turns_with_feedback(user_id)
         regenerated = self._log.regenerated(user_id)
-        return filter_examples(interactions + regenerated, feedback, self._log.approved(user_id))
+        return filter_examples(interactions + regenerated, feedback)
 
     def _learn_the_rest(self, task: "_Task", dataset: Dataset, choice: TeacherChoice) -> None:
         """Leave the corrections to memory, and learn what else there is."""

@@ -15,13 +15,9 @@ if TYPE_CHECKING:
     from server.engine.generation import Generation
 
 SCORING = SamplingParams(temperature=0, logprobs=0)
-_CALLER = "scheduler"
+_CALLER = "scheduler"  # counted like a user
 _BUSY_TRIES = 60
 _BUSY_WAIT = 1.0  # seconds
-
-
-class RequestCancelledError(RuntimeError):
-    """The answer is no longer wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +44,21 @@ class Request:
     scored: tuple[int, ...] = ()
 
 
-async def ask(
+async def _ask(
     engine: "Engine",
     request: Request,
     adapter: ServableAdapter | None,
-    *,
-    caller: str,
     is_cancelled: Callable[[], bool],
 ) -> Answer:
-    """One answer to a request, made while no user's reply is. `caller` is counted like a user.
+    """One answer to a request, made while no user's reply is.
 
-    Raises `RequestCancelledError`, `EngineOverloadedError` if the engine is too busy for a minute,
+    Raises `TrainingCancelledError`, `EngineOverloadedError` if the engine is too busy for a minute,
     and what else the engine raises.
     """
     for tries_left in reversed(range(_BUSY_TRIES)):
         _check(is_cancelled)
         try:
-            generation = _begin(engine, request, adapter, caller)
+            generation = _begin(engine, request, adapter)
             break
         except EngineOverloadedError:
             if not tries_left:
@@ -85,19 +79,17 @@ async def ask(
     )
 
 
-def _begin(
-    engine: "Engine", request: Request, adapter: ServableAdapter | None, caller: str
-) -> "Generation":
+def _begin(engine: "Engine", request: Request, adapter: ServableAdapter | None) -> "Generation":
     ids, params, scored = request.prompt_ids, request.params, request.scored
     if not scored:
-        return engine.submit(ids, params, adapter, user=caller, is_background=True)
+        return engine.submit(ids, params, adapter, user=_CALLER, is_background=True)
     num_top = params.logprobs or 0
-    return engine.score(ids, scored, adapter, user=caller, num_top=num_top, is_background=True)
+    return engine.score(ids, scored, adapter, user=_CALLER, num_top=num_top, is_background=True)
 
 
 def _check(is_cancelled: Callable[[], bool]) -> None:
     if is_cancelled():
-        raise RequestCancelledError("The request was cancelled.")
+        raise TrainingCancelledError("the run was cancelled")
 
 
 def ask_all(
@@ -113,8 +105,6 @@ def ask_all(
     """
     try:
         return asyncio.run(_ask_all(engine, requests, adapter, is_cancelled))
-    except RequestCancelledError as error:
-        raise TrainingCancelledError("the run was cancelled") from error
     except EngineOverloadedError as error:
         message = "the adapter could not be tried: the server is too busy, try again later"
         raise TrainingFailedError(message) from error
@@ -132,6 +122,6 @@ async def _ask_all(
 
     async def answer(request: Request) -> Answer:
         async with rows:
-            return await ask(engine, request, adapter, caller=_CALLER, is_cancelled=is_cancelled)
+            return await _ask(engine, request, adapter, is_cancelled)
 
     return await asyncio.gather(*map(answer, requests))

@@ -1,1 +1,1 @@
-"""What users and admins see of training: examples, proposals, usage and cost."""
+"""What users and admins see of training: examples, usage and cost."""

@@ -26,8 +26,7 @@ def curation_json(services: Services, user_id: str) -> Json:
     """
     log = services.stores.log
     interactions, feedback = log.turns_with_feedback(user_id)
-    regenerated, approved = log.regenerated(user_id), log.approved(user_id)
-    results = filter_examples(interactions + regenerated, feedback, approved)
+    results = filter_examples(interactions + log.regenerated(user_id), feedback)
     by_loss = _rejected_by_loss(services, user_id)
     rejections = [result.rejection or by_loss.get(result.dated.id) for result in results]
     examples = [result.dated.example for result in results]

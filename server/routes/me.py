@@ -7,7 +7,6 @@ from fastapi.responses import StreamingResponse
 
 from adapters_store.records import AdapterVersion
 from feedback.examples.build import feedback_behind
-from feedback.examples.from_proposals import approved_example
 from feedback.memory.demonstrations import without_learned
 from scheduler.version_report import VersionReport, report_of
 from server.auth import App, User
@@ -73,13 +72,11 @@ def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Jso
     learned = frozenset(active.example_ids) if active else frozenset()
     turns, given = stores.log.turns_with_feedback(user_id) if learned else ((), ())
     feedback = feedback_behind(learned, turns, given)
-    approved = stores.log.approved(user_id) if learned else ()
     report = report_of(active) if active else VersionReport()
     return {
         "examples": len(learned),
         "feedback": len(feedback),
         "corrections": sum(each.correction is not None for each in feedback),
-        "proposals": sum(approved_example(each).id in learned for each in approved),
         "rules": [rule.sentence for rule in report.rules],
         "teacher": report.teacher and asdict(report.teacher),
         "samples": samples_json(report, learned, turns, given),

@@ -33,7 +33,6 @@ def _erase(services: Services, account: Account, *, with_account: bool) -> int:
     with stores.database.atomic():
         if with_account:
             services.accounts.erase(account, time.time())
-        services.proposal_jobs.forget(account.id)  # it adds nothing once this is committed
         erased = stores.log.erase(account.id)
         stores.runs.erase(account.id)
         stores.suite_runs.erase(account.id)

@@ -19,9 +19,7 @@ from pydantic import (
 
 from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasoning
 from adapters_store.records import BASE
-from feedback.proposals.records import ProposalStatus
 from feedback.records import Message
-from feedback.task_types import TaskType
 from server.accounts.identity import BodyIdentity
 from server.wire.base import WireModel
 from server.wire.response_format import ResponseFormat
@@ -46,7 +44,6 @@ MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
 MAX_CORRECTION_LENGTH = 200_000
 MAX_TEMPLATE_OPTIONS = 16
-MAX_PROPOSALS = 200
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -327,21 +324,6 @@ class RuleRequest(WireModel):
     """The body of `PUT /v1/me/rules/{rule_id}`."""
 
     status: Literal["pinned", "dropped"]
-
-
-class ProposalsRequest(WireModel):
-    """The body of `POST /v1/me/proposals`."""
-
-    count: Annotated[int, Field(ge=1, le=MAX_PROPOSALS)]
-    kind: Annotated[TaskType, Field(strict=False)] | None = None
-
-
-class ProposalChange(WireModel):
-    """The body of `PATCH /v1/me/proposals/{proposal_id}`; absent fields stay as they are."""
-
-    status: Annotated[ProposalStatus, Field(strict=False)] | None = None
-    instruction: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
-    reply: Annotated[str, StringConstraints(max_length=MAX_CORRECTION_LENGTH)] | None = None
 
 
 class NewUser(WireModel):

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters_store.records import BASE, AdapterVersion, Promotion
-from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, Message
 from feedback.rules.user_rules import UserRule, rule_id
 from scheduler.cost import with_cost
@@ -13,7 +12,6 @@ from scheduler.evaluation.suite.records import SuiteRun
 from scheduler.records import TrainingRun
 from scheduler.version_report import read_report, report_of
 from server.accounts.accounts import Account
-from server.background.proposal_jobs import ProposalProgress
 from server.engine.records import TokenLogprob
 from server.wire.tool_calls import OPENING, ToolCall, parse
 
@@ -70,19 +68,6 @@ def rule_json(rule: UserRule) -> Json:
         "feedback_ids": list(rule.feedback_ids),
         "decided_at": rule.decided_at,
     }
-
-
-def proposal_json(proposal: Proposal) -> Json:
-    """A proposal, as its owner sees it."""
-    row = {"object": "proposal", **asdict(proposal), "is_edited": proposal.is_edited}
-    del row["user_id"]
-    return row
-
-
-def proposal_progress_json(progress: ProposalProgress) -> Json:
-    """The progress of a request for proposals."""
-    row = asdict(progress)
-    return {"object": "proposal.progress", "status": row.pop("state"), **row}
 
 
 def completion_json(interaction: Interaction) -> Json:

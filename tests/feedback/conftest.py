@@ -6,7 +6,6 @@ import pytest
 from sqlite_utils import Database
 
 from feedback.store.log import FeedbackLog
-from feedback.store.proposals import ProposalStore
 
 NOW = 1000.0
 
@@ -20,9 +19,3 @@ def database() -> Iterator[Database]:
 @pytest.fixture
 def log(database: Database) -> FeedbackLog:
     return FeedbackLog(database, clock=lambda: NOW)
-
-
-@pytest.fixture
-def proposals(database: Database, log: FeedbackLog) -> ProposalStore:
-    """A proposal store on the same database as the log."""
-    return ProposalStore(database)

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from feedback.proposals.records import Proposal
 from feedback.records import Feedback, Interaction, Message
-from feedback.task_types import TaskType
 
 PROMPT = (Message("user", "What is the capital of France?"),)
 
@@ -38,20 +36,3 @@ def make_feedback(
 def without(row: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A copy of `row` that lacks one field."""
     return {key: value for key, value in row.items() if key != name}
-
-
-def make_proposal(id: str = "proposal-1", user_id: str = "ann", **fields: Any) -> Proposal:
-    """A proposal that waits for a decision, with the reply as the model wrote it."""
-    reply = fields.pop("reply", "Oslo is the capital of Norway.")
-    defaults: dict[str, Any] = {
-        "kind": TaskType.FACT,
-        "instruction": "What is the capital of Norway?",
-        "reply": reply,
-        "proposed": reply,
-        "written": reply,
-        "is_truncated": False,
-        "rules": (),
-        "adapter": "base",
-        "created_at": 300.0,
-    }
-    return Proposal(id=id, user_id=user_id, **defaults | fields)

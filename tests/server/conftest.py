@@ -8,7 +8,6 @@ import pytest
 from tests.server.live import LiveServer, Person, running, running_with_tools
 from tests.tiny_model import (
     TOOL_TEMPLATE,
-    build_babbling_model,
     build_thinking_model,
     build_tiny_model,
 )
@@ -34,16 +33,6 @@ def knowing_tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServ
     """A running server whose base model knows tools; its model is called `tiny`, too."""
     folder = tmp_path_factory.mktemp("knowing-tools")
     with running_with_tools(folder, TOOL_TEMPLATE) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def babbling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A running server whose base model writes lines of random words when it is sampled."""
-    folder = tmp_path_factory.mktemp("babbling")
-    model = build_babbling_model(folder / "tiny")
-    schedule = {"interval": 0, "nightly": ""}
-    with running(model, folder / "data", schedule=schedule, threads=1) as server:
         yield server
 
 

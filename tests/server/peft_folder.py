@@ -10,7 +10,6 @@ from typing import Any
 from safetensors.torch import save
 
 from feedback.examples.build import build_examples
-from feedback.examples.from_proposals import approved_example
 from tests.adapters import random_adapter
 from tests.server.live import LiveServer, Person
 
@@ -64,8 +63,7 @@ def put_version_to_use(
     import_version(live, person)
     stores = live.services.stores
     examples = build_examples(*stores.log.turns_with_feedback(person.id))
-    proposals = map(approved_example, stores.log.approved(person.id))
-    example_ids = tuple(each.id for each in (*examples, *proposals))
+    example_ids = tuple(each.id for each in examples)
     imported = stores.registry.version(person.id, 1)
     staged = stores.files.stage()
     shutil.copytree(stores.files.open(imported), staged, dirs_exist_ok=True)

@@ -7,7 +7,6 @@ import pytest
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus, rule_id
 from server.app import create_app
-from tests.feedback.make import make_proposal
 from tests.server.live import LiveServer, Person
 
 OPEN_ROUTES = {"/health", "/ready", "/metrics"}
@@ -29,7 +28,6 @@ class Owned:
     completion_id: str
     feedback_id: str
     run_id: str
-    proposal_id: str
 
     def fill(self, path: str) -> str:
         """Put the ids into a route's path."""
@@ -39,7 +37,6 @@ class Owned:
             "run_id": self.run_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
-            "proposal_id": self.proposal_id,
             "number": "1",
             "model": "tiny",
         }
@@ -48,7 +45,7 @@ class Owned:
 
 @pytest.fixture
 def owned(live: LiveServer, person: Person) -> Owned:
-    """A person's completion, feedback, training run, decision on a rule and proposal."""
+    """A person's completion, feedback, training run and decision on a rule."""
     completion = live.chat(person.key, store=True)["id"]
     with live.client(person.key) as client:
         feedback = client.post("/v1/feedback", json={"target": completion, "value": "up"}).json()
@@ -58,9 +55,7 @@ def owned(live: LiveServer, person: Person) -> Owned:
     live.services.stores.runs.request_cancel(run.id, 2.0)
     pinned = RuleDecision(person.id, RULE, RuleStatus.PINNED, 1.0)
     live.services.stores.log.decide(pinned)
-    proposal = make_proposal(user_id=person.id)
-    live.services.stores.proposals.add([proposal])
-    return Owned(person, completion, feedback["id"], run.id, proposal.id)
+    return Owned(person, completion, feedback["id"], run.id)
 
 
 def snapshot(live: LiveServer, owner: Person) -> dict[str, object]:

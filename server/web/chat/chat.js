@@ -6,7 +6,6 @@ import { autosize, button, byId, h, icon, iconButton, put } from "../shared/dom.
 import { formatPercent } from "../shared/format.js";
 import { Chats } from "./chats.js";
 import { exportData, isTraining, ModelCard, outcome } from "./model_card.js";
-import { Proposals } from "./proposals.js";
 import { adapterName } from "./reply.js";
 import { RuleList } from "./rules.js";
 import { Thread } from "./thread.js";
@@ -17,7 +16,6 @@ let me = null;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
 const rules = new RuleList(byId("rules"), { onError: showError });
-const proposals = new Proposals(byId("proposals"), { onError: showError, onDecided: () => card.refresh() });
 const thread = new Thread(byId("thread"), { save, onError: showError, onFeedback: refreshAll, onWriting: showWriting });
 const field = byId("message");
 const fit = autosize(field);
@@ -40,7 +38,7 @@ function save(changed) {
 }
 
 function refreshAll() {
-  return Promise.all([card.refresh(), rules.refresh(), proposals.refresh()]);
+  return Promise.all([card.refresh(), rules.refresh()]);
 }
 
 function meChanged(now, before) {
@@ -156,7 +154,6 @@ async function signIn(key) {
 async function start(reason = "", isCalm = false) {
   card.stop();
   rules.clear();
-  proposals.clear();
   await thread.stop();
   thread.clear();
   me = null;

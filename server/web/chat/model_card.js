@@ -93,20 +93,16 @@ export function isTraining(me) {
 }
 
 function learnedText(me) {
-  const { examples, feedback, corrections, proposals } = me.learned;
-  if (feedback + proposals > 0) return `Learned from ${listFeedback(corrections, feedback - corrections, proposals)}.`;
+  const { examples, feedback, corrections } = me.learned;
+  if (feedback > 0) return `Learned from ${listFeedback(corrections, feedback - corrections)}.`;
   if (examples > 0) return "You have changed or withdrawn the feedback that it learned from.";
   if (me.adapter !== "base") return "Imported: it has learned nothing from you.";
   const given = listFeedback(me.counts.corrections, me.counts.liked + me.counts.pairs);
   return given ? `${given} so far, not learned from yet.` : "Nothing learned yet. Rate or correct a few replies.";
 }
 
-function listFeedback(corrections, ratings, proposals = 0) {
-  const parts = [
-    corrections > 0 && plural(corrections, "correction"),
-    ratings > 0 && plural(ratings, "rating"),
-    proposals > 0 && plural(proposals, "approved proposal"),
-  ];
+function listFeedback(corrections, ratings) {
+  const parts = [corrections > 0 && plural(corrections, "correction"), ratings > 0 && plural(ratings, "rating")];
   return LIST.format(parts.filter(Boolean));
 }
 

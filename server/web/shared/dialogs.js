@@ -3,7 +3,7 @@
 import { button, byId, h } from "./dom.js";
 
 /** Shows a dialog, and removes it when it is closed. */
-export function openDialog(dialog) {
+function openDialog(dialog) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();

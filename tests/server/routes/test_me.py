@@ -12,7 +12,6 @@ NOTHING = {
     "examples": 0,
     "feedback": 0,
     "corrections": 0,
-    "proposals": 0,
     "rules": [],
     "teacher": None,
     "samples": [],
