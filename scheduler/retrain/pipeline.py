@@ -21,6 +21,7 @@ from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.examples.synthetic import synthetic_examples, wanted_replies
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
+from feedback.memory.preference import typical_ids
 from feedback.records import Dataset, ExampleKind, ExampleSource
 from feedback.rules.explained import are_own_words
 from feedback.rules.rule import Rule
@@ -164,7 +165,7 @@ class Pipeline:
         task = _Task(run, filtered, self._registry.active(run.user_id), is_cancelled)
         dataset = build_dataset(run.user_id, accepted(filtered))
         try:
-            if not are_own_words(dataset.examples):
+            if not self._show_more_than_rules(dataset):
                 return self._learn_by_rules(task, dataset, BY_RULES)
             short = without(dataset, {e.id for e in dataset.examples if is_too_long(e)})
             if old := self._nothing_new(task, short):
@@ -181,6 +182,13 @@ class Pipeline:
         except AdapterInvalidError as error:
             reason = f"the trained adapter is unusable: {error}"
             self._end(run, RunStatus.FAILED, reason, dataset, filtered)
+
+    def _show_more_than_rules(self, dataset: Dataset) -> bool:
+        """Whether the user's own words, or thumbs that no rule explains, say what they want."""
+        if are_own_words(dataset.examples):
+            return True
+        rules = active_rules(learn_rules(dataset.train), self._log.decisions(dataset.user_id))
+        return not rules and bool(typical_ids(dataset.train))
 
     def _filter(self, user_id: str) -> tuple[FilterResult, ...]:
         interactions, feedback = self._log.turns_with_feedback(user_id)

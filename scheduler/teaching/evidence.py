@@ -60,8 +60,8 @@ def may_teach(evidence: Evidence) -> tuple[bool, str]:
     against = _mean([each.own - each.stranger for each in texts])
     said = (
         f"With the user's other demonstrations in the prompt, {clearer} of {len(texts)} texts that"
-        f" the user wrote are likelier than without ({gain:+.2f} nats per token), {own} likelier"
-        f" than after a stranger's ({against:+.2f})"
+        f" the user wrote or liked are likelier than without ({gain:+.2f} nats per token), {own}"
+        f" likelier than after a stranger's ({against:+.2f})"
     )
     if min(clearer, own) < MIN_SHARE * len(texts) or min(gain, against) < MIN_GAIN:
         return False, f"{said}: the base does not see from them what the user wants."

@@ -10,7 +10,7 @@ from feedback.records import Memory, Message
 from scheduler.evaluation.few_shot_baseline import with_few_shot
 from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
-from server.background.engine_client import Request, ask_all
+from server.background.engine_client import Answer, Request, ask_all
 from server.engine.engine import Engine
 from server.engine.records import SamplingParams
 

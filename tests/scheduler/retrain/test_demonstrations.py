@@ -63,7 +63,10 @@ def test_an_adapter_learns_what_the_base_says_with_the_users_memory(world: World
     assert not job.rules and not job.probes
     assert job.reference_replies  # its drift is measured, too
     assert run.report["teacher"]["kind"] == "demonstrations"
-    assert "5 of 5 texts that the user wrote are likelier" in run.report["teacher"]["sentence"]
+    assert (
+        "5 of 5 texts that the user wrote or liked are likelier"
+        in run.report["teacher"]["sentence"]
+    )
     names = [each["name"] for each in run.report["verdict"]["measures"]]
     assert names[:2] == ["adherence", "adherence with memory"]
 
@@ -172,3 +175,40 @@ def test_a_version_reads_back_its_teacher_and_measures(world: World) -> None:
     assert report.teacher is not None and report.teacher.kind == "demonstrations"
     assert report.verdict is not None
     assert [each.name for each in report.verdict.measures][-1] == "degeneration"
+
+
+SPOKEN = (
+    "Bread is what {} need today.",
+    "Whatever {} cook, keep it warm.",
+    "Rain is good if {} have time.",
+    "Ask before {} paint a wall.",
+    "Paper helps when {} plan a trip.",
+    "Most of what {} own is glass.",
+    "Wool lasts if {} wash it cold.",
+    "Where {} live there is clay.",
+)
+LIKED = tuple(each.format("you") for each in SPOKEN)
+DISLIKED = tuple(each.format("people") for each in SPOKEN)
+
+
+def rate_by_words(world: World) -> None:
+    for place, (liked, disliked) in enumerate(zip(LIKED, DISLIKED, strict=True)):
+        world.rate("bob", world.answer("bob", f"good-{place}", liked), 1)
+        world.rate("bob", world.answer("bob", f"bad-{place}", disliked), -1)
+
+
+def likes_understood(reply: Reply, adapter: Adapter) -> float:
+    """What the user liked is likelier after other replies that they liked."""
+    return -1.0 if {each.content for each in reply.messages} & set(LIKED) else -3.0
+
+
+def test_thumbs_that_no_rule_explains_teach_by_the_liked_replies(world: World) -> None:
+    world.model.log_prob = likes_understood
+    rate_by_words(world)
+    run = world.train("bob")
+    assert run.status is RunStatus.PROMOTED, run.reason
+    [job] = world.trainer.jobs
+    assert job.lessons is not None
+    shown = {m.content for each in job.lessons.taught for m in each.shown}
+    assert shown & set(LIKED)
+    assert not shown & set(DISLIKED)

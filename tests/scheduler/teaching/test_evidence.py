@@ -15,7 +15,10 @@ GOOD = Evidence((CLEAR,) * 5, num_questions=20, num_right=16, num_right_shown=15
 def test_texts_that_the_others_make_likelier_may_teach() -> None:
     is_allowed, sentence = may_teach(GOOD)
     assert is_allowed
-    assert "5 of 5 texts that the user wrote are likelier than without (+1.00 nats" in sentence
+    assert (
+        "5 of 5 texts that the user wrote or liked are likelier than without (+1.00 nats"
+        in sentence
+    )
     assert "it answers 15 of 20 plain questions right, without them 16" in sentence
 
 
