@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from feedback.examples.build import rated_examples, target_examples
-from feedback.memory.preference import typical_ids
+from feedback.memory.preference_model import typical_ids
 from feedback.records import Demonstration, ExampleSource, Feedback, Interaction, Memory, Message
 
 MAX_NOTES = 5

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from feedback.memory.preference import typical_ids
+from feedback.memory.preference_model import typical_ids
 from feedback.records import Demonstration, ExampleKind, ExampleSource, Memory, TrainingExample
 
 

@@ -21,7 +21,7 @@ from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.examples.synthetic import synthetic_examples, wanted_replies
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
-from feedback.memory.preference import typical_ids
+from feedback.memory.preference_model import typical_ids
 from feedback.records import Dataset, ExampleKind, ExampleSource
 from feedback.rules.explained import are_own_words
 from feedback.rules.rule import Rule

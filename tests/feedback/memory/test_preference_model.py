@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.memory.preference import MIN_EACH, learn_preference, naive_bayes, typical_ids
+from feedback.memory.preference_model import MIN_EACH, fit_preference_model, naive_bayes, typical_ids
 from feedback.records import ExampleKind, TrainingExample
 from tests.feedback.filters.make import make_row
 
@@ -38,20 +38,20 @@ def rated(liked: list[str], disliked: list[str]) -> list[TrainingExample]:
 
 
 def test_an_unseen_reply_of_the_liked_kind_is_preferred() -> None:
-    prefers = learn_preference(rated(SHORT, LISTS))
+    prefers = fit_preference_model(rated(SHORT, LISTS))
     assert prefers is not None
     assert prefers("Coffee is enough.") > 0 > prefers("Here are some:\n\n1. Coffee\n2. Cake")
 
 
 def test_thumbs_that_agree_on_nothing_show_no_preference() -> None:
     mixed = SHORT + LISTS
-    assert learn_preference(rated(mixed[::2], mixed[1::2])) is None
+    assert fit_preference_model(rated(mixed[::2], mixed[1::2])) is None
 
 
 def test_too_few_thumbs_show_no_preference() -> None:
     few = MIN_EACH - 1
-    assert learn_preference(rated(SHORT, LISTS[:few])) is None
-    assert learn_preference(rated(SHORT[:few], LISTS)) is None
+    assert fit_preference_model(rated(SHORT, LISTS[:few])) is None
+    assert fit_preference_model(rated(SHORT[:few], LISTS)) is None
 
 
 def test_random_thumbs_seldom_show_a_preference() -> None:
@@ -59,7 +59,7 @@ def test_random_thumbs_seldom_show_a_preference() -> None:
     shown = 0
     for _ in range(100):
         texts = [" ".join(draw.choices("abcdefghij", k=8)) for _ in range(20)]
-        shown += learn_preference(rated(texts[:8], texts[8:])) is not None
+        shown += fit_preference_model(rated(texts[:8], texts[8:])) is not None
     assert shown <= 12
 
 

@@ -21,14 +21,14 @@ MIN_REPLIES = 3
 """A token that fewer replies hold is chance."""
 FOLDS = 5
 SIGNIFICANCE_LEVEL = 0.05
-"""How often random thumbs may show a preference."""
+"""How often random thumbs may give a model."""
 
-Preference = Callable[[str], float]
+PreferenceModel = Callable[[str], float]
 """The log-odds that a reply is liked: above 0 if it reads more like the liked ones."""
 
 
-def learn_preference(examples: Iterable[TrainingExample]) -> Preference | None:
-    """What the ratings among a user's examples show.
+def fit_preference_model(examples: Iterable[TrainingExample]) -> PreferenceModel | None:
+    """A model of the ratings among a user's examples.
 
     None if there are too few, or if left-out ones are not told apart: then the thumbs were about
     something else than words show, such as what is true.
@@ -55,7 +55,7 @@ def typical_ids(examples: Iterable[TrainingExample]) -> frozenset[str]:
     known = list(examples)
     if any(each.kind is ExampleKind.SFT for each in known):
         return frozenset()
-    prefers = learn_preference(known)
+    prefers = fit_preference_model(known)
     if prefers is None:
         return frozenset()
     return frozenset(
@@ -63,7 +63,7 @@ def typical_ids(examples: Iterable[TrainingExample]) -> frozenset[str]:
     )
 
 
-def naive_bayes(liked: Sequence[str], disliked: Sequence[str]) -> Preference:
+def naive_bayes(liked: Sequence[str], disliked: Sequence[str]) -> PreferenceModel:
     """The log-odds of a reply by the tokens that it holds, with add-one smoothing."""
     in_liked, in_disliked = (
         Counter(feature for reply in replies for feature in _features(reply))
@@ -88,7 +88,7 @@ def _features(reply: str) -> set[str]:
 def _left_out_scores(
     liked: Sequence[str], disliked: Sequence[str]
 ) -> tuple[list[float], list[float]]:
-    """The log-odds of each reply by a preference that has not seen it."""
+    """The log-odds of each reply by a model that has not seen it."""
     folds = min(FOLDS, len(liked), len(disliked))
     scores: tuple[list[float], list[float]] = [], []
     for fold in range(folds):
