@@ -33,6 +33,14 @@ class ReferenceReplies:
         self._revision = revision
         self._cache = cache
 
+    def prepare(self, config: TrainingConfig, is_cancelled: IsCancelled) -> None:
+        """Generate all that are missing."""
+        self.reference(is_cancelled)
+        self.synthetic(is_cancelled)
+        self.unanswerable(is_cancelled)
+        self.probes(config, is_cancelled)
+        self.plain(is_cancelled)
+
     def reference(self, is_cancelled: IsCancelled) -> Exchanges:
         """The exchanges that drift is measured on."""
         return self.exchanges(REFERENCE_PROMPTS, REFERENCE_REPLY_TOKENS, is_cancelled)

@@ -9,16 +9,15 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
+from adapters_store.errors import AdapterInvalidError
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from adapters_store.trash import KEPT_DAYS
-from feedback.examples.dataset import build_dataset, with_synthetic, without
+from feedback.examples.dataset import build_dataset, without
 from feedback.examples.repaired_dislikes import with_repaired_dislikes
-from feedback.examples.synthetic import synthetic_examples, wanted_replies
+from feedback.examples.synthetic import wanted_replies
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
 from feedback.memory.preference_model import typical_ids
@@ -27,8 +26,7 @@ from feedback.rules.explained import are_own_words
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import active_rules, learn_rules
 from feedback.store.log import FeedbackLog
-from scheduler.augmentation.prompts import EXAMPLES_PER_UNANSWERABLE
-from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
+from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.errors import TrainingFailedError
 from scheduler.records import (
     Outcome,
@@ -39,6 +37,9 @@ from scheduler.records import (
     TeacherKind,
     TrainingRun,
 )
+from scheduler.retrain.augmenter import Augmenter
+from scheduler.retrain.incumbents import Incumbents
+from scheduler.retrain.jobs import training_job
 from scheduler.retrain.judging import Judge, Judgement
 from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
@@ -48,7 +49,8 @@ from scheduler.teaching.evidence import may_teach
 from scheduler.teaching.prompts import is_too_long
 from scheduler.teaching.teacher import Teacher
 from scheduler.trainer.job import JobResult, TrainingJob
-from scheduler.version_report import VersionReport, curation_report, report_of
+from scheduler.trainer.trainer import Trainer
+from scheduler.version_report import VersionReport, curation_report
 
 _log = logging.getLogger(__name__)
 
@@ -58,33 +60,6 @@ BY_RULES = TeacherChoice(
     TeacherKind.RULES, "Rules make most of what the user wrote from the base's replies."
 )
 """Ratings show no other words, so they are learned with rules, too."""
-
-
-class Trainer(Protocol):
-    """Fits adapters; `scheduler.trainer.worker.ProcessTrainer` does so in a child process."""
-
-    def prepare(self) -> None:
-        """Start ahead what the next `run` needs. Harmless if called twice."""
-
-    def run(
-        self,
-        job: TrainingJob,
-        dataset: Dataset,
-        *,
-        destination: Path,
-        on_progress: Callable[[Progress], None],
-        is_cancelled: Callable[[], bool],
-    ) -> JobResult:
-        """Put a PEFT folder's files into `destination`.
-
-        Raises `TrainingFailedError` and `TrainingCancelledError`.
-        """
-
-    def sweep(self) -> int:
-        """Remove what a crash left behind."""
-
-    def close(self) -> None:
-        """End what `prepare` started."""
 
 
 class Pipeline:
@@ -115,8 +90,10 @@ class Pipeline:
         self._trainer = trainer
         self._model = model
         self._references = ReferenceReplies(model, config.base_revision, Path(config.replies_cache))
+        self._augmenter = Augmenter(self._references, config.training)
         self._teacher = Teacher(model, self._references)
         self._judge = Judge(model, self._references, self._teacher, verify, config)
+        self._incumbents = Incumbents(registry, files, config)
         self._publisher = publisher
         self._config = config
         self._clock = clock
@@ -143,11 +120,7 @@ class Pipeline:
         Raises `TrainingCancelledError`, and `TrainingFailedError` if the base cannot reply.
         """
         self._trainer.prepare()
-        self._references.reference(is_cancelled)
-        self._references.synthetic(is_cancelled)
-        self._references.unanswerable(is_cancelled)
-        self._references.probes(self._config.training, is_cancelled)
-        self._references.plain(is_cancelled)
+        self._references.prepare(self._config.training, is_cancelled)
 
     def close(self) -> None:
         """End what `prepare` started."""
@@ -168,7 +141,7 @@ class Pipeline:
             if not self._show_more_than_rules(dataset):
                 return self._learn_by_rules(task, dataset, BY_RULES)
             short = without(dataset, {e.id for e in dataset.examples if is_too_long(e)})
-            if old := self._nothing_new(task, short):
+            if old := self._incumbents.nothing_new(run.user_id, task.active, short):
                 return self._end(run, RunStatus.REFUSED, old, short, filtered)
             self._record(run, "choosing the teacher", 0.0)
             evidence = self._teacher.evidence(short.examples, is_cancelled)
@@ -215,25 +188,25 @@ class Pipeline:
         )
         # Held-out examples stay unseen: no rule is learned from them.
         rules = active_rules(learn_rules(dataset.train), self._log.decisions(run.user_id))
-        dataset = self._with_synthetic(dataset, rules, is_cancelled)
+        dataset = self._augmenter.with_synthetic(dataset, rules, is_cancelled)
         if all(each.kind is ExampleKind.UNDESIRABLE for each in dataset.examples):
             still = {each.id for each in dataset.examples}
             if active is not None and not still.issuperset(active.example_ids):
                 return self._publisher.return_to_base(run, dataset, active, filtered)
             reason = _why_nothing_teaches(dataset, filtered)
             return self._end(run, RunStatus.REFUSED, reason, dataset, filtered)
-        if old := self._nothing_new(task, dataset):
+        if old := self._incumbents.nothing_new(run.user_id, active, dataset):
             return self._end(run, RunStatus.REFUSED, old, dataset, filtered)
-        incumbent = self._incumbent(active)
+        incumbent = self._incumbents.folder(active)
         plan = plan_fit(dataset, active if incumbent else None, self._config.training)
         repaired, remarks = with_repaired_dislikes(plan.dataset, rules)
         plan = replace(plan, dataset=repaired)
         reference = self._references.reference(is_cancelled)
         job = replace(
-            self._job(plan, active, incumbent, is_cancelled),
+            training_job(self._config, plan, active, incumbent, self._references, is_cancelled),
             # What the user wants is no drift.
             reference_replies=wanted_replies(run.user_id, rules, reference),
-            probes=self._probes(plan, rules, is_cancelled),
+            probes=self._augmenter.probes(plan, rules, is_cancelled),
             rules=tuple(rules),
         )
 
@@ -253,7 +226,10 @@ class Pipeline:
         plan = plan_from_scratch(
             dataset, self._config.training, "a teacher's replies are learned from nothing"
         )
-        job = replace(self._job(plan, None, None, is_cancelled), lessons=lessons)
+        job = replace(
+            training_job(self._config, plan, None, None, self._references, is_cancelled),
+            lessons=lessons,
+        )
 
         def judge(result: JobResult) -> Judgement:
             return self._judge.judge_distilled(result, dataset, lessons.unseen, is_cancelled)
@@ -310,95 +286,6 @@ class Pipeline:
                 self._publisher.publish(fit)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
-
-    def _job(
-        self,
-        plan: FitPlan,
-        active: AdapterVersion | None,
-        incumbent: Path | None,
-        is_cancelled: IsCancelled,
-    ) -> TrainingJob:
-        config = self._config
-        learned = active.example_ids if active is not None and incumbent is not None else ()
-        has_dislikes = any(each.kind is ExampleKind.UNDESIRABLE for each in plan.dataset.examples)
-        return TrainingJob(
-            base_path=config.base_path,
-            base_model=config.base_model,
-            base_revision=config.base_revision,
-            device=config.device,
-            dtype=config.dtype,
-            threads=config.threads,
-            lora=config.lora,
-            training=plan.training,
-            memory=config.memory,
-            incumbent=None if incumbent is None else str(incumbent.resolve()),
-            incumbent_example_ids=learned,
-            reference_replies=self._references.reference(is_cancelled),
-            max_reference_kl=config.gate.max_reference_kl,
-            # A fit stays close to these: not to those that drift is measured on.
-            kl_replies=self._references.synthetic(is_cancelled)
-            if plan.start or has_dislikes
-            else (),
-            warm_start=plan.start is not None,
-            precision=config.precision,
-            packed=config.packed,
-        )
-
-    def _probes(
-        self, plan: FitPlan, rules: Sequence[Rule], is_cancelled: IsCancelled
-    ) -> tuple[Exchanges, ...]:
-        """The prompts that test each round of a fit; a warm start is not tested."""
-        if not rules or plan.start is not None:
-            return ()
-        return self._references.probes(self._config.training, is_cancelled)
-
-    def _with_synthetic(
-        self, dataset: Dataset, rules: Sequence[Rule], is_cancelled: IsCancelled
-    ) -> Dataset:
-        """Add synthetic examples, unless there is enough to learn without."""
-        training, user_id = self._config.training, dataset.user_id
-        shown = sum(each.kind is not ExampleKind.UNDESIRABLE for each in dataset.train)
-        if not rules or shown > training.warm_start_above:
-            return dataset
-        count = training.synthetic_examples
-        exchanges = self._references.synthetic(is_cancelled) if count else ()
-        synthetic = synthetic_examples(user_id, rules, exchanges, count)
-        num_unanswerable = -(-(shown + len(synthetic)) // EXAMPLES_PER_UNANSWERABLE)
-        unanswerable = synthetic_examples(
-            user_id, rules, self._references.unanswerable(is_cancelled), num_unanswerable
-        )
-        return with_synthetic(dataset, unanswerable + synthetic)
-
-    def _incumbent(self, active: AdapterVersion | None) -> Path | None:
-        """The folder of the version in use; None if there is nothing to compare with."""
-        if active is None or not self._is_compatible(active):
-            return None
-        try:
-            return self._files.open(active)
-        except (AdapterNotFoundError, AdapterInvalidError) as error:
-            # A broken version must not keep its user from getting a sound one.
-            _log.error("training without the version in use (%s): %s", active.label, error)
-            return None
-
-    def _nothing_new(self, task: "_Task", dataset: Dataset) -> str | None:
-        """Why there is nothing to train: a version learned the same."""
-        active = task.active
-        if self._incumbent(active) and active is not None and self._is_same_fit(active, dataset):
-            return f"nothing new since {active.label}"
-        for version in self._registry.rolled_back(task.run.user_id):
-            if self._is_compatible(version) and self._is_same_fit(version, dataset):
-                return f"nothing new since {version.label}, which was rolled back"
-        return None
-
-    def _is_compatible(self, version: AdapterVersion) -> bool:
-        ours = self._config.base_revision, self._config.lora
-        return (version.base_revision, version.lora) == ours
-
-    def _is_same_fit(self, version: AdapterVersion, dataset: Dataset) -> bool:
-        # The whole dataset's hash: a fit may be taught fewer examples.
-        fit = report_of(version).fit
-        learned = (fit.dataset_hash if fit else None) or version.dataset_hash
-        return (learned, version.seed) == (dataset.content_hash, self._config.training.seed)
 
     def _record(
         self,

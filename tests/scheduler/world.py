@@ -23,11 +23,12 @@ from scheduler.evaluation.suite.run_store import SuiteRunStore
 from scheduler.evaluation.suite.service import SuiteService
 from scheduler.evaluation.suite.suite import Suite
 from scheduler.records import Progress, TrainingRun
-from scheduler.retrain.pipeline import Pipeline, Trainer
+from scheduler.retrain.pipeline import Pipeline
 from scheduler.retrain.publication import Publisher
 from scheduler.run_store import REQUESTED, RunStore
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
 from scheduler.trainer.job import JobResult, TrainingJob
+from scheduler.trainer.trainer import Trainer
 from tests.scheduler.builders import make_config
 from tests.scheduler.evaluation.suite.ideal import FakeSuiteModel
 from tests.scheduler.evaluations import GOOD

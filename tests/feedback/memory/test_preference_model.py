@@ -5,7 +5,12 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.memory.preference_model import MIN_EACH, fit_preference_model, naive_bayes, typical_ids
+from feedback.memory.preference_model import (
+    MIN_EACH,
+    fit_preference_model,
+    naive_bayes,
+    typical_ids,
+)
 from feedback.records import ExampleKind, TrainingExample
 from tests.feedback.filters.make import make_row
 
