@@ -138,9 +138,10 @@ class Pipeline:
         task = _Task(run, filtered, self._registry.active(run.user_id), is_cancelled)
         dataset = build_dataset(run.user_id, accepted(filtered))
         try:
-            if not self._show_more_than_rules(dataset):
+            shown = self._show_more_than_rules(dataset)
+            if shown is None:
                 return self._learn_by_rules(task, dataset, BY_RULES)
-            short = without(dataset, {e.id for e in dataset.examples if is_too_long(e)})
+            short = without(shown, {e.id for e in shown.examples if is_too_long(e)})
             if old := self._incumbents.nothing_new(run.user_id, task.active, short):
                 return self._end(run, RunStatus.REFUSED, old, short, filtered)
             self._record(run, "choosing the teacher", 0.0)
@@ -156,12 +157,18 @@ class Pipeline:
             reason = f"the trained adapter is unusable: {error}"
             self._end(run, RunStatus.FAILED, reason, dataset, filtered)
 
-    def _show_more_than_rules(self, dataset: Dataset) -> bool:
-        """Whether the user's own words, or thumbs that no rule explains, say what they want."""
+    def _show_more_than_rules(self, dataset: Dataset) -> Dataset | None:
+        """What shows more than rules say: the user's own words, or thumbs that no rule explains."""
         if are_own_words(dataset.examples):
-            return True
-        rules = active_rules(learn_rules(dataset.train), self._log.decisions(dataset.user_id))
-        return not rules and bool(typical_ids(dataset.train))
+            return dataset
+        if self._rules(dataset) or not typical_ids(dataset.examples):
+            return None
+        # The preference model has left each thumb out already, and a few more liked replies count.
+        return build_dataset(dataset.user_id, dataset.examples, held_out_share=0)
+
+    def _rules(self, dataset: Dataset) -> tuple[Rule, ...]:
+        """The active rules. Held-out examples stay unseen: no rule is learned from them."""
+        return active_rules(learn_rules(dataset.train), self._log.decisions(dataset.user_id))
 
     def _filter(self, user_id: str) -> tuple[FilterResult, ...]:
         interactions, feedback = self._log.turns_with_feedback(user_id)
@@ -173,7 +180,7 @@ class Pipeline:
         corrections = {e.id for e in dataset.examples if e.source is ExampleSource.CORRECTION}
         rest, active = without(dataset, corrections), task.active
         has_withdrawn = active and not corrections.issuperset(active.example_ids)
-        if rest.examples or has_withdrawn:
+        if has_withdrawn or _can_teach(rest, self._rules(rest)):
             return self._learn_by_rules(task, rest, choice)
         reason = f"Memory shows what the user wrote. {choice.sentence}"
         self._end(task.run, RunStatus.REFUSED, reason, dataset, task.filtered, teacher=choice)
@@ -186,10 +193,9 @@ class Pipeline:
             task.active,
             task.is_cancelled,
         )
-        # Held-out examples stay unseen: no rule is learned from them.
-        rules = active_rules(learn_rules(dataset.train), self._log.decisions(run.user_id))
+        rules = self._rules(dataset)
         dataset = self._augmenter.with_synthetic(dataset, rules, is_cancelled)
-        if all(each.kind is ExampleKind.UNDESIRABLE for each in dataset.examples):
+        if not _can_teach(dataset, rules):
             still = {each.id for each in dataset.examples}
             if active is not None and not still.issuperset(active.example_ids):
                 return self._publisher.return_to_base(run, dataset, active, filtered)
@@ -319,11 +325,17 @@ class Pipeline:
         )
 
 
+def _can_teach(dataset: Dataset, rules: Sequence[Rule]) -> bool:
+    """Whether the examples show better replies than the base's: ratings need rules for that."""
+    shown = any(each.kind in (ExampleKind.SFT, ExampleKind.DPO) for each in dataset.examples)
+    return shown or bool(dataset.examples and rules)
+
+
 def _why_nothing_teaches(dataset: Dataset, filtered: Sequence[FilterResult]) -> str:
     if dataset.examples:
         return (
-            "dislikes alone do not say what would be right: like a reply, edit one, or say in a"
-            " comment what you want"
+            "the ratings do not show yet what liked replies have in common: rate more replies, edit"
+            " one, or say in a comment what you want"
         )
     return "every example was rejected" if filtered else "nothing to learn from yet"
 

@@ -236,6 +236,10 @@ class World:
         """Have a user like or dislike a reply; returns the feedback's id."""
         return self._give_feedback(user_id, target, target, value=value)
 
+    def prefer(self, user_id: str, winner: str, loser: str) -> str:
+        """Have a user prefer one reply over another; returns the feedback's id."""
+        return self._give_feedback(user_id, winner, winner, preferred_over=loser)
+
     def comment(self, user_id: str, target: str, comment: str) -> str:
         """Have a user comment on a reply; returns the feedback's id."""
         return self._give_feedback(user_id, f"{target}-comment", target, comment=comment)

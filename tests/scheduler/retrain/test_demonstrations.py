@@ -111,11 +111,20 @@ def test_without_evidence_memory_shows_them_and_nothing_is_trained(world: World)
 
 def test_what_else_the_user_gave_is_still_learned_without_evidence(world: World) -> None:
     world.model.log_prob = lambda reply, adapter: -3.0
-    world.rate("ann", world.answer("ann", "liked"), 1)
+    loser, winner = (world.answer("ann", "asked", each) for each in ("Some words.", "Others!"))
+    world.prefer("ann", winner, loser)
     world.train("ann")
     [dataset] = world.trainer.datasets
-    assert {each.source for each in dataset.examples} == {"liked"}
+    assert {each.source for each in dataset.examples} == {"preference"}
     assert world.trainer.jobs[0].lessons is None
+
+
+def test_ratings_beside_texts_without_evidence_are_not_trained_on(world: World) -> None:
+    world.model.log_prob = lambda reply, adapter: -3.0
+    world.rate("ann", world.answer("ann", "liked"), 1)
+    run = world.train("ann")
+    assert (run.status, world.trainer.jobs) == (RunStatus.REFUSED, [])
+    assert run.reason.startswith("Memory shows what the user wrote.")
 
 
 def test_without_new_feedback_no_evidence_is_asked_for(world: World) -> None:

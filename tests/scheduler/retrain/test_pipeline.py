@@ -433,25 +433,26 @@ def test_a_regenerated_reply_is_rejected_in_favour_of_the_liked_one(world: World
 
 def test_dislikes_are_trained_with_kl_replies(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), -1)
-    world.rate("ann", world.answer("ann", "two"), 1)
+    world.correct("ann", "two")
     world.train("ann")
     [job] = world.trainer.jobs
     assert len(job.kl_replies) == len(SYNTHETIC_PROMPTS)
     assert not set(job.kl_replies) & set(job.reference_replies)
 
 
-def test_dislikes_alone_are_not_trained_on(world: World) -> None:
+def test_ratings_that_show_nothing_in_common_are_not_trained_on(world: World) -> None:
     world.rate("ann", world.answer("ann", "one"), -1)
+    world.rate("ann", world.answer("ann", "two"), 1)
     run = world.train("ann")
     assert (run.status, world.trainer.jobs) == (RunStatus.REFUSED, [])
-    assert run.reason.startswith("dislikes alone do not say what would be right")
+    assert run.reason.startswith("the ratings do not show yet what liked replies have in common")
 
 
 def test_a_version_does_not_stay_if_only_dislikes_are_left(world: World) -> None:
-    liked = world.rate("ann", world.answer("ann", "two"), 1)
+    corrected = world.correct("ann", "two")
     world.rate("ann", world.answer("ann", "one"), -1)
     world.train("ann")
-    world.log.delete_feedback("ann", liked, world.now)
+    world.log.delete_feedback("ann", corrected, world.now)
     assert world.train("ann").status is RunStatus.PROMOTED
     assert world.registry.active("ann") is None
 
@@ -467,7 +468,7 @@ def test_dislikes_that_a_rule_explains_are_repaired_by_it(world: World) -> None:
 
 
 def test_without_dislikes_there_are_no_kl_replies(world: World) -> None:
-    world.rate("ann", world.answer("ann", "one"), 1)
+    world.correct("ann", "one")
     world.train("ann")
     assert world.trainer.jobs[0].kl_replies == ()
 
