@@ -233,10 +233,12 @@ class Evaluation:
 
 
 class TeacherKind(StrEnum):
-    """The rules of the user's edits, the user's demonstrations, or none: then memory shows them."""
+    """The rules of the user's edits, the user's demonstrations, a preference model of the user's
+    ratings, or none: then memory shows what there is."""
 
     RULES = "rules"
     DEMONSTRATIONS = "demonstrations"
+    PREFERENCE_MODEL = "preference model"
     NONE = "none"
 
 

@@ -6,7 +6,8 @@ unseen replies of a length, a form or a tone that a user likes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import log, sqrt
 from statistics import NormalDist
 
@@ -23,8 +24,22 @@ FOLDS = 5
 SIGNIFICANCE_LEVEL = 0.05
 """How often random thumbs may give a model."""
 
-PreferenceModel = Callable[[str], float]
-"""The log-odds that a reply is liked: above 0 if it reads more like the liked ones."""
+
+@dataclass(frozen=True, slots=True)
+class PreferenceModel:
+    """What `num_liked` replies have that `num_disliked` ones have not, as log-odds of features.
+
+    `chance` is how likely left-out ratings are told apart so well by accident, 0..1.
+    """
+
+    log_odds: Mapping[str, float]
+    num_liked: int
+    num_disliked: int
+    chance: float
+
+    def __call__(self, reply: str) -> float:
+        """The log-odds that a reply is liked: above 0 if it reads more like the liked ones."""
+        return score(self.log_odds, reply)
 
 
 def fit_preference_model(examples: Iterable[TrainingExample]) -> PreferenceModel | None:
@@ -42,9 +57,10 @@ def fit_preference_model(examples: Iterable[TrainingExample]) -> PreferenceModel
     )
     if min(len(liked), len(disliked)) < MIN_EACH:
         return None
-    if _chance(*_left_out_scores(liked, disliked)) > SIGNIFICANCE_LEVEL:
+    chance = _chance(*_left_out_scores(liked, disliked))
+    if chance > SIGNIFICANCE_LEVEL:
         return None
-    return naive_bayes(liked, disliked)
+    return PreferenceModel(naive_bayes(liked, disliked), len(liked), len(disliked), chance)
 
 
 def typical_ids(examples: Iterable[TrainingExample]) -> frozenset[str]:
@@ -63,19 +79,23 @@ def typical_ids(examples: Iterable[TrainingExample]) -> frozenset[str]:
     )
 
 
-def naive_bayes(liked: Sequence[str], disliked: Sequence[str]) -> PreferenceModel:
-    """The log-odds of a reply by the tokens that it holds, with add-one smoothing."""
+def naive_bayes(liked: Sequence[str], disliked: Sequence[str]) -> dict[str, float]:
+    """The log-odds of the features that several replies have, with add-one smoothing."""
     in_liked, in_disliked = (
         Counter(feature for reply in replies for feature in _features(reply))
         for replies in (liked, disliked)
     )
-    weights = {
+    return {
         feature: log((in_liked[feature] + 1) / (len(liked) + 2))
         - log((in_disliked[feature] + 1) / (len(disliked) + 2))
         for feature in in_liked | in_disliked
         if in_liked[feature] + in_disliked[feature] >= MIN_REPLIES
     }
-    return lambda reply: sum(weights.get(feature, 0.0) for feature in _features(reply))
+
+
+def score(log_odds: Mapping[str, float], reply: str) -> float:
+    """The sum of the log-odds of a reply's features."""
+    return sum(log_odds.get(feature, 0.0) for feature in _features(reply))
 
 
 def _features(reply: str) -> set[str]:
@@ -93,9 +113,9 @@ def _left_out_scores(
     scores: tuple[list[float], list[float]] = [], []
     for fold in range(folds):
         kept = [[r for i, r in enumerate(each) if i % folds != fold] for each in (liked, disliked)]
-        score = naive_bayes(*kept)
+        log_odds = naive_bayes(*kept)
         for found, replies in zip(scores, (liked, disliked), strict=True):
-            found += map(score, replies[fold::folds])
+            found += [score(log_odds, each) for each in replies[fold::folds]]
     return scores
 
 

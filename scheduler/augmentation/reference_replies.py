@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from adapters_store.durable import write_json
 from scheduler.augmentation.prompts import (
@@ -21,6 +23,11 @@ from scheduler.served_model import ServedModel, user_prompt
 
 Exchanges = tuple[tuple[str, str], ...]
 """Prompts, each with the base's reply."""
+
+Samples = tuple[str, tuple[tuple[str, bool], ...]]
+"""A prompt with several replies, and whether the length limit ended each."""
+
+NUM_SAMPLED, SAMPLES_PER_PROMPT, SAMPLE_TOKENS = 32, 6, 96
 
 IsCancelled = Callable[[], bool]
 
@@ -62,6 +69,27 @@ class ReferenceReplies:
         exchanges = self.exchanges(prompts, PROBE_REPLY_TOKENS, is_cancelled)
         return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
 
+    def samples(self, is_cancelled: IsCancelled) -> tuple[Samples, ...]:
+        """Several replies to each prompt, drawn at temperature 1."""
+        prompts, count = SYNTHETIC_PROMPTS[:NUM_SAMPLED], SAMPLES_PER_PROMPT
+        key = [prompts, SAMPLE_TOKENS, count]
+
+        def generate() -> list[list[tuple[str, bool]]]:
+            asked = [
+                replace(user_prompt(prompt, SAMPLE_TOKENS), seed=place * count + number)
+                for place, prompt in enumerate(prompts)
+                for number in range(count)
+            ]
+            said = self._model.reply(asked, None, is_cancelled)
+            found = [(each.text, each.is_truncated) for each in said]
+            return [found[i : i + count] for i in range(0, len(found), count)]
+
+        found = self._cached(key, generate)
+        return tuple(
+            (prompt, tuple((text, is_truncated) for text, is_truncated in replies))
+            for prompt, replies in zip(prompts, found, strict=True)
+        )
+
     def plain(self, is_cancelled: IsCancelled) -> Exchanges:
         """The plain questions with the base's answers."""
         prompts = [each.text for each in PLAIN_QUESTIONS]
@@ -71,12 +99,19 @@ class ReferenceReplies:
         self, prompts: Sequence[str], max_tokens: int, is_cancelled: IsCancelled
     ) -> Exchanges:
         """Each prompt with the base's reply."""
-        key = sha256(json.dumps([prompts, max_tokens]).encode()).hexdigest()
-        file = self._cache / f"{self._revision[:16]}-{key[:16]}.json"
-        if file.exists():
-            replies: list[str] = json.loads(file.read_text(encoding="utf-8"))
-        else:
+
+        def generate() -> list[str]:
             asked = [user_prompt(each, max_tokens) for each in prompts]
-            replies = [each.text for each in self._model.reply(asked, None, is_cancelled)]
-            write_json(file, replies)
+            return [each.text for each in self._model.reply(asked, None, is_cancelled)]
+
+        replies = self._cached([prompts, max_tokens], generate)
         return tuple(zip(prompts, replies, strict=True))
+
+    def _cached(self, key: Any, generate: Callable[[], Any]) -> Any:
+        digest = sha256(json.dumps(key).encode()).hexdigest()
+        file = self._cache / f"{self._revision[:16]}-{digest[:16]}.json"
+        if file.exists():
+            return json.loads(file.read_text(encoding="utf-8"))
+        made = generate()
+        write_json(file, made)
+        return made

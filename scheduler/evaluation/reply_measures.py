@@ -87,6 +87,31 @@ def plain_questions(
     )
 
 
+def preferred(base: Sequence[float], candidate: Sequence[float]) -> Measure:
+    """Whether the user's preference model likes the candidate's replies better than the base's.
+
+    Both are its scores of replies to the same prompts.
+    """
+    n = len(base)
+    wins = sum(other > one for one, other in zip(base, candidate, strict=True))
+    losses = sum(other < one for one, other in zip(base, candidate, strict=True))
+    chance = chance_of_wins(wins, wins + losses)
+    return Measure(
+        name="preferred replies",
+        candidate=wins,
+        base=losses,
+        memory=None,
+        n=n,
+        bound=next(k for k in range(n + 2) if k > n or chance_of_wins(k, k + losses) <= ALPHA),
+        is_met=chance <= ALPHA,
+        sentence=(
+            f"Of {count(n, 'reply')} {wins} read more like what the user liked than the base's,"
+            f" {losses} less ({p_value(chance)})."
+        ),
+        p=chance,
+    )
+
+
 def _most_lost(gained: int) -> int:
     """The most questions that may be lost beside those that were gained."""
     lost = gained

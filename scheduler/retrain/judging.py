@@ -7,6 +7,7 @@ from pathlib import Path
 
 from feedback.examples.synthetic import wanted_replies
 from feedback.memory.from_examples import demonstrated, few_shot_memory
+from feedback.memory.preference_model import PreferenceModel
 from feedback.records import Dataset, Memory
 from feedback.rules.rule import Rule
 from scheduler.augmentation.prompts import (
@@ -23,6 +24,7 @@ from scheduler.evaluation.reply_measures import (
     Counts,
     degeneration,
     plain_questions,
+    preferred,
 )
 from scheduler.evaluation.rule_compliance import correct_rollouts
 from scheduler.evaluation.teacher_measures import TaughtReplies, teacher_measures
@@ -75,8 +77,12 @@ class Judge:
         plan: FitPlan,
         rules: Sequence[Rule],
         is_cancelled: IsCancelled,
+        prefers: PreferenceModel | None = None,
     ) -> Judgement:
-        """Judge a candidate that learned examples: its losses, then its replies."""
+        """Judge a candidate that learned examples: its losses, then its replies.
+
+        What a preference model taught must be seen in the replies.
+        """
         bounds, evaluation = self._config.gate, result.evaluation
         if verdict := unusable(evaluation):
             return Judgement(result, verdict)
@@ -102,7 +108,8 @@ class Judge:
         verdict = judge(
             (
                 *fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS)),
-                plain_questions(by_base, answered, min_kept=MIN_KEPT_BY_RULES),
+                *((preferred(*_scores(prefers, base, candidate)),) if prefers else ()),
+                plain_questions(by_base, answered, min_kept=None if prefers else MIN_KEPT_BY_RULES),
                 degeneration(faulty, len(base), bounds),
             )
         )
@@ -249,6 +256,12 @@ class Judge:
         self, prompts: Sequence[Prompt], adapter: Adapter, is_cancelled: IsCancelled
     ) -> list[str]:
         return [each.text for each in self._model.reply(prompts, adapter, is_cancelled)]
+
+
+def _scores(
+    prefers: PreferenceModel, base: Sequence[str], candidate: Sequence[str]
+) -> tuple[list[float], list[float]]:
+    return list(map(prefers, base)), list(map(prefers, candidate))
 
 
 def _faulty(replies: Sequence[Reply], usual: Collection[Ngram] = ()) -> float:

@@ -15,12 +15,12 @@ from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from adapters_store.trash import KEPT_DAYS
-from feedback.examples.dataset import build_dataset, without
+from feedback.examples.dataset import build_dataset, with_splits, without
 from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.examples.synthetic import wanted_replies
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
-from feedback.memory.preference_model import typical_ids
+from feedback.memory.preference_model import PreferenceModel, fit_preference_model
 from feedback.records import Dataset, ExampleKind, ExampleSource
 from feedback.rules.explained import are_own_words
 from feedback.rules.rule import Rule
@@ -45,6 +45,8 @@ from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
 from scheduler.run_store import RunStore
 from scheduler.served_model import ServedModel
+from scheduler.sign_test import p_value
+from scheduler.teaching.best_of_n import ranked_pairs
 from scheduler.teaching.evidence import may_teach
 from scheduler.teaching.prompts import is_too_long
 from scheduler.teaching.teacher import Teacher
@@ -138,10 +140,9 @@ class Pipeline:
         task = _Task(run, filtered, self._registry.active(run.user_id), is_cancelled)
         dataset = build_dataset(run.user_id, accepted(filtered))
         try:
-            shown = self._show_more_than_rules(dataset)
-            if shown is None:
-                return self._learn_by_rules(task, dataset, BY_RULES)
-            short = without(shown, {e.id for e in shown.examples if is_too_long(e)})
+            if not are_own_words(dataset.examples):
+                return self._learn_by_rules_or_ratings(task, dataset)
+            short = without(dataset, {e.id for e in dataset.examples if is_too_long(e)})
             if old := self._incumbents.nothing_new(run.user_id, task.active, short):
                 return self._end(run, RunStatus.REFUSED, old, short, filtered)
             self._record(run, "choosing the teacher", 0.0)
@@ -156,15 +157,6 @@ class Pipeline:
         except AdapterInvalidError as error:
             reason = f"the trained adapter is unusable: {error}"
             self._end(run, RunStatus.FAILED, reason, dataset, filtered)
-
-    def _show_more_than_rules(self, dataset: Dataset) -> Dataset | None:
-        """What shows more than rules say: the user's own words, or thumbs that no rule explains."""
-        if are_own_words(dataset.examples):
-            return dataset
-        if self._rules(dataset) or not typical_ids(dataset.examples):
-            return None
-        # The preference model has left each thumb out already, and a few more liked replies count.
-        return build_dataset(dataset.user_id, dataset.examples, held_out_share=0)
 
     def _rules(self, dataset: Dataset) -> tuple[Rule, ...]:
         """The active rules. Held-out examples stay unseen: no rule is learned from them."""
@@ -184,6 +176,37 @@ class Pipeline:
             return self._learn_by_rules(task, rest, choice)
         reason = f"Memory shows what the user wrote. {choice.sentence}"
         self._end(task.run, RunStatus.REFUSED, reason, dataset, task.filtered, teacher=choice)
+
+    def _learn_by_rules_or_ratings(self, task: "_Task", dataset: Dataset) -> None:
+        """Learn by rules; if ratings show none, by a preference model of them."""
+        if not _can_teach(dataset, self._rules(dataset)):
+            prefers = fit_preference_model(dataset.examples)
+            if prefers is not None:
+                # Each rating was left out already, to see whether the others tell it.
+                whole = build_dataset(dataset.user_id, dataset.examples, held_out_share=0)
+                return self._learn_by_preference(task, whole, prefers)
+        self._learn_by_rules(task, dataset, BY_RULES)
+
+    def _learn_by_preference(
+        self, task: "_Task", dataset: Dataset, prefers: PreferenceModel
+    ) -> None:
+        """Learn to prefer those of the base's own replies that the ratings speak for."""
+        run, is_cancelled = task.run, task.is_cancelled
+        if old := self._incumbents.nothing_new(run.user_id, task.active, dataset):
+            return self._end(run, RunStatus.REFUSED, old, dataset, task.filtered)
+        self._record(run, "sampling the base's replies", 0.02)
+        pairs = ranked_pairs(run.user_id, prefers, self._references.samples(is_cancelled))
+        plan = plan_from_scratch(
+            with_splits(dataset, pairs, ()),
+            self._config.training,
+            "a preference model's choice is learned from nothing",
+        )
+        job = training_job(self._config, plan, None, None, self._references, is_cancelled)
+
+        def judge(result: JobResult) -> Judgement:
+            return self._judge.judge_fit(result, plan, (), is_cancelled, prefers)
+
+        self._fit(task, dataset, plan, job, judge, _by_preference(prefers))
 
     def _learn_by_rules(self, task: "_Task", dataset: Dataset, choice: TeacherChoice) -> None:
         """Fit the examples and synthetic ones: the base's own replies, rewritten by the rules."""
@@ -323,6 +346,15 @@ class Pipeline:
             report=VersionReport(curation=curation, teacher=teacher).to_json(),
             usage={"device_seconds": round(device_seconds, 2)} if device_seconds else {},
         )
+
+
+def _by_preference(prefers: PreferenceModel) -> TeacherChoice:
+    liked, disliked = prefers.num_liked, prefers.num_disliked
+    return TeacherChoice(
+        TeacherKind.PREFERENCE_MODEL,
+        f"A preference model of {liked} liked and {disliked} disliked replies tells those apart"
+        f" that it has not seen ({p_value(prefers.chance)}).",
+    )
 
 
 def _can_teach(dataset: Dataset, rules: Sequence[Rule]) -> bool:

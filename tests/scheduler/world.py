@@ -84,14 +84,15 @@ class FakeTrainer:
 
 class FakeServedModel:
     """Replies to every prompt with `base` as the base and `candidate` as an adapter. With memory:
-    with `base_with_memory(prompt)` and `with_memory`. Texts are as likely as `log_prob` says, by
-    the messages that stand before them."""
+    with `base_with_memory(prompt)` and `with_memory`. The base's samples are `drawn(seed)`. Texts
+    are as likely as `log_prob` says, by the messages that stand before them."""
 
     def __init__(self) -> None:
         self.base = "A sensible reply."
         self.candidate = "Other words."
         self.with_memory = "Words beside memory."
         self.base_with_memory: Callable[[str], str] = str.upper
+        self.drawn: Callable[[int], str] = lambda seed: self.base
         self.log_prob: Callable[[Reply, Adapter], float] = lambda reply, adapter: -1.0
         self.asked: list[Adapter] = []
         self.prompts: list[Prompt] = []
@@ -106,6 +107,8 @@ class FakeServedModel:
     def _text(self, prompt: Prompt, adapter: Adapter) -> str:
         is_base = adapter is None
         if len(prompt.messages) == 1:
+            if is_base and prompt.seed is not None:
+                return self.drawn(prompt.seed)
             return self.base if is_base else self.candidate
         question = prompt.messages[-1].content
         return self.base_with_memory(question) if is_base else self.with_memory

@@ -109,6 +109,7 @@ function listFeedback(corrections, ratings) {
 const TAUGHT_BY = {
   rules: "It learned the rules of your edits.",
   demonstrations: "It learned from what you wrote, as the base answers with it in its prompt.",
+  "preference model": "It learned what the replies that you liked have in common.",
 };
 
 function teacherLines(teacher) {

@@ -9,6 +9,7 @@ from feedback.memory.preference_model import (
     MIN_EACH,
     fit_preference_model,
     naive_bayes,
+    score,
     typical_ids,
 )
 from feedback.records import ExampleKind, TrainingExample
@@ -83,5 +84,5 @@ def test_nothing_is_typical_beside_a_correction() -> None:
 def test_likes_and_dislikes_are_treated_alike(
     liked: list[str], disliked: list[str], reply: str
 ) -> None:
-    one, other = naive_bayes(liked, disliked)(reply), naive_bayes(disliked, liked)(reply)
-    assert abs(one + other) < 1e-9
+    one, other = naive_bayes(liked, disliked), naive_bayes(disliked, liked)
+    assert abs(score(one, reply) + score(other, reply)) < 1e-9

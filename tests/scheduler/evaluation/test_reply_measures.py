@@ -1,12 +1,15 @@
-"""The measures of a candidate's replies: faults and plain questions."""
+"""The measures of a candidate's replies: faults, plain questions, and what the user would like."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.evaluation.reply_measures import (
     MIN_KEPT_BY_RULES,
     Counts,
     degeneration,
     plain_questions,
+    preferred,
 )
 from scheduler.records import GateConfig
 
@@ -66,3 +69,25 @@ def test_faulty_replies_are_compared_with_those_of_the_base_and_of_memory(
 
 def test_a_teacher_that_says_the_same_to_everything_is_no_excuse() -> None:
     assert not degeneration(Counts(0.0, 1.0, 1.0, 1.0), 12, CONFIG).is_met
+
+
+def test_replies_that_the_user_would_like_better_are_significant() -> None:
+    found = preferred([0.0] * 12, [1.0] * 9 + [-1.0] * 2 + [0.0])
+    assert found.is_met
+    assert (found.candidate, found.base, found.n) == (9, 2, 12)
+
+
+def test_as_many_better_as_worse_replies_are_not_enough() -> None:
+    found = preferred([0.0] * 12, [1.0] * 6 + [-1.0] * 6)
+    assert not found.is_met
+    assert found.bound > 6
+
+
+def test_replies_like_the_bases_are_not_preferred() -> None:
+    assert not preferred([0.5] * 12, [0.5] * 12).is_met
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=20))
+def test_the_bound_of_preferred_replies_is_the_fewest_that_pass(gains: list[float]) -> None:
+    found = preferred([0.0] * len(gains), gains)
+    assert found.is_met == (found.candidate >= found.bound)

@@ -1,0 +1,84 @@
+"""Runs of users who only press thumbs: a preference model ranks the base's own replies."""
+
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from feedback.records import ExampleKind
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, RuleStatus
+from scheduler.augmentation.reference_replies import NUM_SAMPLED
+from scheduler.records import RunStatus
+from tests.scheduler.evaluations import without_held_out
+from tests.scheduler.world import World
+
+SPOKEN = (
+    "Bread is what {} need today.",
+    "Whatever {} cook, keep it warm.",
+    "Rain is good if {} have time.",
+    "Ask before {} paint a wall.",
+    "Paper helps when {} plan a trip.",
+    "Most of what {} own is glass.",
+    "Wool lasts if {} wash it cold.",
+    "Where {} live there is clay.",
+)
+LIKED = tuple(each.format("you") for each in SPOKEN)
+DISLIKED = tuple(each.format("people") for each in SPOKEN)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path, Database(memory=True))
+    world.model.base = "People may go."
+    world.model.candidate = "You may go."
+    world.model.drawn = lambda seed: "You may go." if seed % 3 else "People may go."
+    world.trainer.evaluation = without_held_out()
+    for place, (liked, disliked) in enumerate(zip(LIKED, DISLIKED, strict=True)):
+        world.rate("ann", world.answer("ann", f"good-{place}", liked), 1)
+        world.rate("ann", world.answer("ann", f"bad-{place}", disliked), -1)
+    return world
+
+
+def test_the_base_learns_to_prefer_its_own_replies_of_the_liked_kind(world: World) -> None:
+    run = world.train("ann")
+    assert run.status is RunStatus.PROMOTED, run.reason
+    [dataset] = world.trainer.datasets
+    assert len(dataset.train) == NUM_SAMPLED
+    assert {(e.kind, e.chosen, e.rejected) for e in dataset.train} == {
+        (ExampleKind.DPO, "You may go.", "People may go.")
+    }
+    assert run.report["teacher"]["kind"] == "preference model"
+    assert "8 liked and 8 disliked replies" in run.report["teacher"]["sentence"]
+
+
+def test_the_version_names_the_ratings_that_it_learned_from(world: World) -> None:
+    world.train("ann")
+    assert len(world.active("ann").example_ids) == len(LIKED) + len(DISLIKED)
+
+
+def test_a_candidate_whose_replies_the_user_would_like_no_better_is_refused(world: World) -> None:
+    world.model.candidate = world.model.base
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert "0 read more like what the user liked than the base's" in run.reason
+
+
+def test_the_same_ratings_are_not_trained_on_twice(world: World) -> None:
+    world.train("ann")
+    assert world.train("ann").reason == "nothing new since v1"
+
+
+def test_a_rule_teaches_in_place_of_a_preference_model(world: World) -> None:
+    lower = RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, world.now)
+    world.log.decide(lower)
+    run = world.train("ann")
+    assert run.report["teacher"]["kind"] == "rules"
+
+
+def test_samples_are_drawn_once_for_all_users(world: World) -> None:
+    world.train("ann")
+    drawn = [each for each in world.model.prompts if each.seed is not None]
+    world.rate("ann", world.answer("ann", "more", "Sand is what you want."), 1)
+    world.train("ann")
+    assert [each for each in world.model.prompts if each.seed is not None] == drawn
