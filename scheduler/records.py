@@ -74,7 +74,8 @@ class TrainingConfig:
     Each is tested on `probe_prompts`; its mistakes join the next. 0 rounds: one fit, not tested.
     With more than `warm_start_above` examples a fit continues from the version in use. A fit to a
     teacher's replies takes `distillation_steps` at `distillation_rate`. Memory stays beside it, and
-    what both say would count twice: it is scaled by `distillation_scale`.
+    what both say would count twice: it is scaled by `distillation_scale`, as is a fit to the
+    choice of a preference model.
     """
 
     seed: int = 0

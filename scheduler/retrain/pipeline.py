@@ -202,6 +202,8 @@ class Pipeline:
             "a preference model's choice is learned from nothing",
         )
         job = training_job(self._config, plan, None, None, self._references, is_cancelled)
+        # Memory shows liked replies beside it.
+        job = replace(job, scale=self._config.training.distillation_scale)
 
         def judge(result: JobResult) -> Judgement:
             return self._judge.judge_fit(result, plan, (), is_cancelled, prefers)

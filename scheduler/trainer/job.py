@@ -32,6 +32,7 @@ class TrainingJob:
       measured on `reference_replies` and may be `max_reference_kl` nats per token. The loss keeps
       the adapter close to the base on `kl_replies`. Each part of `probes` tests the adapter for one
       round: its replies are corrected by the `rules`.
+    - The fit to examples is scaled by `scale`, before anything but its losses is measured.
     - With `lessons` the adapter learns a teacher's replies instead of the dataset's.
     """
 
@@ -54,6 +55,7 @@ class TrainingJob:
     warm_start: bool = False
     precision: Precision | None = None
     packed: str | None = None
+    scale: float = 1.0
     lessons: Lessons | None = None
 
 

@@ -124,6 +124,7 @@ def _fit_examples(
     reports, compliance = fit_with_dagger(
         base, pool, CANDIDATE, examples, job, fit_candidate, parent, end
     )
+    pool.scale(CANDIDATE, job.scale)
     if not is_split:
         return Fitted(reports, (), HeldOutReport(), compliance)
     held_out = _measure_held_out(base, pool, dataset, job)

@@ -9,7 +9,7 @@ from feedback.records import ExampleKind
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
 from scheduler.augmentation.reference_replies import NUM_SAMPLED
-from scheduler.records import RunStatus
+from scheduler.records import RunStatus, TrainingConfig
 from tests.scheduler.evaluations import without_held_out
 from tests.scheduler.world import World
 
@@ -48,6 +48,7 @@ def test_the_base_learns_to_prefer_its_own_replies_of_the_liked_kind(world: Worl
     assert {(e.kind, e.chosen, e.rejected) for e in dataset.train} == {
         (ExampleKind.DPO, "You may go.", "People may go.")
     }
+    assert world.trainer.jobs[0].scale == TrainingConfig().distillation_scale
     assert run.report["teacher"]["kind"] == "preference model"
     assert "8 liked and 8 disliked replies" in run.report["teacher"]["sentence"]
 
