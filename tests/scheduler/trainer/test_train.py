@@ -126,6 +126,18 @@ def test_too_few_examples_are_fitted_without_held_out_ones(
     assert load_file(result.adapter / "adapter_model.safetensors")
 
 
+def test_a_fit_is_scaled_as_the_job_says(job: TrainingJob, tmp_path: Path) -> None:
+    dataset = build_dataset("ann", EXAMPLES[:2])
+    whole, half = (
+        load_file(run(each, dataset, tmp_path / name)[0].adapter / "adapter_model.safetensors")
+        for name, each in (("whole", job), ("half", replace(job, scale=0.5)))
+    )
+    factors = {"lora_A.weight": 1.0, "lora_B.weight": 0.5}
+    for name, tensor in whole.items():
+        [factor] = [f for end, f in factors.items() if name.endswith(end)]
+        torch.testing.assert_close(half[name], factor * tensor)
+
+
 def test_the_examples_of_a_large_dataset_are_scored_first(job: TrainingJob, tmp_path: Path) -> None:
     examples = [make_example(f"question {i}", f"the answer is {i}") for i in range(50)]
     quick = replace(job, training=TrainingConfig(max_steps=1, min_passes=1, batch_size=25))
