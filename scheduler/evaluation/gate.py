@@ -5,6 +5,7 @@ from dataclasses import fields
 from math import isfinite
 
 from scheduler.evaluation.fit_measures import WINS
+from scheduler.evaluation.reply_measures import PREFERRED
 from scheduler.measure import Measure
 from scheduler.records import Evaluation, Outcome, Verdict
 from scheduler.sign_test import ALPHA
@@ -13,12 +14,13 @@ from scheduler.sign_test import ALPHA
 def judge(measures: Sequence[Measure]) -> Verdict:
     """Refuse a candidate with a measure that is not met, and say which.
 
-    A gain on held-out examples that is no chance makes it significant, else it is provisional.
+    A gain that is no chance, on held-out examples or in replies that the user would like, makes it
+    significant, else it is provisional.
     """
     failed = tuple(each.sentence for each in measures if not each.is_met)
     if failed:
         return Verdict(Outcome.REFUSED, failed, tuple(measures))
-    wins = [each.p for each in measures if each.name == WINS and each.p is not None]
+    wins = [each.p for each in measures if each.name in (WINS, PREFERRED) and each.p is not None]
     is_significant = any(p <= ALPHA for p in wins)
     outcome = Outcome.SIGNIFICANT if is_significant else Outcome.PROVISIONAL
     return Verdict(outcome, tuple(each.sentence for each in measures), tuple(measures))

@@ -18,6 +18,8 @@ MIN_KEPT_BY_RULES = 0.25
 form costs many: SmolLM2-135M in lower case answers 7 instead of 16. Its user asked for that form,
 and the verdict says what it costs. A broken version answers none."""
 
+PREFERRED = "preferred replies"
+
 _ROUNDING = 1e-9
 
 
@@ -97,7 +99,7 @@ def preferred(base: Sequence[float], candidate: Sequence[float]) -> Measure:
     losses = sum(other < one for one, other in zip(base, candidate, strict=True))
     chance = chance_of_wins(wins, wins + losses)
     return Measure(
-        name="preferred replies",
+        name=PREFERRED,
         candidate=wins,
         base=losses,
         memory=None,
@@ -105,8 +107,8 @@ def preferred(base: Sequence[float], candidate: Sequence[float]) -> Measure:
         bound=next(k for k in range(n + 2) if k > n or chance_of_wins(k, k + losses) <= ALPHA),
         is_met=chance <= ALPHA,
         sentence=(
-            f"Of {count(n, 'reply')} {wins} read more like what the user liked than the base's,"
-            f" {losses} less ({p_value(chance)})."
+            f"Of its replies to {count(n, 'prompt')}, {wins} read more like what the user liked"
+            f" than the base's, {losses} less ({p_value(chance)})."
         ),
         p=chance,
     )

@@ -17,7 +17,7 @@ from scheduler.augmentation.prompts import (
 )
 from scheduler.augmentation.reference_replies import Exchanges, ReferenceReplies
 from scheduler.evaluation.degeneration import Ngram, share_of_faulty, shared_sequences
-from scheduler.evaluation.fit_measures import fit_measures
+from scheduler.evaluation.fit_measures import WINS, fit_measures
 from scheduler.evaluation.gate import judge, unusable
 from scheduler.evaluation.reply_measures import (
     MIN_KEPT_BY_RULES,
@@ -105,10 +105,10 @@ class Judge:
         )
         by_base = self._teacher.answered_by_base(is_cancelled)
         answered = self._teacher.answered(Memory(), result.adapter, is_cancelled)
+        measures = fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS))
         verdict = judge(
             (
-                *fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS)),
-                *((preferred(*_scores(prefers, base, candidate)),) if prefers else ()),
+                *_gain(measures, prefers, base, candidate),
                 plain_questions(by_base, answered, min_kept=None if prefers else MIN_KEPT_BY_RULES),
                 degeneration(faulty, len(base), bounds),
             )
@@ -258,10 +258,17 @@ class Judge:
         return [each.text for each in self._model.reply(prompts, adapter, is_cancelled)]
 
 
-def _scores(
-    prefers: PreferenceModel, base: Sequence[str], candidate: Sequence[str]
-) -> tuple[list[float], list[float]]:
-    return list(map(prefers, base)), list(map(prefers, candidate))
+def _gain(
+    measures: Sequence[Measure],
+    prefers: PreferenceModel | None,
+    base: Sequence[str],
+    candidate: Sequence[str],
+) -> tuple[Measure, ...]:
+    """The measures; for a preference model what it says of the replies, and no held-out wins."""
+    if prefers is None:
+        return tuple(measures)
+    found = preferred([prefers(each) for each in base], [prefers(each) for each in candidate])
+    return found, *(each for each in measures if each.name != WINS)
 
 
 def _faulty(replies: Sequence[Reply], usual: Collection[Ngram] = ()) -> float:

@@ -16,11 +16,12 @@ REASON = "rolled back automatically: 6 of 6 rated replies were bad, 17 % of 12 b
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """A user, ann, who liked ten of twelve replies, and whose first version is provisional."""
+    """A user, ann, who liked ten of twelve replies and edited one, and whose first version is provisional."""
     with Database(memory=True) as database:
         world = World(tmp_path, database)
         world.trainer.evaluation = without_held_out()
         rate(world, "ann", liked=10, disliked=2)
+        world.correct("ann", "edited")  # so little that it is no bad mark
         assert world.train("ann").version == 1
         yield world
 

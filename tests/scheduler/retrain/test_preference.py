@@ -49,6 +49,7 @@ def test_the_base_learns_to_prefer_its_own_replies_of_the_liked_kind(world: Worl
         (ExampleKind.DPO, "You may go.", "People may go.")
     }
     assert world.trainer.jobs[0].scale == TrainingConfig().distillation_scale
+    assert run.report["verdict"]["outcome"] == "significant"
     assert run.report["teacher"]["kind"] == "preference model"
     assert "8 liked and 8 disliked replies" in run.report["teacher"]["sentence"]
 
@@ -62,7 +63,7 @@ def test_a_candidate_whose_replies_the_user_would_like_no_better_is_refused(worl
     world.model.candidate = world.model.base
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
-    assert "0 read more like what the user liked than the base's" in run.reason
+    assert "12 prompts, 0 read more like what the user liked than the base's" in run.reason
 
 
 def test_the_same_ratings_are_not_trained_on_twice(world: World) -> None:
