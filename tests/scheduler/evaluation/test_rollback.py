@@ -7,7 +7,7 @@ import pytest
 from sqlite_utils import Database
 
 from scheduler.policy import is_due
-from scheduler.records import PolicyConfig, RunStatus
+from scheduler.records import PolicyConfig, RunStatus, TrainingRun
 from tests.scheduler.evaluations import GOOD, without_held_out
 from tests.scheduler.world import World
 
@@ -16,14 +16,19 @@ REASON = "rolled back automatically: 6 of 6 rated replies were bad, 17 % of 12 b
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """A user, ann, who liked ten of twelve replies and edited one, and whose first version is provisional."""
+    """Ann liked ten of twelve replies; her first version is provisional."""
     with Database(memory=True) as database:
         world = World(tmp_path, database)
         world.trainer.evaluation = without_held_out()
         rate(world, "ann", liked=10, disliked=2)
-        world.correct("ann", "edited")  # so little that it is no bad mark
-        assert world.train("ann").version == 1
+        assert learn(world, "ann").version == 1
         yield world
+
+
+def learn(world: World, user_id: str) -> TrainingRun:
+    """Have a user edit a reply, so little that it is no bad mark, and train."""
+    world.correct(user_id, f"edit {world.now}", "A long and formal answer.")
+    return world.train(user_id)
 
 
 def rate(world: World, user_id: str, *, liked: int = 0, disliked: int = 0) -> None:
@@ -59,7 +64,7 @@ def test_a_version_whose_replies_are_as_good_as_before_stays(world: World) -> No
 def test_a_significant_version_is_not_tested(world: World) -> None:
     world.trainer.evaluation = GOOD
     rate(world, "ann", liked=1)
-    world.train("ann")
+    learn(world, "ann")
     rate(world, "ann", disliked=6)
     assert world.rollback_monitor.look() == []
 
@@ -72,7 +77,7 @@ def test_a_frozen_adapter_stays_as_it_is(world: World) -> None:
 
 def test_another_users_version_is_not_touched(world: World) -> None:
     rate(world, "bob", liked=10, disliked=2)
-    world.train("bob")
+    learn(world, "bob")
     rate(world, "bob", liked=2)
     rate(world, "ann", disliked=6)
     assert [move.user_id for move in world.rollback_monitor.look()] == ["ann"]
@@ -82,7 +87,7 @@ def test_another_users_version_is_not_touched(world: World) -> None:
 def test_ratings_of_older_replies_do_not_count_against_a_version(world: World) -> None:
     old = [world.answer("bob", f"{number}") for number in range(6)]
     rate(world, "bob", liked=10)
-    world.train("bob")
+    learn(world, "bob")
     for reply in old:
         world.rate("bob", reply, -1)
     assert world.rollback_monitor.look() == []
@@ -101,7 +106,7 @@ def test_for_a_version_that_an_admin_put_back_only_new_replies_count(world: Worl
 
 def test_the_version_before_is_tested_again_after_a_rollback(world: World) -> None:
     rate(world, "ann", liked=1)
-    world.train("ann")
+    learn(world, "ann")
     rate(world, "ann", disliked=6)
     world.rollback_monitor.look()
     assert answering(world) == "v1"
@@ -129,7 +134,7 @@ def test_a_run_after_the_rollback_lifts_its_bound(world: World) -> None:
     world.rollback_monitor.look()
     world.now += 1.0
     rate(world, "ann", liked=1)
-    world.train("ann")
+    learn(world, "ann")
     assert world.candidates.of("ann", world.now).since_rollback is None
 
 
