@@ -37,6 +37,9 @@ LATER_STEPS = 6
 LATER_RATE = 0.25
 """A later fit's share of the learning rate: Adam's first steps move every weight by all of it."""
 
+KL_HEADROOM = 0.9
+"""The share of the allowed drift to shrink to: added examples and rounding move it a little."""
+
 UNREPEATED_TOKENS = 8
 """A coarse form of the engine's repetition penalty: a loop is no reply to correct."""
 
@@ -91,7 +94,7 @@ def fit_with_dagger(
         repeated = random.sample(taught, min(len(taught), num_repeated))
         taught = (*result.mistakes, *taught)
         reports = [*best_reports, fit((*result.mistakes, *repeated), later)]
-    is_shrunk = shrink(base, pool, slot, job.reference_replies, job.max_reference_kl)
+    is_shrunk = shrink(base, pool, slot, job.reference_replies, KL_HEADROOM * job.max_reference_kl)
     if is_shrunk and best is not None:
         best = probe(best.part)
     return best_reports, best

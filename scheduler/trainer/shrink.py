@@ -13,9 +13,6 @@ from scheduler.evaluation.held_out import measure_reference_kl
 FACTORS = (0.95, 0.9, 0.85, 0.8)
 """An adapter that is still too far at the last factor learned more than a habit."""
 
-HEADROOM = 0.9
-"""The share of the allowed drift to shrink to: rounding moves it a little."""
-
 
 def shrink(
     base: BaseModel,
@@ -24,19 +21,18 @@ def shrink(
     reference_replies: Sequence[tuple[str, str]],
     max_kl: float,
 ) -> bool:
-    """Scale a slot if it drifts by more than `HEADROOM` of `max_kl` nats per token.
+    """Scale a slot until it drifts by at most `max_kl` nats per token; return whether it changed.
 
-    Returns whether it changed. Drift is measured on `reference_replies`, prompts with the base's
-    replies. If no factor is enough, the slot stays as it was.
+    Drift is measured on `reference_replies`, prompts with the base's replies. If no factor is
+    enough, the slot stays as it was.
     """
-    target = HEADROOM * max_kl
-    if measure_reference_kl(base, pool, slot, reference_replies) <= target:
+    if measure_reference_kl(base, pool, slot, reference_replies) <= max_kl:
         return False
     scaled = 1.0
     for factor in FACTORS:
         pool.scale(slot, factor / scaled)
         scaled = factor
-        if measure_reference_kl(base, pool, slot, reference_replies) <= target:
+        if measure_reference_kl(base, pool, slot, reference_replies) <= max_kl:
             return True
     pool.scale(slot, 1 / scaled)
     return False

@@ -37,7 +37,6 @@ from scheduler.trainer.example_losses import example_losses
 from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, TrainingJob, read_job, write_result
 from scheduler.trainer.parent_pipe import ParentPipe
 from scheduler.trainer.peak_memory import peak_memory
-from scheduler.trainer.shrink import shrink
 
 CANDIDATE, INCUMBENT = 1, 2
 NUM_SLOTS = 3
@@ -131,8 +130,6 @@ def _fit_examples(
     parent.enter("adding the held-out examples", 0.8, 0.9)
     mixed = _held_out_with_others(dataset, job.training.seed)
     added = fit_candidate(mixed, _one_slow_pass(job.training))
-    # It drifted a little farther with them.
-    shrink(base, pool, CANDIDATE, job.reference_replies, job.max_reference_kl)
     return Fitted(reports, added, held_out, compliance)
 
 

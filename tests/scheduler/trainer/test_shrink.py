@@ -6,7 +6,7 @@ import torch
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from scheduler.evaluation.held_out import measure_reference_kl
-from scheduler.trainer.shrink import FACTORS, HEADROOM, shrink
+from scheduler.trainer.shrink import FACTORS, shrink
 from tests.adapters import pool_with_adapter
 from tests.scheduler.evaluation.test_drift import EXCHANGES
 
@@ -29,8 +29,8 @@ def drift_at(base: BaseModel, pool: AdapterPool, factor: float) -> float:
 
 def test_a_slot_that_is_near_enough_stays_as_it_is(tiny_base: BaseModel, pool: AdapterPool) -> None:
     before = weights(pool)
-    allowed = measure_reference_kl(tiny_base, pool, 1, EXCHANGES) + 1e-6
-    assert not shrink(tiny_base, pool, 1, EXCHANGES, allowed / HEADROOM)
+    allowed = measure_reference_kl(tiny_base, pool, 1, EXCHANGES)
+    assert not shrink(tiny_base, pool, 1, EXCHANGES, allowed)
     assert torch.equal(weights(pool), before)
 
 
@@ -40,7 +40,7 @@ def test_a_slot_is_shrunk_no_more_than_necessary(
 ) -> None:
     before = weights(pool)
     allowed = drift_at(tiny_base, pool, factor) + 1e-6
-    assert shrink(tiny_base, pool, 1, EXCHANGES, allowed / HEADROOM)
+    assert shrink(tiny_base, pool, 1, EXCHANGES, allowed)
     assert measure_reference_kl(tiny_base, pool, 1, EXCHANGES) <= allowed
     torch.testing.assert_close(weights(pool), before * factor)
 
@@ -49,5 +49,5 @@ def test_a_slot_that_no_factor_brings_near_enough_stays_as_it_is(
     tiny_base: BaseModel, pool: AdapterPool
 ) -> None:
     before = weights(pool)
-    assert not shrink(tiny_base, pool, 1, EXCHANGES, drift_at(tiny_base, pool, 0.5) / HEADROOM)
+    assert not shrink(tiny_base, pool, 1, EXCHANGES, drift_at(tiny_base, pool, 0.5))
     torch.testing.assert_close(weights(pool), before)
