@@ -51,13 +51,6 @@ def build_examples(
     return _merged([*made, *pairs])
 
 
-def target_examples(
-    interactions: Iterable[Interaction], feedback: Iterable[Feedback]
-) -> tuple[TrainingExample, ...]:
-    """The corrected and liked replies among `build_examples`, in order; compares no texts."""
-    return _merged(_target_examples(aggregate_feedback(*usable_feedback(interactions, feedback))))
-
-
 def rated_examples(
     interactions: Iterable[Interaction], feedback: Iterable[Feedback]
 ) -> tuple[TrainingExample, ...]:

@@ -10,9 +10,17 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from feedback.examples.build import rated_examples, target_examples
+from feedback.examples.build import rated_examples
 from feedback.memory.preference_model import typical_ids
-from feedback.records import Demonstration, ExampleSource, Feedback, Interaction, Memory, Message
+from feedback.records import (
+    Demonstration,
+    ExampleKind,
+    ExampleSource,
+    Feedback,
+    Interaction,
+    Memory,
+    Message,
+)
 
 MAX_NOTES = 5
 MAX_CONSIDERED = 16  # counting tokens takes time
@@ -25,9 +33,9 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
 
     The newest feedback on a reply wins, as in training.
     """
-    turns = list(interactions)
     by_age = sorted(feedback, key=lambda each: (each.updated_at, each.id))
-    typical = typical_ids(rated_examples(turns, by_age))
+    examples = rated_examples(interactions, by_age)
+    typical = typical_ids(examples)
     at = {each.id: each.updated_at for each in by_age}
     demonstrations = [
         Demonstration(
@@ -38,8 +46,10 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
             feedback_at=max(at[name] for name in each.feedback_ids),
             is_typical=each.id in typical,
         )
-        for each in target_examples(turns, by_age)
-        if each.messages and each.messages[-1].role == "user"
+        for each in examples
+        if each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
+        and each.messages
+        and each.messages[-1].role == "user"
     ]
     comments = ((each.comment or "").strip() for each in reversed(by_age))
     return Memory(

@@ -8,6 +8,7 @@ unseen replies of a length, a form or a tone that a user likes.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import log, sqrt
 from statistics import NormalDist
 
@@ -22,7 +23,7 @@ MIN_REPLIES = 3
 """A token that fewer replies hold is chance."""
 FOLDS = 5
 SIGNIFICANCE_LEVEL = 0.05
-"""How often random thumbs may give a model."""
+"""Of the test on left-out ratings. One set of random thumbs in twelve passes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class PreferenceModel:
 
     def __call__(self, reply: str) -> float:
         """The log-odds that a reply is liked: above 0 if it reads more like the liked ones."""
-        return score(self.log_odds, reply)
+        return score(self.log_odds, features(reply))
 
 
 def fit_preference_model(examples: Iterable[TrainingExample]) -> PreferenceModel | None:
@@ -52,7 +53,7 @@ def fit_preference_model(examples: Iterable[TrainingExample]) -> PreferenceModel
         (rating for example in examples for rating in ratings_of(example)), key=lambda r: r.at
     )
     liked, disliked = (
-        [each.reply for each in ratings if each.is_liked is is_liked][-MAX_NEWEST:]
+        [features(each.reply) for each in ratings if each.is_liked is is_liked][-MAX_NEWEST:]
         for is_liked in (True, False)
     )
     if min(len(liked), len(disliked)) < MIN_EACH:
@@ -66,7 +67,7 @@ def fit_preference_model(examples: Iterable[TrainingExample]) -> PreferenceModel
 def typical_ids(examples: Iterable[TrainingExample]) -> frozenset[str]:
     """The ids of the liked replies that show what the user likes whatever they ask.
 
-    None if the user corrects replies: corrections show it better.
+    There are none if the user corrects replies: corrections show it better.
     """
     known = list(examples)
     if any(each.kind is ExampleKind.SFT for each in known):
@@ -79,12 +80,9 @@ def typical_ids(examples: Iterable[TrainingExample]) -> frozenset[str]:
     )
 
 
-def naive_bayes(liked: Sequence[str], disliked: Sequence[str]) -> dict[str, float]:
+def naive_bayes(liked: Sequence[set[str]], disliked: Sequence[set[str]]) -> dict[str, float]:
     """The log-odds of the features that several replies have, with add-one smoothing."""
-    in_liked, in_disliked = (
-        Counter(feature for reply in replies for feature in _features(reply))
-        for replies in (liked, disliked)
-    )
+    in_liked, in_disliked = (Counter(chain.from_iterable(each)) for each in (liked, disliked))
     return {
         feature: log((in_liked[feature] + 1) / (len(liked) + 2))
         - log((in_disliked[feature] + 1) / (len(disliked) + 2))
@@ -93,12 +91,12 @@ def naive_bayes(liked: Sequence[str], disliked: Sequence[str]) -> dict[str, floa
     }
 
 
-def score(log_odds: Mapping[str, float], reply: str) -> float:
-    """The sum of the log-odds of a reply's features."""
-    return sum(log_odds.get(feature, 0.0) for feature in _features(reply))
+def score(log_odds: Mapping[str, float], found: set[str]) -> float:
+    """The sum of the log-odds of a reply's features, in a fixed order: it decides the last bit."""
+    return sum(log_odds.get(feature, 0.0) for feature in sorted(found))
 
 
-def _features(reply: str) -> set[str]:
+def features(reply: str) -> set[str]:
     """The tokens of a reply in lower case, and the first three and the last two, marked."""
     found = [each.lower() for each in tokens(reply)]
     first, last = (f"^{each}" for each in found[:3]), (f"{each}$" for each in found[-2:])
@@ -106,7 +104,7 @@ def _features(reply: str) -> set[str]:
 
 
 def _left_out_scores(
-    liked: Sequence[str], disliked: Sequence[str]
+    liked: Sequence[set[str]], disliked: Sequence[set[str]]
 ) -> tuple[list[float], list[float]]:
     """The log-odds of each reply by a model that has not seen it."""
     folds = min(FOLDS, len(liked), len(disliked))

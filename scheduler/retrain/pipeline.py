@@ -172,20 +172,21 @@ class Pipeline:
         corrections = {e.id for e in dataset.examples if e.source is ExampleSource.CORRECTION}
         rest, active = without(dataset, corrections), task.active
         has_withdrawn = active and not corrections.issuperset(active.example_ids)
-        if has_withdrawn or _can_teach(rest, self._rules(rest)):
-            return self._learn_by_rules(task, rest, choice)
+        rules = self._rules(rest)
+        if has_withdrawn or _can_teach(rest, rules):
+            return self._learn_by_rules(task, rest, rules, choice)
         reason = f"Memory shows what the user wrote. {choice.sentence}"
         self._end(task.run, RunStatus.REFUSED, reason, dataset, task.filtered, teacher=choice)
 
     def _learn_by_rules_or_ratings(self, task: "_Task", dataset: Dataset) -> None:
         """Learn by rules; if ratings show none, by a preference model of them."""
-        if not _can_teach(dataset, self._rules(dataset)):
-            prefers = fit_preference_model(dataset.examples)
-            if prefers is not None:
-                # Each rating was left out already, to see whether the others tell it.
-                whole = build_dataset(dataset.user_id, dataset.examples, held_out_share=0)
-                return self._learn_by_preference(task, whole, prefers)
-        self._learn_by_rules(task, dataset, BY_RULES)
+        rules = self._rules(dataset)
+        prefers = None if _can_teach(dataset, rules) else fit_preference_model(dataset.examples)
+        if prefers is None:
+            return self._learn_by_rules(task, dataset, rules, BY_RULES)
+        # Each rating was left out already, to see whether the others tell it.
+        whole = build_dataset(dataset.user_id, dataset.examples, held_out_share=0)
+        self._learn_by_preference(task, whole, prefers)
 
     def _learn_by_preference(
         self, task: "_Task", dataset: Dataset, prefers: PreferenceModel
@@ -196,6 +197,8 @@ class Pipeline:
             return self._end(run, RunStatus.REFUSED, old, dataset, task.filtered)
         self._record(run, "sampling the base's replies", 0.02)
         pairs = ranked_pairs(run.user_id, prefers, self._references.samples(is_cancelled))
+        if not pairs:  # the user rates replies in another language than the samples have
+            return self._learn_by_rules(task, dataset, (), BY_RULES)
         plan = plan_from_scratch(
             with_splits(dataset, pairs, ()),
             self._config.training,
@@ -210,7 +213,9 @@ class Pipeline:
 
         self._fit(task, dataset, plan, job, judge, _by_preference(prefers))
 
-    def _learn_by_rules(self, task: "_Task", dataset: Dataset, choice: TeacherChoice) -> None:
+    def _learn_by_rules(
+        self, task: "_Task", dataset: Dataset, rules: Sequence[Rule], choice: TeacherChoice
+    ) -> None:
         """Fit the examples and synthetic ones: the base's own replies, rewritten by the rules."""
         run, filtered, active, is_cancelled = (
             task.run,
@@ -218,7 +223,6 @@ class Pipeline:
             task.active,
             task.is_cancelled,
         )
-        rules = self._rules(dataset)
         dataset = self._augmenter.with_synthetic(dataset, rules, is_cancelled)
         if not _can_teach(dataset, rules):
             still = {each.id for each in dataset.examples}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from feedback.memory.preference_model import (
     MIN_EACH,
+    features,
     fit_preference_model,
     naive_bayes,
     score,
@@ -84,5 +85,6 @@ def test_nothing_is_typical_beside_a_correction() -> None:
 def test_likes_and_dislikes_are_treated_alike(
     liked: list[str], disliked: list[str], reply: str
 ) -> None:
-    one, other = naive_bayes(liked, disliked), naive_bayes(disliked, liked)
-    assert abs(score(one, reply) + score(other, reply)) < 1e-9
+    of_liked, of_disliked = ([features(each) for each in texts] for texts in (liked, disliked))
+    one, other = naive_bayes(of_liked, of_disliked), naive_bayes(of_disliked, of_liked)
+    assert abs(score(one, features(reply)) + score(other, features(reply))) < 1e-9

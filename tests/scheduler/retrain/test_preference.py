@@ -71,6 +71,13 @@ def test_the_same_ratings_are_not_trained_on_twice(world: World) -> None:
     assert world.train("ann").reason == "nothing new since v1"
 
 
+def test_samples_that_the_model_cannot_tell_apart_teach_nothing(world: World) -> None:
+    world.model.drawn = lambda seed: "それは分かりません。"
+    run = world.train("ann")
+    assert (run.status, world.trainer.jobs) == (RunStatus.REFUSED, [])
+    assert run.reason.startswith("the ratings do not show yet")
+
+
 def test_a_rule_teaches_in_place_of_a_preference_model(world: World) -> None:
     lower = RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, world.now)
     world.log.decide(lower)
