@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -35,6 +35,7 @@ def pieces(tokenizer: Tokenizer, text: str, stop: list[str]) -> list[str]:
 
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_the_pieces_make_up_the_text(tokenizer: Tokenizer, text: str) -> None:
+    assume("<|" not in text)  # a special token is no text
     assert "".join(pieces(tokenizer, text, [])) == text
 
 
