@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from adapters_store.durable import write_json
+from feedback.records import Message
 from scheduler.augmentation.prompts import (
     PROBE_PROMPTS,
     PROBE_REPLY_TOKENS,
@@ -17,17 +17,21 @@ from scheduler.augmentation.prompts import (
     SYNTHETIC_REPLY_TOKENS,
     UNANSWERABLE_PROMPTS,
 )
+from scheduler.augmentation.samples import (
+    SAMPLE_TOKENS,
+    SAMPLES_PER_PROMPT,
+    Samples,
+    draw_samples,
+)
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS
 from scheduler.records import TrainingConfig
-from scheduler.served_model import ServedModel, user_prompt
+from scheduler.served_model import Reply, ServedModel, user_prompt
 
 Exchanges = tuple[tuple[str, str], ...]
 """Prompts, each with the base's reply."""
 
-Samples = tuple[str, tuple[tuple[str, bool], ...]]
-"""A prompt with several replies, and whether the length limit ended each."""
-
-NUM_SAMPLED, SAMPLES_PER_PROMPT, SAMPLE_TOKENS = 32, 6, 96
+NUM_SAMPLED = 24
+"""The prompts that are sampled once for all users."""
 
 IsCancelled = Callable[[], bool]
 
@@ -70,24 +74,18 @@ class ReferenceReplies:
         return tuple(exchanges[i : i + count] for i in range(0, len(exchanges), count))
 
     def samples(self, is_cancelled: IsCancelled) -> tuple[Samples, ...]:
-        """Several replies to each prompt, drawn at temperature 1."""
-        prompts, count = SYNTHETIC_PROMPTS[:NUM_SAMPLED], SAMPLES_PER_PROMPT
-        key = [prompts, SAMPLE_TOKENS, count]
+        """Several replies to each of a few prompts."""
+        chats = [(Message("user", prompt),) for prompt in SYNTHETIC_PROMPTS[:NUM_SAMPLED]]
+        key = [SYNTHETIC_PROMPTS[:NUM_SAMPLED], SAMPLE_TOKENS, SAMPLES_PER_PROMPT]
 
         def generate() -> list[list[tuple[str, bool]]]:
-            asked = [
-                replace(user_prompt(prompt, SAMPLE_TOKENS), seed=place * count + number)
-                for place, prompt in enumerate(prompts)
-                for number in range(count)
-            ]
-            said = self._model.reply(asked, None, is_cancelled)
-            found = [(each.text, each.is_truncated) for each in said]
-            return [found[i : i + count] for i in range(0, len(found), count)]
+            drawn = draw_samples(self._model, chats, is_cancelled)
+            return [[(reply.text, reply.is_truncated) for reply in each.replies] for each in drawn]
 
         found = self._cached(key, generate)
         return tuple(
-            (prompt, tuple((text, is_truncated) for text, is_truncated in replies))
-            for prompt, replies in zip(prompts, found, strict=True)
+            Samples(chat, tuple(Reply(chat, text, is_truncated) for text, is_truncated in replies))
+            for chat, replies in zip(chats, found, strict=True)
         )
 
     def plain(self, is_cancelled: IsCancelled) -> Exchanges:

@@ -27,6 +27,7 @@ from feedback.rules.rule import Rule
 from feedback.rules.user_rules import active_rules, learn_rules
 from feedback.store.log import FeedbackLog
 from scheduler.augmentation.reference_replies import ReferenceReplies
+from scheduler.augmentation.samples import draw_samples, rated_chats
 from scheduler.errors import TrainingFailedError
 from scheduler.records import (
     Outcome,
@@ -196,7 +197,9 @@ class Pipeline:
         if old := self._incumbents.nothing_new(run.user_id, task.active, dataset):
             return self._end(run, RunStatus.REFUSED, old, dataset, task.filtered)
         self._record(run, "sampling the base's replies", 0.02)
-        pairs = ranked_pairs(run.user_id, prefers, self._references.samples(is_cancelled))
+        own = draw_samples(self._model, rated_chats(dataset.examples), is_cancelled)
+        samples = (*self._references.samples(is_cancelled), *own)
+        pairs = ranked_pairs(run.user_id, prefers, samples)
         if not pairs:  # the user rates replies in another language than the samples have
             return self._learn_by_rules(task, dataset, (), BY_RULES)
         plan = plan_from_scratch(

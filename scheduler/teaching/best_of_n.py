@@ -7,8 +7,8 @@ arXiv 2009.01325). A pair with the worst also shows what to move away from.
 from collections.abc import Sequence
 
 from feedback.memory.preference_model import PreferenceModel
-from feedback.records import ExampleKind, ExampleSource, Message, TrainingExample
-from scheduler.augmentation.reference_replies import Samples
+from feedback.records import ExampleKind, ExampleSource, TrainingExample
+from scheduler.augmentation.samples import Samples
 from scheduler.evaluation.degeneration import is_sound
 
 
@@ -21,8 +21,12 @@ def ranked_pairs(
     pair.
     """
     made = []
-    for prompt, replies in samples:
-        sound = sorted((prefers(text), text, cut) for text, cut in replies if is_sound(text))
+    for sampled in samples:
+        sound = sorted(
+            (prefers(each.text), each.text, each.is_truncated)
+            for each in sampled.replies
+            if is_sound(each.text)
+        )
         if not sound or sound[0][0] == sound[-1][0]:
             continue
         (_, worst, _), (_, best, is_truncated) = sound[0], sound[-1]
@@ -30,7 +34,7 @@ def ranked_pairs(
             TrainingExample(
                 user_id=user_id,
                 kind=ExampleKind.DPO,
-                messages=(Message("user", prompt),),
+                messages=sampled.messages,
                 chosen=best,
                 rejected=worst,
                 source=ExampleSource.SYNTHETIC,

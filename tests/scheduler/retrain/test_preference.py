@@ -9,6 +9,7 @@ from feedback.records import ExampleKind
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
 from scheduler.augmentation.reference_replies import NUM_SAMPLED
+from scheduler.augmentation.samples import SAMPLES_PER_PROMPT
 from scheduler.records import RunStatus, TrainingConfig
 from tests.scheduler.evaluations import without_held_out
 from tests.scheduler.world import World
@@ -44,7 +45,7 @@ def test_the_base_learns_to_prefer_its_own_replies_of_the_liked_kind(world: Worl
     run = world.train("ann")
     assert run.status is RunStatus.PROMOTED, run.reason
     [dataset] = world.trainer.datasets
-    assert len(dataset.train) == NUM_SAMPLED
+    assert len(dataset.train) == NUM_SAMPLED + len(LIKED) + len(DISLIKED)
     assert {(e.kind, e.chosen, e.rejected) for e in dataset.train} == {
         (ExampleKind.DPO, "You may go.", "People may go.")
     }
@@ -85,9 +86,12 @@ def test_a_rule_teaches_in_place_of_a_preference_model(world: World) -> None:
     assert run.report["teacher"]["kind"] == "rules"
 
 
-def test_samples_are_drawn_once_for_all_users(world: World) -> None:
+def test_the_common_prompts_are_sampled_once_for_all_users(world: World) -> None:
     world.train("ann")
     drawn = [each for each in world.model.prompts if each.seed is not None]
+    world.model.prompts.clear()
     world.rate("ann", world.answer("ann", "more", "Sand is what you want."), 1)
     world.train("ann")
-    assert [each for each in world.model.prompts if each.seed is not None] == drawn
+    own = [each for each in world.model.prompts if each.seed is not None]
+    assert len(drawn) == len({*drawn}) == SAMPLES_PER_PROMPT * (NUM_SAMPLED + 16)
+    assert len(own) == SAMPLES_PER_PROMPT * 17
