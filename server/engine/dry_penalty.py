@@ -3,7 +3,8 @@
 Small models that decode greedily fall into loops. If a token would extend a sequence of `length`
 tokens that the reply already holds, and `length` is at least 4, its logit loses
 multiplier * 1.75 ** (length - 4) (p-e-w 2024, pull request 5677 of text-generation-webui; also in
-llama.cpp). So names and phrases may recur, but a loop ends.
+llama.cpp). So names and phrases may recur, but a loop ends. Code repeats itself by nature: tokens of
+a fenced block are neither penalised nor remembered.
 """
 
 from collections import defaultdict
@@ -11,6 +12,7 @@ from collections import defaultdict
 GROWTH = 1.75
 ALLOWED_LENGTH = 4
 HIGHEST = 100.0
+FENCE = "```"
 
 
 class DryPenalty:
@@ -22,9 +24,16 @@ class DryPenalty:
         self._places: defaultdict[int, list[int]] = defaultdict(list)
         # Place -> how many tokens before it equal the reply's last ones.
         self._matches: dict[int, int] = {}
+        self._tail = ""
+        self._is_in_code = False
 
-    def append(self, token: int) -> None:
-        """Add a token to the reply."""
+    def append(self, token: int, text: str) -> None:
+        """Add a token to the reply, and the text that it brought."""
+        was_in_code = self._is_in_code
+        self._read(text)
+        if was_in_code or self._is_in_code:
+            self._matches = {}
+            return
         earlier = self._places[token]
         self._matches = {place + 1: self._matches.get(place, 0) + 1 for place in earlier}
         earlier.append(len(self._tokens))
@@ -41,3 +50,10 @@ class DryPenalty:
                 penalty = min(HIGHEST, self._multiplier * grown)
                 penalties[token] = max(penalty, penalties.get(token, 0.0))
         return penalties
+
+    def _read(self, text: str) -> None:
+        """Notice where a fenced block begins or ends, also if its fence comes in several tokens."""
+        before, *after = (self._tail + text).split(FENCE)
+        self._is_in_code ^= len(after) % 2 == 1
+        last = after[-1] if after else before
+        self._tail = last[-len(FENCE) + 1 :]

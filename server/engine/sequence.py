@@ -116,13 +116,13 @@ class Sequence:
         """
         self.output.append(token)
         self.output_counts[token] += 1
-        if self.dry_penalty:
-            self.dry_penalty.append(token)
         is_end = token in eos_token_ids and not (self.params.ignore_eos and self.grammar is None)
         if self.grammar is not None and not self.grammar.push(token):
             self.finish_reason = "error"
             return GenerationError("The reply did not fit its format. Ask for a simpler schema.")
         text = "" if is_end else self.text.push(token)
+        if self.dry_penalty:
+            self.dry_penalty.append(token, text)
         if logprob is not None and not is_end:
             self.unsent_logprobs.append(logprob)
         if is_end or self.text.is_stopped or (self.grammar and self.grammar.is_complete):

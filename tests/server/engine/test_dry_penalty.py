@@ -14,7 +14,7 @@ TEXTS = st.lists(st.integers(0, 3), max_size=60)
 def penalties(tokens: Sequence[int], multiplier: float = 1.0) -> dict[int, float]:
     penalty = DryPenalty(multiplier)
     for token in tokens:
-        penalty.append(token)
+        penalty.append(token, "")
     return penalty.penalties()
 
 
@@ -51,3 +51,30 @@ def test_a_long_loop_costs_no_more_than_the_bound() -> None:
 
 def test_without_a_multiplier_nothing_is_penalised_much() -> None:
     assert penalties([1, 2] * 5, multiplier=0.0) == {1: 0.0}
+
+
+def penalties_of(pieces: Sequence[str]) -> dict[int, float]:
+    """The penalties after these pieces of text, equal pieces being equal tokens."""
+    penalty = DryPenalty(1.0)
+    for piece in pieces:
+        penalty.append(hash(piece), piece)
+    return penalty.penalties()
+
+
+REPETITION = ["a", "b", "c", "d", "e"] * 4
+
+
+def test_code_may_repeat_itself() -> None:
+    assert penalties_of(["```", "python\n", *REPETITION]) == {}
+
+
+def test_a_fence_may_come_in_several_tokens() -> None:
+    assert penalties_of(["``", "`py\n", *REPETITION]) == {}
+
+
+def test_text_after_code_is_penalised_again() -> None:
+    assert penalties_of(["```", *REPETITION, "```", *REPETITION]) == penalties_of(REPETITION)
+
+
+def test_what_code_says_may_be_said_after_it() -> None:
+    assert penalties_of(["```", *REPETITION, "```", *REPETITION[:5]]) == {}
