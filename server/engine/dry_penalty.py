@@ -3,8 +3,8 @@
 Small models that decode greedily fall into loops. If a token would extend a sequence of `length`
 tokens that the reply already holds, and `length` is at least 4, its logit loses
 multiplier * 1.75 ** (length - 4) (p-e-w 2024, pull request 5677 of text-generation-webui; also in
-llama.cpp). So names and phrases may recur, but a loop ends. Code repeats itself by nature: tokens of
-a fenced block are neither penalised nor remembered.
+llama.cpp). So names and phrases may recur, but a loop ends. Tokens of a fenced block are neither
+penalised nor remembered: code repeats itself by nature.
 """
 
 from collections import defaultdict
