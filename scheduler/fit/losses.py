@@ -66,10 +66,13 @@ def log_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> tuple[Tensor
 
 
 def kl_from_base(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
-    """KL(adapter in use || base) over the vocabulary, mean over the batch's reply tokens."""
+    """KL(adapter in use || base) over the vocabulary, of each of the batch's reply tokens.
+
+    float32 [tokens], in nats.
+    """
     with torch.no_grad(), pool.use(NO_ADAPTER):
         reference = reply_states(base, batch)
-    return divergences(base, reply_states(base, batch), reference).mean()
+    return divergences(base, reply_states(base, batch), reference)
 
 
 def supervised_losses(log_probs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

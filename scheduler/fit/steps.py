@@ -131,7 +131,6 @@ def _drift_backward(model: TrainedModel, kl_replies: Sequence[TokenisedReply]) -
     total = sum(reply.reply_tokens for reply in kl_replies)
     for group in model.micro_batches([len(reply.ids) for reply in kl_replies]):
         share = sum(kl_replies[i].reply_tokens for i in group) / total
-        drift = kl_from_base(
-            model.base, model.pool, collate([kl_replies[i] for i in group], model.base.device)
-        )
+        batch = collate([kl_replies[i] for i in group], model.base.device)
+        drift = kl_from_base(model.base, model.pool, batch).mean()
         (KL_WEIGHT * share * drift).backward()  # type: ignore[no-untyped-call]
