@@ -64,12 +64,14 @@ def ask_one(
     max_tokens: int,
     is_stored: bool = False,
     temperature: float = 0,
+    seed: int | None = None,
 ) -> Answer:
     """Ask one question."""
     body = {
         "model": model,
         "messages": [{"role": "user", "content": prompt.text}],
         "temperature": temperature,
+        "seed": seed,
         "max_tokens": max_tokens,
         "store": is_stored,
         "loralei": OPTIONS[arm],

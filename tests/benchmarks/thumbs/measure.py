@@ -25,7 +25,7 @@ from tests.benchmarks.thumbs.users import ThumbsUser
 
 TEMPERATURE = 0.8
 TOKENS = 160
-NUM_UNSEEN, SAMPLES = 16, 2
+NUM_UNSEEN, SAMPLES = 16, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Measuring:
     def _ask(
         self, api: Api, prompts: Sequence[Prompt], arm: Arm, *, is_stored: bool
     ) -> Iterator[Answer]:
-        def one(prompt: Prompt) -> Answer:
+        def one(prompt: Prompt, seed: int) -> Answer:
             return ask_one(
                 api,
                 self._model,
@@ -122,7 +122,8 @@ class Measuring:
                 max_tokens=TOKENS,
                 is_stored=is_stored,
                 temperature=TEMPERATURE,
+                seed=seed,
             )
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            yield from pool.map(one, prompts)
+            yield from pool.map(one, prompts, range(len(prompts)))
