@@ -2,7 +2,7 @@
 
 import re
 
-from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
 
 REPLY_TOKENS = 48

@@ -7,7 +7,7 @@ from feedback.rules.rule import Rule
 from feedback.text.marks import CLOSERS
 from feedback.text.scripts import compiled
 from feedback.text.structure import ends_sentence, lines_of
-from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
 
 REPLY_TOKENS = 128

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from feedback.rules.rule import Rule
 from feedback.text.tokens import words
-from scheduler.evaluation.suite.mcnemar import MOST_EXAMPLES
+from scheduler.evaluation.suite.comparison import MOST_EXAMPLES
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
 from scheduler.evaluation.suite.verifiers import strip_affixes
 from scheduler.sign_test import chance_of_wins

@@ -1,6 +1,6 @@
 """Instruction following: instructions that a program can verify (Zhou et al. 2023, "IFEval")."""
 
-from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
 from scheduler.evaluation.suite.verifiers import (
     VerifiablePrompt,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.rule import Rule
-from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
 from scheduler.evaluation.suite.verifiers import (
     VerifiablePrompt,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from scheduler.evaluation.suite.mcnemar import compare
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.records import Answers, Measure, Question, SuiteConfig
 
 FILE = "truthfulqa_mc.json"

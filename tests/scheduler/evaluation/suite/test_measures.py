@@ -18,8 +18,8 @@ from scheduler.evaluation.suite import (
     rule_overrides,
     truthfulness,
 )
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
-from scheduler.evaluation.suite.mcnemar import compare
 from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
 from scheduler.evaluation.suite.rule_overrides import OVERRIDES
 from scheduler.evaluation.suite.suite import PROMPTS
