@@ -3,7 +3,8 @@
 import re
 
 from scheduler.evaluation.suite.comparison import compare
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
+from scheduler.evaluation.suite.records import Answers, SuiteConfig, SuitePrompt
+from scheduler.measure import Measure
 
 REPLY_TOKENS = 48
 

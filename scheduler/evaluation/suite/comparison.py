@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from scheduler.evaluation.suite.records import Measure, SuiteConfig
+from scheduler.evaluation.suite.records import SuiteConfig
+from scheduler.measure import Measure
 from scheduler.sign_test import chance_of_wins, fewest_to_pass, p_value
 
 MOST_EXAMPLES = 3
@@ -36,10 +37,13 @@ def compare(
         sentence += f"; a loss of {(base - own) / n:.0%} is allowed."
     return Measure(
         name=name,
+        candidate=own / n,
         base=base / n,
-        adapter=own / n,
-        count=n,
-        is_refused=own < bound,
+        memory=None,
+        n=n,
+        bound=bound / n,
+        is_met=own >= bound,
         sentence=sentence,
-        lost=tuple(lost[:MOST_EXAMPLES]),
+        p=chance,
+        examples=tuple(lost[:MOST_EXAMPLES]),
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 from random import Random
 
 from scheduler.evaluation.suite.comparison import compare
-from scheduler.evaluation.suite.records import Answers, Measure, Question, SuiteConfig
+from scheduler.evaluation.suite.records import Answers, Question, SuiteConfig
+from scheduler.measure import Measure
 
 FILE = "truthfulqa_mc.json"
 MOST_QUESTIONS = 100
