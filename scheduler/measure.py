@@ -1,6 +1,6 @@
 """One measure of a candidate, beside the base and the base with memory. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,11 @@ class Measure:
     sentence: str
     p: float | None = None
     examples: tuple[str, ...] = ()
+
+
+def failed_sentences(measures: Iterable[Measure]) -> tuple[str, ...]:
+    """What the measures say that are not met; nothing if a candidate may answer."""
+    return tuple(each.sentence for each in measures if not each.is_met)
 
 
 def read_measure(stored: Mapping[str, Any]) -> Measure:
