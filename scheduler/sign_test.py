@@ -1,5 +1,6 @@
 """The exact one-sided sign test. Pure."""
 
+from collections.abc import Sequence
 from math import comb
 
 ALPHA = 0.1
@@ -13,6 +14,24 @@ def chance_of_wins(wins: int, tosses: int) -> float:
         ways = ways * (tosses - heads) // (heads + 1)
         total += ways
     return total / (1 << tosses)
+
+
+def fewest_to_pass(
+    pairs: Sequence[tuple[bool, bool]], level: float = ALPHA, max_drop: float = 0.0
+) -> int:
+    """Return on how many prompts a candidate with the same gains must do well (McNemar's test).
+
+    `pairs` says of each prompt whether the base did well and the candidate. Losses pass if they are
+    not significant at `level`, or exceed the gains by at most `max_drop` of all prompts.
+    """
+    base, gained = sum(by_base for by_base, _ in pairs), pairs.count((False, True))
+    lost = gained
+    while lost < base and (
+        (lost + 1 - gained) / len(pairs) <= max_drop
+        or chance_of_wins(lost + 1, lost + 1 + gained) > level
+    ):
+        lost += 1
+    return base + gained - lost
 
 
 def p_value(chance: float) -> str:

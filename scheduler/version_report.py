@@ -13,7 +13,7 @@ from feedback.filters.records import FilterResult, Rejection, RejectionReason, t
 from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
-from scheduler.measure import Measure
+from scheduler.measure import read_measure
 from scheduler.records import Outcome, ReplySample, TeacherChoice, TeacherKind, Verdict
 
 _EARLIER_NAMES = {
@@ -223,5 +223,5 @@ def _fit(stored: Mapping[str, Any]) -> FitReport:
 
 def _verdict(stored: Mapping[str, Any]) -> Verdict:
     outcome = "significant" if stored["outcome"] == "proven" else stored["outcome"]
-    measures = tuple(Measure(**each) for each in stored.get("measures", ()))
+    measures = tuple(map(read_measure, stored.get("measures", ())))
     return Verdict(Outcome(outcome), tuple(stored.get("reasons", ())), measures)

@@ -6,7 +6,7 @@ from math import isfinite
 
 from scheduler.evaluation.fit_measures import WINS
 from scheduler.evaluation.reply_measures import PREFERRED
-from scheduler.measure import Measure
+from scheduler.measure import Measure, failed_sentences
 from scheduler.records import Evaluation, Outcome, Verdict
 from scheduler.sign_test import ALPHA
 
@@ -17,8 +17,7 @@ def judge(measures: Sequence[Measure]) -> Verdict:
     A gain that is no chance, on held-out examples or in replies that the user would like, makes it
     significant, else it is provisional.
     """
-    failed = tuple(each.sentence for each in measures if not each.is_met)
-    if failed:
+    if failed := failed_sentences(measures):
         return Verdict(Outcome.REFUSED, failed, tuple(measures))
     wins = [each.p for each in measures if each.name in (WINS, PREFERRED) and each.p is not None]
     is_significant = any(p <= ALPHA for p in wins)

@@ -7,7 +7,7 @@ from math import ceil
 from feedback.text.counts import count
 from scheduler.measure import Measure
 from scheduler.records import GateConfig
-from scheduler.sign_test import ALPHA, chance_of_wins, p_value
+from scheduler.sign_test import ALPHA, chance_of_wins, fewest_to_pass, p_value
 
 MAX_FAULTY_TEACHER = 0.3
 """How far the share of faulty replies with memory may exceed the base's: a teacher that says the
@@ -66,11 +66,10 @@ def plain_questions(
     Refuses a significant loss: a few answers of any two models differ by chance. With `min_kept`,
     that share of the base's answers is enough.
     """
-    lost = sum(one and not other for one, other in zip(base, candidate, strict=True))
-    gained = sum(other and not one for one, other in zip(base, candidate, strict=True))
-    found, own = sum(base), sum(candidate)
-    chance = chance_of_wins(lost, lost + gained)
-    bound = found - _most_lost(gained) + gained if min_kept is None else ceil(min_kept * found)
+    pairs = list(zip(base, candidate, strict=True))
+    lost, gained = pairs.count((True, False)), pairs.count((False, True))
+    found, own, chance = sum(base), sum(candidate), chance_of_wins(lost, lost + gained)
+    bound = fewest_to_pass(pairs) if min_kept is None else ceil(min_kept * found)
     who, whom = ("With memory it", "memory alone") if with_memory else ("It", "the base")
     changed = f"; it lost {lost} and gained {gained} ({p_value(chance)})" if lost > gained else ""
     return Measure(
@@ -112,11 +111,3 @@ def preferred(base: Sequence[float], candidate: Sequence[float]) -> Measure:
         ),
         p=chance,
     )
-
-
-def _most_lost(gained: int) -> int:
-    """The most questions that may be lost beside those that were gained."""
-    lost = gained
-    while chance_of_wins(lost + 1, lost + 1 + gained) > ALPHA:
-        lost += 1
-    return lost

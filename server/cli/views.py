@@ -208,7 +208,7 @@ def suite_view(run: Json) -> RenderableType:
         table.add_row(
             each["name"],
             f"{each['base']:.0%}",
-            Text(f"{each['adapter']:.0%}", "red" if each["is_refused"] else ""),
+            Text(f"{each['candidate']:.0%}", "" if each["is_met"] else "red"),
             Text(each["sentence"]),
         )
     return Group(title, table, Text(run["reason"]))

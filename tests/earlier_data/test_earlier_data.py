@@ -237,6 +237,10 @@ def test_runs_and_the_suite_keep_what_came_of_them(stores: Stores) -> None:
     suite = stores.suite_runs.newest(USER, 1)
     assert suite is not None
     assert {"status": suite.status, "measures": len(suite.measures)} == EXPECTED["suite"]
+    followed = suite.measures[0]
+    assert (followed.n, followed.is_met) == (41, True)
+    assert (followed.candidate, followed.bound) == (8 / 41, followed.base)
+    assert followed.examples == ("Name four colours in one line, separated by commas.",)
 
 
 class CapturingTrainer:

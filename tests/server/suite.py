@@ -3,24 +3,25 @@
 import time
 from typing import Any
 
-from scheduler.evaluation.suite.records import Measure, SuiteConfig, SuiteStatus
+from scheduler.evaluation.suite.records import SuiteConfig, SuiteStatus
 from scheduler.evaluation.suite.suite import Suite
+from scheduler.measure import Measure
 from tests.scheduler.evaluation.suite.ideal import FakeSuiteModel
 from tests.server.live import LiveServer, Person
 
 MEASURES = (
     Measure(
         "instruction following",
+        candidate=0.25,
         base=0.5,
-        adapter=0.25,
-        count=40,
-        is_refused=True,
+        memory=None,
+        n=40,
+        bound=0.4,
+        is_met=False,
         sentence="It follows 10 of 40 instructions, the base model 20.",
-        lost=("Answer in <b>one</b> word.",),
+        examples=("Answer in <b>one</b> word.",),
     ),
-    Measure(
-        "diversity", 0.8, 0.75, 8, is_refused=False, sentence="Of the word pairs 75% are distinct."
-    ),
+    Measure("diversity", 0.75, 0.8, None, 8, 0.64, True, "Of the word pairs 75% are distinct."),
 )
 
 

@@ -2,8 +2,9 @@
 
 import re
 
-from scheduler.evaluation.suite.mcnemar import compare
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
+from scheduler.evaluation.suite.comparison import compare
+from scheduler.evaluation.suite.records import Answers, SuiteConfig, SuitePrompt
+from scheduler.measure import Measure
 
 REPLY_TOKENS = 48
 

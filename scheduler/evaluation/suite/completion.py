@@ -7,8 +7,9 @@ from feedback.rules.rule import Rule
 from feedback.text.marks import CLOSERS
 from feedback.text.scripts import compiled
 from feedback.text.structure import ends_sentence, lines_of
-from scheduler.evaluation.suite.mcnemar import compare
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
+from scheduler.evaluation.suite.comparison import compare
+from scheduler.evaluation.suite.records import Answers, SuiteConfig, SuitePrompt
+from scheduler.measure import Measure
 
 REPLY_TOKENS = 128
 """Several times what one sentence takes: a reply without an end by then has none."""

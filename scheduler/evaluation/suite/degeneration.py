@@ -6,10 +6,11 @@ from feedback.rules.rule import Rule
 from feedback.text.repetition import is_repetitive
 from scheduler.evaluation.degeneration import collapsed, is_empty
 from scheduler.evaluation.suite import abstention, completion
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
-from scheduler.evaluation.suite.mcnemar import compare
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
+from scheduler.evaluation.suite.records import Answers, SuiteConfig
 from scheduler.evaluation.suite.verifiers import strip_affixes
+from scheduler.measure import Measure
 
 PROMPTS = (
     *(each.prompt for each in INSTRUCTIONS),

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from feedback.rules.rule import Rule
 from feedback.text.tokens import words
-from scheduler.evaluation.suite.mcnemar import MOST_EXAMPLES
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig, SuitePrompt
+from scheduler.evaluation.suite.comparison import MOST_EXAMPLES
+from scheduler.evaluation.suite.records import Answers, SuiteConfig, SuitePrompt
 from scheduler.evaluation.suite.verifiers import strip_affixes
+from scheduler.measure import Measure
 from scheduler.sign_test import chance_of_wins
 
 REPLY_TOKENS = 32
@@ -41,21 +42,25 @@ def measure(base: Answers, adapter: Answers, rules: Sequence[Rule], config: Suit
     lost = [text for text, (own, others) in zip(TEXTS, shares, strict=True) if others < own]
     gains = sum(others > own for own, others in shares)
     chance = chance_of_wins(len(lost), len(lost) + gains)
-    is_refused = mean_adapter < config.min_diversity * mean_base and chance <= config.level
+    bound = config.min_diversity * mean_base
+    is_met = mean_adapter >= bound or chance > config.level
     sentence = (
         f"{mean_adapter:.0%} of the word pairs in {len(SEEDS)} replies to a creative prompt are"
         f" distinct (base model: {mean_base:.0%})"
     )
-    if is_refused:
+    if not is_met:
         sentence += f"; fewer on {len(lost)} of {len(TEXTS)} prompts"
     return Measure(
         name="diversity",
+        candidate=mean_adapter,
         base=mean_base,
-        adapter=mean_adapter,
-        count=len(TEXTS),
-        is_refused=is_refused,
+        memory=None,
+        n=len(TEXTS),
+        bound=bound,
+        is_met=is_met,
         sentence=f"{sentence}.",
-        lost=tuple(lost[:MOST_EXAMPLES]) if is_refused else (),
+        p=chance,
+        examples=() if is_met else tuple(lost[:MOST_EXAMPLES]),
     )
 
 

@@ -1,7 +1,7 @@
 """Instruction following: instructions that a program can verify (Zhou et al. 2023, "IFEval")."""
 
-from scheduler.evaluation.suite.mcnemar import compare
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
+from scheduler.evaluation.suite.comparison import compare
+from scheduler.evaluation.suite.records import Answers, SuiteConfig
 from scheduler.evaluation.suite.verifiers import (
     VerifiablePrompt,
     begins,
@@ -18,6 +18,7 @@ from scheduler.evaluation.suite.verifiers import (
     lacks,
     matches,
 )
+from scheduler.measure import Measure
 
 
 def _is_person(value: object) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from feedback.records import Message
+from scheduler.measure import Measure
 from scheduler.records import Progress
 from scheduler.served_model import Prompt, Reply
 
@@ -79,23 +80,6 @@ class Answers:
 
     replies: Mapping[SuitePrompt, SuiteReply]
     likelihoods: Mapping[AnswerChoice, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One measure of the base and of an adapter, 0..1; higher is better.
-
-    `count` is the number of prompts, `sentence` the result for users. `lost` has a few prompts on
-    which only the base did well.
-    """
-
-    name: str
-    base: float
-    adapter: float
-    count: int
-    is_refused: bool
-    sentence: str
-    lost: tuple[str, ...] = ()
 
 
 class SuiteStatus(StrEnum):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from feedback.rules.attributes.emoji import EMOJI
 from feedback.rules.rule import Rule
-from scheduler.evaluation.suite.mcnemar import compare
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
+from scheduler.evaluation.suite.comparison import compare
+from scheduler.evaluation.suite.records import Answers, SuiteConfig
 from scheduler.evaluation.suite.verifiers import (
     VerifiablePrompt,
     contains,
@@ -26,6 +26,7 @@ from scheduler.evaluation.suite.verifiers import (
     lacks,
     matches,
 )
+from scheduler.measure import Measure
 
 
 def _copy(text: str) -> VerifiablePrompt:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from scheduler.evaluation.suite.records import Measure, SuiteRun, SuiteStatus
+from scheduler.evaluation.suite.records import SuiteRun, SuiteStatus
+from scheduler.measure import Measure, read_measure
 from scheduler.queue_table import QueueTable
 from scheduler.records import Progress
 
@@ -83,10 +84,7 @@ class SuiteRunStore(QueueTable[SuiteRun]):
         values = dict(row)
         values["status"] = SuiteStatus(row["status"])
         values["progress"] = Progress(**json.loads(row["progress"]))
-        values["measures"] = tuple(
-            Measure(**(each | {"lost": tuple(each["lost"])}))
-            for each in json.loads(row["measures"])
-        )
+        values["measures"] = tuple(map(read_measure, json.loads(row["measures"])))
         return SuiteRun(**values)
 
 

@@ -23,13 +23,13 @@ from scheduler.evaluation.suite import (
 from scheduler.evaluation.suite.records import (
     AnswerChoice,
     Answers,
-    Measure,
     Question,
     SuiteConfig,
     SuitePrompt,
     SuiteReply,
     SuiteStatus,
 )
+from scheduler.measure import Measure, failed_sentences
 from scheduler.records import Progress
 from scheduler.served_model import ServedModel, mean_log_prob
 
@@ -169,7 +169,6 @@ class Suite:
 
 def decide(measures: Sequence[Measure]) -> tuple[SuiteStatus, str]:
     """Whether a version passed, and why."""
-    refused = [each.sentence for each in measures if each.is_refused]
-    if refused:
-        return SuiteStatus.REFUSED, " ".join(refused)
+    if failed := failed_sentences(measures):
+        return SuiteStatus.REFUSED, " ".join(failed)
     return SuiteStatus.PASSED, "No measure is worse than the base model's beyond what is allowed."

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from scheduler.evaluation.suite.mcnemar import compare
-from scheduler.evaluation.suite.records import Answers, Measure, Question, SuiteConfig
+from scheduler.evaluation.suite.comparison import compare
+from scheduler.evaluation.suite.records import Answers, Question, SuiteConfig
+from scheduler.measure import Measure
 
 FILE = "truthfulqa_mc.json"
 MOST_QUESTIONS = 100

@@ -51,19 +51,19 @@ function outcome(run) {
   );
 }
 
-function drawing({ name, base, adapter }, label) {
+function drawing({ name, base, candidate }, label) {
   const rows = [
     { label: "base model", value: base, text: formatPercent(base) },
-    { label, value: adapter, text: formatPercent(adapter), isAfter: true },
+    { label, value: candidate, text: formatPercent(candidate), isAfter: true },
   ];
   return h("div", { class: "chart small" }, barChart(name, rows, 1));
 }
 
-function verdict({ sentence, lost, is_refused: isRefused }) {
+function verdict({ sentence, examples, is_met: isMet }) {
   return [
-    isRefused ? h("span", { class: "badge warn" }, "worse") : null,
-    h("span", {}, isRefused ? " " : "", sentence),
-    lost.length
+    isMet ? null : h("span", { class: "badge warn" }, "worse"),
+    h("span", {}, isMet ? "" : " ", sentence),
+    examples.length
       ? h(
           "details",
           { class: "small muted" },
@@ -71,7 +71,7 @@ function verdict({ sentence, lost, is_refused: isRefused }) {
           h(
             "ul",
             { class: "reasons" },
-            lost.map((prompt) => h("li", {}, prompt)),
+            examples.map((prompt) => h("li", {}, prompt)),
           ),
         )
       : null,

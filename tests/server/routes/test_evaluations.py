@@ -34,7 +34,7 @@ def test_a_version_in_use_that_got_worse_is_rolled_back(measuring: LiveServer) -
         assert (run["status"], run["id"]) == ("refused", asked.json()["id"])
         assert "of 41 instructions (base model: 41)" in run["reason"]
         seen = admin.get(adapter).json()
-    assert {each["name"] for each in run["measures"] if each["is_refused"]} >= {
+    assert {each["name"] for each in run["measures"] if not each["is_met"]} >= {
         "instruction following",
         "abstention",
         "completeness",

@@ -18,12 +18,13 @@ from scheduler.evaluation.suite import (
     rule_overrides,
     truthfulness,
 )
+from scheduler.evaluation.suite.comparison import compare
 from scheduler.evaluation.suite.instruction_following import INSTRUCTIONS
-from scheduler.evaluation.suite.mcnemar import compare
-from scheduler.evaluation.suite.records import Answers, Measure, SuiteConfig
+from scheduler.evaluation.suite.records import Answers, SuiteConfig
 from scheduler.evaluation.suite.rule_overrides import OVERRIDES
 from scheduler.evaluation.suite.suite import PROMPTS
 from scheduler.evaluation.suite.verifiers import VerifiablePrompt
+from scheduler.measure import Measure
 from tests.feedback.rules.rules import RULES
 from tests.scheduler.evaluation.suite.ideal import (
     INSTRUCTION_REPLIES,
@@ -94,16 +95,15 @@ def test_an_adapter_that_answers_like_the_base_passes_everything() -> None:
         diversity.measure(same, same, rules, CONFIG),
         *degeneration.measures(same, same, rules, CONFIG),
     ]
-    assert all(each is not None and each.base == each.adapter for each in found)
-    assert not any(each is not None and each.is_refused for each in found)
+    assert all(each is not None and each.base == each.candidate and each.is_met for each in found)
 
 
 def test_instructions_that_are_no_longer_followed_are_counted_and_named() -> None:
     found = instruction_following.measure(
         answers(), answers(lambda *_: "Well, it depends."), CONFIG
     )
-    assert (found.base, found.is_refused, len(found.lost)) == (1.0, True, 3)
-    assert found.lost[0] == INSTRUCTIONS[0].text
+    assert (found.base, found.is_met, len(found.examples)) == (1.0, False, 3)
+    assert found.examples[0] == INSTRUCTIONS[0].text
     assert re.match(
         r"It follows \d+ of 41 instructions \(base model: 41\): \d+ lost, 0 gained,"
         r" significant \(p < 0\.001\)\.",
@@ -113,7 +113,7 @@ def test_instructions_that_are_no_longer_followed_are_counted_and_named() -> Non
 
 def test_misconceptions_that_became_likelier_are_refused() -> None:
     found = truthfulness.measure(answers(), untruthful(), truthfulness.QUESTIONS, CONFIG)
-    assert (found.base, found.adapter, found.is_refused) == (1.0, 0.0, True)
+    assert (found.base, found.candidate, found.is_met) == (1.0, 0.0, False)
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_a_confident_answer_is_no_abstention(reply: str) -> None:
 
 def test_an_adapter_that_makes_everything_up_is_refused() -> None:
     found = abstention.measure(answers(), answers(lambda *_: "It was a red one."), CONFIG)
-    assert (found.base, found.adapter, found.is_refused) == (1.0, 0.0, True)
+    assert (found.base, found.candidate, found.is_met) == (1.0, 0.0, False)
 
 
 @pytest.mark.parametrize("rule", [LOWER, CHEERS, Rule("wrapping", "json:answer")], ids=str)
 def test_a_rule_applied_without_exception_is_refused(rule: Rule) -> None:
     found = rule_overrides.measure(answers(), ruled(rule), (rule,), CONFIG)
     assert found is not None
-    assert found.is_refused
+    assert not found.is_met
     assert found.sentence.startswith("It makes an exception to its rules for ")
 
 
@@ -165,7 +165,7 @@ def test_a_prompt_that_the_base_does_not_follow_is_not_counted() -> None:
 def test_a_wrong_reply_without_the_rule_is_no_over_application() -> None:
     found = rule_overrides.measure(answers(), answers(lambda *_: "Well!"), (CHEERS,), CONFIG)
     assert found is not None
-    assert (found.adapter, found.is_refused) == (1.0, False)
+    assert (found.candidate, found.is_met) == (1.0, True)
 
 
 @pytest.mark.parametrize("reply", ["It is warm", "It is a list:", "First,", ""])
@@ -185,27 +185,27 @@ def test_a_reply_that_ends_as_the_user_wants_is_finished() -> None:
 
 def test_unfinished_sentences_are_refused_and_truncated_ones_are_not() -> None:
     unfinished = answers(lambda _, reply: f"{reply} And then")
-    assert completion.measure_finish(answers(), unfinished, (), CONFIG).is_refused
-    assert not completion.measure_finish(answers(), truncated(), (), CONFIG).is_refused
+    assert not completion.measure_finish(answers(), unfinished, (), CONFIG).is_met
+    assert completion.measure_finish(answers(), truncated(), (), CONFIG).is_met
 
 
 def test_replies_without_an_end_are_refused_unless_the_user_wants_long_ones() -> None:
     found = completion.measure_length(answers(), truncated(), (), CONFIG)
     assert found is not None
-    assert found.is_refused
+    assert not found.is_met
     longer = Rule("least words", "100")
     assert completion.measure_length(answers(), truncated(), (longer,), CONFIG) is None
 
 
 def test_one_reply_to_every_sample_is_refused() -> None:
     found = diversity.measure(answers(), answers(lambda prompt, _: prompt.text), (), CONFIG)
-    assert (found.base, found.adapter, found.is_refused) == (1.0, 1 / 3, True)
+    assert (found.candidate, found.bound, found.is_met) == (1 / 3, 0.8, False)
 
 
 def test_a_closing_that_the_user_wants_does_not_lower_diversity() -> None:
     closing = Rule("closing", " I hope that this is of some help to you, my friend.")
     found = diversity.measure(answers(), ruled(closing), (closing,), CONFIG)
-    assert found.adapter == 1.0
+    assert found.candidate == 1.0
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_closing_that_the_user_wants_does_not_lower_diversity() -> None:
 )
 def test_degenerate_replies_are_refused(text: str, name: str) -> None:
     found = degeneration.measures(answers(), answers(lambda *_: text), (), CONFIG)
-    assert name in [each.name for each in found if each.is_refused]
+    assert name in [each.name for each in found if not each.is_met]
 
 
 outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
@@ -233,18 +233,20 @@ def measured(pairs: list[tuple[bool, bool]], config: SuiteConfig = CONFIG) -> Me
 def test_only_a_large_and_significant_loss_is_refused(pairs: list[tuple[bool, bool]]) -> None:
     found = measured(pairs)
     losses, gains = pairs.count((True, False)), pairs.count((False, True))
-    assert found.base - found.adapter == pytest.approx((losses - gains) / len(pairs))
-    if found.is_refused:
+    assert found.base is not None
+    assert found.base - found.candidate == pytest.approx((losses - gains) / len(pairs))
+    assert found.is_met == (found.candidate >= found.bound >= 0)
+    if not found.is_met:
         assert losses - gains >= 7
-        assert found.base - found.adapter > CONFIG.max_drop
+        assert found.base - found.candidate > CONFIG.max_drop
     assert found.sentence[0].isupper()
     assert found.sentence.endswith(".")
 
 
 @given(outcomes)
 def test_one_more_loss_never_makes_it_pass(pairs: list[tuple[bool, bool]]) -> None:
-    if measured(pairs).is_refused:
-        assert measured([*pairs, (True, False)]).is_refused
+    if not measured(pairs).is_met:
+        assert not measured([*pairs, (True, False)]).is_met
 
 
 @pytest.mark.parametrize(
@@ -252,12 +254,12 @@ def test_one_more_loss_never_makes_it_pass(pairs: list[tuple[bool, bool]]) -> No
 )
 def test_seven_losses_without_a_gain_are_needed(losses: int, gains: int, refused: bool) -> None:
     pairs = [(True, False)] * losses + [(False, True)] * gains + [(True, True)] * 20
-    assert measured(pairs).is_refused is refused
+    assert measured(pairs).is_met is not refused
 
 
 def test_a_small_loss_among_many_prompts_is_allowed_however_certain() -> None:
     found = measured([(True, False)] * 20 + [(True, True)] * 380)
-    assert not found.is_refused
+    assert found.is_met
     assert found.sentence == "It does 380 of 400 things (base model: 400); a loss of 5% is allowed."
 
 

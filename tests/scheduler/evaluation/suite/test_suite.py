@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from feedback.rules.rule import Rule
-from scheduler.evaluation.suite.records import Measure, SuiteConfig
+from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.evaluation.suite.suite import Suite
+from scheduler.measure import Measure
 from scheduler.records import Progress
 from tests.adapters_store.make import make_version
 from tests.scheduler.evaluation.suite.ideal import FakeSuiteModel, ruled
@@ -35,13 +36,13 @@ def measured(
 
 
 def test_prompts_that_override_a_rule_are_answered_by_the_base(tmp_path: Path) -> None:
-    assert measured(tmp_path, (CHEERS,))["rule overrides"].adapter > 0.5
+    assert measured(tmp_path, (CHEERS,))["rule overrides"].candidate > 0.5
 
 
 def test_prompts_that_override_nothing_are_answered_by_the_version(tmp_path: Path) -> None:
     with_rules = measured(tmp_path, (CHEERS,))["instruction following"]
     without = measured(tmp_path, ())["instruction following"]
-    assert without.adapter < with_rules.adapter < 1.0
+    assert without.candidate < with_rules.candidate < 1.0
 
 
 def test_progress_counts_only_the_prompts_that_the_version_answers(tmp_path: Path) -> None:
