@@ -47,6 +47,7 @@ NOT_OURS = {
     "input_data.jsonl",
     "truthfulqa_mc.json",
     "mc_task.json",
+    "lamp_three_writers.jsonl",
 }
 
 

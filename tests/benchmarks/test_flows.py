@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.peft_config import write_peft_config
+from server.cli.peft_folder import read_peft_folder
 from tests.adapters import random_adapter
 from tests.benchmarks.forgetting.ifeval import Task
 from tests.benchmarks.forgetting.measure import Forgetting, score_answers
@@ -26,10 +27,15 @@ from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt
 from tests.benchmarks.learning.results import Measurement, Results, Run
+from tests.benchmarks.learning.server import download_adapter
 from tests.benchmarks.pooled.measure import Pooling
 from tests.benchmarks.pooled.plan import EVERYBODY, PooledPlan
 from tests.benchmarks.retention.measure import MeasuringRetention
 from tests.benchmarks.retention.plan import RetentionPlan, chain
+from tests.benchmarks.writers.measure import TrainingWriters
+from tests.benchmarks.writers.results import WritersResults
+from tests.benchmarks.writers.rows import Row
+from tests.benchmarks.writers.users import writers
 from tests.server.live import LiveServer, running
 
 PROMPTS = [Prompt(f"task-{n}", f"Count to {n}.") for n in range(6)]
@@ -136,6 +142,33 @@ def test_a_stored_adapter_and_the_base_reply_and_score_answers(
     assert len(replies[BASE]) == len(PROMPTS) and replies[BASE] != replies[learner.name]
     scored = {each.who: each.log_probs for each in again.scored}
     assert len(scored) == 2 and scored[BASE] != scored[learner.name]
+
+
+def test_a_writer_is_trained_on_imported_corrections(
+    server: LiveServer, bar: Progress, tmp_path: Path
+) -> None:
+    row = Row("lamp-0", "Tell a tale.", "It rained.", ("Rain fell.", "Rain.", "Wet."))
+    results = WritersResults(tmp_path, "tiny")
+    [first, *_] = writers([row])
+    TrainingWriters(server.url, server.admin_key, results, bar).run([first], [row])
+
+    [trained] = WritersResults(tmp_path, "tiny").trained
+    assert trained.user == first.name and trained.run.num_feedback == 1
+    assert trained.run.status in ("promoted", "refused")
+    assert results.adapter(first.name).exists() == results.is_promoted(first.name)
+
+
+def test_a_downloaded_adapter_is_the_users_first_version(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    save_peft_folder(server, tmp_path / "made")
+    person = server.new_person()
+    weights, headers = read_peft_folder(tmp_path / "made")
+    with server.admin() as admin:
+        path = f"/v1/admin/adapters/{person.id}/versions"
+        admin.post(path, content=weights, headers=headers).raise_for_status()
+        download_adapter(admin, person.id, tmp_path / "downloaded")
+    assert read_peft_folder(tmp_path / "downloaded")[0] == weights
 
 
 def save_peft_folder(server: LiveServer, folder: Path) -> None:

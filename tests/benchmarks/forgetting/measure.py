@@ -1,11 +1,8 @@
 """Trains adapters, asks them and the base, and scores answers, except for finished results."""
 
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from io import BytesIO
-from pathlib import Path
 
 from rich.progress import Progress
 from safetensors.torch import load_file
@@ -29,7 +26,7 @@ from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import QUICK
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Arm, Point
-from tests.benchmarks.learning.server import files_client
+from tests.benchmarks.learning.server import download_adapter, files_client
 from tests.benchmarks.learning.simulated_user import (
     AT_ONCE,
     SimulatedUser,
@@ -98,9 +95,7 @@ class Forgetting:
         run = train(self._admin, learner.name, user.num_feedback)
         if run.status == "promoted":
             with files_client(self._url, self._admin_key) as http:
-                # It is the account's first version.
-                answer = http.get(f"/v1/admin/adapters/{learner.name}/versions/1/download")
-            _unpack(answer.raise_for_status().content, self._results.adapter(learner))
+                download_adapter(http, learner.name, self._results.adapter(learner))
         return Learned(learner, run)
 
     def _with_adapter(self, learner: Learner) -> Api:
@@ -135,11 +130,3 @@ def score_answers(
                 log_probs = answer_log_probs(base, pool, slot, question)
                 results.scored.append([ScoredAnswers(who, question.id, log_probs)])
             bar.advance(task)
-
-
-def _unpack(archive: bytes, folder: Path) -> None:
-    """The files of a zipped PEFT folder, without the folder's name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(BytesIO(archive)) as bundle:
-        for member in bundle.namelist():
-            (folder / Path(member).name).write_bytes(bundle.read(member))
