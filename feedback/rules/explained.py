@@ -19,7 +19,10 @@ a function made it was 0.00 to 0.48, of users who wrote by hand 0.55 to 0.94."""
 
 
 def are_own_words(examples: Iterable[TrainingExample]) -> bool:
-    """Whether the newest corrections say what no rule makes of the replies that they correct."""
+    """Whether the newest corrections say what no rule makes of the replies that they correct.
+
+    If they show no rule at all, their words are meant, however few they changed.
+    """
     edits = [
         each
         for each in sorted(examples, key=lambda each: (each.created_at, each.id))
@@ -27,6 +30,8 @@ def are_own_words(examples: Iterable[TrainingExample]) -> bool:
     ]
     newest = edits[-MAX_NEWEST:]
     rules = [each.rule for each in learn_rules(newest)]
+    if not rules:
+        return bool(newest)
     return unexplained_share(rules, newest) > MOST_UNEXPLAINED
 
 

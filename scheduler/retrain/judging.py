@@ -109,7 +109,7 @@ class Judge:
         verdict = judge(
             (
                 *_gain(measures, prefers, base, candidate),
-                plain_questions(by_base, answered, min_kept=None if prefers else MIN_KEPT_BY_RULES),
+                plain_questions(by_base, answered, min_kept=MIN_KEPT_BY_RULES if rules else None),
                 degeneration(faulty, len(base), bounds),
             )
         )

@@ -20,10 +20,7 @@ from tests.benchmarks.report import machine, show_section
 # All adapters must be promoted, to be compared: after a refusal the base would answer.
 OPEN_GATE = {
     "LORALEI_GATE__MAX_REFERENCE_KL": "1000",
-    "LORALEI_GATE__MAX_REPETITION_INCREASE": "1",
-    "LORALEI_GATE__MAX_COLLAPSE_INCREASE": "1",
-    "LORALEI_GATE__MAX_ECHO_INCREASE": "1",
-    "LORALEI_GATE__MAX_EMPTY_INCREASE": "1",
+    "LORALEI_GATE__MAX_FAULTY_INCREASE": "1",
     "LORALEI_GATE__MIN_HELD_OUT_FOR_SIGNIFICANCE": "1000",
 }
 

@@ -120,7 +120,7 @@ def test_a_tick_rolls_back_a_worse_version_and_queues_no_run_for_it(
     liked = [world.answer("ann", f"liked {number}") for number in range(10)]
     for reply in liked:
         world.rate("ann", reply, 1)
-    world.correct("ann", "edited", "A long and formal answer.")
+    world.correct("ann", "edited")
     world.train("ann")
     for number in range(6):
         world.rate("ann", world.answer("ann", f"disliked {number}", adapter="v1"), -1)

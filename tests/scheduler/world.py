@@ -207,7 +207,7 @@ class World:
         """Have a user correct one reply; returns the feedback's id."""
         target = self.answer(user_id, name)
         return self._give_feedback(
-            user_id, name, target, correction=correction or f"A long and {name} reply."
+            user_id, name, target, correction=correction or f"a long and {name} reply."
         )
 
     def answer(

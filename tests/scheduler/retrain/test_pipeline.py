@@ -11,6 +11,7 @@ from adapters_store.errors import AdapterInvalidError
 from feedback.examples.build import build_examples
 from feedback.examples.dataset import build_dataset
 from feedback.filters.records import Rejection, RejectionReason
+from feedback.records import Dataset, ExampleSource
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
 from scheduler.augmentation.prompts import SYNTHETIC_PROMPTS, UNANSWERABLE_PROMPTS
@@ -172,8 +173,8 @@ def test_the_served_model_replies_with_the_staged_candidate(world: World) -> Non
     world.correct("ann", "one")
     world.train("ann")
     [candidate] = world.trainer.destinations
-    # The base to the generic prompts, the candidate too, then both to the plain questions.
-    assert world.model.asked == [None, candidate, None, candidate]
+    # To the generic prompts, and to the plain questions.
+    assert [each for each in world.model.asked if each] == [candidate, candidate]
 
 
 def test_a_probed_candidate_is_also_probed_with_few_shot_examples(world: World) -> None:
@@ -205,7 +206,7 @@ def test_a_candidate_refused_by_its_losses_is_not_asked_to_reply(world: World) -
     world.correct("ann", "one")
     world.trainer.evaluation = good(reference_kl=9.0)
     run = world.train("ann")
-    assert world.model.asked == [None]
+    assert set(world.model.asked) == {None}
     names = [each["name"] for each in run.report["verdict"]["measures"]]
     assert "drift" in names and "degeneration" not in names
 
@@ -245,13 +246,6 @@ def test_unanswerable_prompts_are_added_without_other_synthetic_examples_too(wor
     world.train("ann")
     [added, *_] = world.trainer.datasets[0].train
     assert added.source == "synthetic"
-
-
-def test_corrections_without_a_rule_have_no_synthetic_examples(world: World) -> None:
-    with_training(world, TrainingConfig(synthetic_examples=0))
-    world.correct("ann", "one")
-    world.train("ann")
-    assert {e.source for e in world.trainer.datasets[0].examples} == {"correction"}
 
 
 def test_synthetic_examples_are_part_of_the_version(world: World) -> None:
@@ -410,14 +404,17 @@ def test_withdrawing_everything_returns_to_the_base(world: World) -> None:
     assert world.registry.active("ann") is None
 
 
+def corrections(dataset: Dataset) -> set[str]:
+    return {e.chosen for e in dataset.examples if e.source is ExampleSource.CORRECTION}
+
+
 def test_withdrawn_feedback_is_not_trained_on(world: World) -> None:
     world.correct("ann", "one")
     feedback_id = world.correct("ann", "two")
     world.train("ann")
     world.log.delete_feedback("ann", feedback_id, world.now)
     world.train("ann")
-    texts = {example.chosen for example in world.trainer.datasets[1].examples}
-    assert texts == {"A long and one reply."}
+    assert corrections(world.trainer.datasets[1]) == {"a long and one reply."}
 
 
 def test_a_regenerated_reply_is_rejected_in_favour_of_the_liked_one(world: World) -> None:
@@ -432,7 +429,7 @@ def test_a_regenerated_reply_is_rejected_in_favour_of_the_liked_one(world: World
 
 
 def test_dislikes_are_trained_with_kl_replies(world: World) -> None:
-    world.rate("ann", world.answer("ann", "one"), -1)
+    world.rate("ann", world.answer("ann", "one", "no rule repairs this."), -1)
     world.correct("ann", "two")
     world.train("ann")
     [job] = world.trainer.jobs
@@ -477,9 +474,7 @@ def test_an_example_with_a_secret_is_rejected_and_counted(world: World) -> None:
     world.correct("ann", "one")
     world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
-    assert {example.chosen for example in world.trainer.datasets[0].examples} == {
-        "A long and one reply."
-    }
+    assert corrections(world.trainer.datasets[0]) == {"a long and one reply."}
     curation = run.report["curation"]
     assert (curation["accepted"], curation["rejected"]) == (2, {"secret": 2})
     assert world.active("ann").report["curation"] == run.report["curation"]
@@ -500,11 +495,11 @@ def test_an_example_rejected_by_loss_is_not_part_of_the_version(world: World) ->
 
 
 def test_a_version_records_superseded_examples(world: World) -> None:
-    for name, correction in (("one", "A formal and long reply."), ("ONE", "A long reply.")):
-        world.correct("ann", name, correction)
+    world.correct("ann", "one", "a formal and long reply.")
+    world.correct("ann", "ONE", "a long and formal reply.")
     interactions, feedback = world.log.turns_with_feedback("ann")
     formal = {
-        e.id for e in build_examples(interactions, feedback) if e.chosen.startswith("A formal")
+        e.id for e in build_examples(interactions, feedback) if e.chosen.startswith("a formal")
     }
     world.train("ann")
     version = world.active("ann")
@@ -561,7 +556,7 @@ def test_a_first_version_is_trained_from_scratch_and_says_how(world: World) -> N
     [job] = world.trainer.jobs
     assert not job.warm_start
     assert run.report["fit"] == {
-        "sentences": ["Trained from scratch on 2 examples: up to 1000 always are."],
+        "sentences": ["Trained from scratch on 17 examples: up to 1000 always are."],
         "start": None,
         "start_checksum": None,
         "dataset_hash": run.dataset_hash,
