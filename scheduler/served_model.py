@@ -69,6 +69,9 @@ class ServedModel(Protocol):
     ) -> list[str]:
         """Let the base continue each plain text at temperature 1, to the end of its line."""
 
+    def fits(self, reply: Reply) -> bool:
+        """Whether a reply and its prompt fit into the context beside a full memory."""
+
     def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
         """The messages with what a chat would show of the memory."""
 

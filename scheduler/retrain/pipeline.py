@@ -21,7 +21,7 @@ from feedback.examples.synthetic import wanted_replies
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
 from feedback.memory.preference_model import PreferenceModel, fit_preference_model
-from feedback.records import Dataset, ExampleKind, ExampleSource
+from feedback.records import Dataset, ExampleKind, ExampleSource, TrainingExample
 from feedback.rules.explained import are_own_words
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import active_rules, learn_rules
@@ -45,11 +45,10 @@ from scheduler.retrain.judging import Judge, Judgement
 from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
 from scheduler.run_store import RunStore
-from scheduler.served_model import ServedModel
+from scheduler.served_model import Reply, ServedModel
 from scheduler.sign_test import p_value
 from scheduler.teaching.best_of_n import ranked_pairs
 from scheduler.teaching.evidence import may_teach
-from scheduler.teaching.prompts import is_too_long
 from scheduler.teaching.teacher import Teacher
 from scheduler.trainer.job import JobResult, TrainingJob
 from scheduler.trainer.trainer import Trainer
@@ -143,7 +142,7 @@ class Pipeline:
         try:
             if not are_own_words(dataset.examples):
                 return self._learn_by_rules_or_ratings(task, dataset)
-            short = without(dataset, {e.id for e in dataset.examples if is_too_long(e)})
+            short = without(dataset, {e.id for e in dataset.examples if not self._fits(e)})
             if old := self._incumbents.nothing_new(run.user_id, task.active, short):
                 return self._end(run, RunStatus.REFUSED, old, short, filtered)
             self._record(run, "choosing the teacher", 0.0)
@@ -158,6 +157,9 @@ class Pipeline:
         except AdapterInvalidError as error:
             reason = f"the trained adapter is unusable: {error}"
             self._end(run, RunStatus.FAILED, reason, dataset, filtered)
+
+    def _fits(self, example: TrainingExample) -> bool:
+        return self._model.fits(Reply(example.messages, example.reply))
 
     def _rules(self, dataset: Dataset) -> tuple[Rule, ...]:
         """The active rules. Held-out examples stay unseen: no rule is learned from them."""

@@ -17,8 +17,6 @@ NUM_TAUGHT = 32
 
 NUM_UNSEEN, MIN_UNSEEN_GENERIC = 8, 4
 MAX_OWN = 16
-MAX_CHARACTERS = 4000
-"""Of a conversation with what the user wrote. A token may be one character."""
 _SYSTEM = Message("system", "You are a helpful assistant.")
 _EVERY = 6
 
@@ -81,12 +79,6 @@ def _varied(
 def _plain(text: str, memory: Memory) -> TeachingPrompt:
     asked = (Message("user", text),)
     return TeachingPrompt(asked, asked, memory)
-
-
-def is_too_long(example: TrainingExample) -> bool:
-    """Whether a conversation may not fit into a context beside memory; such ones teach nothing."""
-    texts = (*(each.content for each in example.messages), example.chosen)
-    return sum(map(len, texts)) > MAX_CHARACTERS
 
 
 def without_example(memory: Memory, example: TrainingExample) -> Memory:

@@ -18,6 +18,10 @@ _TOP_P = 0.95
 """Without the unlikeliest tokens: small models ramble."""
 
 
+_SPARE_TOKENS = 64
+"""For what the chat template puts around memory's turns."""
+
+
 class EngineServedModel:
     """The engine as a `ServedModel`. Methods that ask it raise what `ask_all` raises."""
 
@@ -81,6 +85,12 @@ class EngineServedModel:
             for place, text in enumerate(texts)
         ]
         return [each.text for each in ask_all(self._engine, requests, None, is_cancelled)]
+
+    def fits(self, reply: Reply) -> bool:
+        """Whether a reply and its prompt fit into the context beside a full memory."""
+        renderer = self._engine.base.renderer
+        length = len(self._engine.render(reply.messages)) + len(renderer.reply_ids(reply.text))
+        return length + self._memory.tokens + _SPARE_TOKENS <= self._engine.context_length
 
     def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
         """The messages with what a chat would show of the memory."""

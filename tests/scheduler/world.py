@@ -94,6 +94,7 @@ class FakeServedModel:
         self.base_with_memory: Callable[[str], str] = str.upper
         self.drawn: Callable[[int], str] = lambda seed: self.base
         self.log_prob: Callable[[Reply, Adapter], float] = lambda reply, adapter: -1.0
+        self.context = 4000  # characters of a reply
         self.asked: list[Adapter] = []
         self.prompts: list[Prompt] = []
 
@@ -128,6 +129,9 @@ class FakeServedModel:
         self, texts: Sequence[str], max_tokens: int, seed: int, is_cancelled: Callable[[], bool]
     ) -> list[str]:
         return [f"What is thing number {place}?" for place in range(len(texts))]
+
+    def fits(self, reply: Reply) -> bool:
+        return len(reply.text) <= self.context
 
     def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
         return with_memory(messages, memory)

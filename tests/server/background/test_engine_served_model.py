@@ -121,6 +121,19 @@ def test_memory_is_prefilled_once(
     assert min(reused[1:]) >= demonstration - demonstration % 8 > 0
 
 
+def test_a_reply_fits_if_it_leaves_room_for_memory(
+    engine: Engine, model: EngineServedModel
+) -> None:
+    chat = (Message("user", "Why?"),)
+    assert model.fits(Reply(chat, "So."))
+    long = Reply(chat, "word " * engine.context_length)
+    assert not model.fits(long)
+    # What fits can be scored with memory in its prompt.
+    most = next(n for n in range(engine.context_length, 0, -1) if model.fits(Reply(chat, "a " * n)))
+    [scored] = model.score([Reply(model.remember(chat, MEMORY), "a " * most)], None, never)
+    assert scored
+
+
 def test_a_staged_adapter_replies_as_its_version_will(
     engine: Engine, files: AdapterFiles, model: EngineServedModel
 ) -> None:

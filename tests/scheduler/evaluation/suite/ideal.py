@@ -169,6 +169,9 @@ class FakeSuiteModel:
     ) -> list[str]:
         raise NotImplementedError("the suite asks no such thing")
 
+    def fits(self, reply: Reply) -> bool:
+        raise NotImplementedError
+
     def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
         return tuple(messages)
 
