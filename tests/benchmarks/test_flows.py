@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.peft_config import write_peft_config
+from server.cli.demo_server import Api
 from server.cli.peft_folder import read_peft_folder
 from tests.adapters import random_adapter
 from tests.benchmarks.forgetting.ifeval import Task
@@ -26,10 +27,14 @@ from tests.benchmarks.gate.plan import GateResults, Piece
 from tests.benchmarks.learning.personas import BY_NAME
 from tests.benchmarks.learning.plan import base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt
-from tests.benchmarks.learning.results import Measurement, Results, Run
+from tests.benchmarks.learning.results import Arm, Measurement, Results, Run
 from tests.benchmarks.learning.server import download_adapter
 from tests.benchmarks.pooled.measure import Pooling
 from tests.benchmarks.pooled.plan import EVERYBODY, PooledPlan
+from tests.benchmarks.real_users.measure import Measuring as MeasuringUsers
+from tests.benchmarks.real_users.results import Results as RealUserResults
+from tests.benchmarks.real_users.results import Situation
+from tests.benchmarks.real_users.user import read_users
 from tests.benchmarks.retention.measure import MeasuringRetention
 from tests.benchmarks.retention.plan import RetentionPlan, chain
 from tests.benchmarks.writers.measure import TrainingWriters
@@ -57,6 +62,26 @@ def server(
 @pytest.fixture
 def bar() -> Progress:
     return Progress(console=Console(quiet=True))
+
+
+def test_a_user_who_was_trained_at_night_is_measured_before_and_after(
+    server: LiveServer, bar: Progress, tmp_path: Path
+) -> None:
+    user = read_users()[0]
+    results = RealUserResults(tmp_path / "users.jsonl")
+    plain = [Situation.PLAIN]
+    measuring = MeasuringUsers(
+        server.url, server.admin_key, results, bar, points=[1], trains=True, situations=plain
+    )
+    with closing(measuring), closing(Api(server.url, server.admin_key)) as admin:
+        key = measuring.evening(user, 1)
+        assert [each.key.arm for each in results] == [Arm.BASE, Arm.MEMORY]
+        assert measuring.missing(user, 1)
+        admin.post(f"/v1/admin/adapters/{user.name}-1/train", {})
+        measuring.morning(user, 1, key)
+        *_, both = results
+        assert (both.key.arm, both.run and both.run.status) == (Arm.BOTH, "refused")
+        assert not measuring.missing(user, 1)
 
 
 def test_imported_feedback_is_trained_on_and_its_result_is_stored(

@@ -28,11 +28,12 @@ SELDOM = {"LORALEI_SCHEDULE__INTERVAL": str(7 * 24 * 3600), "LORALEI_SCHEDULE__N
 
 @contextmanager
 def benchmark_server(
-    console: Console, options: Mapping[str, str] | None = None
+    console: Console, options: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Iterator[RunningServer]:
     """Start it in a process of its own, and stop it at the end.
 
-    `options` are `LORALEI_*` variables on top of the environment's. Raises `DemoError`.
+    `options` are `LORALEI_*` variables on top of the environment's. Its data stays in `folder`; if
+    that is None, it is removed. Raises `DemoError`.
     """
     settings = Settings()
     model = or_smallest(settings.model)
@@ -42,8 +43,8 @@ def benchmark_server(
     # A benchmark that is stopped stops its server too: it would disturb the next measurement.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with (
-        tempfile.TemporaryDirectory() as folder,
-        demo_server(Path(folder), model, console) as server,
+        tempfile.TemporaryDirectory() as temporary,
+        demo_server(folder or Path(temporary), model, console) as server,
     ):
         yield server
 

@@ -89,12 +89,19 @@ def new_account(admin: Api, url: str, name: str) -> Api:
 
 def train(admin: Api, name: str, num_feedback: int) -> Run:
     """Train a user who gave so many items of feedback, and wait for the end."""
-    began = time.monotonic()
-    run = admin.post(f"/v1/admin/adapters/{name}/train", {})
-    while run["status"] not in FINAL:
+    admin.post(f"/v1/admin/adapters/{name}/train", {})
+    return await_run(admin, name, num_feedback)
+
+
+def await_run(admin: Api, name: str, num_feedback: int) -> Run:
+    """Wait until a user's newest run has ended; there may be none yet."""
+    while True:
+        runs = admin.get(f"/v1/admin/runs?user={name}&limit=1")["data"]
+        if runs and runs[0]["status"] in FINAL:
+            break
         time.sleep(POLL_SECONDS)
-        run = admin.get(f"/v1/admin/runs/{run['id']}")
-    seconds = round(time.monotonic() - began, 1)
+    [run] = runs
+    seconds = round(run["finished_at"] - run["started_at"], 1)
     return Run(run["status"], run["reason"], seconds, num_feedback, run["report"])
 
 

@@ -13,6 +13,7 @@ from tests.benchmarks.learning.results import Arm, Run
 from tests.benchmarks.learning.simulated_user import (
     AT_ONCE,
     OPTIONS,
+    await_run,
     new_account,
     served_model,
     train,
@@ -40,7 +41,10 @@ EARLIER = (
 
 
 class Measuring:
-    """Measures users at points, on a server without other users. Finished ones are skipped."""
+    """Measures users at points, on a server without other users. Finished ones are skipped.
+
+    Close it at the end.
+    """
 
     def __init__(
         self,
@@ -65,19 +69,22 @@ class Measuring:
     def run(self, users: Sequence[RealUser]) -> None:
         """Do all of it."""
         task = self._bar.add_task("", total=len(users) * len(self._points))
-        with closing(self._admin):
-            for user in users:
-                self._ask_missing(self._admin, user, 0, (Arm.BASE,), None)
-                for point in self._points:
-                    self._bar.update(task, description=f"{user.name}, {point} lessons")
-                    self._measure(user, point)
-                    self._bar.advance(task)
+        for user in users:
+            self._ask_missing(self._admin, user, 0, (Arm.BASE,), None)
+            for point in self._points:
+                self._bar.update(task, description=f"{user.name}, {point} lessons")
+                self._measure(user, point)
+                self._bar.advance(task)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._admin.close()
 
     def _measure(self, user: RealUser, point: int) -> None:
         """One point: with an account of its own, so that the points do not depend on others."""
         if not self._missing(user, point, self._arms):
             return
-        name = f"{user.name}-{point}"
+        name = _account(user, point)
         with closing(new_account(self._admin, self._url, name)) as api:
             for lesson in user.lessons[:point]:
                 self._give_feedback(api, lesson)
@@ -85,6 +92,22 @@ class Measuring:
             if Arm.BOTH in self._arms:
                 run = train(self._admin, name, point)
                 self._ask_missing(api, user, point, (Arm.WEIGHTS, Arm.BOTH), run)
+
+    def evening(self, user: RealUser, point: int) -> str:
+        """Let a user give feedback, measure memory, and return the user's key. Nobody trains."""
+        self._ask_missing(self._admin, user, 0, (Arm.BASE,), None)
+        made = self._admin.post("/v1/admin/users", {"name": _account(user, point)})
+        with closing(Api(self._url, made["key"])) as api:
+            for lesson in user.lessons[:point]:
+                self._give_feedback(api, lesson)
+            self._ask_missing(api, user, point, (Arm.MEMORY,), None)
+        return str(made["key"])
+
+    def morning(self, user: RealUser, point: int, key: str) -> None:
+        """Wait for the night's run of a user, and measure what came of it."""
+        run = await_run(self._admin, _account(user, point), point)
+        with closing(Api(self._url, key)) as api:
+            self._ask_missing(api, user, point, (Arm.WEIGHTS, Arm.BOTH), run)
 
     def _give_feedback(self, api: Api, lesson: Lesson) -> None:
         said = self._ask(api, [("user", lesson.prompt)], Arm.BASE, is_stored=True)
@@ -94,6 +117,10 @@ class Measuring:
         else:
             feedback |= {"value": "down", "comment": lesson.comment or ""}
         api.post("/v1/feedback", feedback)
+
+    def missing(self, user: RealUser, point: int) -> bool:
+        """Whether anything of a user at a point was not measured yet."""
+        return bool(self._missing(user, point, self._arms))
 
     def _missing(self, user: RealUser, point: int, arms: Sequence[Arm]) -> list[Key]:
         keys = [Key(user.name, point, arm, each) for arm in arms for each in self._situations]
@@ -128,6 +155,10 @@ class Measuring:
             "loralei": OPTIONS[arm],
         }
         return api.post("/v1/chat/completions", body)
+
+
+def _account(user: RealUser, point: int) -> str:
+    return f"{user.name}-{point}"
 
 
 def _chat(prompt: str, situation: Situation) -> list[tuple[str, str]]:
