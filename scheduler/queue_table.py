@@ -22,6 +22,7 @@ class _Status(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    FAILED = "failed"
 
 
 class QueueTable(ABC, Generic[R]):
@@ -56,6 +57,12 @@ class QueueTable(ABC, Generic[R]):
             started_at=None,
             progress=json.dumps(asdict(Progress())),
             reason=reason,
+        )
+
+    def fail(self, run_id: str, reason: str, at: float) -> bool:
+        """End a run that could not be worked; False if it is not running."""
+        return self._update(
+            run_id, _Status.RUNNING, status=_Status.FAILED, reason=reason, finished_at=at
         )
 
     def fail_interrupted(self, at: float) -> int:

@@ -17,10 +17,10 @@ from scheduler.candidates import Candidates
 from scheduler.evaluation.rollback import RollbackMonitor
 from scheduler.evaluation.suite.service import SuiteService
 from scheduler.policy import Candidate, Decision
-from scheduler.queue_worker import QueueWorker
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
 from scheduler.retrain.pipeline import Pipeline
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
+from scheduler.training_worker import TrainingWorker
 
 _ACTOR = "scheduler"
 
@@ -28,12 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class SchedulerService:
-    """Queues runs for users who are due and works them, one at a time.
-
-    When it stops, the current run goes back to the queue and starts again with the server. After a
-    crash it has failed instead: a run that brings the server down must not be repeated. `clock`
-    gives UTC seconds.
-    """
+    """Queues runs for users who are due and works them. `clock` gives UTC seconds."""
 
     def __init__(
         self,
@@ -58,15 +53,12 @@ class SchedulerService:
         self._clock = clock
         # Without a schedule no memory and no process are held for the next run.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
-        self._worker = QueueWorker(runs, pipeline, clock, prepares=has_schedule)
+        self._worker = TrainingWorker(runs, pipeline, clock, prepares=has_schedule)
         self._timer = BackgroundScheduler()
         self._add_ticks(schedule)
 
     def start(self) -> None:
         """Clean up after a crash, and start all threads."""
-        interrupted = self._runs.fail_interrupted(self._clock())
-        if interrupted:
-            _log.warning("training runs that the server's last stop interrupted: %d", interrupted)
         self._pipeline.sweep()
         self._worker.start()
         self.suite.start()
@@ -95,8 +87,7 @@ class SchedulerService:
         Erase the user's feedback before this, and the versions after it. Raises `TimeoutError` if a
         run does not end.
         """
-        self._runs.erase(user_id)
-        self._worker.wait_until_done_with(user_id)
+        self._worker.erase(user_id)
         self.suite.erase(user_id)
 
     def candidate(self, user_id: str) -> Candidate:

@@ -1,16 +1,16 @@
-"""Works the queue of the evaluation suite on one thread, and rolls back what it refuses."""
+"""Works the queue of the evaluation suite, and rolls back what it refuses."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, LoraConfig
 from adapters_store.registry import Registry
-from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.errors import TrainingFailedError
 from scheduler.evaluation.suite.records import SuiteRun, SuiteStatus
 from scheduler.evaluation.suite.run_store import SuiteRunStore
 from scheduler.evaluation.suite.suite import Suite, decide
+from scheduler.queue_worker import QueueWorker
 from scheduler.records import Progress
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
 from scheduler.version_report import report_of
@@ -18,19 +18,16 @@ from scheduler.version_report import report_of
 _ACTOR = "suite"
 """Recorded as the user who asked for a nightly run or rolled back."""
 
-_STOP_TIMEOUT = 10.0
-_PAUSE_AFTER_ERROR = 1.0
 _TRAINING_POLL = 0.5
 
 _log = logging.getLogger(__name__)
 
 
-class SuiteService:
+class SuiteService(QueueWorker[SuiteRun]):
     """Measures versions, one at a time; trainings come first.
 
-    A refused version in use is rolled back, unless it is frozen. The current run goes back to the
-    queue when the service stops. Only versions with this `base_revision` and `lora` are measured.
-    `clock` gives UTC seconds.
+    A refused version in use is rolled back, unless it is frozen. Only versions with this
+    `base_revision` and `lora` are measured.
     """
 
     def __init__(
@@ -45,34 +42,13 @@ class SuiteService:
         is_nightly: bool,
         clock: Callable[[], float],
     ) -> None:
+        super().__init__("suite", store, clock)
         self._suite = suite
         self._store = store
         self._registry = registry
         self._trainings = trainings
         self._base_and_shape = base_revision, lora
         self._is_nightly = is_nightly
-        self._clock = clock
-        self._thread = threading.Thread(target=self._work_queue, name="suite", daemon=True)
-        self._wake = threading.Event()
-        self._is_stopping = threading.Event()
-        self._changed = threading.Condition()
-        self._working_for: str | None = None
-
-    def start(self) -> None:
-        """Clean up after a crash, and begin to work the queue."""
-        interrupted = self._store.fail_interrupted(self._clock())
-        if interrupted:
-            _log.warning("suite runs that the server's last stop interrupted: %d", interrupted)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the current run and the thread. Raises `TimeoutError` if it hangs."""
-        self._is_stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_TIMEOUT)
-        if self._thread.is_alive():
-            raise TimeoutError("the suite's thread did not end")
 
     def request(self, version: AdapterVersion, by: str, trigger: str = REQUESTED) -> SuiteRun:
         """Queue a run for a version of this base, or return its open run."""
@@ -84,7 +60,7 @@ class SuiteService:
             requested_by=by,
             at=self._clock(),
         )
-        self._wake.set()
+        self.wake()
         return run
 
     def nightly_tick(self) -> list[SuiteRun]:
@@ -99,45 +75,14 @@ class SuiteService:
             and not self._store.has_verdict(version.user_id, version.number, version.base_revision)
         ]
 
-    def erase(self, user_id: str) -> None:
-        """Erase the user's runs, and wait until none is being worked. Raises `TimeoutError`."""
-        self._store.erase(user_id)
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._working_for != user_id, _STOP_TIMEOUT):
-                raise TimeoutError("the run of the suite did not end")
-
     def _fits(self, version: AdapterVersion) -> bool:
         return (version.base_revision, version.lora) == self._base_and_shape
 
-    def _work_queue(self) -> None:
-        while not self._is_stopping.is_set():
-            self._wake.clear()
-            try:
-                run = self._store.next_queued()
-                if run is None:
-                    self._wake.wait()
-                else:
-                    self._work(run)
-            except Exception:
-                _log.exception("the queue of the suite cannot be worked; trying again")
-                self._is_stopping.wait(_PAUSE_AFTER_ERROR)
-
-    def _work(self, run: SuiteRun) -> None:
-        self._set_working_for(run.user_id)
+    def _run(self, run: SuiteRun) -> None:
         try:
-            # False if it was erased since it was read.
-            if self._store.start(run.id, self._clock()):
-                self._measure(run)
-        except TrainingCancelledError:
-            # Does nothing if the user was erased.
-            self._store.requeue(run.id, "the server stopped; this run starts again with it")
+            self._measure(run)
         except (TrainingFailedError, AdapterNotFoundError) as error:
             self._fail(run, str(error))
-        except Exception as error:
-            _log.exception("run %s of the suite failed unexpectedly", run.id)
-            self._fail(run, f"unexpected error: {type(error).__name__}: {error}"[:500])
-        finally:
-            self._set_working_for(None)
 
     def _measure(self, run: SuiteRun) -> None:
         self._let_trainings_pass(run)
@@ -190,9 +135,4 @@ class SuiteService:
         return self._is_stopping.is_set() or not self._store.exists(run.id)
 
     def _fail(self, run: SuiteRun, reason: str) -> None:
-        self._store.finish(run.id, SuiteStatus.FAILED, reason, at=self._clock())
-
-    def _set_working_for(self, user_id: str | None) -> None:
-        with self._changed:
-            self._working_for = user_id
-            self._changed.notify_all()
+        self._store.fail(run.id, reason, self._clock())
