@@ -222,9 +222,11 @@ class Evaluation:
     steps: int
     num_unseen: int = 0
     num_closer: int = 0
+    num_closer_later: int = 0
     teacher_kl_base: float | None = None
     teacher_kl: float | None = None
-    teacher_kl_with_memory: float | None = None
+    teacher_kl_base_later: float | None = None
+    teacher_kl_later: float | None = None
     num_probes: int = 0
     compliance: int = 0
     base_compliance: int = 0

@@ -105,6 +105,11 @@ class VersionReport:
         alone = self.evaluation.get("compliance") or 0
         return with_few_shot is not None and with_few_shot <= alone
 
+    @property
+    def was_taught_by_memory(self) -> bool:
+        """Whether it learned what the base says with the user's memory in its prompt."""
+        return self.teacher is not None and self.teacher.kind is TeacherKind.DEMONSTRATIONS
+
     def to_json(self) -> dict[str, Any]:
         """The report as it is stored and sent, without empty sections."""
         sections: dict[str, Any] = {

@@ -58,10 +58,10 @@ def plain_questions(
     base: Sequence[bool],
     candidate: Sequence[bool],
     *,
-    with_memory: bool = False,
+    is_later: bool = False,
     min_kept: float | None = None,
 ) -> Measure:
-    """Which plain questions the base and the candidate answer, both with memory or both without.
+    """Which plain questions the base and the candidate answer; if `is_later`, both with memory.
 
     Refuses a significant loss: a few answers of any two models differ by chance. With `min_kept`,
     that share of the base's answers is enough.
@@ -70,18 +70,18 @@ def plain_questions(
     lost, gained = pairs.count((True, False)), pairs.count((False, True))
     found, own, chance = sum(base), sum(candidate), chance_of_wins(lost, lost + gained)
     bound = fewest_to_pass(pairs) if min_kept is None else ceil(min_kept * found)
-    who, whom = ("With memory it", "memory alone") if with_memory else ("It", "the base")
+    where, whom = ("After another exchange it", "memory alone") if is_later else ("It", "the base")
     changed = f"; it lost {lost} and gained {gained} ({p_value(chance)})" if lost > gained else ""
     return Measure(
-        name="plain questions with memory" if with_memory else "plain questions",
+        name="plain questions in later turns" if is_later else "plain questions",
         candidate=own,
-        base=None if with_memory else found,
-        memory=found if with_memory else None,
+        base=None if is_later else found,
+        memory=found if is_later else None,
         n=len(base),
         bound=bound,
         is_met=own >= bound,
         sentence=(
-            f"{who} answers {own} of {count(len(base), 'plain question')} right, {whom} {found}"
+            f"{where} answers {own} of {count(len(base), 'plain question')} right, {whom} {found}"
             f"{changed}."
         ),
         p=chance,

@@ -17,15 +17,18 @@ from scheduler.fit.micro_batches import micro_batches
 class TeacherGap:
     """Mean KL(teacher || model) in nats per token of the teacher's replies to unseen prompts.
 
-    Of the base, of the candidate, and of the candidate with the user's memory in its prompt, as the
-    teacher has it. `num_closer` counts the prompts on which the candidate is closer than the base.
+    Of the base and of the candidate; and `later`, after another exchange and with the user's memory
+    in the prompt, of the base and of the candidate. `num_closer` counts the prompts on which the
+    candidate is closer than the base, `num_closer_later` those where it is closer later.
     """
 
     num_unseen: int = 0
     num_closer: int = 0
+    num_closer_later: int = 0
     teacher_kl_base: float | None = None
     teacher_kl: float | None = None
-    teacher_kl_with_memory: float | None = None
+    teacher_kl_base_later: float | None = None
+    teacher_kl_later: float | None = None
 
 
 @torch.no_grad()
@@ -35,15 +38,22 @@ def measure_gap(
     """Measure a slot on the teacher's replies to unseen prompts."""
     if not unseen:
         return TeacherGap()
-    plain = [each.messages for each in unseen]
-    of_base = _divergences(base, pool, NO_ADAPTER, plain, unseen)
-    own = _divergences(base, pool, slot, plain, unseen)
-    with_memory = _divergences(base, pool, slot, [each.shown for each in unseen], unseen)
+    plain, later = [each.messages for each in unseen], [each.later for each in unseen]
+    of_base, own, of_base_later, own_later = (
+        _divergences(base, pool, by, prompts, unseen)
+        for prompts in (plain, later)
+        for by in (NO_ADAPTER, slot)
+    )
     return TeacherGap(
         len(unseen),
-        sum(one < other for one, other in zip(own, of_base, strict=True)),
-        *(sum(each) / len(each) for each in (of_base, own, with_memory)),
+        _num_lower(own, of_base),
+        _num_lower(own_later, of_base_later),
+        *(sum(each) / len(each) for each in (of_base, own, of_base_later, own_later)),
     )
+
+
+def _num_lower(values: Sequence[float], than: Sequence[float]) -> int:
+    return sum(one < other for one, other in zip(values, than, strict=True))
 
 
 def _divergences(

@@ -1,7 +1,8 @@
 """The measures of an adapter that learned what a teacher says. Pure.
 
-The candidate must come close to its teacher on unseen prompts, and with the user's memory in its
-prompt it must be no worse than memory alone: a promotion takes nothing away.
+The candidate must come close to its teacher on unseen prompts. In later turns, where it answers
+with the user's memory in its prompt, it must be no worse than memory alone: a promotion takes
+nothing away.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ form."""
 
 @dataclass(frozen=True, slots=True)
 class TaughtReplies:
-    """What the candidate said and found likely, as it will be served.
+    """What the candidate said and found likely. With memory it is asked after another exchange.
 
     - `left_out`: mean log-probability, in nats per token, of `num_left_out` texts of the user that
       no weights hold. None if there are none.
@@ -46,7 +47,7 @@ def teacher_measures(evaluation: Evaluation, replies: TaughtReplies) -> tuple[Me
     left_out = _left_out(replies)
     return (
         _adherence(evaluation),
-        _adherence_with_memory(evaluation),
+        _adherence_later(evaluation),
         *(() if left_out is None else (left_out,)),
         *_content(replies),
     )
@@ -54,14 +55,8 @@ def teacher_measures(evaluation: Evaluation, replies: TaughtReplies) -> tuple[Me
 
 def gap_closed(evaluation: Evaluation) -> float:
     """The share of the way from the base to the teacher, on unseen prompts; negative if farther."""
-    return _closed(evaluation, evaluation.teacher_kl)
-
-
-def _closed(evaluation: Evaluation, divergence: float | None) -> float:
-    of_base = evaluation.teacher_kl_base
-    if not of_base or divergence is None:
-        return 0.0
-    return 1 - divergence / of_base
+    of_base, own = evaluation.teacher_kl_base, evaluation.teacher_kl
+    return 0.0 if not of_base or own is None else 1 - own / of_base
 
 
 def _adherence(evaluation: Evaluation) -> Measure:
@@ -84,20 +79,24 @@ def _adherence(evaluation: Evaluation) -> Measure:
     )
 
 
-def _adherence_with_memory(evaluation: Evaluation) -> Measure:
-    closed = _closed(evaluation, evaluation.teacher_kl_with_memory)
+def _adherence_later(evaluation: Evaluation) -> Measure:
+    memory, own = evaluation.teacher_kl_base_later or 0.0, evaluation.teacher_kl_later or 0.0
+    closer, n = evaluation.num_closer_later, evaluation.num_unseen
+    chance = chance_of_wins(closer, n)
     return Measure(
-        name="adherence with memory",
-        candidate=closed,
-        base=0.0,
-        memory=1.0,
-        n=evaluation.num_unseen,
-        bound=MIN_GAP_CLOSED,
-        is_met=closed >= MIN_GAP_CLOSED,
+        name="adherence in later turns",
+        candidate=own,
+        base=None,
+        memory=memory,
+        n=n,
+        bound=memory,
+        is_met=own <= memory,
         sentence=(
-            f"With memory it stays {closed:.0%} of the way there; at least {MIN_GAP_CLOSED:.0%}"
-            " needed."
+            f"After another exchange, memory alone is {memory:.2f} nats per token (KL) away from"
+            f" there, with the version {own:.2f}; it is closer on {closer} of"
+            f" {count(n, 'prompt')} ({p_value(chance)}). It may not be farther."
         ),
+        p=chance,
     )
 
 
@@ -114,15 +113,18 @@ def _left_out(replies: TaughtReplies) -> Measure | None:
         bound=found.memory - MAX_LEFT_OUT_LOSS,
         is_met=found.with_memory >= found.memory - MAX_LEFT_OUT_LOSS,
         sentence=(
-            f"With memory, {count(n, 'text')} of the user that it has not learned"
+            f"After another exchange, {count(n, 'text')} of the user that it has not learned"
             f" {'has' if n == 1 else 'have'} a log-probability of {found.with_memory:.2f} nats per"
-            f" token; memory alone {found.memory:.2f}, the base {found.base:.2f}."
+            f" token with memory; with memory alone {found.memory:.2f}."
         ),
     )
 
 
 def _content(replies: TaughtReplies) -> tuple[Measure, ...]:
-    names = (("content", "Its replies"), ("content with memory", "With memory its replies"))
+    names = (
+        ("content", "Its replies"),
+        ("content in later turns", "After another exchange, with memory, its replies"),
+    )
     return tuple(
         Measure(
             name=name,

@@ -16,12 +16,16 @@ probability (Tinker's distillation takes 20, OpenClaw's 50)."""
 class TeacherReply:
     """A reply of the teacher, who was `shown` the student's `messages` and the user's memory.
 
+    `later` is how a chat would ask the same after another exchange, with memory; the teacher is not
+    shown that exchange. It is empty for a reply to learn.
+
     `ids` are the tokens of its `text`, its end of turn included unless it was truncated. For each
     of them `top` has the teacher's likeliest tokens there, as (token id, log-probability).
     """
 
     messages: tuple[Message, ...]
     shown: tuple[Message, ...]
+    later: tuple[Message, ...]
     text: str
     ids: tuple[int, ...]
     top: tuple[tuple[tuple[int, float], ...], ...]
@@ -54,15 +58,20 @@ def read_lessons(file: Path) -> Lessons:
 
 
 def _to_json(reply: TeacherReply) -> list[Any]:
-    turns = [[[m.role, m.content] for m in each] for each in (reply.messages, reply.shown)]
+    chats = (reply.messages, reply.shown, reply.later)
+    turns = [[[m.role, m.content] for m in each] for each in chats]
     return [*turns, reply.text, reply.ids, reply.top]
 
 
 def _from_json(stored: list[Any]) -> TeacherReply:
-    messages, shown, text, ids, top = stored
+    *chats, text, ids, top = stored
+    messages, shown, later = (
+        tuple(Message(role, content) for role, content in each) for each in chats
+    )
     return TeacherReply(
-        tuple(Message(role, content) for role, content in messages),
-        tuple(Message(role, content) for role, content in shown),
+        messages,
+        shown,
+        later,
         text,
         tuple(ids),
         tuple(tuple((token, value) for token, value in place) for place in top),

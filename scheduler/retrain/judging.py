@@ -127,18 +127,19 @@ class Judge:
     ) -> Judgement:
         """Judge a candidate that learned from the user's demonstrations.
 
-        `unseen` are their replies to unseen prompts.
+        `unseen` are the teacher's replies to unseen prompts. With memory it is asked after another
+        exchange, as it will answer: in the first turn memory is the teacher itself.
         """
         if verdict := unusable(result.evaluation):
             return Judgement(result, verdict)
         self._verify(result.adapter)
         adapter, memory = result.adapter, few_shot_memory(dataset.train)
         asked = [Prompt(each.messages, REPLY_TOKENS) for each in unseen]
-        shown = [Prompt(each.shown, REPLY_TOKENS) for each in unseen]
-        own, beside = (self._model.reply(each, adapter, is_cancelled) for each in (asked, shown))
+        later = [Prompt(each.later, REPLY_TOKENS) for each in unseen]
+        own, beside = (self._model.reply(each, adapter, is_cancelled) for each in (asked, later))
         plain = self._model.reply(asked, None, is_cancelled)
-        seed = self._config.training.seed
-        drawn = self._model.reply([replace(each, seed=seed) for each in shown], None, is_cancelled)
+        shown = [Prompt(each.shown, REPLY_TOKENS, self._config.training.seed) for each in unseen]
+        drawn = self._model.reply(shown, None, is_cancelled)
         surprise = self._surprise(unseen, drawn, is_cancelled)
         usual = shared_sequences([each.text for each in unseen])
         bounds = self._config.gate
@@ -174,21 +175,24 @@ class Judge:
     def _plain_questions(
         self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
     ) -> tuple[Measure, ...]:
-        def answered(shown: Memory, by: Adapter) -> tuple[bool, ...]:
-            return self._teacher.answered(shown, by, is_cancelled)
+        def later(by: Adapter) -> tuple[bool, ...]:
+            return self._teacher.answered(memory, by, is_cancelled, is_later=True)
 
-        alone = self._teacher.answered_by_base(is_cancelled), answered(Memory(), adapter)
-        beside = answered(memory, None), answered(memory, adapter)
-        return plain_questions(*alone), plain_questions(*beside, with_memory=True)
+        by_base = self._teacher.answered_by_base(is_cancelled)
+        alone = self._teacher.answered(Memory(), adapter, is_cancelled)
+        return (
+            plain_questions(by_base, alone),
+            plain_questions(later(None), later(adapter), is_later=True),
+        )
 
     def _held_out_samples(
         self, dataset: Dataset, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
     ) -> tuple[ReplySample, ...]:
         """Replies where the user wrote what neither memory nor the weights have seen."""
         examples = demonstrated(dataset.held_out)[: NUM_SAMPLES // 2]
-        asked = [Prompt(each.messages, REPLY_TOKENS) for each in examples]
         shown = [
-            replace(each, messages=self._model.remember(each.messages, memory)) for each in asked
+            Prompt(self._teacher.shown_later(each.messages, memory, is_cancelled), REPLY_TOKENS)
+            for each in examples
         ]
         by_memory = self._replies(shown, None, is_cancelled)
         by_candidate = self._replies(shown, adapter, is_cancelled)
@@ -216,12 +220,15 @@ class Judge:
         if not texts:
             return None
 
-        def mean(shown: Memory, by: Adapter) -> float:
-            found = self._teacher.left_out_log_probs(texts, shown, by, is_cancelled)
+        def mean(shown: Memory, by: Adapter, is_later: bool) -> float:
+            found = self._teacher.left_out_log_probs(
+                texts, shown, by, is_cancelled, is_later=is_later
+            )
             return sum(found) / len(found)
 
-        arms = ((Memory(), None), (Memory(), adapter), (memory, None), (memory, adapter))
-        return Counts(*(mean(shown, by) for shown, by in arms))
+        alone = (mean(Memory(), by, False) for by in (None, adapter))
+        later = (mean(memory, by, True) for by in (None, adapter))
+        return Counts(*alone, *later)
 
     def _with_few_shot_compliance(
         self,

@@ -23,11 +23,15 @@ _EVERY = 6
 
 @dataclass(frozen=True, slots=True)
 class TeachingPrompt:
-    """A conversation as the student sees it; the teacher sees `asked`, with `memory`."""
+    """A conversation as the student sees it; the teacher sees `asked`, with `memory`.
+
+    `later` is the same after another exchange, for prompts that measure the student.
+    """
 
     messages: tuple[Message, ...]
     asked: tuple[Message, ...]
     memory: Memory
+    later: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,22 @@ def curriculum(
     varied = [
         _varied(place, text, memory, exchanges) for place, text in enumerate((*questions, *generic))
     ]
-    return Curriculum((*varied, *own), tuple(_plain(text, memory) for text in (*unseen, *probes)))
+    measured = [_plain(text, memory) for text in (*unseen, *probes)]
+    return Curriculum(
+        (*varied, *own),
+        tuple(
+            replace(each, later=after_exchange(each.asked, exchanges[place % len(exchanges)]))
+            for place, each in enumerate(measured)
+        ),
+    )
+
+
+def after_exchange(messages: Sequence[Message], exchange: tuple[str, str]) -> tuple[Message, ...]:
+    """A conversation that had another exchange before, a prompt with a reply."""
+    start = next(place for place, each in enumerate(messages) if each.role != "system")
+    prompt, reply = exchange
+    before = (Message("user", prompt), Message("assistant", reply))
+    return (*messages[:start], *before, *messages[start:])
 
 
 def _varied(
@@ -67,9 +86,8 @@ def _varied(
     prompt = _plain(text, memory)
     if place % _EVERY == 1:
         # The teacher is not shown the earlier exchange: after it, demonstrations count less.
-        earlier, reply = exchanges[-1 - place % len(exchanges)]
-        before = (Message("user", earlier), Message("assistant", reply))
-        return replace(prompt, messages=(*before, *prompt.messages))
+        exchange = exchanges[-1 - place % len(exchanges)]
+        return replace(prompt, messages=after_exchange(prompt.messages, exchange))
     if place % _EVERY == 3:
         asked = (_SYSTEM, *prompt.messages)
         return replace(prompt, messages=asked, asked=asked)

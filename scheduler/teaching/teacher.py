@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from feedback.memory.from_examples import demonstrated, few_shot_memory
-from feedback.records import Memory, TrainingExample
+from feedback.records import Memory, Message, TrainingExample
 from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.evaluation.degeneration import is_sound
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS, are_answered
@@ -17,7 +17,12 @@ from scheduler.served_model import (
     user_prompt,
 )
 from scheduler.teaching.evidence import MIN_DEMONSTRATIONS, Evidence, LeftOut
-from scheduler.teaching.prompts import TeachingPrompt, curriculum, without_example
+from scheduler.teaching.prompts import (
+    TeachingPrompt,
+    after_exchange,
+    curriculum,
+    without_example,
+)
 from scheduler.teaching.questions import LINE_TOKENS, new_questions, own_questions, question_lists
 from scheduler.teaching.stranger import STRANGER
 
@@ -62,11 +67,17 @@ class Teacher:
         return are_answered([answer for _, answer in self._references.plain(is_cancelled)])
 
     def answered(
-        self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
+        self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled, *, is_later: bool = False
     ) -> tuple[bool, ...]:
-        """Which plain questions are answered with a memory in the prompt."""
+        """Which plain questions are answered with a memory in the prompt.
+
+        `is_later`: after another exchange.
+        """
         prompts = [user_prompt(each.text, ANSWER_TOKENS) for each in PLAIN_QUESTIONS]
-        asked = [Prompt(self._model.remember(p.messages, memory), p.max_tokens) for p in prompts]
+        asked = [
+            Prompt(self._shown(each.messages, memory, is_later, is_cancelled), each.max_tokens)
+            for each in prompts
+        ]
         replies = self._model.reply(asked, adapter, is_cancelled)
         return are_answered([each.text for each in replies])
 
@@ -76,9 +87,21 @@ class Teacher:
         memory: Memory,
         adapter: Adapter,
         is_cancelled: IsCancelled,
+        *,
+        is_later: bool = False,
     ) -> list[float]:
-        """The log-probability of each text in nats per token, with one memory for all."""
-        return self._log_probs(texts, [memory] * len(texts), adapter, is_cancelled)
+        """The log-probability of each text in nats per token, with one memory for all.
+
+        `is_later`: after another exchange.
+        """
+        memories = [memory] * len(texts)
+        return self._log_probs(texts, memories, adapter, is_cancelled, is_later=is_later)
+
+    def shown_later(
+        self, messages: Sequence[Message], memory: Memory, is_cancelled: IsCancelled
+    ) -> tuple[Message, ...]:
+        """A conversation as a chat would ask it after another exchange, with memory."""
+        return self._shown(messages, memory, True, is_cancelled)
 
     def lessons(
         self,
@@ -114,6 +137,7 @@ class Teacher:
             TeacherReply(
                 prompt.messages,
                 reply.messages,
+                self._model.remember(prompt.later, prompt.memory) if prompt.later else (),
                 reply.text,
                 tuple(each.id for each in tokens),
                 tuple(each.top for each in tokens),
@@ -127,9 +151,26 @@ class Teacher:
         memories: Sequence[Memory],
         adapter: Adapter,
         is_cancelled: IsCancelled,
+        *,
+        is_later: bool = False,
     ) -> list[float]:
         replies = [
-            Reply(self._model.remember(each.messages, memory), each.chosen, each.is_truncated)
+            Reply(
+                self._shown(each.messages, memory, is_later, is_cancelled),
+                each.chosen,
+                each.is_truncated,
+            )
             for each, memory in zip(texts, memories, strict=True)
         ]
         return list(map(mean_log_prob, self._model.score(replies, adapter, is_cancelled)))
+
+    def _shown(
+        self,
+        messages: Sequence[Message],
+        memory: Memory,
+        is_later: bool,
+        is_cancelled: IsCancelled,
+    ) -> tuple[Message, ...]:
+        if is_later:
+            messages = after_exchange(messages, self._references.synthetic(is_cancelled)[0])
+        return self._model.remember(messages, memory)

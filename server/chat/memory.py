@@ -52,6 +52,22 @@ def learned_by(version: AdapterVersion | None) -> frozenset[str]:
     return frozenset(learned).union(report.superseded)
 
 
+def memory_suffices(
+    version: AdapterVersion | None, messages: Sequence[Message], memory: MemoryUse
+) -> bool:
+    """Whether the base answers with memory alone, though the user has a version.
+
+    In the first turn the base with memory is the very teacher that the version learned from. In
+    later turns the replies before override memory, and the version helps.
+    """
+    return (
+        version is not None
+        and memory.demonstrations > 0
+        and all(each.role != "assistant" for each in messages)
+        and report_of(version).was_taught_by_memory
+    )
+
+
 def last_user_message(messages: Sequence[Message]) -> str | None:
     """The text of the last user message."""
     return next((each.content for each in reversed(messages) if each.role == "user"), None)

@@ -24,7 +24,13 @@ from feedback.rules.rule import Rule
 from scheduler.version_report import overridden_rules
 from server.accounts.accounts import Account
 from server.auth import named_by_frontend
-from server.chat.memory import MemoryUse, add_memory, last_user_message, learned_by
+from server.chat.memory import (
+    MemoryUse,
+    add_memory,
+    last_user_message,
+    learned_by,
+    memory_suffices,
+)
 from server.chat.structured_output import structured_output
 from server.engine.records import SamplingParams
 from server.errors import ModelNotFoundError, RequestError
@@ -125,6 +131,8 @@ def plan_turn(
             reply_tokens=min(params.max_tokens, services.settings.max_new_tokens),
             render=render,
         )
+    if is_default and memory_suffices(adapter, messages, memory):
+        adapter = None
     return Turn(
         id=new_completion_id(now),
         created_at=now,

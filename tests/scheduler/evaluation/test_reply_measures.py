@@ -35,10 +35,10 @@ def test_a_significant_loss_of_plain_answers_is_refused(
 
 
 def test_a_refusal_says_how_many_answers_were_lost() -> None:
-    measure = plain_questions(answers(16, 4), answers(11, 9), with_memory=True)
+    measure = plain_questions(answers(16, 4), answers(11, 9), is_later=True)
     assert measure.sentence == (
-        "With memory it answers 11 of 20 plain questions right, memory alone 16; it lost 5 and"
-        " gained 0 (p = 0.031)."
+        "After another exchange it answers 11 of 20 plain questions right, memory alone 16; it lost"
+        " 5 and gained 0 (p = 0.031)."
     )
     assert (measure.base, measure.memory, measure.n) == (None, 16, 20)
 

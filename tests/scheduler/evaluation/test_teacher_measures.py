@@ -17,7 +17,9 @@ EVALUATION = without_held_out(
     num_closer=12,
     teacher_kl_base=1.0,
     teacher_kl=0.3,
-    teacher_kl_with_memory=0.1,
+    num_closer_later=10,
+    teacher_kl_base_later=0.6,
+    teacher_kl_later=0.1,
 )
 REPLIES = TaughtReplies(
     num_left_out=2,
@@ -53,7 +55,7 @@ def test_a_gain_that_may_be_chance_is_refused() -> None:
 
 
 def test_a_candidate_that_spoils_memory_is_refused() -> None:
-    assert failed(replace(EVALUATION, teacher_kl_with_memory=0.8)) == ["adherence with memory"]
+    assert failed(replace(EVALUATION, teacher_kl_later=0.7)) == ["adherence in later turns"]
     worse = replace(REPLIES, left_out=Counts(-4.0, -3.0, -3.0, -3.25))
     assert failed(replies=worse) == ["left-out texts"]
     nearly = replace(REPLIES, left_out=Counts(-4.0, -3.0, -3.0, -3.09))
@@ -67,7 +69,7 @@ def test_without_left_out_texts_the_others_decide() -> None:
 
 @pytest.mark.parametrize(
     ("surprise", "names"),
-    [((2.0, 0.0), ["content"]), ((0.0, 2.0), ["content with memory"])],
+    [((2.0, 0.0), ["content"]), ((0.0, 2.0), ["content in later turns"])],
 )
 def test_other_content_than_the_teachers_is_refused(
     surprise: tuple[float, float], names: list[str]

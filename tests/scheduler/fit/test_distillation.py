@@ -45,7 +45,8 @@ def written(
     top = tuple(
         tuple(zip(t, v, strict=True)) for t, v in zip(tokens.tolist(), values.tolist(), strict=True)
     )
-    return TeacherReply(messages, shown, text, tuple(ids[is_reply.index(True) :]), top)
+    later = (Message("user", "Well?"), Message("assistant", "Well."), *shown)
+    return TeacherReply(messages, shown, later, text, tuple(ids[is_reply.index(True) :]), top)
 
 
 def targets(base: BaseModel, replies: Sequence[TeacherReply]) -> list[Target]:
@@ -108,7 +109,8 @@ def test_the_student_comes_close_to_its_teacher_on_unseen_prompts(
     assert gap.num_unseen == gap.num_closer == 2
     assert gap.teacher_kl is not None and gap.teacher_kl_base is not None
     assert gap.teacher_kl < 0.5 * gap.teacher_kl_base
-    assert gap.teacher_kl_with_memory is not None and gap.teacher_kl_with_memory > 0
+    assert gap.teacher_kl_base_later is not None and gap.teacher_kl_base_later > 0
+    assert gap.teacher_kl_later is not None and gap.teacher_kl_later > 0
 
 
 def test_a_fit_without_a_lesson_has_the_bytes_of_one_that_never_had_it(

@@ -10,6 +10,7 @@ from scheduler.fit.lessons import Lessons, TeacherReply, read_lessons, write_les
 REPLY = TeacherReply(
     messages=(Message("user", "Why?\n\u2028"),),
     shown=(Message("system", "Be kind."), Message("user", "Why?\n\u2028")),
+    later=(Message("user", "Well?"), Message("assistant", "Well."), Message("user", "Why?")),
     text="So.",
     ids=(5, 7),
     top=(((5, -0.1), (6, -2.5)), ((7, -1e-9), (8, -30.0))),

@@ -26,7 +26,9 @@ TAUGHT = without_held_out(
     num_closer=12,
     teacher_kl_base=1.0,
     teacher_kl=0.3,
-    teacher_kl_with_memory=0.1,
+    num_closer_later=12,
+    teacher_kl_base_later=0.6,
+    teacher_kl_later=0.1,
 )
 
 
@@ -68,7 +70,7 @@ def test_an_adapter_learns_what_the_base_says_with_the_users_memory(world: World
         in run.report["teacher"]["sentence"]
     )
     names = [each["name"] for each in run.report["verdict"]["measures"]]
-    assert names[:2] == ["adherence", "adherence with memory"]
+    assert names[:2] == ["adherence", "adherence in later turns"]
 
 
 def test_the_weights_hold_only_what_the_teacher_was_shown(world: World) -> None:

@@ -69,6 +69,16 @@ def test_lessons_hold_the_teachers_replies_with_their_likeliest_tokens(tmp_path:
     assert len(own.shown) > len(own.messages)
 
 
+def test_unseen_prompts_are_also_asked_after_another_exchange_with_memory(tmp_path: Path) -> None:
+    lessons = teacher(FakeServedModel(), tmp_path).lessons(EXAMPLES, 0, never)
+    for each in lessons.unseen:
+        *memory, earlier, reply, question = each.later
+        assert (question,) == each.messages
+        assert (*memory, question) == each.shown
+        assert (earlier.role, reply.role) == ("user", "assistant")
+    assert not any(each.later for each in lessons.taught)
+
+
 def test_the_base_without_an_adapter_teaches(tmp_path: Path) -> None:
     model = FakeServedModel()
     teacher(model, tmp_path).lessons(EXAMPLES, 0, never)

@@ -22,7 +22,7 @@ def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_lessons_are_read_with_their_job(tmp_path: Path) -> None:
     question = (Message("user", "Why?"),)
-    reply = TeacherReply(question, question, "So.", (5,), (((5, -0.1),),))
+    reply = TeacherReply(question, question, (), "So.", (5,), (((5, -0.1),),))
     job = replace(make_job("tiny", tmp_path), lessons=Lessons((reply,), ()))
     write_job(tmp_path, job)
     assert read_job(tmp_path) == job
