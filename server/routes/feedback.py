@@ -25,7 +25,7 @@ def give_feedback(
 ) -> JSONResponse:
     """Give feedback on a completion; the same `id` again replaces it.
 
-    201: new. 200: replaced. 202: it waits for its completion.
+    201: new. 200: replaced, or said before. 202: it waits for its completion.
     """
     user = _author(request, body, caller, services)
     now = time.time()
@@ -44,7 +44,8 @@ def give_feedback(
     )
     with services.stores.database.atomic():
         services.accounts.find(user.id)  # not erased meanwhile
-        stored, is_new = services.stores.log.add_feedback(feedback)
+        said = None if body.id else services.stores.log.said_before(feedback)
+        stored, is_new = (said, False) if said else services.stores.log.add_feedback(feedback)
     if stored.status is FeedbackStatus.PENDING:
         status, result = 202, "pending"
     else:
