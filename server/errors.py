@@ -73,8 +73,15 @@ class ModelNotFoundError(LookupError):
 class RequestError(HTTPException):
     """A bad request: status, message, and the field at fault."""
 
-    def __init__(self, status: int, message: str, *, param: str | None = None) -> None:
-        super().__init__(status, message)
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, headers)
         self.param = param
 
 

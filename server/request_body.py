@@ -1,10 +1,12 @@
-"""Reads request bodies: bounded in bytes, and strict JSON.
+"""Reads request bodies: bounded in bytes and in time, and strict JSON.
 
 Python's parser also accepts NaN, infinities, lone surrogates and any depth; storage does not.
 """
 
+import asyncio
 import json
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -15,13 +17,18 @@ from server.errors import RequestError
 
 MAX_DEPTH = 64
 _DRAINED_BYTES = 64 << 20
+# Slower than any modem. Apache's mod_reqtimeout has the same default.
+_BYTES_PER_SECOND = 500
 
 
 class StrictRequest(Request):
     """A request whose body has a limit and whose JSON is strict."""
 
     async def body(self) -> bytes:
-        """The whole body. Raises `RequestError` (413) if it is larger than the limit."""
+        """The whole body.
+
+        Raises `RequestError`: 413 if it is larger than the limit, 408 if it does not arrive.
+        """
         if not hasattr(self, "_body"):
             limit = self.app.state.services.settings.max_body_bytes
             self._body = await read_bounded(self, limit)
@@ -48,15 +55,18 @@ class StrictRoute(APIRoute):
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:
-    """Read at most `limit` bytes. Raises `RequestError` (413) if there are more."""
+    """Read at most `limit` bytes. Raises `RequestError` as `bounded_stream` does."""
     return b"".join([chunk async for chunk in bounded_stream(request, limit)])
 
 
 async def bounded_stream(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the body in pieces. Raises `RequestError` (413) once it is larger than `limit`."""
+    """Yield the body in pieces.
+
+    Raises `RequestError`: 413 once the body is larger than `limit`, 408 if it does not arrive.
+    """
     too_large = RequestError(413, f"The body is larger than {limit} bytes.")
     size = 0
-    body = request.stream()
+    body = _timely(request)
     if _declared_length(request) <= limit:
         async for chunk in body:
             size += len(chunk)
@@ -74,9 +84,28 @@ async def bounded_stream(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 
 async def drain(request: Request, limit: int) -> None:
-    """Read the rest of a body and drop it. Raises `RequestError` (413) as `bounded_stream` does."""
+    """Read the rest of a body and drop it. Raises `RequestError` as `bounded_stream` does."""
     async for _ in bounded_stream(request, limit):
         pass
+
+
+async def _timely(request: Request) -> AsyncIterator[bytes]:
+    """The body in pieces. Every piece buys time, but never more than there is at first."""
+    left = longest = request.app.state.services.settings.request_timeout
+    body = request.stream()
+    while True:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                piece = await anext(body, None)
+        except TimeoutError as error:
+            message = "The body did not arrive in time: send all of it, faster."
+            raise RequestError(408, message, headers={"connection": "close"}) from error
+        if piece is None:
+            return
+        left -= time.monotonic() - began
+        yield piece
+        left = min(longest, left + len(piece) / _BYTES_PER_SECOND)
 
 
 def _declared_length(request: Request) -> int:

@@ -8,15 +8,14 @@ from fastapi.responses import JSONResponse
 
 from feedback.records import Feedback, FeedbackStatus
 from server.accounts.accounts import Account, UnknownAccountError
-from server.auth import App, Caller, User, named_by_frontend
+from server.auth import App, Caller, KeyedRoute, User, named_by_frontend
 from server.errors import RequestError
-from server.request_body import StrictRoute
 from server.services import Services
 from server.wire.paging import IdFilter, PageLimit
 from server.wire.requests import FeedbackRequest
 from server.wire.responses import Json, feedback_json, page
 
-router = APIRouter(prefix="/v1/feedback", route_class=StrictRoute, tags=["feedback"])
+router = APIRouter(prefix="/v1/feedback", route_class=KeyedRoute, tags=["feedback"])
 
 
 @router.post("", status_code=201, responses={200: {}, 202: {}})

@@ -123,6 +123,11 @@ def test_a_10_mb_body_is_a_413(live: LiveServer, person: Person, path: str) -> N
         assert_refused(client.post(path, content=body), 413)
 
 
+def test_a_10_mb_body_without_a_key_is_a_401(live: LiveServer) -> None:
+    with live.client() as nobody:
+        assert_refused(nobody.post(CHAT, content=b"x" * 10_000_000), 401)
+
+
 def test_a_10_mb_body_of_unknown_length_is_a_413(live: LiveServer, person: Person) -> None:
     pieces = (b"x" * 100_000 for _ in range(100))
     with live.client(person.key, **{"content-type": "application/json"}) as client:
@@ -135,6 +140,27 @@ def test_without_a_valid_key_everything_is_a_401(live: LiveServer, key: str | No
         assert_refused(client.post(CHAT, json=chat_body()), 401)
         assert_refused(client.get("/v1/models"), 401)
         assert_refused(client.get("/v1/admin/users"), 401)
+
+
+def routes_with_a_body(live: LiveServer) -> list[tuple[str, str]]:
+    with live.client() as nobody:
+        paths = nobody.get("/openapi.json").json()["paths"]
+    return [
+        (method, path.replace("{number}", "1"))
+        for path, item in paths.items()
+        for method in set(item) & {"post", "put", "patch"}
+    ]
+
+
+def test_the_key_is_asked_for_before_the_body_is_read(live: LiveServer, person: Person) -> None:
+    routes = routes_with_a_body(live)
+    assert len(routes) > 10
+    with live.client() as nobody, live.client("wrong") as wrong, live.client(person.key) as client:
+        for method, path in routes:
+            assert_refused(nobody.request(method, path, content=b"{"), 401)
+            assert_refused(wrong.request(method, path, content=b"{"), 401)
+            if path.startswith("/v1/admin/"):
+                assert_refused(client.request(method, path, content=b"{"), 403)
 
 
 def test_an_admin_route_is_a_403_for_others(
