@@ -27,11 +27,17 @@ class StrictRequest(Request):
     async def body(self) -> bytes:
         """The whole body.
 
-        Raises `RequestError`: 413 if it is larger than the limit, 408 if it does not arrive.
+        Raises `RequestError`: 413 if it is larger than the limit, 400 if it is empty, 408 if it
+        does not arrive, 415 if it is compressed.
         """
         if not hasattr(self, "_body"):
+            if (encoding := self.headers.get("content-encoding", "identity")) != "identity":
+                message = f"content-encoding {encoding[:40]!r} is not supported: send plain JSON."
+                raise RequestError(415, message, param="content-encoding")
             limit = self.app.state.services.settings.max_body_bytes
             self._body = await read_bounded(self, limit)
+            if not self._body.strip():
+                raise RequestError(400, "The body is empty: send a JSON object.")
         return self._body
 
     async def json(self) -> Any:
@@ -49,7 +55,11 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
+            # Whatever the client calls its body, it is read as JSON: curl says that it is a form.
+            headers = [each for each in request.scope["headers"] if each[0] != b"content-type"]
+            headers.append((b"content-type", b"application/json"))
+            scope = {**request.scope, "headers": headers}
+            return await handle(StrictRequest(scope, request.receive))
 
         return handle_strictly
 

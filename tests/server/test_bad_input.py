@@ -116,6 +116,39 @@ def test_a_prompt_that_does_not_fit_is_a_400_with_the_numbers(
     assert count_interactions(live, person) == 0
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_body_is_called_empty(live: LiveServer, person: Person, body: bytes) -> None:
+    with live.client(person.key) as client:
+        refused = client.post(CHAT, content=body)
+    assert_refused(refused, 400)
+    assert "empty" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "x"],
+)
+def test_json_is_read_whatever_the_client_calls_it(
+    live: LiveServer, person: Person, content_type: str | None
+) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    with live.client(person.key, **headers) as client:
+        body = b'{"target": "chatcmpl-later", "value": "up"}'
+        assert client.post("/v1/feedback", content=body).status_code == 202
+
+
+def test_a_form_is_no_json(live: LiveServer, person: Person) -> None:
+    with live.client(person.key) as client:
+        refused = client.post(CHAT, data={"model": "tiny"})
+    assert_refused(refused, 400)
+    assert "not JSON" in refused.json()["error"]["message"]
+
+
+def test_a_compressed_body_is_a_415_that_names_the_header(live: LiveServer, person: Person) -> None:
+    with live.client(person.key, **{"content-encoding": "gzip"}) as client:
+        assert_refused(client.post(CHAT, json=chat_body()), 415, "content-encoding")
+
+
 @pytest.mark.parametrize("path", [CHAT, "/v1/feedback"])
 def test_a_10_mb_body_is_a_413(live: LiveServer, person: Person, path: str) -> None:
     body = b'{"model": "' + b"x" * 10_000_000 + b'"}'
