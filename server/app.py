@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
+from fastapi.middleware.cors import CORSMiddleware
 
 from server.auth import authenticate, require_admin
 from server.errors import ErrorEnvelope, install_error_handlers
@@ -46,6 +47,15 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     install_error_handlers(app)
     app.add_middleware(RequestFrame, metrics=services.metrics)
+    if origins := services.settings.cors_origins:
+        # The outermost, so that pages can read every answer.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "x-loralei-adapter", "retry-after"],
+        )
     app.include_router(health.router)
     app.include_router(pages_router())
     app.include_router(_behind_a_key())

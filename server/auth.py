@@ -1,18 +1,24 @@
 """Dependencies of every route with a key: who is calling, and for which user."""
 
 import hmac
+import logging
+import math
 import time
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from server.accounts.accounts import Account
 from server.accounts.identity import BodyIdentity, named_user
+from server.accounts.keys import is_guessable
 from server.errors import AuthenticationError, ForbiddenError, RequestError
+from server.request_body import StrictRoute
 from server.services import Services
 
+_log = logging.getLogger(__name__)
 _bearer = HTTPBearer(auto_error=False, description="A key made by Loralei.")
 
 
@@ -25,19 +31,42 @@ async def get_services(request: Request) -> Services:
 App = Annotated[Services, Depends(get_services)]
 
 
-def authenticate(
-    services: App, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+async def authenticate(
+    request: Request,
+    services: App,
+    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Account:
-    """The account whose key was sent. Raises `AuthenticationError`."""
-    if sent is None:
-        raise AuthenticationError("Send your key as 'Authorization: Bearer <key>'.")
-    token = sent.credentials
+    """The account whose key was sent; it is looked up once per request.
+
+    Raises `AuthenticationError`, and `RequestError` (429) while the caller's address is locked out.
+    """
+    if not hasattr(request.state, "caller"):
+        if sent is None:
+            raise AuthenticationError("Send your key as 'Authorization: Bearer <key>'.")
+        peer = request.client.host if request.client else ""
+        owner = await run_in_threadpool(_owner_of, services, sent.credentials, peer)
+        request.state.caller = owner
+    caller: Account = request.state.caller
+    return caller
+
+
+def _owner_of(services: Services, token: str, peer: str) -> Account:
+    """The account with this key. One that was made here is checked even during a lock-out."""
     if hmac.compare_digest(token.encode(), services.cli_token.encode()):
         return services.accounts.first_admin()
-    account = services.accounts.authenticate(token, time.time())
-    if account is None:
-        raise AuthenticationError("This key is not valid. Ask an admin for a new one.")
-    return account
+    now = time.time()
+    wait = services.lockout.seconds_left(peer, now)
+    is_checked = not wait or not is_guessable(token)
+    account = services.accounts.authenticate(token, now) if is_checked else None
+    if account is not None:
+        return account
+    if wait:
+        seconds = math.ceil(wait)
+        message = f"Too many wrong keys came from your address. Try again in {seconds} s."
+        raise RequestError(429, message, headers={"retry-after": str(seconds)})
+    if services.lockout.note_wrong(peer, now):
+        _log.warning("locked out %s: too many wrong keys", peer)
+    raise AuthenticationError("This key is not valid. Ask an admin for a new one.")
 
 
 Caller = Annotated[Account, Depends(authenticate)]
@@ -48,6 +77,24 @@ async def require_admin(caller: Caller) -> Account:
     if not caller.is_admin:
         raise ForbiddenError("This needs an admin's key.")
     return caller
+
+
+class KeyedRoute(StrictRoute):
+    """A route that knows the caller before it reads the body: strangers cannot make it wait."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Check the key first, then do the rest."""
+        handle = super().get_route_handler()
+        is_for_admins = self.path.startswith("/v1/admin/")
+
+        async def handle_known(request: Request) -> Response:
+            services, sent = await get_services(request), await _bearer(request)
+            caller = await authenticate(request, services, sent)
+            if is_for_admins:
+                await require_admin(caller)
+            return await handle(request)
+
+        return handle_known
 
 
 Admin = Annotated[Account, Depends(require_admin)]

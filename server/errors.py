@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from adapters_store.errors import (
     AdapterConflictError,
@@ -73,8 +74,15 @@ class ModelNotFoundError(LookupError):
 class RequestError(HTTPException):
     """A bad request: status, message, and the field at fault."""
 
-    def __init__(self, status: int, message: str, *, param: str | None = None) -> None:
-        super().__init__(status, message)
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, headers)
         self.param = param
 
 
@@ -160,10 +168,26 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     message = str(error.detail)
     if status is HTTPStatus.NOT_FOUND and not isinstance(error, RequestError):
         message = f"Unknown route: {request.method} {request.url.path}"
+    headers = error.headers
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"allow": ", ".join(_allowed_methods(request))}
+        message = f"{request.method[:16]} is not allowed here: use {headers['allow']}."
     kind = "server_error" if status >= 500 else "invalid_request_error"
     spec = ErrorSpec(status, status.phrase.lower().replace(" ", "_"), type=kind)
     body = envelope(message, spec, getattr(error, "param", None))
-    return JSONResponse(body, status, headers=error.headers)
+    return JSONResponse(body, status, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """All methods of a path. Each is a route of its own, and the framework names only one."""
+    routes, scope = request.app.router.routes, request.scope
+    path = {"type": "http", "path": scope["path"], "root_path": "", "headers": []}
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**path, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
 
 
 async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:

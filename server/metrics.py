@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+# Any client can make up a method, but not a label.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FIRST_TOKEN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -36,6 +38,11 @@ class Metrics:
         self.adapter_loads = self._gauge("adapter_loads", "Adapters loaded since the start.")
         self.runs = self._gauge("runs", "Training runs by status.", "status")
         self.pending_feedback = self._gauge("feedback_pending", "Feedback without a completion.")
+
+    def count_request(self, method: str, route: str, status: int) -> None:
+        """Count one request; `route` is a template, such as `/v1/models/{model}`."""
+        known = method if method in _METHODS else "other"
+        self.requests.labels(known, route, str(status)).inc()
 
     def text(self) -> bytes:
         """Prometheus' text format."""

@@ -1,4 +1,4 @@
-"""Wraps every request: gives it an id, counts it, and answers uncaught exceptions."""
+"""Wraps every request: gives it an id, counts it, and answers HEAD and uncaught exceptions."""
 
 import logging
 import time
@@ -14,7 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 class RequestFrame:
-    """Gives every response an `x-request-id`, logs and counts it, and answers crashes with 500."""
+    """Gives every response an `x-request-id`, logs and counts it, and answers crashes with 500.
+
+    HEAD is answered as GET is, without the body.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -26,6 +29,8 @@ class RequestFrame:
             await self._app(scope, receive, send)
             return
         request_id = f"req-{uuid.uuid4().hex}"
+        is_head = scope["method"] == "HEAD"
+        inner = {**scope, "method": "GET"} if is_head else scope
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -34,24 +39,26 @@ class RequestFrame:
                 status = message["status"]
                 headers = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
                 message = {**message, "headers": headers}
-            await send(message)
+                await send(message)
+                if is_head:  # the end: the application sees that nobody listens
+                    await send({"type": "http.response.body"})
+            elif not is_head:
+                await send(message)
 
         started = time.perf_counter()
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(inner, receive, send_with_id)
         except Exception as error:
             _log.exception("request %s crashed", request_id)
             if status:
                 raise  # a part was sent already: the connection must break
             await error_response(error)(scope, receive, send_with_id)
         finally:
-            self._note(scope, request_id, status, time.perf_counter() - started)
-
-    def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
-        route = _route(scope)
-        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
-        # The route, not the path: paths hold names of people.
-        _log.info("%s %s %d in %.3f s, %s", scope["method"], route, status, seconds, request_id)
+            method, route = scope["method"], _route(inner)
+            self._metrics.count_request(method, route, status)
+            seconds = time.perf_counter() - started
+            # The route, not the path: paths hold names of people.
+            _log.info("%.7s %s %d in %.3f s, %s", method, route, status, seconds, request_id)
 
 
 def _route(scope: Scope) -> str:

@@ -1,10 +1,12 @@
-"""Reads request bodies: bounded in bytes, and strict JSON.
+"""Reads request bodies: bounded in bytes and in time, and strict JSON.
 
 Python's parser also accepts NaN, infinities, lone surrogates and any depth; storage does not.
 """
 
+import asyncio
 import json
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -15,16 +17,27 @@ from server.errors import RequestError
 
 MAX_DEPTH = 64
 _DRAINED_BYTES = 64 << 20
+# Slower than any modem. Apache's mod_reqtimeout has the same default.
+_BYTES_PER_SECOND = 500
 
 
 class StrictRequest(Request):
     """A request whose body has a limit and whose JSON is strict."""
 
     async def body(self) -> bytes:
-        """The whole body. Raises `RequestError` (413) if it is larger than the limit."""
+        """The whole body.
+
+        Raises `RequestError`: 413 if it is larger than the limit, 400 if it is empty, 408 if it
+        does not arrive, 415 if it is compressed.
+        """
         if not hasattr(self, "_body"):
+            if (encoding := self.headers.get("content-encoding", "identity")) != "identity":
+                message = f"content-encoding {encoding[:40]!r} is not supported: send plain JSON."
+                raise RequestError(415, message, param="content-encoding")
             limit = self.app.state.services.settings.max_body_bytes
             self._body = await read_bounded(self, limit)
+            if not self._body.strip():
+                raise RequestError(400, "The body is empty: send a JSON object.")
         return self._body
 
     async def json(self) -> Any:
@@ -42,21 +55,28 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
+            # Whatever the client calls its body, it is read as JSON: curl says that it is a form.
+            headers = [each for each in request.scope["headers"] if each[0] != b"content-type"]
+            headers.append((b"content-type", b"application/json"))
+            scope = {**request.scope, "headers": headers}
+            return await handle(StrictRequest(scope, request.receive))
 
         return handle_strictly
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:
-    """Read at most `limit` bytes. Raises `RequestError` (413) if there are more."""
+    """Read at most `limit` bytes. Raises `RequestError` as `bounded_stream` does."""
     return b"".join([chunk async for chunk in bounded_stream(request, limit)])
 
 
 async def bounded_stream(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """Yield the body in pieces. Raises `RequestError` (413) once it is larger than `limit`."""
+    """Yield the body in pieces.
+
+    Raises `RequestError`: 413 once the body is larger than `limit`, 408 if it does not arrive.
+    """
     too_large = RequestError(413, f"The body is larger than {limit} bytes.")
     size = 0
-    body = request.stream()
+    body = _timely(request)
     if _declared_length(request) <= limit:
         async for chunk in body:
             size += len(chunk)
@@ -74,9 +94,28 @@ async def bounded_stream(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 
 async def drain(request: Request, limit: int) -> None:
-    """Read the rest of a body and drop it. Raises `RequestError` (413) as `bounded_stream` does."""
+    """Read the rest of a body and drop it. Raises `RequestError` as `bounded_stream` does."""
     async for _ in bounded_stream(request, limit):
         pass
+
+
+async def _timely(request: Request) -> AsyncIterator[bytes]:
+    """The body in pieces. Every piece buys time, but never more than there is at first."""
+    left = longest = request.app.state.services.settings.request_timeout
+    body = request.stream()
+    while True:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                piece = await anext(body, None)
+        except TimeoutError as error:
+            message = "The body did not arrive in time: send all of it, faster."
+            raise RequestError(408, message, headers={"connection": "close"}) from error
+        if piece is None:
+            return
+        left -= time.monotonic() - began
+        yield piece
+        left = min(longest, left + len(piece) / _BYTES_PER_SECOND)
 
 
 def _declared_length(request: Request) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
+from server.accounts.lockout import Lockout
 from server.background.rules_cache import RulesCache
 from server.base_model.prepare import prepare_model
 from server.data_folder import DataFolder
@@ -54,6 +55,7 @@ class Services:
         self.rules = RulesCache(self.stores.log)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
+        self.lockout = Lockout(settings.max_wrong_keys)
         self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"
         self.started_at = time.time()
         self.is_draining = False

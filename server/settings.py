@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -28,11 +38,27 @@ SETTINGS_FILE = Path("loralei.toml")
 MAX_RANK = 256
 
 
-def _split_targets(value: Any) -> Any:
-    """Let the environment name targets with commas: `LORALEI_LORA__TARGETS=q_proj,v_proj`."""
-    if isinstance(value, dict) and isinstance(value.get("targets"), str):
-        return {**value, "targets": [t.strip() for t in value["targets"].split(",") if t.strip()]}
+def _split(value: Any) -> Any:
+    """Let the environment list values with commas: `a, b`."""
+    if isinstance(value, str):
+        return [each.strip() for each in value.split(",") if each.strip()]
     return value
+
+
+def _split_targets(value: Any) -> Any:
+    """The same for targets: `LORALEI_LORA__TARGETS=q_proj,v_proj`."""
+    if isinstance(value, dict) and "targets" in value:
+        return {**value, "targets": _split(value["targets"])}
+    return value
+
+
+def _check_network(value: str) -> str:
+    TypeAdapter(IPvAnyNetwork).validate_python(value)
+    return value
+
+
+Network = Annotated[str, AfterValidator(_check_network)]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s]+)$")]
 
 
 def default_model_cache() -> Path:
@@ -202,6 +228,36 @@ class Settings(BaseSettings):
         ge=1024,
         le=1 << 34,
         description="Largest adapter or feedback file accepted.",
+    )
+    max_connections: int = Field(
+        default=4096,
+        ge=8,
+        le=65_536,
+        description="Most open connections; for one more, the one that is idle longest is closed.",
+    )
+    request_timeout: float = Field(
+        default=20.0,
+        gt=0,
+        description="How long a request may take to arrive; a body has longer at 500 bytes/s.",
+    )
+    keep_alive_timeout: int = Field(
+        default=75,
+        ge=1,
+        le=86_400,
+        description="How long a connection may be idle between requests.",
+    )
+    max_wrong_keys: int = Field(
+        default=10,
+        ge=1,
+        description="Wrong keys from one address before it is locked out for a while.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(),
+        description="Addresses or networks of proxies that may name the client's own address.",
+    )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(),
+        description="Origins of other web pages that may call the API; `*` is any.",
     )
     retry_window: float = Field(
         default=600.0,

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from feedback.records import Feedback, FeedbackStatus, Interaction
+from feedback.repeated import says_the_same
 from feedback.rules.user_rules import MAX_DECISIONS, RuleDecision, exclude_each_other, rule_id
 from feedback.store import audit
 from feedback.store.audit import AuditAction
@@ -107,7 +108,8 @@ class FeedbackLog(FeedbackReader):
         """Store feedback, in place of the user's earlier feedback with the same id.
 
         Returns it as stored, and whether it is new. Feedback on an unknown completion is pending;
-        its own `status` is ignored. `created_at` stays that of the first.
+        its own `status` is ignored. `created_at` stays that of the first. What the user said
+        already counts as no change.
 
         Raises:
             InvalidFeedbackError: the feedback is empty or invalid.
@@ -127,6 +129,8 @@ class FeedbackLog(FeedbackReader):
 
     def decide(self, decision: RuleDecision) -> None:
         """Store a decision on a rule, in place of the user's earlier ones that it excludes.
+
+        The same decision again changes nothing.
 
         Raises:
             InvalidFeedbackError: the user has the most decisions that can be stored.
@@ -210,17 +214,24 @@ class FeedbackLog(FeedbackReader):
             status = FeedbackStatus.PENDING if turn is None else FeedbackStatus.APPLIED
             stored = replace(feedback, status=status)
             earlier = find_feedback(self._database, feedback.user_id, feedback.id)
+            is_repeated = self.said_before(stored) is not None
             if earlier is None:
-                self._write(stored, AuditAction.CREATED, at, self._trains(stored))
+                trains = self._trains(stored) and not is_repeated
+                self._write(stored, AuditAction.CREATED, at, trains)
                 return stored, True
+            is_repeated = is_repeated and says_the_same(stored, earlier)
+            if is_repeated and stored.metadata == earlier.metadata:
+                return earlier, False
             stored = replace(stored, created_at=earlier.created_at)
             trains = self._trains(earlier) or self._trains(stored)
-            self._write(stored, AuditAction.CHANGED, at, trains)
+            self._write(stored, AuditAction.CHANGED, at, trains and not is_repeated)
             return stored, False
 
     def _decide(self, decision: RuleDecision, at: float) -> None:
         with self._database.atomic():
             existing = self.decisions(decision.user_id)
+            if any(replace(decision, decided_at=each.decided_at) == each for each in existing):
+                return
             excluded = [each for each in existing if exclude_each_other(each, decision)]
             if len(existing) - len(excluded) >= MAX_DECISIONS:
                 message = f"At most {MAX_DECISIONS} rules can be pinned or dropped: undo one first."

@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from feedback.errors import NotFoundError
 from feedback.records import Feedback, FeedbackCounts, Interaction
+from feedback.repeated import repeated
 from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
 from feedback.store.jsonl import decision_to_json, feedback_to_json, interaction_to_json
@@ -121,6 +122,15 @@ class FeedbackReader:
             self._database, "feedback", conditions, values, after=cursor, limit=limit
         )
         return [feedback_from_row(row) for row in rows], has_more
+
+    def said_before(self, feedback: Feedback) -> Feedback | None:
+        """The user's own feedback that says the same of the same reply already, if any."""
+        given = select_feedback(
+            self._database,
+            "user_id = ? AND completion_id = ?",
+            [feedback.user_id, feedback.completion_id],
+        )
+        return repeated(feedback, given)
 
     def decisions(self, user_id: str) -> list[RuleDecision]:
         """The user's decisions on rules, oldest first."""

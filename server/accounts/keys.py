@@ -43,6 +43,11 @@ def public_id(text: str) -> str:
     return match[1] if match else f"preset-{_hash(text)[:16]}"
 
 
+def is_guessable(text: str) -> bool:
+    """Whether it is not a key that was made here, with 256 random bits."""
+    return not _PUBLIC_ID.fullmatch(text)
+
+
 def matches(text: str, stored_hash: str) -> bool:
     """Whether the key has this hash, compared in constant time."""
     return hmac.compare_digest(_hash(text), stored_hash)

@@ -17,10 +17,10 @@ from adapters_store.files import WEIGHTS_FILE
 from adapters_store.records import AdapterVersion
 from scheduler.policy import is_due
 from server.accounts.accounts import Account
-from server.auth import Admin, App
+from server.auth import Admin, App, KeyedRoute
 from server.errors import RequestError
 from server.learning.usage import run_with_cost, training_usage
-from server.request_body import StrictRoute, bounded_stream, drain, parse_json
+from server.request_body import bounded_stream, drain, parse_json
 from server.services import Services
 from server.user_data import export
 from server.user_data.adapter_import import register_adapter
@@ -29,7 +29,7 @@ from server.wire.responses import Json, label, promotion_json, version_json
 
 CONFIG_HEADER = "x-loralei-adapter-config"
 
-router = APIRouter(prefix="/v1/admin/adapters", route_class=StrictRoute, tags=["admin: adapters"])
+router = APIRouter(prefix="/v1/admin/adapters", route_class=KeyedRoute, tags=["admin: adapters"])
 
 
 @router.get("")

@@ -8,14 +8,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from server.auth import App, Caller
+from server.auth import App, Caller, KeyedRoute
 from server.chat import streaming
 from server.chat.recording import Recorder
 from server.chat.replies import Replies
 from server.chat.streaming import EventStream, event
 from server.chat.turn import Turn, plan_turn
 from server.errors import RequestError
-from server.request_body import StrictRoute
 from server.wire.requests import ChatRequest
 from server.wire.responses import (
     choice_json,
@@ -28,7 +27,7 @@ from server.wire.responses import (
 DISCONNECT_POLL = 0.1
 CLIENT_CLOSED_REQUEST = 499
 
-router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["chat"])
+router = APIRouter(prefix="/v1", route_class=KeyedRoute, tags=["chat"])
 _log = logging.getLogger(__name__)
 
 

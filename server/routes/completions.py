@@ -8,9 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from feedback.records import Interaction
-from server.auth import App, User
+from server.auth import App, KeyedRoute, User
 from server.errors import RequestError
-from server.request_body import StrictRoute
 from server.wire.paging import IdFilter, Order, PageLimit
 from server.wire.requests import MetadataUpdate
 from server.wire.responses import Json, completion_json, page, stored_message_json
@@ -18,7 +17,7 @@ from server.wire.responses import Json, completion_json, page, stored_message_js
 _MAX_METADATA_FILTERS = 16
 
 router = APIRouter(
-    prefix="/v1/chat/completions", route_class=StrictRoute, tags=["stored completions"]
+    prefix="/v1/chat/completions", route_class=KeyedRoute, tags=["stored completions"]
 )
 
 

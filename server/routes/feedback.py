@@ -8,15 +8,14 @@ from fastapi.responses import JSONResponse
 
 from feedback.records import Feedback, FeedbackStatus
 from server.accounts.accounts import Account, UnknownAccountError
-from server.auth import App, Caller, User, named_by_frontend
+from server.auth import App, Caller, KeyedRoute, User, named_by_frontend
 from server.errors import RequestError
-from server.request_body import StrictRoute
 from server.services import Services
 from server.wire.paging import IdFilter, PageLimit
 from server.wire.requests import FeedbackRequest
 from server.wire.responses import Json, feedback_json, page
 
-router = APIRouter(prefix="/v1/feedback", route_class=StrictRoute, tags=["feedback"])
+router = APIRouter(prefix="/v1/feedback", route_class=KeyedRoute, tags=["feedback"])
 
 
 @router.post("", status_code=201, responses={200: {}, 202: {}})
@@ -25,7 +24,7 @@ def give_feedback(
 ) -> JSONResponse:
     """Give feedback on a completion; the same `id` again replaces it.
 
-    201: new. 200: replaced. 202: it waits for its completion.
+    201: new. 200: replaced, or said before. 202: it waits for its completion.
     """
     user = _author(request, body, caller, services)
     now = time.time()
@@ -44,7 +43,8 @@ def give_feedback(
     )
     with services.stores.database.atomic():
         services.accounts.find(user.id)  # not erased meanwhile
-        stored, is_new = services.stores.log.add_feedback(feedback)
+        said = None if body.id else services.stores.log.said_before(feedback)
+        stored, is_new = (said, False) if said else services.stores.log.add_feedback(feedback)
     if stored.status is FeedbackStatus.PENDING:
         status, result = 202, "pending"
     else:

@@ -7,12 +7,11 @@ from fastapi import APIRouter
 
 from feedback.errors import NotFoundError
 from feedback.rules.user_rules import RuleDecision, RuleStatus, UserRule, rule_id
-from server.auth import App, User
-from server.request_body import StrictRoute
+from server.auth import App, KeyedRoute, User
 from server.wire.requests import RuleRequest
 from server.wire.responses import Json, page, rule_json
 
-router = APIRouter(prefix="/v1/me/rules", route_class=StrictRoute, tags=["me"])
+router = APIRouter(prefix="/v1/me/rules", route_class=KeyedRoute, tags=["me"])
 
 
 @router.get("")

@@ -10,17 +10,17 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from server.accounts.accounts import Account, AccountKind
-from server.auth import App
+from server.auth import App, KeyedRoute
 from server.errors import RequestError
 from server.learning.curation_view import curation_json
 from server.learning.usage import training_usage
-from server.request_body import StrictRoute, parse_json, read_bounded
+from server.request_body import parse_json, read_bounded
 from server.services import Services
 from server.user_data import erasure, export
 from server.wire.requests import NewUser
 from server.wire.responses import Json, account_json
 
-router = APIRouter(prefix="/v1/admin/users", route_class=StrictRoute, tags=["admin: users"])
+router = APIRouter(prefix="/v1/admin/users", route_class=KeyedRoute, tags=["admin: users"])
 
 
 @router.get("")

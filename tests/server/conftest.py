@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def live(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A running server. It never looks for due users by itself."""
     data = tmp_path_factory.mktemp("shared") / "data"
-    schedule = {"interval": 0, "nightly": ""}
-    with running(tiny_model, data, schedule=schedule, threads=1, max_batch_size=4) as server:
+    options: dict[str, Any] = {
+        "schedule": {"interval": 0, "nightly": ""},
+        "threads": 1,
+        "max_batch_size": 4,
+        # All tests come from one address, and many send wrong keys.
+        "max_wrong_keys": 100_000,
+    }
+    with running(tiny_model, data, **options) as server:
         yield server
 
 

@@ -116,11 +116,49 @@ def test_a_prompt_that_does_not_fit_is_a_400_with_the_numbers(
     assert count_interactions(live, person) == 0
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_body_is_called_empty(live: LiveServer, person: Person, body: bytes) -> None:
+    with live.client(person.key) as client:
+        refused = client.post(CHAT, content=body)
+    assert_refused(refused, 400)
+    assert "empty" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/plain", "application/x-www-form-urlencoded", "application/octet-stream", "x"],
+)
+def test_json_is_read_whatever_the_client_calls_it(
+    live: LiveServer, person: Person, content_type: str | None
+) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    with live.client(person.key, **headers) as client:
+        body = b'{"target": "chatcmpl-later", "value": "up"}'
+        assert client.post("/v1/feedback", content=body).status_code == 202
+
+
+def test_a_form_is_no_json(live: LiveServer, person: Person) -> None:
+    with live.client(person.key) as client:
+        refused = client.post(CHAT, data={"model": "tiny"})
+    assert_refused(refused, 400)
+    assert "not JSON" in refused.json()["error"]["message"]
+
+
+def test_a_compressed_body_is_a_415_that_names_the_header(live: LiveServer, person: Person) -> None:
+    with live.client(person.key, **{"content-encoding": "gzip"}) as client:
+        assert_refused(client.post(CHAT, json=chat_body()), 415, "content-encoding")
+
+
 @pytest.mark.parametrize("path", [CHAT, "/v1/feedback"])
 def test_a_10_mb_body_is_a_413(live: LiveServer, person: Person, path: str) -> None:
     body = b'{"model": "' + b"x" * 10_000_000 + b'"}'
     with live.client(person.key, **{"content-type": "application/json"}) as client:
         assert_refused(client.post(path, content=body), 413)
+
+
+def test_a_10_mb_body_without_a_key_is_a_401(live: LiveServer) -> None:
+    with live.client() as nobody:
+        assert_refused(nobody.post(CHAT, content=b"x" * 10_000_000), 401)
 
 
 def test_a_10_mb_body_of_unknown_length_is_a_413(live: LiveServer, person: Person) -> None:
@@ -135,6 +173,27 @@ def test_without_a_valid_key_everything_is_a_401(live: LiveServer, key: str | No
         assert_refused(client.post(CHAT, json=chat_body()), 401)
         assert_refused(client.get("/v1/models"), 401)
         assert_refused(client.get("/v1/admin/users"), 401)
+
+
+def routes_with_a_body(live: LiveServer) -> list[tuple[str, str]]:
+    with live.client() as nobody:
+        paths = nobody.get("/openapi.json").json()["paths"]
+    return [
+        (method, path.replace("{number}", "1"))
+        for path, item in paths.items()
+        for method in set(item) & {"post", "put", "patch"}
+    ]
+
+
+def test_the_key_is_asked_for_before_the_body_is_read(live: LiveServer, person: Person) -> None:
+    routes = routes_with_a_body(live)
+    assert len(routes) > 10
+    with live.client() as nobody, live.client("wrong") as wrong, live.client(person.key) as client:
+        for method, path in routes:
+            assert_refused(nobody.request(method, path, content=b"{"), 401)
+            assert_refused(wrong.request(method, path, content=b"{"), 401)
+            if path.startswith("/v1/admin/"):
+                assert_refused(client.request(method, path, content=b"{"), 403)
 
 
 def test_an_admin_route_is_a_403_for_others(

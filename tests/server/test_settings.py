@@ -54,6 +54,22 @@ def test_targets_can_be_named_in_the_environment(monkeypatch: pytest.MonkeyPatch
     assert Settings().lora.targets == ("q_proj", "v_proj")
 
 
+def test_proxies_and_origins_can_be_listed_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LORALEI_TRUSTED_PROXIES", "10.0.0.1, 172.16.0.0/12")
+    monkeypatch.setenv("LORALEI_CORS_ORIGINS", "https://a.example,http://localhost:3000")
+    settings = Settings()
+    assert settings.trusted_proxies == ("10.0.0.1", "172.16.0.0/12")
+    assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+def test_proxies_and_origins_can_be_listed_in_the_file() -> None:
+    Path("loralei.toml").write_text('trusted_proxies = ["::1"]\ncors_origins = ["*"]\n')
+    settings = Settings()
+    assert (settings.trusted_proxies, settings.cors_origins) == (("::1",), ("*",))
+
+
 @pytest.mark.parametrize("text", ["prot = 1", "[training]\nmax_step = 3", "[lora]\nr = 4"])
 def test_an_unknown_option_in_the_file_is_an_error(text: str) -> None:
     Path("loralei.toml").write_text(text)
@@ -81,6 +97,10 @@ def test_an_unknown_variable_is_an_error(variable: str, monkeypatch: pytest.Monk
         ("sampling", {"top_p": -0.1}),
         ("sampling", {"top_k": -1}),
         ("openwebui_jwt_secret", "short"),
+        ("trusted_proxies", ["proxy.example"]),
+        ("trusted_proxies", ["*"]),
+        ("cors_origins", ["https://a.example/"]),
+        ("cors_origins", ["a.example"]),
     ],
 )
 def test_an_impossible_value_is_an_error(option: str, value: object) -> None:

@@ -206,6 +206,13 @@ def test_a_decision_and_its_withdrawal_count_as_feedback(log: FeedbackLog) -> No
     assert log.decisions("ann") == []
 
 
+def test_the_same_decision_again_changes_nothing(log: FeedbackLog) -> None:
+    log.decide(drop(LOWER, 10.0))
+    log.decide(drop(LOWER, 20.0))
+    assert log.decisions("ann") == [drop(LOWER, 10.0)]
+    assert log.feedback_since("ann", 10.0) == 0
+
+
 def test_another_users_decision_cannot_be_undone(log: FeedbackLog) -> None:
     log.decide(drop(LOWER))
     with pytest.raises(NotFoundError):

@@ -147,16 +147,47 @@ def test_feedback_is_listed_in_pages_and_by_completion(log: FeedbackLog) -> None
 
 
 def test_new_changed_and_deleted_feedback_counts_once_each(log: FeedbackLog) -> None:
-    log.store(make_interaction())
     for name in ("a", "b", "c"):
-        log.add_feedback(make_feedback(name, value=1, at=200.0))
+        log.store(make_interaction(f"turn-{name}"))
+        log.add_feedback(make_feedback(name, target=f"turn-{name}", value=1, at=200.0))
     assert log.feedback_since("ann", 100.0) == 3
     assert log.feedback_since("ann", 200.0) == 0
-    log.add_feedback(make_feedback("a", value=-1, at=300.0))
-    log.add_feedback(make_feedback("a", value=1, at=310.0))
+    log.add_feedback(make_feedback("a", target="turn-a", value=-1, at=300.0))
+    log.add_feedback(make_feedback("a", target="turn-a", value=1, at=310.0))
     log.delete_feedback("ann", "b", now=320.0)
     assert log.feedback_since("ann", 200.0) == 2
     assert log.feedback_since("bob", 0.0) == 0
+
+
+def test_the_same_feedback_again_changes_nothing(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    first, _ = log.add_feedback(make_feedback(value=1, comment="Short!", at=200.0))
+    again = make_feedback(value=1, comment="Short!", at=300.0)
+    assert log.add_feedback(again) == (first, False)
+    assert log.feedback_since("ann", 200.0) == 0
+
+
+def test_the_same_feedback_under_another_id_counts_as_nothing_new(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    log.add_feedback(make_feedback("a", value=1, at=200.0))
+    assert log.add_feedback(make_feedback("b", value=1, at=300.0))[1]
+    assert log.feedback_since("ann", 200.0) == 0
+
+
+def test_a_rating_that_was_taken_back_in_between_counts_again(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    for number, (name, value) in enumerate([("a", 1), ("b", -1), ("a", 1)]):
+        log.add_feedback(make_feedback(name, value=value, at=200.0 + number))
+    assert log.feedback("ann", "a").updated_at == 202.0
+    assert log.feedback_since("ann", 201.5) == 1
+
+
+def test_other_metadata_is_stored_and_counts_as_nothing_new(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    log.add_feedback(make_feedback(value=1, at=200.0))
+    stored, _ = log.add_feedback(make_feedback(value=1, metadata={"page": "2"}, at=300.0))
+    assert stored.metadata == {"page": "2"}
+    assert log.feedback_since("ann", 200.0) == 0
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,12 @@ class LogModel(RuleBasedStateMachine):
             self.refuses(lambda: self.log.add_feedback(like))
             return
         earlier = self.likes.get((user, name))
-        self.likes[user, name] = replace(
-            like,
-            created_at=earlier.created_at if earlier else like.created_at,
-            status=FeedbackStatus.PENDING if turn is None else FeedbackStatus.APPLIED,
-        )
+        if not self.is_repeated(like):
+            self.likes[user, name] = replace(
+                like,
+                created_at=earlier.created_at if earlier else like.created_at,
+                status=FeedbackStatus.PENDING if turn is None else FeedbackStatus.APPLIED,
+            )
         assert self.log.add_feedback(like) == (self.likes[user, name], earlier is None)
 
     @rule(user=st.sampled_from(USERS), name=NAMES)
@@ -97,6 +98,17 @@ class LogModel(RuleBasedStateMachine):
             counts = self.log.counts(user)
             assert counts.feedback == counts.liked + counts.disliked == len(applied)
             assert counts.pending == len(likes) - len(applied)
+
+    def is_repeated(self, like: Feedback) -> bool:
+        """Whether the same item says the same already, and nothing newer says otherwise."""
+        rated = (like.user_id, like.completion_id)
+        given = [e for e in self.likes.values() if (e.user_id, e.completion_id) == rated]
+        newest = max(given, key=lambda each: each.updated_at, default=None)
+        return (
+            newest is not None
+            and newest.value == like.value
+            and any((each.id, each.value) == (like.id, like.value) for each in given)
+        )
 
     def forget(self, ids: list[str]) -> None:
         for each in ids:

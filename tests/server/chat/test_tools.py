@@ -182,6 +182,18 @@ def test_beside_a_format_an_answer_fits_it(skilled: LiveServer) -> None:
         assert choice["finish_reason"] == "stop"
 
 
+def test_beside_a_format_json_that_names_no_tool_is_content(skilled: LiveServer) -> None:
+    person = {"name": "Anna", "arguments": {"age": 5}}
+    wish = favouring(skilled, "{")
+    body: dict[str, Any] = {"tools": TOOLS, "response_format": schema_format({"const": person})}
+    [choice] = ask(skilled, skilled.admin_key, **body, **wish)["choices"]
+    if "tool_calls" not in choice["message"]:
+        assert json.loads(choice["message"]["content"]) == person
+    else:  # without a marker the model may call, but only what it was given
+        assert skilled.services.runtime.engine.base.renderer.call_format == CallFormat()
+        assert choice["message"]["tool_calls"][0]["function"]["name"] in ("weather", "now")
+
+
 def test_beside_a_format_a_call_may_be_made(marking: LiveServer) -> None:
     wish = favouring(marking, marker_of(marking))
     body: dict[str, Any] = {"tools": TOOLS, "response_format": TRIP, "parallel_tool_calls": False}

@@ -26,6 +26,25 @@ def test_the_same_id_again_replaces_the_feedback(live: LiveServer, person: Perso
     assert row["value"] == -1
 
 
+def test_the_same_thumb_again_changes_nothing(live: LiveServer, person: Person) -> None:
+    body = {"target": live.chat(person.key)["id"], "value": "up"}
+    with live.client(person.key) as client, live.admin() as admin:
+        first = client.post("/v1/feedback", json=body)
+        again = client.post("/v1/feedback", json=body)
+        assert (first.status_code, again.status_code) == (201, 200)
+        assert client.get("/v1/feedback").json()["data"] == [first.json()] == [again.json()]
+        adapter = admin.get(f"/v1/admin/adapters/{person.id}").json()
+    assert adapter["new_feedback"] == 1
+
+
+def test_the_other_thumb_is_new(live: LiveServer, person: Person) -> None:
+    target = live.chat(person.key)["id"]
+    with live.client(person.key) as client:
+        for value in ("up", "down", "up"):
+            body = {"target": target, "value": value}
+            assert client.post("/v1/feedback", json=body).status_code == 201
+
+
 def test_two_people_may_choose_the_same_id(live: LiveServer, person: Person) -> None:
     for each in (person, live.new_person()):
         completion = live.chat(each.key)["id"]

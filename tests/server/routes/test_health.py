@@ -24,6 +24,19 @@ def test_metrics_count_requests_and_name_nobody(live: LiveServer, person: Person
     assert person.name not in text and person.id not in text
 
 
+def test_no_client_can_make_a_label(live: LiveServer) -> None:
+    with live.client() as nobody:
+        for number in range(3):
+            name = f"MADEUP{number}"
+            for path in ("/health", f"/{name}", f"/v1/models/{name}", f"/{name}?{name}={name}"):
+                nobody.request(name, path)
+                nobody.get(path, headers={name: name})
+        text = nobody.get("/metrics").text
+    assert "MADEUP" not in text
+    assert 'loralei_requests_total{method="other",route="/health",status="405"}' in text
+    assert 'loralei_requests_total{method="other",route="unmatched",status="404"}' in text
+
+
 def test_every_response_has_an_id_of_its_own(live: LiveServer) -> None:
     with live.client() as nobody:
         ids = [nobody.get("/health").headers["x-request-id"] for _ in range(2)]
