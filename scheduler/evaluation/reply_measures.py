@@ -35,20 +35,25 @@ class Counts:
 
 
 def degeneration(found: Counts, n: int, config: GateConfig) -> Measure:
-    """The share of replies with a fault, as `degeneration.share_of_faulty` counts them."""
-    memory, worst = found.memory or 0.0, max(found.candidate, found.with_memory or 0.0)
-    allowed = max(found.base, memory) + config.max_faulty_increase
+    """The share of replies with a fault, as `degeneration.share_of_faulty` counts them.
+
+    Replies with and without memory count together: of twelve, two are faulty by chance.
+    """
+    memory = found.base if found.memory is None else found.memory
+    with_memory = found.candidate if found.with_memory is None else found.with_memory
+    before, own = (found.base + memory) / 2, (found.candidate + with_memory) / 2
+    allowed = before + config.max_faulty_increase
     beside = "" if found.memory is None else f", with memory {memory:.0%}"
     return Measure(
         name="degeneration",
-        candidate=worst,
+        candidate=own,
         base=found.base,
         memory=found.memory,
         n=n,
         bound=allowed,
-        is_met=worst <= allowed + _ROUNDING and memory <= found.base + MAX_FAULTY_TEACHER,
+        is_met=own <= allowed + _ROUNDING and memory <= found.base + MAX_FAULTY_TEACHER,
         sentence=(
-            f"{worst:.0%} of its replies are empty, loop, echo the prompt or are all alike; of the"
+            f"{own:.0%} of its replies are empty, loop, echo the prompt or are all alike; of the"
             f" base {found.base:.0%}{beside}; at most {allowed:.0%} allowed."
         ),
     )

@@ -162,7 +162,7 @@ class Judge:
             (
                 *teacher_measures(result.evaluation, replies),
                 *self._plain_questions(memory, adapter, is_cancelled),
-                degeneration(faulty, len(unseen), bounds),
+                degeneration(faulty, 2 * len(unseen), bounds),
             )
         )
         samples = tuple(

@@ -55,6 +55,7 @@ def test_rules_may_cost_more_but_not_most_answers(kept: int, is_met: bool) -> No
         (Counts(0.0, 0.1), True),
         (Counts(0.0, 2 / 12), False),
         (Counts(0.5, 0.6), True),
+        (Counts(0.0, 2 / 12, 0.0, 0.0), True),
         (Counts(0.0, 0.3, 0.0, 0.0), False),
         (Counts(0.0, 0.0, 0.0, 0.3), False),
         (Counts(0.2, 0.3, 0.0, 0.0), True),
