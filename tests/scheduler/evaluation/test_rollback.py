@@ -27,7 +27,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def learn(world: World, user_id: str) -> TrainingRun:
     """Have a user edit a reply, so little that it is no bad mark, and train."""
-    world.correct(user_id, f"edit {world.now}", "A long and formal answer.")
+    world.correct(user_id, f"edit {world.now}", "a long and formal reply.")
     return world.train(user_id)
 
 
