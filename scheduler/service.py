@@ -1,16 +1,12 @@
 """At set times: rolls back versions that got worse, queues training runs for users who are due,
 and, at night, measures the versions in use.
 
-The only file that knows APScheduler. It keeps no state over a restart: the queue is a table.
+It keeps no state over a restart: the queue is a table.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler import policy
 from scheduler.candidates import Candidates
@@ -21,6 +17,7 @@ from scheduler.queue_worker import QueueWorker
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
 from scheduler.retrain.pipeline import Pipeline
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
+from scheduler.timer import Timer
 
 _ACTOR = "scheduler"
 
@@ -59,8 +56,11 @@ class SchedulerService:
         # Without a schedule no memory and no process are held for the next run.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
         self._worker = QueueWorker(runs, pipeline, clock, prepares=has_schedule)
-        self._timer = BackgroundScheduler()
-        self._add_ticks(schedule)
+        self._timer = Timer(clock)
+        if schedule.interval > 0:
+            self._timer.every(schedule.interval, self.tick)
+        if schedule.nightly:
+            self._timer.at(schedule.nightly, self.nightly_tick)
 
     def start(self) -> None:
         """Clean up after a crash, and start all threads."""
@@ -74,8 +74,7 @@ class SchedulerService:
 
     def stop(self) -> None:
         """End all threads and the training process. Raises `TimeoutError` if one hangs."""
-        if self._timer.running:
-            self._timer.shutdown(wait=True)
+        self._timer.stop()
         self.suite.stop()
         self._worker.stop()
 
@@ -131,13 +130,3 @@ class SchedulerService:
         if runs:
             self._worker.wake()
         return runs
-
-    def _add_ticks(self, schedule: ScheduleConfig) -> None:
-        # A late tick still runs; ticks that piled up run once.
-        options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        if schedule.interval > 0:
-            every = IntervalTrigger(seconds=schedule.interval)
-            self._timer.add_job(self.tick, every, **options)
-        if schedule.nightly:
-            nightly = CronTrigger.from_crontab(schedule.nightly)
-            self._timer.add_job(self.nightly_tick, nightly, **options)
