@@ -16,7 +16,7 @@ from scheduler.policy import Candidate, Decision
 from scheduler.queue_worker import QueueWorker
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
 from scheduler.retrain.pipeline import Pipeline
-from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
+from scheduler.run_store import REQUESTED, RunStore
 from scheduler.timer import Timer
 
 _ACTOR = "scheduler"
@@ -121,12 +121,10 @@ class SchedulerService:
         if self._has_watch:
             self._monitor.look()
         now = self._clock()
-        candidates = policy.order(self._candidates.all(now))
-        due = [one.user_id for one in candidates if policy.is_due(one, config, now).due]
-        runs = [
-            self._runs.create(user_id, trigger=SCHEDULED, requested_by=_ACTOR, at=now)
-            for user_id in due
-        ]
+        candidates = self._candidates.with_new_feedback(policy.needed_feedback(config), now)
+        line = policy.order(candidates)
+        due = [one.user_id for one in line if policy.is_due(one, config, now).due]
+        runs = self._runs.schedule(due, by=_ACTOR, at=now)
         if runs:
             self._worker.wake()
         return runs

@@ -137,13 +137,10 @@ class FeedbackReader:
                 return each
         raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
 
-    def feedback_since(self, user_id: str, since: float) -> int:
-        """How many items of feedback and decisions that affect training changed after `since`."""
-        return audit.changed_since(self._database, user_id, since)
-
-    def users_with_feedback(self) -> list[str]:
-        """The users who ever gave feedback for training, even if they deleted it."""
-        return audit.users(self._database)
+    def feedback_since(self, user_id: str, sequence: int) -> int:
+        """How many items of feedback and decisions that affect training changed after the audit's
+        entry `sequence`."""
+        return audit.changed_since(self._database, user_id, sequence)
 
     def turns_with_feedback(
         self, user_id: str, newest: int | None = None
