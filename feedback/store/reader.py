@@ -142,6 +142,16 @@ class FeedbackReader:
         entry `sequence`."""
         return audit.changed_since(self._database, user_id, sequence)
 
+    def max_bad(self, user_id: str) -> int:
+        """The most replies that the user's feedback can call bad, found without reading a reply:
+        disliked and corrected ones, and those that lost a preference."""
+        (row,) = self._database.query(
+            "SELECT count(correction) + count(preferred_over) + count(*) FILTER (WHERE value = -1)"
+            " AS n FROM feedback WHERE user_id = ? AND status = 'applied'",
+            [user_id],
+        )
+        return int(row["n"])
+
     def turns_with_feedback(
         self, user_id: str, newest: int | None = None
     ) -> tuple[list[Interaction], list[Feedback]]:

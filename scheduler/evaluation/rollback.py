@@ -8,7 +8,12 @@ from adapters_store.records import AdapterVersion, Promotion
 from adapters_store.registry import Registry
 from feedback.judged_replies import RatedReply, rated_replies
 from feedback.store.log import FeedbackLog
-from scheduler.evaluation.sequential_test import HISTORY, RatingCounts, why_roll_back
+from scheduler.evaluation.sequential_test import (
+    FEWEST_BAD,
+    HISTORY,
+    RatingCounts,
+    why_roll_back,
+)
 from scheduler.unseen_feedback import UnseenFeedback
 from scheduler.version_report import report_of
 
@@ -51,6 +56,8 @@ class RollbackMonitor:
     def _look_at(self, user_id: str) -> Promotion | None:
         version = self._registry.active(user_id)
         if version is None or not report_of(version).is_provisional:
+            return None
+        if self._log.max_bad(user_id) < FEWEST_BAD:
             return None
         moves = self._registry.promotions(user_id)
         if not moves:

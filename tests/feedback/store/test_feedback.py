@@ -5,6 +5,7 @@ import pytest
 from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
+from feedback.judged_replies import rated_replies
 from feedback.records import FeedbackStatus, InteractionKind, InteractionStatus, Message
 from feedback.store.log import FeedbackLog
 from tests.feedback.make import make_feedback, make_interaction
@@ -157,6 +158,27 @@ def test_new_changed_and_deleted_feedback_counts_once_each(log: FeedbackLog) -> 
     log.delete_feedback("ann", "b", now=320.0)
     assert log.feedback_since("ann", 3) == 2
     assert log.feedback_since("bob", 0) == 0
+
+
+def test_no_more_replies_are_bad_than_dislikes_corrections_and_preferences(
+    log: FeedbackLog,
+) -> None:
+    names = [f"chatcmpl-{number}" for number in range(8)]
+    for number, name in enumerate(names):
+        log.store(make_interaction(name, adapter=f"v{number}"))
+    given: list[dict[str, Any]] = [
+        {"value": 1},
+        {"value": -1},
+        {"correction": "No."},
+        {"value": 1, "correction": "Paris, I think."},
+        {"preferred_over": names[5]},
+        {"value": -1, "preferred_over": names[6]},
+    ]
+    for number, fields in enumerate(given):
+        log.add_feedback(make_feedback(f"f{number}", target=names[number], **fields))
+    log.add_feedback(make_feedback("early", target="chatcmpl-9", value=-1))
+    bad = [each for each in rated_replies(*log.turns_with_feedback("ann")) if each.is_bad]
+    assert (len(bad), log.max_bad("ann")) == (4, 6)
 
 
 def test_feedback_counts_as_new_whatever_the_clock_says(log: FeedbackLog) -> None:
