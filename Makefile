@@ -10,7 +10,7 @@
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
 PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m pytest
-BENCH := engine many_adapters serving learning_loop
+BENCH := engine many_adapters serving tick learning_loop
 # One of: real_users, thumbs, writers, learning, curation, gate, forgetting, retention, pooled.
 PART ?= learning
 

@@ -150,15 +150,6 @@ class Registry:
         )
         return [_row_to_version(row) for row in rows]
 
-    def last_rollback_at(self, user_id: str) -> float | None:
-        """When this user was last rolled back, None if never."""
-        (row,) = self._database.query(
-            "SELECT max(at) AS at FROM adapter_promotions WHERE user_id = ? AND undoes IS NOT NULL",
-            [user_id],
-        )
-        at: float | None = row["at"]
-        return at
-
     def is_frozen(self, user_id: str) -> bool:
         """Whether this user's adapter must not be trained."""
         rows = self._database.query(
@@ -175,13 +166,14 @@ class Registry:
                     {"user_id": user_id, "is_frozen": int(frozen), "by": by, "at": at}
                 )
 
-    def users(self) -> list[str]:
-        """All users with a version, a pointer or a freeze, past or present; sorted."""
+    def in_use(self, base_revision: str) -> set[tuple[str, int]]:
+        """All versions in use that were made for a base, by user and number."""
         rows = self._database.query(
-            "SELECT user_id FROM adapter_versions UNION SELECT user_id FROM adapter_pointers"
-            " UNION SELECT user_id FROM adapter_freezes ORDER BY user_id"
+            "SELECT user_id, number FROM adapter_pointers"
+            " JOIN adapter_versions USING (user_id, number) WHERE base_revision = ?",
+            [base_revision],
         )
-        return [row["user_id"] for row in rows]
+        return {(row["user_id"], row["number"]) for row in rows}
 
     def folders(self) -> set[str]:
         """The folder names of all versions."""

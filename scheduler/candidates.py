@@ -1,9 +1,9 @@
-"""Gathers from the three stores what the policy needs to know of each user."""
+"""Gathers from the stores what the policy needs to know of each user."""
 
 from adapters_store.registry import Registry
-from feedback.store.log import FeedbackLog
 from scheduler.policy import Candidate
 from scheduler.run_store import RunStore
+from scheduler.unseen_feedback import UnseenFeedback
 
 _DAY = 86400.0
 
@@ -11,34 +11,26 @@ _DAY = 86400.0
 class Candidates:
     """The facts about users that decide who is due."""
 
-    def __init__(self, log: FeedbackLog, registry: Registry, runs: RunStore) -> None:
-        self._log = log
+    def __init__(self, unseen: UnseenFeedback, registry: Registry, runs: RunStore) -> None:
+        self._unseen = unseen
         self._registry = registry
         self._runs = runs
 
     def of(self, user_id: str, now: float) -> Candidate:
         """Return the facts about one user, also without any feedback."""
         last = self._runs.last_run(user_id)
-        verdict = self._runs.last_verdict(user_id)
-        # A run reads the feedback when it starts; whatever comes later is new.
-        seen_until = 0.0 if verdict is None else verdict.started_at or verdict.created_at
-        rolled_back_at = self._registry.last_rollback_at(user_id)
-        since_rollback = None
-        if rolled_back_at is not None and rolled_back_at > seen_until:
-            since_rollback = self._log.feedback_since(user_id, rolled_back_at)
+        new_feedback, since_rollback = self._unseen.counts(user_id)
         return Candidate(
             user_id=user_id,
-            new_feedback=self._log.feedback_since(user_id, seen_until),
+            new_feedback=new_feedback,
             since_rollback=since_rollback,
             last_run_at=None if last is None else last.finished_at,
             last_run_status=None if last is None else last.status,
-            runs_today=self._runs.runs_since(user_id, now - _DAY),
+            runs_today=self._runs.num_scheduled(user_id, now - _DAY, now),
             is_frozen=self._registry.is_frozen(user_id),
             has_open_run=self._runs.open_run(user_id) is not None,
         )
 
-    def all(self, now: float) -> list[Candidate]:
-        """Return the facts about every user with feedback or an adapter: a user who withdrew all
-        feedback needs a run, too."""
-        users = {*self._log.users_with_feedback(), *self._registry.users()}
-        return [self.of(user_id, now) for user_id in sorted(users)]
+    def with_new_feedback(self, at_least: int, now: float) -> list[Candidate]:
+        """Return the facts about the users with this much new feedback and no open run."""
+        return [self.of(user_id, now) for user_id in self._unseen.users(at_least)]

@@ -43,7 +43,7 @@ def is_due(candidate: Candidate, config: PolicyConfig, now: float) -> Decision:
     if candidate.has_open_run:
         return Decision(False, "a run is already open")
     feedback = count(candidate.new_feedback, "new feedback item")
-    needed = max(1, config.min_new_feedback)
+    needed = needed_feedback(config)
     if candidate.new_feedback < needed:
         return Decision(False, f"{feedback}; training starts at {config.min_new_feedback}")
     # Nearly the same feedback would make nearly the same bad version again.
@@ -57,6 +57,11 @@ def is_due(candidate: Candidate, config: PolicyConfig, now: float) -> Decision:
     if candidate.runs_today >= config.daily_runs:
         return Decision(False, f"{feedback}; {count(candidate.runs_today, 'run')} in 24 hours")
     return Decision(True, feedback)
+
+
+def needed_feedback(config: PolicyConfig) -> int:
+    """How many new items a user who is due has at least."""
+    return max(1, config.min_new_feedback)
 
 
 def order(candidates: Iterable[Candidate]) -> list[Candidate]:

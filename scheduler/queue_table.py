@@ -12,7 +12,8 @@ from sqlite_utils import Database
 from scheduler.records import Progress
 from scheduler.schema import migrate
 
-NEWEST_FIRST = "ORDER BY created_at DESC, rowid DESC"
+NEWEST_FIRST = "ORDER BY rowid DESC"
+"""The order of creation, whatever the clock said."""
 
 R = TypeVar("R")
 

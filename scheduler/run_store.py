@@ -1,7 +1,7 @@
 """The history of training runs and the queue: the only reader and writer of the table `runs`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
@@ -30,16 +30,17 @@ class RunStore(QueueTable[TrainingRun]):
             open_run = self.open_run(user_id)
             if open_run is not None:
                 return open_run
-            run = TrainingRun(
-                id=f"run-{uuid4().hex}",
-                user_id=user_id,
-                status=RunStatus.QUEUED,
-                trigger=trigger,
-                requested_by=requested_by,
-                created_at=at,
-            )
+            run = _new_run(user_id, trigger, requested_by, at)
             self._database.table("runs").insert(_to_row(run))
             return run
+
+    def schedule(self, user_ids: Iterable[str], *, by: str, at: float) -> list[TrainingRun]:
+        """Queue a scheduled run for each of these users without an open run, all at once."""
+        with self._database.atomic():
+            waiting = [user_id for user_id in user_ids if self.open_run(user_id) is None]
+            runs = [_new_run(user_id, SCHEDULED, by, at) for user_id in waiting]
+            self._database.table("runs").insert_all(map(_to_row, runs))
+            return runs
 
     def finish(
         self,
@@ -119,16 +120,12 @@ class RunStore(QueueTable[TrainingRun]):
         """Return the user's newest run that has ended."""
         return self._first(f"user_id = ? AND NOT {_OPEN}", [user_id])
 
-    def last_verdict(self, user_id: str) -> TrainingRun | None:
-        """Return the user's newest run that read the data and was promoted or refused."""
-        where = "user_id = ? AND status IN ('promoted', 'refused') AND dataset_hash IS NOT NULL"
-        return self._first(where, [user_id])
-
-    def runs_since(self, user_id: str, since: float, trigger: str = SCHEDULED) -> int:
-        """Count the user's runs with this trigger, created at or after `since`."""
+    def num_scheduled(self, user_id: str, since: float, until: float) -> int:
+        """Count the user's scheduled runs that were created in a span of time."""
         rows = self._database.query(
-            "SELECT count(*) AS n FROM runs WHERE user_id = ? AND created_at >= ? AND trigger = ?",
-            [user_id, since, trigger],
+            "SELECT count(*) AS n FROM runs"
+            " WHERE user_id = ? AND created_at BETWEEN ? AND ? AND trigger = ?",
+            [user_id, since, until, SCHEDULED],
         )
         return int(next(rows)["n"])
 
@@ -152,6 +149,17 @@ class RunStore(QueueTable[TrainingRun]):
         values["report"] = json.loads(row["report"])
         values["usage"] = json.loads(row["usage"])
         return TrainingRun(**values)
+
+
+def _new_run(user_id: str, trigger: str, requested_by: str, at: float) -> TrainingRun:
+    return TrainingRun(
+        id=f"run-{uuid4().hex}",
+        user_id=user_id,
+        status=RunStatus.QUEUED,
+        trigger=trigger,
+        requested_by=requested_by,
+        created_at=at,
+    )
 
 
 def _to_row(run: TrainingRun) -> dict[str, Any]:

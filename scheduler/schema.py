@@ -2,7 +2,11 @@
 
 from sqlite_utils import Database, Migrations
 
+import adapters_store.schema
+import feedback.store.schema
+
 _migrations = Migrations("scheduler")
+_index_migrations = Migrations("scheduler_index")
 
 
 @_migrations()
@@ -69,7 +73,116 @@ def create_suite_runs(database: Database) -> None:
     database.execute("CREATE INDEX suite_runs_by_status ON suite_runs (status, created_at)")
 
 
+@_migrations()
+def index_runs_in_order(database: Database) -> None:
+    """An index that has each user's runs in the order of creation."""
+    database.execute("CREATE INDEX runs_in_order ON runs (user_id)")
+
+
+@_index_migrations()
+def create_unseen_feedback(database: Database) -> None:
+    """The index of unseen feedback, filled from what is there, and the triggers that keep it.
+
+    All columns but `items` are positions in the audit: the user's `newest` entry, that when the
+    last run began to read, what a run with a verdict has `seen`, the last rollback, and what was
+    `watched`. `items` counts what changed after `seen` and `rolled_back`. A position is always one
+    of the user's own entries, because an erasure can free the numbers of others.
+    """
+    database.execute(
+        """
+        CREATE TABLE unseen_feedback (
+            user_id TEXT PRIMARY KEY,
+            newest INTEGER NOT NULL,
+            reading INTEGER NOT NULL DEFAULT 0,
+            seen INTEGER NOT NULL DEFAULT 0,
+            rolled_back INTEGER NOT NULL DEFAULT 0,
+            watched INTEGER NOT NULL DEFAULT 0,
+            items INTEGER NOT NULL DEFAULT 0
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    for statement in (*_FILL_INDEX, *_KEEP_INDEX):
+        database.execute(statement)
+    database.execute("CREATE INDEX unseen_feedback_by_items ON unseen_feedback (items)")
+    database.execute(
+        "CREATE INDEX unwatched_feedback ON unseen_feedback (user_id, newest)"
+        " WHERE newest > watched"
+    )
+
+
+_COUNT = (
+    "SELECT count(DISTINCT feedback_id) FROM feedback_audit AS entry"
+    " WHERE entry.user_id = unseen_feedback.user_id AND trains = 1 AND sequence >"
+)
+# Earlier releases compared times. Whatever was new by its time is after this position.
+_BEFORE = (
+    "coalesce((SELECT min(sequence) - 1 FROM feedback_audit AS entry"
+    " WHERE entry.user_id = unseen_feedback.user_id AND trains = 1 AND entry.at > past.at), newest)"
+)
+_FILL_INDEX = (
+    "INSERT INTO unseen_feedback (user_id, newest)"
+    " SELECT user_id, max(sequence) FROM feedback_audit WHERE trains = 1 GROUP BY user_id",
+    # The newest run is the one with the greatest rowid, whatever the clock said.
+    f"UPDATE unseen_feedback SET seen = {_BEFORE} FROM ("
+    "SELECT user_id, coalesce(started_at, created_at) AS at, max(rowid) FROM runs"
+    " WHERE status IN ('promoted', 'refused') AND dataset_hash IS NOT NULL GROUP BY user_id"
+    ") AS past WHERE past.user_id = unseen_feedback.user_id",
+    f"UPDATE unseen_feedback SET rolled_back = {_BEFORE} FROM ("
+    "SELECT user_id, max(at) AS at FROM adapter_promotions WHERE undoes IS NOT NULL"
+    " GROUP BY user_id) AS past WHERE past.user_id = unseen_feedback.user_id",
+    f"UPDATE unseen_feedback SET items = ({_COUNT} max(seen, rolled_back))",
+    "UPDATE unseen_feedback SET watched = newest"
+    " WHERE user_id NOT IN (SELECT user_id FROM adapter_pointers WHERE number IS NOT NULL)",
+)
+_KEEP_INDEX = (
+    # An item that changed before, but after both positions, is counted already.
+    """
+    CREATE TRIGGER unseen_feedback_grows AFTER INSERT ON feedback_audit WHEN NEW.trains = 1 BEGIN
+        INSERT OR IGNORE INTO unseen_feedback (user_id, newest) VALUES (NEW.user_id, 0);
+        UPDATE unseen_feedback SET newest = NEW.sequence, items = items + NOT EXISTS (
+            SELECT 1 FROM feedback_audit AS entry WHERE entry.user_id = NEW.user_id AND trains = 1
+            AND feedback_id = NEW.feedback_id AND sequence > max(seen, rolled_back)
+            AND sequence < NEW.sequence
+        ) WHERE user_id = NEW.user_id;
+    END
+    """,
+    """
+    CREATE TRIGGER unseen_feedback_is_read AFTER UPDATE OF status ON runs
+    WHEN NEW.status = 'running' BEGIN
+        UPDATE unseen_feedback SET reading = newest WHERE user_id = NEW.user_id;
+    END
+    """,
+    f"""
+    CREATE TRIGGER unseen_feedback_is_seen AFTER UPDATE OF status ON runs
+    WHEN NEW.status IN ('promoted', 'refused') AND NEW.dataset_hash IS NOT NULL BEGIN
+        UPDATE unseen_feedback SET seen = reading, items = ({_COUNT} max(reading, rolled_back))
+        WHERE user_id = NEW.user_id;
+    END
+    """,
+    """
+    CREATE TRIGGER unseen_feedback_is_rolled_back AFTER INSERT ON adapter_promotions
+    WHEN NEW.undoes IS NOT NULL BEGIN
+        UPDATE unseen_feedback SET rolled_back = newest, items = 0 WHERE user_id = NEW.user_id;
+    END
+    """,
+    """
+    CREATE TRIGGER unseen_feedback_is_erased AFTER DELETE ON feedback_audit BEGIN
+        DELETE FROM unseen_feedback WHERE user_id = OLD.user_id;
+    END
+    """,
+)
+
+
 def migrate(database: Database) -> None:
     """Bring the tables up to date."""
     with database.atomic():
         _migrations.apply(database)
+
+
+def migrate_index(database: Database) -> None:
+    """Bring all tables and the index over them up to date."""
+    feedback.store.schema.migrate(database)
+    adapters_store.schema.migrate(database)
+    migrate(database)
+    with database.atomic():
+        _index_migrations.apply(database)

@@ -1,16 +1,12 @@
 """At set times: rolls back versions that got worse, queues training runs for users who are due,
 and, at night, measures the versions in use.
 
-The only file that knows APScheduler. It keeps no state over a restart: the queue is a table.
+It keeps no state over a restart: the queue is a table.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler import policy
 from scheduler.candidates import Candidates
@@ -19,7 +15,8 @@ from scheduler.evaluation.suite.service import SuiteService
 from scheduler.policy import Candidate, Decision
 from scheduler.records import PolicyConfig, ScheduleConfig, TrainingRun
 from scheduler.retrain.pipeline import Pipeline
-from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
+from scheduler.run_store import REQUESTED, RunStore
+from scheduler.timer import Timer
 from scheduler.training_worker import TrainingWorker
 
 _ACTOR = "scheduler"
@@ -54,8 +51,11 @@ class SchedulerService:
         # Without a schedule no memory and no process are held for the next run.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
         self._worker = TrainingWorker(runs, pipeline, clock, prepares=has_schedule)
-        self._timer = BackgroundScheduler()
-        self._add_ticks(schedule)
+        self._timer = Timer(clock)
+        if schedule.interval > 0:
+            self._timer.every(schedule.interval, self.tick)
+        if schedule.nightly:
+            self._timer.at(schedule.nightly, self.nightly_tick)
 
     def start(self) -> None:
         """Clean up after a crash, and start all threads."""
@@ -66,8 +66,7 @@ class SchedulerService:
 
     def stop(self) -> None:
         """End all threads and the training process. Raises `TimeoutError` if one hangs."""
-        if self._timer.running:
-            self._timer.shutdown(wait=True)
+        self._timer.stop()
         self.suite.stop()
         self._worker.stop()
 
@@ -113,22 +112,10 @@ class SchedulerService:
         if self._has_watch:
             self._monitor.look()
         now = self._clock()
-        candidates = policy.order(self._candidates.all(now))
-        due = [one.user_id for one in candidates if policy.is_due(one, config, now).due]
-        runs = [
-            self._runs.create(user_id, trigger=SCHEDULED, requested_by=_ACTOR, at=now)
-            for user_id in due
-        ]
+        candidates = self._candidates.with_new_feedback(policy.needed_feedback(config), now)
+        line = policy.order(candidates)
+        due = [one.user_id for one in line if policy.is_due(one, config, now).due]
+        runs = self._runs.schedule(due, by=_ACTOR, at=now)
         if runs:
             self._worker.wake()
         return runs
-
-    def _add_ticks(self, schedule: ScheduleConfig) -> None:
-        # A late tick still runs; ticks that piled up run once.
-        options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        if schedule.interval > 0:
-            every = IntervalTrigger(seconds=schedule.interval)
-            self._timer.add_job(self.tick, every, **options)
-        if schedule.nightly:
-            nightly = CronTrigger.from_crontab(schedule.nightly)
-            self._timer.add_job(self.nightly_tick, nightly, **options)

@@ -171,9 +171,11 @@ def _scheduler(
         clock=time.time,
     )
     return SchedulerService(
-        candidates=Candidates(stores.log, stores.registry, stores.runs),
+        candidates=Candidates(stores.unseen, stores.registry, stores.runs),
         runs=stores.runs,
-        rollback_monitor=RollbackMonitor(stores.log, stores.registry, clock=time.time),
+        rollback_monitor=RollbackMonitor(
+            stores.log, stores.registry, stores.unseen, clock=time.time
+        ),
         pipeline=pipeline,
         suite=_suite(settings, stores, config, engine),
         policy_config=settings.policy,

@@ -51,7 +51,7 @@ class Services:
         except BaseException:
             folder.release()
             raise
-        self.candidates = Candidates(self.stores.log, self.stores.registry, self.stores.runs)
+        self.candidates = Candidates(self.stores.unseen, self.stores.registry, self.stores.runs)
         self.rules = RulesCache(self.stores.log)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)

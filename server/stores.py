@@ -9,6 +9,7 @@ from feedback.store.log import FeedbackLog
 from feedback.text.counts import count
 from scheduler.evaluation.suite.run_store import SuiteRunStore
 from scheduler.run_store import RunStore
+from scheduler.unseen_feedback import UnseenFeedback
 from server.data_folder import DatabaseMissingError, DataFolder
 from server.database import SharedDatabase, is_empty
 
@@ -26,6 +27,7 @@ class Stores:
     files: AdapterFiles
     runs: RunStore
     suite_runs: SuiteRunStore
+    unseen: UnseenFeedback
 
 
 def open_stores(folder: DataFolder) -> Stores:
@@ -45,6 +47,7 @@ def open_stores(folder: DataFolder) -> Stores:
         files=files,
         runs=RunStore(database),
         suite_runs=SuiteRunStore(database),
+        unseen=UnseenFeedback(database),
     )
 
 

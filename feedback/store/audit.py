@@ -36,17 +36,12 @@ def record(
     )
 
 
-def changed_since(database: Database, user_id: str, since: float) -> int:
-    """How many items of a user's feedback changed after `since` in a way that affects training."""
+def changed_since(database: Database, user_id: str, sequence: int) -> int:
+    """How many items of a user's feedback changed after the entry `sequence` in a way that affects
+    training."""
     (row,) = database.query(
         "SELECT count(DISTINCT feedback_id) AS changed FROM feedback_audit"
-        " WHERE user_id = ? AND trains = 1 AND at > ?",
-        [user_id, since],
+        " WHERE user_id = ? AND trains = 1 AND sequence > ?",
+        [user_id, sequence],
     )
     return int(row["changed"])
-
-
-def users(database: Database) -> list[str]:
-    """The users whose feedback ever affected training, even if it is deleted."""
-    rows = database.query("SELECT DISTINCT user_id FROM feedback_audit WHERE trains = 1 ORDER BY 1")
-    return [row["user_id"] for row in rows]

@@ -147,13 +147,20 @@ class FeedbackReader:
                 return each
         raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
 
-    def feedback_since(self, user_id: str, since: float) -> int:
-        """How many items of feedback and decisions that affect training changed after `since`."""
-        return audit.changed_since(self._database, user_id, since)
+    def feedback_since(self, user_id: str, sequence: int) -> int:
+        """How many items of feedback and decisions that affect training changed after the audit's
+        entry `sequence`."""
+        return audit.changed_since(self._database, user_id, sequence)
 
-    def users_with_feedback(self) -> list[str]:
-        """The users who ever gave feedback for training, even if they deleted it."""
-        return audit.users(self._database)
+    def max_bad(self, user_id: str) -> int:
+        """The most replies that the user's feedback can call bad, found without reading a reply:
+        disliked and corrected ones, and those that lost a preference."""
+        (row,) = self._database.query(
+            "SELECT count(correction) + count(preferred_over) + count(*) FILTER (WHERE value = -1)"
+            " AS n FROM feedback WHERE user_id = ? AND status = 'applied'",
+            [user_id],
+        )
+        return int(row["n"])
 
     def turns_with_feedback(
         self, user_id: str, newest: int | None = None

@@ -156,3 +156,12 @@ def proposals_to_feedback(database: Database) -> None:
         database.table("interactions").insert(interaction_to_row(turn))
         database.table("feedback").insert(feedback_to_row(feedback))
     database.execute("DROP TABLE proposals")
+
+
+@migrations()
+def index_audit_by_item(database: Database) -> None:
+    """An index that counts the items that changed after an entry; nothing looks by time."""
+    database.execute("DROP INDEX feedback_audit_by_user")
+    database.execute(
+        "CREATE INDEX feedback_audit_by_item ON feedback_audit (user_id, trains, feedback_id)"
+    )

@@ -1,14 +1,20 @@
 """Rolls back provisional versions whose replies got worse."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, Promotion
 from adapters_store.registry import Registry
 from feedback.judged_replies import RatedReply, rated_replies
 from feedback.store.log import FeedbackLog
-from scheduler.evaluation.sequential_test import HISTORY, RatingCounts, why_roll_back
+from scheduler.evaluation.sequential_test import (
+    FEWEST_BAD,
+    HISTORY,
+    RatingCounts,
+    why_roll_back,
+)
+from scheduler.unseen_feedback import UnseenFeedback
 from scheduler.version_report import report_of
 
 ACTOR = "watch"
@@ -20,35 +26,53 @@ _log = logging.getLogger(__name__)
 class RollbackMonitor:
     """Compares ratings of a provisional version with earlier ones. `clock` gives UTC seconds."""
 
-    def __init__(self, log: FeedbackLog, registry: Registry, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        log: FeedbackLog,
+        registry: Registry,
+        unseen: UnseenFeedback,
+        clock: Callable[[], float],
+    ) -> None:
         self._log = log
+        self._unseen = unseen
         self._registry = registry
         self._clock = clock
 
     def look(self) -> list[Promotion]:
-        """Roll back the versions that got worse, except frozen ones."""
-        moves = [self._look_at(user_id) for user_id in self._registry.users()]
+        """Roll back the versions that got worse, except frozen ones.
+
+        Only feedback can show that, so only users with feedback since the last look matter. Frozen
+        users stay unwatched, and are looked at once they are no longer frozen.
+        """
+        changed = {
+            user_id: position
+            for user_id, position in self._unseen.unwatched().items()
+            if not self._registry.is_frozen(user_id)
+        }
+        moves = [self._look_at(user_id) for user_id in changed]
+        self._unseen.set_watched(changed)
         return [move for move in moves if move is not None]
 
     def _look_at(self, user_id: str) -> Promotion | None:
         version = self._registry.active(user_id)
         if version is None or not report_of(version).is_provisional:
             return None
-        if self._registry.is_frozen(user_id):
+        if self._log.max_bad(user_id) < FEWEST_BAD:
             return None
         moves = self._registry.promotions(user_id)
-        if not moves or self._log.feedback_since(user_id, moves[0].at) == 0:
-            return None
-        replies = rated_replies(*self._log.turns_with_feedback(user_id))
-        # If an admin puts a version back, only replies after that count.
-        since = _count(
-            each
-            for each in replies
-            if each.interaction.adapter == version.label
-            and each.interaction.created_at >= moves[0].at
-        )
-        earlier = [each for each in replies if each.interaction.created_at < version.created_at]
-        reason = why_roll_back(since, _count(earlier[-HISTORY:]))
+        if not moves:
+            return None  # erased meanwhile
+        # If an admin puts a version back, only replies after that count. A move in the future means
+        # that the clock was set back: then the version's name alone tells its replies.
+        began = moves[0].at if moves[0].at <= self._clock() else 0.0
+        since, earlier = [], []
+        for each in rated_replies(*self._log.turns_with_feedback(user_id)):
+            written = each.interaction.created_at
+            if each.interaction.adapter == version.label and written >= began:
+                since.append(each)
+            elif written < version.created_at:
+                earlier.append(each)
+        reason = why_roll_back(_count(since), _count(earlier[-HISTORY:]))
         return None if reason is None else self._roll_back(version, reason)
 
     def _roll_back(self, version: AdapterVersion, reason: str) -> Promotion | None:
@@ -66,6 +90,5 @@ class RollbackMonitor:
             return None
 
 
-def _count(replies: Iterable[RatedReply]) -> RatingCounts:
-    is_bad = [each.is_bad for each in replies]
-    return RatingCounts(sum(is_bad), len(is_bad))
+def _count(replies: Sequence[RatedReply]) -> RatingCounts:
+    return RatingCounts(sum(each.is_bad for each in replies), len(replies))

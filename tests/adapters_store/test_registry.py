@@ -224,10 +224,13 @@ def test_freezing_leaves_the_version_in_use(registry: Registry) -> None:
     assert active_number(registry) == 1
 
 
-def test_users_are_those_with_a_version_or_a_freeze(registry: Registry) -> None:
+def test_versions_in_use_are_found_by_their_base(registry: Registry) -> None:
+    register(registry, 1, 2)
     register(registry, 1, user_id="bob")
-    registry.set_frozen("ann", True, by="admin", at=1.0)
-    assert registry.users() == ["ann", "bob"]
+    promote(registry, 2, expected=None)
+    revision = make_version("ann").base_revision
+    assert registry.in_use(revision) == {("ann", 2)}
+    assert registry.in_use("another") == set()
 
 
 def test_folders_are_those_of_all_users(registry: Registry) -> None:
@@ -308,9 +311,7 @@ def test_a_version_that_was_rolled_back_is_known_until_it_is_promoted_again(
     promote(registry, 1, expected=None)
     promote(registry, 2, expected=1)
     assert registry.rolled_back("ann") == []
-    assert registry.last_rollback_at("ann") is None
     roll_back(registry)
     assert [version.number for version in registry.rolled_back("ann")] == [2]
-    assert registry.last_rollback_at("ann") == 3000.0
     promote(registry, 2, expected=1)
     assert registry.rolled_back("ann") == []

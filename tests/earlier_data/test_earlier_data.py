@@ -223,7 +223,7 @@ def test_memory_shows_what_the_answering_model_has_not_learned(
 
 def test_the_user_is_due_for_the_same_changes(stores: Stores) -> None:
     wanted = EXPECTED["due"]
-    candidate = Candidates(stores.log, stores.registry, stores.runs).of(USER, wanted["at"])
+    candidate = Candidates(stores.unseen, stores.registry, stores.runs).of(USER, wanted["at"])
     nightly = PolicyConfig(min_new_feedback=1)
     assert candidate.new_feedback == wanted["new_feedback"]
     assert is_due(candidate, PolicyConfig(), wanted["at"]).due is wanted["default"]

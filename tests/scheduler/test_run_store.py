@@ -41,6 +41,17 @@ def test_a_user_has_one_open_run(runs: RunStore, queue: Queue) -> None:
     assert len(runs.runs("ann")) == 1
 
 
+def test_scheduling_many_users_queues_those_without_an_open_run(
+    runs: RunStore, queue: Queue
+) -> None:
+    queue("ann", 1.0)
+    scheduled = runs.schedule(["cleo", "ann", "bob"], by="scheduler", at=2.0)
+    assert [run.user_id for run in scheduled] == ["cleo", "bob"]
+    assert {(run.trigger, run.status) for run in scheduled} == {(SCHEDULED, RunStatus.QUEUED)}
+    assert [run.user_id for run in runs.runs()] == ["bob", "cleo", "ann"]
+    assert runs.schedule([], by="scheduler", at=3.0) == []
+
+
 def test_a_user_whose_run_ended_can_have_another(runs: RunStore, queue: Queue) -> None:
     first = queue("ann", 1.0)
     runs.start(first.id, 2.0)
@@ -177,28 +188,32 @@ def test_runs_are_listed_newest_first_and_filtered(runs: RunStore, queue: Queue)
     assert [run.id for run in runs.runs(status=RunStatus.CANCELLED)] == [old.id]
 
 
-def test_a_verdict_is_a_run_that_read_the_data(runs: RunStore, queue: Queue) -> None:
-    refused = queue("ann", 1.0)
-    runs.start(refused.id, 2.0)
-    runs.finish(refused.id, RunStatus.REFUSED, "no gain", at=3.0, dataset_hash="abc")
-    frozen = queue("ann", 4.0)
-    runs.start(frozen.id, 5.0)
-    runs.finish(frozen.id, RunStatus.REFUSED, "the adapter is frozen", at=6.0)
-    failed = queue("ann", 7.0)
-    runs.start(failed.id, 8.0)
-    runs.finish(failed.id, RunStatus.FAILED, "out of memory", at=9.0, dataset_hash="abc")
-    verdict, last = runs.last_verdict("ann"), runs.last_run("ann")
-    assert verdict is not None and verdict.id == refused.id
-    assert last is not None and last.id == failed.id
+def test_the_last_run_is_the_one_created_last_whatever_the_clock_said(
+    runs: RunStore, queue: Queue
+) -> None:
+    early = queue("ann", 9.0)
+    runs.request_cancel(early.id, 9.0)
+    late = queue("ann", 1.0)
+    runs.request_cancel(late.id, 1.0)
+    queue("ann", 2.0)
+    last = runs.last_run("ann")
+    assert last is not None and last.id == late.id
 
 
 def test_only_scheduled_runs_count_towards_the_daily_bound(runs: RunStore) -> None:
     for at, trigger in enumerate([SCHEDULED, REQUESTED, SCHEDULED]):
         run = runs.create("ann", trigger=trigger, requested_by="x", at=float(at))
         runs.request_cancel(run.id, float(at))
-    assert runs.runs_since("ann", 0.0) == 2
-    assert runs.runs_since("ann", 1.0) == 1
-    assert runs.runs_since("bob", 0.0) == 0
+    assert runs.num_scheduled("ann", 0.0, 2.0) == 2
+    assert runs.num_scheduled("ann", 1.0, 2.0) == 1
+    assert runs.num_scheduled("bob", 0.0, 2.0) == 0
+
+
+def test_runs_of_the_future_do_not_count_towards_the_daily_bound(
+    runs: RunStore, queue: Queue
+) -> None:
+    queue("ann", 9.0)
+    assert runs.num_scheduled("ann", 0.0, 5.0) == 0
 
 
 def test_an_unknown_run_is_not_found(runs: RunStore) -> None:

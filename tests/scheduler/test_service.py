@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from scheduler.errors import RunNotFoundError
 from scheduler.records import PolicyConfig, RunStatus, ScheduleConfig, TrainingRun
@@ -19,6 +20,7 @@ from tests.scheduler.world import World
 
 ROOT = Path(__file__).parents[2]
 NEVER = ScheduleConfig(interval=0, nightly="")
+DAY = 86400.0
 POLICY = PolicyConfig(min_new_feedback=2, cooldown=600.0, daily_runs=24)
 
 
@@ -172,6 +174,65 @@ def test_withdrawing_the_only_feedback_counts_as_new(server: Server) -> None:
     world.now += POLICY.cooldown
     world.log.delete_feedback("ann", feedback_id, world.now)
     assert [run.user_id for run in server.service.nightly_tick()] == ["ann"]
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait(server: Server) -> None:
+    world = server.world
+    world.correct("ann", "one")
+    world.train("ann")
+    world.now -= 2 * DAY
+    for number in range(6):
+        world.correct("ann", str(number))
+    assert server.service.candidate("ann").new_feedback == 6
+    assert [run.user_id for run in server.service.tick()] == ["ann"]
+
+
+def test_feedback_given_by_a_wrong_clock_counts_once_it_is_right_again(server: Server) -> None:
+    world = server.world
+    world.correct("ann", "one")
+    world.train("ann")
+    world.now -= 2 * DAY
+    for number in range(6):
+        world.correct("ann", str(number))
+    world.now += 2 * DAY + POLICY.cooldown
+    assert [run.user_id for run in server.build().tick()] == ["ann"]
+
+
+def test_a_clock_that_was_ahead_makes_nobody_wait(server: Server) -> None:
+    world = server.world
+    world.now += 10 * DAY
+    world.correct("ann", "one")
+    world.train("ann")
+    world.registry.roll_back("ann", by="ann", at=world.now, reason="worse")
+    world.now -= 10 * DAY
+    for number in range(2):
+        world.correct("ann", str(number))
+    assert [run.user_id for run in server.service.tick()] == ["ann"]
+
+
+def test_no_statement_of_a_tick_scans_a_table(server: Server) -> None:
+    world = server.world
+    world.trainer.evaluation = without_held_out()
+    world.correct("ann", "one")
+    world.train("ann")
+    for user in ("ann", "bob"):
+        for number in range(2):
+            world.correct(user, f"more {number}")
+    world.now += POLICY.cooldown
+    statements: list[str] = []
+    server.database.conn.set_trace_callback(statements.append)
+    assert len(server.service.tick()) == 2
+    server.database.conn.set_trace_callback(None)
+    read = [each for each in statements if each.startswith(("SELECT", "UPDATE"))]
+    plans = [step for each in read for step in plan(server.database, each)]
+    scans = {step for step in plans if step.startswith("SCAN") and "VIRTUAL TABLE" not in step}
+    # That index holds only the users who gave feedback since the last tick.
+    assert scans == {"SCAN unseen_feedback USING INDEX unwatched_feedback"}
+
+
+def plan(database: Database, statement: str) -> list[str]:
+    """The steps in which SQLite executes a statement."""
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
 
 def test_the_reason_why_a_user_is_not_due_is_given(server: Server) -> None:

@@ -29,6 +29,7 @@ from scheduler.run_store import REQUESTED, RunStore
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
 from scheduler.trainer.job import JobResult, TrainingJob
 from scheduler.trainer.trainer import Trainer
+from scheduler.unseen_feedback import UnseenFeedback
 from tests.scheduler.builders import make_config
 from tests.scheduler.evaluation.suite.ideal import FakeSuiteModel
 from tests.scheduler.evaluations import GOOD
@@ -149,8 +150,9 @@ class World:
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
         self.suite_runs = SuiteRunStore(database)
-        self.rollback_monitor = RollbackMonitor(self.log, self.registry, self.clock)
-        self.candidates = Candidates(self.log, self.registry, self.runs)
+        self.unseen = UnseenFeedback(database)
+        self.rollback_monitor = RollbackMonitor(self.log, self.registry, self.unseen, self.clock)
+        self.candidates = Candidates(self.unseen, self.registry, self.runs)
         self.trainer = FakeTrainer()
         self.model = FakeServedModel()
         self.speaker = FakeSuiteModel()

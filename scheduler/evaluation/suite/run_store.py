@@ -73,12 +73,14 @@ class SuiteRunStore(QueueTable[SuiteRun]):
         """Return a version's newest run."""
         return self._first("user_id = ? AND version = ?", [user_id, version])
 
-    def has_verdict(self, user_id: str, version: int, base_revision: str) -> bool:
-        """Whether a version has passed or been refused with this base."""
-        where = (
-            "user_id = ? AND version = ? AND base_revision = ? AND status IN ('passed', 'refused')"
+    def judged(self, base_revision: str) -> set[tuple[str, int]]:
+        """The versions that passed or were refused with a base, by user and number."""
+        rows = self._database.query(
+            "SELECT user_id, version FROM suite_runs"
+            " WHERE base_revision = ? AND status IN ('passed', 'refused')",
+            [base_revision],
         )
-        return self._first(where, [user_id, version, base_revision]) is not None
+        return {(row["user_id"], row["version"]) for row in rows}
 
     def _from_row(self, row: Mapping[str, Any]) -> SuiteRun:
         values = dict(row)

@@ -47,7 +47,8 @@ class SuiteService(QueueWorker[SuiteRun]):
         self._store = store
         self._registry = registry
         self._trainings = trainings
-        self._base_and_shape = base_revision, lora
+        self._base_revision = base_revision
+        self._lora = lora
         self._is_nightly = is_nightly
 
     def request(self, version: AdapterVersion, by: str, trigger: str = REQUESTED) -> SuiteRun:
@@ -67,16 +68,17 @@ class SuiteService(QueueWorker[SuiteRun]):
         """Queue a run for every version in use without a verdict on this base."""
         if not self._is_nightly:
             return []
-        in_use = filter(None, map(self._registry.active, self._registry.users()))
+        base = self._base_revision
+        unjudged = sorted(self._registry.in_use(base) - self._store.judged(base))
+        versions = filter(None, (self._registry.active(user_id) for user_id, _ in unjudged))
         return [
             self.request(version, by=_ACTOR, trigger=SCHEDULED)
-            for version in in_use
+            for version in versions
             if self._fits(version)
-            and not self._store.has_verdict(version.user_id, version.number, version.base_revision)
         ]
 
     def _fits(self, version: AdapterVersion) -> bool:
-        return (version.base_revision, version.lora) == self._base_and_shape
+        return (version.base_revision, version.lora) == (self._base_revision, self._lora)
 
     def _run(self, run: SuiteRun) -> None:
         try:

@@ -94,7 +94,7 @@ def test_every_turn_is_a_conversation_of_its_own(both: list[tuple[Interaction, F
 def test_a_migration_leaves_no_proposals_and_makes_nobody_due(database: Database) -> None:
     log = migrated(database, ("ann", PROPOSAL))
     assert "proposals" not in database.table_names()
-    assert log.feedback_since("ann", 0.0) == 0
+    assert log.feedback_since("ann", 0) == 0
 
 
 def test_two_users_may_have_the_same_proposal(database: Database) -> None:
@@ -109,7 +109,7 @@ def test_an_earlier_export_adds_nothing_to_what_a_migration_made(database: Datab
 
 def test_imported_proposals_count_as_new_feedback(log: FeedbackLog) -> None:
     log.import_rows("ann", ALL)
-    assert log.feedback_since("ann", 0.0) == 2
+    assert log.feedback_since("ann", 0) == 2
 
 
 def test_white_space_around_a_reply_is_no_correction(log: FeedbackLog) -> None:

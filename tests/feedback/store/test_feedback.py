@@ -5,6 +5,7 @@ import pytest
 from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
+from feedback.judged_replies import rated_replies
 from feedback.records import FeedbackStatus, InteractionKind, InteractionStatus, Message
 from feedback.store.log import FeedbackLog
 from tests.feedback.make import make_feedback, make_interaction
@@ -150,13 +151,41 @@ def test_new_changed_and_deleted_feedback_counts_once_each(log: FeedbackLog) -> 
     for name in ("a", "b", "c"):
         log.store(make_interaction(f"turn-{name}"))
         log.add_feedback(make_feedback(name, target=f"turn-{name}", value=1, at=200.0))
-    assert log.feedback_since("ann", 100.0) == 3
-    assert log.feedback_since("ann", 200.0) == 0
+    assert log.feedback_since("ann", 0) == 3
+    assert log.feedback_since("ann", 3) == 0
     log.add_feedback(make_feedback("a", target="turn-a", value=-1, at=300.0))
     log.add_feedback(make_feedback("a", target="turn-a", value=1, at=310.0))
     log.delete_feedback("ann", "b", now=320.0)
-    assert log.feedback_since("ann", 200.0) == 2
-    assert log.feedback_since("bob", 0.0) == 0
+    assert log.feedback_since("ann", 3) == 2
+    assert log.feedback_since("bob", 0) == 0
+
+
+def test_no_more_replies_are_bad_than_dislikes_corrections_and_preferences(
+    log: FeedbackLog,
+) -> None:
+    names = [f"chatcmpl-{number}" for number in range(8)]
+    for number, name in enumerate(names):
+        log.store(make_interaction(name, adapter=f"v{number}"))
+    given: list[dict[str, Any]] = [
+        {"value": 1},
+        {"value": -1},
+        {"correction": "No."},
+        {"value": 1, "correction": "Paris, I think."},
+        {"preferred_over": names[5]},
+        {"value": -1, "preferred_over": names[6]},
+    ]
+    for number, fields in enumerate(given):
+        log.add_feedback(make_feedback(f"f{number}", target=names[number], **fields))
+    log.add_feedback(make_feedback("early", target="chatcmpl-9", value=-1))
+    bad = [each for each in rated_replies(*log.turns_with_feedback("ann")) if each.is_bad]
+    assert (len(bad), log.max_bad("ann")) == (4, 6)
+
+
+def test_feedback_counts_as_new_whatever_the_clock_says(log: FeedbackLog) -> None:
+    log.store(make_interaction())
+    log.add_feedback(make_feedback("a", value=1, at=200.0))
+    log.add_feedback(make_feedback("b", value=1, at=100.0))
+    assert log.feedback_since("ann", 1) == 1
 
 
 def test_the_same_feedback_again_changes_nothing(log: FeedbackLog) -> None:
@@ -164,14 +193,14 @@ def test_the_same_feedback_again_changes_nothing(log: FeedbackLog) -> None:
     first, _ = log.add_feedback(make_feedback(value=1, comment="Short!", at=200.0))
     again = make_feedback(value=1, comment="Short!", at=300.0)
     assert log.add_feedback(again) == (first, False)
-    assert log.feedback_since("ann", 200.0) == 0
+    assert log.feedback_since("ann", 1) == 0
 
 
 def test_the_same_feedback_under_another_id_counts_as_nothing_new(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback("a", value=1, at=200.0))
     assert log.add_feedback(make_feedback("b", value=1, at=300.0))[1]
-    assert log.feedback_since("ann", 200.0) == 0
+    assert log.feedback_since("ann", 1) == 0
 
 
 def test_a_rating_that_was_taken_back_in_between_counts_again(log: FeedbackLog) -> None:
@@ -179,7 +208,7 @@ def test_a_rating_that_was_taken_back_in_between_counts_again(log: FeedbackLog) 
     for number, (name, value) in enumerate([("a", 1), ("b", -1), ("a", 1)]):
         log.add_feedback(make_feedback(name, value=value, at=200.0 + number))
     assert log.feedback("ann", "a").updated_at == 202.0
-    assert log.feedback_since("ann", 201.5) == 1
+    assert log.feedback_since("ann", 2) == 1
 
 
 def test_other_metadata_is_stored_and_counts_as_nothing_new(log: FeedbackLog) -> None:
@@ -187,7 +216,7 @@ def test_other_metadata_is_stored_and_counts_as_nothing_new(log: FeedbackLog) ->
     log.add_feedback(make_feedback(value=1, at=200.0))
     stored, _ = log.add_feedback(make_feedback(value=1, metadata={"page": "2"}, at=300.0))
     assert stored.metadata == {"page": "2"}
-    assert log.feedback_since("ann", 200.0) == 0
+    assert log.feedback_since("ann", 1) == 0
 
 
 @pytest.mark.parametrize(
@@ -200,16 +229,15 @@ def test_feedback_on_turns_that_never_train_does_not_count(
     log.store(make_interaction(**fields))  # type: ignore[arg-type]
     stored, _ = log.add_feedback(make_feedback(value=1))
     assert stored.status is FeedbackStatus.APPLIED
-    assert log.feedback_since("ann", 0.0) == 0
-    assert log.users_with_feedback() == []
+    assert log.feedback_since("ann", 0) == 0
     assert log.turns_with_feedback("ann") == ([], [])
 
 
-def test_a_user_who_deleted_all_feedback_is_still_a_user_with_feedback(log: FeedbackLog) -> None:
+def test_deleted_feedback_still_counts(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1))
     log.delete_feedback("ann", "feedback-1", now=300.0)
-    assert log.users_with_feedback() == ["ann"]
+    assert log.feedback_since("ann", 0) == 1
     assert log.turns_with_feedback("ann") == ([], [])
 
 
@@ -223,7 +251,6 @@ def test_feedback_comes_with_the_turns_that_it_names(log: FeedbackLog) -> None:
     interactions, feedback = log.turns_with_feedback("ann")
     assert [each.id for each in interactions] == ["chatcmpl-1", "chatcmpl-2"]
     assert [each.id for each in feedback] == ["a"]
-    assert log.users_with_feedback() == ["ann", "bob"]
 
 
 def test_regenerated_replies_without_feedback_are_found(

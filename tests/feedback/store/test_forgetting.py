@@ -31,7 +31,7 @@ def test_a_deleted_interaction_counts_as_a_change_of_feedback(log: FeedbackLog) 
     log.store(make_interaction())
     log.add_feedback(make_feedback(value=1))
     log.delete_interaction("ann", "chatcmpl-1")
-    assert log.feedback_since("ann", NOW - 1) == 1
+    assert log.feedback_since("ann", 1) == 1
 
 
 def test_a_deleted_regenerated_reply_counts_as_a_change_of_feedback(
@@ -41,7 +41,7 @@ def test_a_deleted_regenerated_reply_counts_as_a_change_of_feedback(
     log.store(make_interaction("chatcmpl-2", created_at=2.0))
     log.add_feedback(make_feedback(target="chatcmpl-2", value=1))
     log.delete_interaction("ann", "chatcmpl-1")
-    assert log.feedback_since("ann", NOW - 1) == 1
+    assert log.feedback_since("ann", 1) == 1
 
 
 def test_another_users_interaction_cannot_be_deleted(log: FeedbackLog) -> None:
@@ -83,9 +83,8 @@ def test_erasing_one_user_leaves_the_others(log: FeedbackLog) -> None:
         log.add_feedback(make_feedback("same", user, f"chatcmpl-{number}", value=1))
     log.erase("ann")
     assert log.counts("ann") == FeedbackCounts(0, 0, 0, 0, 0, 0, 0)
-    assert log.users_with_feedback() == ["bob"]
     assert log.feedback("bob", "same").value == 1
-    assert log.feedback_since("bob", 0.0) == 1
+    assert log.feedback_since("bob", 0) == 1
 
 
 def test_feedback_after_the_erasure_is_refused(log: FeedbackLog) -> None:
@@ -93,7 +92,7 @@ def test_feedback_after_the_erasure_is_refused(log: FeedbackLog) -> None:
     log.erase("ann")
     with pytest.raises(NotFoundError):
         log.add_feedback(make_feedback(value=1))
-    assert log.users_with_feedback() == []
+    assert log.feedback_since("ann", 0) == 0
 
 
 def test_erasing_an_unknown_user_erases_nothing(log: FeedbackLog) -> None:

@@ -11,6 +11,7 @@ from scheduler.records import PolicyConfig, RunStatus, TrainingRun
 from tests.scheduler.evaluations import GOOD, without_held_out
 from tests.scheduler.world import World
 
+DAY = 86400.0
 REASON = "rolled back automatically: 6 of 6 rated replies were bad, 17 % of 12 before"
 
 
@@ -73,6 +74,33 @@ def test_a_frozen_adapter_stays_as_it_is(world: World) -> None:
     rate(world, "ann", disliked=6)
     world.registry.set_frozen("ann", True, by="admin", at=world.now)
     assert world.rollback_monitor.look() == []
+
+
+def test_a_version_that_got_worse_while_frozen_is_rolled_back_once_it_is_not(
+    world: World,
+) -> None:
+    rate(world, "ann", disliked=6)
+    world.registry.set_frozen("ann", True, by="admin", at=world.now)
+    world.rollback_monitor.look()
+    world.registry.set_frozen("ann", False, by="admin", at=world.now)
+    assert len(world.rollback_monitor.look()) == 1
+
+
+def test_a_user_without_new_feedback_is_not_looked_at_again(world: World) -> None:
+    rate(world, "ann", disliked=1)
+    assert [*world.unseen.unwatched()] == ["ann"]
+    world.rollback_monitor.look()
+    assert world.unseen.unwatched() == {}
+    rate(world, "ann", disliked=1)
+    assert [*world.unseen.unwatched()] == ["ann"]
+
+
+@pytest.mark.parametrize("jump", [-2 * DAY, 2 * DAY])
+def test_a_clock_that_jumps_hides_no_worse_version(world: World, jump: float) -> None:
+    world.now += jump
+    rate(world, "ann", disliked=6)
+    (move,) = world.rollback_monitor.look()
+    assert move.reason == REASON
 
 
 def test_another_users_version_is_not_touched(world: World) -> None:

@@ -121,7 +121,7 @@ def test_a_newer_pin_of_an_attribute_replaces_the_older_one(
 def test_a_decision_makes_the_user_due_as_feedback_does(live: LiveServer, person: Person) -> None:
     correct(live, person, REPLY.lower())
     decide(live, person, rules(live, person)[0], "dropped")
-    assert live.services.stores.log.feedback_since(person.id, 0.0) == 2
+    assert live.services.stores.log.feedback_since(person.id, 0) == 2
 
 
 def test_another_users_rule_cannot_be_decided_on(live: LiveServer, person: Person) -> None:

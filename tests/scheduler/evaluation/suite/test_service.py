@@ -143,8 +143,8 @@ def test_at_night_versions_in_use_without_a_verdict_are_queued(server: Server) -
 
 def test_a_verdict_with_another_base_does_not_count(server: Server) -> None:
     server.measure()
-    assert server.world.suite_runs.has_verdict("ann", 1, "revision")
-    assert not server.world.suite_runs.has_verdict("ann", 1, "another")
+    assert server.world.suite_runs.judged("revision") == {("ann", 1)}
+    assert server.world.suite_runs.judged("another") == set()
 
 
 def test_a_version_of_another_base_is_not_queued(server: Server) -> None:

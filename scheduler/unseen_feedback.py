@@ -1,0 +1,60 @@
+"""The index of feedback that no run has seen: a tick reads it in place of every user.
+
+It has one row for each user with feedback for training. The triggers of `scheduler/schema.py` write
+it, in the transaction of each change. Positions are sequence numbers of the audit, so a clock that
+is set back or ahead changes nothing.
+"""
+
+from collections.abc import Mapping
+
+from sqlite_utils import Database
+
+from feedback.store.reader import FeedbackReader
+from scheduler.schema import migrate_index
+
+
+class UnseenFeedback:
+    """Reads the index, and records what the rollback monitor has looked at."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._log = FeedbackReader(database)
+        migrate_index(database)
+
+    def users(self, at_least: int) -> list[str]:
+        """The users with this many new items and no open run."""
+        rows = self._database.query(
+            "SELECT user_id FROM unseen_feedback AS unseen WHERE items >= ?"
+            " AND NOT EXISTS (SELECT 1 FROM runs WHERE user_id = unseen.user_id"
+            " AND status IN ('queued', 'running'))",
+            [at_least],
+        )
+        return [row["user_id"] for row in rows]
+
+    def counts(self, user_id: str) -> tuple[int, int | None]:
+        """How many items changed since the last run with a verdict read them, and since the
+        rollback; None without a rollback since that run."""
+        rows = self._database.query(
+            "SELECT seen, rolled_back, items FROM unseen_feedback WHERE user_id = ?", [user_id]
+        )
+        row = next(rows, {"seen": 0, "rolled_back": 0, "items": 0})
+        if row["rolled_back"] <= row["seen"]:
+            return row["items"], None
+        return self._log.feedback_since(user_id, row["seen"]), row["items"]
+
+    def unwatched(self) -> dict[str, int]:
+        """Where the feedback of each user ends that changed since the monitor looked."""
+        rows = self._database.query(
+            "SELECT user_id, newest FROM unseen_feedback WHERE newest > watched"
+        )
+        return {row["user_id"]: row["newest"] for row in rows}
+
+    def set_watched(self, positions: Mapping[str, int]) -> None:
+        """Record how far the monitor has looked at each of these users."""
+        with self._database.atomic():
+            for user_id, position in positions.items():
+                # The least: an erasure meanwhile may have freed the position.
+                self._database.execute(
+                    "UPDATE unseen_feedback SET watched = min(newest, ?) WHERE user_id = ?",
+                    [position, user_id],
+                )
