@@ -6,9 +6,9 @@ significance it passes if there is too little feedback to show more.
 """
 
 from feedback.text.counts import count
+from scheduler.evaluation.sign_test import ALPHA, chance_of_wins, reading
 from scheduler.measure import Measure
 from scheduler.records import Evaluation, GateConfig
-from scheduler.sign_test import ALPHA, chance_of_wins, reading
 
 WINS = "held-out wins"
 MAX_COMPLIANCE_LOST = 1

@@ -6,9 +6,9 @@ from math import isfinite
 
 from scheduler.evaluation.fit_measures import WINS
 from scheduler.evaluation.reply_measures import PREFERRED
+from scheduler.evaluation.sign_test import ALPHA
 from scheduler.measure import Measure, failed_sentences
 from scheduler.records import Evaluation, Outcome, Verdict
-from scheduler.sign_test import ALPHA
 
 
 def judge(measures: Sequence[Measure]) -> Verdict:

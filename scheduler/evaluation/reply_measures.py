@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from feedback.text.counts import count
+from scheduler.evaluation.sign_test import ALPHA, chance_of_wins, fewest_to_pass, p_value
 from scheduler.measure import Measure
 from scheduler.records import GateConfig
-from scheduler.sign_test import ALPHA, chance_of_wins, fewest_to_pass, p_value
 
 MAX_FAULTY_TEACHER = 0.3
 """How far the share of faulty replies with memory may exceed the base's: a teacher that says the

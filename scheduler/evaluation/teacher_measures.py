@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from feedback.text.counts import count
 from scheduler.evaluation.reply_measures import Counts
+from scheduler.evaluation.sign_test import ALPHA, chance_of_wins, p_value
 from scheduler.measure import Measure
 from scheduler.records import Evaluation
-from scheduler.sign_test import ALPHA, chance_of_wins, p_value
 
 MIN_GAP_CLOSED = 0.5
 """Of the way from the base to the teacher. Memory stays in the prompt, so more is not needed."""

@@ -16,6 +16,7 @@ from feedback.rules.user_rules import active_rules, learn_rules
 from feedback.store.log import FeedbackLog
 from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.augmentation.samples import draw_samples, rated_chats
+from scheduler.evaluation.sign_test import p_value
 from scheduler.records import PipelineConfig, TeacherChoice, TeacherKind, TrainingRun
 from scheduler.retrain.augmenter import Augmenter
 from scheduler.retrain.incumbents import Incumbents
@@ -23,7 +24,6 @@ from scheduler.retrain.jobs import training_job
 from scheduler.retrain.judging import Judge, Judgement
 from scheduler.retrain.warm_start import FitPlan, plan_fit, plan_from_scratch
 from scheduler.served_model import Reply, ServedModel
-from scheduler.sign_test import p_value
 from scheduler.teaching.best_of_n import ranked_pairs
 from scheduler.teaching.evidence import may_teach
 from scheduler.teaching.teacher import Teacher

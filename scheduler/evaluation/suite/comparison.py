@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from scheduler.evaluation.sign_test import chance_of_wins, fewest_to_pass, p_value
 from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.measure import Measure
-from scheduler.sign_test import chance_of_wins, fewest_to_pass, p_value
 
 MOST_EXAMPLES = 3
 

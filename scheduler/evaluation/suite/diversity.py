@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from feedback.rules.rule import Rule
 from feedback.text.tokens import words
+from scheduler.evaluation.sign_test import chance_of_wins
 from scheduler.evaluation.suite.comparison import MOST_EXAMPLES
 from scheduler.evaluation.suite.records import Answers, SuiteConfig, SuitePrompt
 from scheduler.evaluation.suite.verifiers import strip_affixes
 from scheduler.measure import Measure
-from scheduler.sign_test import chance_of_wins
 
 REPLY_TOKENS = 32
 SEEDS = (1, 2, 3)

@@ -184,7 +184,7 @@ def test_no_more_replies_are_bad_than_dislikes_corrections_and_preferences(
 def test_feedback_counts_as_new_whatever_the_clock_says(log: FeedbackLog) -> None:
     log.store(make_interaction())
     log.add_feedback(make_feedback("a", value=1, at=200.0))
-    log.add_feedback(make_feedback("b", value=1, at=100.0))
+    log.add_feedback(make_feedback("b", value=-1, at=100.0))
     assert log.feedback_since("ann", 1) == 1
 
 

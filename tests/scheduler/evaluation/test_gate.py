@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from scheduler.evaluation.fit_measures import fit_measures
 from scheduler.evaluation.gate import judge, unusable
+from scheduler.evaluation.sign_test import ALPHA, chance_of_wins
 from scheduler.records import Evaluation, GateConfig, Outcome, Verdict
-from scheduler.sign_test import ALPHA, chance_of_wins
 from tests.scheduler.evaluations import GOOD, good, without_held_out
 
 CONFIG = GateConfig(max_reference_kl=0.5)
