@@ -175,8 +175,10 @@ class Judge:
     def _plain_questions(
         self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
     ) -> tuple[Measure, ...]:
+        after = self._teacher.earlier_exchange(is_cancelled)
+
         def later(by: Adapter) -> tuple[bool, ...]:
-            return self._teacher.answered(memory, by, is_cancelled, is_later=True)
+            return self._teacher.answered(memory, by, is_cancelled, after=after)
 
         by_base = self._teacher.answered_by_base(is_cancelled)
         alone = self._teacher.answered(Memory(), adapter, is_cancelled)
@@ -190,8 +192,9 @@ class Judge:
     ) -> tuple[ReplySample, ...]:
         """Replies where the user wrote what neither memory nor the weights have seen."""
         examples = demonstrated(dataset.held_out)[: NUM_SAMPLES // 2]
+        after = self._teacher.earlier_exchange(is_cancelled)
         shown = [
-            Prompt(self._teacher.shown_later(each.messages, memory, is_cancelled), REPLY_TOKENS)
+            Prompt(self._teacher.shown(each.messages, memory, after), REPLY_TOKENS)
             for each in examples
         ]
         by_memory = self._replies(shown, None, is_cancelled)
@@ -220,14 +223,13 @@ class Judge:
         if not texts:
             return None
 
-        def mean(shown: Memory, by: Adapter, is_later: bool) -> float:
-            found = self._teacher.left_out_log_probs(
-                texts, shown, by, is_cancelled, is_later=is_later
-            )
+        def mean(shown: Memory, by: Adapter, after: tuple[str, str] | None = None) -> float:
+            found = self._teacher.left_out_log_probs(texts, shown, by, is_cancelled, after=after)
             return sum(found) / len(found)
 
-        alone = (mean(Memory(), by, False) for by in (None, adapter))
-        later = (mean(memory, by, True) for by in (None, adapter))
+        earlier = self._teacher.earlier_exchange(is_cancelled)
+        alone = (mean(Memory(), by) for by in (None, adapter))
+        later = (mean(memory, by, earlier) for by in (None, adapter))
         return Counts(*alone, *later)
 
     def _with_few_shot_compliance(

@@ -66,17 +66,22 @@ class Teacher:
         """Which plain questions the base answers by itself."""
         return are_answered([answer for _, answer in self._references.plain(is_cancelled)])
 
-    def answered(
-        self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled, *, is_later: bool = False
-    ) -> tuple[bool, ...]:
-        """Which plain questions are answered with a memory in the prompt.
+    def earlier_exchange(self, is_cancelled: IsCancelled) -> tuple[str, str]:
+        """A prompt and the base's reply, for questions to stand after."""
+        return self._references.synthetic(is_cancelled)[0]
 
-        `is_later`: after another exchange.
-        """
+    def answered(
+        self,
+        memory: Memory,
+        adapter: Adapter,
+        is_cancelled: IsCancelled,
+        *,
+        after: tuple[str, str] | None = None,
+    ) -> tuple[bool, ...]:
+        """Which plain questions are answered as they are `shown`."""
         prompts = [user_prompt(each.text, ANSWER_TOKENS) for each in PLAIN_QUESTIONS]
         asked = [
-            Prompt(self._shown(each.messages, memory, is_later, is_cancelled), each.max_tokens)
-            for each in prompts
+            Prompt(self.shown(each.messages, memory, after), each.max_tokens) for each in prompts
         ]
         replies = self._model.reply(asked, adapter, is_cancelled)
         return are_answered([each.text for each in replies])
@@ -88,20 +93,20 @@ class Teacher:
         adapter: Adapter,
         is_cancelled: IsCancelled,
         *,
-        is_later: bool = False,
+        after: tuple[str, str] | None = None,
     ) -> list[float]:
         """The log-probability of each text in nats per token, with one memory for all.
 
-        `is_later`: after another exchange.
+        Their conversations are as they are `shown`.
         """
-        memories = [memory] * len(texts)
-        return self._log_probs(texts, memories, adapter, is_cancelled, is_later=is_later)
+        return self._log_probs(texts, [memory] * len(texts), adapter, is_cancelled, after)
 
-    def shown_later(
-        self, messages: Sequence[Message], memory: Memory, is_cancelled: IsCancelled
+    def shown(
+        self, messages: Sequence[Message], memory: Memory, after: tuple[str, str] | None = None
     ) -> tuple[Message, ...]:
-        """A conversation as a chat would ask it after another exchange, with memory."""
-        return self._shown(messages, memory, True, is_cancelled)
+        """A conversation as a chat would ask it with memory, after another exchange if there is."""
+        asked = messages if after is None else after_exchange(messages, after)
+        return self._model.remember(asked, memory)
 
     def lessons(
         self,
@@ -151,26 +156,10 @@ class Teacher:
         memories: Sequence[Memory],
         adapter: Adapter,
         is_cancelled: IsCancelled,
-        *,
-        is_later: bool = False,
+        after: tuple[str, str] | None = None,
     ) -> list[float]:
         replies = [
-            Reply(
-                self._shown(each.messages, memory, is_later, is_cancelled),
-                each.chosen,
-                each.is_truncated,
-            )
+            Reply(self.shown(each.messages, memory, after), each.chosen, each.is_truncated)
             for each, memory in zip(texts, memories, strict=True)
         ]
         return list(map(mean_log_prob, self._model.score(replies, adapter, is_cancelled)))
-
-    def _shown(
-        self,
-        messages: Sequence[Message],
-        memory: Memory,
-        is_later: bool,
-        is_cancelled: IsCancelled,
-    ) -> tuple[Message, ...]:
-        if is_later:
-            messages = after_exchange(messages, self._references.synthetic(is_cancelled)[0])
-        return self._model.remember(messages, memory)
