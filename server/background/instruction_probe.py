@@ -81,9 +81,13 @@ class InstructionProbe:
         self._answer: bool | None = None
 
     def follows_instructions(self) -> bool:
-        """Whether the base model follows instructions; False until that is known."""
+        """Whether the base model follows instructions; True until that is known.
+
+        Chats may keep the probe waiting, and whoever wrote a comment expects the next reply to heed
+        it. A base that does not follow it writes as before.
+        """
         self.begin()
-        return self._answer is True
+        return self._answer is not False
 
     def begin(self) -> None:
         """Look up or probe the answer, unless that has begun."""
