@@ -81,6 +81,20 @@ def test_a_user_with_too_many_waiting_requests_is_a_429_and_others_are_not(
     assert refused.json()["error"]["code"] == "rate_limit_exceeded"
 
 
+def test_a_short_reply_is_not_kept_waiting_by_a_flood(tiny_model: Path, tmp_path: Path) -> None:
+    body = chat_body(stream=True, n=8, max_tokens=100_000, ignore_eos=True)
+    with running(tiny_model, tmp_path / "data", threads=1, max_batch_size=8) as server:
+        other, engine = server.new_person(), server.services.runtime.engine
+        with (
+            server.admin() as admin,
+            admin.stream("POST", "/v1/chat/completions", json=body),
+            admin.stream("POST", "/v1/chat/completions", json=body),
+        ):
+            reply = server.chat(other.key, max_tokens=4, ignore_eos=True)
+            assert engine.num_running + engine.num_waiting == 16
+    assert reply["usage"]["completion_tokens"] == 4
+
+
 def test_choices_that_do_not_all_fit_are_refused_together(
     small: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
