@@ -20,6 +20,7 @@ from server.errors import NotReadyError
 from server.metrics import Metrics
 from server.settings import Settings
 from server.stores import open_stores
+from server.user_threads import UserThreads
 
 if TYPE_CHECKING:
     from server.runtime import Runtime
@@ -53,6 +54,9 @@ class Services:
             raise
         self.candidates = Candidates(self.stores.unseen, self.stores.registry, self.stores.runs)
         self.rules = RulesCache(self.stores.log)
+        # A user's whole data may take seconds to read, and a thread cannot be stopped.
+        self.heavy_reads = UserThreads(threads=2, per_user=1, most_waiting=16)
+        self.planning = UserThreads(threads=16, per_user=4)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.lockout = Lockout(settings.max_wrong_keys)

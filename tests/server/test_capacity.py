@@ -91,7 +91,7 @@ def test_a_short_reply_is_not_kept_waiting_by_a_flood(tiny_model: Path, tmp_path
             admin.stream("POST", "/v1/chat/completions", json=body),
         ):
             reply = server.chat(other.key, max_tokens=4, ignore_eos=True)
-            assert engine.num_running + engine.num_waiting == 16
+            assert engine.num_running + engine.num_waiting >= 16
     assert reply["usage"]["completion_tokens"] == 4
 
 
