@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from feedback.records import StorageLimits
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
@@ -45,7 +46,7 @@ class Services:
         self.settings = settings
         folder = DataFolder(settings.data_dir)
         try:
-            self.stores = open_stores(folder)
+            self.stores = open_stores(folder, _storage_limits(settings))
             self.accounts = Accounts(self.stores.database)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
@@ -92,9 +93,11 @@ class Services:
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop feedback whose completion never came, and old trash; empty the write-ahead log."""
+        """Drop what is too old, and old trash; empty the write-ahead log."""
         now, stores = time.time(), self.stores
         stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
+        if self.settings.retention_days:
+            stores.log.expire(now - self.settings.retention_days * _DAY)
         stores.files.trash.prune(now, keep=stores.registry.folders())
         self.stores.database.checkpoint()
 
@@ -149,6 +152,14 @@ def _identity_rules(settings: Settings) -> IdentityRules:
     return IdentityRules(
         jwt_secret=secret.get_secret_value() if secret else None,
         trust_headers=settings.trust_identity_headers,
+    )
+
+
+def _storage_limits(settings: Settings) -> StorageLimits:
+    return StorageLimits(
+        items=settings.max_user_items,
+        bytes=settings.max_user_mb << 20,
+        pending=settings.max_pending_feedback,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.errors import NotFoundError
-from feedback.records import Feedback, FeedbackCounts, Interaction
+from feedback.records import Feedback, FeedbackCounts, Interaction, StorageUse
 from feedback.repeated import repeated
 from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
@@ -23,6 +23,7 @@ from feedback.store.queries import (
 )
 from feedback.store.rows import feedback_from_row, interaction_from_row
 from feedback.store.rule_decisions import select_decisions
+from feedback.store.storage_use import find_storage_use
 
 MAX_RECENT_TURNS = 2000
 MAX_RECENT_CHARACTERS = 32 << 20
@@ -246,6 +247,10 @@ class FeedbackReader:
             " AND own.completion_id = earlier.id AND own.status = 'applied'))",
             {"user": user_id},
         )
+
+    def storage_use(self, user_id: str) -> StorageUse:
+        """How much is stored of the user."""
+        return find_storage_use(self._database, user_id)
 
     def count_pending(self) -> int:
         """How many items of feedback of all users wait for their completion."""

@@ -112,6 +112,8 @@ def plan_turn(
     user = _user(request, body, caller, services, now)
     kind = labels.kind_of(messages, is_streamed=bool(body.stream))
     is_stored = user is not None and body.store is not False and not is_temporary(labels.chat_id)
+    if is_stored and user is not None:
+        services.stores.log.check_room(user.id)
     adapter = _adapter(services, runtime, user, kind, body)
     params = sampling_params(
         body, runtime.sampling, services.settings.max_new_tokens, output.grammar

@@ -95,6 +95,22 @@ def test_a_short_reply_is_not_kept_waiting_by_a_flood(tiny_model: Path, tmp_path
     assert reply["usage"]["completion_tokens"] == 4
 
 
+def test_a_user_whose_storage_is_full_is_a_429_and_can_chat_unstored(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    with (
+        running(tiny_model, tmp_path / "data", threads=1, max_user_items=1) as server,
+        server.admin() as admin,
+    ):
+        server.chat(server.admin_key)
+        refused = admin.post("/v1/chat/completions", json=chat_body())
+        assert server.chat(server.admin_key, store=False)["choices"]
+        assert server.chat(server.new_person().key)["choices"]
+    assert_refused(refused, 429)
+    assert refused.json()["error"]["code"] == "insufficient_quota"
+    assert refused.headers["x-should-retry"] == "false"
+
+
 def test_choices_that_do_not_all_fit_are_refused_together(
     small: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
