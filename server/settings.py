@@ -220,6 +220,10 @@ class Settings(BaseSettings):
     prefix_cache_mb: int = Field(
         default=512, ge=0, description="Memory for finished chats; their next turn starts sooner."
     )
+    prefix_sharing: Literal["all", "frontend", "user"] = Field(
+        default="all",
+        description="Who shares cached prompts of the base: all, users of a frontend, or nobody.",
+    )
     max_body_bytes: int = Field(
         default=1 << 20, ge=1024, le=1 << 30, description="Largest JSON body accepted."
     )

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
@@ -151,20 +152,22 @@ class Engine:
         adapter: ServableAdapter | None,
         *,
         user: str,
+        prefix_scope: str | None = None,
         is_background: bool = False,
     ) -> Generation:
         """Queue a reply, pinned to this adapter version, from a running event loop.
 
         Users share the rows fairly: one with more than a share gives rows up while others wait, and
         goes on later. Replies in the background give way to all others. The empty user name has no
-        queue limit of its own. Raises `ContextOverflowError`,
-        `EngineOverloadedError`, `UserQueueFullError`.
+        queue limit of its own. The base shares prefixes within a `prefix_scope`.
+
+        Raises `ContextOverflowError`, `EngineOverloadedError`, `UserQueueFullError`.
         """
         room = self.context_length - len(prompt_ids)
         if room < 1:
             raise ContextOverflowError(len(prompt_ids), self.context_length)
         params = replace(params, max_tokens=min(params.max_tokens, room))
-        return self._queue(prompt_ids, params, adapter, user, is_background)
+        return self._queue(prompt_ids, params, adapter, user, is_background, scope=prefix_scope)
 
     def score(
         self,
@@ -198,6 +201,7 @@ class Engine:
         user: str,
         is_background: bool,
         scored: tuple[int, ...] = (),
+        scope: str | None = None,
     ) -> Generation:
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
@@ -212,7 +216,7 @@ class Engine:
         dry = self.config.dry_multiplier
         since = time.monotonic() if is_background else None
         sequence = Sequence(
-            tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored
+            tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored, scope
         )
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
@@ -350,8 +354,9 @@ class Engine:
             if not ready:
                 return None
             holders = [s.user for s in running]
+            held = Counter(holders)
             share = row_share(rows, len({*holders, *(s.user for s in ready)}))
-            ready = [s for s in ready if holders.count(s.user) < share] or ready
+            ready = [s for s in ready if held[s.user] < share] or ready
             user = self._shares.first([s.user for s in ready])
             sequence = _begun_first(s for s in ready if s.user == user)
             given_up = None
@@ -500,5 +505,5 @@ def _unscored_part(sequence: Sequence) -> tuple[int, ...]:
 
 
 def _namespace(sequence: Sequence) -> str | None:
-    """A sequence may read only keys and values of its own immutable version."""
-    return sequence.adapter.folder if sequence.adapter else None
+    """A sequence may read only keys and values of its own immutable version, or of its scope."""
+    return sequence.adapter.folder if sequence.adapter else sequence.prefix_scope

@@ -37,6 +37,7 @@ class Sequence:
         dry_multiplier: float = 0.0,
         background_since: float | None = None,
         scored: tuple[int, ...] = (),
+        prefix_scope: str | None = None,
     ) -> None:
         self.prompt_ids = prompt_ids
         self.params = params
@@ -58,6 +59,7 @@ class Sequence:
         self.saved: SavedPrefix | None = None
         self.background_since = background_since
         self.scored = scored
+        self.prefix_scope = prefix_scope
         self.is_cancelled = False
         self.finish_reason: str | None = None
 
