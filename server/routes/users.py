@@ -14,7 +14,7 @@ from server.auth import App, KeyedRoute
 from server.errors import RequestError
 from server.learning.curation_view import curation_json
 from server.learning.usage import training_usage
-from server.request_body import parse_json, read_bounded
+from server.request_body import body_of, parse_json, read_bounded
 from server.services import Services
 from server.user_data import erasure, export
 from server.wire.requests import NewUser
@@ -67,7 +67,7 @@ async def export_user(user: str, services: App) -> StreamingResponse:
     return export.zip_response(archive, f"loralei-{account.id}.zip")
 
 
-@router.post("/{user}/feedback", status_code=201)
+@router.post("/{user}/feedback", status_code=201, openapi_extra=body_of("application/x-ndjson"))
 async def import_feedback(user: str, request: Request, services: App) -> Json:
     """Import the lines of an export's `feedback.jsonl` as this user's own."""
     raw = await read_bounded(request, services.settings.max_import_bytes)
