@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from server.runtime import Runtime
 
 _DAY = 86400.0
+_EXPIRED_AT_ONCE = 50
 
 _log = logging.getLogger(__name__)
 
@@ -93,12 +94,20 @@ class Services:
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop what is too old, and old trash; empty the write-ahead log."""
+        """Drop feedback whose completion never came, and old trash; empty the write-ahead log."""
         now, stores = time.time(), self.stores
         stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
-        if self.settings.retention_days:
-            stores.log.expire(now - self.settings.retention_days * _DAY)
         stores.files.trash.prune(now, keep=stores.registry.folders())
+        self.stores.database.checkpoint()
+
+    def expire(self) -> None:
+        """Delete exchanges that are older than they may be; may take minutes."""
+        if not self.settings.retention_days:
+            return
+        before = time.time() - self.settings.retention_days * _DAY
+        # A few at a time: others may use the database meanwhile.
+        while not self.is_draining and self.stores.log.expire(before, _EXPIRED_AT_ONCE):
+            pass
         self.stores.database.checkpoint()
 
     def end_training_of(self, user_id: str) -> None:

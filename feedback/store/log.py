@@ -1,6 +1,5 @@
 """Stores interactions, feedback and rule decisions. Every public method is one transaction."""
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -177,20 +176,20 @@ class FeedbackLog(FeedbackReader):
                 self._remove(feedback, AuditAction.EXPIRED, self._clock())
         return len(expired)
 
-    def expire(self, before: float) -> int:
-        """Delete interactions and their feedback if all of it is older than `before`; returns how
-        many interactions. Deleted for the same reasons as by their users, so training forgets them.
+    def expire(self, before: float, limit: int) -> int:
+        """Delete at most `limit` interactions that are older than `before`, with their feedback if
+        all of it is, too; returns how many. As if their users deleted them: training forgets them.
         """
-        expired = list(
-            self._database.query(
-                "SELECT user_id, id FROM interactions AS own WHERE created_at < :before"
-                " AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.user_id = own.user_id"
-                " AND completion_id = own.id AND updated_at >= :before)",
-                {"before": before},
+        with self._database.atomic():
+            expired = list(
+                self._database.query(
+                    "SELECT user_id, id FROM interactions AS own WHERE created_at < :before"
+                    " AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.user_id = own.user_id"
+                    " AND completion_id = own.id AND updated_at >= :before) LIMIT :limit",
+                    {"before": before, "limit": limit},
+                )
             )
-        )
-        for row in expired:  # one by one: others may use the database meanwhile
-            with contextlib.suppress(NotFoundError):  # its user was quicker
+            for row in expired:
                 self.delete_interaction(row["user_id"], row["id"])
         return len(expired)
 

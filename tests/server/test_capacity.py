@@ -111,6 +111,14 @@ def test_a_user_whose_storage_is_full_is_a_429_and_can_chat_unstored(
     assert refused.headers["x-should-retry"] == "false"
 
 
+def test_old_exchanges_are_deleted_at_the_start(tiny_model: Path, tmp_path: Path) -> None:
+    with running(tiny_model, tmp_path / "data", threads=1) as server:
+        server.chat(server.admin_key)
+    with running(tiny_model, tmp_path / "data", threads=1, retention_days=1e-9) as server:
+        log, admin = server.services.stores.log, server.services.accounts.first_admin()
+        eventually(lambda: log.storage_use(admin.id).items == 0)
+
+
 def test_choices_that_do_not_all_fit_are_refused_together(
     small: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,7 +93,8 @@ def hanging(patch: pytest.MonkeyPatch, name: str) -> Iterator[Blocked]:
 def test_others_are_answered_while_one_reads_everything(
     live: LiveServer, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, readers = live.new_person(), []
+    other = live.new_person()
+    readers: list[threading.Thread] = []
 
     def read() -> None:
         with live.client(person.key) as client:

@@ -91,7 +91,13 @@ def test_old_exchanges_go_with_their_feedback(log: FeedbackLog) -> None:
     log.store(make_interaction("chatcmpl-3", created_at=90.0))
     log.add_feedback(make_feedback("old", target="chatcmpl-1", value=1, at=20.0))
     log.add_feedback(make_feedback("new", target="chatcmpl-2", value=1, at=80.0))
-    assert log.expire(before=50.0) == 1
+    assert log.expire(before=50.0, limit=9) == 1
     assert [each.id for each in log.last_turns("ann", 9)] == ["chatcmpl-2", "chatcmpl-3"]
     assert [each.id for each in log.list_feedback("ann")[0]] == ["new"]
     assert log.feedback_since("ann", 2) == 1
+
+
+def test_only_so_many_old_exchanges_go_at_once(log: FeedbackLog) -> None:
+    for number in range(3):
+        log.store(make_interaction(f"chatcmpl-{number}", created_at=10.0))
+    assert [log.expire(before=50.0, limit=2) for _ in range(3)] == [2, 1, 0]
