@@ -1,4 +1,4 @@
-"""Probes an adapter in the engine before it is stored: finite weights can still overflow."""
+"""Probes an adapter in the engine before it is stored: with finite weights sums can overflow."""
 
 import asyncio
 import math
@@ -17,17 +17,20 @@ NUM_TOP = 5
 _CALLER = "import"  # counted like a user
 
 
-def check_finite(engine: "Engine", adapter: ServableAdapter) -> None:
-    """Check that the model with the adapter predicts with finite numbers; blocks.
+def check_predictions(engine: "Engine", adapter: ServableAdapter) -> None:
+    """Check that the model with the adapter predicts anything, in finite numbers; blocks.
 
+    After an overflow some kernels give no numbers, others zeros: then all tokens are as likely.
     Raises `AdapterInvalidError`, and what `Engine.score` and its `Generation` raise.
     """
-    for token in asyncio.run(_score(engine, adapter)):
-        if not all(map(math.isfinite, (token.logprob, *(value for _, value in token.top)))):
-            raise AdapterInvalidError(
-                "the weights are so large that the model's predictions are no numbers: train the"
-                " adapter anew, with a lower learning rate"
-            )
+    tokens = asyncio.run(_score(engine, adapter))
+    values = [(token.logprob, *(value for _, value in token.top)) for token in tokens]
+    is_finite = all(math.isfinite(value) for each in values for value in each)
+    if not is_finite or all(len(set(each)) == 1 for each in values):
+        raise AdapterInvalidError(
+            "the weights are so large that the model's sums overflow: train the adapter anew, with"
+            " a lower learning rate"
+        )
 
 
 async def _score(engine: "Engine", adapter: ServableAdapter) -> list[TokenLogprob]:

@@ -8,7 +8,7 @@ from adapters_store.exchange.conversion import convert_imported
 from adapters_store.exchange.imported_config import ImportedConfig
 from adapters_store.records import AdapterVersion
 from server.accounts.accounts import Account
-from server.background.adapter_probe import check_finite
+from server.background.adapter_probe import check_predictions
 from server.services import Services
 
 
@@ -31,7 +31,7 @@ def register_adapter(
             base_revision=runtime.model.revision,
         )
         runtime.verify(folder)
-        check_finite(runtime.engine, stores.files.staged(folder))
+        check_predictions(runtime.engine, stores.files.staged(folder))
         published = stores.files.publish(folder, user_id=user.id)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -258,14 +258,14 @@ def test_weights_of_another_model_are_refused_with_the_shape(
     assert "other sizes 'Qwen/other'" in refused.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("size", [3e38, 1e30])
+@pytest.mark.parametrize("size", [3e38, 1e10, 5000])
 def test_weights_that_overflow_are_refused(live: LiveServer, person: Person, size: float) -> None:
     runtime = live.services.runtime
     tensors = random_adapter(runtime.engine.shapes, seed=4, rank=runtime.lora.rank)
     huge = {name: torch.full_like(each, size).bfloat16() for name, each in tensors.items()}
     refused = import_adapter(live, person, weights=save(huge))
     assert_refused(refused, 400)
-    assert "so large" in refused.json()["error"]["message"]
+    assert "sums overflow" in refused.json()["error"]["message"]
     with live.admin() as admin:
         assert admin.get(f"/v1/admin/adapters/{person.id}").json()["versions"] == []
 
