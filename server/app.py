@@ -91,5 +91,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _housekeep(services: Services) -> None:
     while True:
+        await run_in_threadpool(services.expire)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
         await run_in_threadpool(services.housekeep)

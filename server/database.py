@@ -1,6 +1,7 @@
 """The one connection to the database, safe to share between threads."""
 
 import contextlib
+import logging
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,11 @@ from typing import Any
 
 from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3
+
+_log = logging.getLogger(__name__)
+
+_INCREMENTAL = 2
+_FREED_PAGES = 1000
 
 
 class SharedDatabase(Database):
@@ -24,6 +30,7 @@ class SharedDatabase(Database):
         )
         super().__init__(connection)
         self._lock = threading.RLock()
+        _shrink_by_pages(connection)
         # FULL: acknowledged feedback survives a power cut, not only a crash.
         for pragma in (
             "journal_mode = WAL",
@@ -48,9 +55,33 @@ class SharedDatabase(Database):
         return (row for row in rows)
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the database file and empty it."""
+        """Give unused pages back, move the write-ahead log into the database file and empty it."""
+        while self._free_some_pages():
+            pass
         with self._lock:
             self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _free_some_pages(self) -> bool:
+        """Whether it freed any; a few at a time, so that nobody waits long."""
+        with self._lock:
+            (before,) = self.conn.execute("PRAGMA freelist_count").fetchone()
+            self.conn.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
+            (after,) = self.conn.execute("PRAGMA freelist_count").fetchone()
+        return bool(after < before)
+
+
+def _shrink_by_pages(connection: Any) -> None:
+    """Let the file give pages back; one of an earlier release is written anew for that, once."""
+    (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    if mode == _INCREMENTAL:
+        return
+    connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    if pages:
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.DatabaseError as error:
+            _log.warning("the database file cannot be made smaller: %s", error)
 
 
 def is_empty(path: Path) -> bool:

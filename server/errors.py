@@ -18,7 +18,7 @@ from adapters_store.errors import (
     AdapterNotFoundError,
     PromptError,
 )
-from feedback.errors import InvalidFeedbackError, NotFoundError
+from feedback.errors import InvalidFeedbackError, NotFoundError, StorageFullError
 from scheduler.errors import RunNotFoundError
 from server.accounts.accounts import (
     ErasedIdentityError,
@@ -121,6 +121,9 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     LastAdminError: ErrorSpec(409, "last_admin", headers=_NO_RETRY),
     AdapterConflictError: ErrorSpec(409, "adapter_conflict", headers=_NO_RETRY),
     UserQueueFullError: ErrorSpec(429, "rate_limit_exceeded", type="requests", headers=_SOON),
+    StorageFullError: ErrorSpec(
+        429, "insufficient_quota", type="insufficient_quota", headers=_NO_RETRY
+    ),
     EngineOverloadedError: ErrorSpec(
         503, "server_is_overloaded", type="server_error", headers=_SOON
     ),

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from feedback.records import StorageLimits
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
@@ -20,11 +21,13 @@ from server.errors import NotReadyError
 from server.metrics import Metrics
 from server.settings import Settings
 from server.stores import open_stores
+from server.user_threads import UserThreads
 
 if TYPE_CHECKING:
     from server.runtime import Runtime
 
 _DAY = 86400.0
+_EXPIRED_AT_ONCE = 50
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class Services:
         self.settings = settings
         folder = DataFolder(settings.data_dir)
         try:
-            self.stores = open_stores(folder)
+            self.stores = open_stores(folder, _storage_limits(settings))
             self.accounts = Accounts(self.stores.database)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
@@ -53,6 +56,9 @@ class Services:
             raise
         self.candidates = Candidates(self.stores.unseen, self.stores.registry, self.stores.runs)
         self.rules = RulesCache(self.stores.log)
+        # A user's whole data may take seconds to read, and a thread cannot be stopped.
+        self.heavy_reads = UserThreads(threads=2, per_user=1, most_waiting=16)
+        self.planning = UserThreads(threads=16, per_user=4)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.lockout = Lockout(settings.max_wrong_keys)
@@ -92,6 +98,16 @@ class Services:
         now, stores = time.time(), self.stores
         stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
         stores.files.trash.prune(now, keep=stores.registry.folders())
+        self.stores.database.checkpoint()
+
+    def expire(self) -> None:
+        """Delete exchanges that are older than they may be; may take minutes."""
+        if not self.settings.retention_days:
+            return
+        before = time.time() - self.settings.retention_days * _DAY
+        # A few at a time: others may use the database meanwhile.
+        while not self.is_draining and self.stores.log.expire(before, _EXPIRED_AT_ONCE):
+            pass
         self.stores.database.checkpoint()
 
     def end_training_of(self, user_id: str) -> None:
@@ -145,6 +161,14 @@ def _identity_rules(settings: Settings) -> IdentityRules:
     return IdentityRules(
         jwt_secret=secret.get_secret_value() if secret else None,
         trust_headers=settings.trust_identity_headers,
+    )
+
+
+def _storage_limits(settings: Settings) -> StorageLimits:
+    return StorageLimits(
+        items=settings.max_user_items,
+        bytes=settings.max_user_mb << 20,
+        pending=settings.max_pending_feedback,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from adapters_store.files import AdapterFiles, published_folders
 from adapters_store.registry import Registry
+from feedback.records import StorageLimits
 from feedback.store.log import FeedbackLog
 from feedback.text.counts import count
 from scheduler.evaluation.suite.run_store import SuiteRunStore
@@ -30,7 +31,7 @@ class Stores:
     unseen: UnseenFeedback
 
 
-def open_stores(folder: DataFolder) -> Stores:
+def open_stores(folder: DataFolder, limits: StorageLimits | None = None) -> Stores:
     """Open and migrate the database, and open the folders beside it.
 
     Raises `DatabaseMissingError`.
@@ -42,7 +43,7 @@ def open_stores(folder: DataFolder) -> Stores:
     return Stores(
         folder=folder,
         database=database,
-        log=FeedbackLog(database),
+        log=FeedbackLog(database, limits=limits),
         registry=registry,
         files=files,
         runs=RunStore(database),

@@ -22,10 +22,10 @@ def select_interactions(
     database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
 ) -> list[Interaction]:
     """The interactions that match an SQL condition, oldest first."""
-    rows = database.query(
-        f"SELECT * FROM interactions WHERE {condition} ORDER BY created_at, id", values
-    )
-    return [interaction_from_row(row) for row in rows]
+    return [
+        interaction_from_row(row)
+        for row in select_rows(database, "interactions", condition, values)
+    ]
 
 
 def is_deleted(database: Database, interaction_id: str) -> bool:
@@ -44,10 +44,16 @@ def select_feedback(
     database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
 ) -> list[Feedback]:
     """The feedback that matches an SQL condition, oldest first."""
-    rows = database.query(
-        f"SELECT * FROM feedback WHERE {condition} ORDER BY created_at, id", values
+    return [feedback_from_row(row) for row in select_rows(database, "feedback", condition, values)]
+
+
+def select_rows(
+    database: Database, table: str, condition: str, values: Sequence[Any] | dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of a table that match an SQL condition, oldest first, as they are stored."""
+    return list(
+        database.query(f"SELECT * FROM {table} WHERE {condition} ORDER BY created_at, id", values)
     )
-    return [feedback_from_row(row) for row in rows]
 
 
 def select_page(

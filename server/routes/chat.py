@@ -5,10 +5,9 @@ import logging
 from collections.abc import AsyncGenerator
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from server.auth import App, Caller, KeyedRoute
+from server.auth import App, Caller, KeyedRoute, named_by_frontend
 from server.chat import streaming
 from server.chat.recording import Recorder
 from server.chat.replies import Replies
@@ -37,7 +36,12 @@ async def create_chat_completion(
 ) -> Response:
     """Answer a conversation with the user's own adapter, and store the exchange."""
     raw = await request.body()
-    turn = await run_in_threadpool(plan_turn, request, body, raw, caller, services)
+    planner = caller.id
+    if caller.is_frontend:
+        planner += f" {named_by_frontend(request, services, body.identity)}"
+    turn = await services.planning.run(
+        planner, lambda: plan_turn(request, body, raw, caller, services)
+    )
     replies = Replies(services.runtime.engine, turn)  # an overload is raised before the first byte
     recorder = Recorder(services, turn, replies)
     headers = {"x-loralei-adapter": turn.adapter_label}
