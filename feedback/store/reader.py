@@ -18,6 +18,7 @@ from feedback.store.queries import (
     select_feedback,
     select_interactions,
     select_page,
+    snapshot,
 )
 from feedback.store.rows import feedback_from_row, interaction_from_row
 from feedback.store.rule_decisions import select_decisions
@@ -178,7 +179,7 @@ class FeedbackReader:
             f" WHERE id = feedback.completion_id AND {IS_LEARNABLE_TURN})"
             " GROUP BY completion_id ORDER BY max(updated_at) DESC, completion_id LIMIT :limit"
         )
-        with self._database.atomic():  # one snapshot for both reads
+        with snapshot(self._database):
             feedback = select_feedback(
                 self._database,
                 f"user_id = :user AND status = 'applied' AND completion_id IN ({chosen})",
@@ -248,7 +249,7 @@ class FeedbackReader:
 
     def export(self, user_id: str) -> Iterator[dict[str, Any]]:
         """All of the user's data as JSON-ready rows: by type, then oldest first."""
-        with self._database.atomic():  # one snapshot for all reads
+        with snapshot(self._database):
             interactions = select_interactions(self._database, "user_id = ?", [user_id])
             feedback = select_feedback(self._database, "user_id = ?", [user_id])
             decisions = self.decisions(user_id)
