@@ -235,6 +235,12 @@ class Registry:
         )
 
 
+def all_versions(database: Database) -> list[AdapterVersion]:
+    """Every user's versions, oldest first. It only reads, so the tables must be there."""
+    rows = database.query("SELECT * FROM adapter_versions ORDER BY created_at, user_id, number")
+    return [_row_to_version(row) for row in rows]
+
+
 def _check(expected: int | None, actual: int | None) -> None:
     if actual != expected:
         raise AdapterConflictError(

@@ -21,5 +21,5 @@ class InvalidFeedbackError(ValueError):
         self.param = param
 
 
-class StorageFullError(RuntimeError):
+class QuotaExceededError(RuntimeError):
     """No more may be stored of this user; the message says what to delete."""

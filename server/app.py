@@ -16,6 +16,7 @@ from server.errors import ErrorEnvelope, install_error_handlers
 from server.middleware import RequestFrame
 from server.routes import (
     adapters,
+    backup,
     chat,
     completions,
     evaluations,
@@ -72,7 +73,7 @@ def _behind_a_key() -> APIRouter:
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, runs, evaluations):
+    for each in (users, adapters, runs, evaluations, backup):
         router.include_router(each.router)
     return router
 

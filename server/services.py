@@ -3,6 +3,7 @@
 Life cycle: build (stores, first admin), start (load the model in the background), drain, stop.
 """
 
+import contextlib
 import logging
 import secrets
 import threading
@@ -15,12 +16,14 @@ from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
 from server.accounts.lockout import Lockout
 from server.background.rules_cache import RulesCache
+from server.backup.erasures import repeat_erasures
 from server.base_model.prepare import prepare_model
-from server.data_folder import DataFolder
+from server.data_folder import DataFolder, DataFolderError
 from server.errors import NotReadyError
 from server.metrics import Metrics
 from server.settings import Settings
-from server.stores import open_stores
+from server.storage.errors import StorageError, storage_error
+from server.stores import open_stores, report_damage
 from server.user_threads import UserThreads
 
 if TYPE_CHECKING:
@@ -40,7 +43,8 @@ class Services:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Lock the data folder, open and migrate the database, make the first admin.
+        """Lock the data folder, open and migrate the database, repeat the erasures that it does not
+        know, make the first admin.
 
         Raises `DataFolderError`, and `ValueError` for an invalid preset admin key.
         """
@@ -49,10 +53,14 @@ class Services:
         try:
             self.stores = open_stores(folder, _storage_limits(settings))
             self.accounts = Accounts(self.stores.database)
+            repeat_erasures(self.stores, self.accounts)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
-        except BaseException:
+        except BaseException as error:
             folder.release()
+            if isinstance(error, StorageError):
+                message = f"the data folder {folder.path} cannot be used. {error}"
+                raise DataFolderError(message) from error
             raise
         self.candidates = Candidates(self.stores.unseen, self.stores.registry, self.stores.runs)
         self.rules = RulesCache(self.stores.log)
@@ -94,11 +102,17 @@ class Services:
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop feedback whose completion never came, and old trash; empty the write-ahead log."""
+        """Drop feedback whose completion never came, and old trash; empty the write-ahead log.
+
+        If nothing can be written, that is logged, and left to the next time.
+        """
         now, stores = time.time(), self.stores
-        stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
-        stores.files.trash.prune(now, keep=stores.registry.folders())
-        self.stores.database.checkpoint()
+        try:
+            stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
+            stores.files.trash.prune(now, keep=stores.registry.folders())
+            stores.database.checkpoint()
+        except (StorageError, OSError) as error:
+            _log.error("old data could not be cleared away: %s", error)
 
     def expire(self) -> None:
         """Delete exchanges that are older than they may be; may take minutes."""
@@ -133,7 +147,8 @@ class Services:
             return
         if self._runtime is not None:
             self._runtime.stop()
-        self.stores.database.checkpoint()
+        with contextlib.suppress(StorageError):  # the next start reads the write-ahead log
+            self.stores.database.checkpoint()
         self.stores.database.close()
         self.stores.folder.release()
 
@@ -149,11 +164,22 @@ class Services:
                     runtime.start()
                     self._runtime = runtime
         except Exception as error:
+            reason = storage_error(error) or error
             # The operator must find any reason at /ready.
-            _log.exception("the model could not be loaded")
-            self.failure = f"The model could not be loaded: {error}"
+            if not isinstance(reason, StorageError):
+                _log.exception("the model could not be loaded")
+            self.failure = f"The model could not be loaded: {reason}"
         finally:
             self._is_settled.set()
+        self._look_for_damage()
+
+    def _look_for_damage(self) -> None:
+        # After the first answers: every file is read that has changed since it was last read.
+        try:
+            report_damage(self.stores)
+        except Exception:
+            if not self._is_stopped:
+                _log.exception("the files of the adapters could not be checked")
 
 
 def _identity_rules(settings: Settings) -> IdentityRules:

@@ -123,7 +123,7 @@ class FeedbackLog(FeedbackReader):
             InvalidFeedbackError: the feedback is empty or invalid.
             NotFoundError: a completion that it names is another user's or deleted, or the one
                 that lost is unknown.
-            StorageFullError: the user has too much, and this would add to it.
+            QuotaExceededError: the user has too much, and this would add to it.
         """
         with self._database.atomic():
             before = self.storage_use(feedback.user_id)
@@ -132,7 +132,7 @@ class FeedbackLog(FeedbackReader):
         return added
 
     def check_room(self, user_id: str) -> None:
-        """Raises `StorageFullError` if no more interactions of this user may be stored."""
+        """Raises `QuotaExceededError` if no more interactions of this user may be stored."""
         use = self.storage_use(user_id)
         refuse_growth(use, replace(use, items=use.items + 1, bytes=use.bytes + 1), self._limits)
 

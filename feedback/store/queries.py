@@ -1,6 +1,7 @@
 """The SQL queries for interactions and feedback. They do not check who owns a row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlite_utils import Database
@@ -10,6 +11,13 @@ from feedback.store.rows import feedback_from_row, interaction_from_row
 
 Cursor = tuple[float, str]
 """Where a page ended: (created_at, id) of its last row."""
+
+
+def snapshot(database: Database) -> AbstractContextManager[object]:
+    """Let all reads of a block see the same data. A shared database waits for no writer here."""
+    begin: Callable[[], AbstractContextManager[object]]
+    begin = getattr(database, "snapshot", database.atomic)
+    return begin()
 
 
 def find_interaction(database: Database, interaction_id: str) -> Interaction | None:

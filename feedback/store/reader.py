@@ -20,6 +20,7 @@ from feedback.store.queries import (
     select_interactions,
     select_page,
     select_rows,
+    snapshot,
 )
 from feedback.store.rows import feedback_from_row, interaction_from_row
 from feedback.store.rule_decisions import select_decisions
@@ -199,7 +200,7 @@ class FeedbackReader:
             if max_characters is None
             else f"SELECT completion_id FROM ({sized}) WHERE total <= :characters"
         )
-        with self._database.atomic():  # one snapshot for both reads
+        with snapshot(self._database):
             feedback = select_feedback(
                 self._database,
                 f"user_id = :user AND status = 'applied' AND completion_id IN ({chosen})",
@@ -278,7 +279,7 @@ class FeedbackReader:
 
     def export(self, user_id: str) -> Iterator[dict[str, Any]]:
         """All of the user's data as JSON-ready rows: by type, then oldest first."""
-        with self._database.atomic():  # one snapshot for all reads
+        with snapshot(self._database):
             interactions = select_rows(self._database, "interactions", "user_id = ?", [user_id])
             feedback = select_rows(self._database, "feedback", "user_id = ?", [user_id])
             decisions = self.decisions(user_id)

@@ -4,6 +4,7 @@ Small models do not: told to write in lower case, they write as before.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import threading
@@ -110,8 +111,9 @@ class InstructionProbe:
             with self._lock:
                 self._is_started = False
             return
-        write_json(self._file, {"notes_help": answer})
         self._answer = answer
+        with contextlib.suppress(OSError):  # the next start probes again
+            write_json(self._file, {"notes_help": answer})
 
     async def _replies(self) -> list[str]:
         return await asyncio.gather(*(self._reply(probe) for probe in PROBES))

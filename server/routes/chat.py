@@ -55,7 +55,7 @@ async def create_chat_completion(
         await recorder.complete()
     finally:
         await recorder.close()
-    return JSONResponse(_whole(turn, replies), headers=headers)
+    return JSONResponse(_whole(turn, replies, recorder), headers=headers)
 
 
 @router.post("/responses", response_model=None)
@@ -84,7 +84,7 @@ async def _stream(
         return
     for index, choice in enumerate(replies.choices):
         assert choice.finish_reason is not None
-        yield event(streaming.finish_chunk(turn, index, choice.finish_reason))
+        yield event(streaming.finish_chunk(turn, index, choice.finish_reason, recorder.not_stored))
     if wants_usage:
         yield event(streaming.usage_chunk(turn, replies))
     yield streaming.DONE
@@ -110,7 +110,7 @@ async def _drain(replies: Replies) -> None:
         pass
 
 
-def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
+def _whole(turn: Turn, replies: Replies, recorder: Recorder) -> dict[str, object]:
     return {
         "id": turn.id,
         "object": "chat.completion",
@@ -132,5 +132,5 @@ def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
         "usage": usage_json(
             len(turn.prompt_ids), replies.completion_tokens, replies.reasoning_tokens
         ),
-        "loralei": streaming.loralei_json(turn),
+        "loralei": streaming.loralei_json(turn, recorder.not_stored),
     }

@@ -364,6 +364,12 @@ class RuleRequest(WireModel):
     status: Literal["pinned", "dropped"]
 
 
+class NewBackup(WireModel):
+    """The body of `POST /v1/admin/backup`: the path of the folder to write."""
+
+    folder: str = Field(min_length=1, max_length=4096)
+
+
 class NewUser(WireModel):
     """The body of `POST /v1/admin/users`."""
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlite_utils import Database
 
-from feedback.errors import StorageFullError
+from feedback.errors import QuotaExceededError
 from feedback.records import StorageLimits
 from feedback.store.log import FeedbackLog
 from feedback.store.storage_use import create_storage_use
@@ -53,9 +53,9 @@ def test_a_user_with_too_many_items_may_store_no_more(database: Database) -> Non
     log.store(make_interaction())
     log.check_room("ann")
     log.add_feedback(make_feedback("a", value=1))
-    with pytest.raises(StorageFullError, match="store: false"):
+    with pytest.raises(QuotaExceededError, match="store: false"):
         log.check_room("ann")
-    with pytest.raises(StorageFullError):
+    with pytest.raises(QuotaExceededError):
         log.add_feedback(make_feedback("b", comment="more"))
     assert log.storage_use("ann").items == 2
 
@@ -64,7 +64,7 @@ def test_a_user_with_too_much_text_may_store_no_more_but_less(database: Database
     log = limited(database, bytes=1000)
     log.store(make_interaction())
     log.add_feedback(make_feedback(correction="x" * 500))
-    with pytest.raises(StorageFullError):
+    with pytest.raises(QuotaExceededError):
         log.add_feedback(make_feedback(correction="x" * 1000))
     log.add_feedback(make_feedback(correction="y"))
     assert log.feedback("ann", "feedback-1").correction == "y"
@@ -73,7 +73,7 @@ def test_a_user_with_too_much_text_may_store_no_more_but_less(database: Database
 def test_only_so_much_feedback_may_wait(database: Database) -> None:
     log = limited(database, pending=1)
     log.add_feedback(make_feedback("a", target="chatcmpl-1", value=1))
-    with pytest.raises(StorageFullError, match="wait for completions"):
+    with pytest.raises(QuotaExceededError, match="wait for completions"):
         log.add_feedback(make_feedback("b", target="chatcmpl-2", value=1))
     log.store(make_interaction("chatcmpl-1"))
     log.add_feedback(make_feedback("b", target="chatcmpl-2", value=1))
