@@ -88,9 +88,12 @@ class Services:
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop feedback whose completion never came, and old trash; empty the write-ahead log."""
+        """Drop feedback whose completion never came, old versions, the files of withdrawn ones, and
+        old trash; empty the write-ahead log."""
         now, stores = time.time(), self.stores
         stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
+        stores.registry.prune(self.settings.versions_kept, now)
+        stores.files.remove_folders(stores.registry.unused_folders())
         stores.files.trash.prune(now, keep=stores.registry.folders())
         self.stores.database.checkpoint()
 

@@ -269,6 +269,12 @@ class Settings(BaseSettings):
         gt=0,
         description="How long feedback waits for a completion that is not known yet.",
     )
+    versions_kept: int = Field(
+        default=50,
+        ge=1,
+        le=100_000,
+        description="Newest versions kept of each user, beside the one in use; older are deleted.",
+    )
     price_per_device_hour: float = Field(
         default=0.0,
         ge=0,

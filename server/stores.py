@@ -42,7 +42,7 @@ def open_stores(folder: DataFolder) -> Stores:
     return Stores(
         folder=folder,
         database=database,
-        log=FeedbackLog(database),
+        log=FeedbackLog(database, on_withdrawal=registry.withdraw),
         registry=registry,
         files=files,
         runs=RunStore(database),

@@ -104,12 +104,14 @@ def usage_chunk(turn: Turn, replies: Replies) -> Json:
 
 
 def loralei_json(turn: Turn) -> Json:
-    """Our part of a response: the adapter, the memory in the prompt, the overridden rules."""
-    return {
+    """Our part of a response: the adapter, the memory in the prompt, the overridden rules, and why
+    a withdrawn version did not answer."""
+    part: Json = {
         "adapter": turn.adapter_label,
         "memory": asdict(turn.memory),
         "overridden_rules": [each.sentence for each in turn.overridden_rules],
     }
+    return part | {"withdrawn": turn.withdrawn} if turn.withdrawn else part
 
 
 def _chunk(turn: Turn, choices: list[Json]) -> Json:

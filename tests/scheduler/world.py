@@ -145,8 +145,8 @@ class World:
         self.now = 1_000_000.0
         self.database = database
         self.adapters = folder / "adapters"
-        self.log = FeedbackLog(database)
         self.registry = Registry(database)
+        self.log = FeedbackLog(database, on_withdrawal=self.registry.withdraw)
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
         self.suite_runs = SuiteRunStore(database)
