@@ -216,6 +216,10 @@ class World:
             user_id, name, target, correction=correction or f"a long and {name} reply."
         )
 
+    def recorrect(self, user_id: str, name: str, target: str, correction: str) -> str:
+        """Have a user correct a reply that is stored already; returns the feedback's id."""
+        return self._give_feedback(user_id, name, target, correction=correction)
+
     def answer(
         self,
         user_id: str,
