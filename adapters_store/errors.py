@@ -5,6 +5,10 @@ class AdapterNotFoundError(LookupError):
     """This user has no such adapter version, or its folder is gone."""
 
 
+class AdapterWithdrawnError(AdapterNotFoundError):
+    """This version learned from feedback that was withdrawn; it never answers again."""
+
+
 class AdapterConflictError(RuntimeError):
     """The state is not the one that the caller expected.
 

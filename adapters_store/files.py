@@ -140,6 +140,14 @@ class AdapterFiles:
             self._verified.discard((version.folder, version.checksum))
         delete(path)
 
+    def remove_folders(self, folders: Collection[str]) -> None:
+        """Delete these folders, in the trash, too. Those that are gone already do no harm."""
+        for name in published_folders(self._root).intersection(folders):
+            delete(self._root / name)
+        self.trash.erase(lambda name: name in folders)
+        with self._lock:
+            self._verified = {key for key in self._verified if key[0] not in folders}
+
     def erase(self, user_id: str, folders: Iterable[str]) -> None:
         """Delete a user's `folders`, and everything else of theirs, at once: in the trash, too.
 

@@ -30,11 +30,12 @@ class LoraConfig:
 
 @dataclass(frozen=True, slots=True)
 class AdapterVersion:
-    """One immutable version of one user's adapter.
+    """One version of one user's adapter; all but `withdrawn_at` is immutable.
 
     `folder` is a random name, because ids never become paths. `checksum` is the SHA-256 of
     `adapter_model.safetensors`. `example_ids` are its training examples; `report` holds the
-    evaluation's measures and the gate's verdict.
+    evaluation's measures and the gate's verdict. Since `withdrawn_at` some feedback that it learned
+    from is gone, and it must not answer.
     """
 
     user_id: str
@@ -53,6 +54,7 @@ class AdapterVersion:
     seed: int | None = None
     example_ids: tuple[str, ...] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
+    withdrawn_at: float | None = None
 
     @property
     def label(self) -> str:

@@ -4,37 +4,28 @@ The only writer of its tables.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlite_utils import Database
 
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
-from adapters_store.records import BASE, AdapterVersion, LoraConfig, Promotion
+from adapters_store.records import BASE, AdapterVersion, Promotion
+from adapters_store.registry_reader import JSON_COLUMNS, WITHDRAWAL, RegistryReader
 from adapters_store.schema import migrate
 
-_JSON_COLUMNS = ("lora", "example_ids", "report")
-_PROMOTION_COLUMNS = tuple(field.name for field in fields(Promotion))
 
-
-class Registry:
+class Registry(RegistryReader):
     """Versions never change; promotion moves a pointer, by compare-and-set.
 
-    Every writing method is one transaction, or part of the caller's.
+    The pointer is never at a version that is withdrawn or deleted. Every writing method is one
+    transaction, or part of the caller's.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         migrate(database)
-
-    def next_number(self, user_id: str) -> int:
-        """The number of the user's next version; the first is 1."""
-        rows = self._database.query(
-            "SELECT coalesce(max(number), 0) + 1 AS number FROM adapter_versions WHERE user_id = ?",
-            [user_id],
-        )
-        return int(next(rows)["number"])
 
     def register(self, version: AdapterVersion) -> None:
         """Store a published version, without promoting it.
@@ -51,32 +42,6 @@ class Registry:
                 )
             self._database.table("adapter_versions").insert(_version_to_row(version))
 
-    def version(self, user_id: str, number: int) -> AdapterVersion:
-        """One version of this user. Raises `AdapterNotFoundError`."""
-        rows = self._database.query(
-            "SELECT * FROM adapter_versions WHERE user_id = ? AND number = ?", [user_id, number]
-        )
-        for row in rows:
-            return _row_to_version(row)
-        raise AdapterNotFoundError(f"there is no adapter version v{number}")
-
-    def versions(self, user_id: str) -> list[AdapterVersion]:
-        """All versions of this user, newest first."""
-        rows = self._database.query(
-            "SELECT * FROM adapter_versions WHERE user_id = ? ORDER BY number DESC", [user_id]
-        )
-        return [_row_to_version(row) for row in rows]
-
-    def active(self, user_id: str) -> AdapterVersion | None:
-        """The user's version in use, None for the base model."""
-        rows = self._database.query(
-            "SELECT v.* FROM adapter_pointers AS p"
-            " JOIN adapter_versions AS v ON v.user_id = p.user_id AND v.number = p.number"
-            " WHERE p.user_id = ?",
-            [user_id],
-        )
-        return next((_row_to_version(row) for row in rows), None)
-
     def promote(
         self,
         user_id: str,
@@ -89,14 +54,14 @@ class Registry:
     ) -> Promotion:
         """Put a version, or the base (None), in use if `expected` is still in use.
 
-        Raises `AdapterConflictError` if it is not, or if `number` is in use already, and
-        `AdapterNotFoundError` for an unknown version.
+        Raises `AdapterConflictError` if it is not, or if `number` is in use already, and what
+        `servable` raises.
         """
         with self._database.atomic():
             actual = self._pointer(user_id)
             _check(expected, actual)
             if number is not None:
-                self.version(user_id, number)
+                self.servable(user_id, number)
             if number == actual:
                 raise AdapterConflictError(
                     f"{_label(number)} is in use already", expected=expected, actual=actual
@@ -110,53 +75,85 @@ class Registry:
     ) -> Promotion:
         """Undo the newest promotion that is not undone yet; repeated calls end at the base.
 
-        Raises `AdapterNotFoundError` if nothing is left to undo, and `AdapterConflictError` if
-        another version than `expected` is in use; None expects nothing.
+        Promotions of versions that are withdrawn or deleted are undone with it: the user goes back
+        to the version before, and the reason names those that were skipped. Raises
+        `AdapterNotFoundError` if nothing is left to undo, and `AdapterConflictError` if another
+        version than `expected` is in use; None expects nothing.
         """
         with self._database.atomic():
-            rows = self._database.query(
-                "SELECT id, from_number FROM adapter_promotions AS p"
-                " WHERE user_id = ? AND undoes IS NULL"
-                " AND NOT EXISTS (SELECT 1 FROM adapter_promotions WHERE undoes = p.id)"
-                " ORDER BY id DESC LIMIT 1",
-                [user_id],
-            )
-            undone = next(rows, None)
-            if undone is None:
-                raise AdapterNotFoundError("there is no promotion to roll back")
             pointer = self._pointer(user_id)
+            skipped: list[str] = []
+            for undone in self._not_undone(user_id):
+                number = undone["from_number"]
+                if undone["is_gone"]:
+                    skipped.append(_label(number))
+                elif number != pointer:
+                    break
+            else:
+                why = f": {_skipped(skipped)}" if skipped else ""
+                raise AdapterNotFoundError(f"there is no promotion to roll back{why}")
             if expected is not None:
                 _check(expected, pointer)
-            promotion = Promotion(user_id, pointer, undone["from_number"], by, at, reason)
+            why = f"{reason}; {_skipped(skipped)}" if skipped else reason
+            promotion = Promotion(user_id, pointer, number, by, at, why)
             self._move(promotion, undoes=undone["id"])
         return promotion
 
-    def promotions(self, user_id: str) -> list[Promotion]:
-        """Every move of this user's pointer, rollbacks included, newest first."""
-        rows = self._database.query(
-            "SELECT * FROM adapter_promotions WHERE user_id = ? ORDER BY id DESC", [user_id]
-        )
-        return [_row_to_promotion(row) for row in rows]
+    def withdraw(self, user_id: str, example_ids: Collection[str], at: float) -> None:
+        """Mark the user's versions that learned any of these examples: they never answer again.
 
-    def rolled_back(self, user_id: str) -> list[AdapterVersion]:
-        """The versions that were rolled back and not promoted since, newest first."""
-        rows = self._database.query(
-            "SELECT * FROM adapter_versions AS v WHERE user_id = ? AND EXISTS ("
-            "SELECT 1 FROM adapter_promotions AS r WHERE r.user_id = v.user_id"
-            " AND r.from_number = v.number AND r.undoes IS NOT NULL AND NOT EXISTS ("
-            "SELECT 1 FROM adapter_promotions AS p WHERE p.user_id = v.user_id"
-            " AND p.to_number = v.number AND p.id > r.id)) ORDER BY number DESC",
-            [user_id],
-        )
-        return [_row_to_version(row) for row in rows]
+        If one of them is in use, the base takes its place.
+        """
+        with self._database.atomic():
+            self._database.execute(
+                "UPDATE adapter_versions SET withdrawn_at = ?"
+                " WHERE user_id = ? AND withdrawn_at IS NULL AND EXISTS ("
+                "SELECT 1 FROM json_each(example_ids) AS learned"
+                " WHERE learned.value IN (SELECT gone.value FROM json_each(?) AS gone))",
+                [at, user_id, json.dumps([*example_ids])],
+            )
+            active = self.active(user_id)
+            if active is not None and active.withdrawn_at is not None:
+                reason = f"{active.label} learned from feedback that was deleted or changed"
+                move = Promotion(user_id, active.number, None, WITHDRAWAL, at, reason)
+                self._move(move, undoes=None)
 
-    def is_frozen(self, user_id: str) -> bool:
-        """Whether this user's adapter must not be trained."""
-        rows = self._database.query(
-            "SELECT is_frozen FROM adapter_freezes WHERE user_id = ? ORDER BY id DESC LIMIT 1",
-            [user_id],
-        )
-        return any(row["is_frozen"] for row in rows)
+    def delete(self, user_id: str, number: int, at: float) -> AdapterVersion:
+        """Delete a version; its folder is among `unused_folders` then.
+
+        Raises `AdapterConflictError` if it is in use, and `AdapterNotFoundError`.
+        """
+        with self._database.atomic():
+            version, pointer = self.version(user_id, number), self._pointer(user_id)
+            if number == pointer:
+                raise AdapterConflictError(
+                    f"{version.label} is in use: promote another version, or base, before",
+                    expected=None,
+                    actual=pointer,
+                )
+            self._database.execute(
+                "UPDATE adapter_versions SET deleted_at = ? WHERE user_id = ? AND number = ?",
+                [at, user_id, number],
+            )
+        return version
+
+    def prune(self, kept: int, at: float) -> None:
+        """Delete all but the newest `kept` versions of each user, never one that is in use.
+
+        Withdrawn versions have no files, and as many of them are kept to look at.
+        """
+        with self._database.atomic():
+            self._database.execute(
+                "UPDATE adapter_versions SET deleted_at = ? WHERE (user_id, number) IN ("
+                "SELECT user_id, number FROM ("
+                "SELECT user_id, number, row_number() OVER (PARTITION BY user_id,"
+                " withdrawn_at IS NULL ORDER BY number DESC) AS place"
+                " FROM adapter_versions WHERE deleted_at IS NULL) WHERE place > ?)"
+                " AND NOT EXISTS (SELECT 1 FROM adapter_pointers AS p"
+                " WHERE p.user_id = adapter_versions.user_id"
+                " AND p.number = adapter_versions.number)",
+                [at, kept],
+            )
 
     def set_frozen(self, user_id: str, frozen: bool, *, by: str, at: float) -> None:
         """Stop or allow training; the version in use stays."""
@@ -166,20 +163,6 @@ class Registry:
                     {"user_id": user_id, "is_frozen": int(frozen), "by": by, "at": at}
                 )
 
-    def in_use(self, base_revision: str) -> set[tuple[str, int]]:
-        """All versions in use that were made for a base, by user and number."""
-        rows = self._database.query(
-            "SELECT user_id, number FROM adapter_pointers"
-            " JOIN adapter_versions USING (user_id, number) WHERE base_revision = ?",
-            [base_revision],
-        )
-        return {(row["user_id"], row["number"]) for row in rows}
-
-    def folders(self) -> set[str]:
-        """The folder names of all versions."""
-        rows = self._database.query("SELECT folder FROM adapter_versions")
-        return {row["folder"] for row in rows}
-
     def erase(self, user_id: str) -> list[str]:
         """Delete everything about this user; return the names of the folders to delete.
 
@@ -187,7 +170,11 @@ class Registry:
         leave files that nobody knows to be erased.
         """
         with self._database.atomic():
-            folders = [version.folder for version in self.versions(user_id)]
+            rows = self._database.query(
+                "SELECT folder FROM adapter_versions WHERE user_id = ? ORDER BY number DESC",
+                [user_id],
+            )
+            folders = [row["folder"] for row in rows]
             # Rollbacks reference promotions, and all reference versions.
             self._database.execute(
                 "UPDATE adapter_promotions SET undoes = NULL WHERE user_id = ?", [user_id]
@@ -200,21 +187,27 @@ class Registry:
             )
         return folders
 
-    def unfinished_erasures(self) -> dict[str, list[str]]:
-        """The folders to delete, by user."""
-        rows = self._database.query("SELECT user_id, folders FROM adapter_erasures")
-        return {row["user_id"]: json.loads(row["folders"]) for row in rows}
-
     def finish_erasure(self, user_id: str) -> None:
         """Forget an erased user whose files are deleted."""
         with self._database.atomic():
             self._database.execute("DELETE FROM adapter_erasures WHERE user_id = ?", [user_id])
 
-    def _pointer(self, user_id: str) -> int | None:
+    def _not_undone(self, user_id: str) -> list[dict[str, Any]]:
+        """The promotions that no rollback undid or went past, newest first.
+
+        `is_gone` says whether the version before may not answer.
+        """
         rows = self._database.query(
-            "SELECT number FROM adapter_pointers WHERE user_id = ?", [user_id]
+            "SELECT p.id, p.from_number,"
+            " v.withdrawn_at IS NOT NULL OR v.deleted_at IS NOT NULL AS is_gone"
+            " FROM adapter_promotions AS p LEFT JOIN adapter_versions AS v"
+            " ON v.user_id = p.user_id AND v.number = p.from_number"
+            " WHERE p.user_id = ? AND p.undoes IS NULL AND NOT EXISTS ("
+            "SELECT 1 FROM adapter_promotions AS r WHERE r.user_id = p.user_id"
+            " AND r.undoes <= p.id AND p.id < r.id) ORDER BY p.id DESC",
+            [user_id],
         )
-        return next((row["number"] for row in rows), None)
+        return list(rows)
 
     def _move(self, promotion: Promotion, *, undoes: int | None) -> None:
         self._database.table("adapter_promotions").insert(
@@ -235,12 +228,6 @@ class Registry:
         )
 
 
-def all_versions(database: Database) -> list[AdapterVersion]:
-    """Every user's versions, oldest first. It only reads, so the tables must be there."""
-    rows = database.query("SELECT * FROM adapter_versions ORDER BY created_at, user_id, number")
-    return [_row_to_version(row) for row in rows]
-
-
 def _check(expected: int | None, actual: int | None) -> None:
     if actual != expected:
         raise AdapterConflictError(
@@ -252,21 +239,13 @@ def _label(number: int | None) -> str:
     return BASE if number is None else f"v{number}"
 
 
+def _skipped(labels: Sequence[str]) -> str:
+    """Such as "skipped v3, v2: withdrawn or deleted"."""
+    names = ", ".join(dict.fromkeys(labels))
+    return f"skipped {names}: withdrawn or deleted"
+
+
 def _version_to_row(version: AdapterVersion) -> dict[str, Any]:
     """The row of a version. Raises `ValueError` if its report holds NaN."""
     row = asdict(version)
-    return row | {name: json.dumps(row[name], allow_nan=False) for name in _JSON_COLUMNS}
-
-
-def _row_to_version(row: Mapping[str, Any]) -> AdapterVersion:
-    lora, example_ids, report = (json.loads(row[name]) for name in _JSON_COLUMNS)
-    values = dict(row) | {
-        "lora": LoraConfig(lora["rank"], lora["alpha"], tuple(lora["targets"])),
-        "example_ids": tuple(example_ids),
-        "report": report,
-    }
-    return AdapterVersion(**values)
-
-
-def _row_to_promotion(row: Mapping[str, Any]) -> Promotion:
-    return Promotion(**{name: row[name] for name in _PROMOTION_COLUMNS})
+    return row | {name: json.dumps(row[name], allow_nan=False) for name in JSON_COLUMNS}

@@ -86,3 +86,14 @@ def create_erasures(database: Database) -> None:
             user_id TEXT PRIMARY KEY,
             folders TEXT NOT NULL CHECK (json_valid(folders))
         ) STRICT, WITHOUT ROWID""")
+
+
+@migrations()
+def end_versions(database: Database) -> None:
+    """When a version stopped being servable: its feedback was withdrawn, or it was deleted.
+
+    Times are UTC seconds, NULL before. The row stays: no number is used twice, and promotions still
+    say between what they moved.
+    """
+    for column in ("withdrawn_at", "deleted_at"):
+        database.execute(f"ALTER TABLE adapter_versions ADD COLUMN {column} REAL")

@@ -24,6 +24,7 @@ class Candidates:
             user_id=user_id,
             new_feedback=new_feedback,
             since_rollback=since_rollback,
+            has_withdrawal=self._unseen.has_withdrawal(user_id),
             last_run_at=None if last is None else last.finished_at,
             last_run_status=None if last is None else last.status,
             runs_today=self._runs.num_scheduled(user_id, now - _DAY, now),
@@ -32,5 +33,6 @@ class Candidates:
         )
 
     def with_new_feedback(self, at_least: int, now: float) -> list[Candidate]:
-        """Return the facts about the users with this much new feedback and no open run."""
+        """Return the facts about the users with this much new feedback, or a withdrawal, and no
+        open run."""
         return [self.of(user_id, now) for user_id in self._unseen.users(at_least)]

@@ -8,19 +8,23 @@ from scheduler.records import PolicyConfig, RunStatus
 
 FAILED_COOLDOWN_FACTOR = 6
 
+_WITHDRAWN = "feedback that the version in use had learned from was deleted or changed"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """The facts that decide whether one user is due.
 
     `new_feedback` counts the feedback since the last run with a verdict, `since_rollback` that
-    since the rollback; None without a rollback since that run. `last_run_at` is the end of the last
-    run of any kind. `runs_today` counts the scheduled runs of the last 24 hours.
+    since the rollback; None without a rollback since that run. `has_withdrawal` says whether the
+    version in use was withdrawn since. `last_run_at` is the end of the last run of any kind.
+    `runs_today` counts the scheduled runs of the last 24 hours.
     """
 
     user_id: str
     new_feedback: int
     since_rollback: int | None
+    has_withdrawal: bool
     last_run_at: float | None
     last_run_status: RunStatus | None
     runs_today: int
@@ -43,24 +47,20 @@ def is_due(candidate: Candidate, config: PolicyConfig, now: float) -> Decision:
     if candidate.has_open_run:
         return Decision(False, "a run is already open")
     feedback = count(candidate.new_feedback, "new feedback item")
-    needed = needed_feedback(config)
-    if candidate.new_feedback < needed:
-        return Decision(False, f"{feedback}; training starts at {config.min_new_feedback}")
-    # Nearly the same feedback would make nearly the same bad version again.
-    if candidate.since_rollback is not None and candidate.since_rollback < needed:
-        since = f"{candidate.since_rollback} of them since the rollback"
-        return Decision(False, f"{feedback}, {since}; training starts at {needed} since then")
+    news = _WITHDRAWN if candidate.has_withdrawal else feedback
+    if not candidate.has_withdrawal and (lacking := _lacking(candidate, config)):
+        return Decision(False, f"{feedback}{lacking}")
     wait = _cooldown_left(candidate, config, now)
     if wait > 0:
         failed = " after a failure" if candidate.last_run_status is RunStatus.FAILED else ""
-        return Decision(False, f"{feedback}; the next run waits {_duration(wait)}{failed}")
+        return Decision(False, f"{news}; the next run waits {_duration(wait)}{failed}")
     if candidate.runs_today >= config.daily_runs:
-        return Decision(False, f"{feedback}; {count(candidate.runs_today, 'run')} in 24 hours")
-    return Decision(True, feedback)
+        return Decision(False, f"{news}; {count(candidate.runs_today, 'run')} in 24 hours")
+    return Decision(True, news)
 
 
 def needed_feedback(config: PolicyConfig) -> int:
-    """How many new items a user who is due has at least."""
+    """How many new items a user who is due has at least, without a withdrawal."""
     return max(1, config.min_new_feedback)
 
 
@@ -73,10 +73,23 @@ def _place_in_line(candidate: Candidate) -> tuple[bool, float, str]:
     return candidate.last_run_at is not None, candidate.last_run_at or 0.0, candidate.user_id
 
 
+def _lacking(candidate: Candidate, config: PolicyConfig) -> str | None:
+    """How the new feedback is too little, to go on in a sentence; None if it is enough."""
+    needed = needed_feedback(config)
+    if candidate.new_feedback < needed:
+        return f"; training starts at {config.min_new_feedback}"
+    # Nearly the same feedback would make nearly the same bad version again.
+    if candidate.since_rollback is not None and candidate.since_rollback < needed:
+        since = f"{candidate.since_rollback} of them since the rollback"
+        return f", {since}; training starts at {needed} since then"
+    return None
+
+
 def _cooldown_left(candidate: Candidate, config: PolicyConfig, now: float) -> float:
-    if candidate.last_run_at is None:
-        return 0.0
     failed = candidate.last_run_status is RunStatus.FAILED
+    # The base answers after a withdrawal, so only a failure is a reason to wait.
+    if candidate.last_run_at is None or (candidate.has_withdrawal and not failed):
+        return 0.0
     cooldown = config.cooldown * (FAILED_COOLDOWN_FACTOR if failed else 1)
     elapsed = now - candidate.last_run_at
     # A last run in the future means that the clock was set back: do not wait for it.

@@ -111,6 +111,21 @@ def create_unseen_feedback(database: Database) -> None:
     )
 
 
+@_index_migrations()
+def index_withdrawals(database: Database) -> None:
+    """Whose version in use was withdrawn, and not retrained since: `withdrawal` is 0 if nobody's,
+    1 if no run has read the feedback since, 2 if one has.
+
+    Earlier releases let versions answer whose feedback was deleted. They are withdrawn now.
+    """
+    database.execute("ALTER TABLE unseen_feedback ADD COLUMN withdrawal INTEGER NOT NULL DEFAULT 0")
+    for statement in (*_KEEP_WITHDRAWALS, *_WITHDRAW_EARLIER):
+        database.execute(statement)
+    database.execute(
+        "CREATE INDEX pending_withdrawals ON unseen_feedback (user_id) WHERE withdrawal > 0"
+    )
+
+
 _COUNT = (
     "SELECT count(DISTINCT feedback_id) FROM feedback_audit AS entry"
     " WHERE entry.user_id = unseen_feedback.user_id AND trains = 1 AND sequence >"
@@ -170,6 +185,55 @@ _KEEP_INDEX = (
     CREATE TRIGGER unseen_feedback_is_erased AFTER DELETE ON feedback_audit BEGIN
         DELETE FROM unseen_feedback WHERE user_id = OLD.user_id;
     END
+    """,
+)
+_KEEP_WITHDRAWALS = (
+    """
+    CREATE TRIGGER withdrawal_is_pending AFTER UPDATE OF withdrawn_at ON adapter_versions
+    WHEN NEW.withdrawn_at IS NOT NULL AND EXISTS (SELECT 1 FROM adapter_pointers
+    WHERE user_id = NEW.user_id AND number = NEW.number) BEGIN
+        INSERT OR IGNORE INTO unseen_feedback (user_id, newest) VALUES (NEW.user_id, 0);
+        UPDATE unseen_feedback SET withdrawal = 1 WHERE user_id = NEW.user_id;
+    END
+    """,
+    """
+    CREATE TRIGGER withdrawal_is_read AFTER UPDATE OF status ON runs
+    WHEN NEW.status = 'running' BEGIN
+        UPDATE unseen_feedback SET withdrawal = 2 WHERE user_id = NEW.user_id AND withdrawal = 1;
+    END
+    """,
+    """
+    CREATE TRIGGER withdrawal_is_seen AFTER UPDATE OF status ON runs
+    WHEN NEW.status IN ('promoted', 'refused') AND NEW.dataset_hash IS NOT NULL BEGIN
+        UPDATE unseen_feedback SET withdrawal = 0 WHERE user_id = NEW.user_id AND withdrawal = 2;
+    END
+    """,
+)
+# The audit has no text: whatever was given before a version's run, and deleted after it began, may
+# be in its weights.
+_RUN_BEGAN = "coalesce((SELECT started_at FROM runs WHERE id = run_id), created_at)"
+_WITHDRAW_EARLIER = (
+    f"""
+    UPDATE adapter_versions SET withdrawn_at = (
+        SELECT max(gone.at) FROM feedback_audit AS gone
+        WHERE gone.user_id = adapter_versions.user_id AND gone.trains = 1
+        AND gone.action = 'deleted' AND gone.at >= {_RUN_BEGAN}
+        AND EXISTS (SELECT 1 FROM feedback_audit AS given WHERE given.user_id = gone.user_id
+            AND given.trains = 1 AND given.feedback_id = gone.feedback_id
+            AND given.sequence < gone.sequence AND given.at < {_RUN_BEGAN})
+    ) WHERE example_ids != '[]'
+    """,
+    """
+    INSERT INTO adapter_promotions (user_id, from_number, to_number, by, at, reason)
+    SELECT user_id, number, NULL, 'withdrawal', withdrawn_at,
+        'v' || number || ' may have learned from feedback that was deleted'
+    FROM adapter_pointers JOIN adapter_versions USING (user_id, number)
+    WHERE withdrawn_at IS NOT NULL
+    """,
+    """
+    UPDATE adapter_pointers SET number = NULL WHERE EXISTS (
+        SELECT 1 FROM adapter_versions AS v WHERE v.user_id = adapter_pointers.user_id
+        AND v.number = adapter_pointers.number AND withdrawn_at IS NOT NULL)
     """,
 )
 

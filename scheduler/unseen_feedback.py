@@ -1,4 +1,4 @@
-"""The index of feedback that no run has seen: a tick reads it in place of every user.
+"""The index of feedback and withdrawals that no run has seen: a tick reads it, not every user.
 
 It has one row for each user with feedback for training. The triggers of `scheduler/schema.py` write
 it, in the transaction of each change. Positions are sequence numbers of the audit, so a clock that
@@ -22,9 +22,9 @@ class UnseenFeedback:
         migrate_index(database)
 
     def users(self, at_least: int) -> list[str]:
-        """The users with this many new items and no open run."""
+        """The users with this many new items, or with a withdrawal, and no open run."""
         rows = self._database.query(
-            "SELECT user_id FROM unseen_feedback AS unseen WHERE items >= ?"
+            "SELECT user_id FROM unseen_feedback AS unseen WHERE (items >= ? OR withdrawal > 0)"
             " AND NOT EXISTS (SELECT 1 FROM runs WHERE user_id = unseen.user_id"
             " AND status IN ('queued', 'running'))",
             [at_least],
@@ -41,6 +41,13 @@ class UnseenFeedback:
         if row["rolled_back"] <= row["seen"]:
             return row["items"], None
         return self._log.feedback_since(user_id, row["seen"]), row["items"]
+
+    def has_withdrawal(self, user_id: str) -> bool:
+        """Whether the version in use was withdrawn, and no run with a verdict has begun since."""
+        rows = self._database.query(
+            "SELECT 1 FROM unseen_feedback WHERE user_id = ? AND withdrawal > 0", [user_id]
+        )
+        return any(rows)
 
     def unwatched(self) -> dict[str, int]:
         """Where the feedback of each user ends that changed since the monitor looked."""

@@ -16,6 +16,7 @@ from adapters_store.errors import (
     AdapterConflictError,
     AdapterInvalidError,
     AdapterNotFoundError,
+    AdapterWithdrawnError,
     PromptError,
 )
 from feedback.errors import InvalidFeedbackError, NotFoundError, QuotaExceededError
@@ -119,6 +120,7 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     AdapterNotFoundError: ErrorSpec(404, "adapter_not_found"),
     RunNotFoundError: ErrorSpec(404, "run_not_found"),
     ErasedIdentityError: ErrorSpec(410, "user_erased"),
+    AdapterWithdrawnError: ErrorSpec(410, "adapter_withdrawn"),
     NameTakenError: ErrorSpec(409, "name_taken", param="name", headers=_NO_RETRY),
     BackupError: ErrorSpec(409, "backup_failed", headers=_NO_RETRY),
     LastAdminError: ErrorSpec(409, "last_admin", headers=_NO_RETRY),

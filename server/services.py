@@ -102,13 +102,16 @@ class Services:
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop feedback whose completion never came, and old trash; empty the write-ahead log.
+        """Drop feedback whose completion never came, old versions, the files of withdrawn ones, and
+        old trash; empty the write-ahead log.
 
         If nothing can be written, that is logged, and left to the next time.
         """
         now, stores = time.time(), self.stores
         try:
             stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
+            stores.registry.prune(self.settings.versions_kept, now)
+            stores.files.remove_folders(stores.registry.unused_folders())
             stores.files.trash.prune(now, keep=stores.registry.folders())
             stores.database.checkpoint()
         except (StorageError, OSError) as error:

@@ -295,6 +295,12 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Days after which exchanges and their feedback are deleted; 0 keeps them.",
     )
+    versions_kept: int = Field(
+        default=50,
+        ge=1,
+        le=100_000,
+        description="Newest versions kept of each user, beside the one in use; older are deleted.",
+    )
     price_per_device_hour: float = Field(
         default=0.0,
         ge=0,

@@ -11,7 +11,8 @@ from sqlite_utils.utils import sqlite3
 
 from adapters_store.files import AdapterFiles, published_folders
 from adapters_store.records import AdapterVersion
-from adapters_store.registry import Registry, all_versions
+from adapters_store.registry import Registry
+from adapters_store.registry_reader import all_versions
 from adapters_store.schema import migrations as adapter_migrations
 from feedback.records import StorageLimits
 from feedback.store.log import FeedbackLog
@@ -134,7 +135,7 @@ def _stores(folder: DataFolder, database: SharedDatabase, limits: StorageLimits 
     return Stores(
         folder=folder,
         database=database,
-        log=FeedbackLog(database, limits=limits),
+        log=FeedbackLog(database, limits=limits, on_withdrawal=registry.withdraw),
         registry=registry,
         files=files,
         runs=RunStore(database),

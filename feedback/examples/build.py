@@ -84,6 +84,51 @@ def feedback_behind(
     return tuple(each for each in applied if (each.user_id, each.id) in named)
 
 
+def possible_ids(
+    interactions: Iterable[Interaction], feedback: Iterable[Feedback]
+) -> frozenset[str]:
+    """The ids of all examples that some item of feedback can make, even if another overrules it.
+
+    What more feedback takes away was only overruled, except a pair whose regenerated reply gets a
+    rating. So an id that a deletion or a change takes away was made by what is gone. Quick,
+    because it compares no texts.
+    """
+    known, applied = usable_feedback(interactions, feedback)
+    ever_disliked = {each.completion_id for each in applied if each.value == -1}
+    groups = {
+        prompt_key(group[0].interaction): group
+        for group in by_prompt(aggregate_feedback(known, applied))
+    }
+    made: list[TrainingExample] = []
+    for each in applied:
+        alone = _judged_by(each, known[each.completion_id])
+        made.extend(_disliked_examples([alone]))
+        made.extend(_preference_pairs(known, [each]))
+        target = alone.target_reply
+        if target is None:
+            continue
+        made.append(_target_example(target))
+        own, reply = target.interaction, target.reply
+        if target.source is ExampleSource.CORRECTION:
+            made.append(_pair(target.source, (own,), (each,), reply, own.reply))
+        for other in groups[prompt_key(own)]:
+            turn = other.interaction
+            if turn.id in ever_disliked or _was_disliked_or_regenerated(other, own):
+                made.append(
+                    _pair(ExampleSource.REGENERATED, (own, turn), (each,), reply, turn.reply)
+                )
+    return frozenset(each.id for each in made)
+
+
+def _judged_by(feedback: Feedback, turn: Interaction) -> JudgedReply:
+    """The reply as if there were no other feedback on it."""
+    return JudgedReply(
+        turn,
+        rated=None if feedback.value is None else feedback,
+        corrected=None if feedback.correction is None else feedback,
+    )
+
+
 def _correction_pair(target: TargetReply) -> Iterator[TrainingExample]:
     """The correction over the original reply."""
     own = target.interaction

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -22,7 +23,15 @@ from feedback.store.reader import FeedbackReader
 from feedback.store.rows import feedback_to_row, interaction_to_row, metadata_to_text
 from feedback.store.rule_decisions import delete_decision, insert_decision
 from feedback.store.schema import migrate
+from feedback.store.withdrawals import withdrawing
 from feedback.validation import check_against, check_alone, says_something
+
+OnWithdrawal = Callable[[str, Collection[str], float], None]
+"""Is told the user, the ids of the examples that are gone, and when."""
+
+
+def _ignore(user_id: str, example_ids: Collection[str], at: float) -> None:
+    pass
 
 
 class FeedbackLog(FeedbackReader):
@@ -30,7 +39,8 @@ class FeedbackLog(FeedbackReader):
 
     `clock` stamps changes without a time of their own: imports, deletions of interactions, and
     pending feedback that becomes applied. The next checkpoint removes deleted text from the files.
-    `limits` bound what users add; imports may exceed them.
+    `limits` bound what users add; imports may exceed them. `on_withdrawal` is called in the
+    transaction of a deletion or a change after which no feedback can make some examples any more.
     """
 
     def __init__(
@@ -38,10 +48,12 @@ class FeedbackLog(FeedbackReader):
         database: Database,
         clock: Callable[[], float] = time.time,
         limits: StorageLimits | None = None,
+        on_withdrawal: OnWithdrawal = _ignore,
     ) -> None:
         super().__init__(database)
         self._clock = clock
         self._limits = limits or StorageLimits()
+        self._on_withdrawal = on_withdrawal
         migrate(database)
 
     def store(self, interaction: Interaction) -> None:
@@ -97,20 +109,8 @@ class FeedbackLog(FeedbackReader):
         with self._database.atomic():
             deleted = self.interaction(user_id, interaction_id)
             now = self._clock()
-            naming = self._naming(user_id, interaction_id)
-            # A regenerated reply is part of what feedback on the later reply teaches.
-            for feedback in [] if naming else self._of_later_replies(deleted):
-                self._audit(feedback, AuditAction.CHANGED, now, self._trains(feedback))
-            for feedback in naming:
-                rest = replace(feedback, preferred_over=None)
-                if feedback.completion_id == interaction_id or not says_something(rest):
-                    self._remove(feedback, AuditAction.DELETED, now)
-                else:
-                    self._write(rest, AuditAction.CHANGED, now, self._trains(feedback))
-            self._database.execute("DELETE FROM interactions WHERE id = ?", [interaction_id])
-            self._database.execute(
-                "INSERT OR IGNORE INTO deleted_interactions VALUES (?)", [interaction_id]
-            )
+            with self._withdrawing(user_id, [interaction_id], now):
+                self._delete_interaction(deleted, now)
 
     def add_feedback(self, feedback: Feedback) -> tuple[Feedback, bool]:
         """Store feedback, in place of the user's earlier feedback with the same id.
@@ -143,7 +143,9 @@ class FeedbackLog(FeedbackReader):
             NotFoundError: the user has no such feedback.
         """
         with self._database.atomic():
-            self._remove(self.feedback(user_id, feedback_id), AuditAction.DELETED, now)
+            feedback = self.feedback(user_id, feedback_id)
+            with self._withdrawing(user_id, [feedback.completion_id], now):
+                self._remove(feedback, AuditAction.DELETED, now)
 
     def decide(self, decision: RuleDecision) -> None:
         """Store a decision on a rule, in place of the user's earlier ones that it excludes.
@@ -259,8 +261,36 @@ class FeedbackLog(FeedbackReader):
                 return earlier, False
             stored = replace(stored, created_at=earlier.created_at)
             trains = self._trains(earlier) or self._trains(stored)
-            self._write(stored, AuditAction.CHANGED, at, trains and not is_repeated)
+            about = [earlier.completion_id, stored.completion_id]
+            with self._withdrawing(feedback.user_id, about, at):
+                self._write(stored, AuditAction.CHANGED, at, trains and not is_repeated)
             return stored, False
+
+    def _withdrawing(
+        self, user_id: str, completion_ids: Collection[str], at: float
+    ) -> AbstractContextManager[None]:
+        """Report the examples that the block takes away from the prompts of these completions."""
+
+        def tell(example_ids: Collection[str]) -> None:
+            self._on_withdrawal(user_id, example_ids, at)
+
+        return withdrawing(self._database, user_id, completion_ids, tell)
+
+    def _delete_interaction(self, deleted: Interaction, at: float) -> None:
+        naming = self._naming(deleted.user_id, deleted.id)
+        # A regenerated reply is part of what feedback on the later reply teaches.
+        for feedback in [] if naming else self._of_later_replies(deleted):
+            self._audit(feedback, AuditAction.CHANGED, at, self._trains(feedback))
+        for feedback in naming:
+            rest = replace(feedback, preferred_over=None)
+            if feedback.completion_id == deleted.id or not says_something(rest):
+                self._remove(feedback, AuditAction.DELETED, at)
+            else:
+                self._write(rest, AuditAction.CHANGED, at, self._trains(feedback))
+        self._database.execute("DELETE FROM interactions WHERE id = ?", [deleted.id])
+        self._database.execute(
+            "INSERT OR IGNORE INTO deleted_interactions VALUES (?)", [deleted.id]
+        )
 
     def _decide(self, decision: RuleDecision, at: float) -> None:
         with self._database.atomic():

@@ -10,11 +10,13 @@ from adapters_store.errors import AdapterConflictError
 from adapters_store.files import AdapterFiles, PublishedAdapter
 from adapters_store.records import BASE, AdapterVersion
 from adapters_store.registry import Registry
+from feedback.examples.build import possible_ids
 from feedback.examples.dataset import without
 from feedback.filters.records import FilterResult
 from feedback.memory.from_examples import demonstrated
-from feedback.records import Dataset
+from feedback.records import Dataset, TrainingExample
 from feedback.rules.rule import Rule
+from feedback.store.reader import FeedbackReader
 from scheduler.errors import TrainingCancelledError
 from scheduler.records import (
     PipelineConfig,
@@ -58,10 +60,20 @@ class FinishedFit:
 
     @property
     def example_ids(self) -> tuple[str, ...]:
-        """The ids of the examples that the weights hold. A teacher is shown no held-out ones."""
+        """The ids of the examples that the weights hold."""
+        return tuple(each.id for each in self._learned)
+
+    @property
+    def given_ids(self) -> frozenset[str]:
+        """Those of `example_ids` that feedback made."""
+        return frozenset(each.id for each in self._learned if each.feedback_ids)
+
+    @property
+    def _learned(self) -> tuple[TrainingExample, ...]:
+        """The examples that the weights hold. A teacher is shown no held-out ones."""
         if self.teacher.kind is TeacherKind.DEMONSTRATIONS:
-            return tuple(each.id for each in demonstrated(self.dataset.train))
-        return tuple(e.id for e in without(self.dataset, self.result.rejections).examples)
+            return demonstrated(self.dataset.train)
+        return without(self.dataset, self.result.rejections).examples
 
     @property
     def reasons(self) -> str:
@@ -112,6 +124,7 @@ class Publisher:
         clock: Callable[[], float],
     ) -> None:
         self._database = database
+        self._log = FeedbackReader(database)
         self._registry = registry
         self._files = files
         self._runs = runs
@@ -126,8 +139,9 @@ class Publisher:
         """Store the fit as a version and promote it.
 
         The version is stored but not promoted if another one came into use during the run, or if
-        the adapter was frozen. Raises `TrainingCancelledError` if the run was cancelled or erased;
-        then nothing of the fit stays.
+        the adapter was frozen. Nothing of the fit stays if feedback that it learned from was
+        withdrawn meanwhile, or if the run was cancelled or erased; then it raises
+        `TrainingCancelledError`.
         """
         published = self._files.publish(fit.result.adapter, user_id=fit.run.user_id)
         with self._database.atomic():
@@ -161,9 +175,23 @@ class Publisher:
                 report=VersionReport(curation=curation_report(filtered)).to_json(),
             )
 
+    def _is_withdrawn(self, fit: FinishedFit) -> bool:
+        """Whether the weights hold an example that no feedback makes any more."""
+        user_id = fit.run.user_id
+        turns, feedback = self._log.turns_with_feedback(user_id)
+        return not fit.given_ids <= possible_ids(turns + self._log.regenerated(user_id), feedback)
+
     def _promote(self, fit: FinishedFit, version: AdapterVersion) -> None:
         if self._runs.is_cancel_requested(fit.run.id):
             raise TrainingCancelledError("the run was cancelled")
+        if self._is_withdrawn(fit):
+            self._files.remove(version)
+            reason = "feedback that it learned from was deleted or changed during the run"
+            # Without a dataset's hash this run has seen nothing, so the user stays due.
+            self._runs.finish(
+                fit.run.id, RunStatus.REFUSED, reason, at=self._clock(), usage=fit.usage
+            )
+            return
         self._registry.register(version)
         obstacle = self._move(fit.run, fit.active, version.number, fit.reasons)
         if obstacle:

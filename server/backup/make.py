@@ -12,7 +12,7 @@ from sqlite_utils.utils import sqlite3
 
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.records import AdapterVersion
-from adapters_store.registry import all_versions
+from adapters_store.registry_reader import all_versions
 from server.backup.manifest import BackupError, Files, copy_file, flush, write_manifest
 from server.data_folder import (
     ADAPTERS_FOLDER,

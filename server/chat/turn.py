@@ -32,6 +32,7 @@ from server.chat.memory import (
     memory_suffices,
 )
 from server.chat.structured_output import structured_output
+from server.chat.withdrawal import why_base_answers
 from server.engine.records import SamplingParams
 from server.errors import ModelNotFoundError, RequestError
 from server.services import Services
@@ -53,10 +54,11 @@ class Turn:
     """One planned chat request. `user` is None if a frontend named nobody.
 
     `messages` are the client's own; `prompt_ids` may include `memory`. If the prompt overrides
-    rules (`overridden_rules`), the base answers without memory. If the prompt has tools, `calls`
-    says which calls the reply may have. `token_bytes` is set if log-probabilities are wanted. If
-    the base model `thinks`, the reply may have reasoning; it `begins_in_reasoning` if the prompt
-    opened it. The base shares cached prompts within `prefix_scope`; None is everybody.
+    rules (`overridden_rules`), the base answers without memory. If the base answers because the
+    version in use was withdrawn, `withdrawn` says so in a sentence. If the prompt has tools,
+    `calls` says which calls the reply may have. `token_bytes` is set if log-probabilities are
+    wanted. If the base model `thinks`, the reply may have reasoning; it `begins_in_reasoning` if
+    the prompt opened it. The base shares cached prompts within `prefix_scope`; None is everybody.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Turn:
     prompt_ids: tuple[int, ...]
     memory: MemoryUse
     overridden_rules: tuple[Rule, ...]
+    withdrawn: str | None
     params: SamplingParams
     calls: AllowedCalls | None
     thinks: bool
@@ -116,11 +119,13 @@ def plan_turn(
     if is_stored and user is not None:
         services.stores.log.check_room(user.id)
     adapter = _adapter(services, runtime, user, kind, body)
+    is_default = _requested_adapter(body) is None
+    has_none = is_default and adapter is None and kind is InteractionKind.CHAT
+    withdrawn = why_base_answers(services.stores, user.id) if user and has_none else None
     params = sampling_params(
         body, runtime.sampling, services.settings.max_new_tokens, output.grammar
     )
     _check_biases(params, runtime.engine.vocabulary_size)
-    is_default = _requested_adapter(body) is None
     overridden = overridden_rules(adapter, last_user_message(messages) or "") if is_default else ()
     adapter = None if overridden else adapter
     memory = MemoryUse()
@@ -148,6 +153,7 @@ def plan_turn(
         prompt_ids=prompt_ids,
         memory=memory,
         overridden_rules=overridden,
+        withdrawn=withdrawn,
         params=params,
         calls=output.calls,
         thinks=renderer.thinks,
@@ -295,7 +301,7 @@ def _adapter(
             return None
         if user is None:
             raise AdapterNotFoundError("An adapter belongs to a user: name the user.")
-        version = services.stores.registry.version(user.id, number)
+        version = services.stores.registry.servable(user.id, number)
         if not runtime.fits(version):
             raise AdapterNotFoundError(f"{requested} was made for another base model.")
         return version
@@ -305,7 +311,10 @@ def _adapter(
 
 
 def serving_version(services: Services, user_id: str) -> AdapterVersion | None:
-    """The user's version in use, or its newest intact ancestor if its files are damaged."""
+    """The user's version in use, or its newest intact ancestor if its files are damaged.
+
+    A withdrawn one never is: the registry has no such version in use, and no such ancestor.
+    """
     runtime, registry = services.runtime, services.stores.registry
     version = registry.active(user_id)
     while version is not None:
@@ -315,5 +324,5 @@ def serving_version(services: Services, user_id: str) -> AdapterVersion | None:
                 return version
             except (AdapterNotFoundError, AdapterInvalidError) as error:
                 _log.error("%s of %s is damaged: %s", version.label, user_id, error)
-        version = registry.version(user_id, version.parent) if version.parent else None
+        version = registry.servable_ancestor(version)
     return None

@@ -75,6 +75,14 @@ def promote(user: User, version: Version) -> None:
     typer.echo(f"{user} is answered by {move['to']} now, before by {move['from']}.")
 
 
+@adapters.command("delete")
+def delete(user: User, version: Annotated[str, typer.Argument(help="Such as v3.")]) -> None:
+    """Delete a version that is not in use, with its files. This cannot be undone."""
+    with admin_api() as api:
+        deleted = api.delete(f"/adapters/{url_part(user)}/versions/{_number(version)}")
+    typer.echo(f"{deleted['label']} of {user} is deleted.")
+
+
 @adapters.command("freeze")
 def freeze(user: User) -> None:
     """Stop training a user's adapter; the version in use stays in use."""

@@ -81,8 +81,9 @@ def versions_table(versions: Sequence[Json]) -> Table:
     for version in versions:
         report = read_report(version["report"])
         active = " in use" if version["active"] else ""
+        withdrawn = " withdrawn" if version["withdrawn_at"] else ""
         table.add_row(
-            Text.assemble((version["label"], "bold"), (active, "green")),
+            Text.assemble((version["label"], "bold"), (active, "green"), (withdrawn, "yellow")),
             version["parent"] or "–",
             str(version["examples"]),
             _change(report.evaluation, "train_loss_before", "train_loss_after"),

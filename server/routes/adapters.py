@@ -74,13 +74,22 @@ def read_version(user: str, number: VersionNumber, services: App) -> Json:
     )
 
 
+@router.delete("/{user}/versions/{number}")
+def delete_version(user: str, number: VersionNumber, services: App) -> Json:
+    """Delete a version that is not in use, with its files."""
+    account, stores = services.accounts.find(user), services.stores
+    version = stores.registry.delete(account.id, number, time.time())
+    stores.files.remove_folders({version.folder})
+    return {"object": "adapter.version.deleted", "label": version.label, "deleted": True}
+
+
 @router.get("/{user}/versions/{number}/download", response_class=StreamingResponse)
 def download_version(
     user: str, number: VersionNumber, services: App, format: Literal["peft", "gguf"] = "peft"
 ) -> StreamingResponse:
     """The version as a standard PEFT folder, zipped, or as a GGUF file for llama.cpp."""
     account = services.accounts.find(user)
-    version = services.stores.registry.version(account.id, number)
+    version = services.stores.registry.servable(account.id, number)
     name = f"loralei-{account.id}-{version.label}"
     if format == "gguf":
         file = _gguf(services, version)
@@ -138,7 +147,7 @@ def promote(user: str, body: PromoteRequest, admin: Admin, services: App) -> Jso
     account, registry = services.accounts.find(user), services.stores.registry
     number = version_number(body.version)
     with services.stores.database.atomic():
-        if number is not None and not services.runtime.fits(registry.version(account.id, number)):
+        if number is not None and not services.runtime.fits(registry.servable(account.id, number)):
             raise RequestError(
                 400, f"{body.version} was made for another base model.", param="version"
             )
@@ -159,7 +168,7 @@ def promote(user: str, body: PromoteRequest, admin: Admin, services: App) -> Jso
 
 @router.post("/{user}/rollback")
 def roll_back(user: str, admin: Admin, services: App) -> Json:
-    """Go back to the version before the last promotion."""
+    """Go back to the version before the last promotion; withdrawn and deleted ones are skipped."""
     account = services.accounts.find(user)
     promotion = services.stores.registry.roll_back(
         account.id, by=admin.name, at=time.time(), reason="rolled back by an admin"

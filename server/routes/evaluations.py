@@ -16,7 +16,7 @@ router = APIRouter(
 def evaluate(user: str, number: VersionNumber, admin: Admin, services: App) -> Json:
     """Run the suite on a version now; an open run is returned as it is."""
     account = services.accounts.find(user)
-    version = services.stores.registry.version(account.id, number)
+    version = services.stores.registry.servable(account.id, number)
     runtime = services.runtime
     if not runtime.fits(version):
         raise RequestError(400, f"{version.label} was made for another base model.", param="number")

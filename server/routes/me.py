@@ -12,6 +12,7 @@ from scheduler.version_report import VersionReport, report_of
 from server.accounts.accounts import Account
 from server.auth import App, User
 from server.chat.memory import learned_by, user_memory
+from server.chat.withdrawal import why_base_answers
 from server.learning.curation_view import curation_json
 from server.learning.reply_samples import samples_json
 from server.services import Services
@@ -63,6 +64,7 @@ def _me(services: Services, user: Account) -> Json:
         "counts": asdict(stores.log.counts(user.id)),
         "training": run_json(run) if run else None,
         "frozen": stores.registry.is_frozen(user.id),
+        "withdrawn": why_base_answers(stores, user.id),
         "is_admin": user.is_admin,
     }
 

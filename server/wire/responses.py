@@ -236,6 +236,7 @@ def version_json(
         "base_revision": version.base_revision,
         "report": report_of(version).to_json(),
         "active": active is not None and active.number == version.number,
+        "withdrawn_at": version.withdrawn_at,
         "suite": None if suite is None else suite_run_json(suite),
     }
 

@@ -107,10 +107,8 @@ def filtered(stores: Stores) -> tuple[FilterResult, ...]:
     return filter_examples(turns + stores.log.regenerated(USER), feedback)
 
 
-def version_in_use(stores: Stores) -> AdapterVersion:
-    version = stores.registry.active(USER)
-    assert version is not None
-    return version
+def trained_version(stores: Stores) -> AdapterVersion:
+    return stores.registry.version(USER, 1)
 
 
 def splits(dataset: Dataset) -> dict[str, Any]:
@@ -177,8 +175,20 @@ def test_rules_and_decisions_on_them_are_the_same(stores: Stores) -> None:
     assert found == EXPECTED["rules"]["live"]
 
 
-def test_the_version_in_use_and_its_report_are_read_as_before(stores: Stores) -> None:
-    version, wanted = version_in_use(stores), EXPECTED["version"]
+def test_a_version_answers_no_more_if_feedback_was_deleted_that_it_may_have_learned(
+    stores: Stores,
+) -> None:
+    assert trained_version(stores).withdrawn_at == 1750014141.5
+    assert stores.registry.active(USER) is None
+    newest = stores.registry.promotions(USER)[0]
+    assert (newest.from_number, newest.to_number, newest.by) == (1, None, "withdrawal")
+    now = EXPECTED["due"]["at"]
+    candidate = Candidates(stores.unseen, stores.registry, stores.runs).of(USER, now)
+    assert is_due(candidate, PolicyConfig(), now).due
+
+
+def test_the_version_and_its_report_are_read_as_before(stores: Stores) -> None:
+    version, wanted = trained_version(stores), EXPECTED["version"]
     report = report_of(version)
     assert (version.label, list(version.example_ids)) == (wanted["label"], wanted["example_ids"])
     assert [[rule.attribute, rule.value] for rule in report.rules] == wanted["rules"]
@@ -191,7 +201,7 @@ def test_the_version_in_use_and_its_report_are_read_as_before(stores: Stores) ->
 
 
 def test_a_prompt_overrides_the_same_rules(stores: Stores) -> None:
-    version = version_in_use(stores)
+    version = trained_version(stores)
     for prompt, rules in EXPECTED["version"]["overridden_rules"].items():
         found = overridden_rules(version, prompt)
         assert [[rule.attribute, rule.value] for rule in found] == rules
@@ -199,7 +209,7 @@ def test_a_prompt_overrides_the_same_rules(stores: Stores) -> None:
 
 def test_the_feedback_behind_the_version_is_found(stores: Stores) -> None:
     turns, feedback = stores.log.turns_with_feedback(USER)
-    learned = frozenset(version_in_use(stores).example_ids)
+    learned = frozenset(trained_version(stores).example_ids)
     found = feedback_behind(learned, turns + stores.log.regenerated(USER), feedback)
     assert [each.id for each in found] == EXPECTED["version"]["feedback_behind"]
 
@@ -209,7 +219,7 @@ def test_memory_shows_what_the_answering_model_has_not_learned(
     stores: Stores, answers: str
 ) -> None:
     memory = build_memory(*stores.log.turns_with_feedback(USER, newest=64))
-    learned = learned_by(version_in_use(stores)) if answers == "shown" else frozenset()
+    learned = learned_by(trained_version(stores)) if answers == "shown" else frozenset()
     for question, wanted in EXPECTED["memory"][answers].items():
         chosen = select_memory(
             without_learned(memory, learned, (Message("user", question),)),
@@ -223,7 +233,8 @@ def test_memory_shows_what_the_answering_model_has_not_learned(
 
 def test_the_user_is_due_for_the_same_changes(stores: Stores) -> None:
     wanted = EXPECTED["due"]
-    candidate = Candidates(stores.unseen, stores.registry, stores.runs).of(USER, wanted["at"])
+    found = Candidates(stores.unseen, stores.registry, stores.runs).of(USER, wanted["at"])
+    candidate = replace(found, has_withdrawal=False)  # that release knew no withdrawals
     nightly = PolicyConfig(min_new_feedback=1)
     assert candidate.new_feedback == wanted["new_feedback"]
     assert is_due(candidate, PolicyConfig(), wanted["at"]).due is wanted["default"]
@@ -279,7 +290,7 @@ def is_unanswerable(example: TrainingExample) -> bool:
 @pytest.fixture
 def next_dataset(stores: Stores, tmp_path: Path) -> Dataset:
     """What the next run would hand to the training child."""
-    version, now, trainer = version_in_use(stores), EXPECTED["due"]["at"], CapturingTrainer()
+    version, now, trainer = trained_version(stores), EXPECTED["due"]["at"], CapturingTrainer()
     config = PipelineConfig(
         base_path="nowhere",
         base_model=version.base_model,
@@ -356,7 +367,7 @@ def plan_as_json(plan: FitPlan, measured: dict[str, Rejection]) -> dict[str, Any
 def test_a_warm_start_is_planned_only_if_nothing_was_withdrawn(
     stores: Stores, next_dataset: Dataset
 ) -> None:
-    version, config = version_in_use(stores), TrainingConfig(warm_start_above=0)
+    version, config = trained_version(stores), TrainingConfig(warm_start_above=0)
     synthetic = [
         each
         for each in next_dataset.train
@@ -377,12 +388,13 @@ def test_a_warm_start_is_planned_only_if_nothing_was_withdrawn(
     assert plan_as_json(plan, measured) == EXPECTED["plans"]["warm"]
 
 
-def test_the_version_answers_chats_of_its_user(tmp_path: Path) -> None:
+def test_a_version_of_which_nothing_was_deleted_answers_chats_of_its_user(tmp_path: Path) -> None:
     data, model = unpack(tmp_path / "data"), build_tiny_model(tmp_path / "tiny")
     revision = resolve_model(str(model), tmp_path, lambda *_: None).revision
     with closing(sqlite3.connect(data / "loralei.db")) as connection, connection:
         # Other versions of transformers write the same model with other bytes.
         connection.execute("UPDATE adapter_versions SET base_revision = ?", [revision])
+        connection.execute("DELETE FROM feedback_audit WHERE action = 'deleted'")
     prompts = EXPECTED["version"]["overridden_rules"]
     with running(model, data, schedule=NOT_SCHEDULED) as server:
         for prompt, rules in prompts.items():

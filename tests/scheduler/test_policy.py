@@ -14,6 +14,7 @@ DUE = Candidate(
     user_id="u",
     new_feedback=5,
     since_rollback=None,
+    has_withdrawal=False,
     last_run_at=None,
     last_run_status=None,
     runs_today=0,
@@ -26,6 +27,7 @@ candidates = st.builds(
     user_id=st.text("abc", min_size=1, max_size=4),
     new_feedback=st.integers(0, 20),
     since_rollback=st.none() | st.integers(0, 20),
+    has_withdrawal=st.booleans(),
     last_run_at=st.none() | st.floats(NOW - 10_000, NOW + 10_000),
     last_run_status=st.sampled_from([None, RunStatus.PROMOTED, RunStatus.FAILED]),
     runs_today=st.integers(0, 40),
@@ -78,10 +80,34 @@ def test_a_clock_that_was_set_back_delays_nobody() -> None:
     assert is_due(ran, CONFIG, NOW).due
 
 
+def test_a_withdrawal_makes_a_user_due_at_once_and_says_so() -> None:
+    withdrawn = replace(
+        DUE,
+        new_feedback=1,
+        since_rollback=1,
+        has_withdrawal=True,
+        last_run_at=NOW - 1,
+        last_run_status=RunStatus.PROMOTED,
+    )
+    decision = is_due(withdrawn, CONFIG, NOW)
+    assert decision.due
+    assert decision.reason == (
+        "feedback that the version in use had learned from was deleted or changed"
+    )
+
+
+def test_after_a_failure_a_withdrawal_waits_like_others() -> None:
+    failed = replace(
+        DUE, has_withdrawal=True, last_run_at=NOW - 1, last_run_status=RunStatus.FAILED
+    )
+    assert is_due(failed, CONFIG, NOW).reason.endswith("the next run waits 60 min after a failure")
+
+
 @given(candidates, configs)
 def test_only_a_user_within_every_bound_is_due(candidate: Candidate, config: PolicyConfig) -> None:
     if is_due(candidate, config, NOW).due:
-        assert candidate.new_feedback >= max(1, config.min_new_feedback)
+        has_news = candidate.new_feedback >= max(1, config.min_new_feedback)
+        assert has_news or candidate.has_withdrawal
         assert candidate.runs_today < config.daily_runs
         assert not candidate.is_frozen
         assert not candidate.has_open_run
@@ -96,6 +122,7 @@ def test_every_user_with_new_feedback_becomes_due_in_time(
     needed = max(1, config.min_new_feedback)
     since = candidate.since_rollback
     has_news = candidate.new_feedback >= needed and (since is None or since >= needed)
+    has_news |= candidate.has_withdrawal
     assert is_due(unhindered, config, later).due == (has_news and config.daily_runs > 0)
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from scheduler.errors import RunNotFoundError
+from scheduler.policy import FAILED_COOLDOWN_FACTOR
 from scheduler.records import PolicyConfig, RunStatus, ScheduleConfig, TrainingRun
 from scheduler.run_store import REQUESTED, SCHEDULED
 from scheduler.service import SchedulerService
@@ -167,13 +168,64 @@ def test_feedback_given_during_a_run_is_new(server: Server) -> None:
     assert server.service.candidate("ann").new_feedback == 1
 
 
-def test_withdrawing_the_only_feedback_counts_as_new(server: Server) -> None:
+def test_one_deletion_of_what_was_learned_is_enough_at_once(server: Server) -> None:
     world = server.world
     feedback_id = world.correct("ann", "one")
     world.train("ann")
-    world.now += POLICY.cooldown
+    assert server.service.tick() == []
     world.log.delete_feedback("ann", feedback_id, world.now)
-    assert [run.user_id for run in server.service.nightly_tick()] == ["ann"]
+    assert server.service.due("ann").reason.startswith("feedback that the version in use had")
+    assert [run.user_id for run in server.service.tick()] == ["ann"]
+
+
+def test_one_deletion_of_what_was_not_learned_is_not_enough(server: Server) -> None:
+    world = server.world
+    world.correct("ann", "one")
+    world.train("ann")
+    world.log.delete_feedback("ann", world.correct("ann", "two"), world.now)
+    assert server.service.tick() == []
+
+
+def test_a_withdrawal_is_not_tried_again_after_a_verdict(server: Server) -> None:
+    world = server.world
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    assert world.train("ann").reason == "nothing to learn from yet"
+    assert server.service.tick() == []
+
+
+def test_a_withdrawal_is_tried_again_after_a_failure(server: Server) -> None:
+    world = server.world
+    world.correct("ann", "one")
+    feedback_id = world.correct("ann", "two")
+    world.train("ann")
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    world.runs.fail(world.begin("ann").id, "lost", world.now)
+    assert server.service.tick() == []
+    world.now += POLICY.cooldown * FAILED_COOLDOWN_FACTOR
+    assert [run.user_id for run in server.service.tick()] == ["ann"]
+
+
+def test_a_withdrawal_during_a_run_makes_the_user_due_again(server: Server) -> None:
+    world = server.world
+    first, second, _ = (world.correct("ann", name) for name in ("one", "two", "three"))
+    world.train("ann")
+    world.log.delete_feedback("ann", first, world.now)
+    world.trainer.meanwhile = lambda: world.log.delete_feedback("ann", second, world.now)
+    world.train("ann")
+    assert [run.user_id for run in server.service.tick()] == ["ann"]
+
+
+def test_a_frozen_user_is_due_for_a_withdrawal_once_unfrozen(server: Server) -> None:
+    world = server.world
+    feedback_id = world.correct("ann", "one")
+    world.train("ann")
+    world.registry.set_frozen("ann", True, by="admin", at=world.now)
+    world.log.delete_feedback("ann", feedback_id, world.now)
+    assert server.service.tick() == []
+    world.registry.set_frozen("ann", False, by="admin", at=world.now)
+    assert [run.user_id for run in server.build().tick()] == ["ann"]
 
 
 def test_a_clock_that_is_set_back_makes_nobody_wait(server: Server) -> None:

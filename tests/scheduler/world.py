@@ -145,8 +145,8 @@ class World:
         self.now = 1_000_000.0
         self.database = database
         self.adapters = folder / "adapters"
-        self.log = FeedbackLog(database)
         self.registry = Registry(database)
+        self.log = FeedbackLog(database, on_withdrawal=self.registry.withdraw)
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
         self.suite_runs = SuiteRunStore(database)
@@ -215,6 +215,10 @@ class World:
         return self._give_feedback(
             user_id, name, target, correction=correction or f"a long and {name} reply."
         )
+
+    def recorrect(self, user_id: str, name: str, target: str, correction: str) -> str:
+        """Have a user correct a reply that is stored already; returns the feedback's id."""
+        return self._give_feedback(user_id, name, target, correction=correction)
 
     def answer(
         self,

@@ -88,7 +88,7 @@ class SuiteService(QueueWorker[SuiteRun]):
 
     def _measure(self, run: SuiteRun) -> None:
         self._let_trainings_pass(run)
-        version = self._registry.version(run.user_id, run.version)
+        version = self._registry.servable(run.user_id, run.version)
         if not self._fits(version):
             return self._fail(run, f"{version.label} was made for another base model")
         if run.trigger == SCHEDULED and not self._is_in_use(version):

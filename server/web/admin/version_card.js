@@ -24,6 +24,7 @@ export function versionCard(version, { isOpen, actions }) {
       {},
       h("strong", {}, version.label),
       version.active ? h("span", { class: "badge good" }, "answers now") : null,
+      version.withdrawn_at ? h("span", { class: "badge warn" }, "withdrawn") : null,
       verdict ? statusBadge(verdict.outcome) : null,
       h("span", {}, `learned from ${plural(version.examples, "example")}`),
       h("span", { class: "muted small grow" }, lossText(version.report.evaluation)),
@@ -41,16 +42,18 @@ export function versionCard(version, { isOpen, actions }) {
         : null,
       charts(version),
       measuresTable(version.report.verdict?.measures),
-      evaluationSection(version, actions),
+      version.withdrawn_at ? null : evaluationSection(version, actions),
       facts(version),
-      h(
-        "div",
-        { class: "row" },
-        version.active
-          ? null
-          : button(`Promote ${version.label}`, () => actions.promote(version), { id: `promote-${version.label}` }),
-        button("Download as PEFT folder", () => actions.download(version), { id: `download-${version.label}` }),
-      ),
+      version.withdrawn_at
+        ? h("p", { class: "muted" }, "It learned from feedback that was deleted or changed since, and answers no more.")
+        : h(
+            "div",
+            { class: "row" },
+            version.active
+              ? null
+              : button(`Promote ${version.label}`, () => actions.promote(version), { id: `promote-${version.label}` }),
+            button("Download as PEFT folder", () => actions.download(version), { id: `download-${version.label}` }),
+          ),
     ),
   );
 }

@@ -65,8 +65,8 @@ export class ModelCard {
         h("strong", { id: "who" }, me.user.name),
         h("span", { id: "adapter" }, adapterBadge(me.adapter)),
       ),
-      h("p", { id: "learned" }, learnedText(me)),
-      me.frozen
+      h("p", { id: "learned" }, me.withdrawn ?? learnedText(me)),
+      me.frozen && !me.withdrawn
         ? h("p", { class: "muted small" }, "An admin froze your model: it answers but learns nothing new.")
         : null,
       teacherLines(me.learned.teacher),

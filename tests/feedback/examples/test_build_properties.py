@@ -1,9 +1,15 @@
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.examples.build import build_examples, feedback_behind, rated_examples
+from feedback.examples.build import (
+    build_examples,
+    feedback_behind,
+    possible_ids,
+    rated_examples,
+)
 from feedback.records import ExampleKind, Feedback, Interaction
 from tests.feedback.strategies import feedback_lists, interactions
 
@@ -115,3 +121,22 @@ def test_rated_examples_are_the_examples_that_compare_no_texts(
     assert {each.id for each in made} <= {each.id for each in rated}
     more = {each.kind for each in rated} - {each.kind for each in made}
     assert more <= {ExampleKind.UNDESIRABLE}
+
+
+@given(*HISTORIES)
+def test_every_example_is_possible(turns: list[Interaction], feedback: list[Feedback]) -> None:
+    made = {each.id for each in build_examples(turns, feedback)}
+    assert made <= possible_ids(turns, feedback)
+
+
+@given(*HISTORIES, st.integers(0, 7))
+def test_new_feedback_takes_away_no_example_but_a_pair_with_a_reply_that_it_rates(
+    turns: list[Interaction], feedback: list[Feedback], number: int
+) -> None:
+    new = [each for each in feedback if each.id == f"f{number}"]
+    rated = {each.completion_id for each in new}
+    before = [each for each in feedback if each not in new]
+    others = [each for each in turns if each.id not in rated]
+    assert possible_ids(others, before) <= possible_ids(turns, feedback)
+    comments = [replace(each, value=None, correction=None, preferred_over=None) for each in new]
+    assert possible_ids(turns, before) == possible_ids(turns, [*before, *comments])

@@ -56,6 +56,20 @@ def test_a_version_whose_replies_got_worse_is_rolled_back_with_the_reason(world:
     assert world.registry.promotions("ann")[0] == move
 
 
+def test_a_version_that_was_withdrawn_does_not_come_back(world: World) -> None:
+    _, given = world.log.turns_with_feedback("ann")
+    (edit,) = (each for each in given if each.correction)
+    world.now += 1.0
+    world.recorrect("ann", "newer", edit.completion_id, "a long and formal answer.")
+    assert world.train("ann").version == 2
+    world.log.delete_feedback("ann", edit.id, world.now)
+    assert answering(world) == "v2"
+    rate(world, "ann", disliked=6)
+    (move,) = world.rollback_monitor.look()
+    assert move.to_number is None
+    assert move.reason.endswith("; skipped v1: withdrawn or deleted")
+
+
 def test_a_version_whose_replies_are_as_good_as_before_stays(world: World) -> None:
     rate(world, "ann", liked=5, disliked=1)
     assert world.rollback_monitor.look() == []

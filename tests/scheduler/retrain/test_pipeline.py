@@ -391,19 +391,6 @@ def test_a_user_erased_during_training_does_not_come_back(world: World) -> None:
         world.runs.run(run.id)
 
 
-def test_withdrawing_everything_returns_to_the_base(world: World) -> None:
-    feedback_id = world.correct("ann", "one")
-    world.train("ann")
-    world.log.delete_feedback("ann", feedback_id, world.now)
-    run = world.train("ann")
-    assert run.status is RunStatus.PROMOTED
-    assert run.version is None
-    assert run.reason == (
-        "everything that v1 learned from was withdrawn; the base model answers again"
-    )
-    assert world.registry.active("ann") is None
-
-
 def corrections(dataset: Dataset) -> set[str]:
     return {e.chosen for e in dataset.examples if e.source is ExampleSource.CORRECTION}
 
@@ -450,7 +437,7 @@ def test_a_version_does_not_stay_if_only_dislikes_are_left(world: World) -> None
     world.rate("ann", world.answer("ann", "one"), -1)
     world.train("ann")
     world.log.delete_feedback("ann", corrected, world.now)
-    assert world.train("ann").status is RunStatus.PROMOTED
+    assert world.train("ann").status is RunStatus.REFUSED
     assert world.registry.active("ann") is None
 
 
@@ -523,11 +510,13 @@ def test_one_correction_in_own_words_is_left_to_memory(world: World) -> None:
     assert world.trainer.jobs == []
 
 
-def test_if_every_remaining_example_is_rejected_the_base_answers_again(world: World) -> None:
-    feedback_id = world.correct("ann", "one")
+def test_if_every_example_is_rejected_since_the_base_answers_again(world: World) -> None:
+    world.correct("ann", "one")
     world.train("ann")
-    world.log.delete_feedback("ann", feedback_id, world.now)
-    world.correct("ann", "two", "Pay with 4111 1111 1111 1111, as ever.")
+    # A newer correction of the same reply replaces the first, and is rejected itself.
+    turn = world.log.turns_with_feedback("ann")[0][0].id
+    world.now += 1.0
+    world.recorrect("ann", "again", turn, "Pay with 4111 1111 1111 1111, as ever.")
     run = world.train("ann")
     assert "was withdrawn or is now rejected; the base model answers again" in run.reason
     assert world.registry.active("ann") is None
@@ -607,7 +596,7 @@ def test_withdrawn_feedback_leaves_no_trace_in_a_warm_start(world: World) -> Non
     assert not world.trainer.jobs[2].warm_start
     assert world.trainer.datasets[2] == world.trainer.datasets[0]
     [sentence] = run.report["fit"]["sentences"]
-    assert "2 examples that v2 learned from were withdrawn or are now rejected" in sentence
+    assert sentence == "Trained from scratch on 6 examples: no version in use can be continued."
 
 
 def test_a_warm_start_remembers_what_its_start_rejected_by_loss(world: World) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters_store.records import AdapterVersion
+from feedback.records import Feedback
 from scheduler.errors import TrainingFailedError
 from scheduler.evaluation.suite.records import SuiteRun, SuiteStatus
 from scheduler.evaluation.suite.service import SuiteService
@@ -102,6 +103,33 @@ def test_a_refused_version_is_rolled_back_with_the_sentences_as_the_reason(
     move = server.world.registry.promotions("bob")[0]
     assert (move.from_number, move.to_number, move.by) == (1, None, "suite")
     assert move.reason == f"rolled back automatically: {run.reason}"
+
+
+def edit_of(server: Server) -> Feedback:
+    """The one correction that v1 learned."""
+    return server.world.log.turns_with_feedback("ann")[1][0]
+
+
+def test_a_withdrawn_version_is_not_measured(server: Server) -> None:
+    server.service.request(server.version, by="admin")
+    server.world.log.delete_feedback("ann", edit_of(server).id, 1.0)
+    server.service.start()
+    run = server.end_of(server.version)
+    assert run.status is SuiteStatus.FAILED
+    assert run.reason.startswith("v1 learned from feedback that was deleted or changed since")
+    assert server.version not in server.world.speaker.asked
+
+
+def test_a_withdrawn_version_does_not_come_back_for_a_refused_one(server: Server) -> None:
+    edit = edit_of(server)
+    server.world.recorrect("ann", "newer", edit.completion_id, "a long and newer reply.")
+    server.world.train("ann")
+    server.world.log.delete_feedback("ann", edit.id, 1.0)
+    server.world.speaker.adapter = NONSENSE
+    assert server.measure(server.world.active("ann")).status is SuiteStatus.REFUSED
+    move = server.world.registry.promotions("ann")[0]
+    assert (move.from_number, move.to_number) == (2, None)
+    assert move.reason.endswith("; skipped v1: withdrawn or deleted")
 
 
 def test_a_frozen_adapter_stays_as_it_is(server: Server) -> None:
