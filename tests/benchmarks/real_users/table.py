@@ -107,7 +107,8 @@ def _worst(results: Results, users: Sequence[RealUser], point: int) -> str:
                 return share, arm
         return None
 
-    ranked = sorted((found[0], found[1], user) for user in users if (found := final(user)))
+    found = [(*share, user) for user in users if (share := final(user))]
+    ranked = sorted(found, key=lambda each: (each[0], each[2].name))
     lines = [f"Replies to the {WORST} users who get least, after {point}:"]
     for share, arm, user in ranked[:WORST]:
         lines.append(f"\n- {user.name}: {user.wants} {share:.2f} with {arm.value}.")
