@@ -64,8 +64,7 @@ def convert_imported(
     for path, pair in pairs.items():
         _check_pair(path, pair, config, shapes[path])
     for name, entry in entries.items():
-        # How large they are counts after the scaling.
-        check_numbers(weights, name, entry, allows_huge=True)
+        check_numbers(weights, name, entry)
     if pairs.keys() != shapes.keys() or any(
         pair.rank != lora.rank or config.scaling_of(path) != lora.scaling
         for path, pair in pairs.items()

@@ -7,6 +7,8 @@ from pathlib import Path
 from adapters_store.errors import AdapterWithdrawnError
 from adapters_store.exchange.conversion import convert_imported
 from adapters_store.exchange.imported_config import ImportedConfig
+from adapters_store.exchange.tensor_file import check_magnitudes
+from adapters_store.files import WEIGHTS_FILE
 from adapters_store.records import AdapterVersion
 from server.accounts.accounts import Account
 from server.background.adapter_probe import check_predictions
@@ -33,6 +35,7 @@ def register_adapter(
             base_revision=runtime.model.revision,
         )
         runtime.verify(folder)
+        check_magnitudes(folder / WEIGHTS_FILE)  # after the scaling
         check_predictions(runtime.engine, stores.files.staged(folder))
         published = stores.files.publish(folder, user_id=user.id)
     finally:
