@@ -122,6 +122,17 @@ class AdapterFiles:
             self._verified.add(key)
         return weights.parent
 
+    def damaged(self, versions: Iterable[AdapterVersion]) -> list[AdapterVersion]:
+        """Those whose files are missing or changed; each is read once until it changes."""
+        return [version for version in versions if not self._is_whole(version)]
+
+    def _is_whole(self, version: AdapterVersion) -> bool:
+        try:
+            self.open(version)
+        except (AdapterNotFoundError, AdapterInvalidError, OSError):
+            return False
+        return True
+
     def remove(self, version: AdapterVersion) -> None:
         """Delete a version's folder, if it is still there."""
         path = self._path(version)

@@ -176,6 +176,16 @@ class RegistryReader:
         return next((row["number"] for row in rows), None)
 
 
+def all_versions(database: Database) -> list[AdapterVersion]:
+    """Every user's versions that may answer, oldest first.
+
+    It only reads, so the tables must be there; those of an earlier release will do.
+    """
+    rows = database.query("SELECT * FROM adapter_versions ORDER BY created_at, user_id, number")
+    ended = ("withdrawn_at", "deleted_at")
+    return [_row_to_version(row) for row in rows if all(row.get(each) is None for each in ended)]
+
+
 def _row_to_version(row: Mapping[str, Any]) -> AdapterVersion:
     lora, example_ids, report = (json.loads(row[name]) for name in JSON_COLUMNS)
     values = {name: row[name] for name in row if name != "deleted_at"} | {

@@ -19,3 +19,7 @@ class InvalidFeedbackError(ValueError):
     def __init__(self, message: str, param: str) -> None:
         super().__init__(message)
         self.param = param
+
+
+class QuotaExceededError(RuntimeError):
+    """No more may be stored of this user; the message says what to delete."""

@@ -232,3 +232,22 @@ class FeedbackCounts:
     disliked: int
     pairs: int
     pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageUse:
+    """How much is stored of one user: interactions and feedback, their texts in bytes, and how many
+    items of feedback wait for their completion."""
+
+    items: int = 0
+    bytes: int = 0
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageLimits:
+    """The most that may be stored of one user, as in `StorageUse`."""
+
+    items: int = 1_000_000
+    bytes: int = 4 << 30
+    pending: int = 200

@@ -7,6 +7,7 @@ import feedback.store.schema
 
 _migrations = Migrations("scheduler")
 _index_migrations = Migrations("scheduler_index")
+MIGRATION_SETS = (_migrations, _index_migrations)
 
 
 @_migrations()

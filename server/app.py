@@ -16,6 +16,7 @@ from server.errors import ErrorEnvelope, install_error_handlers
 from server.middleware import RequestFrame
 from server.routes import (
     adapters,
+    backup,
     chat,
     completions,
     evaluations,
@@ -72,7 +73,7 @@ def _behind_a_key() -> APIRouter:
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, runs, evaluations):
+    for each in (users, adapters, runs, evaluations, backup):
         router.include_router(each.router)
     return router
 
@@ -91,5 +92,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _housekeep(services: Services) -> None:
     while True:
+        await run_in_threadpool(services.expire)
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
         await run_in_threadpool(services.housekeep)

@@ -97,6 +97,15 @@ class KeyedRoute(StrictRoute):
         return handle_known
 
 
+async def require_command_line(
+    services: App, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> None:
+    """Refuse everybody but the command line on this machine. Raises `ForbiddenError`."""
+    token = sent.credentials if sent else ""
+    if not hmac.compare_digest(token.encode(), services.cli_token.encode()):
+        raise ForbiddenError("Only the command line on the server's own machine may do this.")
+
+
 Admin = Annotated[Account, Depends(require_admin)]
 
 

@@ -19,7 +19,7 @@ from adapters_store.errors import (
     AdapterWithdrawnError,
     PromptError,
 )
-from feedback.errors import InvalidFeedbackError, NotFoundError
+from feedback.errors import InvalidFeedbackError, NotFoundError, QuotaExceededError
 from scheduler.errors import RunNotFoundError
 from server.accounts.accounts import (
     ErasedIdentityError,
@@ -29,12 +29,14 @@ from server.accounts.accounts import (
     UnknownAccountError,
 )
 from server.accounts.identity import AmbiguousIdentityError, UnverifiedIdentityError
+from server.backup.manifest import BackupError
 from server.engine.errors import (
     ContextOverflowError,
     EngineOverloadedError,
     GenerationError,
     UserQueueFullError,
 )
+from server.storage.errors import StorageError, StorageFullError, storage_error
 
 
 class ErrorBody(BaseModel):
@@ -120,14 +122,21 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     ErasedIdentityError: ErrorSpec(410, "user_erased"),
     AdapterWithdrawnError: ErrorSpec(410, "adapter_withdrawn"),
     NameTakenError: ErrorSpec(409, "name_taken", param="name", headers=_NO_RETRY),
+    BackupError: ErrorSpec(409, "backup_failed", headers=_NO_RETRY),
     LastAdminError: ErrorSpec(409, "last_admin", headers=_NO_RETRY),
     AdapterConflictError: ErrorSpec(409, "adapter_conflict", headers=_NO_RETRY),
     UserQueueFullError: ErrorSpec(429, "rate_limit_exceeded", type="requests", headers=_SOON),
+    QuotaExceededError: ErrorSpec(
+        429, "insufficient_quota", type="insufficient_quota", headers=_NO_RETRY
+    ),
     EngineOverloadedError: ErrorSpec(
         503, "server_is_overloaded", type="server_error", headers=_SOON
     ),
     NotReadyError: ErrorSpec(503, "server_is_not_ready", type="server_error", headers=_STARTING),
     RulesNotReadyError: ErrorSpec(503, "rules_are_not_ready", type="server_error", headers=_SOON),
+    # Nothing changes between two tries, and then no client need try again by itself.
+    StorageFullError: ErrorSpec(507, "storage_full", type="server_error", headers=_NO_RETRY),
+    StorageError: ErrorSpec(503, "storage_unavailable", type="server_error", headers=_STARTING),
     GenerationError: ErrorSpec(500, "generation_failed", type="server_error"),
 }
 INTERNAL_ERROR = ErrorSpec(500, "internal_error", type="server_error")
@@ -135,6 +144,7 @@ INTERNAL_ERROR = ErrorSpec(500, "internal_error", type="server_error")
 
 def error_body(error: Exception) -> tuple[dict[str, Any], ErrorSpec]:
     """The envelope of an exception, and its spec; unknown exceptions reveal nothing."""
+    error = storage_error(error) or error
     spec = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), INTERNAL_ERROR)
     message = str(error.args[0]) if error.args and spec is not INTERNAL_ERROR else ""
     param = getattr(error, "param", None) or spec.param

@@ -64,6 +64,12 @@ class StrictRoute(APIRoute):
         return handle_strictly
 
 
+def body_of(content_type: str) -> dict[str, Any]:
+    """What the OpenAPI document says of a body that the route reads itself."""
+    content = {content_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 async def read_bounded(request: Request, limit: int) -> bytes:
     """Read at most `limit` bytes. Raises `RequestError` as `bounded_stream` does."""
     return b"".join([chunk async for chunk in bounded_stream(request, limit)])

@@ -3,28 +3,34 @@
 Life cycle: build (stores, first admin), start (load the model in the background), drain, stop.
 """
 
+import contextlib
 import logging
 import secrets
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from feedback.records import StorageLimits
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.identity import IdentityRules
 from server.accounts.lockout import Lockout
 from server.background.rules_cache import RulesCache
+from server.backup.erasures import repeat_erasures
 from server.base_model.prepare import prepare_model
-from server.data_folder import DataFolder
+from server.data_folder import DataFolder, DataFolderError
 from server.errors import NotReadyError
 from server.metrics import Metrics
 from server.settings import Settings
-from server.stores import open_stores
+from server.storage.errors import StorageError, storage_error
+from server.stores import open_stores, report_damage
+from server.user_threads import UserThreads
 
 if TYPE_CHECKING:
     from server.runtime import Runtime
 
 _DAY = 86400.0
+_EXPIRED_AT_ONCE = 50
 
 _log = logging.getLogger(__name__)
 
@@ -37,22 +43,30 @@ class Services:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Lock the data folder, open and migrate the database, make the first admin.
+        """Lock the data folder, open and migrate the database, repeat the erasures that it does not
+        know, make the first admin.
 
         Raises `DataFolderError`, and `ValueError` for an invalid preset admin key.
         """
         self.settings = settings
         folder = DataFolder(settings.data_dir)
         try:
-            self.stores = open_stores(folder)
+            self.stores = open_stores(folder, _storage_limits(settings))
             self.accounts = Accounts(self.stores.database)
+            repeat_erasures(self.stores, self.accounts)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
-        except BaseException:
+        except BaseException as error:
             folder.release()
+            if isinstance(error, StorageError):
+                message = f"the data folder {folder.path} cannot be used. {error}"
+                raise DataFolderError(message) from error
             raise
         self.candidates = Candidates(self.stores.unseen, self.stores.registry, self.stores.runs)
         self.rules = RulesCache(self.stores.log)
+        # A user's whole data may take seconds to read, and a thread cannot be stopped.
+        self.heavy_reads = UserThreads(threads=2, per_user=1, most_waiting=16)
+        self.planning = UserThreads(threads=16, per_user=4)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.lockout = Lockout(settings.max_wrong_keys)
@@ -89,12 +103,28 @@ class Services:
 
     def housekeep(self) -> None:
         """Drop feedback whose completion never came, old versions, the files of withdrawn ones, and
-        old trash; empty the write-ahead log."""
+        old trash; empty the write-ahead log.
+
+        If nothing can be written, that is logged, and left to the next time.
+        """
         now, stores = time.time(), self.stores
-        stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
-        stores.registry.prune(self.settings.versions_kept, now)
-        stores.files.remove_folders(stores.registry.unused_folders())
-        stores.files.trash.prune(now, keep=stores.registry.folders())
+        try:
+            stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
+            stores.registry.prune(self.settings.versions_kept, now)
+            stores.files.remove_folders(stores.registry.unused_folders())
+            stores.files.trash.prune(now, keep=stores.registry.folders())
+            stores.database.checkpoint()
+        except (StorageError, OSError) as error:
+            _log.error("old data could not be cleared away: %s", error)
+
+    def expire(self) -> None:
+        """Delete exchanges that are older than they may be; may take minutes."""
+        if not self.settings.retention_days:
+            return
+        before = time.time() - self.settings.retention_days * _DAY
+        # A few at a time: others may use the database meanwhile.
+        while not self.is_draining and self.stores.log.expire(before, _EXPIRED_AT_ONCE):
+            pass
         self.stores.database.checkpoint()
 
     def end_training_of(self, user_id: str) -> None:
@@ -120,7 +150,8 @@ class Services:
             return
         if self._runtime is not None:
             self._runtime.stop()
-        self.stores.database.checkpoint()
+        with contextlib.suppress(StorageError):  # the next start reads the write-ahead log
+            self.stores.database.checkpoint()
         self.stores.database.close()
         self.stores.folder.release()
 
@@ -136,11 +167,22 @@ class Services:
                     runtime.start()
                     self._runtime = runtime
         except Exception as error:
+            reason = storage_error(error) or error
             # The operator must find any reason at /ready.
-            _log.exception("the model could not be loaded")
-            self.failure = f"The model could not be loaded: {error}"
+            if not isinstance(reason, StorageError):
+                _log.exception("the model could not be loaded")
+            self.failure = f"The model could not be loaded: {reason}"
         finally:
             self._is_settled.set()
+        self._look_for_damage()
+
+    def _look_for_damage(self) -> None:
+        # After the first answers: every file is read that has changed since it was last read.
+        try:
+            report_damage(self.stores)
+        except Exception:
+            if not self._is_stopped:
+                _log.exception("the files of the adapters could not be checked")
 
 
 def _identity_rules(settings: Settings) -> IdentityRules:
@@ -148,6 +190,14 @@ def _identity_rules(settings: Settings) -> IdentityRules:
     return IdentityRules(
         jwt_secret=secret.get_secret_value() if secret else None,
         trust_headers=settings.trust_identity_headers,
+    )
+
+
+def _storage_limits(settings: Settings) -> StorageLimits:
+    return StorageLimits(
+        items=settings.max_user_items,
+        bytes=settings.max_user_mb << 20,
+        pending=settings.max_pending_feedback,
     )
 
 

@@ -220,6 +220,10 @@ class Settings(BaseSettings):
     prefix_cache_mb: int = Field(
         default=512, ge=0, description="Memory for finished chats; their next turn starts sooner."
     )
+    prefix_sharing: Literal["all", "frontend", "user"] = Field(
+        default="all",
+        description="Who shares cached prompts of the base: all, users of a frontend, or nobody.",
+    )
     max_body_bytes: int = Field(
         default=1 << 20, ge=1024, le=1 << 30, description="Largest JSON body accepted."
     )
@@ -268,6 +272,28 @@ class Settings(BaseSettings):
         default=30.0,
         gt=0,
         description="How long feedback waits for a completion that is not known yet.",
+    )
+    max_pending_feedback: int = Field(
+        default=200,
+        ge=0,
+        description="Most feedback of one user that may wait for completions; more is a 429.",
+    )
+    max_user_items: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="Most exchanges and feedback stored of one user; more are a 429.",
+    )
+    max_user_mb: int = Field(
+        default=4096,
+        ge=1,
+        le=1 << 30,
+        description="Most megabytes of text stored of one user; more are a 429.",
+    )
+    retention_days: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Days after which exchanges and their feedback are deleted; 0 keeps them.",
     )
     versions_kept: int = Field(
         default=50,

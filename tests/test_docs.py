@@ -32,6 +32,8 @@ NOT_OURS = {
     "loralei.toml",
     "server.json",
     "base-model.json",
+    "backup.json",
+    "erasures.jsonl",
     "feedback.jsonl",
     "bench-results/",
     ".venv/bin/loralei",

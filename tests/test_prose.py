@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 LEARNING = [DOCS / "learning.md", *sorted((DOCS / "learning").glob("*.md"))]
-SHORT_PAGES = [*LEARNING, DOCS / "architecture.md", DOCS / "glossary.md"]
+SHORT_PAGES = [*LEARNING, DOCS / "architecture.md", DOCS / "glossary.md", DOCS / "operating.md"]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 MAX_LINES = 120
 MAX_WORDS = 40

@@ -64,7 +64,8 @@ def convert_imported(
     for path, pair in pairs.items():
         _check_pair(path, pair, config, shapes[path])
     for name, entry in entries.items():
-        check_numbers(weights, name, entry)
+        # How large they are counts after the scaling.
+        check_numbers(weights, name, entry, allows_huge=True)
     if pairs.keys() != shapes.keys() or any(
         pair.rank != lora.rank or config.scaling_of(path) != lora.scaling
         for path, pair in pairs.items()

@@ -20,6 +20,14 @@ _CHUNK_NUMBERS = 1 << 20
 # The little-endian form of each number format, and its bits of the exponent: all of them are set in
 # NaN and infinity.
 _FORMATS = {"F32": ("<u4", 0x7F800000), "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80)}
+MAX_WEIGHT = 10_000
+"""Trained weights are below 100. With much larger ones the model's sums overflow."""
+# Numbers of one sign are in the order of their bits.
+_MOST = {
+    "F32": int(np.float32(MAX_WEIGHT).view(np.uint32)),
+    "F16": int(np.float16(MAX_WEIGHT).view(np.uint16)),
+    "BF16": int(np.float32(MAX_WEIGHT).view(np.uint32)) >> 16,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +72,20 @@ def check_dtypes(entries: dict[str, TensorEntry]) -> None:
             )
 
 
-def check_numbers(file: Path, name: str, entry: TensorEntry) -> None:
-    """Raise `AdapterInvalidError` if a tensor holds NaN or infinite numbers."""
+def check_numbers(file: Path, name: str, entry: TensorEntry, *, allows_huge: bool = False) -> None:
+    """Raise `AdapterInvalidError` if a tensor holds NaN or infinite numbers, or any beyond
+    `MAX_WEIGHT`."""
     unsigned, exponent = _FORMATS[entry.dtype]
     for data in _chunks(file, entry):
         bits = np.frombuffer(data, dtype=unsigned)
         if bool(np.any((bits & exponent) == exponent)):
             raise AdapterInvalidError(f"{name} holds NaN or infinite numbers")
+        without_sign = (1 << 8 * bits.itemsize - 1) - 1
+        if not allows_huge and bool(np.any((bits & without_sign) > _MOST[entry.dtype])):
+            raise AdapterInvalidError(
+                f"{name} holds numbers beyond {MAX_WEIGHT:,}, with which the model's sums overflow:"
+                " train the adapter anew, with a lower learning rate"
+            )
 
 
 def read_tensor(file: Path, entry: TensorEntry) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from adapters_store.checksums import remembered_sha256
 from adapters_store.durable import publish_folder, sha256_of
 from adapters_store.errors import ModelFetchError
 from adapters_store.models.download import Progress
@@ -48,6 +49,19 @@ def is_complete(folder: Path) -> bool:
 def weights_sha256(folder: Path) -> str:
     """The SHA-256 of a converted model's weights, as its manifest has it."""
     return str(_manifest(folder)["files"][WEIGHTS_FILE]["sha256"])
+
+
+def verify(folder: Path) -> None:
+    """Compare the files of a converted model with its manifest, each once until it changes.
+
+    Raises `ModelFetchError`.
+    """
+    for name, file in _manifest(folder)["files"].items():
+        if remembered_sha256(folder / name, folder.parent) != file["sha256"]:
+            raise ModelFetchError(
+                f"{folder / name} is damaged: its SHA-256 is not the one that was noted when it was"
+                f" made. Delete the folder {folder} and start again: it is made anew"
+            )
 
 
 def convert(gguf: Path, folder: Path, origin: Mapping[str, Any], progress: Progress) -> None:
@@ -95,7 +109,6 @@ def _run_conversion(gguf: Path, folder: Path) -> None:
 
 
 def _write_manifest(folder: Path, origin: Mapping[str, Any]) -> None:
-    (folder / WEIGHTS_FILE).chmod(0o644)  # the library writes it for the owner alone
     files = {
         path.name: {"sha256": sha256_of(path), "size_bytes": path.stat().st_size}
         for path in sorted(folder.iterdir())
@@ -103,6 +116,10 @@ def _write_manifest(folder: Path, origin: Mapping[str, Any]) -> None:
     made_by = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
     manifest = {**origin, "made_by": made_by, "files": files}
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    # Weights of a base are no secret; another user may share the cache.
+    folder.chmod(0o755)
+    for path in folder.iterdir():
+        path.chmod(0o644)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

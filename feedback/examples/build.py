@@ -23,6 +23,8 @@ from feedback.text.truncation import strip_truncated_sentence
 
 # Pairs that hardly differ lower the likelihood of both replies (arXiv 2410.08847).
 MIN_PAIR_DISTANCE = 0.1
+# Longer texts are never trained on, and comparing them would take seconds.
+MAX_COMPARED_CHARACTERS = 20_000
 
 
 def build_examples(
@@ -191,9 +193,9 @@ def _target_example(target: TargetReply) -> TrainingExample:
 
 def _corrected_text(turn: Interaction, correction: str) -> str:
     """The corrected reply, without its truncated sentence if that is closer: it is no edit."""
-    texts = [turn.reply]
-    if turn.is_truncated:
-        texts.append(strip_truncated_sentence(turn.reply))
+    if not turn.is_truncated or max(len(turn.reply), len(correction)) > MAX_COMPARED_CHARACTERS:
+        return turn.reply
+    texts = turn.reply, strip_truncated_sentence(turn.reply)
     return min(texts, key=lambda text: distance(text, correction))
 
 
@@ -216,6 +218,8 @@ def _preference_pairs(
 
 
 def _differ(chosen: str, rejected: str) -> bool:
+    if max(len(chosen), len(rejected)) > MAX_COMPARED_CHARACTERS:
+        return chosen != rejected
     return normalised_edit_distance(chosen, rejected) > MIN_PAIR_DISTANCE
 
 

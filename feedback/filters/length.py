@@ -3,10 +3,11 @@
 import unicodedata
 from collections.abc import Sequence
 
+from feedback.examples.build import MAX_COMPARED_CHARACTERS
 from feedback.filters.records import DatedExample, Rejection, RejectionReason
 from feedback.text.repetition import distinct_share
 
-MAX_CHARACTERS = 20_000
+MAX_CHARACTERS = MAX_COMPARED_CHARACTERS
 """About five times what training reads of an example by default."""
 MIN_DISTINCT_SHARE = 0.4
 """Of the 4-word sequences. A text that is there twice has half, and may be intended."""

@@ -23,6 +23,7 @@ from feedback.records import (
 )
 
 MAX_NOTES = 5
+MAX_CHARACTERS = 20_000  # a demonstration that is longer does not fit into a prompt
 MAX_CONSIDERED = 16  # counting tokens takes time
 
 Item = TypeVar("Item")
@@ -50,6 +51,7 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
         if each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)
         and each.messages
         and each.messages[-1].role == "user"
+        and len(each.messages[-1].content) + len(each.chosen) <= MAX_CHARACTERS
     ]
     comments = ((each.comment or "").strip() for each in reversed(by_age))
     return Memory(

@@ -11,9 +11,10 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
-from feedback.records import Feedback, FeedbackStatus, Interaction
+from feedback.records import Feedback, FeedbackStatus, Interaction, StorageLimits
 from feedback.repeated import says_the_same
 from feedback.rules.user_rules import MAX_DECISIONS, RuleDecision, exclude_each_other, rule_id
+from feedback.storage_limits import refuse_growth
 from feedback.store import audit
 from feedback.store.audit import AuditAction
 from feedback.store.jsonl import parse_rows, row_error
@@ -38,18 +39,20 @@ class FeedbackLog(FeedbackReader):
 
     `clock` stamps changes without a time of their own: imports, deletions of interactions, and
     pending feedback that becomes applied. The next checkpoint removes deleted text from the files.
-    `on_withdrawal` is called in the transaction of a deletion or a change after which no feedback
-    can make some examples any more.
+    `limits` bound what users add; imports may exceed them. `on_withdrawal` is called in the
+    transaction of a deletion or a change after which no feedback can make some examples any more.
     """
 
     def __init__(
         self,
         database: Database,
         clock: Callable[[], float] = time.time,
+        limits: StorageLimits | None = None,
         on_withdrawal: OnWithdrawal = _ignore,
     ) -> None:
         super().__init__(database)
         self._clock = clock
+        self._limits = limits or StorageLimits()
         self._on_withdrawal = on_withdrawal
         migrate(database)
 
@@ -120,8 +123,18 @@ class FeedbackLog(FeedbackReader):
             InvalidFeedbackError: the feedback is empty or invalid.
             NotFoundError: a completion that it names is another user's or deleted, or the one
                 that lost is unknown.
+            QuotaExceededError: the user has too much, and this would add to it.
         """
-        return self._add_feedback(feedback, at=feedback.updated_at)
+        with self._database.atomic():
+            before = self.storage_use(feedback.user_id)
+            added = self._add_feedback(feedback, at=feedback.updated_at)
+            refuse_growth(before, self.storage_use(feedback.user_id), self._limits)
+        return added
+
+    def check_room(self, user_id: str) -> None:
+        """Raises `QuotaExceededError` if no more interactions of this user may be stored."""
+        use = self.storage_use(user_id)
+        refuse_growth(use, replace(use, items=use.items + 1, bytes=use.bytes + 1), self._limits)
 
     def delete_feedback(self, user_id: str, feedback_id: str, now: float) -> None:
         """Delete feedback; the audit records the deletion.
@@ -163,6 +176,23 @@ class FeedbackLog(FeedbackReader):
             )
             for feedback in expired:
                 self._remove(feedback, AuditAction.EXPIRED, self._clock())
+        return len(expired)
+
+    def expire(self, before: float, limit: int) -> int:
+        """Delete at most `limit` interactions that are older than `before`, with their feedback if
+        all of it is, too; returns how many. As if their users deleted them: training forgets them.
+        """
+        with self._database.atomic():
+            expired = list(
+                self._database.query(
+                    "SELECT user_id, id FROM interactions AS own WHERE created_at < :before"
+                    " AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.user_id = own.user_id"
+                    " AND completion_id = own.id AND updated_at >= :before) LIMIT :limit",
+                    {"before": before, "limit": limit},
+                )
+            )
+            for row in expired:
+                self.delete_interaction(row["user_id"], row["id"])
         return len(expired)
 
     def import_rows(self, user_id: str, rows: Iterable[Mapping[str, Any]]) -> int:

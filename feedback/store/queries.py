@@ -1,6 +1,7 @@
 """The SQL queries for interactions and feedback. They do not check who owns a row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlite_utils import Database
@@ -10,6 +11,13 @@ from feedback.store.rows import feedback_from_row, interaction_from_row
 
 Cursor = tuple[float, str]
 """Where a page ended: (created_at, id) of its last row."""
+
+
+def snapshot(database: Database) -> AbstractContextManager[object]:
+    """Let all reads of a block see the same data. A shared database waits for no writer here."""
+    begin: Callable[[], AbstractContextManager[object]]
+    begin = getattr(database, "snapshot", database.atomic)
+    return begin()
 
 
 def find_interaction(database: Database, interaction_id: str) -> Interaction | None:
@@ -22,10 +30,10 @@ def select_interactions(
     database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
 ) -> list[Interaction]:
     """The interactions that match an SQL condition, oldest first."""
-    rows = database.query(
-        f"SELECT * FROM interactions WHERE {condition} ORDER BY created_at, id", values
-    )
-    return [interaction_from_row(row) for row in rows]
+    return [
+        interaction_from_row(row)
+        for row in select_rows(database, "interactions", condition, values)
+    ]
 
 
 def is_deleted(database: Database, interaction_id: str) -> bool:
@@ -44,10 +52,16 @@ def select_feedback(
     database: Database, condition: str, values: Sequence[Any] | dict[str, Any]
 ) -> list[Feedback]:
     """The feedback that matches an SQL condition, oldest first."""
-    rows = database.query(
-        f"SELECT * FROM feedback WHERE {condition} ORDER BY created_at, id", values
+    return [feedback_from_row(row) for row in select_rows(database, "feedback", condition, values)]
+
+
+def select_rows(
+    database: Database, table: str, condition: str, values: Sequence[Any] | dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of a table that match an SQL condition, oldest first, as they are stored."""
+    return list(
+        database.query(f"SELECT * FROM {table} WHERE {condition} ORDER BY created_at, id", values)
     )
-    return [feedback_from_row(row) for row in rows]
 
 
 def select_page(

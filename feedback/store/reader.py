@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from sqlite_utils import Database
 
 from feedback.errors import NotFoundError
-from feedback.records import Feedback, FeedbackCounts, Interaction
+from feedback.records import Feedback, FeedbackCounts, Interaction, StorageUse
 from feedback.repeated import repeated
 from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
@@ -18,9 +19,15 @@ from feedback.store.queries import (
     select_feedback,
     select_interactions,
     select_page,
+    select_rows,
+    snapshot,
 )
 from feedback.store.rows import feedback_from_row, interaction_from_row
 from feedback.store.rule_decisions import select_decisions
+from feedback.store.storage_use import find_storage_use
+
+MAX_RECENT_TURNS = 2000
+MAX_RECENT_CHARACTERS = 32 << 20
 
 # The plus stops SQLite from scanning all of a user's turns when the ids name only a few.
 IS_LEARNABLE_TURN = (
@@ -163,22 +170,37 @@ class FeedbackReader:
         return int(row["n"])
 
     def turns_with_feedback(
-        self, user_id: str, newest: int | None = None
+        self, user_id: str, newest: int | None = None, max_characters: int | None = None
     ) -> tuple[list[Interaction], list[Feedback]]:
         """The learnable turns with feedback, and their applied feedback, both oldest first.
 
         Includes turns that lost a comparison. `newest` limits it to that many turns, those with
-        the newest feedback.
+        the newest feedback. `max_characters` limits the text of turns and feedback together.
         """
-        values = {"user": user_id, "limit": -1 if newest is None else newest}
-        chosen = (
-            "SELECT completion_id FROM feedback"
+        values = {
+            "user": user_id,
+            "limit": -1 if newest is None else newest,
+            "characters": max_characters,
+        }
+        judged = (
+            "SELECT completion_id, max(updated_at) AS at, sum(coalesce(length(correction), 0)"
+            " + coalesce(length(comment), 0)) AS size FROM feedback"
             " WHERE user_id = :user AND feedback.status = 'applied'"
             " AND EXISTS (SELECT 1 FROM interactions"
             f" WHERE id = feedback.completion_id AND {IS_LEARNABLE_TURN})"
-            " GROUP BY completion_id ORDER BY max(updated_at) DESC, completion_id LIMIT :limit"
+            " GROUP BY completion_id ORDER BY at DESC, completion_id LIMIT :limit"
         )
-        with self._database.atomic():  # one snapshot for both reads
+        sized = (
+            "SELECT completion_id, sum(size + length(messages) + length(replies))"
+            f" OVER (ORDER BY at DESC, completion_id) AS total FROM ({judged})"
+            " JOIN interactions ON interactions.id = completion_id"
+        )
+        chosen = (
+            f"SELECT completion_id FROM ({judged})"
+            if max_characters is None
+            else f"SELECT completion_id FROM ({sized}) WHERE total <= :characters"
+        )
+        with snapshot(self._database):
             feedback = select_feedback(
                 self._database,
                 f"user_id = :user AND status = 'applied' AND completion_id IN ({chosen})",
@@ -186,12 +208,17 @@ class FeedbackReader:
             )
             ids = {each.completion_id for each in feedback}
             ids |= {each.preferred_over for each in feedback if each.preferred_over}
-            interactions = select_interactions(
+            rows = select_rows(
                 self._database,
+                "interactions",
                 f"{IS_LEARNABLE_TURN} AND id IN (SELECT value FROM json_each(:ids))",
                 {"user": user_id, "ids": json.dumps(sorted(ids))},
             )
-        return interactions, feedback
+        return [interaction_from_row(row) for row in rows], feedback
+
+    def recent_turns_with_feedback(self, user_id: str) -> tuple[list[Interaction], list[Feedback]]:
+        """The same, but only as many of the newest as a request may read."""
+        return self.turns_with_feedback(user_id, MAX_RECENT_TURNS, MAX_RECENT_CHARACTERS)
 
     def last_turns(self, user_id: str, newest: int) -> list[Interaction]:
         """The newest learnable turns, with or without feedback, oldest first."""
@@ -222,6 +249,10 @@ class FeedbackReader:
             {"user": user_id},
         )
 
+    def storage_use(self, user_id: str) -> StorageUse:
+        """How much is stored of the user."""
+        return find_storage_use(self._database, user_id)
+
     def count_pending(self) -> int:
         """How many items of feedback of all users wait for their completion."""
         (row,) = self._database.query("SELECT count(*) AS n FROM feedback WHERE status = 'pending'")
@@ -248,14 +279,15 @@ class FeedbackReader:
 
     def export(self, user_id: str) -> Iterator[dict[str, Any]]:
         """All of the user's data as JSON-ready rows: by type, then oldest first."""
-        with self._database.atomic():  # one snapshot for all reads
-            interactions = select_interactions(self._database, "user_id = ?", [user_id])
-            feedback = select_feedback(self._database, "user_id = ?", [user_id])
+        with snapshot(self._database):
+            interactions = select_rows(self._database, "interactions", "user_id = ?", [user_id])
+            feedback = select_rows(self._database, "feedback", "user_id = ?", [user_id])
             decisions = self.decisions(user_id)
-        return iter(
-            [interaction_to_json(each) for each in interactions]
-            + [feedback_to_json(each) for each in feedback]
-            + [decision_to_json(each) for each in decisions]
+        # Parsed afterwards: others may use the database meanwhile.
+        return chain(
+            (interaction_to_json(interaction_from_row(row)) for row in interactions),
+            (feedback_to_json(feedback_from_row(row)) for row in feedback),
+            map(decision_to_json, decisions),
         )
 
     def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:

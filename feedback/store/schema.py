@@ -4,6 +4,7 @@ from sqlite_utils import Database, Migrations
 
 from feedback.store.approved_proposals import turn_and_feedback
 from feedback.store.rows import feedback_to_row, interaction_to_row
+from feedback.store.storage_use import create_storage_use
 
 migrations = Migrations("feedback")
 
@@ -165,3 +166,9 @@ def index_audit_by_item(database: Database) -> None:
     database.execute(
         "CREATE INDEX feedback_audit_by_item ON feedback_audit (user_id, trains, feedback_id)"
     )
+
+
+@migrations()
+def count_storage_use(database: Database) -> None:
+    """How much is stored of each user."""
+    create_storage_use(database)

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from server.accounts import keys
 from server.accounts.schema import migrate
+from server.storage.errors import StorageError
 
 MAX_NAME_LENGTH = 64
 _FORBIDDEN_IN_NAMES = frozenset("/:?#%\\")
@@ -179,13 +180,14 @@ class Accounts:
         )
         return [_account(row) for row in rows]
 
-    def erase(self, account: Account, now: float) -> None:
-        """Delete an account and its keys. Raises `LastAdminError` for the only admin.
+    def erase(self, account: Account, now: float, *, may_be_last: bool = False) -> None:
+        """Delete an account and its keys. Raises `LastAdminError` for the only admin, unless it
+        `may_be_last`.
 
         A frontend's users must be erased before it.
         """
         with self._database.atomic():
-            if account.is_admin and self._count_admins() <= 1:
+            if account.is_admin and self._count_admins() <= 1 and not may_be_last:
                 raise LastAdminError("this is the only admin: make another one first")
             if account.frontend_id is not None and account.external_id is not None:
                 self._database.execute(
@@ -197,6 +199,15 @@ class Accounts:
             )
             self._database.execute("delete from api_keys where user_id = ?", [account.id])
             self._database.execute("delete from users where id = ?", [account.id])
+
+    def note_erasure(self, erasure_id: str) -> None:
+        """Remember that this database knows an erasure."""
+        with self._database.atomic():
+            self._database.execute("insert or ignore into noted_erasures values (?)", [erasure_id])
+
+    def noted_erasures(self) -> set[str]:
+        """The ids of the erasures that this database knows."""
+        return {row["id"] for row in self._database.query("select id from noted_erasures")}
 
     def first_admin(self) -> Account:
         """The oldest admin. Raises `UnknownAccountError` before the first `ensure_admin`."""
@@ -252,13 +263,19 @@ class Accounts:
         self._insert_key(account_id, key, now)
 
     def _note_seen(self, account: Account, now: float) -> Account:
-        """Write at most once a minute, so that most requests do not wait for a commit."""
+        """Write at most once a minute, so that most requests do not wait for a commit.
+
+        A key is right even if nothing can be stored.
+        """
         if account.last_seen_at is not None and now - account.last_seen_at < _LAST_SEEN_RESOLUTION:
             return account
-        with self._database.atomic():
-            self._database.execute(
-                "update users set last_seen_at = ? where id = ?", [now, account.id]
-            )
+        try:
+            with self._database.atomic():
+                self._database.execute(
+                    "update users set last_seen_at = ? where id = ?", [now, account.id]
+                )
+        except StorageError:
+            return account
         return replace(account, last_seen_at=now)
 
 

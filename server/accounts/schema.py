@@ -47,3 +47,9 @@ def create_accounts(database: Database) -> None:
         ) strict
         """
     )
+
+
+@migrations()
+def create_noted_erasures(database: Database) -> None:
+    """Which lines of the erasure log this database has seen; an older copy lacks the newer ones."""
+    database.execute("create table noted_erasures (id text primary key) strict, without rowid")

@@ -4,6 +4,7 @@ Small models do not: told to write in lower case, they write as before.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import threading
@@ -81,9 +82,13 @@ class InstructionProbe:
         self._answer: bool | None = None
 
     def follows_instructions(self) -> bool:
-        """Whether the base model follows instructions; False until that is known."""
+        """Whether the base model follows instructions; True until that is known.
+
+        Chats may keep the probe waiting, and whoever wrote a comment expects the next reply to heed
+        it. A base that does not follow it writes as before.
+        """
         self.begin()
-        return self._answer is True
+        return self._answer is not False
 
     def begin(self) -> None:
         """Look up or probe the answer, unless that has begun."""
@@ -106,8 +111,9 @@ class InstructionProbe:
             with self._lock:
                 self._is_started = False
             return
-        write_json(self._file, {"notes_help": answer})
         self._answer = answer
+        with contextlib.suppress(OSError):  # the next start probes again
+            write_json(self._file, {"notes_help": answer})
 
     async def _replies(self) -> list[str]:
         return await asyncio.gather(*(self._reply(probe) for probe in PROBES))

@@ -32,7 +32,9 @@ class RulesCache:
 
         Raises `RulesNotReadyError` while another request learns the user's rules.
         """
-        examples = informative_examples(rated_examples(*self._log.turns_with_feedback(user_id)))
+        examples = informative_examples(
+            rated_examples(*self._log.recent_turns_with_feedback(user_id))
+        )
         learned = self._learned(user_id, examples)
         return user_rules(examples, learned, self._log.decisions(user_id))
 

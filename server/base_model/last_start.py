@@ -1,5 +1,6 @@
 """What was measured at the last start, kept for `loralei doctor`."""
 
+import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +12,9 @@ _FILE = "speed.json"
 
 
 def save(measured: Measured, probes: Path) -> None:
-    """Keep the figures."""
-    write_json(probes / _FILE, asdict(measured))
+    """Keep the figures, if the disk takes them."""
+    with contextlib.suppress(OSError):
+        write_json(probes / _FILE, asdict(measured))
 
 
 def read(probes: Path) -> Measured | None:

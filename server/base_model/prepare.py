@@ -11,10 +11,8 @@ from adapters_store.models.download import Progress
 from adapters_store.models.resolve import ResolvedModel, resolve_model
 from server.base_model.choice import AUTO, Choice, choose_model
 from server.base_model.machine_memory import available_memory
-from server.data_folder import ADAPTERS_FOLDER, DataFolderError
+from server.data_folder import ADAPTERS_FOLDER, CHOICE_FILE, DataFolderError, explained
 from server.settings import Settings
-
-CHOICE_FILE = "base-model.json"
 
 
 def prepare_model(
@@ -80,14 +78,15 @@ def _kept(data_dir: Path) -> str | None:
 def _keep(data_dir: Path, model: str) -> None:
     if _kept(data_dir) == model:
         return
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    staged = data_dir / f".{CHOICE_FILE}"
-    with staged.open("w", encoding="utf-8") as file:
-        json.dump({"model": model}, file)
-        # Renaming is not enough: after a power cut the file could be there, but empty.
-        file.flush()
-        os.fsync(file.fileno())
-    staged.rename(data_dir / CHOICE_FILE)
+    with explained(data_dir):
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        staged = data_dir / f".{CHOICE_FILE}"
+        with staged.open("w", encoding="utf-8") as file:
+            json.dump({"model": model}, file)
+            # Renaming is not enough: after a power cut the file could be there, but empty.
+            file.flush()
+            os.fsync(file.fileno())
+        staged.rename(data_dir / CHOICE_FILE)
 
 
 def _from_anywhere(model: str) -> str:

@@ -20,6 +20,7 @@ from server.services import Services
 
 # Older feedback is in the weights; reading all of it at every request would take too long.
 MAX_TURNS = 64
+MAX_CHARACTERS = 4 << 20
 
 Render = Callable[[Sequence[Message]], Sequence[int]]
 
@@ -39,7 +40,11 @@ class MemoryUse:
 
 def user_memory(services: Services, user_id: str) -> Memory:
     """The user's whole memory."""
-    return build_memory(*services.stores.log.turns_with_feedback(user_id, newest=MAX_TURNS))
+    return build_memory(
+        *services.stores.log.turns_with_feedback(
+            user_id, newest=MAX_TURNS, max_characters=MAX_CHARACTERS
+        )
+    )
 
 
 def learned_by(version: AdapterVersion | None) -> frozenset[str]:

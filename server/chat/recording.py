@@ -1,5 +1,7 @@
 """Stores how a turn ended, once: complete or aborted."""
 
+import logging
+
 import anyio
 from fastapi.concurrency import run_in_threadpool
 
@@ -7,16 +9,23 @@ from feedback.records import Interaction, InteractionStatus
 from server.chat.replies import Replies
 from server.chat.turn import Turn
 from server.services import Services
+from server.storage.errors import StorageError
+
+_log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Stores one turn's interaction and counts it."""
+    """Stores one turn's interaction and counts it.
+
+    If it cannot be stored, the reply is still sent; `not_stored` says why, else it is None.
+    """
 
     def __init__(self, services: Services, turn: Turn, replies: Replies) -> None:
         self._services = services
         self._turn = turn
         self._replies = replies
         self._is_done = False
+        self.not_stored: str | None = None
 
     async def complete(self) -> None:
         """Store a finished turn; feedback on it is accepted from now on."""
@@ -34,7 +43,11 @@ class Recorder:
         if self._turn.is_stored:
             # Shielded: the turn must be stored even if the client goes away just now.
             with anyio.CancelScope(shield=True):
-                await run_in_threadpool(self._store, status)
+                try:
+                    await run_in_threadpool(self._store, status)
+                except StorageError as error:
+                    self.not_stored = f"This exchange was not stored. {error}"
+                    _log.error("a chat was answered and not stored: %s", error)
 
     def _store(self, status: InteractionStatus) -> None:
         turn, stores = self._turn, self._services.stores

@@ -72,7 +72,13 @@ class Replies:
             for index in range(turn.num_choices):
                 params = _for_choice(turn.params, index)
                 self._generations.append(
-                    engine.submit(turn.prompt_ids, params, turn.adapter, user=user_id)
+                    engine.submit(
+                        turn.prompt_ids,
+                        params,
+                        turn.adapter,
+                        user=user_id,
+                        prefix_scope=turn.prefix_scope,
+                    )
                 )
         except BaseException:
             self.cancel()

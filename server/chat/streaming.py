@@ -92,9 +92,10 @@ def _tool_calls_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
     return _chunk(turn, [_choice(delta.index, {"tool_calls": written}, None)])
 
 
-def finish_chunk(turn: Turn, index: int, reason: str) -> Json:
-    """The last delta of a choice."""
-    return _chunk(turn, [_choice(index, {}, reason)])
+def finish_chunk(turn: Turn, index: int, reason: str, not_stored: str | None = None) -> Json:
+    """The last delta of a choice; it says if the exchange was not stored."""
+    chunk = _chunk(turn, [_choice(index, {}, reason)])
+    return chunk | {"loralei": {"not_stored": not_stored}} if not_stored else chunk
 
 
 def usage_chunk(turn: Turn, replies: Replies) -> Json:
@@ -103,15 +104,16 @@ def usage_chunk(turn: Turn, replies: Replies) -> Json:
     return _chunk(turn, []) | {"usage": usage}
 
 
-def loralei_json(turn: Turn) -> Json:
-    """Our part of a response: the adapter, the memory in the prompt, the overridden rules, and why
-    a withdrawn version did not answer."""
-    part: Json = {
+def loralei_json(turn: Turn, not_stored: str | None = None) -> Json:
+    """Our part of a response: the adapter, the memory in the prompt, the overridden rules, why a
+    withdrawn version did not answer, and why the exchange was not stored, if so."""
+    return {
         "adapter": turn.adapter_label,
         "memory": asdict(turn.memory),
         "overridden_rules": [each.sentence for each in turn.overridden_rules],
+        **({"withdrawn": turn.withdrawn} if turn.withdrawn else {}),
+        **({"not_stored": not_stored} if not_stored else {}),
     }
-    return part | {"withdrawn": turn.withdrawn} if turn.withdrawn else part
 
 
 def _chunk(turn: Turn, choices: list[Json]) -> Json:

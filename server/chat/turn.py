@@ -58,7 +58,7 @@ class Turn:
     version in use was withdrawn, `withdrawn` says so in a sentence. If the prompt has tools,
     `calls` says which calls the reply may have. `token_bytes` is set if log-probabilities are
     wanted. If the base model `thinks`, the reply may have reasoning; it `begins_in_reasoning` if
-    the prompt opened it.
+    the prompt opened it. The base shares cached prompts within `prefix_scope`; None is everybody.
     """
 
     id: str
@@ -84,6 +84,7 @@ class Turn:
     metadata: Mapping[str, str]
     request_hash: str
     is_retry: bool
+    prefix_scope: str | None
 
     @property
     def created(self) -> int:
@@ -115,6 +116,8 @@ def plan_turn(
     user = _user(request, body, caller, services, now)
     kind = labels.kind_of(messages, is_streamed=bool(body.stream))
     is_stored = user is not None and body.store is not False and not is_temporary(labels.chat_id)
+    if is_stored and user is not None:
+        services.stores.log.check_room(user.id)
     adapter = _adapter(services, runtime, user, kind, body)
     is_default = _requested_adapter(body) is None
     has_none = is_default and adapter is None and kind is InteractionKind.CHAT
@@ -162,6 +165,7 @@ def plan_turn(
         metadata=body.metadata or {},
         request_hash=hashlib.sha256(raw).hexdigest(),
         is_retry=_retry_count(request) > 0,
+        prefix_scope=prefix_scope(services.settings.prefix_sharing, caller, user),
     )
 
 
@@ -195,6 +199,17 @@ def new_completion_id(now: float) -> str:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return f"chatcmpl-{value:032x}"
+
+
+def prefix_scope(sharing: str, caller: Account, user: Account | None) -> str | None:
+    """Who shares cached prompts of the base with a request, by the setting; None is everybody."""
+    match sharing:
+        case "user" if user is not None:
+            return f"user {user.id}"
+        case "user" | "frontend":
+            return f"key {caller.id}"
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

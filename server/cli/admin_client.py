@@ -38,6 +38,10 @@ class AdminClient:
         """Act."""
         return self._json(self._send("POST", path, json=body))
 
+    def post_and_wait(self, path: str, body: Json) -> Json:
+        """Act, for as long as it takes."""
+        return self._json(self._send("POST", path, json=body, timeout=None))
+
     def delete(self, path: str) -> Json:
         """Delete."""
         return self._json(self._send("DELETE", path))

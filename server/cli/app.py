@@ -8,7 +8,7 @@ import typer
 
 from adapters_store.weights.openmp import set_waiting
 from server.cli.adapters import adapters
-from server.cli.context import Output, User, admin_api, load_settings, show, url_part
+from server.cli.context import Output, User, admin_api, fail, load_settings, show, url_part
 
 app = typer.Typer(
     name="loralei",
@@ -76,6 +76,38 @@ def retrain(user: User) -> None:
             raise typer.Exit(130) from None
     console.print(run_outcome(run))
     raise typer.Exit(0 if run["status"] == "promoted" else 1)
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder, not on the same disk.")],
+) -> None:
+    """Copy the database and the adapters, also while the server runs."""
+    with admin_api() as api:
+        made = api.post_and_wait("/backup", {"folder": str(folder.absolute())})
+    size = f"{made['size_bytes'] / 1e6:.1f} MB"
+    typer.echo(f"Wrote {folder}: the database and {made['versions']} adapter versions, {size}.")
+    if made["damaged"]:
+        fail(f"left out, because files are missing or damaged: {', '.join(made['damaged'])}")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A backup.", exists=True, file_okay=False)],
+) -> None:
+    """Put a backup into the data folder, which must have no database and no adapters."""
+    from server.backup.manifest import BackupError
+    from server.backup.restore import restore as restore_backup
+    from server.data_folder import DataFolderError
+
+    data_dir = load_settings().data_dir
+    try:
+        done = restore_backup(folder, data_dir)
+    except (BackupError, DataFolderError) as error:
+        fail(str(error))
+    typer.echo(f"Restored {done.accounts} accounts and {done.versions} versions to {data_dir}.")
+    if done.erased:
+        typer.echo(f"Users who were erased after the backup, erased again: {done.erased}.")
 
 
 @app.command()

@@ -16,7 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adapters_store.errors import ModelFetchError
 from adapters_store.models.built_in import BUILT_IN
+from adapters_store.models.resolve import check_files
+from server import stores
 from server.base_model.advice import SLOW, Measured, advise, better_model, describe
 from server.base_model.choice import Choice
 from server.base_model.last_start import read
@@ -25,6 +28,7 @@ from server.base_model.prepare import current_choice, has_adapters
 from server.cli.serve import why_port_is_taken
 from server.data_folder import PROBES_FOLDER, DataFolderError, find_server
 from server.settings import Settings
+from server.stores import DAMAGED_ADAPTER
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))
 SUPPORTED_TORCH = ((2, 11), (2, 14))
@@ -118,6 +122,11 @@ def check_choice(problem: str) -> Check:
     return Check("Base model", Status.MISSING, "unknown", problem)
 
 
+def check_model_files(choice: Choice, problem: str) -> Check:
+    """That the files of the base model are damaged."""
+    return Check("Base model", Status.MISSING, choice.model, problem)
+
+
 def check_memory(model: str, available_bytes: int, is_running: bool) -> Check:
     """Whether the memory that is free suffices for the base model, if that is a built-in one."""
     found = f"{available_bytes / 1e9:.1f} GB free"
@@ -154,6 +163,21 @@ def check_data_dir(folder: Path, problem: str | None) -> Check:
     return Check("Data folder", Status.MISSING, f"{folder}: {problem}", advice)
 
 
+def check_database(problem: str | None) -> Check:
+    """Whether the database is whole, and not newer than this release."""
+    if problem is None:
+        return Check("Database", Status.OK, "whole")
+    return Check("Database", Status.MISSING, "cannot be used", problem)
+
+
+def check_adapters(damaged: Sequence[str]) -> Check:
+    """Whether the files of all adapter versions are as they were written."""
+    if not damaged:
+        return Check("Adapters", Status.OK, "whole")
+    found = f"damaged: {', '.join(damaged[:3])}{' …' if len(damaged) > 3 else ''}"
+    return Check("Adapters", Status.WARNING, found, DAMAGED_ADAPTER)
+
+
 def check_port(host: str, port: int, server_url: str | None, problem: str | None) -> Check:
     """Whether the server can listen, or already does."""
     if server_url is not None:
@@ -183,6 +207,7 @@ def examine(settings: Settings) -> list[Check]:
         check_disk("Disk for data", settings.data_dir, shutil.disk_usage(data).free),
         check_disk("Disk for models", settings.model_cache, shutil.disk_usage(cache).free),
         check_data_dir(settings.data_dir, _why_not_writable(data)),
+        *_database(settings.data_dir),
         check_port(settings.host, settings.port, server_url, problem),
     ]
 
@@ -212,6 +237,10 @@ def _model(settings: Settings, is_running: bool) -> list[Check]:
         return [check_choice(str(error))]
     prepared = settings.model_cache / choice.model / "config.json"
     is_there = Path(choice.model).expanduser().exists() or prepared.is_file()
+    try:
+        check_files(choice.model, settings.model_cache)
+    except ModelFetchError as error:
+        return [check_model_files(choice, str(error))]
     return [
         check_model(choice, is_there),
         check_memory(choice.model, available_memory(), is_running),
@@ -246,6 +275,14 @@ def _why_not_writable(folder: Path) -> str | None:
             return None
     except OSError as error:
         return error.strerror or str(error)
+
+
+def _database(data_dir: Path) -> list[Check]:
+    try:
+        stores.check_database(data_dir)
+    except DataFolderError as error:
+        return [check_database(str(error))]
+    return [check_database(None), check_adapters(stores.damaged_adapters(data_dir))]
 
 
 def _parsed(version: str) -> Version:

@@ -17,6 +17,7 @@ from server.base_model.prepare import has_adapters, prepare_model
 from server.cli.views import model_progress
 from server.data_folder import DataFolderError
 from server.settings import Settings
+from server.storage.errors import storage_error
 
 if TYPE_CHECKING:
     from server.services import Services
@@ -35,11 +36,19 @@ def start_server(settings: Settings, *, verbose: bool) -> int:
         with model_progress(console) as show:
             prepare_model(settings, show, lambda text: console.print(Text(text)))
         return _serve(settings, console)
-    except (ModelFetchError, DataFolderError, ValueError) as error:
-        console.print(Text.assemble(("Error: ", "red"), str(error)))
+    except (ModelFetchError, DataFolderError, ValueError, OSError) as error:
+        console.print(Text.assemble(("Error: ", "red"), _why(error)))
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _why(error: Exception) -> str:
+    """The error, and for one of the file system also the file: it may be in any folder."""
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = storage_error(error) or f"{error.strerror}."
+        return f"{error.filename} cannot be used. {reason}"
+    return str(storage_error(error) or error)
 
 
 def configure_logs(verbose: bool) -> None:

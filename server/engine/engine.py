@@ -8,7 +8,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -40,7 +41,13 @@ from server.engine.prefix_cache import PrefixCache
 from server.engine.records import Event, SamplingParams
 from server.engine.running_rows import RunningRows
 from server.engine.sampler import sample, token_logprobs
-from server.engine.scheduling import FairShare, overdue, prefill_shares
+from server.engine.scheduling import (
+    FairShare,
+    overdue,
+    prefill_shares,
+    row_share,
+    row_to_give_up,
+)
 from server.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -145,19 +152,22 @@ class Engine:
         adapter: ServableAdapter | None,
         *,
         user: str,
+        prefix_scope: str | None = None,
         is_background: bool = False,
     ) -> Generation:
         """Queue a reply, pinned to this adapter version, from a running event loop.
 
-        Users share the rows fairly. Replies in the background give way to all others. The empty
-        user name has no queue limit of its own. Raises `ContextOverflowError`,
-        `EngineOverloadedError`, `UserQueueFullError`.
+        Users share the rows fairly: one with more than a share gives rows up while others wait, and
+        goes on later. Replies in the background give way to all others. The empty user name has no
+        queue limit of its own. The base shares prefixes within a `prefix_scope`.
+
+        Raises `ContextOverflowError`, `EngineOverloadedError`, `UserQueueFullError`.
         """
         room = self.context_length - len(prompt_ids)
         if room < 1:
             raise ContextOverflowError(len(prompt_ids), self.context_length)
         params = replace(params, max_tokens=min(params.max_tokens, room))
-        return self._queue(prompt_ids, params, adapter, user, is_background)
+        return self._queue(prompt_ids, params, adapter, user, is_background, scope=prefix_scope)
 
     def score(
         self,
@@ -191,6 +201,7 @@ class Engine:
         user: str,
         is_background: bool,
         scored: tuple[int, ...] = (),
+        scope: str | None = None,
     ) -> Generation:
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
@@ -205,7 +216,7 @@ class Engine:
         dry = self.config.dry_multiplier
         since = time.monotonic() if is_background else None
         sequence = Sequence(
-            tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored
+            tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored, scope
         )
         with self._wake:
             if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
@@ -312,31 +323,59 @@ class Engine:
                     self._waiting.append(sequence)
 
     def _admit(self) -> None:
-        """Give free rows to ready requests, the least served user's first."""
-        while len(self._rows) < self.config.max_batch_size:
-            with self._wake:
-                ready = [s for s in self._waiting if s.is_ready]
-                others = [s for s in ready if not s.is_background]
-                if others or not all(s.is_background for s in self._rows):
-                    ready = others
-                index = self._shares.first(s.user for s in ready)
-                if index is None:
-                    return
-                sequence = ready[index]
-                self._waiting.remove(sequence)
+        """Give rows to ready requests, first to users below their share, the least served first."""
+        while (found := self._next_admission()) is not None:
+            sequence, given_up = found
             try:
                 adapter = sequence.packed_adapter
             except Exception as error:
                 log.error("an adapter could not be loaded: %s", error)
                 self._fail([sequence], "This user's adapter could not be loaded.")
                 continue
+            if given_up:
+                self._give_up(given_up)
             row = self._rows.add(sequence, adapter)
+            sequence.begin_turn()
             if sequence.saved is not None:
                 self._runner.restore(row, sequence.saved, sequence.num_cached)
                 sequence.saved = None
-            elif found := self.prefixes.longest(_namespace(sequence), _unscored_part(sequence)):
-                saved, sequence.num_cached = found
+            elif prefix := self.prefixes.longest(_namespace(sequence), _unscored_part(sequence)):
+                saved, sequence.num_cached = prefix
                 self._runner.restore(row, saved, sequence.num_cached)
+
+    def _next_admission(self) -> tuple[Sequence, Sequence | None] | None:
+        """The next request that gets a row, and the reply that gives its own up for it, if any."""
+        rows, running = self.config.max_batch_size, list(self._rows)
+        with self._wake:
+            ready = [s for s in self._waiting if s.is_ready]
+            others = [s for s in ready if not s.is_background]
+            if others or not all(s.is_background for s in running):
+                ready = others
+            if not ready:
+                return None
+            holders = [s.user for s in running]
+            held = Counter(holders)
+            share = row_share(rows, len({*holders, *(s.user for s in ready)}))
+            ready = [s for s in ready if held[s.user] < share] or ready
+            user = self._shares.first([s.user for s in ready])
+            sequence = _begun_first(s for s in ready if s.user == user)
+            given_up = None
+            if len(running) == rows:
+                written = [s.turn_tokens for s in running]
+                row = row_to_give_up(holders, written, user=user, share=share)
+                if row is None:
+                    return None
+                given_up = running[row]
+            self._waiting.remove(sequence)
+        return sequence, given_up
+
+    def _give_up(self, sequence: Sequence) -> None:
+        """Take a reply's row back. It waits again, and goes on from its cached prefix."""
+        self._keep_prefix(sequence)
+        self._rows.remove(sequence)
+        sequence.begin_again()
+        with self._wake:
+            self._waiting.append(sequence)
 
     def _next_chunks(self) -> list[Chunk]:
         prefilling = self._rows.prefilling
@@ -407,11 +446,14 @@ class Engine:
 
     def _remove(self, sequence: Sequence) -> None:
         """Free a row; its keys and values stay in the prefix cache."""
+        self._keep_prefix(sequence)
+        self._rows.remove(sequence)
+        self._release(sequence)
+
+    def _keep_prefix(self, sequence: Sequence) -> None:
         if length := self.prefixes.reusable(sequence.num_cached):
             saved = self._runner.save(self._rows.index(sequence), length)
             self.prefixes.add(_namespace(sequence), sequence.cached_tokens[:length], saved)
-        self._rows.remove(sequence)
-        self._release(sequence)
 
     def _release(self, sequence: Sequence) -> None:
         with self._wake:
@@ -439,6 +481,11 @@ def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: in
     return GeneralRunner(base, lora, rows)
 
 
+def _begun_first(sequences: Iterable[Sequence]) -> Sequence:
+    """The first that is partly written, else the first."""
+    return max(sequences, key=lambda sequence: bool(sequence.output))
+
+
 def _chunk(row: int, sequence: Sequence, share: int) -> Chunk:
     """The next `share` tokens of a sequence, or less: all of a chunk is scored, or nothing."""
     start = sequence.num_cached
@@ -454,10 +501,9 @@ def _chunk(row: int, sequence: Sequence, share: int) -> Chunk:
 
 def _unscored_part(sequence: Sequence) -> tuple[int, ...]:
     """The tokens of which a saved prefix may be used: no more than leaves all scored ones to do."""
-    end = sequence.first_scored + 1 if sequence.scored else len(sequence.prompt_ids)
-    return sequence.prompt_ids[:end]
+    return sequence.tokens[: sequence.first_scored + 1] if sequence.scored else sequence.tokens
 
 
 def _namespace(sequence: Sequence) -> str | None:
-    """A sequence may read only keys and values of its own immutable version."""
-    return sequence.adapter.folder if sequence.adapter else None
+    """A sequence may read only keys and values of its own immutable version, or of its scope."""
+    return sequence.adapter.folder if sequence.adapter else sequence.prefix_scope

@@ -1,6 +1,6 @@
 """Keys and values of finished replies, so that a chat's next turn prefills only new tokens.
 
-The lookup key is the tokens and the adapter version: no reply reads another version's entries.
+The lookup key is the tokens and a namespace: an adapter version, or who shares prompts of the base.
 """
 
 from collections import OrderedDict
@@ -12,16 +12,17 @@ from server.engine.model.runner import SavedPrefix, size_bytes
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Tokens, and the keys and values that one adapter version computed for them."""
+    """Tokens, and the keys and values that were computed for them in a namespace."""
 
-    adapter: str | None
+    namespace: str | None
     tokens: tuple[int, ...]
     saved: SavedPrefix
     size_bytes: int
 
 
 class PrefixCache:
-    """The most recently used prefixes, within a budget of bytes. `adapter` None is the base.
+    """The most recently used prefixes, within a budget of bytes. In the `namespace` None the base
+    shares them with everybody.
 
     Only whole blocks of `block` tokens are reused. In bfloat16 the last bits depend on how many
     tokens are computed together. So a short prompt is always prefilled whole, and gets the same
@@ -43,7 +44,7 @@ class PrefixCache:
         return length - length % self._block
 
     def longest(
-        self, adapter: str | None, prompt_ids: Sequence[int]
+        self, namespace: str | None, prompt_ids: Sequence[int]
     ) -> tuple[SavedPrefix, int] | None:
         """The longest saved prefix of the prompt, and how many tokens of it to reuse.
 
@@ -51,7 +52,7 @@ class PrefixCache:
         """
         best_key, best = -1, 0
         for key, prefix in self._prefixes.items():
-            if prefix.adapter == adapter:
+            if prefix.namespace == namespace:
                 length = self.reusable(common_length(prefix.tokens, prompt_ids[:-1]))
                 if length > best:
                     best_key, best = key, length
@@ -60,11 +61,11 @@ class PrefixCache:
         self._prefixes.move_to_end(best_key)
         return self._prefixes[best_key].saved, best
 
-    def add(self, adapter: str | None, tokens: Sequence[int], saved: SavedPrefix) -> None:
+    def add(self, namespace: str | None, tokens: Sequence[int], saved: SavedPrefix) -> None:
         """Add a prefix, replace those that it extends, and evict the least recently used."""
-        prefix = Prefix(adapter, tuple(tokens), saved, size_bytes(saved))
+        prefix = Prefix(namespace, tuple(tokens), saved, size_bytes(saved))
         for key, other in list(self._prefixes.items()):
-            if other.adapter == adapter and _begins_with(prefix.tokens, other.tokens):
+            if other.namespace == namespace and _begins_with(prefix.tokens, other.tokens):
                 self._remove(key)
         self._prefixes[self._next_key] = prefix
         self._next_key += 1

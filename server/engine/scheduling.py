@@ -1,9 +1,12 @@
 """Who is served next, and how much of each prompt is prefilled. Pure: no clock, no threads."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 LONGEST_WAIT = 30.0
 """Seconds after which a request in the background is written beside users' replies."""
+LONGEST_TURN = 64
+"""Tokens after which a reply gives its row up if somebody waits who has none."""
 
 
 class FairShare:
@@ -23,14 +26,40 @@ class FairShare:
         """Count tokens that were prefilled or written for a user."""
         self._served[user] = self._served.get(user, 0) + tokens
 
-    def first(self, users: Iterable[str]) -> int | None:
-        """The index of the least served user, the earliest of equals; None without users."""
-        indexed = [(self._served.get(user, 0), index) for index, user in enumerate(users)]
-        return min(indexed)[1] if indexed else None
+    def first(self, users: Sequence[str]) -> str:
+        """The least served of at least one user, the earliest of equals."""
+        return min(users, key=lambda user: self._served.get(user, 0))
 
     def forget_all_but(self, active: Collection[str]) -> None:
         """Drop the counters of users who neither wait nor are served."""
         self._served = {user: n for user, n in self._served.items() if user in active}
+
+
+def row_share(rows: int, users: int) -> int:
+    """How many of the rows each of these users may hold while others wait: at least one."""
+    return max(1, rows // max(1, users))
+
+
+def row_to_give_up(
+    holders: Sequence[str], written: Sequence[int], *, user: str, share: int
+) -> int | None:
+    """Which of the rows goes to this user, whose request waits; None if it has to wait on.
+
+    Row i is held by `holders[i]`, for whom it has `written[i]` tokens since it was given. A user
+    below the `share` gets the newest row of the user who holds most. If nobody holds more than a
+    share, there are more users than rows, and they take turns of `LONGEST_TURN` tokens.
+    """
+    held = Counter(holders)
+    if not held or held[user] >= share:
+        return None
+    most = max(held.values())
+    if most > share:
+        return min(
+            (i for i, holder in enumerate(holders) if held[holder] == most),
+            key=lambda i: written[i],
+        )
+    longest = max(range(len(holders)), key=lambda i: written[i])
+    return longest if written[longest] >= LONGEST_TURN else None
 
 
 def overdue(since: Sequence[float], now: float) -> int | None:

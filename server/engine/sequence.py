@@ -20,9 +20,10 @@ class Sequence:
     If `scored` is not empty, nothing is written: `prompt_ids` ends with all but the last of these
     tokens, and their log-probabilities are read off while it is prefilled.
 
-    `num_cached` counts the tokens whose keys and values are in the cache, or in `saved` while the
-    reply has lost its row. `background_since` is when a reply in the background was asked for, in
-    seconds of the monotonic clock; None if it gives way to nobody.
+    `num_cached` counts the tokens whose keys and values are in the cache, or in `saved` while a
+    reply in the background has lost its row. `turn_start` is how many tokens were written when it
+    got its row. `background_since` is when a reply in the background was asked for, in seconds of
+    the monotonic clock; None if it gives way to nobody.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Sequence:
         dry_multiplier: float = 0.0,
         background_since: float | None = None,
         scored: tuple[int, ...] = (),
+        prefix_scope: str | None = None,
     ) -> None:
         self.prompt_ids = prompt_ids
         self.params = params
@@ -53,9 +55,11 @@ class Sequence:
         self.grammar = params.grammar.start() if params.grammar else None
         self.unsent_logprobs: list[TokenLogprob] = []
         self.num_cached = 0
+        self.turn_start = 0
         self.saved: SavedPrefix | None = None
         self.background_since = background_since
         self.scored = scored
+        self.prefix_scope = prefix_scope
         self.is_cancelled = False
         self.finish_reason: str | None = None
 
@@ -73,6 +77,21 @@ class Sequence:
     def is_background(self) -> bool:
         """Whether it gives way to others."""
         return self.background_since is not None
+
+    @property
+    def turn_tokens(self) -> int:
+        """Tokens written since it got its row."""
+        return len(self.output) - self.turn_start
+
+    def begin_turn(self) -> None:
+        """Note that it got a row."""
+        self.turn_start = len(self.output)
+
+    def begin_again(self) -> None:
+        """Note that its row, with all that was cached, is gone. What was written stays."""
+        self.num_cached = 0
+        if self.scored:
+            self.unsent_logprobs.clear()
 
     @property
     def tokens(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ def curation_json(services: Services, user_id: str) -> Json:
     Rejections by loss are those of the last fit, because only a training can measure losses.
     """
     log = services.stores.log
-    interactions, feedback = log.turns_with_feedback(user_id)
+    interactions, feedback = log.recent_turns_with_feedback(user_id)
     results = filter_examples(interactions + log.regenerated(user_id), feedback)
     by_loss = _rejected_by_loss(services, user_id)
     rejections = [result.rejection or by_loss.get(result.dated.id) for result in results]

@@ -20,7 +20,7 @@ from server.accounts.accounts import Account
 from server.auth import Admin, App, KeyedRoute
 from server.errors import RequestError
 from server.learning.usage import run_with_cost, training_usage
-from server.request_body import bounded_stream, drain, parse_json
+from server.request_body import body_of, bounded_stream, drain, parse_json
 from server.services import Services
 from server.user_data import export
 from server.user_data.adapter_import import register_adapter
@@ -100,7 +100,7 @@ def download_version(
     )
 
 
-@router.post("/{user}/versions", status_code=201)
+@router.post("/{user}/versions", status_code=201, openapi_extra=body_of("application/octet-stream"))
 async def import_version(
     user: str, request: Request, admin: Admin, services: App, same_base: bool = False
 ) -> Json:
@@ -112,7 +112,7 @@ async def import_version(
     """
     limit = services.settings.max_import_bytes
     try:
-        account = await run_in_threadpool(services.accounts.find, user)
+        account = await run_in_threadpool(_learner, services, user)
         runtime = services.runtime
         config = read_imported_config(_config(request), rank=runtime.lora.rank)
     except Exception:

@@ -5,10 +5,9 @@ import logging
 from collections.abc import AsyncGenerator
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from server.auth import App, Caller, KeyedRoute
+from server.auth import App, Caller, KeyedRoute, named_by_frontend
 from server.chat import streaming
 from server.chat.recording import Recorder
 from server.chat.replies import Replies
@@ -37,7 +36,12 @@ async def create_chat_completion(
 ) -> Response:
     """Answer a conversation with the user's own adapter, and store the exchange."""
     raw = await request.body()
-    turn = await run_in_threadpool(plan_turn, request, body, raw, caller, services)
+    planner = caller.id
+    if caller.is_frontend:
+        planner += f" {named_by_frontend(request, services, body.identity)}"
+    turn = await services.planning.run(
+        planner, lambda: plan_turn(request, body, raw, caller, services)
+    )
     replies = Replies(services.runtime.engine, turn)  # an overload is raised before the first byte
     recorder = Recorder(services, turn, replies)
     headers = {"x-loralei-adapter": turn.adapter_label}
@@ -51,7 +55,7 @@ async def create_chat_completion(
         await recorder.complete()
     finally:
         await recorder.close()
-    return JSONResponse(_whole(turn, replies), headers=headers)
+    return JSONResponse(_whole(turn, replies, recorder), headers=headers)
 
 
 @router.post("/responses", response_model=None)
@@ -80,7 +84,7 @@ async def _stream(
         return
     for index, choice in enumerate(replies.choices):
         assert choice.finish_reason is not None
-        yield event(streaming.finish_chunk(turn, index, choice.finish_reason))
+        yield event(streaming.finish_chunk(turn, index, choice.finish_reason, recorder.not_stored))
     if wants_usage:
         yield event(streaming.usage_chunk(turn, replies))
     yield streaming.DONE
@@ -106,7 +110,7 @@ async def _drain(replies: Replies) -> None:
         pass
 
 
-def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
+def _whole(turn: Turn, replies: Replies, recorder: Recorder) -> dict[str, object]:
     return {
         "id": turn.id,
         "object": "chat.completion",
@@ -128,5 +132,5 @@ def _whole(turn: Turn, replies: Replies) -> dict[str, object]:
         "usage": usage_json(
             len(turn.prompt_ids), replies.completion_tokens, replies.reasoning_tokens
         ),
-        "loralei": streaming.loralei_json(turn),
+        "loralei": streaming.loralei_json(turn, recorder.not_stored),
     }

@@ -19,10 +19,15 @@ async def health() -> Json:
 
 
 @router.get("/ready")
-async def ready(services: App) -> Json:
-    """Whether chat is answered; 503 while the model loads, if it failed, and while draining."""
+def ready(services: App) -> Json:
+    """Whether chat is answered and stored.
+
+    503 while the model loads, if it failed, while draining, and while nothing can be stored.
+    """
     if services.is_draining:
         raise NotReadyError("The server is stopping.")
+    if (problem := services.stores.database.problem()) is not None:
+        raise NotReadyError(str(problem))
     return {"status": "ready", "model": services.runtime.engine.model_name}
 
 

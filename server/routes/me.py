@@ -9,6 +9,7 @@ from adapters_store.records import AdapterVersion
 from feedback.examples.build import feedback_behind
 from feedback.memory.demonstrations import without_learned
 from scheduler.version_report import VersionReport, report_of
+from server.accounts.accounts import Account
 from server.auth import App, User
 from server.chat.memory import learned_by, user_memory
 from server.chat.withdrawal import why_base_answers
@@ -23,8 +24,35 @@ router = APIRouter(prefix="/v1/me", tags=["me"])
 
 
 @router.get("")
-def read_me(user: User, services: App) -> Json:
+async def read_me(user: User, services: App) -> Json:
     """My version in use, what it learned from, and the progress of its training."""
+    return await services.heavy_reads.run(user.id, lambda: _me(services, user))
+
+
+@router.get("/export", response_class=StreamingResponse)
+async def export_me(user: User, services: App) -> StreamingResponse:
+    """Everything that is stored of me: a ZIP with JSON lines and my adapter."""
+    archive = await services.heavy_reads.run(user.id, lambda: export.export_archive(services, user))
+    return export.zip_response(archive, f"loralei-{user.id}.zip")
+
+
+@router.get("/curation")
+async def curate_me(user: User, services: App) -> Json:
+    """Which of my examples the next training accepts, and why it rejects the others."""
+    return await services.heavy_reads.run(user.id, lambda: curation_json(services, user.id))
+
+
+@router.delete("")
+def erase_me(user: User, services: App) -> Json:
+    """Erase me: my chats and feedback, every adapter, my account and key.
+
+    An admin's account and key stay.
+    """
+    erase = erasure.erase_data if user.is_admin else erasure.erase_account
+    return {"object": "user.erased", "id": user.id, "erased": erase(services, user)}
+
+
+def _me(services: Services, user: Account) -> Json:
     stores = services.stores
     active = stores.registry.active(user.id)
     run = stores.runs.open_run(user.id) or stores.runs.last_run(user.id)
@@ -41,28 +69,6 @@ def read_me(user: User, services: App) -> Json:
     }
 
 
-@router.get("/export", response_class=StreamingResponse)
-def export_me(user: User, services: App) -> StreamingResponse:
-    """Everything that is stored of me: a ZIP with JSON lines and my adapter."""
-    return export.zip_response(export.export_archive(services, user), f"loralei-{user.id}.zip")
-
-
-@router.get("/curation")
-def curate_me(user: User, services: App) -> Json:
-    """Which of my examples the next training accepts, and why it rejects the others."""
-    return curation_json(services, user.id)
-
-
-@router.delete("")
-def erase_me(user: User, services: App) -> Json:
-    """Erase me: my chats and feedback, every adapter, my account and key.
-
-    An admin's account and key stay.
-    """
-    erase = erasure.erase_data if user.is_admin else erasure.erase_account
-    return {"object": "user.erased", "id": user.id, "erased": erase(services, user)}
-
-
 def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> Json:
     """What memory may show: without what the version in use has learned."""
     memory = without_learned(user_memory(services, user_id), learned_by(active))
@@ -72,7 +78,7 @@ def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> 
 def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:
     """What the version in use learned from, who taught it, and replies before and after."""
     learned = frozenset(active.example_ids) if active else frozenset()
-    turns, given = stores.log.turns_with_feedback(user_id) if learned else ((), ())
+    turns, given = stores.log.recent_turns_with_feedback(user_id) if learned else ((), ())
     feedback = feedback_behind(learned, turns, given)
     report = report_of(active) if active else VersionReport()
     return {

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from feedback.errors import NotFoundError
 from feedback.rules.user_rules import RuleDecision, RuleStatus, UserRule, rule_id
 from server.auth import App, KeyedRoute, User
+from server.services import Services
 from server.wire.requests import RuleRequest
 from server.wire.responses import Json, page, rule_json
 
@@ -15,23 +16,22 @@ router = APIRouter(prefix="/v1/me/rules", route_class=KeyedRoute, tags=["me"])
 
 
 @router.get("")
-def list_rules(user: User, services: App) -> Json:
+async def list_rules(user: User, services: App) -> Json:
     """Every rule that is active or that I decided on, as of now, in the order of application."""
-    return page([rule_json(each) for each in services.rules.of(user.id)], has_more=False)
+    rules = await services.heavy_reads.run(user.id, lambda: services.rules.of(user.id))
+    return page([rule_json(each) for each in rules], has_more=False)
 
 
 @router.put("/{rule_id}")
-def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -> Json:
+async def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -> Json:
     """Pin a rule to keep it active whatever my feedback, or drop it to keep it inactive.
 
     A pin replaces pins of other values of the same attribute, if a reply can follow only one.
     """
-    rule = _named(services.rules.of(user.id), rule_id).rule
-    decision = RuleDecision(user.id, rule, RuleStatus(body.status), time.time())
-    with services.stores.database.atomic():
-        services.accounts.find(user.id)  # not erased meanwhile
-        services.stores.log.decide(decision)
-    return rule_json(_named(services.rules.of(user.id), rule_id))
+    status = RuleStatus(body.status)
+    return await services.heavy_reads.run(
+        user.id, lambda: _decide(services, user.id, rule_id, status)
+    )
 
 
 @router.delete("/{rule_id}")
@@ -40,6 +40,14 @@ def undo_rule_decision(rule_id: str, user: User, services: App) -> Json:
     services.stores.log.undo_rule_decision(user.id, rule_id, time.time())
     services.stores.database.checkpoint()  # its text leaves the write-ahead log, too
     return {"object": "rule.decision.deleted", "id": rule_id, "deleted": True}
+
+
+def _decide(services: Services, user_id: str, wanted_id: str, status: RuleStatus) -> Json:
+    rule = _named(services.rules.of(user_id), wanted_id).rule
+    with services.stores.database.atomic():
+        services.accounts.find(user_id)  # not erased meanwhile
+        services.stores.log.decide(RuleDecision(user_id, rule, status, time.time()))
+    return rule_json(_named(services.rules.of(user_id), wanted_id))
 
 
 def _named(rules: Iterable[UserRule], wanted_id: str) -> UserRule:

@@ -14,7 +14,7 @@ from server.auth import App, KeyedRoute
 from server.errors import RequestError
 from server.learning.curation_view import curation_json
 from server.learning.usage import training_usage
-from server.request_body import parse_json, read_bounded
+from server.request_body import body_of, parse_json, read_bounded
 from server.services import Services
 from server.user_data import erasure, export
 from server.wire.requests import NewUser
@@ -58,15 +58,16 @@ def erase_user(user: str, services: App) -> Json:
 
 
 @router.get("/{user}/export", response_class=StreamingResponse)
-def export_user(user: str, services: App) -> StreamingResponse:
+async def export_user(user: str, services: App) -> StreamingResponse:
     """Everything that is stored of a user, as `GET /v1/me/export` gives it."""
-    account = services.accounts.find(user)
-    return export.zip_response(
-        export.export_archive(services, account), f"loralei-{account.id}.zip"
+    account = await run_in_threadpool(services.accounts.find, user)
+    archive = await services.heavy_reads.run(
+        account.id, lambda: export.export_archive(services, account)
     )
+    return export.zip_response(archive, f"loralei-{account.id}.zip")
 
 
-@router.post("/{user}/feedback", status_code=201)
+@router.post("/{user}/feedback", status_code=201, openapi_extra=body_of("application/x-ndjson"))
 async def import_feedback(user: str, request: Request, services: App) -> Json:
     """Import the lines of an export's `feedback.jsonl` as this user's own."""
     raw = await read_bounded(request, services.settings.max_import_bytes)
@@ -74,9 +75,10 @@ async def import_feedback(user: str, request: Request, services: App) -> Json:
 
 
 @router.get("/{user}/curation")
-def curate_user(user: str, services: App) -> Json:
+async def curate_user(user: str, services: App) -> Json:
     """Which of a user's examples the next training accepts, and why it rejects the others."""
-    return curation_json(services, services.accounts.find(user).id)
+    account = await run_in_threadpool(services.accounts.find, user)
+    return await services.heavy_reads.run(account.id, lambda: curation_json(services, account.id))
 
 
 def _import(services: Services, user: str, raw: bytes) -> Json:

@@ -9,6 +9,7 @@ from adapters_store.exchange.conversion import convert_imported
 from adapters_store.exchange.imported_config import ImportedConfig
 from adapters_store.records import AdapterVersion
 from server.accounts.accounts import Account
+from server.background.adapter_probe import check_predictions
 from server.services import Services
 
 
@@ -18,8 +19,8 @@ def register_adapter(
     """Make a staged folder with the weights of `config` the user's newest version, unpromoted.
 
     The staged folder is deleted. If these are the weights of an earlier version, they hold what
-    that one learned. Raises `AdapterInvalidError`, `AdapterConflictError`, and
-    `AdapterWithdrawnError` for the weights of a withdrawn version.
+    that one learned. Raises `AdapterInvalidError`, `AdapterConflictError`, `EngineOverloadedError`,
+    and `AdapterWithdrawnError` for the weights of a withdrawn version.
     """
     stores, runtime = services.stores, services.runtime
     try:
@@ -32,6 +33,7 @@ def register_adapter(
             base_revision=runtime.model.revision,
         )
         runtime.verify(folder)
+        check_predictions(runtime.engine, stores.files.staged(folder))
         published = stores.files.publish(folder, user_id=user.id)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,8 +1,7 @@
 """Erases a user: chats, feedback, runs, adapters, account. Nothing can be recovered."""
 
-import time
-
 from server.accounts.accounts import Account
+from server.backup.erasures import erase_stored
 from server.services import Services
 
 
@@ -28,17 +27,7 @@ def erase_account(services: Services, account: Account) -> int:
 
 def _erase(services: Services, account: Account, *, with_account: bool) -> int:
     stores = services.stores
-    # One transaction: a crash leaves everything or nothing. What still runs for this user finds
-    # neither account nor run afterwards, so it cannot add anything.
-    with stores.database.atomic():
-        if with_account:
-            services.accounts.erase(account, time.time())
-        erased = stores.log.erase(account.id)
-        stores.runs.erase(account.id)
-        stores.suite_runs.erase(account.id)
-        folders = stores.registry.erase(account.id)
-    stores.files.erase(account.id, folders)
-    stores.registry.finish_erasure(account.id)
+    erased = erase_stored(stores, services.accounts, account, with_account=with_account)
     services.rules.forget(account.id)
     services.end_training_of(account.id)
     stores.database.checkpoint()  # erased text leaves the write-ahead log, too

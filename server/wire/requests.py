@@ -14,12 +14,14 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 
 from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasoning
 from adapters_store.records import BASE
 from feedback.records import Message
+from server.accounts.accounts import MAX_NAME_LENGTH
 from server.accounts.identity import BodyIdentity
 from server.wire.base import WireModel
 from server.wire.response_format import ResponseFormat
@@ -44,6 +46,8 @@ MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
 MAX_CORRECTION_LENGTH = 200_000
 MAX_TEMPLATE_OPTIONS = 16
+MAX_METADATA, MAX_KEY, MAX_VALUE = 16, 64, 512
+MAX_BIAS = 100
 _ROLES = {"developer": "system", "function": "tool"}
 
 
@@ -83,10 +87,12 @@ def _as_list(value: Any) -> Any:
 
 
 def _check_metadata(value: dict[str, str]) -> dict[str, str]:
-    if len(value) > 16:
-        raise ValueError("metadata has at most 16 pairs")
-    if any(len(key) > 64 or len(text) > 512 for key, text in value.items()):
-        raise ValueError("metadata keys have at most 64 characters, values at most 512")
+    if len(value) > MAX_METADATA:
+        raise ValueError(f"metadata has at most {MAX_METADATA} pairs")
+    if any(len(key) > MAX_KEY or len(text) > MAX_VALUE for key, text in value.items()):
+        raise ValueError(
+            f"metadata keys have at most {MAX_KEY} characters, values at most {MAX_VALUE}"
+        )
     return value
 
 
@@ -100,7 +106,18 @@ Stop = Annotated[
     BeforeValidator(_as_list, json_schema_input_type=StopText | list[StopText]),
     Field(max_length=4),
 ]
-Metadata = Annotated[dict[str, str], AfterValidator(_check_metadata)]
+Metadata = Annotated[
+    dict[str, str],
+    AfterValidator(_check_metadata),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MAX_METADATA,
+            "propertyNames": {"maxLength": MAX_KEY},
+            "additionalProperties": {"type": "string", "maxLength": MAX_VALUE},
+        }
+    ),
+]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
 AdapterName = Annotated[str, StringConstraints(pattern=rf"^({BASE}|v[1-9][0-9]{{0,8}})$")]
 ReplyLength = Annotated[int, Field(ge=1, le=MAX_REPLY_TOKENS)]
@@ -207,13 +224,34 @@ def _read_biases(value: Any) -> Any:
     return {int(token): bias for token, bias in value.items()}
 
 
-TemplateOptions = Annotated[dict[str, Any], AfterValidator(_check_template_options)]
+TemplateOptions = Annotated[
+    dict[str, Any],
+    AfterValidator(_check_template_options),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MAX_TEMPLATE_OPTIONS,
+            "additionalProperties": {
+                "type": ["boolean", "number", "string", "null"],
+                "maxLength": 64,
+            },
+        }
+    ),
+]
 Effort = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,16}$")]
 NoTemplate = Annotated[None, BeforeValidator(_refuse_template, json_schema_input_type=None)]
 LogitBias = Annotated[
-    dict[int, Annotated[float, Field(ge=-100, le=100)]],
-    BeforeValidator(_read_biases, json_schema_input_type=dict[str, float]),
+    dict[int, Annotated[float, Field(ge=-MAX_BIAS, le=MAX_BIAS)]],
+    BeforeValidator(_read_biases),
     Field(max_length=MAX_BIASES),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MAX_BIASES,
+            "propertyNames": {"pattern": "^[0-9]{1,9}$"},
+            "additionalProperties": {"type": "number", "minimum": -MAX_BIAS, "maximum": MAX_BIAS},
+        }
+    ),
 ]
 
 
@@ -326,10 +364,17 @@ class RuleRequest(WireModel):
     status: Literal["pinned", "dropped"]
 
 
+class NewBackup(WireModel):
+    """The body of `POST /v1/admin/backup`: the path of the folder to write."""
+
+    folder: str = Field(min_length=1, max_length=4096)
+
+
 class NewUser(WireModel):
     """The body of `POST /v1/admin/users`."""
 
-    name: str
+    # Checked with the others' names: both refusals have the same code.
+    name: Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME_LENGTH})]
     kind: Literal["admin", "user", "frontend"] = "user"
 
 
@@ -337,7 +382,9 @@ def _as_label(value: Any) -> Any:
     return f"v{value}" if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-AdapterChoice = Annotated[AdapterName, BeforeValidator(_as_label, json_schema_input_type=int | str)]
+AdapterChoice = Annotated[
+    AdapterName, BeforeValidator(_as_label, json_schema_input_type=int | AdapterName)
+]
 
 
 class PromoteRequest(WireModel):

@@ -1,5 +1,6 @@
 """Response shapes: one function per record, from the record to its JSON."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +17,9 @@ from server.engine.records import TokenLogprob
 from server.wire.tool_calls import OPENING, ToolCall, parse
 
 Json = dict[str, Any]
+
+UNLIKELY = -9999.0
+"""OpenAI's log-probability of a token that cannot come."""
 
 
 def label(number: int | None) -> str:
@@ -260,4 +264,5 @@ def _stored_reply(completion_id: str, index: int, text: str, finish_reason: str)
 
 def _token_json(token: int, logprob: float, token_bytes: Callable[[int], bytes]) -> Json:
     text = token_bytes(token)
-    return {"token": text.decode(errors="replace"), "logprob": logprob, "bytes": list(text)}
+    known = logprob if math.isfinite(logprob) else UNLIKELY  # JSON has no infinities
+    return {"token": text.decode(errors="replace"), "logprob": known, "bytes": list(text)}

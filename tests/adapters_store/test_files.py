@@ -120,6 +120,13 @@ def test_a_verified_checksum_is_remembered_until_the_file_changes(
         AdapterFiles(root).open(version)
 
 
+def test_damaged_and_missing_versions_are_listed(files: AdapterFiles, root: Path) -> None:
+    whole, damaged, missing = (publish(files) for _ in range(3))
+    (root / damaged.folder / WEIGHTS_FILE).write_bytes(b"weighty")
+    (root / missing.folder / WEIGHTS_FILE).unlink()
+    assert files.damaged([whole, damaged, missing]) == [damaged, missing]
+
+
 def test_a_missing_folder_is_not_found(files: AdapterFiles) -> None:
     with pytest.raises(AdapterNotFoundError):
         files.open(make_version(folder="0" * 32))

@@ -204,6 +204,20 @@ def test_another_dtype_is_refused(folder: Path, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_with_which_sums_overflow_are_refused(
+    folder: Path, dtype: torch.dtype, sign: int
+) -> None:
+    tensors = make_tensors(dtype)
+    tensors[NAME][1, 3] = sign * torch.finfo(dtype).max
+    save_file(tensors, folder / WEIGHTS_FILE)
+    refuse(folder, "sums overflow")
+    tensors[NAME][1, 3] = sign * 9000
+    save_file(tensors, folder / WEIGHTS_FILE)
+    validate(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_numbers_that_are_not_finite_are_refused(
     folder: Path, dtype: torch.dtype, value: float

@@ -42,7 +42,7 @@ class FakeTrainer:
         self.evaluation = GOOD
         self.usage: dict[str, Any] = {"device": "cpu", "device_seconds": 1.5}
         self.rejections: dict[str, Rejection] = {}
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], object] = lambda: None
         self.jobs: list[TrainingJob] = []
         self.datasets: list[Dataset] = []
         self.destinations: list[Path] = []

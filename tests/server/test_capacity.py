@@ -81,6 +81,44 @@ def test_a_user_with_too_many_waiting_requests_is_a_429_and_others_are_not(
     assert refused.json()["error"]["code"] == "rate_limit_exceeded"
 
 
+def test_a_short_reply_is_not_kept_waiting_by_a_flood(tiny_model: Path, tmp_path: Path) -> None:
+    body = chat_body(stream=True, n=8, max_tokens=100_000, ignore_eos=True)
+    with running(tiny_model, tmp_path / "data", threads=1, max_batch_size=8) as server:
+        other, engine = server.new_person(), server.services.runtime.engine
+        with (
+            server.admin() as admin,
+            admin.stream("POST", "/v1/chat/completions", json=body),
+            admin.stream("POST", "/v1/chat/completions", json=body),
+        ):
+            reply = server.chat(other.key, max_tokens=4, ignore_eos=True)
+            assert engine.num_running + engine.num_waiting >= 16
+    assert reply["usage"]["completion_tokens"] == 4
+
+
+def test_a_user_whose_storage_is_full_is_a_429_and_can_chat_unstored(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    with (
+        running(tiny_model, tmp_path / "data", threads=1, max_user_items=1) as server,
+        server.admin() as admin,
+    ):
+        server.chat(server.admin_key)
+        refused = admin.post("/v1/chat/completions", json=chat_body())
+        assert server.chat(server.admin_key, store=False)["choices"]
+        assert server.chat(server.new_person().key)["choices"]
+    assert_refused(refused, 429)
+    assert refused.json()["error"]["code"] == "insufficient_quota"
+    assert refused.headers["x-should-retry"] == "false"
+
+
+def test_old_exchanges_are_deleted_at_the_start(tiny_model: Path, tmp_path: Path) -> None:
+    with running(tiny_model, tmp_path / "data", threads=1) as server:
+        server.chat(server.admin_key)
+    with running(tiny_model, tmp_path / "data", threads=1, retention_days=1e-9) as server:
+        log, admin = server.services.stores.log, server.services.accounts.first_admin()
+        eventually(lambda: log.storage_use(admin.id).items == 0)
+
+
 def test_choices_that_do_not_all_fit_are_refused_together(
     small: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,9 +1,10 @@
 // The admin page: signs in, shows the view that the address names, keeps it up to date.
 
-import { ApiError, call, currentKey, forgetKey, keepKey } from "../shared/api.js";
-import { askForKey, showKey, toast } from "../shared/dialogs.js";
+import { ApiError, call } from "../shared/api.js";
+import { showKey, toast } from "../shared/dialogs.js";
 import { button, byId, h, put } from "../shared/dom.js";
 import { adapterBadge, formatBytes, formatPercent, formatTime, plural, statusBadge, table } from "../shared/format.js";
+import { leave, signIn } from "../shared/sign_in.js";
 import { isOpen, liveRun, runTable } from "./runs.js";
 import { UserView } from "./user_view.js";
 
@@ -15,7 +16,7 @@ let live = new AbortController();
 
 function showError(error) {
   if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
-    if (!byId("sign-in")) start(error.message);
+    leave(error.message, { isAdminPage: true });
     return;
   }
   toast(error.message, { isError: true });
@@ -199,36 +200,11 @@ async function navigate() {
   signal.addEventListener("abort", () => clearInterval(timer));
 }
 
-async function signIn(key) {
-  keepKey(key);
-  try {
-    const me = await call("GET", "/v1/me");
-    if (me.is_admin) return me;
-  } catch (error) {
-    if (error.status !== 401 && error.status !== 403) throw error;
-    forgetKey();
-    throw new ApiError(error.status, "The server does not know this key.");
-  }
-  throw new ApiError(403, "This is not an admin’s key.");
-}
-
-async function start(reason = "", isCalm = false) {
-  navigation.abort();
-  page.replaceChildren();
-  const key = reason ? null : currentKey();
-  let me = null;
-  try {
-    me = key ? await signIn(key) : null;
-  } catch (error) {
-    reason = error.message;
-  }
-  me ??= await askForKey({ reason, isCalm, check: signIn });
+async function start() {
+  await signIn({ isAdminPage: true });
   await navigate().catch(showError);
 }
 
 window.addEventListener("hashchange", () => navigate().catch(showError));
-byId("sign-out").addEventListener("click", () => {
-  forgetKey();
-  start("You are signed out.", true);
-});
+byId("sign-out").addEventListener("click", () => leave("You are signed out.", { isAdminPage: true }));
 start();

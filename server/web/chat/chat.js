@@ -1,9 +1,10 @@
 // The chat page: connects the list of chats, the thread, the message field and the model card.
 
-import { ApiError, call, currentKey, forgetKey, keepKey } from "../shared/api.js";
-import { askForKey, confirmAction, toast } from "../shared/dialogs.js";
+import { ApiError, call } from "../shared/api.js";
+import { confirmAction, toast } from "../shared/dialogs.js";
 import { autosize, button, byId, h, icon, iconButton, put } from "../shared/dom.js";
 import { formatPercent } from "../shared/format.js";
+import { leave, signIn, USER_KEY } from "../shared/sign_in.js";
 import { Chats } from "./chats.js";
 import { exportData, isTraining, ModelCard, outcome } from "./model_card.js";
 import { adapterName } from "./reply.js";
@@ -22,7 +23,7 @@ const fit = autosize(field);
 
 function showError(error) {
   if (error instanceof ApiError && error.status === 401) {
-    if (!byId("sign-in")) start("This key is no longer valid.");
+    leave("This key is no longer valid.");
     return;
   }
   toast(error.message, { isError: true });
@@ -140,38 +141,19 @@ function closeSide() {
 
 // Signing in and out
 
-async function signIn(key) {
-  keepKey(key);
-  try {
-    return await call("GET", "/v1/me");
-  } catch (error) {
-    if (error.status !== 401 && error.status !== 403) throw error;
-    forgetKey();
-    throw new ApiError(error.status, error.status === 401 ? "The server does not know this key." : error.message);
-  }
-}
-
-async function start(reason = "", isCalm = false) {
-  card.stop();
-  rules.clear();
-  await thread.stop();
-  thread.clear();
-  me = null;
-  const key = reason ? null : currentKey();
-  try {
-    me = key ? await signIn(key) : null;
-  } catch (error) {
-    reason = error.message;
-  }
-  me ??= await askForKey({ reason, isCalm, check: signIn });
+async function start() {
+  me = await signIn();
   chats = new Chats(me.user.id);
   open(chats.all()[0] ?? chats.create());
   await refreshAll();
 }
 
-function signOut() {
-  forgetKey();
-  start("You are signed out.", true);
+/** Leaves nothing of the user on the page or in this browser. */
+async function forgetUser(notice) {
+  await thread.stop();
+  chats.clear();
+  field.value = "";
+  leave(notice);
 }
 
 async function erase() {
@@ -189,9 +171,7 @@ async function erase() {
     showError(error);
     return;
   }
-  chats.clear();
-  forgetKey();
-  start("All your data is erased.", true);
+  await forgetUser("All your data is erased.");
 }
 
 async function exportAll() {
@@ -224,6 +204,8 @@ document.addEventListener("keydown", (event) => {
 });
 window.addEventListener("storage", (event) => {
   if (chats && event.key?.startsWith(chats.prefix)) listChats();
+  // Another tab signed out, or in as somebody else.
+  if (chats && event.key === USER_KEY) location.reload();
 });
 byId("send").append(icon("send"));
 byId("stop").append(icon("stop"));
@@ -233,7 +215,9 @@ byId("stop").addEventListener("click", () => thread.stop());
 byId("new").addEventListener("click", () => thread.chat && open(chats.create()));
 byId("menu").addEventListener("click", openSide);
 byId("shade").addEventListener("click", closeSide);
-byId("sign-out").addEventListener("click", signOut);
+byId("sign-out").addEventListener("click", () =>
+  forgetUser("You are signed out. Your chats are no longer in this browser."),
+);
 byId("erase").addEventListener("click", erase);
 byId("export").addEventListener("click", exportAll);
 start();

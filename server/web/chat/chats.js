@@ -44,8 +44,9 @@ export class Chats {
     localStorage.removeItem(this.prefix + chat.id);
   }
 
+  /** Removes all of them, also those that cannot be read. */
   clear() {
-    for (const chat of this.all()) this.remove(chat);
+    for (const name of Object.keys(localStorage)) if (name.startsWith(this.prefix)) localStorage.removeItem(name);
   }
 }
 

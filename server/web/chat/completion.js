@@ -21,6 +21,7 @@ export async function complete({ chatId, messages, isAnother = false, adapter, s
     ending: "stopped",
     error: null,
     overriddenRules: [],
+    notStored: null,
   };
   try {
     model ??= (await call("GET", "/v1/models", { signal })).data[0];
@@ -57,6 +58,7 @@ function absorb(variant, chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error.message);
   variant.id ??= chunk.id;
   variant.overriddenRules = chunk.loralei?.overridden_rules ?? variant.overriddenRules;
+  variant.notStored = chunk.loralei?.not_stored ?? variant.notStored;
   for (const choice of chunk.choices) {
     variant.text += choice.delta.content ?? "";
     variant.reasoning += choice.delta.reasoning_content ?? "";
@@ -66,5 +68,5 @@ function absorb(variant, chunk) {
 
 /** Whether a reply can get feedback: it ended by itself, and the server stored it. */
 export function isComplete(variant) {
-  return variant.id !== null && (variant.ending === "stop" || variant.ending === "length");
+  return variant.id !== null && !variant.notStored && (variant.ending === "stop" || variant.ending === "length");
 }

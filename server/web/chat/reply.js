@@ -91,7 +91,11 @@ export class Reply {
   #ending(variant) {
     if (variant.ending === "error") return h("p", { class: "notice", role: "alert" }, variant.error);
     const ending = variant.ending === "length" && variant.reasoning && !variant.text ? "thinking" : variant.ending;
-    const notes = [variant.feedback?.correction ? null : ENDINGS[ending], overrideNote(variant)].filter(Boolean);
+    const notes = [
+      variant.feedback?.correction ? null : ENDINGS[ending],
+      overrideNote(variant),
+      variant.notStored,
+    ].filter(Boolean);
     return notes.length ? h("p", { class: "muted small" }, notes.join(" ")) : null;
   }
 

@@ -1,6 +1,5 @@
-// Talks to the server: the key, JSON, server-sent events, downloads. Both pages use it.
+// Talks to the server: JSON, server-sent events, downloads. Both pages use it.
 
-const KEY = "loralei.key";
 let key = null;
 
 /** The server refused a request, for this reason. Status 0: the server could not be reached. */
@@ -12,28 +11,9 @@ export class ApiError extends Error {
   }
 }
 
-/** The stored key. A key in the address (`#key=…`) replaces it and leaves the address bar. */
-export function currentKey() {
-  const found = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (found) {
-    keepKey(found);
-    history.replaceState(null, "", location.pathname);
-  }
-  key ??= localStorage.getItem(KEY);
-  return key;
-}
-
-// Pasting a key into the address of an open page changes only the fragment.
-window.addEventListener("hashchange", () => location.hash.startsWith("#key=") && location.reload());
-
-export function keepKey(value) {
+/** Sends this key from now on. */
+export function useKey(value) {
   key = value;
-  localStorage.setItem(KEY, value);
-}
-
-export function forgetKey() {
-  key = null;
-  localStorage.removeItem(KEY);
 }
 
 async function errorOf(response) {

@@ -125,7 +125,7 @@ export function askForKey({ reason, isCalm = false, check }) {
         h(
           "p",
           { class: "muted" },
-          "Your key opens your own model. What it learns from you stays with it. This browser keeps the key.",
+          "Your key opens your own model. What it learns from you stays with it. This browser keeps the key until you sign out, an admin’s until the tab is closed.",
         ),
         notice,
         h("label", {}, "Key", field),

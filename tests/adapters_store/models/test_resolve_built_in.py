@@ -79,7 +79,8 @@ def made(cache: Path) -> Path:
 
 
 def visible(cache: Path) -> list[str]:
-    return sorted(path.name for path in cache.iterdir() if not path.name.endswith(".lock"))
+    notes = (".lock", ".checksums")
+    return sorted(path.name for path in cache.iterdir() if not path.name.endswith(notes))
 
 
 def test_the_first_call_makes_the_folder_and_leaves_nothing_else(index: Index, cache: Path) -> None:

@@ -1,14 +1,18 @@
 """A base model is found by folder or name, and named by its exact weights."""
 
+import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
 
+from adapters_store import checksums
 from adapters_store.errors import ModelFetchError
 from adapters_store.models import convert
-from adapters_store.models.resolve import resolve_model
+from adapters_store.models.built_in import SMALLEST
+from adapters_store.models.resolve import check_files, resolve_model
 
 
 @pytest.fixture
@@ -73,6 +77,7 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     def convert_gguf(gguf: Path, folder: Path) -> None:
         contents.append(gguf.read_bytes())
         (folder / "model.safetensors").write_bytes(gguf.read_bytes())
+        (folder / "config.json").write_text("{}")
 
     monkeypatch.setattr(convert, "_run_conversion", convert_gguf)
     return contents
@@ -141,3 +146,63 @@ def test_a_hub_that_cannot_be_reached_is_explained(
 def test_a_name_that_nothing_has_is_explained(name: str, cache: Path) -> None:
     with pytest.raises(ModelFetchError, match="neither a built-in model, a path nor"):
         resolve_model(name, cache, ignore)
+
+
+def spoil(file: Path) -> None:
+    """Flip a bit, as a bad disk does, but with a new time of change."""
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    later = file.stat().st_mtime_ns + 1
+    file.write_bytes(content)
+    os.utime(file, ns=(later, later))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_damaged_file_of_a_converted_model_is_named_with_what_to_do(
+    conversions: list[bytes], tmp_path: Path, cache: Path, name: str
+) -> None:
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"one")
+    folder = resolve_model(str(gguf), cache, ignore).path
+    check_files(str(gguf), cache)
+    spoil(folder / name)
+    for _ in range(2):
+        with pytest.raises(ModelFetchError, match=f"{name} is damaged.*Delete the folder"):
+            resolve_model(str(gguf), cache, ignore)
+    with pytest.raises(ModelFetchError, match=f"{name} is damaged"):
+        check_files(str(gguf), cache)
+    shutil.rmtree(folder)
+    resolve_model(str(gguf), cache, ignore)
+    assert conversions == [b"one", b"one"]
+
+
+def test_a_whole_file_is_read_once(
+    conversions: list[bytes], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"one")
+    resolve_model(str(gguf), cache, ignore)
+    monkeypatch.setattr(checksums, "sha256_of", lambda path: pytest.fail("read again"))
+    resolve_model(str(gguf), cache, ignore)
+
+
+def test_looking_for_damage_makes_nothing(tmp_path: Path, cache: Path) -> None:
+    for model in (SMALLEST, str(tmp_path), "someone/some-model"):
+        check_files(model, cache)
+    assert not cache.exists()
+
+
+def test_a_damaged_file_of_hugging_faces_cache_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path
+) -> None:
+    snapshot, blobs = tmp_path / "snapshots" / "commit", tmp_path / "blobs"
+    for folder in (snapshot, blobs):
+        folder.mkdir(parents=True)
+    blob = blobs / sha256(b"weights").hexdigest()
+    blob.write_bytes(b"weights")
+    (snapshot / "model.safetensors").symlink_to(blob)
+    monkeypatch.setattr("adapters_store.models.resolve.fetch_from_hub", lambda model: snapshot)
+    assert resolve_model("some/model", cache, ignore).path == snapshot
+    spoil(blob)
+    with pytest.raises(ModelFetchError, match=f"damaged.*Delete {blob}"):
+        resolve_model("some/model", cache, ignore)

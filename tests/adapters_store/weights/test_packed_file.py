@@ -54,6 +54,21 @@ def test_a_file_that_is_there_is_not_written_again(tiny_model_folder: Path, tmp_
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+@pytest.mark.parametrize("spoiled", ["packed", "packed.sha256"])
+def test_a_damaged_file_is_written_again(
+    tiny_model_folder: Path, tmp_path: Path, spoiled: str
+) -> None:
+    file = tmp_path / "packed"
+    load_mapped(tiny_model_folder, file)
+    before = file.read_bytes()
+    content = bytearray((tmp_path / spoiled).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / spoiled).unlink()  # the loaded model maps the old file
+    (tmp_path / spoiled).write_bytes(content)
+    load_mapped(tiny_model_folder, file)
+    assert file.read_bytes() == before
+
+
 def test_processes_that_start_together_make_one_whole_file(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,12 @@
 from collections.abc import Mapping
 
-from feedback.memory.demonstrations import build_memory, select_memory, with_memory, without_learned
+from feedback.memory.demonstrations import (
+    MAX_CHARACTERS,
+    build_memory,
+    select_memory,
+    with_memory,
+    without_learned,
+)
 from feedback.records import Demonstration, Memory, Message
 from tests.feedback.make import make_feedback, make_interaction
 
@@ -41,6 +47,11 @@ def test_a_correction_and_a_comment_join_the_memory() -> None:
 def test_a_liked_reply_joins_the_memory_unchanged() -> None:
     (held,) = build_memory([make_interaction()], [make_feedback(value=1)]).demonstrations
     assert (held.reply, held.is_corrected) == ("The capital of France is Paris.", False)
+
+
+def test_a_reply_that_fits_no_prompt_does_not_join_the_memory() -> None:
+    memory = build_memory([make_interaction()], [make_feedback(correction="x" * MAX_CHARACTERS)])
+    assert memory.demonstrations == ()
 
 
 def test_dislikes_and_aborted_turns_do_not_join_the_memory() -> None:

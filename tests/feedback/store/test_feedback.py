@@ -253,6 +253,16 @@ def test_feedback_comes_with_the_turns_that_it_names(log: FeedbackLog) -> None:
     assert [each.id for each in feedback] == ["a"]
 
 
+def test_only_so_much_text_is_read_the_newest_feedback_first(log: FeedbackLog) -> None:
+    for number in (1, 2, 3):
+        log.store(make_interaction(f"chatcmpl-{number}"))
+        log.add_feedback(
+            make_feedback(str(number), target=f"chatcmpl-{number}", correction="x" * 500, at=number)
+        )
+    _, feedback = log.turns_with_feedback("ann", max_characters=1500)
+    assert [each.id for each in feedback] == ["2", "3"]
+
+
 def test_regenerated_replies_without_feedback_are_found(
     log: FeedbackLog,
 ) -> None:

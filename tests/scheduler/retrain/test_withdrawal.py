@@ -103,7 +103,7 @@ def test_a_candidate_that_learned_what_was_changed_meanwhile_is_not_stored(
 ) -> None:
     turn = world.log.feedback("ann", learned).completion_id
     world.correct("ann", "three")
-    world.trainer.meanwhile = lambda: world.recorrect("ann", "two", turn, "another reply.") and None
+    world.trainer.meanwhile = lambda: world.recorrect("ann", "two", turn, "another reply.")
     assert world.train("ann").version is None
     assert (label(world), world.folders()) == ("base", {world.registry.version("ann", 1).folder})
 
@@ -111,7 +111,7 @@ def test_a_candidate_that_learned_what_was_changed_meanwhile_is_not_stored(
 def test_feedback_given_meanwhile_does_not_keep_a_candidate_out(world: World, learned: str) -> None:
     turn = world.log.feedback("ann", learned).completion_id
     world.correct("ann", "three")
-    world.trainer.meanwhile = lambda: world.recorrect("ann", "new", turn, "another reply.") and None
+    world.trainer.meanwhile = lambda: world.recorrect("ann", "new", turn, "another reply.")
     assert world.train("ann").version == 2
     assert label(world) == "v2"
 

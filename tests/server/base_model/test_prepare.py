@@ -12,8 +12,8 @@ from adapters_store.models.download import Progress
 from adapters_store.models.resolve import ResolvedModel
 from server.base_model import prepare
 from server.base_model.choice import PREFERRED
-from server.base_model.prepare import CHOICE_FILE, current_choice, prepare_model
-from server.data_folder import DataFolderError
+from server.base_model.prepare import current_choice, prepare_model
+from server.data_folder import CHOICE_FILE, DataFolderError
 from server.settings import Settings
 
 

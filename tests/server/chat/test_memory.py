@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from feedback.records import Message
 from tests.server.live import LiveServer, Person, chat_body, running
 from tests.server.peft_folder import put_version_to_use
@@ -146,12 +148,21 @@ def test_comments_are_shown_if_the_base_model_follows_instructions(
     with running(tiny_model, data, threads=1) as server:
         person = server.new_person()
         correct(server, person, comment="shorter")
-        assert memory_of(server, person.key) == NOTHING
         probed = wait_for_probe(data / "probes")
         assert json.loads(probed.read_text()) == {"notes_help": False}
         assert memory_of(server, person.key) == NOTHING
     probed.write_text(json.dumps({"notes_help": True}))
     with running(tiny_model, data, threads=1) as server:
+        assert memory_of(server, person.key)["notes"] == 1
+
+
+def test_comments_are_shown_until_it_is_known_whether_the_base_follows_them(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tiny_model, tmp_path / "data", threads=1) as server:
+        monkeypatch.setattr(server.services.runtime.instruction_probe, "begin", lambda: None)
+        person = server.new_person()
+        correct(server, person, comment="shorter")
         assert memory_of(server, person.key)["notes"] == 1
 
 

@@ -314,3 +314,23 @@ def test_a_data_folder_that_is_taken_is_not_touched(no_server: Path) -> None:
         folder.release()
     assert result.exit_code == 1
     assert str(no_server) in result.stderr
+
+
+def test_a_backup_of_a_running_server_is_restored_by_command(
+    server: LiveServer, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.chat(person.key)
+    # Another test may have damaged a version of this server.
+    assert "Wrote" in run("backup", str(tmp_path / "backup")).output
+    assert run("backup", str(tmp_path / "backup")).exit_code == 1
+    monkeypatch.setenv("LORALEI_DATA_DIR", str(tmp_path / "restored"))
+    assert "Restored" in succeeded("restore", str(tmp_path / "backup"))
+    assert person.name in succeeded("users", "list")
+    assert run("restore", str(tmp_path / "backup")).exit_code == 1
+
+
+def test_only_the_command_line_makes_backups(server: LiveServer, tmp_path: Path) -> None:
+    with server.admin() as client:
+        refused = client.post("/v1/admin/backup", json={"folder": str(tmp_path / "backup")})
+    assert refused.status_code == 403
+    assert not (tmp_path / "backup").exists()

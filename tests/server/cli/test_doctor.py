@@ -6,9 +6,9 @@ import pytest
 
 from server.base_model.advice import Measured
 from server.base_model.choice import Choice
-from server.base_model.prepare import CHOICE_FILE
 from server.cli import doctor
 from server.cli.doctor import Check, Status
+from server.data_folder import CHOICE_FILE
 from server.settings import Settings
 
 

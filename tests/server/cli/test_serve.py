@@ -111,3 +111,14 @@ def test_a_model_that_is_not_there_ends_it_with_the_reason(environment: dict[str
     with serving(environment | {"LORALEI_MODEL": "./no-such-model"}) as process:
         read_until(process, "no-such-model")
         assert process.wait(WAIT_SECONDS) == 1
+
+
+def test_a_data_folder_that_cannot_be_used_ends_it_with_one_sentence(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    data = str(tmp_path / "file" / "data")
+    with serving(environment | {"LORALEI_DATA_DIR": data}) as process:
+        text = process.communicate(timeout=WAIT_SECONDS)[0]
+        assert process.returncode == 1
+    assert "cannot be used" in text and "Traceback" not in text

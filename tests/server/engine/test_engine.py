@@ -141,6 +141,19 @@ def test_what_one_version_cached_is_never_read_by_another(
         assert replies(engine, [request(then)]) == replies(cold, [request(then)])
 
 
+def test_a_prompt_of_the_base_is_shared_only_within_its_scope(engine: Engine) -> None:
+    prompt = engine.render([Message("user", "A prompt of its own that nobody else sends.")])
+
+    async def answer() -> None:
+        async for _ in engine.submit(prompt, GREEDY, None, user="ann", prefix_scope="ann"):
+            pass
+
+    asyncio.run(answer())
+    assert eventually(lambda: not engine.is_busy)
+    scopes = ("ann", "bob", None)
+    assert [bool(engine.prefixes.longest(each, prompt)) for each in scopes] == [True, False, False]
+
+
 def test_a_user_with_many_requests_does_not_keep_another_waiting(
     tiny_model_folder: Path, files: AdapterFiles
 ) -> None:

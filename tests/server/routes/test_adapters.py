@@ -8,6 +8,7 @@ from typing import Any
 import gguf
 import httpx
 import pytest
+import torch
 from safetensors.torch import save
 
 from tests.adapters import random_adapter
@@ -255,6 +256,22 @@ def test_weights_of_another_model_are_refused_with_the_shape(
     refused = import_adapter(live, person, weights=weights, base_model_name_or_path="Qwen/other")
     assert_refused(refused, 400)
     assert "other sizes 'Qwen/other'" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("size", [3e38, 1e10, 5000])
+def test_weights_that_overflow_are_refused(live: LiveServer, person: Person, size: float) -> None:
+    runtime = live.services.runtime
+    tensors = random_adapter(runtime.engine.shapes, seed=4, rank=runtime.lora.rank)
+    huge = {name: torch.full_like(each, size).bfloat16() for name, each in tensors.items()}
+    refused = import_adapter(live, person, weights=save(huge))
+    assert_refused(refused, 400)
+    assert "sums overflow" in refused.json()["error"]["message"]
+    with live.admin() as admin:
+        assert admin.get(f"/v1/admin/adapters/{person.id}").json()["versions"] == []
+
+
+def test_a_frontend_cannot_be_given_an_adapter(live: LiveServer, frontend: Person) -> None:
+    assert_refused(import_adapter(live, frontend), 400, "user")
 
 
 @pytest.mark.parametrize("header", ["", "not base64!", "e30=", "W10=", "AAAA"])

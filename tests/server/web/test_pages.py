@@ -130,6 +130,83 @@ def test_signing_out_forgets_the_key(page: Page) -> None:
     assert page.evaluate("localStorage.getItem('loralei.key')") is None
 
 
+def test_after_signing_out_nothing_of_the_user_is_left(page: Page, user: Person) -> None:
+    say(page, "a secret")
+    page.get_by_label("Message", exact=True).fill("a secret that was not sent")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    assert_nothing_is_left(page, "a secret", user.name, user.key, user.id)
+
+
+def assert_nothing_is_left(page: Page, *traces: str) -> None:
+    """None of these texts is on the page or in the browser's storage."""
+    left = page.evaluate(
+        """() => JSON.stringify([{...localStorage}, {...sessionStorage}, history.state,
+            document.documentElement.outerHTML, document.getElementById("message").value])"""
+    )
+    assert [trace for trace in traces if trace in left] == []
+
+
+def test_another_tab_is_signed_out_too(page: Page, user: Person) -> None:
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.locator("#who")).to_have_text(user.name)
+    page.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_label("Key", exact=True)).to_be_visible()
+    assert_nothing_is_left(other, user.name, user.key)
+
+
+def test_two_tabs_of_one_user_leave_each_other_alone(page: Page, user: Person) -> None:
+    page.get_by_label("Message", exact=True).fill("a draft")
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.locator("#who")).to_have_text(user.name)
+    expect(page.get_by_label("Message", exact=True)).to_have_value("a draft")
+
+
+def test_a_link_does_not_replace_the_key_without_asking(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    other = site.new_person()
+    page.goto(f"/#key={other.key}")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#who")).to_have_text(user.name)
+    assert page.evaluate("localStorage.getItem('loralei.key')") == user.key
+    page.goto(f"/#key={other.key}")
+    page.get_by_role("button", name="Use the link’s key").click()
+    expect(page.locator("#who")).to_have_text(other.name)
+
+
+def test_a_wrong_link_does_not_cost_the_key(page: Page, user: Person) -> None:
+    page.goto("/#key=lk-wrong")
+    page.get_by_role("button", name="Use the link’s key").click()
+    expect(page.get_by_role("alert")).to_contain_text("does not know this key")
+    assert page.evaluate("localStorage.getItem('loralei.key')") == user.key
+
+
+def test_an_admins_key_stays_in_the_tab_and_beside_the_users(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    page.goto(f"/admin#key={site.admin_key}")
+    expect(page.get_by_role("heading", name="Users", exact=True)).to_be_visible()
+    assert site.admin_key not in page.evaluate("JSON.stringify({...localStorage})")
+    page.goto("/")
+    expect(page.locator("#who")).to_have_text(user.name)
+    other_tab = page.context.new_page()
+    other_tab.goto("/admin")
+    expect(other_tab.get_by_label("Key", exact=True)).to_be_visible()
+
+
+def test_an_admin_on_the_chat_page_is_kept_in_the_tab_only(
+    browser: Browser, site: LiveServer
+) -> None:
+    with new_page(browser, site.url) as page:
+        sign_in(page, site.admin_key)
+        assert page.evaluate("JSON.stringify({...localStorage})") == "{}"
+        page.reload()
+        expect(page.locator("#who")).to_be_attached()
+
+
 def test_a_reply_is_streamed_and_says_who_wrote_it(page: Page) -> None:
     say(page)
     expect(page.locator(REPLY)).to_contain_text("base model")
@@ -391,7 +468,7 @@ def test_data_is_erased_after_typing_the_confirmation(
     expect(page.get_by_text("All your data is erased.")).to_be_visible()
     with site.client(user.key) as client:
         assert client.get("/v1/me").status_code == 401
-    assert "a secret" not in page.evaluate("JSON.stringify(localStorage)")
+    assert_nothing_is_left(page, "a secret", user.name, user.key, user.id)
 
 
 def test_a_phone_needs_no_sideways_scrolling(

@@ -1,0 +1,29 @@
+"""`POST /v1/admin/backup`: copies the data folder.
+
+It writes where it is told to, so only the command line on the server's own machine may ask for it.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from fastapi import APIRouter, Depends
+
+from server.auth import App, KeyedRoute, require_command_line
+from server.backup.make import make_backup
+from server.wire.requests import NewBackup
+from server.wire.responses import Json
+
+router = APIRouter(
+    prefix="/v1/admin/backup",
+    route_class=KeyedRoute,
+    dependencies=[Depends(require_command_line)],
+    tags=["admin: backup"],
+)
+
+
+@router.post("", status_code=201)
+def create_backup(body: NewBackup, services: App) -> Json:
+    """Write a backup to a new folder of the server's machine."""
+    stores = services.stores
+    made = make_backup(stores.folder, stores.database, Path(body.folder))
+    return {"object": "backup", "folder": body.folder, **asdict(made)}
