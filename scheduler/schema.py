@@ -122,7 +122,7 @@ def index_withdrawals(database: Database) -> None:
     for statement in (*_KEEP_WITHDRAWALS, *_WITHDRAW_EARLIER):
         database.execute(statement)
     database.execute(
-        "CREATE INDEX pending_withdrawals ON unseen_feedback (user_id) WHERE withdrawal > 0"
+        "CREATE INDEX pending_withdrawals ON unseen_feedback (withdrawal) WHERE withdrawal > 0"
     )
 
 

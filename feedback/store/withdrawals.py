@@ -33,14 +33,34 @@ def withdrawing(
         tell(gone)
 
 
+_OF_SAME_PROMPTS = """
+WITH prompts AS MATERIALIZED (
+    SELECT messages FROM interactions
+    WHERE +user_id = :user AND id IN (SELECT value FROM json_each(:ids))
+), judged AS MATERIALIZED (
+    SELECT turn.id, turn.conversation_id, turn.messages, feedback.preferred_over FROM feedback
+    JOIN interactions AS turn ON turn.id = feedback.completion_id AND +turn.user_id = :user
+    WHERE feedback.user_id = :user AND feedback.status = 'applied'
+    AND turn.messages IN (SELECT messages FROM prompts)
+), involved AS (
+    SELECT value AS id FROM json_each(:ids)
+    UNION SELECT id FROM judged
+    UNION SELECT preferred_over FROM judged WHERE preferred_over IS NOT NULL
+    UNION SELECT other.id FROM judged CROSS JOIN interactions AS other ON other.user_id = :user
+        AND other.conversation_id = judged.conversation_id AND other.messages = judged.messages
+)
+SELECT json_group_array(id) AS ids FROM involved
+"""
+"""These replies, and of the same prompts those with feedback, that lost or were regenerated.
+
+The plus and the CROSS JOIN stop SQLite from reading all of a user's turns.
+"""
+
+
 def _of_same_prompts(database: Database, user_id: str, completion_ids: Collection[str]) -> str:
-    """The ids of the user's turns with the same messages as these, as a JSON list."""
-    (row,) = database.query(
-        "SELECT json_group_array(id) AS ids FROM interactions WHERE user_id = :user"
-        " AND messages IN (SELECT messages FROM interactions WHERE user_id = :user"
-        " AND id IN (SELECT value FROM json_each(:ids)))",
-        {"user": user_id, "ids": json.dumps([*completion_ids])},
-    )
+    """The ids of the turns behind all examples of these completions' prompts, as a JSON list."""
+    values = {"user": user_id, "ids": json.dumps([*completion_ids])}
+    (row,) = database.query(_OF_SAME_PROMPTS, values)
     return str(row["ids"])
 
 

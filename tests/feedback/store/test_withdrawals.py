@@ -1,14 +1,21 @@
 """Which examples the log reports as gone when feedback is deleted or changed."""
 
+import contextlib
 from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from feedback.examples.build import build_examples
-from feedback.records import ExampleKind, Feedback, Interaction, Message
+from feedback.errors import InvalidFeedbackError, NotFoundError
+from feedback.examples.build import build_examples, possible_ids
+from feedback.records import ExampleKind, Feedback, Interaction, InteractionStatus, Message
 from feedback.store.log import FeedbackLog
+from feedback.store.queries import select_feedback, select_interactions
 from tests.feedback.make import make_feedback, make_interaction
+from tests.feedback.strategies import feedback_lists, interactions
 
 Told = list[tuple[str, str, str | None]]
 
@@ -170,6 +177,36 @@ def test_another_users_equal_feedback_is_not_reported(watched: Watched) -> None:
     )
     watched.log.delete_feedback("bob", "f9", 300.0)
     assert watched.calls == [("bob", 300.0)]
+
+
+def possible(database: Database) -> frozenset[str]:
+    """The ids of all examples that Ann's feedback can make, found among all of her turns."""
+    turns = select_interactions(database, "user_id = 'ann'", [])
+    feedback = select_feedback(database, "user_id = 'ann' AND status = 'applied'", [])
+    return possible_ids(
+        [replace(each, status=InteractionStatus.COMPLETE) for each in turns], feedback
+    )
+
+
+@given(interactions(), feedback_lists(), st.integers(0, 13))
+def test_what_is_reported_is_what_a_look_at_all_turns_misses(
+    turns: list[Interaction], given_: list[Feedback], number: int
+) -> None:
+    with Database(memory=True) as database:
+        watched = Watched(database)
+        for each in turns:
+            watched.log.store(replace(each, user_id="ann"))
+        for item in given_:
+            with contextlib.suppress(InvalidFeedbackError, NotFoundError):
+                watched.log.add_feedback(replace(item, user_id="ann"))
+        watched.gone.clear()
+        before = possible(database)
+        with contextlib.suppress(NotFoundError):
+            if number < 8:
+                watched.log.delete_feedback("ann", f"f{number}", 300.0)
+            else:
+                watched.log.delete_interaction("ann", f"c{number - 8}")
+        assert watched.gone == before - possible(database)
 
 
 def test_a_failed_report_undoes_the_deletion(database: Database) -> None:
