@@ -107,7 +107,7 @@ def _worst(results: Results, users: Sequence[RealUser], point: int) -> str:
                 return share, arm
         return None
 
-    found = [(*share, user) for user in users if (share := final(user))]
+    found = [(*best, user) for user in users if (best := final(user))]
     ranked = sorted(found, key=lambda each: (each[0], each[2].name))
     lines = [f"Replies to the {WORST} users who get least, after {point}:"]
     for share, arm, user in ranked[:WORST]:
