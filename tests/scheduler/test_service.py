@@ -277,7 +277,12 @@ def test_no_statement_of_a_tick_scans_a_table(server: Server) -> None:
     server.database.conn.set_trace_callback(None)
     read = [each for each in statements if each.startswith(("SELECT", "UPDATE"))]
     plans = [step for each in read for step in plan(server.database, each)]
-    scans = {step for step in plans if step.startswith("SCAN") and "VIRTUAL TABLE" not in step}
+    # What a subquery found is one user's.
+    scans = {
+        step
+        for step in plans
+        if step.startswith("SCAN") and "VIRTUAL TABLE" not in step and "(subquery" not in step
+    }
     # That index holds only the users who gave feedback since the last tick.
     assert scans == {"SCAN unseen_feedback USING INDEX unwatched_feedback"}
 
