@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -129,8 +130,12 @@ class ChildProcess:
             os.killpg(self._process.pid, number)
 
     def _lower_priority(self) -> None:
-        own = os.getpriority(os.PRIO_PROCESS, 0)
-        os.setpriority(os.PRIO_PROCESS, self._process.pid, min(19, own + NICENESS))
+        niceness = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
+        # If Linux shares the CPU between sessions (sched(7), autogroup), the child's session needs
+        # it as well: a process's own niceness counts only within its session.
+        with suppress(OSError):
+            Path(f"/proc/{self._process.pid}/autogroup").write_text(str(niceness))
 
     def _read(self, key: selectors.SelectorKey) -> None:
         data = os.read(key.fd, _READ_SIZE)

@@ -4,12 +4,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scheduler.trainer.process import ChildProcess
 
 SPEAK_AND_READ = "import sys; print('{}', flush=True); sys.stdin.read()"
+SAY_PID = "import json, os; print(json.dumps({'pid': os.getpid()}), flush=True); input()"
 STAY_SILENT = "import sys; sys.stdin.read()"
 
 
@@ -49,3 +51,15 @@ def test_a_child_without_a_message_is_not_stopped() -> None:
     with child(STAY_SILENT) as silent:
         silent.set_paused(True)
         assert not silent.is_paused
+
+
+def test_the_childs_whole_session_has_a_lower_priority() -> None:
+    if not Path("/proc/self/autogroup").exists():
+        pytest.skip("this kernel does not share the CPU between sessions")
+    with child(SAY_PID) as it:
+        deadline = time.monotonic() + 20
+        while not (said := it.messages(0.1)):
+            assert time.monotonic() < deadline
+        pid = said[0]["pid"]
+        niceness = os.getpriority(os.PRIO_PROCESS, pid)
+        assert Path(f"/proc/{pid}/autogroup").read_text().strip().endswith(f"nice {niceness}")
