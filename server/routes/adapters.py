@@ -209,7 +209,8 @@ def _summary(services: Services, account: Account) -> Json:
         "name": account.name,
         "active": active.label if active else label(None),
         "versions": len(versions),
-        "size_bytes": sum(version.size_bytes for version in versions),
+        # The files of withdrawn versions are deleted.
+        "size_bytes": sum(each.size_bytes for each in versions if each.withdrawn_at is None),
         "frozen": stores.registry.is_frozen(account.id),
         "learned": len(active.example_ids) if active else 0,
         "new_feedback": services.candidates.of(account.id, time.time()).new_feedback,

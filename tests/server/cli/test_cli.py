@@ -122,6 +122,17 @@ def test_adapters_list_names_the_version_that_answers(server: LiveServer, person
     assert "v1" in line
 
 
+def test_adapters_delete_deletes_a_version_that_is_not_in_use(
+    server: LiveServer, person: Person
+) -> None:
+    import_version(server, person)
+    assert (
+        succeeded("adapters", "delete", person.name, "v1") == f"v1 of {person.name} is deleted.\n"
+    )
+    gone = run("adapters", "show", person.name, "v1")
+    assert (gone.exit_code, gone.output) == (1, "Error: v1 was deleted\n")
+
+
 def test_adapters_show_lists_versions_and_promotions(server: LiveServer, person: Person) -> None:
     import_version(server, person)
     succeeded("adapters", "promote", person.name, "1")
