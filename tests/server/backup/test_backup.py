@@ -11,27 +11,11 @@ from threading import Event
 import pytest
 
 from adapters_store.files import WEIGHTS_FILE, published_folders
-from server.backup.make import Backup, make_backup
 from server.backup.manifest import MANIFEST_FILE, BackupError
 from server.backup.restore import restore
 from server.data_folder import DataFolderInUseError
-from server.services import Services
 from tests.feedback.make import make_interaction
-from tests.server.backup.world import add_data, add_user, content, opened
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def backup(tmp_path: Path) -> Path:
-    return tmp_path / "backup"
-
-
-def back_up(services: Services, target: Path) -> Backup:
-    return make_backup(services.stores.folder, services.stores.database, target)
+from tests.server.backup.world import add_data, add_user, back_up, content, opened
 
 
 def make_one(data: Path, backup: Path) -> None:

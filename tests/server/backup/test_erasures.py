@@ -8,26 +8,10 @@ import pytest
 
 from adapters_store.files import published_folders
 from server.accounts.accounts import AccountKind, LastAdminError
-from server.backup.make import make_backup
 from server.backup.restore import restore
-from server.services import Services
 from server.storage.erasure_log import ErasureLog
 from server.user_data.erasure import erase_account, erase_data
-from tests.server.backup.world import add_data, add_user, content, opened
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def backup(tmp_path: Path) -> Path:
-    return tmp_path / "backup"
-
-
-def back_up(services: Services, target: Path) -> None:
-    make_backup(services.stores.folder, services.stores.database, target)
+from tests.server.backup.world import add_data, add_user, back_up, content, opened
 
 
 def empty(data: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters_store.files import WEIGHTS_FILE
 from server.accounts.accounts import Account, AccountKind
+from server.backup.make import Backup, make_backup
 from server.services import Services
 from server.settings import Settings
 from tests.adapters_store.make import make_version
@@ -66,3 +67,8 @@ def content(services: Services) -> dict[str, Any]:
         }
         for account in services.accounts.all()
     }
+
+
+def back_up(services: Services, target: Path) -> Backup:
+    """A backup of the services' folder."""
+    return make_backup(services.stores.folder, services.stores.database, target)
