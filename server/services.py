@@ -8,6 +8,7 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from feedback.records import StorageLimits
@@ -108,24 +109,26 @@ class Services:
         If nothing can be written, that is logged, and left to the next time.
         """
         now, stores = time.time(), self.stores
-        try:
+        with _leaving_failures_to_the_next_time():
             stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
             stores.registry.prune(self.settings.versions_kept, now)
             stores.files.remove_folders(stores.registry.unused_folders())
             stores.files.trash.prune(now, keep=stores.registry.folders())
             stores.database.checkpoint()
-        except (StorageError, OSError) as error:
-            _log.error("old data could not be cleared away: %s", error)
 
     def expire(self) -> None:
-        """Delete exchanges that are older than they may be; may take minutes."""
+        """Delete exchanges that are older than they may be; may take minutes.
+
+        If nothing can be written, that is logged, and left to the next time.
+        """
         if not self.settings.retention_days:
             return
         before = time.time() - self.settings.retention_days * _DAY
-        # A few at a time: others may use the database meanwhile.
-        while not self.is_draining and self.stores.log.expire(before, _EXPIRED_AT_ONCE):
-            pass
-        self.stores.database.checkpoint()
+        with _leaving_failures_to_the_next_time():
+            # A few at a time: others may use the database meanwhile.
+            while not self.is_draining and self.stores.log.expire(before, _EXPIRED_AT_ONCE):
+                pass
+            self.stores.database.checkpoint()
 
     def end_training_of(self, user_id: str) -> None:
         """End a user's training, and delete its files and runs. Raises `TimeoutError`."""
@@ -191,6 +194,14 @@ def _identity_rules(settings: Settings) -> IdentityRules:
         jwt_secret=secret.get_secret_value() if secret else None,
         trust_headers=settings.trust_identity_headers,
     )
+
+
+@contextlib.contextmanager
+def _leaving_failures_to_the_next_time() -> Iterator[None]:
+    try:
+        yield
+    except (StorageError, OSError) as error:
+        _log.error("old data could not be cleared away: %s", error)
 
 
 def _storage_limits(settings: Settings) -> StorageLimits:

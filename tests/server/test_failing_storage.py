@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from server.services import Services
-from tests.server.live import LiveServer, Person, chat_body
+from tests.server.live import LiveServer, Person, chat_body, running
 from tests.server.sse import chunks
 from tests.server.test_bad_input import assert_refused
 
@@ -66,3 +67,16 @@ def test_housekeeping_goes_on_at_its_next_time(live: LiveServer) -> None:
     with read_only(live.services):
         live.services.housekeep()
     live.services.housekeep()
+
+
+def test_old_exchanges_that_cannot_be_deleted_are_at_the_next_time(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    with running(tiny_model, tmp_path / "data", threads=1, retention_days=1e-9) as server:
+        log, admin = server.services.stores.log, server.services.accounts.first_admin()
+        server.chat(server.admin_key)
+        with read_only(server.services):
+            server.services.expire()
+        assert log.storage_use(admin.id).items == 1
+        server.services.expire()
+        assert log.storage_use(admin.id).items == 0
