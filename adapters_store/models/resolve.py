@@ -112,13 +112,13 @@ def _still_needed(model: BuiltInModel, gguf: Path) -> int:
 
 def _ensure_converted(gguf: Path, cache: Path, progress: Progress) -> Path:
     """The folder under `cache` that was made from this content of a GGUF file."""
-    sha256 = remembered_sha256(gguf, cache)
     folder = _converted_folder(gguf, cache)
     if is_complete(folder):
         return folder
     with one_process(folder, progress):
         if not is_complete(folder):
             check_free_space(cache, int(gguf.stat().st_size * _MOST_BITS), gguf.name)
+            sha256 = remembered_sha256(gguf, cache)
             convert(gguf, folder, {"model": gguf.name, "gguf_sha256": sha256}, progress)
     return folder
 
