@@ -200,7 +200,8 @@ class Settings(BaseSettings):
         default=256,
         ge=1,
         le=100_000,
-        description="Most requests that may wait; more are refused with 503.",
+        description="Most requests that may wait, without those in the background; more are refused"
+        " with 503.",
     )
     user_queue_limit: int = Field(
         default=32,

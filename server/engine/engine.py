@@ -219,7 +219,7 @@ class Engine:
             tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored, scope
         )
         with self._wake:
-            if self._is_stopping or len(self._waiting) >= self.config.queue_limit:
+            if self._is_stopping or self._num_ahead(sequence) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
             if user and self._num_waiting_of(user) >= self.config.user_queue_limit:
                 raise UserQueueFullError(
@@ -293,6 +293,13 @@ class Engine:
 
     def _has_work(self) -> bool:
         return bool(self._rows) or any(s.is_ready or s.is_cancelled for s in self._waiting)
+
+    def _num_ahead(self, sequence: Sequence) -> int:
+        """Waiting requests that count against this one: those in the background take no place from
+        others."""
+        if sequence.is_background:
+            return len(self._waiting)
+        return sum(not waiting.is_background for waiting in self._waiting)
 
     def _num_waiting_of(self, user: str) -> int:
         return sum(sequence.user == user for sequence in self._waiting)

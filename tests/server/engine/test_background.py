@@ -12,6 +12,7 @@ from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion, Precision
 from feedback.records import Message
 from server.engine.engine import Engine, EngineConfig
+from server.engine.errors import EngineOverloadedError
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams
 from server.engine.scheduling import LONGEST_WAIT, overdue
@@ -132,6 +133,27 @@ def test_only_one_at_a_time_is_written_beside_others(
 
     try:
         assert asyncio.run(kinds()).count(False) == 1
+    finally:
+        engine.stop()
+
+
+def test_they_take_no_place_in_the_queue_from_others(
+    tiny_model_folder: Path, files: AdapterFiles
+) -> None:
+    engine = Engine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(queue_limit=1))
+
+    async def submit_all() -> int:
+        prompt = engine.render([Message("user", "hello")])
+        ask(engine, "hello", None)
+        engine.submit(prompt, SHORT, None, user="ann")
+        with pytest.raises(EngineOverloadedError):
+            ask(engine, "hello", None)
+        with pytest.raises(EngineOverloadedError):
+            engine.submit(prompt, SHORT, None, user="bob")
+        return engine.num_waiting
+
+    try:
+        assert asyncio.run(submit_all()) == 2
     finally:
         engine.stop()
 
