@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import BASE, AdapterVersion, Promotion
 from adapters_store.registry_reader import JSON_COLUMNS, WITHDRAWAL, RegistryReader
-from adapters_store.schema import migrate
+from adapters_store.schema import WITHOUT_QUOTES, migrate
 
 
 class Registry(RegistryReader):
@@ -102,12 +102,13 @@ class Registry(RegistryReader):
     def withdraw(self, user_id: str, example_ids: Collection[str], at: float) -> None:
         """Mark the user's versions that learned any of these examples: they never answer again.
 
-        If one of them is in use, the base takes its place.
+        What their reports quote of the user is deleted. If one of them is in use, the base takes
+        its place.
         """
         with self._database.atomic():
             self._database.execute(
-                "UPDATE adapter_versions SET withdrawn_at = ?"
-                " WHERE user_id = ? AND withdrawn_at IS NULL AND EXISTS ("
+                "UPDATE adapter_versions SET withdrawn_at = ?, report = "
+                f"{WITHOUT_QUOTES} WHERE user_id = ? AND withdrawn_at IS NULL AND EXISTS ("
                 "SELECT 1 FROM json_each(example_ids) AS learned"
                 " WHERE learned.value IN (SELECT gone.value FROM json_each(?) AS gone))",
                 [at, user_id, json.dumps([*example_ids])],

@@ -4,6 +4,9 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("adapters_store")
 
+WITHOUT_QUOTES = "json_remove(report, '$.samples', '$.rules')"
+"""The report of a training without what it quotes of its user, as SQL."""
+
 
 def migrate(database: Database) -> None:
     """Bring the tables up to date."""

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
+from adapters_store.schema import WITHOUT_QUOTES
 from scheduler.errors import RunNotFoundError
 from scheduler.queue_table import NEWEST_FIRST, QueueTable
 from scheduler.records import Progress, RunStatus, TrainingRun
@@ -141,6 +142,15 @@ class RunStore(QueueTable[TrainingRun]):
         """Count all runs by status; statuses without a run are missing."""
         rows = self._database.query("SELECT status, count(*) AS n FROM runs GROUP BY status")
         return {row["status"]: row["n"] for row in rows}
+
+    def forget_quotes(self, user_id: str) -> None:
+        """Delete what reports quote of the user, but those of versions that may still answer."""
+        self._database.execute(
+            f"UPDATE runs SET report = {WITHOUT_QUOTES} WHERE user_id = :user"
+            " AND NOT EXISTS (SELECT 1 FROM adapter_versions WHERE user_id = :user"
+            " AND number = runs.version AND withdrawn_at IS NULL)",
+            {"user": user_id},
+        )
 
     def _from_row(self, row: Mapping[str, Any]) -> TrainingRun:
         values = {column: row[column] for column in row if column != "is_cancel_requested"}

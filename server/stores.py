@@ -1,7 +1,7 @@
 """The database, the stores that read and write it, and the adapter files."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,14 +131,20 @@ def _damaged_of(versions: Iterable[AdapterVersion], files: AdapterFiles) -> list
 
 def _stores(folder: DataFolder, database: SharedDatabase, limits: StorageLimits | None) -> Stores:
     registry, files = Registry(database), AdapterFiles(folder.adapters)
+    runs = RunStore(database)
     finish_erasures(registry, files)
+
+    def withdraw(user_id: str, example_ids: Collection[str], at: float) -> None:
+        registry.withdraw(user_id, example_ids, at)
+        runs.forget_quotes(user_id)
+
     return Stores(
         folder=folder,
         database=database,
-        log=FeedbackLog(database, limits=limits, on_withdrawal=registry.withdraw),
+        log=FeedbackLog(database, limits=limits, on_withdrawal=withdraw),
         registry=registry,
         files=files,
-        runs=RunStore(database),
+        runs=runs,
         suite_runs=SuiteRunStore(database),
         unseen=UnseenFeedback(database),
         erasures=ErasureLog(folder.erasures),

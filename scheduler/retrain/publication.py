@@ -133,7 +133,9 @@ class Publisher:
 
     def refuse(self, fit: FinishedFit) -> None:
         """End the run without a version."""
-        self._finish(fit, RunStatus.REFUSED, fit.reasons, None)
+        with self._database.atomic():
+            if not self._ends_withdrawn(fit):
+                self._finish(fit, RunStatus.REFUSED, fit.reasons, None)
 
     def publish(self, fit: FinishedFit) -> None:
         """Store the fit as a version and promote it.
@@ -175,22 +177,22 @@ class Publisher:
                 report=VersionReport(curation=curation_report(filtered)).to_json(),
             )
 
-    def _is_withdrawn(self, fit: FinishedFit) -> bool:
-        """Whether the weights hold an example that no feedback makes any more."""
+    def _ends_withdrawn(self, fit: FinishedFit) -> bool:
+        """End the run without a report if the weights hold an example that no feedback makes."""
         user_id = fit.run.user_id
         turns, feedback = self._log.turns_with_feedback(user_id)
-        return not fit.given_ids <= possible_ids(turns + self._log.regenerated(user_id), feedback)
+        if fit.given_ids <= possible_ids(turns + self._log.regenerated(user_id), feedback):
+            return False
+        reason = "feedback that it learned from was deleted or changed during the run"
+        # Without a dataset's hash this run has seen nothing, so the user stays due.
+        self._runs.finish(fit.run.id, RunStatus.REFUSED, reason, at=self._clock(), usage=fit.usage)
+        return True
 
     def _promote(self, fit: FinishedFit, version: AdapterVersion) -> None:
         if self._runs.is_cancel_requested(fit.run.id):
             raise TrainingCancelledError("the run was cancelled")
-        if self._is_withdrawn(fit):
+        if self._ends_withdrawn(fit):
             self._files.remove(version)
-            reason = "feedback that it learned from was deleted or changed during the run"
-            # Without a dataset's hash this run has seen nothing, so the user stays due.
-            self._runs.finish(
-                fit.run.id, RunStatus.REFUSED, reason, at=self._clock(), usage=fit.usage
-            )
             return
         self._registry.register(version)
         obstacle = self._move(fit.run, fit.active, version.number, fit.reasons)

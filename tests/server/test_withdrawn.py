@@ -6,9 +6,10 @@ tests/scheduler/retrain/.
 """
 
 import io
+import json
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from scheduler.records import RunStatus, TrainingRun
 from server.cli.app import app
 from tests.adapters_store.make import make_version
 from tests.server.live import LiveServer, Person, chat_body, running
@@ -63,7 +65,9 @@ class Learner:
             client.delete(f"/v1/feedback/{self.feedback[place]}").raise_for_status()
 
 
-def learner_on(live: LiveServer, person: Person) -> Learner:
+def learner_on(
+    live: LiveServer, person: Person, report: Mapping[str, Any] | None = None
+) -> Learner:
     questions = ("What is tea?", "Who was Ada?")
     completions = tuple(live.chat(person.key, each)["id"] for each in questions)
     given = []
@@ -71,7 +75,7 @@ def learner_on(live: LiveServer, person: Person) -> Learner:
         for each in completions:
             body = {"target": each, "correction": f"a better reply than {each}"}
             given.append(client.post("/v1/feedback", json=body).json()["id"])
-    put_version_to_use(live, person)
+    put_version_to_use(live, person, report)
     return Learner(live, person, (completions[0], completions[1]), (given[0], given[1]))
 
 
@@ -288,6 +292,39 @@ def test_an_admin_sees_what_is_withdrawn_and_that_a_training_is_due(learner: Lea
         "reason": "feedback that the version in use had learned from was deleted or changed",
     }
     assert (seen["promotions"][0]["by"], seen["promotions"][0]["to"]) == ("withdrawal", "base")
+
+
+def test_no_report_quotes_what_was_withdrawn(live: LiveServer, person: Person) -> None:
+    report = {"samples": [{"prompt": "A SECRET"}], "rules": [{"value": "A SECRET"}], "usage": {}}
+    learner = learner_on(live, person, report)
+    refused_run(learner, "run-of-withdrawn", report)
+    learner.delete()
+    kept = reports(learner)
+    assert "A SECRET" not in str(kept)
+    assert kept.count({"usage": {}}) == 2
+
+
+def test_a_version_that_did_not_learn_it_keeps_its_report(learner: Learner) -> None:
+    registry, report = learner.live.services.stores.registry, {"samples": [{"prompt": "Ada?"}]}
+    registry.register(make_version(learner.person.id, 3, example_ids=("other",), report=report))
+    refused_run(learner, "run-of-other", report, version=3)
+    learner.delete()
+    assert reports(learner).count(report) == 2
+
+
+def refused_run(learner: Learner, run_id: str, report: dict[str, Any], **values: Any) -> None:
+    """Store a run that ended without a promotion."""
+    run = TrainingRun(run_id, learner.person.id, RunStatus.REFUSED, "request", "admin", 1.0)
+    row = asdict(run) | {"progress": json.dumps(asdict(run.progress)), "usage": "{}"}
+    table = learner.live.services.stores.database.table("runs")
+    table.insert(row | {"report": json.dumps(report)} | values)
+
+
+def reports(learner: Learner) -> list[Mapping[str, Any]]:
+    """Of all versions and runs."""
+    stores, user_id = learner.live.services.stores, learner.person.id
+    of_versions = [each.report for each in stores.registry.versions(user_id)]
+    return of_versions + [each.report for each in stores.runs.runs(user_id)]
 
 
 def test_another_users_version_answers_on(learner: Learner) -> None:

@@ -108,6 +108,15 @@ def test_a_candidate_that_learned_what_was_changed_meanwhile_is_not_stored(
     assert (label(world), world.folders()) == ("base", {world.registry.version("ann", 1).folder})
 
 
+def test_a_candidate_that_was_refused_meanwhile_leaves_no_report(
+    world: World, learned: str
+) -> None:
+    other = world.correct("ann", "three")
+    world.trainer.evaluation = good(train_loss_after=9.0)
+    world.trainer.meanwhile = lambda: delete(world, other)
+    assert world.train("ann").report == {}
+
+
 def test_feedback_given_meanwhile_does_not_keep_a_candidate_out(world: World, learned: str) -> None:
     turn = world.log.feedback("ann", learned).completion_id
     world.correct("ann", "three")
