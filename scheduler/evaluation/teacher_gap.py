@@ -1,14 +1,18 @@
 """How much of the way from the base to its teacher an adapter has gone, on unseen prompts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import torch
+from transformers import Cache, DynamicCache
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import Message
-from scheduler.fit.distillation import target, teacher_kl
+from scheduler.fit.batching import TokenisedReply
+from scheduler.fit.distillation import Target, target, teacher_kl
 from scheduler.fit.lessons import TeacherReply
 from scheduler.fit.micro_batches import micro_batches
 
@@ -70,13 +74,39 @@ def _divergences(
         for place, (messages, reply) in enumerate(zip(prompts, replies, strict=True))
         if (own := target(base.renderer, messages, reply, limit)) is not None
     }
-    places = list(targets)
+    shared = shared_start([each.reply for each in targets.values()])
+    places, rest = list(targets), [_after(len(shared), each) for each in targets.values()]
     with pool.use(slot):
-        for group in micro_batches([len(targets[place].reply.ids) for place in places]):
-            batch = [targets[places[i]] for i in group]
+        start = _read(base, shared)
+        for group in micro_batches([len(shared) + len(each.reply.ids) for each in rest]):
+            batch, past = [rest[i] for i in group], deepcopy(start)
+            past.batch_repeat_interleave(len(batch))
             values = torch.split(
-                teacher_kl(base, batch), [each.reply.reply_tokens for each in batch]
+                teacher_kl(base, batch, past), [each.reply.reply_tokens for each in batch]
             )
             for i, of_reply in zip(group, values, strict=True):
                 found[places[i]] = of_reply.mean().item()
     return found
+
+
+def shared_start(conversations: Sequence[TokenisedReply]) -> tuple[int, ...]:
+    """The ids that all begin with, such as a user's memory, without the last of any prompt.
+
+    That one predicts the first token of the reply. Pure.
+    """
+    shortest = min((len(each.ids) - each.reply_tokens for each in conversations), default=1)
+    columns = zip(*(each.ids[: shortest - 1] for each in conversations), strict=True)
+    return tuple(ids[0] for ids in takewhile(lambda ids: len(set(ids)) == 1, columns))
+
+
+def _after(length: int, each: Target) -> Target:
+    return replace(each, reply=replace(each.reply, ids=each.reply.ids[length:]))
+
+
+def _read(base: BaseModel, ids: Sequence[int]) -> Cache:
+    """The keys and values of one row of ids: they are the same in all rows."""
+    past = DynamicCache(config=base.model.config)
+    if ids:
+        row = torch.tensor([ids], device=base.device)
+        base.model.base_model(input_ids=row, past_key_values=past, use_cache=True)
+    return past

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from transformers import Cache
 
 from adapters_store.base_model import BaseModel, Renderer
 from feedback.records import Message
@@ -51,12 +52,15 @@ def distillation_backward(model: TrainedModel, targets: Sequence[Target]) -> flo
     return divergence
 
 
-def teacher_kl(base: BaseModel, targets: Sequence[Target]) -> Tensor:
-    """KL(teacher || student) of every target token, float32 [tokens], with the slots in use."""
+def teacher_kl(base: BaseModel, targets: Sequence[Target], past: Cache | None = None) -> Tensor:
+    """KL(teacher || student) of every target token, float32 [tokens], with the slots in use.
+
+    `past` as in `read_states`.
+    """
     batch = collate([each.reply for each in targets], base.device)
     places = [place for each in targets for place in each.top]
     width = min(map(len, places))
     ids = torch.tensor([[token for token, _ in place[:width]] for place in places])
     values = torch.tensor([[value for _, value in place[:width]] for place in places])
-    states = reply_states(base, batch)
+    states = reply_states(base, batch, past)
     return teacher_divergences(base, states, ids.to(base.device), values.to(base.device))

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from transformers import Cache
 
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
@@ -23,10 +24,14 @@ def reply_log_probs(base: BaseModel, batch: Batch) -> Tensor:
     return log_probs
 
 
-def reply_states(base: BaseModel, batch: Batch) -> States:
-    """The states that predict the reply tokens, row by row."""
+def reply_states(base: BaseModel, batch: Batch, past: Cache | None = None) -> States:
+    """The states that predict the reply tokens, row by row; `past` as in `read_states`."""
     # The prompts' logits are left out: all logits are a sixth of a small model's work.
-    return read_states(base, batch.ids, batch.attention, batch.is_reply.roll(-1, dims=1))
+    attention, places = batch.attention, batch.is_reply.roll(-1, dims=1)
+    if past is not None:
+        before = attention.new_ones(len(attention), past.get_seq_length())
+        attention = torch.cat([before, attention], dim=1)
+    return read_states(base, batch.ids, attention, places, past)
 
 
 def dpo_losses(chosen: Tensor, rejected: Tensor, beta: float, flip_rates: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import Cache
 
 from adapters_store.base_model import BaseModel
 
@@ -31,12 +32,17 @@ class States:
     output: type
 
 
-def read_states(base: BaseModel, ids: Tensor, attention: Tensor, places: Tensor) -> States:
+def read_states(
+    base: BaseModel, ids: Tensor, attention: Tensor, places: Tensor, past: Cache | None = None
+) -> States:
     """Run the model's body on [rows, tokens] and return the states at `places`, a mask.
 
-    Uses the slots that the model's pool has in use.
+    Uses the slots that the model's pool has in use. `past` has the keys and values of tokens that
+    stand before `ids` in every row; theirs are added to it, and `attention` covers both.
     """
-    output: Any = base.model.base_model(input_ids=ids, attention_mask=attention, use_cache=False)
+    output: Any = base.model.base_model(
+        input_ids=ids, attention_mask=attention, past_key_values=past, use_cache=past is not None
+    )
     return States(output.last_hidden_state[places], type(output))
 
 
