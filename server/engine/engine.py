@@ -40,7 +40,7 @@ from server.engine.model.runner import Chunk, Runner
 from server.engine.prefix_cache import PrefixCache
 from server.engine.records import Event, SamplingParams
 from server.engine.running_rows import RunningRows
-from server.engine.sampler import sample, token_logprobs
+from server.engine.sampler import guided, sample, token_logprobs
 from server.engine.scheduling import (
     FairShare,
     overdue,
@@ -124,7 +124,7 @@ class Engine:
     @property
     def num_running(self) -> int:
         """Replies being written now."""
-        return len(self._rows)
+        return len(self._rows.replies)
 
     @property
     def num_waiting(self) -> int:
@@ -154,8 +154,13 @@ class Engine:
         user: str,
         prefix_scope: str | None = None,
         is_background: bool = False,
+        unconditional_ids: Items[int] | None = None,
     ) -> Generation:
         """Queue a reply, pinned to this adapter version, from a running event loop.
+
+        With `unconditional_ids`, the same prompt without what the reply should heed, it is guided
+        by `params.guidance_scale`. That takes a second row, and a prompt that is too long for it
+        or an engine of one row is not guided. A grammar is not guided, either.
 
         Users share the rows fairly: one with more than a share gives rows up while others wait, and
         goes on later. Replies in the background give way to all others. The empty user name has no
@@ -167,7 +172,22 @@ class Engine:
         if room < 1:
             raise ContextOverflowError(len(prompt_ids), self.context_length)
         params = replace(params, max_tokens=min(params.max_tokens, room))
-        return self._queue(prompt_ids, params, adapter, user, is_background, scope=prefix_scope)
+        if not self._can_guide(params, unconditional_ids):
+            unconditional_ids = None
+        return self._queue(
+            prompt_ids,
+            params,
+            adapter,
+            user,
+            is_background,
+            scope=prefix_scope,
+            unconditional_ids=unconditional_ids,
+        )
+
+    def _can_guide(self, params: SamplingParams, unconditional_ids: Items[int] | None) -> bool:
+        is_wanted = params.guidance_scale != 1 and params.grammar is None
+        room = self.context_length - len(unconditional_ids or ())
+        return is_wanted and self.config.max_batch_size > 1 and room >= params.max_tokens
 
     def score(
         self,
@@ -202,6 +222,7 @@ class Engine:
         is_background: bool,
         scored: tuple[int, ...] = (),
         scope: str | None = None,
+        unconditional_ids: Items[int] | None = None,
     ) -> Generation:
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
@@ -218,6 +239,8 @@ class Engine:
         sequence = Sequence(
             tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored, scope
         )
+        if unconditional_ids is not None:
+            sequence.guided_by = _guide(sequence, tuple(unconditional_ids))
         with self._wake:
             if self._is_stopping or self._num_ahead(sequence) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
@@ -310,7 +333,7 @@ class Engine:
     def _preempt(self) -> None:
         """Take back the rows of replies in the background while others are ready or written."""
         with self._wake:
-            running = list(self._rows)
+            running = self._rows.replies
             wanted = [*running, *(s for s in self._waiting if s.is_ready)]
             background = [s for s in wanted if s.is_background]
             if not background or len(background) == len(wanted):
@@ -323,9 +346,9 @@ class Engine:
                     self._overdue.background_since = None
         for sequence in running:
             if sequence.is_background:
-                row = self._rows.index(sequence)
-                sequence.saved = self._runner.save(row, sequence.num_cached)
-                self._rows.remove(sequence)
+                for each in sequence.all_rows:
+                    each.saved = self._runner.save(self._rows.index(each), each.num_cached)
+                    self._rows.remove(each)
                 with self._wake:
                     self._waiting.append(sequence)
 
@@ -333,26 +356,33 @@ class Engine:
         """Give rows to ready requests, first to users below their share, the least served first."""
         while (found := self._next_admission()) is not None:
             sequence, given_up = found
+            if given_up:
+                self._give_up(given_up)
+            if sequence is None:
+                continue
             try:
                 adapter = sequence.packed_adapter
             except Exception as error:
                 log.error("an adapter could not be loaded: %s", error)
                 self._fail([sequence], "This user's adapter could not be loaded.")
                 continue
-            if given_up:
-                self._give_up(given_up)
-            row = self._rows.add(sequence, adapter)
             sequence.begin_turn()
-            if sequence.saved is not None:
-                self._runner.restore(row, sequence.saved, sequence.num_cached)
-                sequence.saved = None
-            elif prefix := self.prefixes.longest(_namespace(sequence), _unscored_part(sequence)):
-                saved, sequence.num_cached = prefix
-                self._runner.restore(row, saved, sequence.num_cached)
+            for each in sequence.all_rows:
+                row = self._rows.add(each, adapter)
+                if each.saved is not None:
+                    self._runner.restore(row, each.saved, each.num_cached)
+                    each.saved = None
+                elif prefix := self.prefixes.longest(_namespace(each), _unscored_part(each)):
+                    saved, each.num_cached = prefix
+                    self._runner.restore(row, saved, each.num_cached)
 
-    def _next_admission(self) -> tuple[Sequence, Sequence | None] | None:
-        """The next request that gets a row, and the reply that gives its own up for it, if any."""
-        rows, running = self.config.max_batch_size, list(self._rows)
+    def _next_admission(self) -> tuple[Sequence | None, Sequence | None] | None:
+        """The next request that gets a row, and the reply that gives its own up for it, if any.
+
+        A guided one needs two: if the first that is given up is not enough, it waits on.
+        """
+        running = self._rows.replies
+        free = self.config.max_batch_size - len(self._rows)
         with self._wake:
             ready = [s for s in self._waiting if s.is_ready]
             others = [s for s in ready if not s.is_background]
@@ -362,43 +392,52 @@ class Engine:
                 return None
             holders = [s.user for s in running]
             held = Counter(holders)
-            share = row_share(rows, len({*holders, *(s.user for s in ready)}))
+            most_rows = max(len(s.all_rows) for s in ready)
+            num_replies = len(running) + free // most_rows
+            share = row_share(num_replies, len({*holders, *(s.user for s in ready)}))
             ready = [s for s in ready if held[s.user] < share] or ready
             user = self._shares.first([s.user for s in ready])
             sequence = _begun_first(s for s in ready if s.user == user)
             given_up = None
-            if len(running) == rows:
+            if free < len(sequence.all_rows):
                 written = [s.turn_tokens for s in running]
                 row = row_to_give_up(holders, written, user=user, share=share)
                 if row is None:
                     return None
                 given_up = running[row]
+                if free + len(given_up.all_rows) < len(sequence.all_rows):
+                    return None, given_up
             self._waiting.remove(sequence)
         return sequence, given_up
 
     def _give_up(self, sequence: Sequence) -> None:
-        """Take a reply's row back. It waits again, and goes on from its cached prefix."""
-        self._keep_prefix(sequence)
-        self._rows.remove(sequence)
+        """Take a reply's rows back. It waits again, and goes on from its cached prefix."""
+        self._free_rows(sequence)
         sequence.begin_again()
         with self._wake:
             self._waiting.append(sequence)
 
     def _next_chunks(self) -> list[Chunk]:
+        self._rows.pair_up()
         prefilling = self._rows.prefilling
         shares = prefill_shares(
             [s.num_uncached for s in prefilling],
             decoding=self._rows.num_decoding,
             budget=self.config.prefill_chunk,
         )
-        chunks = []
+        chunks: list[Chunk] = []
         rows = range(self._rows.num_decoding, len(self._rows))
-        for row, sequence, share in zip(rows, prefilling, shares, strict=True):
+        ends = [share == s.num_uncached for share, s in zip(shares, prefilling, strict=True)]
+        for i, (row, sequence, share) in enumerate(zip(rows, prefilling, shares, strict=True)):
+            # Both prompts of a guided reply are complete in the same step.
+            is_held = self._rows.is_first_of_pair(row) and ends[i] and not ends[i + 1]
+            if is_held:
+                share -= 1
             if not share:
                 break
             chunk = _chunk(row, sequence, share)
             chunks.append(chunk)
-            if not chunk.is_last:  # later rows must not be complete before this one
+            if not (chunk.is_last or is_held):  # later rows must not be complete before this one
                 break
         return chunks
 
@@ -417,19 +456,25 @@ class Engine:
     ) -> None:
         """Sample or score each sequence, with its `counts` of the `logits` [tokens, vocabulary]."""
         parts = list(zip(predicted, torch.split(logits, list(counts)), strict=True))
-        written = [sequence for sequence, part in parts if len(part) and not sequence.scored]
-        if written:
-            is_all = len(written) == len(logits)
-            own = logits if is_all else torch.cat([part for s, part in parts if not s.scored])
-            self._write(own, written)
+        written = {s: part for s, part in parts if len(part) and not s.scored}
+        if replies := [s for s in written if not s.is_guide]:
+            is_all = len(replies) == len(logits)
+            own = logits if is_all else torch.cat([written[s] for s in replies])
+            self._write(own, replies, {s: written[s.guided_by][0] for s in replies if s.guided_by})
         for sequence, part in parts:
             if sequence.scored and len(part):
                 self._score(part, sequence)
             if sequence.finish_reason:
                 self._remove(sequence)
 
-    def _write(self, logits: torch.Tensor, sequences: Items[Sequence]) -> None:
-        tokens = sample(logits, sequences)
+    def _write(
+        self,
+        logits: torch.Tensor,
+        sequences: Items[Sequence],
+        guides: Mapping[Sequence, torch.Tensor],
+    ) -> None:
+        """Sample the next token of each, from its row of `logits` and that of its guide, if any."""
+        tokens = sample(guided(logits, sequences, guides), sequences)
         logprobs = token_logprobs(logits, tokens, [s.params.logprobs for s in sequences])
         for sequence, token, logprob in zip(sequences, tokens, logprobs, strict=True):
             event = sequence.append(token, self.base.renderer.eos_token_ids, logprob)
@@ -448,14 +493,18 @@ class Engine:
             self._waiting = [s for s in self._waiting if not s.is_cancelled]
         for sequence in cancelled:
             self._release(sequence)
-        for sequence in [s for s in self._rows if s.is_cancelled]:
+        for sequence in [s for s in self._rows.replies if s.is_cancelled]:
             self._remove(sequence)
 
     def _remove(self, sequence: Sequence) -> None:
-        """Free a row; its keys and values stay in the prefix cache."""
-        self._keep_prefix(sequence)
-        self._rows.remove(sequence)
+        self._free_rows(sequence)
         self._release(sequence)
+
+    def _free_rows(self, sequence: Sequence) -> None:
+        """Free a reply's rows; their keys and values stay in the prefix cache."""
+        for each in sequence.all_rows:
+            self._keep_prefix(each)
+            self._rows.remove(each)
 
     def _keep_prefix(self, sequence: Sequence) -> None:
         if length := self.prefixes.reusable(sequence.num_cached):
@@ -475,8 +524,9 @@ class Engine:
 
     def _fail(self, sequences: Items[Sequence], reason: str) -> None:
         for sequence in sequences:
-            sequence.send(GenerationError(reason))
-            self._release(sequence)
+            if not sequence.is_guide:
+                sequence.send(GenerationError(reason))
+                self._release(sequence)
 
 
 def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: int) -> Runner:
@@ -486,6 +536,20 @@ def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: in
     if family:
         return FusedLlama(base.model, lora, rows, context_length)
     return GeneralRunner(base, lora, rows)
+
+
+def _guide(sequence: Sequence, prompt_ids: tuple[int, ...]) -> Sequence:
+    """The second sequence of a guided reply."""
+    return Sequence(
+        prompt_ids,
+        sequence.params,
+        sequence.user,
+        sequence.adapter,
+        sequence.text,
+        sequence.send,
+        prefix_scope=sequence.prefix_scope,
+        is_guide=True,
+    )
 
 
 def _begun_first(sequences: Iterable[Sequence]) -> Sequence:

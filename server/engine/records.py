@@ -36,6 +36,7 @@ class SamplingParams:
     Penalties are OpenAI's: subtracted from the logits of tokens already in the reply, `frequency`
     once per occurrence and `presence` once. Then `logit_bias` is added and the `grammar` masks.
     `logprobs` is how many of the likeliest tokens to report at each place; None reports nothing.
+    Above 1, `guidance_scale` moves a guided reply away from what the model says without guidance.
     """
 
     temperature: float = 1.0
@@ -50,6 +51,7 @@ class SamplingParams:
     grammar: Grammar | None = None
     logprobs: int | None = None
     ignore_eos: bool = False
+    guidance_scale: float = 1.0
 
     @property
     def has_penalties(self) -> bool:

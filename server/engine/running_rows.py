@@ -24,6 +24,11 @@ class RunningRows:
         return self._sequences[row]
 
     @property
+    def replies(self) -> list[Sequence]:
+        """All but the guides of guided replies."""
+        return [each for each in self._sequences if not each.is_guide]
+
+    @property
     def decoding(self) -> list[Sequence]:
         """Replies that get one token per step."""
         return self._sequences[: self.num_decoding]
@@ -57,6 +62,37 @@ class RunningRows:
                 gap += 1
         self._move(len(self) - 1, gap)
         self._sequences.pop()
+
+    def pair_up(self) -> None:
+        """Put the two rows of each guided reply that is prefilling side by side, in the place of
+        the first. The longer rest of a prompt comes first: it is never complete before the other.
+        """
+        guides = {each.guided_by: each for each in self._sequences if each.guided_by}
+        for row in range(self.num_decoding, len(self) - 1):
+            first = self._sequences[row]
+            partner = first.guided_by or guides.get(first)
+            if partner is None or (row > self.num_decoding and self.is_first_of_pair(row - 1)):
+                continue
+            self.swap(row + 1, self.index(partner))
+            if partner.num_uncached > first.num_uncached:
+                self.swap(row, row + 1)
+
+    def is_first_of_pair(self, row: int) -> bool:
+        """Whether a prefilling row and the next are of one guided reply, after `pair_up`."""
+        first, *rest = self._sequences[row : row + 2]
+        return any(first.guided_by is each or each.guided_by is first for each in rest)
+
+    def swap(self, row: int, other: int) -> None:
+        """Exchange two rows, both of decoding or both of prefilling sequences."""
+        if row == other:
+            return
+        sequence = self._sequences[row]
+        saved = self._runner.save(row, sequence.num_cached) if sequence.num_cached else None
+        self._move(other, row)
+        self._sequences[other] = sequence
+        if saved is not None:
+            self._runner.restore(other, saved, sequence.num_cached)
+        self._runner.bind(other, sequence.packed_adapter)
 
     def clear(self) -> list[Sequence]:
         """Free all rows; return their sequences."""

@@ -1,12 +1,16 @@
 """Draws the next token of each row. Rows are independent of who shares the batch."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
+from math import log
 
 import torch
 from torch import Tensor
 
 from server.engine.records import TokenLogprob
 from server.engine.sequence import Sequence
+
+MIN_PLAUSIBLE = 0.1
 
 
 def sample(logits: Tensor, sequences: Items[Sequence]) -> list[int]:
@@ -16,6 +20,26 @@ def sample(logits: Tensor, sequences: Items[Sequence]) -> list[int]:
         tokens: list[int] = logits.argmax(dim=-1).tolist()
         return tokens
     return [_sample_row(row, s) for row, s in zip(logits.cpu(), sequences, strict=True)]
+
+
+def guided(logits: Tensor, sequences: Items[Sequence], guides: Mapping[Sequence, Tensor]) -> Tensor:
+    """The logits [rows, vocabulary] with the rows that have a guide moved away from it.
+
+    log p' = log q + s (log p - log q), with the guide's q [vocabulary] and the row's guidance scale
+    s: classifier-free guidance (Sanchez et al. 2023, arXiv 2306.17806), or context-aware decoding
+    (Shi et al. 2023, arXiv 2305.14739). Only tokens that the row itself finds at least
+    `MIN_PLAUSIBLE` times as likely as its likeliest one (Li et al. 2023, arXiv 2210.15097).
+    """
+    if not guides:
+        return logits
+    found = logits.float().clone()
+    for row, sequence in enumerate(sequences):
+        if (guide := guides.get(sequence)) is not None:
+            own, other = found[row].log_softmax(dim=-1), guide.float().log_softmax(dim=-1)
+            is_plausible = own >= own.max() + log(MIN_PLAUSIBLE)
+            moved = other + sequence.params.guidance_scale * (own - other)
+            found[row] = moved.masked_fill(~is_plausible, -torch.inf)
+    return found
 
 
 def token_logprobs(

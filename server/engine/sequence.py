@@ -24,6 +24,9 @@ class Sequence:
     reply in the background has lost its row. `turn_start` is how many tokens were written when it
     got its row. `background_since` is when a reply in the background was asked for, in seconds of
     the monotonic clock; None if it gives way to nobody.
+
+    A guided reply has a second sequence, its guide: that has a row of its own and the same tokens
+    after another prompt, and nothing of it is sampled or sent.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Sequence:
         background_since: float | None = None,
         scored: tuple[int, ...] = (),
         prefix_scope: str | None = None,
+        is_guide: bool = False,
     ) -> None:
         self.prompt_ids = prompt_ids
         self.params = params
@@ -60,8 +64,15 @@ class Sequence:
         self.background_since = background_since
         self.scored = scored
         self.prefix_scope = prefix_scope
+        self.guided_by: Sequence | None = None
+        self.is_guide = is_guide
         self.is_cancelled = False
         self.finish_reason: str | None = None
+
+    @property
+    def all_rows(self) -> "tuple[Sequence, ...]":
+        """The sequences that have a row for this reply."""
+        return (self,) if self.guided_by is None else (self, self.guided_by)
 
     @property
     def is_ready(self) -> bool:
@@ -89,7 +100,8 @@ class Sequence:
 
     def begin_again(self) -> None:
         """Note that its row, with all that was cached, is gone. What was written stays."""
-        self.num_cached = 0
+        for each in self.all_rows:
+            each.num_cached = 0
         if self.scored:
             self.unsent_logprobs.clear()
 
@@ -133,7 +145,8 @@ class Sequence:
 
         If the grammar does not take the token, the event is a `GenerationError`.
         """
-        self.output.append(token)
+        for each in self.all_rows:
+            each.output.append(token)
         self.output_counts[token] += 1
         is_end = token in eos_token_ids and not (self.params.ignore_eos and self.grammar is None)
         if self.grammar is not None and not self.grammar.push(token):
