@@ -239,8 +239,6 @@ class Engine:
         sequence = Sequence(
             tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored, scope
         )
-        if unconditional_ids is not None:
-            sequence.guided_by = _guide(sequence, tuple(unconditional_ids))
         with self._wake:
             if self._is_stopping or self._num_ahead(sequence) >= self.config.queue_limit:
                 raise EngineOverloadedError("The server is at capacity. Try again shortly.")
@@ -250,6 +248,8 @@ class Engine:
                 )
             if adapter:
                 sequence.loading = self.adapters.lease(adapter)
+            if unconditional_ids is not None:
+                sequence.guided_by = _guide(sequence, tuple(unconditional_ids))
             self._shares.join(user, self._active_users())
             self._waiting.append(sequence)
             self._wake.notify()
@@ -539,8 +539,8 @@ def _runner_for(base: BaseModel, lora: LoraConfig, rows: int, context_length: in
 
 
 def _guide(sequence: Sequence, prompt_ids: tuple[int, ...]) -> Sequence:
-    """The second sequence of a guided reply."""
-    return Sequence(
+    """The second sequence of a guided reply, with the same adapter."""
+    guide = Sequence(
         prompt_ids,
         sequence.params,
         sequence.user,
@@ -550,6 +550,8 @@ def _guide(sequence: Sequence, prompt_ids: tuple[int, ...]) -> Sequence:
         prefix_scope=sequence.prefix_scope,
         is_guide=True,
     )
+    guide.loading = sequence.loading
+    return guide
 
 
 def _begun_first(sequences: Iterable[Sequence]) -> Sequence:

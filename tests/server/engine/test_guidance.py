@@ -11,11 +11,12 @@ from transformers import UnbatchedClassifierFreeGuidanceLogitsProcessor
 
 from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
+from adapters_store.records import AdapterVersion
 from feedback.records import Message
 from server.engine.engine import Engine, EngineConfig
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams
-from tests.adapters import LORA
+from tests.adapters import LORA, publish_random_adapter
 from tests.conftest import load_tiny
 from tests.server.engine.running import replies
 from tests.waiting import wait_until
@@ -37,11 +38,12 @@ def ask(
     params: SamplingParams = GREEDY,
     user: str = "ann",
     more: Sequence[Message] = (),
+    version: AdapterVersion | None = None,
 ) -> Generation:
     """Ask with MEMORY, and without it as the guide."""
     question = (*more, Message("user", text))
     shown, alone = engine.render((*MEMORY, *question)), engine.render(question)
-    return engine.submit(shown, params, None, user=user, unconditional_ids=alone)
+    return engine.submit(shown, params, version, user=user, unconditional_ids=alone)
 
 
 async def text_of(generation: Generation) -> str:
@@ -87,16 +89,26 @@ def test_a_guided_reply_is_that_of_transformers(
 
 
 @pytest.mark.parametrize("params", [GREEDY, DRAWN], ids=["greedy", "drawn"])
-def test_a_guided_reply_is_the_same_beside_others(engine: Engine, params: SamplingParams) -> None:
-    alone = [texts(engine, params)[0]]
+@pytest.mark.parametrize("has_adapter", [False, True], ids=["base", "adapter"])
+def test_a_guided_reply_is_the_same_beside_others(
+    engine: Engine, files: AdapterFiles, params: SamplingParams, has_adapter: bool
+) -> None:
+    first, second = (publish_random_adapter(files, engine.shapes, seed) for seed in (1, 2))
+    version = first if has_adapter else None
 
-    async def crowded() -> list[str]:
-        others = [ask(engine, f"other {i}", params, user=f"user {i % 3}") for i in range(12)]
-        asked = [ask(engine, "0", params, user="bob") for _ in range(3)]
+    async def written(num_others: int) -> list[str]:
+        versions = (None, first, second)
+        others = [
+            ask(engine, f"other {i}", params, user=f"user {i % 3}", version=versions[i % 3])
+            for i in range(num_others)
+        ]
+        asked = [ask(engine, "0", params, user="bob", version=version) for _ in range(3)]
         found = await asyncio.gather(*map(text_of, (*asked, *others)))
         return list(found[: len(asked)])
 
-    assert asyncio.run(crowded()) == alone * 3
+    alone = asyncio.run(written(0))
+    assert len(set(alone)) == 1
+    assert asyncio.run(written(12)) == alone
 
 
 def test_it_is_the_same_after_it_gave_its_rows_up(engine: Engine) -> None:
