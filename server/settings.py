@@ -196,6 +196,13 @@ class Settings(BaseSettings):
     memory_demonstrations: int = Field(
         default=5, ge=0, le=16, description="Most earlier exchanges that memory adds to a prompt."
     )
+    memory_guidance: float = Field(
+        default=1.5,
+        ge=1,
+        le=4,
+        description="How far replies move away from what the model says without the user's memory;"
+        " 1 is not at all.",
+    )
     queue_limit: int = Field(
         default=256,
         ge=1,

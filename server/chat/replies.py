@@ -78,6 +78,7 @@ class Replies:
                         turn.adapter,
                         user=user_id,
                         prefix_scope=turn.prefix_scope,
+                        unconditional_ids=turn.unguided_ids,
                     )
                 )
         except BaseException:

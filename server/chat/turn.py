@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,8 @@ _log = logging.getLogger(__name__)
 class Turn:
     """One planned chat request. `user` is None if a frontend named nobody.
 
-    `messages` are the client's own; `prompt_ids` may include `memory`. If the prompt overrides
+    `messages` are the client's own; `prompt_ids` may include `memory`, and then `unguided_ids` are
+    those without it. If the prompt overrides
     rules (`overridden_rules`), the base answers without memory. If the base answers because the
     version in use was withdrawn, `withdrawn` says so in a sentence. If the prompt has tools,
     `calls` says which calls the reply may have. `token_bytes` is set if log-probabilities are
@@ -70,6 +71,7 @@ class Turn:
     adapter: AdapterVersion | None
     messages: tuple[Message, ...]
     prompt_ids: tuple[int, ...]
+    unguided_ids: tuple[int, ...] | None
     memory: MemoryUse
     overridden_rules: tuple[Rule, ...]
     withdrawn: str | None
@@ -122,13 +124,14 @@ def plan_turn(
     is_default = _requested_adapter(body) is None
     has_none = is_default and adapter is None and kind is InteractionKind.CHAT
     withdrawn = why_base_answers(services.stores, user.id) if user and has_none else None
-    params = sampling_params(
-        body, runtime.sampling, services.settings.max_new_tokens, output.grammar
+    params = replace(
+        sampling_params(body, runtime.sampling, services.settings.max_new_tokens, output.grammar),
+        guidance_scale=services.settings.memory_guidance,
     )
     _check_biases(params, runtime.engine.vocabulary_size)
     overridden = overridden_rules(adapter, last_user_message(messages) or "") if is_default else ()
     adapter = None if overridden else adapter
-    memory = MemoryUse()
+    memory, unguided_ids = MemoryUse(), prompt_ids
     if user is not None and not overridden and _wants_memory(body, kind, labels):
         prompt_ids, memory = add_memory(
             services,
@@ -151,6 +154,7 @@ def plan_turn(
         adapter=adapter,
         messages=messages,
         prompt_ids=prompt_ids,
+        unguided_ids=unguided_ids if memory.tokens else None,
         memory=memory,
         overridden_rules=overridden,
         withdrawn=withdrawn,
