@@ -68,9 +68,14 @@ def memory_suffices(
     return (
         version is not None
         and memory.demonstrations > 0
-        and all(each.role != "assistant" for each in messages)
+        and is_first_turn(messages)
         and report_of(version).was_taught_by_memory
     )
+
+
+def is_first_turn(messages: Sequence[Message]) -> bool:
+    """Whether nothing was answered before."""
+    return all(each.role != "assistant" for each in messages)
 
 
 def last_user_message(messages: Sequence[Message]) -> str | None:

@@ -154,7 +154,7 @@ def plan_turn(
         adapter=adapter,
         messages=messages,
         prompt_ids=prompt_ids,
-        unguided_ids=unguided_ids if memory.tokens else None,
+        unguided_ids=unguided_ids if memory.tokens and not is_first_turn(messages) else None,
         memory=memory,
         overridden_rules=overridden,
         withdrawn=withdrawn,

@@ -130,7 +130,7 @@ class Measuring:
         self, api: Api, user: RealUser, point: int, arms: Sequence[Arm], run: Run | None
     ) -> None:
         for key in self._missing(user, point, arms):
-            questions = user.plain if key.situation is Situation.PLAIN else user.unseen
+            questions = user.plain if key.situation.is_plain else user.unseen
             chats = [_chat(question.prompt, key.situation) for question in questions]
 
             def answer(chat: Sequence[tuple[str, str]], arm: Arm = key.arm) -> Any:
@@ -162,5 +162,9 @@ def _account(user: RealUser, point: int) -> str:
 
 
 def _chat(prompt: str, situation: Situation) -> list[tuple[str, str]]:
-    before = {Situation.THIRD: EARLIER, Situation.SYSTEM: (("system", SYSTEM),)}
+    before = {
+        Situation.THIRD: EARLIER,
+        Situation.PLAIN_THIRD: EARLIER,
+        Situation.SYSTEM: (("system", SYSTEM),),
+    }
     return [*before.get(situation, ()), ("user", prompt)]

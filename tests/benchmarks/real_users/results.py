@@ -16,12 +16,18 @@ LEARNS = ("feedback", "scheduler", "server/background", "server/chat")
 
 class Situation(StrEnum):
     """Where an unseen prompt stands: in a new chat, after two other exchanges, under a system
-    prompt, or it is a plain question."""
+    prompt, or it is a plain question, in a new chat or after the two exchanges."""
 
     FIRST = "first"
     THIRD = "third"
     SYSTEM = "system"
     PLAIN = "plain"
+    PLAIN_THIRD = "plain_third"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether plain questions are asked."""
+        return self in (Situation.PLAIN, Situation.PLAIN_THIRD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def adherence(
     found = results.get(Key(user.name, lessons if arm is not Arm.BASE else 0, arm, situation))
     if found is None:
         return None
-    if situation is Situation.PLAIN:
+    if situation.is_plain:
         right = [q.is_answered(r) for q, r in zip(user.plain, found.replies, strict=True)]
     else:
         right = [user.accepts(q, r) for q, r in zip(user.unseen, found.replies, strict=True)]
@@ -42,6 +42,7 @@ def _point(results: Results, users: Sequence[RealUser], point: int) -> str:
         "weights",
         "both: first, third turn, system prompt",
         "plain questions: base, memory, weights, both",
+        "the same in the third turn",
         "memory's tokens: before, after training",
         "training",
     )
@@ -69,7 +70,10 @@ def _row(results: Results, user: RealUser, point: int) -> tuple[str, ...]:
         three(Arm.MEMORY),
         share(Arm.WEIGHTS),
         three(Arm.BOTH),
-        ", ".join(share(arm, Situation.PLAIN) for arm in (Arm.BASE, *ARMS)),
+        *(
+            ", ".join(share(arm, each) for arm in (Arm.BASE, *ARMS))
+            for each in (Situation.PLAIN, Situation.PLAIN_THIRD)
+        ),
         tokens,
         f"{run.status}, {run.seconds:.0f} s" if run else "–",
     )
@@ -91,7 +95,10 @@ def _mean_row(results: Results, users: Sequence[RealUser], point: int) -> tuple[
         three(Arm.MEMORY),
         mean(Arm.WEIGHTS),
         three(Arm.BOTH),
-        ", ".join(mean(arm, Situation.PLAIN) for arm in (Arm.BASE, *ARMS)),
+        *(
+            ", ".join(mean(arm, each) for arm in (Arm.BASE, *ARMS))
+            for each in (Situation.PLAIN, Situation.PLAIN_THIRD)
+        ),
         "",
         "",
     )
