@@ -27,6 +27,7 @@ from server.auth import named_by_frontend
 from server.chat.memory import (
     MemoryUse,
     add_memory,
+    is_first_turn,
     last_user_message,
     learned_by,
     memory_suffices,
