@@ -4,8 +4,10 @@ A child takes seconds to import torch: use one for what only a child shows.
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -68,7 +70,7 @@ def tiny_job(model: Path) -> TrainingJob:
 
 def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, list[str]]:
     """Work a job here, in the new folder `folder`; return the result and the phases."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     write_job(folder, job)
     write(dataset, folder / DATASET_FILE)
     parent = Recorder()
@@ -92,6 +94,39 @@ def run_in_child(
         is_cancelled=lambda: False,
     )
     return result, progress
+
+
+class TrainerHere:
+    """A `Trainer` without a child, for servers whose trainings are not what a test is about."""
+
+    def __init__(self, jobs: Path, is_busy: Callable[[], bool], timeout: float) -> None:
+        self._jobs = jobs
+
+    def prepare(self) -> None:
+        """Nothing takes long to start."""
+
+    def run(
+        self,
+        job: TrainingJob,
+        dataset: Dataset,
+        *,
+        destination: Path,
+        on_progress: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+    ) -> JobResult:
+        folder = self._jobs / "job"
+        try:
+            result, _ = run(job, dataset, folder)
+            shutil.copytree(result.adapter, destination, dirs_exist_ok=True)
+        finally:
+            shutil.rmtree(folder)
+        return replace(result, adapter=destination, usage={**result.usage, "device_seconds": 0.0})
+
+    def sweep(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing was started."""
 
 
 @contextmanager
