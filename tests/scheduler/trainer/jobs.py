@@ -3,15 +3,14 @@
 A child takes seconds to import torch: use one for what only a child shows.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
+import pytest
 import torch
 
 from adapters_store.records import LoraConfig
@@ -137,11 +136,12 @@ def _torch_as_before() -> Iterator[None]:
         torch.are_deterministic_algorithms_enabled(),
     )
     memory: Any = torch.utils.deterministic
-    is_filled = memory.fill_uninitialized_memory
-    with patch.dict(os.environ), torch.random.fork_rng():
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng(devices=[]):
+        # What is set here is undone at the end, with what training sets.
+        patch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+        patch.setattr(memory, "fill_uninitialized_memory", memory.fill_uninitialized_memory)
         try:
             yield
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(is_deterministic)
-            memory.fill_uninitialized_memory = is_filled
