@@ -12,6 +12,7 @@ from adapters_store.base_model import BaseModel, load_base_model
 from adapters_store.models.built_in import SMALLEST
 from adapters_store.models.resolve import resolve_model
 from adapters_store.records import Precision
+from scheduler.trainer import process
 from server.settings import default_model_cache
 from tests.tiny_model import build_tiny_model
 
@@ -24,6 +25,14 @@ settings.load_profile("unhurried")
 def one_thread() -> None:
     """The tiny model gains nothing from two threads, and idle threads of other tests cost much."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def training_priority() -> Iterator[None]:
+    """Training is as important as the rest: beside other tests it would hardly get any time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "NICENESS", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,7 @@ from tests.benchmarks.writers.measure import TrainingWriters
 from tests.benchmarks.writers.results import WritersResults
 from tests.benchmarks.writers.rows import Row
 from tests.benchmarks.writers.users import writers
+from tests.scheduler.trainer.jobs import TrainerHere
 from tests.server.live import LiveServer, running
 
 PROMPTS = [Prompt(f"task-{n}", f"Count to {n}.") for n in range(6)]
@@ -55,8 +56,11 @@ def server(
         "training": {"max_steps": 1, "min_passes": 1},
         "threads": 1,
     }
-    with running(tiny_model_folder, tmp_path_factory.mktemp("flows"), **options) as server:
-        yield server
+    folder = tmp_path_factory.mktemp("flows")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("server.runtime.ProcessTrainer", TrainerHere)
+        with running(tiny_model_folder, folder, **options) as server:
+            yield server
 
 
 @pytest.fixture

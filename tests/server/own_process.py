@@ -28,11 +28,16 @@ finally:
 
 @contextmanager
 def serving(
-    model: Path, data: Path, *, max_files: int | None = None, log: IO[bytes] | None = None
+    model: Path,
+    data: Path,
+    *,
+    max_files: int | None = None,
+    log: IO[bytes] | None = None,
+    has_model: bool = True,
 ) -> Iterator[tuple[subprocess.Popen[bytes], RunningServer]]:
     """Run a server, with this hard limit of open files; it is killed at the end if it still runs.
 
-    What it writes to stderr goes to `log`.
+    What it writes to stderr goes to `log`. Without `has_model` it may still load the model.
     """
     environment = os.environ | {
         "LORALEI_MODEL": str(model),
@@ -45,16 +50,19 @@ def serving(
         command = ["sh", "-c", f'ulimit -n {max_files} && exec "$@"', "sh", *command]
     with subprocess.Popen(command, env=environment, stderr=log) as process:
         try:
-            yield process, _wait_until_ready(process, data)
+            path = "/ready" if has_model else "/health"
+            yield process, _wait_until_it_answers(process, data, path)
         finally:
             process.kill()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], data: Path) -> RunningServer:
+def _wait_until_it_answers(
+    process: subprocess.Popen[bytes], data: Path, path: str
+) -> RunningServer:
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         server = find_server(data)
-        if server is not None and httpx.get(f"{server.url}/ready", timeout=60).is_success:
+        if server is not None and httpx.get(f"{server.url}{path}", timeout=60).is_success:
             return server
         time.sleep(0.05)
     raise AssertionError("the server did not become ready")

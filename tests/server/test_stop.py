@@ -29,7 +29,7 @@ def test_a_stopped_server_finishes_its_replies_and_exits_cleanly(
 
 def test_after_a_kill_the_data_folder_can_be_used_at_once(tiny_model: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with serving(tiny_model, data) as (process, _):
+    with serving(tiny_model, data, has_model=False) as (process, _):
         process.kill()
         process.wait(timeout=20)
         assert find_server(data) is None

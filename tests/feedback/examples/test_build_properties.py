@@ -1,7 +1,7 @@
 import random
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.examples.build import (
@@ -14,8 +14,10 @@ from feedback.records import ExampleKind, Feedback, Interaction
 from tests.feedback.strategies import feedback_lists, interactions
 
 HISTORIES = (interactions(), feedback_lists())
+few = settings(max_examples=40)  # drawing a history takes longer than looking at it
 
 
+@few
 @given(*HISTORIES, st.integers())
 def test_the_order_of_the_input_does_not_matter(
     turns: list[Interaction], feedback: list[Feedback], seed: int
@@ -26,6 +28,7 @@ def test_the_order_of_the_input_does_not_matter(
     assert build_examples(turns, feedback) == expected
 
 
+@few
 @given(*HISTORIES)
 def test_examples_are_ordered_and_distinct(
     turns: list[Interaction], feedback: list[Feedback]
@@ -36,6 +39,7 @@ def test_examples_are_ordered_and_distinct(
     assert len({(each.user_id, each.id) for each in made}) == len(made)
 
 
+@few
 @given(*HISTORIES)
 def test_every_example_names_learnable_sources_of_its_own_user(
     turns: list[Interaction], feedback: list[Feedback]
@@ -50,6 +54,7 @@ def test_every_example_names_learnable_sources_of_its_own_user(
         }
 
 
+@few
 @given(*HISTORIES)
 def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feedback]) -> None:
     for each in build_examples(turns, feedback):
@@ -62,6 +67,7 @@ def test_an_example_is_well_formed(turns: list[Interaction], feedback: list[Feed
         assert each.reply in (each.chosen, each.rejected)
 
 
+@few
 @given(*HISTORIES)
 def test_no_reply_is_both_a_target_and_undesirable(
     turns: list[Interaction], feedback: list[Feedback]
@@ -75,6 +81,7 @@ def test_no_reply_is_both_a_target_and_undesirable(
     assert not unwanted & {(each.user_id, each.messages, each.chosen) for each in made}
 
 
+@few
 @given(*HISTORIES)
 def test_the_examples_of_a_user_do_not_depend_on_other_users(
     turns: list[Interaction], feedback: list[Feedback]
@@ -87,6 +94,7 @@ def test_the_examples_of_a_user_do_not_depend_on_other_users(
     assert alone == tuple(each for each in together if each.user_id == "ann")
 
 
+@few
 @given(*HISTORIES)
 def test_a_missing_interaction_is_in_no_example(
     turns: list[Interaction], feedback: list[Feedback]
@@ -96,6 +104,7 @@ def test_a_missing_interaction_is_in_no_example(
     assert not any(gone & set(each.interaction_ids) for each in left)
 
 
+@few
 @given(*HISTORIES)
 def test_the_feedback_behind_single_replies_includes_all_that_they_name(
     turns: list[Interaction], feedback: list[Feedback]
@@ -107,6 +116,7 @@ def test_the_feedback_behind_single_replies_includes_all_that_they_name(
     assert named <= {(each.user_id, each.id) for each in behind}
 
 
+@few
 @given(*HISTORIES)
 def test_rated_examples_are_the_examples_that_compare_no_texts(
     turns: list[Interaction], feedback: list[Feedback]
@@ -123,12 +133,14 @@ def test_rated_examples_are_the_examples_that_compare_no_texts(
     assert more <= {ExampleKind.UNDESIRABLE}
 
 
+@few
 @given(*HISTORIES)
 def test_every_example_is_possible(turns: list[Interaction], feedback: list[Feedback]) -> None:
     made = {each.id for each in build_examples(turns, feedback)}
     assert made <= possible_ids(turns, feedback)
 
 
+@few
 @given(*HISTORIES, st.integers(0, 7))
 def test_new_feedback_takes_away_no_example_but_a_pair_with_a_reply_that_it_rates(
     turns: list[Interaction], feedback: list[Feedback], number: int

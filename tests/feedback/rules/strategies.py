@@ -47,6 +47,16 @@ def made_replies(draw: st.DrawFn) -> str:
     return between.join([opener + first, *parts, last + closer])
 
 
+def short_replies() -> st.SearchStrategy[str]:
+    """Replies of one paragraph, list or table: the cost of comparing grows with the square."""
+    parts = (
+        st.sampled_from(OPENERS),
+        paragraphs | st.sampled_from(BLOCKS),
+        st.sampled_from(CLOSERS),
+    )
+    return st.tuples(*parts).map("".join)
+
+
 def replies() -> st.SearchStrategy[str]:
     """Realistic replies and any text."""
     marks = st.text(alphabet=" \nabIé1.,;:!?-—*_#`\"'(){}<>/😊", max_size=60)

@@ -5,7 +5,7 @@ from itertools import combinations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.rules.from_ratings import (
@@ -70,6 +70,7 @@ def test_random_ratings_rarely_show_a_rule() -> None:
     assert shown <= 100 * SIGNIFICANCE_LEVEL + 3
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(made_replies(), st.booleans()), max_size=40), st.randoms())
 def test_the_order_of_arrival_never_matters(rated: list[tuple[str, bool]], random: Random) -> None:
     made = [RatedText(text, is_liked, float(at)) for at, (text, is_liked) in enumerate(rated)]

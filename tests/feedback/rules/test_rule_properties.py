@@ -11,7 +11,7 @@ from feedback.text.structure import sentences
 from feedback.text.tokens import distance, words
 from tests.feedback.rules.replies import PROMPT
 from tests.feedback.rules.rules import RULES
-from tests.feedback.rules.strategies import made_replies, replies, rules
+from tests.feedback.rules.strategies import made_replies, replies, rules, short_replies
 
 NEED_MORE = ("words", "left-out beginning", "left-out ending", "most sentences", "most words")
 """One edit may be too little evidence: one word or half a sentence less can be chance."""
@@ -65,8 +65,8 @@ def test_the_rules_of_an_edit_hold_only_in_its_correction(original: str, correct
         assert rule.holds(corrected)
 
 
-@settings(max_examples=15)
-@given(st.lists(st.tuples(made_replies(), made_replies()), max_size=3), st.randoms())
+@settings(max_examples=25)
+@given(st.lists(st.tuples(short_replies(), short_replies()), max_size=3), st.randoms())
 def test_the_order_of_the_edits_does_not_matter(
     pairs: list[tuple[str, str]], random: Random
 ) -> None:

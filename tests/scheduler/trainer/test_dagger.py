@@ -19,25 +19,14 @@ from scheduler.fit.loop import PhaseReport
 from scheduler.records import TrainingConfig
 from scheduler.trainer import dagger
 from scheduler.trainer.dagger import fit_with_dagger
-from scheduler.trainer.parent_pipe import ParentPipe
 from tests.scheduler.builders import make_dataset, make_job
-from tests.scheduler.trainer.test_train import EXAMPLES, run, tiny_job
+from tests.scheduler.trainer.jobs import EXAMPLES, Recorder, run, run_in_child, tiny_job
 
 LOWER_CASE = (Rule("case", "lower"),)
 PROBES = (("What is tea?", "It is tea. Ask Ann."), ("What is a cat?", "It is a cat. Ask Bob."))
 SLOT = 1
 [EXAMPLE] = make_dataset().examples
 MISTAKE = replace(EXAMPLE, chosen="a mistake", source=ExampleSource.SYNTHETIC)
-
-
-class Silent(ParentPipe):
-    """Sends nothing."""
-
-    def __init__(self) -> None:
-        pass
-
-    def enter(self, phase: str, begin: float, end: float) -> None:
-        assert 0 <= begin <= end <= 1
 
 
 class Fits:
@@ -85,7 +74,7 @@ def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(dagger, "roll_out", lambda *_: next(results))
         job = replace(make_job("tiny", Path()), probes=(PROBES,) * (probes or len(percentages)))
         reports, compliance = fit_with_dagger(
-            tiny_base, fits._pool, SLOT, [EXAMPLE], job, fits, Silent(), 0.8
+            tiny_base, fits._pool, SLOT, [EXAMPLE], job, fits, Recorder(), 0.8
         )
         assert compliance is not None
         assert compliance.compliance_rate == max(percentages) / 100
@@ -120,7 +109,7 @@ def test_no_round_continues_from_a_worse_fit(fit_with: FitWith, fits: Fits) -> N
 
 def test_without_probes_there_is_one_fit(tiny_base: BaseModel, fits: Fits) -> None:
     fit_with_dagger(
-        tiny_base, fits._pool, SLOT, [EXAMPLE], make_job("tiny", Path()), fits, Silent(), 0.8
+        tiny_base, fits._pool, SLOT, [EXAMPLE], make_job("tiny", Path()), fits, Recorder(), 0.8
     )
     assert (len(fits.taught), fits.in_slot) == (1, 1)
 
@@ -135,12 +124,13 @@ def test_equal_examples_and_rules_give_equal_bytes_and_no_rules_others(
         probes=(PROBES, PROBES),
         rules=LOWER_CASE,
     )
-    jobs = (job, job, replace(job, rules=(), probes=()))
-    first, second, without_rules = (
-        (
-            run(each, build_dataset("ann", EXAMPLES), tmp_path / str(i))[0].adapter / WEIGHTS_FILE
-        ).read_bytes()
-        for i, each in enumerate(jobs)
+    dataset = build_dataset("ann", EXAMPLES)
+    # Text has other hashes in the child, so sets have another order.
+    results = (
+        run_in_child(job, dataset, tmp_path / "child")[0],
+        run(job, dataset, tmp_path / "here")[0],
+        run(replace(job, rules=(), probes=()), dataset, tmp_path / "without rules")[0],
     )
+    first, second, without_rules = ((each.adapter / WEIGHTS_FILE).read_bytes() for each in results)
     assert first == second
     assert first != without_rules

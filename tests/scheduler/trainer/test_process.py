@@ -19,6 +19,11 @@ def child(code: str) -> ChildProcess:
     return ChildProcess([sys.executable, "-S", "-c", code], os.environ)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def training_priority() -> None:
+    """As users have it."""
+
+
 @pytest.fixture
 def speaking() -> Iterator[ChildProcess]:
     """A child that has sent a message, and ends with its input."""

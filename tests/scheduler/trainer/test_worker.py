@@ -119,6 +119,11 @@ class Bench:
         return subprocess.Popen([sys.executable, "-c", ORPHANED, str(self.root), behaviour, chat])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def training_priority() -> None:
+    """As users have it."""
+
+
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

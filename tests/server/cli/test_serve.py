@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,15 +21,20 @@ WAIT_SECONDS = 200  # importing PyTorch takes long on a busy machine
 pytestmark = pytest.mark.timeout(3 * WAIT_SECONDS)
 
 
-@pytest.fixture
-def environment(tiny_model: Path, tmp_path: Path) -> dict[str, str]:
-    """Settings of a small server on a free port."""
+def settings(model: Path, data: Path) -> dict[str, str]:
+    """The environment of a small server on a free port."""
     return os.environ | {
-        "LORALEI_MODEL": str(tiny_model),
-        "LORALEI_DATA_DIR": str(tmp_path / "data"),
+        "LORALEI_MODEL": str(model),
+        "LORALEI_DATA_DIR": str(data),
         "LORALEI_PORT": "0",
         "LORALEI_THREADS": "1",
     }
+
+
+@pytest.fixture
+def environment(tiny_model: Path, tmp_path: Path) -> dict[str, str]:
+    """The settings of one test's server."""
+    return settings(tiny_model, tmp_path / "data")
 
 
 @contextmanager
@@ -61,22 +67,60 @@ def read_until(process: "subprocess.Popen[str]", end: str) -> str:
     raise AssertionError(f"it ended without printing {end!r}:\n{text}")
 
 
-def started_and_stopped(environment: dict[str, str], by: signal.Signals) -> tuple[str, int]:
-    """What it printed, and its exit status."""
+def started_and_stopped(
+    environment: dict[str, str], after: str, by: signal.Signals
+) -> tuple[str, int]:
+    """What it printed up to the line that holds `after`, and its exit status."""
     with serving(environment) as process:
-        text = read_until(process, "Ready:")
+        text = read_until(process, after)
         process.send_signal(by)
         return text, process.wait(WAIT_SECONDS)
 
 
-def test_the_admin_key_is_shown_at_the_first_start_only(environment: dict[str, str]) -> None:
-    first, status = started_and_stopped(environment, signal.SIGINT)
-    assert status == 0
-    assert re.search(r"http://127\.0\.0\.1:\d+/#key=lk-\S+\n", first)
-    assert re.search(r"http://127\.0\.0\.1:\d+/admin\n", first)
-    again, _ = started_and_stopped(environment, signal.SIGTERM)
-    assert "lk-" not in again
-    assert re.search(r"http://127\.0\.0\.1:\d+/\n", again)
+@dataclass(frozen=True)
+class TwoStarts:
+    """What a server printed at its first start, and at the next one, which names no model.
+
+    The next one is stopped while it measures its speed.
+    """
+
+    data: Path
+    first: str
+    again: str
+    statuses: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def two_starts(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> TwoStarts:
+    data = tmp_path_factory.mktemp("two-starts") / "data"
+    environment = settings(tiny_model, data)
+    first, interrupted = started_and_stopped(environment, "tokens/s", signal.SIGINT)
+    environment["LORALEI_MODEL"] = "auto"
+    again, terminated = started_and_stopped(environment, "Ready:", signal.SIGTERM)
+    return TwoStarts(data, first, again, (interrupted, terminated))
+
+
+def test_a_signal_stops_it_cleanly(two_starts: TwoStarts) -> None:
+    assert two_starts.statuses == (0, 0)
+
+
+def test_the_admin_key_is_shown_at_the_first_start_only(two_starts: TwoStarts) -> None:
+    assert re.search(r"http://127\.0\.0\.1:\d+/#key=lk-\S+\n", two_starts.first)
+    assert re.search(r"http://127\.0\.0\.1:\d+/admin\n", two_starts.first)
+    assert "lk-" not in two_starts.again
+    assert re.search(r"http://127\.0\.0\.1:\d+/\n", two_starts.again)
+
+
+def test_memory_and_speed_are_said_and_kept_for_the_doctor(two_starts: TwoStarts) -> None:
+    said = r"tiny takes \d\.\d GB of memory and writes \d+ tokens/s"
+    assert re.search(said, two_starts.first)
+    measured = read(two_starts.data / "probes")
+    assert measured is not None
+    assert measured.model == "tiny"
+
+
+def test_the_model_of_the_first_start_is_kept(two_starts: TwoStarts) -> None:
+    assert "Ready: tiny answers" in two_starts.again
 
 
 def test_a_port_that_is_taken_is_named(environment: dict[str, str]) -> None:
@@ -85,26 +129,6 @@ def test_a_port_that_is_taken_is_named(environment: dict[str, str]) -> None:
         with serving(environment | {"LORALEI_PORT": port}) as process:
             read_until(process, port)
             assert process.wait(WAIT_SECONDS) == 1
-
-
-def test_memory_and_speed_are_said_and_kept_for_the_doctor(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    with serving(environment) as process:
-        text = read_until(process, "tokens/s")
-        assert re.search(r"tiny takes \d\.\d GB of memory and writes \d+ tokens/s", text)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(WAIT_SECONDS) == 0
-    measured = read(tmp_path / "data" / "probes")
-    assert measured is not None
-    assert measured.model == "tiny"
-
-
-def test_the_model_of_the_first_start_is_kept(environment: dict[str, str]) -> None:
-    started_and_stopped(environment, signal.SIGINT)
-    text, status = started_and_stopped(environment | {"LORALEI_MODEL": "auto"}, signal.SIGINT)
-    assert "Ready: tiny answers" in text
-    assert status == 0
 
 
 def test_a_model_that_is_not_there_ends_it_with_the_reason(environment: dict[str, str]) -> None:

@@ -22,6 +22,8 @@ from tests.server.engine.running import replies, running_engine
 
 LONG = SamplingParams(temperature=0, max_tokens=200, ignore_eos=True)
 SHORT = SamplingParams(temperature=0, max_tokens=30, ignore_eos=True)
+INTERRUPTED = SamplingParams(temperature=0, max_tokens=60, ignore_eos=True)
+BRIEF = SamplingParams(temperature=0, max_tokens=8, ignore_eos=True)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +46,12 @@ def version(engine: Engine, files: AdapterFiles) -> AdapterVersion:
     return publish_random_adapter(files, engine.shapes, 1)
 
 
-def ask(engine: Engine, text: str, version: AdapterVersion | None) -> Generation:
-    """A long reply in the background."""
+def ask(
+    engine: Engine, text: str, version: AdapterVersion | None, params: SamplingParams = LONG
+) -> Generation:
+    """A reply in the background."""
     prompt = engine.render([Message("user", text)])
-    return engine.submit(prompt, LONG, version, user="scheduler", is_background=True)
+    return engine.submit(prompt, params, version, user="scheduler", is_background=True)
 
 
 def test_they_wait_while_another_reply_is_written(engine: Engine, version: AdapterVersion) -> None:
@@ -80,18 +84,19 @@ def test_they_wait_while_another_reply_is_written(engine: Engine, version: Adapt
 
 def test_a_reply_that_gave_way_is_the_same(engine: Engine, version: AdapterVersion) -> None:
     texts = [str(i) for i in range(4)]
-    undisturbed = replies(engine, [(text, LONG, version) for text in texts])
+    undisturbed = replies(engine, [(text, INTERRUPTED, version) for text in texts])
 
     async def interrupted() -> list[str]:
         async def read(text: str) -> str:
-            return "".join([delta.text async for delta in ask(engine, text, version)])
+            generation = ask(engine, text, version, INTERRUPTED)
+            return "".join([delta.text async for delta in generation])
 
         reading = [asyncio.create_task(read(text)) for text in texts]
         prompt = engine.render([Message("user", "hello")])
         while not all(task.done() for task in reading):
-            async for _ in engine.submit(prompt, SHORT, None, user="ann"):
+            async for _ in engine.submit(prompt, BRIEF, None, user="ann"):
                 pass
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
         return [task.result() for task in reading]
 
     assert asyncio.run(interrupted()) == undisturbed

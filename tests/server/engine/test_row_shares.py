@@ -16,9 +16,9 @@ from tests.conftest import load_tiny
 from tests.server.engine.running import replies
 
 ENDLESS = SamplingParams(temperature=0, max_tokens=100_000, ignore_eos=True)
-LONG = SamplingParams(temperature=0, max_tokens=200, ignore_eos=True)
+LONG = SamplingParams(temperature=0, max_tokens=80, ignore_eos=True)
 SHORT = SamplingParams(temperature=0, max_tokens=4, ignore_eos=True)
-DRAWN = SamplingParams(temperature=1, seed=5, max_tokens=200, ignore_eos=True, presence_penalty=1)
+DRAWN = SamplingParams(temperature=1, seed=5, max_tokens=80, ignore_eos=True, presence_penalty=1)
 
 
 def ask(engine: Engine, text: str, params: SamplingParams, user: str) -> Generation:
