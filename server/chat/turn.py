@@ -54,13 +54,13 @@ _log = logging.getLogger(__name__)
 class Turn:
     """One planned chat request. `user` is None if a frontend named nobody.
 
-    `messages` are the client's own; `prompt_ids` may include `memory`, and then `unguided_ids` are
-    those without it. If the prompt overrides
-    rules (`overridden_rules`), the base answers without memory. If the base answers because the
-    version in use was withdrawn, `withdrawn` says so in a sentence. If the prompt has tools,
-    `calls` says which calls the reply may have. `token_bytes` is set if log-probabilities are
-    wanted. If the base model `thinks`, the reply may have reasoning; it `begins_in_reasoning` if
-    the prompt opened it. The base shares cached prompts within `prefix_scope`; None is everybody.
+    `messages` are the client's own; `prompt_ids` may include `memory`. If memory guides the reply,
+    `unguided_ids` are the prompt's without it. If the prompt overrides rules (`overridden_rules`),
+    the base answers without memory. If the base answers because the version in use was withdrawn,
+    `withdrawn` says so in a sentence. If the prompt has tools, `calls` says which calls the reply
+    may have. `token_bytes` is set if log-probabilities are wanted. If the base model `thinks`, the
+    reply may have reasoning; it `begins_in_reasoning` if the prompt opened it. The base shares
+    cached prompts within `prefix_scope`; None is everybody.
     """
 
     id: str

@@ -45,6 +45,27 @@ def test_a_correction_is_shown_from_the_next_reply_on(live: LiveServer, person: 
     }
 
 
+def test_replies_are_guided_by_memory_from_the_second_turn_on(
+    live: LiveServer, person: Person, tiny_model: Path, tmp_path: Path
+) -> None:
+    earlier = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+
+    def said(server: LiveServer, key: str, before: list[dict[str, str]], **body: Any) -> str:
+        messages = [*before, {"role": "user", "content": "why?"}]
+        reply = server.chat(key, messages=messages, temperature=0, **body)
+        content: str = reply["choices"][0]["message"]["content"]
+        return content
+
+    correct(live, person)
+    with running(tiny_model, tmp_path / "data", threads=1, memory_guidance=1) as unguided:
+        other = unguided.new_person()
+        correct(unguided, other)
+        assert said(live, person.key, []) == said(unguided, other.key, [])
+        assert said(live, person.key, earlier) != said(unguided, other.key, earlier)
+        off = {"loralei": {"memory": False}}
+        assert said(live, person.key, earlier, **off) == said(unguided, other.key, earlier, **off)
+
+
 def test_a_streamed_reply_says_so_too(live: LiveServer, person: Person) -> None:
     correct(live, person)
     with live.client(person.key) as client:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def test_a_guided_reply_is_that_of_transformers(
     renderer, question = tiny_base.renderer, (Message("user", "0"),)
     alone = torch.tensor([renderer.prompt_ids(question)])
     shown = torch.tensor([renderer.prompt_ids((*MEMORY, *question))])
-    guide = UnbatchedClassifierFreeGuidanceLogitsProcessor(2.0, tiny_base.model, alone)
+    guide = UnbatchedClassifierFreeGuidanceLogitsProcessor(2.0, tiny_base.model, cast(Any, alone))
     for _ in range(GREEDY.max_tokens):
         with torch.no_grad():
             logits = tiny_base.model(shown).logits[:, -1]
