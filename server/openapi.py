@@ -10,9 +10,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from server.auth import ADMIN_PATHS
 from server.errors import ErrorEnvelope
 
-ADMIN_PATHS = "/v1/admin/"
 # The framework documents bad values as a 422, unless a route says something of all its 4XX.
 _ANY_ERROR: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorEnvelope}}
 
@@ -39,6 +39,7 @@ def _name_errors(path: str, method: str, operation: dict[str, Any]) -> None:
     for status in _errors(path, method, operation):
         described = {**error, "description": HTTPStatus(status).phrase}
         responses.setdefault(str(status), described)
+    operation["responses"] = dict(sorted(responses.items()))
 
 
 def _errors(path: str, method: str, operation: dict[str, Any]) -> Iterator[int]:

@@ -51,7 +51,7 @@ def serving(
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], data: Path) -> RunningServer:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # as long as a busy machine may take
     while process.poll() is None and time.monotonic() < deadline:
         server = find_server(data)
         if server is not None and httpx.get(f"{server.url}/ready", timeout=60).is_success:
