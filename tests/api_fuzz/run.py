@@ -3,7 +3,8 @@
     python -m tests.api_fuzz.run PATH_OF_SCHEMATHESIS MINUTES [ROLE ...]
 
 The server has a tiny model and runs in a process of its own. The roles share the minutes. The exit
-status is 1 if an answer was a 5xx, or not as the server's own description has it.
+status is 1 if an answer was a 5xx, or not as the server's own description has it, or if the time was
+too short for a role to ask every operation.
 """
 
 import base64
@@ -15,6 +16,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import httpx
 from safetensors.torch import save_file
 
 from adapters_store.lora import AdapterPool
@@ -49,16 +51,23 @@ def main(schemathesis: str, minutes: float, *names: str) -> bool:
             (folder / "log").open("wb") as log,
             serving(model, folder / "data", log=log) as (_, server),
         ):
+            described = httpx.get(f"{server.url}/openapi.json", timeout=120).json()["paths"]
             results = [
                 fuzz(schemathesis, server, role, int(SHARES[role] * seconds), folder, config)
                 for role in roles
             ]
         log_text = (folder / "log").read_text(errors="replace")
-        for role in roles:
-            print(role, count(folder / f"answers-{role}.jsonl"))
+        answers = {role: read_answers(folder / f"answers-{role}.jsonl") for role in roles}
+    operations = {f"{method.upper()} {path}" for path, item in described.items() for method in item}
+    unasked = {role: operations - {name for name, _ in answers[role]} for role in roles}
+    for role in roles:
+        statuses = Counter(status for _, status in answers[role])
+        print(role, dict(sorted(statuses.items())))
+        if unasked[role]:
+            print(f"{role} did not ask {len(unasked[role])} of {len(operations)} operations")
     if "Traceback" in log_text:
         print(log_text)
-    return not any(results) and "Traceback" not in log_text
+    return not (any(results) or any(unasked.values()) or "Traceback" in log_text)
 
 
 def fuzz(
@@ -80,10 +89,10 @@ def fuzz(
     return subprocess.run(command, env=environment, cwd=folder, check=False).returncode
 
 
-def count(answers: Path) -> dict[int, int]:
-    """How many answers there are of each status."""
-    lines = answers.read_text().splitlines() if answers.exists() else []
-    return dict(sorted(Counter(json.loads(line)["status"] for line in lines).items()))
+def read_answers(path: Path) -> list[tuple[str, int]]:
+    """The operation and the status of each answer."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(row["operation"], row["status"]) for row in map(json.loads, lines)]
 
 
 def write_adapter(model: Path, weights: Path) -> str:
