@@ -5,7 +5,7 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-api bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
@@ -13,6 +13,7 @@ PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python
 BENCH := engine many_adapters serving tick learning_loop
 # One of: real_users, thumbs, writers, learning, curation, gate, forgetting, retention, pooled.
 PART ?= learning
+MINUTES ?= 10
 
 ifdef PORT
 export LORALEI_PORT := $(PORT)
@@ -70,6 +71,11 @@ test-families: test-setup  ## Check families with real weights (fetches 240 MB e
 test-llama: test-setup  ## Check exported adapters in llama.cpp (installs node-llama-cpp)
 	@[ -d .venv/llama-cpp/node_modules/node-llama-cpp ] || npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/llama-cpp node-llama-cpp@3.22.1
 	LLAMA_CPP=$(CURDIR)/.venv/llama-cpp $(PYTEST) tests/llama_cpp/check_gguf_adapter.py
+
+# Not part of `test`: it takes as long as one likes. Schemathesis needs an environment of its own.
+test-api: test-setup  ## Fuzz the HTTP API (MINUTES=10, installs Schemathesis)
+	@[ -x .venv/schemathesis/bin/schemathesis ] || { $(RUN)/python -m venv .venv/schemathesis && .venv/schemathesis/bin/python -m pip install --quiet schemathesis==4.32.5; }
+	$(RUN)/python -m tests.api_fuzz.run $(CURDIR)/.venv/schemathesis/bin/schemathesis $(MINUTES)
 
 bench: test-setup  ## Measure speed and memory on the real model
 	@for part in $(BENCH); do $(RUN)/python -m "tests.benchmarks.bench_$$part" || exit 1; done

@@ -12,8 +12,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
 
 from server.auth import authenticate, require_admin
-from server.errors import ErrorEnvelope, install_error_handlers
+from server.errors import install_error_handlers
 from server.middleware import RequestFrame
+from server.openapi import DocumentedApi
 from server.routes import (
     adapters,
     backup,
@@ -36,12 +37,10 @@ HOUSEKEEPING_SECONDS = 3600.0
 
 def create_app(services: Services) -> FastAPI:
     """The application; it starts and stops these services."""
-    app = FastAPI(
+    app = DocumentedApi(
         title="Loralei",
         description="A chat server that becomes a different model for each of its users.",
         lifespan=_lifespan,
-        # Errors are documented as they are sent: in OpenAI's envelope, never as a 422.
-        responses={"4XX": {"model": ErrorEnvelope}, "5XX": {"model": ErrorEnvelope}},
         docs_url=None,
         redoc_url=None,
     )

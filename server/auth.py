@@ -18,6 +18,7 @@ from server.errors import AuthenticationError, ForbiddenError, RequestError
 from server.request_body import StrictRoute
 from server.services import Services
 
+ADMIN_PATHS = "/v1/admin/"
 _log = logging.getLogger(__name__)
 _bearer = HTTPBearer(auto_error=False, description="A key made by Loralei.")
 
@@ -85,7 +86,7 @@ class KeyedRoute(StrictRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check the key first, then do the rest."""
         handle = super().get_route_handler()
-        is_for_admins = self.path.startswith("/v1/admin/")
+        is_for_admins = self.path.startswith(ADMIN_PATHS)
 
         async def handle_known(request: Request) -> Response:
             services, sent = await get_services(request), await _bearer(request)

@@ -54,6 +54,11 @@ class ErrorEnvelope(BaseModel):
     error: ErrorBody
 
 
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says of these errors of a route, beyond those of its kind."""
+    return {status: {"model": ErrorEnvelope} for status in statuses}
+
+
 class AuthenticationError(PermissionError):
     """No key was sent, or it is unknown."""
 

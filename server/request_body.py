@@ -64,10 +64,15 @@ class StrictRoute(APIRoute):
         return handle_strictly
 
 
-def body_of(content_type: str) -> dict[str, Any]:
+def body_of(content_type: str, *, required: bool = True) -> dict[str, Any]:
     """What the OpenAPI document says of a body that the route reads itself."""
     content = {content_type: {"schema": {"type": "string", "format": "binary"}}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def sends(*content_types: str) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says of a 200 that is no JSON."""
+    return {200: {"content": {each: {} for each in content_types}}}
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:

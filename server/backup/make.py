@@ -40,9 +40,13 @@ def make_backup(folder: DataFolder, database: SharedDatabase, target: Path) -> B
 
     Other callers of the database wait while it is copied. Raises `BackupError`.
     """
-    if target.resolve().is_relative_to(folder.path.resolve()):
+    try:
+        is_inside = target.resolve().is_relative_to(folder.path.resolve())
+        is_new = not target.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, a circle of links
+        raise BackupError(f"no folder can have the name {str(target)[:80]!r}") from error
+    if is_inside:
         raise BackupError(f"{target} is inside the data folder: choose a folder elsewhere")
-    is_new = not target.exists()
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(target.iterdir()):
@@ -52,7 +56,7 @@ def make_backup(folder: DataFolder, database: SharedDatabase, target: Path) -> B
         except BaseException:
             _remove(target, itself=is_new)
             raise
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, RecursionError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise BackupError(f"the backup {target} could not be written: {reason}") from error
 

@@ -18,28 +18,46 @@ from adapters_store.records import AdapterVersion
 from scheduler.policy import is_due
 from server.accounts.accounts import Account
 from server.auth import Admin, App, KeyedRoute
-from server.errors import RequestError
+from server.errors import RequestError, errors
 from server.learning.usage import run_with_cost, training_usage
-from server.request_body import body_of, bounded_stream, drain, parse_json
+from server.request_body import body_of, bounded_stream, drain, parse_json, sends
 from server.services import Services
 from server.user_data import export
 from server.user_data.adapter_import import register_adapter
 from server.wire.requests import PromoteRequest, VersionNumber, version_number
 from server.wire.responses import Json, label, promotion_json, version_json
+from server.wire.shapes import (
+    Adapter,
+    AdapterSummary,
+    DeletedVersion,
+    Frozen,
+    ImportedVersion,
+    ListOf,
+    PromotionItem,
+    Run,
+    Version,
+)
 
 CONFIG_HEADER = "x-loralei-adapter-config"
+# The route reads it itself, so that a refusal comes after the body.
+_CONFIG_PARAMETER = {
+    "name": CONFIG_HEADER,
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "contentEncoding": "base64"},
+}
 
 router = APIRouter(prefix="/v1/admin/adapters", route_class=KeyedRoute, tags=["admin: adapters"])
 
 
-@router.get("")
+@router.get("", response_model=ListOf[AdapterSummary])
 def list_adapters(services: App) -> Json:
     """One item per user: the version in use, what it learned from, the new feedback."""
     users = [account for account in services.accounts.all() if not account.is_frontend]
     return {"object": "list", "data": [_summary(services, user) for user in users]}
 
 
-@router.get("/{user}")
+@router.get("/{user}", response_model=Adapter)
 def read_adapter(user: str, services: App) -> Json:
     """One user's versions and promotions, newest first, and whether a training is due."""
     account, stores = services.accounts.find(user), services.stores
@@ -63,7 +81,7 @@ def read_adapter(user: str, services: App) -> Json:
     }
 
 
-@router.get("/{user}/versions/{number}")
+@router.get("/{user}/versions/{number}", response_model=Version)
 def read_version(user: str, number: VersionNumber, services: App) -> Json:
     """One version: its examples, its measures, and why it was promoted or not."""
     account, stores = services.accounts.find(user), services.stores
@@ -74,7 +92,7 @@ def read_version(user: str, number: VersionNumber, services: App) -> Json:
     )
 
 
-@router.delete("/{user}/versions/{number}")
+@router.delete("/{user}/versions/{number}", response_model=DeletedVersion, responses=errors(409))
 def delete_version(user: str, number: VersionNumber, services: App) -> Json:
     """Delete a version that is not in use, with its files."""
     account, stores = services.accounts.find(user), services.stores
@@ -83,7 +101,11 @@ def delete_version(user: str, number: VersionNumber, services: App) -> Json:
     return {"object": "adapter.version.deleted", "label": version.label, "deleted": True}
 
 
-@router.get("/{user}/versions/{number}/download", response_class=StreamingResponse)
+@router.get(
+    "/{user}/versions/{number}/download",
+    response_class=StreamingResponse,
+    responses={**sends("application/zip", "application/octet-stream"), **errors(410)},
+)
 def download_version(
     user: str, number: VersionNumber, services: App, format: Literal["peft", "gguf"] = "peft"
 ) -> StreamingResponse:
@@ -100,7 +122,14 @@ def download_version(
     )
 
 
-@router.post("/{user}/versions", status_code=201, openapi_extra=body_of("application/octet-stream"))
+@router.post(
+    "/{user}/versions",
+    status_code=201,
+    response_model=ImportedVersion,
+    response_model_exclude_unset=True,
+    responses=errors(409, 410),
+    openapi_extra={**body_of("application/octet-stream"), "parameters": [_CONFIG_PARAMETER]},
+)
 async def import_version(
     user: str, request: Request, admin: Admin, services: App, same_base: bool = False
 ) -> Json:
@@ -133,7 +162,7 @@ async def import_version(
     return imported if warning is None or same_base else imported | {"warnings": [warning]}
 
 
-@router.post("/{user}/train", status_code=202)
+@router.post("/{user}/train", status_code=202, response_model=Run)
 def train(user: str, admin: Admin, services: App) -> Json:
     """Request a training now, due or not; an open run is returned as it is."""
     account = _learner(services, user)
@@ -141,7 +170,7 @@ def train(user: str, admin: Admin, services: App) -> Json:
     return run_with_cost(services, run)
 
 
-@router.post("/{user}/promote")
+@router.post("/{user}/promote", response_model=PromotionItem, responses=errors(409, 410))
 def promote(user: str, body: PromoteRequest, admin: Admin, services: App) -> Json:
     """Put a version, or the base, in use; 409 if another version than expected is in use."""
     account, registry = services.accounts.find(user), services.stores.registry
@@ -166,7 +195,7 @@ def promote(user: str, body: PromoteRequest, admin: Admin, services: App) -> Jso
     return promotion_json(promotion)
 
 
-@router.post("/{user}/rollback")
+@router.post("/{user}/rollback", response_model=PromotionItem, responses=errors(409))
 def roll_back(user: str, admin: Admin, services: App) -> Json:
     """Go back to the version before the last promotion; withdrawn and deleted ones are skipped."""
     account = services.accounts.find(user)
@@ -176,13 +205,13 @@ def roll_back(user: str, admin: Admin, services: App) -> Json:
     return promotion_json(promotion)
 
 
-@router.post("/{user}/freeze")
+@router.post("/{user}/freeze", response_model=Frozen)
 def freeze(user: str, admin: Admin, services: App) -> Json:
     """Stop training a user's adapter until it is unfrozen; the version in use stays."""
     return _set_frozen(services, _learner(services, user), True, admin)
 
 
-@router.post("/{user}/unfreeze")
+@router.post("/{user}/unfreeze", response_model=Frozen)
 def unfreeze(user: str, admin: Admin, services: App) -> Json:
     """Allow training of a user's adapter again."""
     return _set_frozen(services, _learner(services, user), False, admin)

@@ -10,8 +10,10 @@ from fastapi import APIRouter, Depends
 
 from server.auth import App, KeyedRoute, require_command_line
 from server.backup.make import make_backup
+from server.errors import errors
 from server.wire.requests import NewBackup
 from server.wire.responses import Json
+from server.wire.shapes import Backup
 
 router = APIRouter(
     prefix="/v1/admin/backup",
@@ -21,7 +23,7 @@ router = APIRouter(
 )
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=Backup, responses=errors(409))
 def create_backup(body: NewBackup, services: App) -> Json:
     """Write a backup to a new folder of the server's machine."""
     stores = services.stores

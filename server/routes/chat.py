@@ -13,7 +13,8 @@ from server.chat.recording import Recorder
 from server.chat.replies import Replies
 from server.chat.streaming import EventStream, event
 from server.chat.turn import Turn, plan_turn
-from server.errors import RequestError
+from server.errors import ErrorEnvelope, RequestError, errors
+from server.request_body import sends
 from server.wire.requests import ChatRequest
 from server.wire.responses import (
     choice_json,
@@ -22,6 +23,7 @@ from server.wire.responses import (
     tool_calls_json,
     usage_json,
 )
+from server.wire.shapes import Completion
 
 DISCONNECT_POLL = 0.1
 CLIENT_CLOSED_REQUEST = 499
@@ -30,7 +32,11 @@ router = APIRouter(prefix="/v1", route_class=KeyedRoute, tags=["chat"])
 _log = logging.getLogger(__name__)
 
 
-@router.post("/chat/completions", response_model=None)
+@router.post(
+    "/chat/completions",
+    response_model=Completion,
+    responses={**sends("text/event-stream"), **errors(404, 410)},
+)
 async def create_chat_completion(
     request: Request, body: ChatRequest, caller: Caller, services: App
 ) -> Response:
@@ -58,7 +64,7 @@ async def create_chat_completion(
     return JSONResponse(_whole(turn, replies, recorder), headers=headers)
 
 
-@router.post("/responses", response_model=None)
+@router.post("/responses", status_code=404, response_model=ErrorEnvelope)
 async def refuse_responses() -> Response:
     """Name the route to use: some SDKs call this one by default."""
     raise RequestError(404, "/v1/responses is not available here. Use POST /v1/chat/completions.")

@@ -9,19 +9,23 @@ from fastapi import APIRouter, Query, Request
 
 from feedback.records import Interaction
 from server.auth import App, KeyedRoute, User
-from server.errors import RequestError
+from server.errors import RequestError, errors
 from server.wire.paging import IdFilter, Order, PageLimit
 from server.wire.requests import MetadataUpdate
 from server.wire.responses import Json, completion_json, page, stored_message_json
+from server.wire.shapes import Deleted, Page, StoredCompletion, StoredMessage
 
 _MAX_METADATA_FILTERS = 16
 
 router = APIRouter(
-    prefix="/v1/chat/completions", route_class=KeyedRoute, tags=["stored completions"]
+    prefix="/v1/chat/completions",
+    route_class=KeyedRoute,
+    tags=["stored completions"],
+    responses=errors(404, 410),
 )
 
 
-@router.get("")
+@router.get("", response_model=Page[StoredCompletion], response_model_exclude_unset=True)
 def list_completions(
     request: Request,
     user: User,
@@ -43,13 +47,17 @@ def list_completions(
     return page([completion_json(interaction) for interaction in found], has_more)
 
 
-@router.get("/{completion_id}")
+@router.get("/{completion_id}", response_model=StoredCompletion, response_model_exclude_unset=True)
 def read_completion(completion_id: str, user: User, services: App) -> Json:
     """One completion."""
     return completion_json(_own(services, user, completion_id))
 
 
-@router.get("/{completion_id}/messages")
+@router.get(
+    "/{completion_id}/messages",
+    response_model=Page[StoredMessage],
+    response_model_exclude_unset=True,
+)
 def list_messages(
     completion_id: str,
     user: User,
@@ -74,14 +82,14 @@ def list_messages(
     return page(messages[:limit], len(messages) > limit)
 
 
-@router.post("/{completion_id}")
+@router.post("/{completion_id}", response_model=StoredCompletion, response_model_exclude_unset=True)
 def update_completion(completion_id: str, body: MetadataUpdate, user: User, services: App) -> Json:
     """Replace a completion's metadata; nothing else can change."""
     changed = services.stores.log.set_metadata(user.id, completion_id, body.metadata)
     return completion_json(changed)
 
 
-@router.delete("/{completion_id}")
+@router.delete("/{completion_id}", response_model=Deleted)
 def delete_completion(completion_id: str, user: User, services: App) -> Json:
     """Delete a completion and its feedback; the next training does not use them."""
     services.stores.log.delete_interaction(user.id, completion_id)

@@ -3,16 +3,17 @@
 from fastapi import APIRouter
 
 from server.auth import Admin, App
-from server.errors import RequestError
+from server.errors import RequestError, errors
 from server.wire.requests import VersionNumber
 from server.wire.responses import Json, suite_run_json
+from server.wire.shapes import SuiteRunItem
 
 router = APIRouter(
     prefix="/v1/admin/adapters/{user}/versions/{number}/evaluate", tags=["admin: adapters"]
 )
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, response_model=SuiteRunItem, responses=errors(410))
 def evaluate(user: str, number: VersionNumber, admin: Admin, services: App) -> Json:
     """Run the suite on a version now; an open run is returned as it is."""
     account = services.accounts.find(user)
@@ -23,7 +24,7 @@ def evaluate(user: str, number: VersionNumber, admin: Admin, services: App) -> J
     return suite_run_json(runtime.scheduler.suite.request(version, by=admin.name))
 
 
-@router.get("")
+@router.get("", response_model=SuiteRunItem)
 def read_evaluation(user: str, number: VersionNumber, services: App) -> Json:
     """The version's newest run of the suite."""
     account = services.accounts.find(user)

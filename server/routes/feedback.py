@@ -9,16 +9,24 @@ from fastapi.responses import JSONResponse
 from feedback.records import Feedback, FeedbackStatus
 from server.accounts.accounts import Account, UnknownAccountError
 from server.auth import App, Caller, KeyedRoute, User, named_by_frontend
-from server.errors import RequestError
+from server.errors import RequestError, errors
 from server.services import Services
 from server.wire.paging import IdFilter, PageLimit
 from server.wire.requests import FeedbackRequest
 from server.wire.responses import Json, feedback_json, page
+from server.wire.shapes import Deleted, FeedbackItem, Page
 
-router = APIRouter(prefix="/v1/feedback", route_class=KeyedRoute, tags=["feedback"])
+router = APIRouter(
+    prefix="/v1/feedback", route_class=KeyedRoute, tags=["feedback"], responses=errors(404, 410)
+)
 
 
-@router.post("", status_code=201, responses={200: {}, 202: {}})
+@router.post(
+    "",
+    status_code=201,
+    response_model=FeedbackItem,
+    responses=dict.fromkeys((200, 202), {"model": FeedbackItem}),
+)
 def give_feedback(
     request: Request, body: FeedbackRequest, caller: Caller, services: App
 ) -> JSONResponse:
@@ -56,7 +64,7 @@ def give_feedback(
     return JSONResponse(feedback_json(stored), status)
 
 
-@router.get("")
+@router.get("", response_model=Page[FeedbackItem])
 def list_feedback(
     user: User,
     services: App,
@@ -71,13 +79,13 @@ def list_feedback(
     return page([feedback_json(feedback) for feedback in found], has_more)
 
 
-@router.get("/{feedback_id}")
+@router.get("/{feedback_id}", response_model=FeedbackItem)
 def read_feedback(feedback_id: str, user: User, services: App) -> Json:
     """One feedback event."""
     return feedback_json(services.stores.log.feedback(user.id, feedback_id))
 
 
-@router.delete("/{feedback_id}")
+@router.delete("/{feedback_id}", response_model=Deleted)
 def delete_feedback(feedback_id: str, user: User, services: App) -> Json:
     """Delete feedback; the next training does not use it."""
     services.stores.log.delete_feedback(user.id, feedback_id, time.time())

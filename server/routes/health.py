@@ -5,20 +5,22 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from scheduler.records import RunStatus
 from server.auth import App
-from server.errors import NotReadyError
+from server.errors import NotReadyError, errors
+from server.request_body import sends
 from server.services import Services
 from server.wire.responses import Json
+from server.wire.shapes import Health, Ready
 
 router = APIRouter(tags=["operator"])
 
 
-@router.get("/health")
+@router.get("/health", response_model=Health)
 async def health() -> Json:
     """Whether the process answers, even while it loads, trains or drains."""
     return {"status": "ok"}
 
 
-@router.get("/ready")
+@router.get("/ready", response_model=Ready, responses=errors(503))
 def ready(services: App) -> Json:
     """Whether chat is answered and stored.
 
@@ -31,7 +33,11 @@ def ready(services: App) -> Json:
     return {"status": "ready", "model": services.runtime.engine.model_name}
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={**sends(CONTENT_TYPE_LATEST), **errors(503)},
+)
 def metrics(services: App) -> Response:
     """Prometheus' text format."""
     _observe(services)

@@ -13,36 +13,39 @@ from server.accounts.accounts import Account
 from server.auth import App, User
 from server.chat.memory import learned_by, user_memory
 from server.chat.withdrawal import why_base_answers
+from server.errors import errors
 from server.learning.curation_view import curation_json
 from server.learning.reply_samples import samples_json
+from server.request_body import sends
 from server.services import Services
 from server.stores import Stores
 from server.user_data import erasure, export
 from server.wire.responses import Json, run_json
+from server.wire.shapes import Curation, ErasedUser, Me
 
-router = APIRouter(prefix="/v1/me", tags=["me"])
+router = APIRouter(prefix="/v1/me", tags=["me"], responses=errors(404, 410))
 
 
-@router.get("")
+@router.get("", response_model=Me)
 async def read_me(user: User, services: App) -> Json:
     """My version in use, what it learned from, and the progress of its training."""
     return await services.heavy_reads.run(user.id, lambda: _me(services, user))
 
 
-@router.get("/export", response_class=StreamingResponse)
+@router.get("/export", response_class=StreamingResponse, responses=sends("application/zip"))
 async def export_me(user: User, services: App) -> StreamingResponse:
     """Everything that is stored of me: a ZIP with JSON lines and my adapter."""
     archive = await services.heavy_reads.run(user.id, lambda: export.export_archive(services, user))
     return export.zip_response(archive, f"loralei-{user.id}.zip")
 
 
-@router.get("/curation")
+@router.get("/curation", response_model=Curation)
 async def curate_me(user: User, services: App) -> Json:
     """Which of my examples the next training accepts, and why it rejects the others."""
     return await services.heavy_reads.run(user.id, lambda: curation_json(services, user.id))
 
 
-@router.delete("")
+@router.delete("", response_model=ErasedUser)
 def erase_me(user: User, services: App) -> Json:
     """Erase me: my chats and feedback, every adapter, my account and key.
 

@@ -8,17 +8,18 @@ from server.auth import App
 from server.errors import ModelNotFoundError
 from server.services import Services
 from server.wire.responses import Json
+from server.wire.shapes import ListOf, Model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-@router.get("")
+@router.get("", response_model=ListOf[Model])
 def list_models(services: App) -> Json:
     """The base model."""
     return {"object": "list", "data": [_model(services)]}
 
 
-@router.get("/{model:path}")
+@router.get("/{model:path}", response_model=Model)
 def read_model(model: str, services: App) -> Json:
     """One model by its id."""
     found = _model(services)

@@ -8,21 +8,25 @@ from fastapi import APIRouter
 from feedback.errors import NotFoundError
 from feedback.rules.user_rules import RuleDecision, RuleStatus, UserRule, rule_id
 from server.auth import App, KeyedRoute, User
+from server.errors import errors
 from server.services import Services
 from server.wire.requests import RuleRequest
 from server.wire.responses import Json, page, rule_json
+from server.wire.shapes import Deleted, Page, RuleItem
 
-router = APIRouter(prefix="/v1/me/rules", route_class=KeyedRoute, tags=["me"])
+router = APIRouter(
+    prefix="/v1/me/rules", route_class=KeyedRoute, tags=["me"], responses=errors(404, 410)
+)
 
 
-@router.get("")
+@router.get("", response_model=Page[RuleItem])
 async def list_rules(user: User, services: App) -> Json:
     """Every rule that is active or that I decided on, as of now, in the order of application."""
     rules = await services.heavy_reads.run(user.id, lambda: services.rules.of(user.id))
     return page([rule_json(each) for each in rules], has_more=False)
 
 
-@router.put("/{rule_id}")
+@router.put("/{rule_id}", response_model=RuleItem)
 async def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: App) -> Json:
     """Pin a rule to keep it active whatever my feedback, or drop it to keep it inactive.
 
@@ -34,7 +38,7 @@ async def decide_on_rule(rule_id: str, body: RuleRequest, user: User, services: 
     )
 
 
-@router.delete("/{rule_id}")
+@router.delete("/{rule_id}", response_model=Deleted)
 def undo_rule_decision(rule_id: str, user: User, services: App) -> Json:
     """Undo a decision: the rule is active again if my feedback shows it."""
     services.stores.log.undo_rule_decision(user.id, rule_id, time.time())

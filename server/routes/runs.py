@@ -13,9 +13,12 @@ from scheduler.errors import RunNotFoundError
 from scheduler.records import TrainingRun
 from server.auth import App
 from server.chat.streaming import PING, PING_SECONDS, EventStream, event
+from server.errors import errors
 from server.learning.usage import run_with_cost
+from server.request_body import sends
 from server.services import Services
 from server.wire.responses import Json
+from server.wire.shapes import ListOf, Run
 
 MAX_PAGE = 1000
 POLL_SECONDS = 0.25
@@ -23,7 +26,7 @@ POLL_SECONDS = 0.25
 router = APIRouter(prefix="/v1/admin/runs", tags=["admin: runs"])
 
 
-@router.get("")
+@router.get("", response_model=ListOf[Run], responses=errors(404))
 def list_runs(
     services: App,
     user: Annotated[str | None, Query(max_length=512)] = None,
@@ -35,19 +38,23 @@ def list_runs(
     return {"object": "list", "data": [run_with_cost(services, run) for run in runs]}
 
 
-@router.get("/{run_id}")
+@router.get("/{run_id}", response_model=Run)
 def read_run(run_id: str, services: App) -> Json:
     """One training."""
     return run_with_cost(services, services.stores.runs.run(run_id))
 
 
-@router.post("/{run_id}/cancel")
+@router.post("/{run_id}/cancel", response_model=Run)
 def cancel_run(run_id: str, services: App) -> Json:
     """End a training; the version in use stays. One that has ended is returned as it is."""
     return run_with_cost(services, services.runtime.scheduler.cancel(run_id))
 
 
-@router.get("/{run_id}/events", response_class=StreamingResponse)
+@router.get(
+    "/{run_id}/events",
+    response_class=StreamingResponse,
+    responses=sends("text/event-stream"),
+)
 async def watch_run(run_id: str, services: App) -> EventStream:
     """The training as JSON, again after every change, until it has ended."""
     run = await run_in_threadpool(services.stores.runs.run, run_id)

@@ -11,45 +11,46 @@ from fastapi.responses import StreamingResponse
 
 from server.accounts.accounts import Account, AccountKind
 from server.auth import App, KeyedRoute
-from server.errors import RequestError
+from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
 from server.learning.usage import training_usage
-from server.request_body import body_of, parse_json, read_bounded
+from server.request_body import body_of, parse_json, read_bounded, sends
 from server.services import Services
 from server.user_data import erasure, export
 from server.wire.requests import NewUser
 from server.wire.responses import Json, account_json
+from server.wire.shapes import Curation, ErasedUser, ImportedFeedback, ListOf, NewAccount, UserItem
 
 router = APIRouter(prefix="/v1/admin/users", route_class=KeyedRoute, tags=["admin: users"])
 
 
-@router.get("")
+@router.get("", response_model=ListOf[UserItem])
 def list_users(services: App) -> Json:
     """Every account, oldest first, with its counts of chats and feedback."""
     return {"object": "list", "data": [_user(services, each) for each in services.accounts.all()]}
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=NewAccount, responses=errors(409))
 def create_user(body: NewUser, services: App) -> Json:
     """Make an account with a key, which is shown only now."""
     account, key = services.accounts.create(body.name, AccountKind(body.kind), time.time())
     return {**account_json(account), "key": key}
 
 
-@router.get("/{user}")
+@router.get("/{user}", response_model=UserItem)
 def read_user(user: str, services: App) -> Json:
     """One account, by id or name."""
     return _user(services, services.accounts.find(user))
 
 
-@router.post("/{user}/key", status_code=201)
+@router.post("/{user}/key", status_code=201, response_model=NewAccount)
 def replace_key(user: str, services: App) -> Json:
     """Make a new key for an account and revoke the old ones, at once."""
     account = services.accounts.find(user)
     return {**account_json(account), "key": services.accounts.replace_key(account.id, time.time())}
 
 
-@router.delete("/{user}")
+@router.delete("/{user}", response_model=ErasedUser, responses=errors(409))
 def erase_user(user: str, services: App) -> Json:
     """Erase an account with all its data; for a frontend, also all its users."""
     account = services.accounts.find(user)
@@ -57,7 +58,7 @@ def erase_user(user: str, services: App) -> Json:
     return {"object": "user.erased", "id": account.id, "erased": erased}
 
 
-@router.get("/{user}/export", response_class=StreamingResponse)
+@router.get("/{user}/export", response_class=StreamingResponse, responses=sends("application/zip"))
 async def export_user(user: str, services: App) -> StreamingResponse:
     """Everything that is stored of a user, as `GET /v1/me/export` gives it."""
     account = await run_in_threadpool(services.accounts.find, user)
@@ -67,14 +68,19 @@ async def export_user(user: str, services: App) -> StreamingResponse:
     return export.zip_response(archive, f"loralei-{account.id}.zip")
 
 
-@router.post("/{user}/feedback", status_code=201, openapi_extra=body_of("application/x-ndjson"))
+@router.post(
+    "/{user}/feedback",
+    status_code=201,
+    response_model=ImportedFeedback,
+    openapi_extra=body_of("application/x-ndjson", required=False),
+)
 async def import_feedback(user: str, request: Request, services: App) -> Json:
     """Import the lines of an export's `feedback.jsonl` as this user's own."""
     raw = await read_bounded(request, services.settings.max_import_bytes)
     return await run_in_threadpool(_import, services, user, raw)
 
 
-@router.get("/{user}/curation")
+@router.get("/{user}/curation", response_model=Curation)
 async def curate_user(user: str, services: App) -> Json:
     """Which of a user's examples the next training accepts, and why it rejects the others."""
     account = await run_in_threadpool(services.accounts.find, user)

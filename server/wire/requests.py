@@ -11,6 +11,7 @@ from fastapi import Path
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -54,9 +55,15 @@ _ROLES = {"developer": "system", "function": "tool"}
 class TextPart(WireModel):
     """One part of a message; only text is supported."""
 
-    type: Literal["text", "refusal", "input_text", "output_text"]
-    text: str | None = None
-    refusal: str | None = None
+    type: Literal["text", "input_text", "output_text"]
+    text: str
+
+
+class RefusalPart(WireModel):
+    """A part of an assistant's message that refuses; it is read as text."""
+
+    type: Literal["refusal"]
+    refusal: str
 
 
 def _join_parts(content: Any) -> Any:
@@ -98,7 +105,8 @@ def _check_metadata(value: dict[str, str]) -> dict[str, str]:
 
 Reasoning = Annotated[str | None, BeforeValidator(_only_text)]
 Content = Annotated[
-    str, BeforeValidator(_join_parts, json_schema_input_type=str | list[TextPart] | None)
+    str,
+    BeforeValidator(_join_parts, json_schema_input_type=str | list[TextPart | RefusalPart] | None),
 ]
 StopText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Stop = Annotated[
@@ -339,15 +347,38 @@ Rating = Annotated[
         json_schema_input_type=bool | Literal["up", "down", "thumbs_up", "thumbs_down", 1, -1],
     ),
 ]
+
+
+class CorrectedMessage(WireModel):
+    """A correction as some frontends send it: a whole message."""
+
+    content: Content
+
+
+CorrectionText = Annotated[
+    str, Field(max_length=MAX_CORRECTION_LENGTH, json_schema_extra={"pattern": r"\S"})
+]
 Correction = Annotated[
     str,
-    BeforeValidator(_join_message, json_schema_input_type=str | WireMessage),
+    BeforeValidator(_join_message, json_schema_input_type=CorrectionText | CorrectedMessage),
     StringConstraints(max_length=MAX_CORRECTION_LENGTH),
 ]
 
 
+def _says_something(schema: dict[str, Any]) -> None:
+    """Add to the schema of feedback that one of these fields must say something."""
+    comment = {"type": "string", "pattern": r"\S"}
+    said = {name: {"not": {"type": "null"}} for name in ("value", "correction", "preferred_over")}
+    schema["anyOf"] = [
+        {"required": [name], "properties": {name: each}}
+        for name, each in {**said, "comment": comment}.items()
+    ]
+
+
 class FeedbackRequest(IdentifiedRequest):
     """The body of `POST /v1/feedback`: at least one of value, correction, preference, comment."""
+
+    model_config = ConfigDict(json_schema_extra=_says_something)
 
     target: ClientId
     id: ClientId | None = None
@@ -382,8 +413,9 @@ def _as_label(value: Any) -> Any:
     return f"v{value}" if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+Number = Annotated[int, Field(ge=1, lt=10**9)]
 AdapterChoice = Annotated[
-    AdapterName, BeforeValidator(_as_label, json_schema_input_type=int | AdapterName)
+    AdapterName, BeforeValidator(_as_label, json_schema_input_type=Number | AdapterName)
 ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 
 from feedback.records import Message
 from server.wire.base import WireModel
@@ -75,7 +75,25 @@ def _read_choice(value: Any) -> Any:
 ToolChoice = Annotated[
     Any,
     AfterValidator(_read_choice),
-    Field(json_schema_extra={"type": ["string", "object", "null"]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["none", "auto", "required", None]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "type": {"const": "function"},
+                        "function": {
+                            "type": "object",
+                            "properties": {"name": {"type": "string"}},
+                            "required": ["name"],
+                        },
+                    },
+                    "required": ["type", "function"],
+                },
+            ]
+        }
+    ),
 ]
 
 

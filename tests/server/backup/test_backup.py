@@ -101,6 +101,12 @@ def test_a_backup_inside_the_data_folder_is_refused(data: Path) -> None:
     assert not (data / "backup").exists()
 
 
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "x/" * 1500], ids=["nul", "long", "deep"])
+def test_a_name_that_no_folder_can_have_is_refused(data: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(BackupError):
+        make_one(data, tmp_path / name)
+
+
 def test_a_backup_that_fails_leaves_nothing(
     data: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
