@@ -32,6 +32,7 @@ class Metrics:
             registry=self.registry,
         )
         self.ready = self._gauge("ready", "1 while chat is answered.")
+        self.storing = self._gauge("storing", "1 while exchanges can be stored.")
         self.running = self._gauge("replies_running", "Replies being written.")
         self.waiting = self._gauge("replies_waiting", "Requests in the queue.")
         self.adapters_resident = self._gauge("adapters_resident", "Adapters loaded.")

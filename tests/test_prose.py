@@ -9,7 +9,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 LEARNING = [DOCS / "learning.md", *sorted((DOCS / "learning").glob("*.md"))]
-SHORT_PAGES = [*LEARNING, DOCS / "architecture.md", DOCS / "glossary.md", DOCS / "operating.md"]
+SHORT_PAGES = [
+    *LEARNING,
+    *(DOCS / f"{name}.md" for name in ("architecture", "glossary", "operating", "security")),
+]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 MAX_LINES = 120
 MAX_WORDS = 40

@@ -48,6 +48,7 @@ def _observe(services: Services) -> None:
     """Set the gauges from counts that are kept elsewhere."""
     gauges, stores = services.metrics, services.stores
     gauges.ready.set(services.is_ready)
+    gauges.storing.set(stores.database.problem() is None)
     if services.is_ready:
         engine = services.runtime.engine
         gauges.running.set(engine.num_running)

@@ -60,7 +60,9 @@ def test_a_server_that_cannot_store_is_not_ready_until_it_can(
             refused = nobody.get("/ready")
             assert_refused(refused, 503)
             assert "cannot be written" in refused.json()["error"]["message"]
+            assert "loralei_storing 0.0" in nobody.get("/metrics").text
         assert nobody.get("/ready").status_code == 200
+        assert "loralei_storing 1.0" in nobody.get("/metrics").text
 
 
 def test_housekeeping_goes_on_at_its_next_time(live: LiveServer) -> None:
