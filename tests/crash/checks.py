@@ -31,7 +31,7 @@ def problems(data: Path, ledger: Ledger) -> list[str]:
             *_of_feedback(list(database.query("SELECT * FROM feedback")), ledger),
             *_of_runs(database, ledger),
             *_of_versions(database, ledger),
-            *_of_what_was_learned(database),
+            *_of_what_was_learned(database, ledger),
             *_of_files(database, data),
         ]
 
@@ -115,18 +115,40 @@ def _of_versions(database: Database, ledger: Ledger) -> Iterator[str]:
             yield f"the acknowledged v{number} of {user} is lost"
 
 
-def _of_what_was_learned(database: Database) -> Iterator[str]:
+def note_what_was_learned(data: Path, ledger: Ledger) -> None:
+    """Note which examples of feedback each new version has learned. Nothing is withdrawn yet."""
+    with open_to_read(data / DATABASE_FILE) as connection:
+        for version, example_ids, possible, _ in _trained_versions(Database(connection)):
+            ledger.learned.setdefault(version, example_ids & possible)
+
+
+def _of_what_was_learned(database: Database, ledger: Ledger) -> Iterator[str]:
     """A version answers if, and only if, the feedback that it learned from is there."""
+    for version, example_ids, possible, is_withdrawn in _trained_versions(database):
+        learned = ledger.learned.setdefault(version, example_ids & possible)
+        if not learned:
+            yield f"{version} has learned from no feedback"
+        if (learned <= possible) == is_withdrawn:
+            state = "is withdrawn" if is_withdrawn else "is not withdrawn"
+            yield f"{version} {state}, against what it learned from"
+
+
+def _trained_versions(
+    database: Database,
+) -> Iterator[tuple[tuple[str, int], frozenset[str], frozenset[str], bool]]:
+    """Owner and number, its examples, all examples that are possible now, and if it is withdrawn.
+
+    Examples of other sources than feedback are never among the possible ones.
+    """
     log = FeedbackReader(database)
     rows = database.query("SELECT * FROM adapter_versions WHERE run_id IS NOT NULL")
-    for row in rows:
-        turns, feedback = log.turns_with_feedback(row["user_id"])
-        possible = possible_ids(turns + log.regenerated(row["user_id"]), feedback)
-        example_ids = set(json.loads(row["example_ids"]))
-        is_whole_still = example_ids <= possible
-        if is_whole_still != (row["withdrawn_at"] is None):
-            state = "is not withdrawn" if row["withdrawn_at"] is None else "is withdrawn"
-            yield f"v{row['number']} of {row['user_id']} {state}, against what it learned from"
+    for row in list(rows):
+        user = row["user_id"]
+        turns, feedback = log.turns_with_feedback(user)
+        possible = possible_ids(turns + log.regenerated(user), feedback)
+        example_ids = frozenset(json.loads(row["example_ids"]))
+        is_withdrawn = row["withdrawn_at"] is not None
+        yield (user, row["number"]), example_ids, possible, is_withdrawn
 
 
 def _of_files(database: Database, data: Path) -> Iterator[str]:

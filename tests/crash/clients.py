@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.server.live import Person, chat_body
 
 FINAL = {"promoted", "refused", "failed", "cancelled"}
 NUM_CORRECTIONS = 4
+_PAUSE_SECONDS = 0.3
 
 
 def make_person(server: RunningServer, name: str) -> Person:
@@ -159,14 +160,14 @@ def wait_for_runs(server: RunningServer) -> None:
 
 @contextmanager
 def talking(server: RunningServer, ledger: Ledger, people: Sequence[Person]) -> Iterator[None]:
-    """People who chat, correct and delete without a pause until the server is gone or it ends."""
+    """People who chat, correct and delete until the server is gone or this ends."""
     is_over = threading.Event()
     failures: list[Exception] = []
 
     def talk(person: Person) -> None:
         try:
             with client(server, person.key) as http:
-                _talk(http, ledger, person.id, is_over.is_set)
+                _talk(http, ledger, person.id, is_over)
         except httpx.TransportError:
             pass  # the server is gone
         except Exception as error:
@@ -184,10 +185,8 @@ def talking(server: RunningServer, ledger: Ledger, people: Sequence[Person]) -> 
     assert not failures, failures
 
 
-def _talk(
-    http: httpx.Client, ledger: Ledger, user: str, is_over: Callable[[], bool]
-) -> None:
-    while not is_over():
+def _talk(http: httpx.Client, ledger: Ledger, user: str, is_over: threading.Event) -> None:
+    while True:
         first = chat(http, ledger, user, is_streamed=True)
         second = chat(http, ledger, user, is_streamed=False)
         given = correct(http, ledger, first)
@@ -196,3 +195,6 @@ def _talk(
         delete_turn(http, second)
         third = chat(http, ledger, user, is_streamed=True)
         correct(http, ledger, third)
+        # A training gets on only in pauses.
+        if is_over.wait(_PAUSE_SECONDS):
+            return

@@ -45,7 +45,8 @@ class Ledger:
     """Everything that was asked for and acknowledged since the data folder was made.
 
     `runs` and `versions` are acknowledged: run ids, and users with their versions' numbers. An
-    import that is acknowledged is in `turns` and `given` instead.
+    import that is acknowledged is in `turns` and `given` instead. `learned` are the examples of
+    feedback that each trained version holds, by user and number.
     """
 
     turns: list[Turn] = field(default_factory=list)
@@ -53,6 +54,7 @@ class Ledger:
     imports: list[Import] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     versions: list[tuple[str, int]] = field(default_factory=list)
+    learned: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -12,7 +12,7 @@ import httpx
 from server.data_folder import RunningServer
 from tests.benchmarks.learning.server import download_adapter
 from tests.crash import clients
-from tests.crash.checks import problems
+from tests.crash.checks import note_what_was_learned, problems
 from tests.crash.kills import Victim, kill
 from tests.crash.ledger import Given, Ledger
 from tests.crash.plan import Kill, Work
@@ -97,7 +97,6 @@ class Rounds:
             "model_cache": str(self._folder / "cache"),
             "port": 0,
             "threads": 1,
-            "max_batch_size": 4,
             # With a schedule the child starts with the server: a real one needs seconds.
             "schedule": {"interval": 1e6 if is_child_real else 0, "nightly": ""},
             "training": _TRAINING,
@@ -117,6 +116,8 @@ class Rounds:
         act = self._prepared(each.work, running)
         # Others would come to its steps first.
         talkers = [] if each.work is Work.WITHDRAWAL and each.step else self._people
+        if each.work is Work.TRAINING:
+            talkers = self._people[:1]
         with self._switched_on(), clients.talking(running, self.ledger, talkers):
             with suppress(httpx.TransportError):
                 act()
@@ -163,6 +164,7 @@ class Rounds:
         with client(running, running.token) as admin:
             ended = admin.get(f"/v1/admin/runs/{run}").raise_for_status().json()
         assert ended["status"] == "promoted", ended["reason"]
+        note_what_was_learned(self._data, self.ledger)
         return given
 
     def _new_learner(self, running: RunningServer) -> Person:

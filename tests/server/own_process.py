@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -28,22 +28,30 @@ finally:
 
 @contextmanager
 def serving(
-    model: Path, data: Path, *, max_files: int | None = None, log: IO[bytes] | None = None
+    model: Path,
+    data: Path,
+    *,
+    max_files: int | None = None,
+    log: IO[bytes] | None = None,
+    program: str = PROGRAM,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], RunningServer]]:
     """Run a server, with this hard limit of open files; it is killed at the end if it still runs.
 
-    What it writes to stderr goes to `log`.
+    What it writes to stderr goes to `log`. More of its settings may be in `environment`.
     """
-    environment = os.environ | {
+    variables = {
+        **os.environ,
         "LORALEI_MODEL": str(model),
         "LORALEI_DATA_DIR": str(data),
         "LORALEI_PORT": "0",
         "LORALEI_THREADS": "1",
+        **(environment or {}),
     }
-    command = [sys.executable, "-c", PROGRAM]
+    command = [sys.executable, "-c", program]
     if max_files is not None:
         command = ["sh", "-c", f'ulimit -n {max_files} && exec "$@"', "sh", *command]
-    with subprocess.Popen(command, env=environment, stderr=log) as process:
+    with subprocess.Popen(command, env=variables, stderr=log) as process:
         try:
             yield process, _wait_until_ready(process, data)
         finally:
