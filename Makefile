@@ -5,14 +5,16 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-crash test-soak bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
-PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m pytest
+CHECK := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m
+PYTEST := $(CHECK) pytest
 BENCH := engine many_adapters serving tick learning_loop
 # One of: real_users, thumbs, writers, learning, curation, gate, forgetting, retention, pooled.
 PART ?= learning
+MINUTES ?= 30
 
 ifdef PORT
 export LORALEI_PORT := $(PORT)
@@ -70,6 +72,13 @@ test-families: test-setup  ## Check families with real weights (fetches 240 MB e
 test-llama: test-setup  ## Check exported adapters in llama.cpp (installs node-llama-cpp)
 	@[ -d .venv/llama-cpp/node_modules/node-llama-cpp ] || npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/llama-cpp node-llama-cpp@3.22.1
 	LLAMA_CPP=$(CURDIR)/.venv/llama-cpp $(PYTEST) tests/llama_cpp/check_gguf_adapter.py
+
+# Not part of `test`, which makes ten kills: this takes a quarter of an hour.
+test-crash: test-setup  ## Kill a server 200 times and check what it stored (KILLS=200 SEED=...)
+	$(CHECK) tests.crash $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
+test-soak: test-setup  ## Run a server under 200 users and watch what grows (MINUTES=30 MODEL=tiny)
+	$(CHECK) tests.soak --minutes $(MINUTES) $(if $(filter command%,$(origin MODEL)),--model $(MODEL))
 
 bench: test-setup  ## Measure speed and memory on the real model
 	@for part in $(BENCH); do $(RUN)/python -m "tests.benchmarks.bench_$$part" || exit 1; done

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -92,7 +93,5 @@ def kill(server: int, trainers: list[int], victim: Victim) -> None:
     order = [*trainers, server] if server == os.getpid() else [server, *trainers]
     for pid in order:
         if victim is Victim.BOTH or (pid == server) == (victim is Victim.SERVER):
-            try:
+            with suppress(ProcessLookupError):  # it has ended by itself
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it has ended by itself

@@ -130,7 +130,9 @@ async def _watch(
 ) -> list[Sample]:
     """Let them chat, and take samples at moments without an open chat."""
     samples: list[Sample] = []
-    print("minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files  DB MiB")
+    print(
+        "minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files  DB MiB"
+    )
     began = time.monotonic()
     for number in range(1, SAMPLES + 1):
         await crowd.chat_until(began + seconds * number / SAMPLES)
