@@ -72,7 +72,7 @@ class Server:
             found.append(server)
             return httpx.get(f"{server.url}/ready", timeout=PATIENCE_SECONDS).is_success
 
-        wait_until(is_ready)
+        wait_until(is_ready, PATIENCE_SECONDS)
         return found[-1]
 
     def stop(self) -> None:

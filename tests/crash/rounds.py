@@ -54,6 +54,7 @@ class Rounds:
         self._random = random
         self._people: list[Person] = []
         self._learners: list[Person] = []
+        self._trained: list[tuple[Person, Given]] = []
 
     def set_up(self) -> None:
         """Make the accounts and one trained version, so that all that follows is possible."""
@@ -137,9 +138,10 @@ class Rounds:
             folder = self._folder / "adapter"
             return lambda: clients.import_adapter(running, ledger, user, folder)
         if work is Work.WITHDRAWAL:
-            given = self._train_a_learner(running)
-            learner = self._learners[-1]
-            return lambda: _withdraw(running, learner, given[0])
+            if not self._trained:
+                self._train_a_learner(running)
+            learner, given = self._trained.pop()
+            return lambda: _withdraw(running, learner, given)
         return lambda: None
 
     def _kill_when_it_is_time(self, each: Kill, server: Server) -> None:
@@ -150,13 +152,13 @@ class Rounds:
             kill(server.pid, children(server.pid), each.victim)
         if each.victim is Victim.CHILD:
             if each.step is not None:
-                wait_until(lambda: not children(server.pid))
+                wait_until(lambda: not children(server.pid), PATIENCE_SECONDS)
             return
         status = server.wait(PATIENCE_SECONDS)
         assert status == -9, f"the server ended with status {status}: {each}"
 
-    def _train_a_learner(self, running: RunningServer) -> list[Given]:
-        """Somebody new whose version in use has learned these corrections."""
+    def _train_a_learner(self, running: RunningServer) -> None:
+        """Add somebody new, whose version in use has learned corrections."""
         learner = self._new_learner(running)
         given = clients.import_corrections(running, self.ledger, learner.id)
         run = clients.request_training(running, self.ledger, learner.id)
@@ -165,7 +167,7 @@ class Rounds:
             ended = admin.get(f"/v1/admin/runs/{run}").raise_for_status().json()
         assert ended["status"] == "promoted", ended["reason"]
         note_what_was_learned(self._data, self.ledger)
-        return given
+        self._trained.append((learner, given[0]))
 
     def _new_learner(self, running: RunningServer) -> Person:
         learner = clients.make_person(running, f"learner-{len(self._learners)}")
