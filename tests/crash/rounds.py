@@ -20,7 +20,6 @@ from tests.crash.process import PATIENCE_SECONDS, Launcher, Order, Server, clien
 from tests.processes import children
 from tests.server.live import Person, chat_body
 from tests.tiny_model import build_tiny_model
-from tests.waiting import wait_until
 
 NUM_TALKERS = 3
 # The longest that a kill at a random moment waits, in seconds on a quiet machine.
@@ -80,7 +79,8 @@ class Rounds:
         self._verify(running)
         self._work_and_kill(each, server, running)
         if each.victim is Victim.CHILD:
-            clients.wait_for_runs(running)
+            status = _status(running, self.ledger.runs[-1])
+            assert status == "failed" or each.step is None, f"the run was {status}: {each}"
             server.stop()
 
     def finish(self) -> None:
@@ -123,6 +123,8 @@ class Rounds:
             with suppress(httpx.TransportError):
                 act()
             self._kill_when_it_is_time(each, server)
+            if each.victim is Victim.CHILD:
+                clients.wait_for_runs(running)
 
     def _prepared(self, work: Work, running: RunningServer) -> Callable[[], object]:
         """Do what the work needs before; return what begins it, unless the people do that."""
@@ -151,8 +153,6 @@ class Rounds:
             server.wait(self._random.uniform(0.01, longest))
             kill(server.pid, children(server.pid), each.victim)
         if each.victim is Victim.CHILD:
-            if each.step is not None:
-                wait_until(lambda: not children(server.pid), PATIENCE_SECONDS)
             return
         status = server.wait(PATIENCE_SECONDS)
         assert status == -9, f"the server ended with status {status}: {each}"
@@ -163,9 +163,7 @@ class Rounds:
         given = clients.import_corrections(running, self.ledger, learner.id)
         run = clients.request_training(running, self.ledger, learner.id)
         clients.wait_for_runs(running)
-        with client(running, running.token) as admin:
-            ended = admin.get(f"/v1/admin/runs/{run}").raise_for_status().json()
-        assert ended["status"] == "promoted", ended["reason"]
+        assert _status(running, run) == "promoted"
         note_what_was_learned(self._data, self.ledger)
         self._trained.append((learner, given[0]))
 
@@ -229,6 +227,12 @@ def run_kills(
             say(f"{number}: {each} ({time.monotonic() - began:.1f} s)")
         rounds.finish()
     return rounds.ledger
+
+
+def _status(running: RunningServer, run: str) -> str:
+    with client(running, running.token) as admin:
+        status: str = admin.get(f"/v1/admin/runs/{run}").raise_for_status().json()["status"]
+    return status
 
 
 def _withdraw(running: RunningServer, learner: Person, given: Given) -> None:
