@@ -77,7 +77,7 @@ class Ledger:
 
     def num_acknowledged(self) -> int:
         """How many turns, corrections, deletions, runs and versions were acknowledged."""
-        items = (*self.turns, *self.given)
+        items: list[Turn | Given] = [*self.turns, *self.given]
         stored = sum(each.id is not None for each in items)
         deleted = sum(each.is_deleted is True for each in items)
         return stored + deleted + len(self.runs) + len(self.versions)

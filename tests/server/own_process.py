@@ -13,6 +13,7 @@ import httpx
 
 from server.data_folder import RunningServer, find_server
 
+START_SECONDS = 300
 PROGRAM = """
 from server.http_server import HttpServer
 from server.services import Services
@@ -59,7 +60,7 @@ def serving(
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], data: Path) -> RunningServer:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         server = find_server(data)
         if server is not None and httpx.get(f"{server.url}/ready", timeout=60).is_success:
