@@ -22,10 +22,11 @@ from tests.server.live import Person, chat_body
 from tests.tiny_model import build_tiny_model
 
 NUM_TALKERS = 3
-# The longest that a kill at a random moment waits, in seconds on a quiet machine.
-LONGEST = {Work.START: 1.0, Work.CHAT: 1.0, Work.TRAINING: 1.5}
-LONGEST_ELSE = 0.2
-LONGEST_WITH_REAL_CHILD = 8.0
+# The latest random moment of what was not measured, in seconds.
+LATEST_MOMENT = {Work.CHAT: 1.0}
+LATEST_MOMENT_ELSE = 0.2
+# A real child takes so many times as long as a quick one.
+REAL_CHILD_TIMES = 3
 
 _TRAINING = {
     "max_steps": 2,
@@ -51,17 +52,22 @@ class Rounds:
         self._log = log
         self._read = 0
         self._random = random
+        self._latest_moment = dict(LATEST_MOMENT)
         self._people: list[Person] = []
         self._learners: list[Person] = []
         self._trained: list[tuple[Person, Given]] = []
 
     def set_up(self) -> None:
         """Make the accounts and one trained version, so that all that follows is possible."""
+        began = time.monotonic()
         server = self._start(None)
         running = server.when_ready()
+        self._latest_moment[Work.START] = time.monotonic() - began
         for number in range(NUM_TALKERS):
             self._people.append(clients.make_person(running, f"talker-{number}"))
+        began = time.monotonic()
         self._train_a_learner(running)
+        self._latest_moment[Work.TRAINING] = time.monotonic() - began
         self._verify(running)
         _download(running, self._learners[-1], self._folder / "adapter")
         server.stop()
@@ -148,9 +154,9 @@ class Rounds:
 
     def _kill_when_it_is_time(self, each: Kill, server: Server) -> None:
         if each.step is None:
-            real = LONGEST_WITH_REAL_CHILD if each.is_child_real else 0.0
-            longest = real or LONGEST.get(each.work, LONGEST_ELSE)
-            server.wait(self._random.uniform(0.01, longest))
+            latest = self._latest_moment.get(each.work, LATEST_MOMENT_ELSE)
+            times = REAL_CHILD_TIMES if each.is_child_real else 1
+            server.wait(self._random.uniform(0.01, times * latest))
             kill(server.pid, children(server.pid), each.victim)
         if each.victim is Victim.CHILD:
             return
