@@ -20,7 +20,7 @@ from tests.crash.kills import Step, Victim
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 900.0
 
 
 @dataclass(frozen=True)

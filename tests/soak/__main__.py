@@ -98,14 +98,16 @@ def _soak(model: str, seconds: float, folder: Path) -> list[str]:
         people = _people(server)
         crowd = Crowd(server, weights.name, people)
         samples = asyncio.run(_watch(crowd, server, process.pid, data, seconds))
-        statuses = _statuses(server)
+        runs = _ended_runs(server)
         process.terminate()
         status = process.wait(60)
+    promoted = [run for run in runs if run["status"] == "promoted"]
+    reasons = [run["reason"] for run in runs]
     logged = (folder / "log").read_text(encoding="utf-8", errors="replace")
     return [
         *growths(samples),
         *crowd.tally.errors[:10],
-        *([] if statuses["promoted"] else ["no version was promoted, so none was swapped"]),
+        *([] if promoted else [f"no version was promoted, so none was swapped: {reasons}"]),
         *([f"the server ended with status {status}"] if status else []),
         *([f"the log has exceptions:\n{logged[-5000:]}"] if _is_bad(logged) else []),
     ]
@@ -131,29 +133,29 @@ async def _watch(
     """Let them chat, and take samples at moments without an open chat."""
     samples: list[Sample] = []
     print(
-        "minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files  DB MiB"
+        "minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files  DB MiB stored"
     )
     began = time.monotonic()
     for number in range(1, SAMPLES + 1):
         await crowd.chat_until(began + seconds * number / SAMPLES)
         sample = take_sample(pid, data)
         samples.append(sample)
-        counts, statuses = crowd.tally.counts, _statuses(server)
+        counts = crowd.tally.counts
+        statuses = Counter(run["status"] for run in _ended_runs(server))
         print(
             f"{(time.monotonic() - began) / 60:6.1f} {counts['chats']:6} {counts['left']:5}"
             f" {counts['corrections']:12} {counts['refused']:8} {len(crowd.tally.errors):7}"
             f" {statuses['promoted']:9} {statuses.total():6} {sample.memory / 2**20:6.0f}"
-            f" {sample.open_files:6} {sample.database / 2**20:7.2f}",
+            f" {sample.open_files:6} {sample.database / 2**20:7.2f} {sample.exchanges:6}",
             flush=True,
         )
     return samples
 
 
-def _statuses(server: RunningServer) -> Counter[str]:
-    """How many trainings ended, and how."""
+def _ended_runs(server: RunningServer) -> list[dict[str, Any]]:
     with _admin(server) as admin:
         runs = admin.get("/v1/admin/runs?limit=1000").raise_for_status().json()["data"]
-    return Counter(run["status"] for run in runs if run["status"] not in ("queued", "running"))
+    return [run for run in runs if run["status"] not in ("queued", "running")]
 
 
 def _admin(server: RunningServer) -> httpx.Client:

@@ -31,8 +31,11 @@ RETENTION_SECONDS = NUM_PEOPLE * EARLIER_EXCHANGES / CHATS_PER_SECOND
 EARLIER_CORRECTIONS = 10
 """Of each learner, among the newest, so that the first trainings are due at once."""
 
-_QUESTION = "Question {}: what would you tell a friend who has never seen the sea, and why?"
-_REPLY = "The Sea Is Wide. It Is Blue, And It Is Loud In The Wind. Number {}."
+_QUESTION = "Question {}: what would you tell a friend about {}, and why?"
+_THINGS = ("the sea", "old maps", "night trains", "bread", "chess", "storks", "rain", "bridges")
+_ADJECTIVES = ("Quiet", "Bright", "Narrow", "Ancient", "Heavy", "Clever", "Distant", "Golden")
+_VERBS = ("Carries", "Follows", "Remembers", "Surrounds", "Teaches", "Hides", "Awakens", "Mends")
+_NOUNS = ("Harbour", "Garden", "Teacher", "Mountain", "Kitchen", "Letter", "Winter", "Machine")
 
 
 @dataclass
@@ -93,7 +96,7 @@ class Crowd:
         headers = {"Authorization": f"Bearer {person.key}"}
         body = {
             "model": self._model,
-            "messages": [{"role": "user", "content": _QUESTION.format(number)}],
+            "messages": [{"role": "user", "content": _question(str(number), number)}],
             "max_tokens": REPLY_TOKENS,
             "stream": True,
         }
@@ -117,7 +120,7 @@ class Crowd:
                         return
         self.tally.counts["chats"] += 1
         if corrects:
-            given = {"target": name, "correction": text.lower() or "nothing."}
+            given = {"target": name, "correction": text.lower().strip() or "nothing."}
             answer = await http.post("/v1/feedback", json=given, headers=headers)
             answer.raise_for_status()
             self.tally.counts["corrections"] += 1
@@ -133,7 +136,7 @@ class Crowd:
 def earlier_exchanges(place: int, now: float) -> Iterator[dict[str, Any]]:
     """The rows of the person at this place, to import: evenly spread over the retention time."""
     for number in range(EARLIER_EXCHANGES):
-        name = f"earlier-{place}-{number}"
+        name, reply = f"earlier-{place}-{number}", _earlier_reply(place, number)
         age = (number * NUM_PEOPLE + place) / CHATS_PER_SECOND
         yield {
             "type": "interaction",
@@ -142,8 +145,8 @@ def earlier_exchanges(place: int, now: float) -> Iterator[dict[str, Any]]:
             "created_at": now - age,
             "model": "earlier",
             "adapter": "base",
-            "messages": [{"role": "user", "content": _QUESTION.format(name)}],
-            "replies": [_REPLY.format(number)],
+            "messages": [{"role": "user", "content": _question(name, number)}],
+            "replies": [reply],
             "finish_reasons": ["stop"],
             "prompt_tokens": 1,
             "completion_tokens": 1,
@@ -160,10 +163,25 @@ def earlier_exchanges(place: int, now: float) -> Iterator[dict[str, Any]]:
                 "created_at": now - age,
                 "updated_at": now - age,
                 "value": None,
-                "correction": _REPLY.format(number).lower(),
+                "correction": reply.lower(),
                 "preferred_over": None,
                 "comment": None,
                 "reason": None,
                 "metadata": {},
                 "status": "applied",
             }
+
+
+def _question(name: str, number: int) -> str:
+    return _QUESTION.format(name, _THINGS[number % len(_THINGS)])
+
+
+def _earlier_reply(place: int, number: int) -> str:
+    """Longer than the replies in a soak, so that what expires makes room for what comes in."""
+    draw = random.Random(f"{place} {number}").choice
+    sentences = (
+        f"The {draw(_ADJECTIVES)} {draw(_NOUNS)} {draw(_VERBS)} The {draw(_ADJECTIVES)}"
+        f" {draw(_NOUNS)} Of {draw(_NOUNS)} {number}."
+        for _ in range(6)
+    )
+    return " ".join(sentences)

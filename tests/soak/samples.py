@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from server.data_folder import DATABASE_FILE
+from server.storage.checks import open_to_read
 
 MAX_GROWTH = 0.01
 SPARE_FILES = 2
@@ -20,21 +21,28 @@ SPARE_FILES = 2
 
 @dataclass(frozen=True)
 class Sample:
-    """One moment: bytes that are resident without the children, open files, bytes of the file."""
+    """One moment: bytes that are resident without the children, open files, bytes of the file.
+
+    `exchanges` are those that are stored: if expiry works, about as many at any time.
+    """
 
     memory: int
     open_files: int
     database: int
+    exchanges: int
 
 
 def take_sample(pid: int, data: Path) -> Sample:
-    """What a server holds now. Raises `OSError` if it has ended."""
+    """What a server holds now. Raises `OSError` if it has ended, and `sqlite3.Error`."""
     process = Path(f"/proc/{pid}")
+    with open_to_read(data / DATABASE_FILE) as connection:
+        (exchanges,) = connection.execute("SELECT count(*) FROM interactions").fetchone()
     pages = int((process / "statm").read_text(encoding="ascii").split()[1])
     return Sample(
         memory=pages * os.sysconf("SC_PAGE_SIZE"),
         open_files=len(list((process / "fd").iterdir())),
         database=(data / DATABASE_FILE).stat().st_size,
+        exchanges=exchanges,
     )
 
 

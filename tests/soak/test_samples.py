@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from tests.soak.samples import Sample, growths
 
-STEADY = Sample(memory=1_000_000, open_files=40, database=1_000_000)
+STEADY = Sample(memory=1_000_000, open_files=40, database=1_000_000, exchanges=1000)
 
 
 def test_what_stays_the_same_has_not_grown() -> None:
