@@ -5,15 +5,15 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-api test-proxies bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-api test-crash test-soak test-proxies bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
-PYTEST := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m pytest
+CHECK := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m
+PYTEST := $(CHECK) pytest
 BENCH := engine many_adapters serving tick learning_loop
 # One of: real_users, thumbs, writers, learning, curation, gate, forgetting, retention, pooled.
 PART ?= learning
-MINUTES ?= 10
 
 ifdef PORT
 export LORALEI_PORT := $(PORT)
@@ -79,7 +79,14 @@ test-llama: test-setup  ## Check exported adapters in llama.cpp (installs node-l
 # Not part of `test`: it takes as long as one likes. Schemathesis needs an environment of its own.
 test-api: test-setup  ## Fuzz the HTTP API (MINUTES=10, installs Schemathesis)
 	@[ -x .venv/schemathesis/bin/schemathesis ] || { $(RUN)/python -m venv .venv/schemathesis && .venv/schemathesis/bin/python -m pip install --quiet schemathesis==4.32.5; }
-	$(RUN)/python -m tests.api_fuzz.run $(CURDIR)/.venv/schemathesis/bin/schemathesis $(MINUTES)
+	$(RUN)/python -m tests.api_fuzz.run $(CURDIR)/.venv/schemathesis/bin/schemathesis $(or $(MINUTES),10)
+
+# Not part of `test`, which makes ten kills: this takes a quarter of an hour.
+test-crash: test-setup  ## Kill a server 200 times and check what it stored (KILLS=200 SEED=...)
+	$(CHECK) tests.crash $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
+test-soak: test-setup  ## Run a server under 200 users and watch what grows (MINUTES=30 MODEL=tiny)
+	$(CHECK) tests.soak --minutes $(or $(MINUTES),30) $(if $(filter command%,$(origin MODEL)),--model $(MODEL))
 
 bench: test-setup  ## Measure speed and memory on the real model
 	@for part in $(BENCH); do $(RUN)/python -m "tests.benchmarks.bench_$$part" || exit 1; done

@@ -6,9 +6,9 @@ from collections.abc import Callable
 PATIENCE_SECONDS = 60
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Return once the condition holds. Raises `AssertionError` after a minute."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Return once the condition holds. Raises `AssertionError` after so many seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.05)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -13,6 +13,7 @@ import httpx
 
 from server.data_folder import RunningServer, find_server
 
+START_SECONDS = 300
 PROGRAM = """
 from server.http_server import HttpServer
 from server.services import Services
@@ -34,21 +35,26 @@ def serving(
     max_files: int | None = None,
     log: IO[bytes] | None = None,
     has_model: bool = True,
+    program: str = PROGRAM,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], RunningServer]]:
     """Run a server, with this hard limit of open files; it is killed at the end if it still runs.
 
-    What it writes to stderr goes to `log`. Without `has_model` it may still load the model.
+    What it writes to stderr goes to `log`. Without `has_model` it may still load the model. More
+    of its settings may be in `environment`.
     """
-    environment = os.environ | {
+    variables = {
+        **os.environ,
         "LORALEI_MODEL": str(model),
         "LORALEI_DATA_DIR": str(data),
         "LORALEI_PORT": "0",
         "LORALEI_THREADS": "1",
+        **(environment or {}),
     }
-    command = [sys.executable, "-c", PROGRAM]
+    command = [sys.executable, "-c", program]
     if max_files is not None:
         command = ["sh", "-c", f'ulimit -n {max_files} && exec "$@"', "sh", *command]
-    with subprocess.Popen(command, env=environment, stderr=log) as process:
+    with subprocess.Popen(command, env=variables, stderr=log) as process:
         try:
             path = "/ready" if has_model else "/health"
             yield process, _wait_until_it_answers(process, data, path)
@@ -59,7 +65,7 @@ def serving(
 def _wait_until_it_answers(
     process: subprocess.Popen[bytes], data: Path, path: str
 ) -> RunningServer:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + START_SECONDS
     # One client: each makes certificates ready, which takes as long as the wait between two looks.
     with httpx.Client(timeout=60) as client:
         while process.poll() is None and time.monotonic() < deadline:
