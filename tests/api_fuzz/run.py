@@ -3,7 +3,7 @@
     python -m tests.api_fuzz.run PATH_OF_SCHEMATHESIS MINUTES [ROLE ...]
 
 The server has a tiny model and runs in a process of its own. The roles share the minutes. The exit
-status is 1 if an answer was a 5xx, or not as the server's own description has it, or if the time
+status is 1 if an answer was a 5xx or not as the server's own description has it, and if the time
 was too short for a role to ask every operation.
 """
 

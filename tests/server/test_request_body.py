@@ -52,3 +52,8 @@ values = st.recursive(
 @given(values)
 def test_ordinary_json_is_read_as_it_was_written(value: object) -> None:
     assert parse_json(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize(("text", "kind"), [(b"8.0", int), (b"8e0", int), (b"0.5", float)])
+def test_a_whole_number_is_an_integer_however_it_is_written(text: bytes, kind: type) -> None:
+    assert type(parse_json(text)) is kind
