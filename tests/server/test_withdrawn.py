@@ -17,7 +17,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from scheduler.records import RunStatus, TrainingRun
+from feedback.rules.rule import Rule
+from scheduler.records import ReplySample, RunStatus, TrainingRun
 from server.cli.app import app
 from tests.adapters_store.make import make_version
 from tests.server.live import LiveServer, Person, chat_body, running
@@ -30,6 +31,8 @@ WHY = (
     "v2 learned from feedback that was deleted or changed since, so the base model answers until a"
     " training makes a new version."
 )
+SAMPLE = asdict(ReplySample("A SECRET", "base", "memory", "candidate"))
+RULE = asdict(Rule("closing", "A SECRET"))
 
 
 @dataclass(frozen=True)
@@ -295,7 +298,7 @@ def test_an_admin_sees_what_is_withdrawn_and_that_a_training_is_due(learner: Lea
 
 
 def test_no_report_quotes_what_was_withdrawn(live: LiveServer, person: Person) -> None:
-    report = {"samples": [{"prompt": "A SECRET"}], "rules": [{"value": "A SECRET"}], "usage": {}}
+    report = {"samples": [SAMPLE], "rules": [RULE], "usage": {}}
     learner = learner_on(live, person, report)
     refused_run(learner, "run-of-withdrawn", report)
     learner.delete()
@@ -305,7 +308,7 @@ def test_no_report_quotes_what_was_withdrawn(live: LiveServer, person: Person) -
 
 
 def test_a_version_that_did_not_learn_it_keeps_its_report(learner: Learner) -> None:
-    registry, report = learner.live.services.stores.registry, {"samples": [{"prompt": "Ada?"}]}
+    registry, report = learner.live.services.stores.registry, {"samples": [SAMPLE]}
     registry.register(make_version(learner.person.id, 3, example_ids=("other",), report=report))
     refused_run(learner, "run-of-other", report, version=3)
     learner.delete()
