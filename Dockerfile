@@ -4,7 +4,7 @@
 #   docker run -p 127.0.0.1:8000:8000 -v loralei-data:/data -v loralei-models:/models \
 #     --stop-timeout 60 loralei                              (longer than drain_timeout)
 
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.11-slim-bookworm AS build
 
 # As for make: without a URL or "any", the build ends if pip would fetch gigabytes of GPU libraries.
 ARG TORCH_INDEX=
@@ -18,7 +18,7 @@ COPY feedback feedback
 COPY scheduler scheduler
 RUN .ci/setup
 
-FROM python:3.12-slim-bookworm
+FROM python:3.11-slim-bookworm
 
 RUN useradd --uid 10001 --user-group --create-home --home-dir /home/loralei loralei \
     && install --directory --owner=loralei --group=loralei --mode=0700 /data /models
