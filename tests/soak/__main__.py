@@ -133,7 +133,8 @@ async def _watch(
     """Let them chat, and take samples at moments without an open chat."""
     samples: list[Sample] = []
     print(
-        "minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files  DB MiB stored"
+        "minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files  DB MiB"
+        " stored"
     )
     began = time.monotonic()
     for number in range(1, SAMPLES + 1):
