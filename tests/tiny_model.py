@@ -54,6 +54,15 @@ THINKING_TEMPLATE = (
 )
 # As models that always think open their reasoning.
 OPENED_TEMPLATE = CHAT_TEMPLATE.removesuffix("\n{% endif %}") + "<think>{% endif %}"
+# Settings with which the tiny model, whose replies are noise, is trained in a moment and promoted.
+QUICK_TRAINING = {
+    "max_steps": 2,
+    "min_passes": 1,
+    "rounds": 0,
+    "synthetic_examples": 0,
+    "learning_rate": 5e-3,
+}
+LENIENT_GATE = {"max_reference_kl": 1e6, "max_train_loss": 1e6, "max_faulty_increase": 1.0}
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 

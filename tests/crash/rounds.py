@@ -19,7 +19,7 @@ from tests.crash.plan import Kill, Work
 from tests.crash.process import PATIENCE_SECONDS, Launcher, Order, Server, client, launching
 from tests.processes import children
 from tests.server.live import Person, chat_body
-from tests.tiny_model import build_tiny_model
+from tests.tiny_model import LENIENT_GATE, QUICK_TRAINING, build_tiny_model
 
 NUM_TALKERS = 3
 # The latest random moment of what was not measured, in seconds.
@@ -27,16 +27,6 @@ LATEST_MOMENT = {Work.CHAT: 1.0}
 LATEST_MOMENT_ELSE = 0.2
 # A real child takes so many times as long as a quick one.
 REAL_CHILD_TIMES = 3
-
-_TRAINING = {
-    "max_steps": 2,
-    "min_passes": 1,
-    "rounds": 0,
-    "synthetic_examples": 0,
-    "learning_rate": 5e-3,
-}
-# The tiny model's replies are noise.
-_GATE = {"max_reference_kl": 1e6, "max_train_loss": 1e6, "max_faulty_increase": 1.0}
 
 
 class Rounds:
@@ -106,8 +96,8 @@ class Rounds:
             "threads": 1,
             # With a schedule the child starts with the server: a real one needs seconds.
             "schedule": {"interval": 1e6 if is_child_real else 0, "nightly": ""},
-            "training": _TRAINING,
-            "gate": _GATE,
+            "training": QUICK_TRAINING,
+            "gate": LENIENT_GATE,
         }
         order = Order(settings, self._switch, is_child_real=is_child_real)
         if each is not None:

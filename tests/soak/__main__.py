@@ -32,7 +32,7 @@ from tests.soak.people import (
     earlier_exchanges,
 )
 from tests.soak.samples import Sample, growths, take_sample
-from tests.tiny_model import build_tiny_model
+from tests.tiny_model import LENIENT_GATE, QUICK_TRAINING, build_tiny_model
 
 TINY = "tiny"
 SAMPLES = 30
@@ -57,11 +57,7 @@ SETTINGS: dict[str, Any] = {
     "THREADS": 0,
     "MAX_WRONG_KEYS": 100_000,
 }
-# The tiny model's replies are noise.
-TINY_SETTINGS: dict[str, Any] = {
-    "TRAINING": {"max_steps": 2, "min_passes": 1, "rounds": 0, "synthetic_examples": 0},
-    "GATE": {"max_reference_kl": 1e6, "max_train_loss": 1e6, "max_faulty_increase": 1.0},
-}
+TINY_SETTINGS: dict[str, Any] = {"TRAINING": QUICK_TRAINING, "GATE": LENIENT_GATE}
 
 
 def main() -> None:
@@ -133,8 +129,8 @@ async def _watch(
     """Let them chat, and take samples at moments without an open chat."""
     samples: list[Sample] = []
     print(
-        "minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files"
-        "  DB MiB stored"
+        "minute  chats  left  corrections  refused  errors  promoted  ended    MiB  files  DB MiB"
+        " stored"
     )
     began = time.monotonic()
     for number in range(1, SAMPLES + 1):
