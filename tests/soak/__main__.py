@@ -57,7 +57,10 @@ SETTINGS: dict[str, Any] = {
     "THREADS": 0,
     "MAX_WRONG_KEYS": 100_000,
 }
-TINY_SETTINGS: dict[str, Any] = {"TRAINING": QUICK_TRAINING, "GATE": LENIENT_GATE}
+TINY_SETTINGS: dict[str, Any] = {
+    "TRAINING": QUICK_TRAINING | {"max_steps": 10, "learning_rate": 2e-2},
+    "GATE": LENIENT_GATE,
+}
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ class Crowd:
                         return
         self.tally.counts["chats"] += 1
         if corrects:
-            given = {"target": name, "correction": text.lower().strip() or "nothing."}
+            given = {"target": name, "correction": _corrected(text.strip())}
             answer = await http.post("/v1/feedback", json=given, headers=headers)
             answer.raise_for_status()
             self.tally.counts["corrections"] += 1
@@ -170,6 +170,12 @@ def earlier_exchanges(place: int, now: float) -> Iterator[dict[str, Any]]:
                 "metadata": {},
                 "status": "applied",
             }
+
+
+def _corrected(reply: str) -> str:
+    """The reply in lower case; what is that already gets a word more."""
+    lower = reply.lower()
+    return f"{lower} indeed".strip() if lower == reply else lower
 
 
 def _question(name: str, number: int) -> str:
