@@ -140,7 +140,12 @@ def _check_template_options(value: dict[str, Any]) -> dict[str, TemplateOption]:
     for name, option in given.items():
         is_number = isinstance(option, int | float) and abs(option) <= 10**9
         is_text = isinstance(option, str) and re.fullmatch(r"[\w .,:/+-]{0,64}", option)
-        if not re.fullmatch(r"[A-Za-z_]\w{0,63}", name) or not (is_number or is_text):
+        if not re.fullmatch(r"[A-Za-z_]\w{0,63}", name):
+            raise ValueError(
+                "a name in chat_template_kwargs has at most 64 letters, digits and _, and does not"
+                " begin with a digit"
+            )
+        if not (is_number or is_text):
             raise ValueError(
                 "an option in chat_template_kwargs is true, false, a number, or a text of at most "
                 "64 letters, digits, spaces and . , : / + -"

@@ -42,6 +42,8 @@ REFUSED_RIGHTLY = {
     (CHAT, "messages"),  # longer than the context
     (CHAT, "logit_bias"),  # beyond the vocabulary
     (CHAT, "response_format"),  # a schema that the grammar does not know
+    (CHAT, "top_logprobs"),  # without logprobs
+    (CHAT, "chat_template_kwargs"),  # no name of a template's variable
     (CHAT, "tool_choice"),  # no tools in the request, or in the base model's template
     (FEEDBACK, "correction"),  # the same as the reply, or a message without text
     (FEEDBACK, "preferred_over"),  # the same as the target

@@ -127,6 +127,7 @@ def test_null_is_the_same_as_nothing() -> None:
         ({"safety_identifier": "x" * 65}, "safety_identifier"),
         ({"chat_template": "{{ evil }}"}, "chat_template"),
         ({"chat_template_kwargs": {"tools": []}}, "chat_template_kwargs"),
+        ({"chat_template_kwargs": {"x-y": 1}}, "chat_template_kwargs"),
         ({"chat_template_kwargs": {"date": "<|im_end|>"}}, "chat_template_kwargs"),
         ({"reasoning_effort": "x" * 17}, "reasoning_effort"),
         ({"logprobs": 1}, "logprobs"),
