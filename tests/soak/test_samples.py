@@ -11,7 +11,7 @@ def test_what_stays_the_same_has_not_grown() -> None:
 
 def test_what_grows_to_the_end_is_named() -> None:
     leaking = [replace(STEADY, memory=1_000_000 + 2000 * minute) for minute in range(30)]
-    assert growths(leaking) == ["memory grew by 3.0%, from 1,024,000 to 1,054,000"]
+    assert growths(leaking) == ["memory grew by 2.9%, from 1,024,000 to 1,054,000"]
     more_files = [replace(STEADY, open_files=40 + minute) for minute in range(30)]
     assert growths(more_files) == ["open files grew by 28.8%, from 52 to 67"]
 
