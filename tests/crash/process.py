@@ -89,10 +89,11 @@ class Launcher:
         assert process.stdin and process.stdout
         self._orders = process.stdin
         self._lines: queue.Queue[str] = queue.Queue()
-        output = process.stdout
-        threading.Thread(
-            target=lambda: [self._lines.put(line) for line in output], daemon=True
-        ).start()
+        threading.Thread(target=self._read, args=[process.stdout], daemon=True).start()
+
+    def _read(self, output: IO[str]) -> None:
+        for line in output:
+            self._lines.put(line)
 
     def start(self, order: Order) -> Server:
         """Start a server; the one before must have ended."""
