@@ -116,14 +116,14 @@ def _people(server: RunningServer) -> list[Person]:
     """Accounts with earlier exchanges."""
     people, now = [], time.time()
     with _admin(server) as admin:
-        for place in range(NUM_PEOPLE):
+        for place in reversed(range(NUM_PEOPLE)):
             made = admin.post("/v1/admin/users", json={"name": f"person-{place}"})
             body = made.raise_for_status().json()
             people.append(Person(body["id"], body["name"], body["key"]))
             rows = "".join(f"{json.dumps(row)}\n" for row in earlier_exchanges(place, now))
             path = f"/v1/admin/users/{body['id']}/feedback"
             admin.post(path, content=rows).raise_for_status()
-    return people
+    return people[::-1]
 
 
 async def _watch(

@@ -134,10 +134,13 @@ class Crowd:
 
 
 def earlier_exchanges(place: int, now: float) -> Iterator[dict[str, Any]]:
-    """The rows of the person at this place, to import: evenly spread over the retention time."""
-    for number in range(EARLIER_EXCHANGES):
+    """The rows of the person at this place, to import, oldest first; the last person's are oldest.
+
+    If they are imported in this order, rows lie in the order of time, as if they had been chats.
+    """
+    for number in reversed(range(EARLIER_EXCHANGES)):
         name, reply = f"earlier-{place}-{number}", _earlier_reply(place, number)
-        age = (number * NUM_PEOPLE + place) / CHATS_PER_SECOND
+        age = (place * EARLIER_EXCHANGES + number) / CHATS_PER_SECOND
         yield {
             "type": "interaction",
             "id": f"chatcmpl-{name}",
