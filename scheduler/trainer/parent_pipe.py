@@ -20,6 +20,8 @@ class ParentPipe:
     """
 
     def __init__(self) -> None:
+        # A service manager signals every process of a service: the parent decides when this ends.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._phase = "starting"
         self._begin, self._end = 0.0, 0.0
         self._jobs: queue.SimpleQueue[str] = queue.SimpleQueue()

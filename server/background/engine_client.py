@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ SCORING = SamplingParams(temperature=0, logprobs=0)
 _CALLER = "scheduler"  # counted like a user
 _BUSY_TRIES = 60
 _BUSY_WAIT = 1.0  # seconds
+_CANCEL_POLL = 0.1  # seconds; a reply may wait long for its first token
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,13 @@ async def _ask(
     engine: "Engine",
     request: Request,
     adapter: ServableAdapter | None,
-    is_cancelled: Callable[[], bool],
 ) -> Answer:
     """One answer to a request, made while no user's reply is.
 
-    Raises `TrainingCancelledError`, `EngineOverloadedError` if the engine is too busy for a minute,
-    and what else the engine raises.
+    Raises `EngineOverloadedError` if the engine is too busy for a minute, and what else the engine
+    raises.
     """
     for tries_left in reversed(range(_BUSY_TRIES)):
-        _check(is_cancelled)
         try:
             generation = _begin(engine, request, adapter)
             break
@@ -67,7 +67,6 @@ async def _ask(
     deltas = []
     try:
         async for delta in generation:
-            _check(is_cancelled)
             deltas.append(delta)
     finally:
         generation.cancel()
@@ -85,11 +84,6 @@ def _begin(engine: "Engine", request: Request, adapter: ServableAdapter | None) 
         return engine.submit(ids, params, adapter, user=_CALLER, is_background=True)
     num_top = params.logprobs or 0
     return engine.score(ids, scored, adapter, user=_CALLER, num_top=num_top, is_background=True)
-
-
-def _check(is_cancelled: Callable[[], bool]) -> None:
-    if is_cancelled():
-        raise TrainingCancelledError("the run was cancelled")
 
 
 def ask_all(
@@ -122,6 +116,14 @@ async def _ask_all(
 
     async def answer(request: Request) -> Answer:
         async with rows:
-            return await _ask(engine, request, adapter, is_cancelled)
+            return await _ask(engine, request, adapter)
 
-    return await asyncio.gather(*map(answer, requests))
+    answers = asyncio.gather(*map(answer, requests))
+    while not answers.done():
+        if is_cancelled():
+            answers.cancel()
+            with suppress(asyncio.CancelledError):
+                await answers
+            raise TrainingCancelledError("the run was cancelled")
+        await asyncio.wait([answers], timeout=_CANCEL_POLL)
+    return answers.result()

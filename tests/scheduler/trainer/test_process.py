@@ -1,6 +1,7 @@
 """One child process: its messages, and stopping it."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -9,10 +10,18 @@ from pathlib import Path
 import pytest
 
 from scheduler.trainer.process import ChildProcess
+from tests.processes import newer_children
 
 SPEAK_AND_READ = "import sys; print('{}', flush=True); sys.stdin.read()"
 SAY_PID = "import json, os; print(json.dumps({'pid': os.getpid()}), flush=True); input()"
 STAY_SILENT = "import sys; sys.stdin.read()"
+WAIT_FOR_A_JOB = """
+from scheduler.trainer.parent_pipe import ParentPipe
+parent = ParentPipe()
+parent.enter("waiting", 0.0, 1.0)
+parent.job_folder()
+parent.send({"done": True})
+"""
 
 
 def child(code: str) -> ChildProcess:
@@ -56,6 +65,20 @@ def test_a_child_without_a_message_is_not_stopped() -> None:
     with child(STAY_SILENT) as silent:
         silent.set_paused(True)
         assert not silent.is_paused
+
+
+def test_a_child_outlives_the_end_signal_of_its_service() -> None:
+    own = newer_children()
+    with child(WAIT_FOR_A_JOB) as waiting:
+        deadline = time.monotonic() + 20
+        while not waiting.messages(0.1):
+            assert time.monotonic() < deadline
+        for pid in own():
+            os.kill(pid, signal.SIGTERM)
+        waiting.send("folder")
+        while not waiting.has_ended:
+            assert time.monotonic() < deadline
+        assert waiting.messages(0.0) == [{"done": True}]
 
 
 def test_the_childs_whole_session_has_a_lower_priority() -> None:

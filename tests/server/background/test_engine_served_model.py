@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
 from feedback.records import Demonstration, Memory, Message
 from scheduler.errors import TrainingCancelledError, TrainingFailedError
@@ -18,7 +19,7 @@ from server.background.engine_served_model import EngineServedModel
 from server.engine.engine import Engine, EngineConfig
 from server.engine.model.runner import SavedPrefix
 from server.engine.records import SamplingParams
-from tests.adapters import publish_random_adapter
+from tests.adapters import LORA, publish_random_adapter
 from tests.server.engine.running import replies, running_engine
 from tests.tiny_model import (
     CHAT_TEMPLATE,
@@ -150,6 +151,20 @@ def test_a_cancelled_run_asks_nothing_more(engine: Engine, model: EngineServedMo
     with pytest.raises(TrainingCancelledError):
         model.reply([user_prompt("hi", 8)], None, lambda: True)
     assert not engine.is_busy
+
+
+def test_a_run_can_be_cancelled_before_the_first_token(
+    tiny_base: BaseModel, files: AdapterFiles
+) -> None:
+    unstarted = Engine(tiny_base, LORA, files, EngineConfig(max_batch_size=4))
+    asked: list[bool] = []
+
+    def is_cancelled() -> bool:
+        asked.append(True)
+        return len(asked) > 1
+
+    with pytest.raises(TrainingCancelledError):
+        served(unstarted, files).reply([user_prompt("hi", 8)], None, is_cancelled)
 
 
 def test_an_adapter_that_cannot_be_loaded_fails_the_run(
