@@ -67,19 +67,22 @@ def _fill(folder: DataFolder, database: SharedDatabase, target: Path) -> Backup:
     files: Files = {DATABASE_FILE: flush(target / DATABASE_FILE)}
     with open_to_read(target / DATABASE_FILE) as connection, Database(connection) as copy:
         versions = all_versions(copy)
-    damaged = []
+    missing = []
     for version in versions:
         theirs = _copy_version(folder.adapters, version, target)
         files.update(theirs)
         if not theirs:
-            damaged.append(f"{version.label} of {version.user_id}")
+            missing.append(version)
+    # What was erased or withdrawn meanwhile is not damaged.
+    still = {each.folder for each in all_versions(database)} if missing else set()
+    damaged = [f"{each.label} of {each.user_id}" for each in missing if each.folder in still]
     # The log of erasures last: whoever was erased meanwhile is in the copied database.
     for name in (CHOICE_FILE, ERASURES_FILE):
         if (folder.path / name).exists():
             files[name] = copy_file(folder.path / name, target / name)
     write_manifest(target, files, made_at)
     size = sum(file.size_bytes for file in files.values())
-    return Backup(len(versions) - len(damaged), size, damaged)
+    return Backup(len(versions) - len(missing), size, damaged)
 
 
 def _copy_version(adapters: Path, version: AdapterVersion, target: Path) -> Files:

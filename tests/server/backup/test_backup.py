@@ -14,6 +14,7 @@ from adapters_store.files import WEIGHTS_FILE, published_folders
 from server.backup.manifest import MANIFEST_FILE, BackupError
 from server.backup.restore import restore
 from server.data_folder import DataFolderInUseError
+from server.user_data.erasure import erase_account
 from tests.feedback.make import make_interaction
 from tests.server.backup.world import add_data, add_user, back_up, content, opened
 
@@ -85,6 +86,25 @@ def test_a_damaged_version_is_left_out_and_named(data: Path, backup: Path, tmp_p
     assert made.damaged == [f"v1 of {ann.id}"]
     assert restore(backup, tmp_path / "new").versions == 2
     assert len(published_folders(tmp_path / "new" / "adapters")) == 1
+
+
+def test_a_version_that_is_erased_during_the_backup_is_not_damaged(
+    data: Path, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(data) as services:
+        ann = add_user(services, "ann")
+        add_user(services, "bob")
+        copy_to = services.stores.database.copy_to
+
+        def copy_and_erase(path: Path) -> None:
+            copy_to(path)
+            erase_account(services, ann)
+
+        monkeypatch.setattr(services.stores.database, "copy_to", copy_and_erase)
+        made = back_up(services, backup)
+    assert (made.versions, made.damaged) == (1, [])
+    restored = restore(backup, tmp_path / "new")
+    assert (restored.versions, restored.erased) == (1, 1)
 
 
 def test_a_folder_that_holds_something_is_not_written(data: Path, backup: Path) -> None:
