@@ -1,6 +1,6 @@
 """The SQL queries for interactions and feedback. They do not check who owns a row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -8,6 +8,8 @@ from sqlite_utils import Database
 
 from feedback.records import Feedback, Interaction
 from feedback.store.rows import feedback_from_row, interaction_from_row
+
+ROWS_AT_ONCE = 200
 
 Cursor = tuple[float, str]
 """Where a page ended: (created_at, id) of its last row."""
@@ -62,6 +64,22 @@ def select_rows(
     return list(
         database.query(f"SELECT * FROM {table} WHERE {condition} ORDER BY created_at, id", values)
     )
+
+
+def rows_of(database: Database, table: str, user_id: str) -> Iterator[dict[str, Any]]:
+    """All of a user's rows of a table, oldest first, a few at a time.
+
+    Others may use the database between them, and no more than these few are in memory.
+    """
+    after: Cursor | None = None
+    has_more = True
+    while has_more:
+        rows, has_more = select_page(
+            database, table, ["user_id = ?"], [user_id], after=after, limit=ROWS_AT_ONCE
+        )
+        yield from rows
+        if rows:
+            after = (rows[-1]["created_at"], rows[-1]["id"])
 
 
 def select_page(

@@ -16,6 +16,7 @@ from feedback.store.jsonl import decision_to_json, feedback_to_json, interaction
 from feedback.store.queries import (
     find_feedback,
     find_interaction,
+    rows_of,
     select_feedback,
     select_interactions,
     select_page,
@@ -278,16 +279,17 @@ class FeedbackReader:
         return FeedbackCounts(**row)
 
     def export(self, user_id: str) -> Iterator[dict[str, Any]]:
-        """All of the user's data as JSON-ready rows: by type, then oldest first."""
-        with snapshot(self._database):
-            interactions = select_rows(self._database, "interactions", "user_id = ?", [user_id])
-            feedback = select_rows(self._database, "feedback", "user_id = ?", [user_id])
-            decisions = self.decisions(user_id)
-        # Parsed afterwards: others may use the database meanwhile.
+        """All of the user's data as JSON-ready rows: by type, then oldest first.
+
+        They are read as they are taken. What is stored or deleted meanwhile may be among them.
+        """
+        interactions, feedback = (
+            rows_of(self._database, table, user_id) for table in ("interactions", "feedback")
+        )
         return chain(
             (interaction_to_json(interaction_from_row(row)) for row in interactions),
             (feedback_to_json(feedback_from_row(row)) for row in feedback),
-            map(decision_to_json, decisions),
+            map(decision_to_json, self.decisions(user_id)),
         )
 
     def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:

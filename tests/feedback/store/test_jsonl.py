@@ -10,6 +10,7 @@ from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
 from feedback.store.jsonl import decision_to_json, feedback_to_json, interaction_to_json
 from feedback.store.log import FeedbackLog
+from feedback.store.queries import ROWS_AT_ONCE
 from tests.feedback.make import make_feedback, make_interaction, without
 
 INTERACTION = interaction_to_json(make_interaction())
@@ -54,6 +55,20 @@ def test_the_export_holds_all_of_the_users_data_and_no_one_elses(log: FeedbackLo
     assert [row["id"] for row in rows if row["type"] == "feedback"] == ["a", "b", "c"]
     assert [row["value"] for row in rows if row["type"] == "rule"] == ["lower"]
     assert "bob" not in str(rows)
+
+
+def test_an_export_of_many_rows_lets_others_store_meanwhile(log: FeedbackLog) -> None:
+    count = 2 * ROWS_AT_ONCE + 1
+    for number in range(count):
+        log.store(make_interaction(f"chatcmpl-{number:04}"))
+    rows = log.export("ann")
+    found = [next(rows)]
+    log.delete_interaction("ann", "chatcmpl-0300")
+    log.store(make_interaction("chatcmpl-later", created_at=200.0))
+    found += rows
+    numbers = [number for number in range(count) if number != 300]
+    expected = [*(f"chatcmpl-{number:04}" for number in numbers), "chatcmpl-later"]
+    assert [row["id"] for row in found] == expected
 
 
 def test_an_export_imported_elsewhere_exports_the_same(log: FeedbackLog) -> None:
