@@ -88,6 +88,7 @@ class QueueWorker(ABC, Generic[R]):
                 raise TimeoutError(f"the {self._name} run did not end")
 
     def _work_queue(self) -> None:
+        logged = ""
         while not self._is_stopping.is_set():
             self._wake.clear()
             try:
@@ -97,8 +98,13 @@ class QueueWorker(ABC, Generic[R]):
                 else:
                     self._idle()
                     self._wake.wait()
-            except Exception:
-                _log.exception("the queue of %s runs cannot be worked; trying again", self._name)
+                logged = ""
+            except Exception as error:
+                if repr(error) != logged:  # once, not at every try
+                    logged = repr(error)
+                    _log.exception(
+                        "the queue of %s runs cannot be worked; trying again", self._name
+                    )
                 self._is_stopping.wait(_PAUSE_AFTER_ERROR)
 
     def _work(self, run: R) -> None:
