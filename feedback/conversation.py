@@ -31,7 +31,6 @@ def classify(
     *,
     task: str | None,
     chat_id: str | None,
-    message_id: str | None,
     is_streamed: bool,
 ) -> InteractionKind:
     """Whether a request is a user's turn or a background request, such as for a chat's title.
@@ -42,7 +41,7 @@ def classify(
     """
     if task or (chat_id or "").startswith(CHANNEL_PREFIX):
         return InteractionKind.BACKGROUND
-    if task is None and not is_streamed and _is_background(messages, message_id):
+    if task is None and not is_streamed and _is_background(messages):
         return InteractionKind.BACKGROUND
     return InteractionKind.CHAT
 
@@ -52,14 +51,17 @@ def is_temporary(chat_id: str | None) -> bool:
     return (chat_id or "").startswith(TEMPORARY_PREFIXES)
 
 
-def _is_background(messages: Sequence[Message], message_id: str | None) -> bool:
-    """Whether an unstreamed request is a task of Open WebUI or a title request of LibreChat."""
+def _is_background(messages: Sequence[Message]) -> bool:
+    """Whether an unstreamed request is a task of Open WebUI or a title request of LibreChat.
+
+    LibreChat asks for a title with the message id of the reply, and cannot say what it asks for.
+    """
     turns = [message for message in messages if message.role != "system"]
     if len(turns) != 1 or turns[0].role != "user":
         return False
     text = turns[0].content.lstrip()
     is_title = "title" in text.lower() and TITLE_LENGTH.search(text) is not None
-    return text.startswith(TASK_PREFIX) or (is_title and not message_id)
+    return text.startswith(TASK_PREFIX) or is_title
 
 
 def _first(messages: Sequence[Message], role: str) -> str | None:

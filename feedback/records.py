@@ -66,7 +66,8 @@ class Interaction:
     """One exchange: the messages that a user sent, the replies, and the adapter that wrote them.
 
     `adapter` is `"base"` or a version label such as `"v3"`. `replies` has one text per choice;
-    feedback is about the first. `listed` is OpenAI's `store: true`.
+    feedback is about the first. `listed` is OpenAI's `store: true`. `message_id` is the id that a
+    frontend has given the reply.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Interaction:
     listed: bool = False
     request_hash: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    message_id: str | None = None
 
     @property
     def is_truncated(self) -> bool:

@@ -3,6 +3,8 @@
 from feedback.errors import InvalidFeedbackError
 from feedback.records import Feedback, Interaction
 
+SAME_REPLY = "A reply cannot be preferred over itself."
+
 
 def says_something(feedback: Feedback) -> bool:
     """Whether it has a rating, a correction, a preference or a comment."""
@@ -29,7 +31,7 @@ def check_alone(feedback: Feedback) -> None:
     if feedback.correction is not None and not feedback.correction.strip():
         raise InvalidFeedbackError("The correction is empty.", "correction")
     if feedback.preferred_over == feedback.completion_id:
-        raise InvalidFeedbackError("A reply cannot be preferred over itself.", "preferred_over")
+        raise InvalidFeedbackError(SAME_REPLY, "preferred_over")
     for param in ("id", "target", "correction", "preferred_over", "comment", "reason"):
         text = feedback.completion_id if param == "target" else getattr(feedback, param)
         if text is not None and not is_storable(text):
@@ -40,10 +42,13 @@ def check_against(feedback: Feedback, turn: Interaction, loser: Interaction | No
     """Check feedback against the completion that it is about, and against the one that lost.
 
     Raises:
-        InvalidFeedbackError: the correction changes nothing, or the pair answers two prompts.
+        InvalidFeedbackError: the correction changes nothing, the pair is one reply, or it answers
+            two prompts.
     """
     if feedback.correction is not None and feedback.correction.strip() == turn.reply.strip():
         raise InvalidFeedbackError("The correction is the same as the reply.", "correction")
+    if loser is not None and loser.id == turn.id:
+        raise InvalidFeedbackError(SAME_REPLY, "preferred_over")
     if loser is not None and loser.messages != turn.messages:
         raise InvalidFeedbackError("The two replies answer different prompts.", "preferred_over")
 

@@ -42,6 +42,7 @@ def interaction_to_json(interaction: Interaction) -> dict[str, Any]:
         "status": interaction.status.value,
         "listed": interaction.listed,
         "metadata": dict(interaction.metadata),
+        "message_id": interaction.message_id,
     }
 
 
@@ -140,6 +141,7 @@ def _interaction(user_id: str, row: "_JsonRow") -> Interaction:
         status=row.choice("status", InteractionStatus),
         listed=row.flag("listed"),
         metadata=row.metadata("metadata"),
+        message_id=None if row.is_null("message_id") else row.label("message_id"),
     )
 
 

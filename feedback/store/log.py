@@ -18,7 +18,12 @@ from feedback.storage_limits import refuse_growth
 from feedback.store import audit
 from feedback.store.audit import AuditAction
 from feedback.store.jsonl import parse_rows, row_error
-from feedback.store.queries import find_feedback, find_interaction, is_deleted, select_feedback
+from feedback.store.queries import (
+    find_feedback,
+    find_interaction,
+    is_deleted,
+    select_feedback,
+)
 from feedback.store.reader import FeedbackReader
 from feedback.store.rows import feedback_to_row, interaction_to_row, metadata_to_text
 from feedback.store.rule_decisions import delete_decision, insert_decision
@@ -115,9 +120,10 @@ class FeedbackLog(FeedbackReader):
     def add_feedback(self, feedback: Feedback) -> tuple[Feedback, bool]:
         """Store feedback, in place of the user's earlier feedback with the same id.
 
-        Returns it as stored, and whether it is new. Feedback on an unknown completion is pending;
-        its own `status` is ignored. `created_at` stays that of the first. What the user said
-        already counts as no change.
+        Returns it as stored, and whether it is new. A completion may be named by its id or by its
+        message id; it is stored by its id. Feedback on an unknown completion is pending; its own
+        `status` is ignored. `created_at` stays that of the first. What the user said already counts
+        as no change.
 
         Raises:
             InvalidFeedbackError: the feedback is empty or invalid.
@@ -242,6 +248,7 @@ class FeedbackLog(FeedbackReader):
     def _add_feedback(self, feedback: Feedback, at: float) -> tuple[Feedback, bool]:
         check_alone(feedback)
         with self._database.atomic():
+            feedback = self._by_completion_ids(feedback)
             turn = self._own(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
             if turn is not None:
@@ -315,21 +322,23 @@ class FeedbackLog(FeedbackReader):
         audit.record(self._database, decision.user_id, decided, action, at=at, trains=True)
 
     def _apply_pending(self, interaction: Interaction) -> None:
-        for feedback in self._naming(interaction.user_id, interaction.id):
-            if feedback.status is FeedbackStatus.PENDING:
-                self._apply(feedback)
+        for name in filter(None, (interaction.id, interaction.message_id)):
+            for feedback in self._naming(interaction.user_id, name):
+                if feedback.status is FeedbackStatus.PENDING:
+                    self._apply(feedback)
 
     def _apply(self, feedback: Feedback) -> None:
         """Apply pending feedback if all completions that it names are stored."""
-        now = self._clock()
+        now, waiting = self._clock(), feedback
         try:
+            feedback = self._by_completion_ids(waiting)
             turn = self._own(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
             if turn is None or (feedback.preferred_over is not None and loser is None):
                 return
             check_against(feedback, turn, loser)
         except (InvalidFeedbackError, NotFoundError):
-            self._remove(feedback, AuditAction.REJECTED, now)
+            self._remove(waiting, AuditAction.REJECTED, now)
             return
         applied = replace(feedback, status=FeedbackStatus.APPLIED)
         self._write(applied, AuditAction.APPLIED, now, self._trains(applied))
@@ -371,6 +380,15 @@ class FeedbackLog(FeedbackReader):
         if is_new:
             self._decide(decision, at=self._clock())
         return is_new
+
+    def _by_completion_ids(self, feedback: Feedback) -> Feedback:
+        """The feedback with the ids of completions in place of known message ids."""
+        user_id, loser = feedback.user_id, feedback.preferred_over
+        return replace(
+            feedback,
+            completion_id=self._completion_id(user_id, feedback.completion_id),
+            preferred_over=loser and self._completion_id(user_id, loser),
+        )
 
     def _own(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
         """The user's own interaction, or None if nobody ever had one with this id."""

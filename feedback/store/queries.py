@@ -38,6 +38,16 @@ def select_interactions(
     ]
 
 
+def completion_id_of(database: Database, user_id: str, message_id: str) -> str | None:
+    """The id of the user's newest reply to which a frontend has given this id."""
+    rows = database.query(
+        "SELECT id FROM interactions WHERE user_id = ? AND message_id = ? AND kind = 'chat'"
+        " ORDER BY created_at DESC, id DESC LIMIT 1",
+        [user_id, message_id],
+    )
+    return next((row["id"] for row in rows), None)
+
+
 def is_deleted(database: Database, interaction_id: str) -> bool:
     """Whether an interaction with this id was deleted or erased."""
     rows = database.query("SELECT 1 FROM deleted_interactions WHERE id = ?", [interaction_id])

@@ -14,8 +14,10 @@ from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
 from feedback.store.jsonl import decision_to_json, feedback_to_json, interaction_to_json
 from feedback.store.queries import (
+    completion_id_of,
     find_feedback,
     find_interaction,
+    is_deleted,
     rows_of,
     select_feedback,
     select_interactions,
@@ -121,7 +123,7 @@ class FeedbackReader:
         conditions, values = ["user_id = ?"], [user_id]
         if target is not None:
             conditions.append("completion_id = ?")
-            values.append(target)
+            values.append(self._completion_id(user_id, target))
         cursor = None
         if after is not None:
             last = self.feedback(user_id, after)
@@ -130,6 +132,12 @@ class FeedbackReader:
             self._database, "feedback", conditions, values, after=cursor, limit=limit
         )
         return [feedback_from_row(row) for row in rows], has_more
+
+    def _completion_id(self, user_id: str, name: str) -> str:
+        """The id of the completion that a message id names, or the name as it is."""
+        if find_interaction(self._database, name) or is_deleted(self._database, name):
+            return name
+        return completion_id_of(self._database, user_id, name) or name
 
     def said_before(self, feedback: Feedback) -> Feedback | None:
         """The user's own feedback that says the same of the same reply already, if any."""

@@ -33,6 +33,7 @@ def interaction_to_row(interaction: Interaction) -> dict[str, Any]:
         "listed": int(interaction.listed),
         "request_hash": interaction.request_hash,
         "metadata": metadata_to_text(interaction.metadata),
+        "message_id": interaction.message_id,
     }
 
 

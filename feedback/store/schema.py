@@ -154,7 +154,9 @@ def proposals_to_feedback(database: Database) -> None:
     )
     for row in list(approved):
         turn, feedback = turn_and_feedback(**row)
-        database.table("interactions").insert(interaction_to_row(turn))
+        columns = interaction_to_row(turn)
+        del columns["message_id"]  # a later migration adds it
+        database.table("interactions").insert(columns)
         database.table("feedback").insert(feedback_to_row(feedback))
     database.execute("DROP TABLE proposals")
 
@@ -172,3 +174,12 @@ def index_audit_by_item(database: Database) -> None:
 def count_storage_use(database: Database) -> None:
     """How much is stored of each user."""
     create_storage_use(database)
+
+
+@migrations()
+def add_message_ids(database: Database) -> None:
+    """The ids that frontends give replies, and an index that finds a reply by one."""
+    database.execute("ALTER TABLE interactions ADD COLUMN message_id TEXT")
+    database.execute("""
+        CREATE INDEX interactions_by_message ON interactions (user_id, message_id, created_at, id)
+        WHERE message_id IS NOT NULL""")

@@ -94,4 +94,5 @@ def interaction(
         listed=turn.is_listed,
         request_hash=turn.request_hash,
         metadata=turn.metadata,
+        message_id=turn.message_id,
     )

@@ -67,6 +67,7 @@ class Turn:
     created_at: float
     user: Account | None
     conversation_id: str
+    message_id: str | None
     kind: InteractionKind
     model: str
     adapter: AdapterVersion | None
@@ -150,6 +151,7 @@ def plan_turn(
         created_at=now,
         user=user,
         conversation_id=conversation_id(user.id if user else "", labels.chat_id, messages),
+        message_id=labels.message_id,
         kind=kind,
         model=body.model,
         adapter=adapter,
@@ -240,7 +242,6 @@ class _Labels:
             messages,
             task=self.task,
             chat_id=self.chat_id,
-            message_id=self.message_id,
             is_streamed=is_streamed,
         )
 

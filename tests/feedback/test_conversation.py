@@ -18,7 +18,6 @@ def kind_of(
     *,
     task: str | None = None,
     chat_id: str | None = None,
-    message_id: str | None = None,
     is_streamed: bool = False,
     before: tuple[Message, ...] = (),
 ) -> InteractionKind:
@@ -26,7 +25,6 @@ def kind_of(
         (*before, Message("user", text)),
         task=task,
         chat_id=chat_id,
-        message_id=message_id,
         is_streamed=is_streamed,
     )
 
@@ -54,7 +52,7 @@ def test_a_plain_request_is_chat_whether_streamed_or_not() -> None:
 
 
 def test_a_request_with_a_task_is_background() -> None:
-    kind = kind_of(task="title_generation", message_id="m1", is_streamed=True)
+    kind = kind_of(task="title_generation", is_streamed=True)
     assert kind is InteractionKind.BACKGROUND
 
 
@@ -78,12 +76,8 @@ def test_a_request_that_the_frontend_calls_no_task_is_chat() -> None:
     assert kind_of("### Task:\nTranslate this", task="") is InteractionKind.CHAT
 
 
-def test_a_title_request_with_a_message_id_is_chat() -> None:
-    assert kind_of(TITLE, message_id="m1") is InteractionKind.CHAT
-
-
 def test_a_request_without_messages_is_chat() -> None:
-    kind = classify((), task=None, chat_id=None, message_id=None, is_streamed=False)
+    kind = classify((), task=None, chat_id=None, is_streamed=False)
     assert kind is InteractionKind.CHAT
 
 

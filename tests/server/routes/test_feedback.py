@@ -1,6 +1,6 @@
 import pytest
 
-from tests.server.live import LiveServer, Person
+from tests.server.live import LiveServer, Person, chat_body
 
 
 def test_feedback_is_readable_at_once(live: LiveServer, person: Person) -> None:
@@ -51,6 +51,16 @@ def test_two_people_may_choose_the_same_id(live: LiveServer, person: Person) -> 
         with live.client(each.key) as client:
             body = {"id": "mine", "target": completion, "value": "up"}
             assert client.post("/v1/feedback", json=body).status_code == 201
+
+
+def test_two_people_may_have_the_same_message_id(live: LiveServer, person: Person) -> None:
+    for each in (person, live.new_person()):
+        with live.client(each.key) as client:
+            header = {"x-loralei-message-id": "message-1"}
+            said = client.post("/v1/chat/completions", json=chat_body(), headers=header).json()
+            given = client.post("/v1/feedback", json={"target": "message-1", "value": "up"})
+            assert given.status_code == 201
+            assert given.json()["target"] == said["id"]
 
 
 def test_a_correction_and_a_preference_are_stored(live: LiveServer, person: Person) -> None:
