@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from feedback.records import StorageLimits
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
+from server.accounts.anonymous import AnonymousRequests
 from server.accounts.identity import IdentityRules
 from server.accounts.lockout import Lockout
 from server.background.rules_cache import RulesCache
@@ -70,6 +71,7 @@ class Services:
         self.planning = UserThreads(threads=16, per_user=4)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
+        self.anonymous = AnonymousRequests()
         self.lockout = Lockout(settings.max_wrong_keys)
         self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"
         self.started_at = time.time()

@@ -34,6 +34,16 @@ class BodyIdentity:
     metadata_user_id: Any = None
 
 
+def how_to_name_users(rules: IdentityRules) -> str:
+    """What a frontend whose requests name nobody has to do, in a sentence. Pure."""
+    if rules.trust_headers:
+        return "let it send X-Loralei-User-Id or X-OpenWebUI-User-Id, or `user` in the body"
+    return (
+        "set `trust_identity_headers` or `openwebui_jwt_secret` if it names its user in a header,"
+        " or let it send `user` in the body"
+    )
+
+
 class UnverifiedIdentityError(PermissionError):
     """A signed identity is required, and is missing, forged or expired."""
 

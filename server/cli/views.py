@@ -42,6 +42,12 @@ _STYLES = {
 def users_table(users: Sequence[Json]) -> Table:
     """Every account: its version in use, its chats and feedback."""
     table = _table("Name", "Kind", "In use", "Chats", "Feedback", "Last seen")
+    table.caption = "\n".join(
+        f"{count(each['anonymous']['requests'], 'request')} of {escape(each['name'])} named nobody:"
+        f" {each['anonymous']['remedy']}"
+        for each in users
+        if each["anonymous"]
+    )
     for user in users:
         counts = user["counts"]
         table.add_row(

@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from server.accounts.accounts import Account, AccountKind
+from server.accounts.identity import how_to_name_users
 from server.auth import App, KeyedRoute
 from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
@@ -103,11 +104,18 @@ def _records(raw: bytes) -> Iterator[dict[str, Any]]:
             yield record
 
 
+def _anonymous(services: Services, account: Account) -> Json | None:
+    if not (requests := services.anonymous.count(account.id)):
+        return None
+    return {"requests": requests, "remedy": how_to_name_users(services.identity_rules)}
+
+
 def _user(services: Services, account: Account) -> Json:
     stores = services.stores
     active = stores.registry.active(account.id)
     return {
         **account_json(account),
+        "anonymous": _anonymous(services, account),
         "adapter": active.label if active else "base",
         "frozen": stores.registry.is_frozen(account.id),
         "counts": asdict(stores.log.counts(account.id)),

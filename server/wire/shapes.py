@@ -325,8 +325,13 @@ class NewAccount(AccountItem):
 
 
 class UserItem(AccountItem):
-    """An account with its counts and its device time."""
+    """An account with its counts and its device time.
 
+    If a frontend made requests that named no user, `anonymous` says how many since the server's
+    start, and what to do.
+    """
+
+    anonymous: Object | None
     adapter: str
     frozen: bool
     counts: Object

@@ -53,6 +53,7 @@ function usersView(signal) {
         button("New user", newUser, { class: "primary", id: "new-user" }),
       ),
       tiles(users, adapters, runs),
+      users.filter((user) => user.anonymous).map(anonymousNotice),
       table(
         [
           { text: "Name" },
@@ -67,6 +68,14 @@ function usersView(signal) {
       ),
     );
   });
+}
+
+function anonymousNotice({ name, anonymous: { requests, remedy } }) {
+  return h(
+    "p",
+    { class: "notice" },
+    `${plural(requests, "request")} of the frontend “${name}” named nobody, so nothing is remembered or learned: ${remedy}.`,
+  );
 }
 
 function userRow(user, adapter) {

@@ -1,6 +1,9 @@
 import io
 import json
+import logging
 import zipfile
+
+import pytest
 
 from tests.server.live import LiveServer, Person, chat_body
 from tests.server.test_bad_input import assert_refused
@@ -17,6 +20,26 @@ def test_a_new_user_can_chat_with_the_key_that_is_shown_once(live: LiveServer) -
     (row,) = [row for row in listed if row["id"] == account["id"]]
     assert (row["name"], row["adapter"], row["frozen"]) == ("zoe", "base", False)
     assert account["key"] not in json.dumps(listed)
+
+
+def test_requests_that_name_nobody_are_seen(
+    live: LiveServer, frontend: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    with live.client(frontend.key) as client, caplog.at_level(logging.WARNING):
+        said = [client.post("/v1/chat/completions", json=chat_body()) for _ in range(2)]
+        named = client.post("/v1/chat/completions", json=chat_body(user="ann"))
+    assert [each.headers.get("x-loralei-user") for each in (*said, named)] == [
+        "anonymous",
+        "anonymous",
+        None,
+    ]
+    with live.admin() as admin:
+        anonymous = admin.get(f"/v1/admin/users/{frontend.id}").json()["anonymous"]
+    assert anonymous["requests"] == 2
+    assert "trust_identity_headers" in anonymous["remedy"]
+    assert [frontend.name in message for message in caplog.messages if "no user" in message] == [
+        True
+    ]
 
 
 def test_a_name_can_be_taken_once(live: LiveServer, person: Person) -> None:

@@ -64,6 +64,15 @@ def active(live: LiveServer, person: Person) -> str:
         return str(admin.get(f"/v1/admin/adapters/{person.id}").json()["active"])
 
 
+def test_a_frontend_that_names_nobody_is_shown_with_what_to_do(
+    page: Page, live: LiveServer, frontend: Person
+) -> None:
+    live.chat(frontend.key)
+    page.reload()
+    notice = page.get_by_text(f"1 request of the frontend “{frontend.name}” named nobody")
+    expect(notice).to_contain_text("trust_identity_headers")
+
+
 def test_a_users_key_does_not_open_the_page(
     browser: Browser, live: LiveServer, person: Person
 ) -> None:

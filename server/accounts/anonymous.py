@@ -1,0 +1,33 @@
+"""Counts the requests of frontends that name no user: for them nothing is remembered or learned."""
+
+import logging
+import threading
+from collections import Counter
+
+from server.accounts.accounts import Account
+
+_log = logging.getLogger(__name__)
+
+
+class AnonymousRequests:
+    """How many such requests each frontend made since the start. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, frontend: Account, remedy: str) -> None:
+        """Count one; the first of a frontend is logged, with what to do about it."""
+        with self._lock:
+            self._counts[frontend.id] += 1
+            is_first = self._counts[frontend.id] == 1
+        if is_first:
+            _log.warning(
+                "the frontend %s names no user, so nothing is remembered or learned: %s",
+                frontend.name,
+                remedy,
+            )
+
+    def count(self, frontend_id: str) -> int:
+        """How many requests of a frontend named nobody."""
+        return self._counts[frontend_id]
