@@ -11,13 +11,15 @@ const ANOTHER = { temperature: 0.9, top_p: 0.95 };
  * Requests a reply and calls `onText` with the variant so far whenever there is more text. Resolves to
  * the variant. If the reply was stopped or broke off, `ending` says so and `text` is what arrived.
  * The server's defaults decide how it is sampled, unless it `isAnother` reply to the same messages.
+ * With `isBaseAlone` the base model answers without the user's memory.
  */
-export async function complete({ chatId, messages, isAnother = false, adapter, signal, onText }) {
+export async function complete({ chatId, messages, isAnother = false, isBaseAlone = false, signal, onText }) {
   const variant = {
     id: null,
     text: "",
     reasoning: "",
-    adapter: adapter ?? "base",
+    adapter: "base",
+    memory: null,
     ending: "stopped",
     error: null,
     overriddenRules: [],
@@ -27,7 +29,7 @@ export async function complete({ chatId, messages, isAnother = false, adapter, s
     model ??= (await call("GET", "/v1/models", { signal })).data[0];
     const sampling = isAnother ? freer(model.sampling) : {};
     const body = { model: model.id, messages, stream: true, ...sampling };
-    if (adapter) body.loralei = { adapter };
+    if (isBaseAlone) body.loralei = { adapter: "base", memory: false };
     const response = await send("POST", "/v1/chat/completions", {
       body,
       signal,
@@ -57,6 +59,7 @@ function freer({ temperature, top_p }) {
 function absorb(variant, chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error.message);
   variant.id ??= chunk.id;
+  variant.memory = chunk.loralei?.memory ?? variant.memory;
   variant.overriddenRules = chunk.loralei?.overridden_rules ?? variant.overriddenRules;
   variant.notStored = chunk.loralei?.not_stored ?? variant.notStored;
   for (const choice of chunk.choices) {

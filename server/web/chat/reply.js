@@ -60,7 +60,7 @@ export class Reply {
     return h(
       "header",
       { class: "reply-label" },
-      h("span", { class: variant.adapter === "base" ? "badge" : "badge accent" }, adapterName(variant.adapter)),
+      h("span", { class: variant.adapter === "base" ? "badge" : "badge accent" }, writtenBy(variant)),
       variant.feedback?.correction ? h("span", { class: "badge good" }, "corrected by you") : null,
       variant.feedback?.preferred_over ? h("span", { class: "badge good" }, "your pick") : null,
       variants.length > 1 && this.mode === "read" ? this.#pager(active, variants.length) : null,
@@ -124,7 +124,7 @@ export class Reply {
           )
         : null,
       again,
-      variant.adapter === "base"
+      variant.adapter === "base" && examplesShown(variant) === 0
         ? null
         : actionButton("compare", "Compare with the base model", () => actions.compare(this)),
       actionButton("copy", "Copy", () => copy(textOf(variant))),
@@ -218,7 +218,7 @@ export class Reply {
           "div",
           { class: "row spread small" },
           h("strong", {}, title),
-          h("span", { class: "badge" }, adapterName(variant.adapter)),
+          h("span", { class: "badge" }, writtenBy(variant)),
         ),
         h("div", { class: "text" }, renderMarkdown(textOf(variant))),
         button("This one is better", () => this.actions.pick(this, index, other)),
@@ -233,7 +233,9 @@ export class Reply {
       h(
         "div",
         { class: "row" },
-        button("Can’t say, keep the new one", () => this.actions.pick(this, last, null), { class: "quiet" }),
+        button("Keep the earlier one", () => this.actions.pick(this, before, null), { class: "quiet" }),
+        button("Keep the new one", () => this.actions.pick(this, last, null), { class: "quiet" }),
+        h("span", { class: "muted small" }, "without a judgement"),
       ),
     );
   }
@@ -244,6 +246,16 @@ function overrideNote({ overriddenRules }) {
   return overriddenRules?.length
     ? `Your request overrides “${overriddenRules.join("” and “")}”, so the base model answered.`
     : null;
+}
+
+/** Who wrote a reply: an adapter, and how many of the user's examples were in its prompt. */
+function writtenBy(variant) {
+  const shown = examplesShown(variant);
+  return adapterName(variant.adapter) + (shown ? ` + ${shown} of your examples` : "");
+}
+
+function examplesShown({ memory }) {
+  return (memory?.demonstrations ?? 0) + (memory?.notes ?? 0);
 }
 
 /** The name of an adapter on the page: the base model, or the user's version. */

@@ -6,7 +6,7 @@ import { complete, isComplete } from "./completion.js";
 import { sendFeedback } from "./feedback.js";
 import { renderMarkdown } from "./markdown.js";
 import { Reasoning } from "./reasoning.js";
-import { adapterName, Reply } from "./reply.js";
+import { Reply } from "./reply.js";
 
 const STARTS = [
   "Explain photosynthesis to a child.",
@@ -22,8 +22,8 @@ export class Thread {
     this.chat = null;
     this.writing = null;
     this.actions = {
-      again: (reply) => this.#another(reply, null),
-      compare: (reply) => this.#another(reply, "base"),
+      again: (reply) => this.#another(reply, { isAnother: true }),
+      compare: (reply) => this.#another(reply, { isBaseAlone: true }),
       correct: (reply, text) => this.#correct(reply, text),
       explain: (reply, changes) => this.#giveFeedback(reply, changes, "Thank you, saved."),
       pick: (reply, index, loser) => this.#pick(reply, index, loser),
@@ -165,7 +165,7 @@ export class Thread {
   }
 
   /** Streams the reply to the turns before `end` and draws it. Null if the key was refused. */
-  async #write(chat, end, { isAnother, adapter, signal, draw }) {
+  async #write(chat, end, { signal, draw, ...how }) {
     let isScheduled = false;
     const onText = (variant) => {
       if (isScheduled) return;
@@ -178,27 +178,24 @@ export class Thread {
     };
     try {
       const messages = messagesBefore(chat, end);
-      return await complete({ chatId: chat.id, messages, isAnother, adapter, signal, onText });
+      return await complete({ chatId: chat.id, messages, signal, onText, ...how });
     } catch (error) {
       this.hooks.onError(error);
       return null;
     }
   }
 
-  #another(reply, adapter) {
+  #another(reply, how) {
     const { chat } = this;
-    return this.#whileWriting((signal) => this.#addVariant(chat, reply, adapter, signal));
+    return this.#whileWriting((signal) => this.#addVariant(chat, reply, how, signal));
   }
 
-  async #addVariant(chat, reply, adapter, signal) {
+  async #addVariant(chat, reply, how, signal) {
     const { turn } = reply;
-    const { holder, draw } = this.#placeholder(
-      adapter ? `${adapterName(adapter)}, writing …` : "writing another reply …",
-    );
+    const { holder, draw } = this.#placeholder(how.isBaseAlone ? "base model, writing …" : "writing another reply …");
     reply.element.after(holder);
     holder.scrollIntoView({ block: "nearest" });
-    const isAnother = adapter === null;
-    const variant = await this.#write(chat, chat.turns.indexOf(turn), { isAnother, adapter, signal, draw });
+    const variant = await this.#write(chat, chat.turns.indexOf(turn), { signal, draw, ...how });
     holder.remove();
     if (!variant) return;
     const before = activeVariant(turn);

@@ -391,10 +391,38 @@ def test_the_better_of_two_replies_is_stored(page: Page, site: LiveServer, user:
 def test_the_earlier_reply_can_be_shown_again(page: Page) -> None:
     say(page)
     page.get_by_label("Write another reply").click()
-    page.get_by_role("button", name=re.compile("keep the new one")).click()
+    page.get_by_role("button", name="Keep the new one").click()
     expect(page.get_by_text("2 of 2")).to_be_visible()
     page.get_by_label("Earlier reply").click()
     expect(page.get_by_text("1 of 2")).to_be_visible()
+
+
+def test_a_reply_says_how_many_examples_it_was_shown(page: Page) -> None:
+    say(page, "one")
+    correct(page, "Quite another reply.")
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    page.get_by_role("button", name="New chat").click()
+    say(page, "two")
+    expect(page.locator(REPLY)).to_contain_text("base model + 1 of your examples")
+
+
+def test_the_base_model_is_compared_without_memory_and_without_a_judgement(
+    page: Page, site: LiveServer, user: Person
+) -> None:
+    say(page, "one")
+    correct(page, "Quite another reply.")
+    expect(page.get_by_text("corrected by you")).to_be_visible()
+    page.get_by_role("button", name="New chat").click()
+    say(page, "two")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    page.get_by_label("Compare with the base model").click()
+    new = page.get_by_role("region", name="New")
+    expect(new.get_by_text("base model", exact=True)).to_be_visible()
+    assert json.loads(asked[0])["loralei"] == {"adapter": "base", "memory": False}
+    page.get_by_role("button", name="Keep the earlier one").click()
+    expect(page.get_by_text("1 of 2")).to_be_visible()
+    assert [row["correction"] for row in feedback(site, user)] == ["Quite another reply."]
 
 
 def test_markup_is_shown_as_text(page: Page) -> None:
