@@ -24,6 +24,7 @@ from scheduler.trainer.job import (
     read_result,
     write_job,
 )
+from scheduler.trainer.pauses import Pauses
 from scheduler.trainer.process import ChildProcess
 
 _POLL = 0.02  # seconds; a chat request shares the processor with training for no longer
@@ -35,9 +36,10 @@ class ProcessTrainer:
     """Trains each job in a child process, one at a time.
 
     The child is `python -m module` and reads the job's folder from standard input. It is stopped
-    while `is_busy()`; `timeout` (seconds) and the usage's `device_seconds` leave that time out. The
-    folder `jobs` is this object's alone: it holds the user's text while a job runs. One thread must
-    prepare, run and close: the child dies with the thread that started it.
+    while `is_busy()`, except for the turns of `Pauses`; `timeout` (seconds) and the usage's
+    `device_seconds` leave that time out. The folder `jobs` is this object's alone: it holds the
+    user's text while a job runs. One thread must prepare, run and close: the child dies with the
+    thread that started it.
     """
 
     def __init__(
@@ -122,13 +124,13 @@ class ProcessTrainer:
         is_cancelled: Callable[[], bool],
     ) -> float:
         """Wait until the child is done; return for how many seconds it was not paused."""
-        worked, last = 0.0, time.monotonic()
+        worked, last, pauses = 0.0, time.monotonic(), Pauses()
         while True:
             has_ended = child.has_ended
             messages = child.messages(0.0 if has_ended else _POLL)
             now = time.monotonic()
-            worked += 0.0 if child.is_paused else now - last
-            last = now
+            passed, last, has_worked = now - last, now, not child.is_paused
+            worked += passed if has_worked else 0.0
             for message in messages:
                 if message.get("done") is True:
                     return worked
@@ -141,7 +143,8 @@ class ProcessTrainer:
             if worked > self._timeout:
                 reason = f"training took longer than {self._timeout:g} seconds"
                 raise TrainingFailedError(reason, worked)
-            child.set_paused(self._is_busy())
+            is_busy = self._is_busy()
+            child.set_paused(pauses.must_pause(passed, has_worked=has_worked, is_busy=is_busy))
 
 
 def _environment() -> dict[str, str]:
