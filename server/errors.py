@@ -184,10 +184,10 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     message = str(error.detail)
     if status is HTTPStatus.NOT_FOUND and not isinstance(error, RequestError):
-        message = f"Unknown route: {request.method} {request.url.path}"
+        message = f"Unknown route: {request.method} {request.url.path}{_hint(request)}"
     headers = error.headers
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers = {"allow": ", ".join(_allowed_methods(request))}
+        headers = {"allow": ", ".join(_allowed_methods(request, request.scope["path"]))}
         message = f"{request.method[:16]} is not allowed here: use {headers['allow']}."
     kind = "server_error" if status >= 500 else "invalid_request_error"
     spec = ErrorSpec(status, status.phrase.lower().replace(" ", "_"), type=kind)
@@ -195,14 +195,25 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, status, headers=headers)
 
 
-def _allowed_methods(request: Request) -> list[str]:
+def _hint(request: Request) -> str:
+    """The path that a client meant whose base URL has no /v1, or has it twice."""
+    path = request.url.path
+    for meant in (f"/v1{path}", path.removeprefix("/v1")):
+        if meant.startswith("/v1/") and meant != path and _allowed_methods(request, meant):
+            return f". Did you mean {meant}? The base URL ends in one /v1."
+    return ""
+
+
+def _allowed_methods(request: Request, path: str) -> list[str]:
     """All methods of a path. Each is a route of its own, and the framework names only one."""
-    routes, scope = request.app.router.routes, request.scope
-    path = {"type": "http", "path": scope["path"], "root_path": "", "headers": []}
+    scope = {"type": "http", "path": path, "root_path": "", "headers": []}
     found = [
         method
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        if any(route.matches({**path, "method": method})[0] is Match.FULL for route in routes)
+        if any(
+            route.matches({**scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
     ]
     return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
 

@@ -3,6 +3,7 @@ import pytest
 from adapters_store.errors import AdapterConflictError
 from server.engine.errors import ContextOverflowError, EngineOverloadedError
 from server.errors import ERRORS, ErrorSpec, error_body, error_response, param_name
+from tests.server.live import LiveServer, Person
 
 
 def test_an_unknown_error_reveals_nothing() -> None:
@@ -42,3 +43,15 @@ def test_a_field_is_named_as_openai_names_it() -> None:
     assert param_name(("body", "messages", 0, "content")) == "messages[0].content"
     assert param_name(("query", "limit")) == "limit"
     assert param_name(("body",)) is None
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/v1/v1/chat/completions"])
+def test_a_base_url_with_a_wrong_prefix_gets_a_hint(
+    live: LiveServer, person: Person, path: str
+) -> None:
+    with live.client(person.key) as client:
+        answer = client.post(path, json={})
+        other = client.post("/nothing", json={})
+    assert answer.status_code == other.status_code == 404
+    assert "Did you mean /v1/chat/completions?" in answer.json()["error"]["message"]
+    assert "mean" not in other.json()["error"]["message"]
