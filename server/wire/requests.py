@@ -40,7 +40,8 @@ from server.wire.tools import (
 MAX_MESSAGES = 1000
 MAX_CHOICES = 8
 MAX_REPLY_TOKENS = 1_000_000
-MAX_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1024
+"""The largest double below 2**63: who reads the bound as a double means the same number."""
 MAX_BIASES = 1024
 MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
@@ -281,7 +282,7 @@ class ChatRequest(IdentifiedRequest):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=-1, le=1_000_000)] | None = None
-    seed: Annotated[int, Field(ge=-MAX_SEED - 1, le=MAX_SEED)] | None = None
+    seed: Annotated[int, Field(ge=-MAX_SEED, le=MAX_SEED)] | None = None
     stop: Stop | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None

@@ -11,6 +11,7 @@ Server errors and logged exceptions fail the soak, too; refusals for want of cap
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -69,6 +70,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--model", default="smollm2-135m", help=f"a model's name, or {TINY}")
     options = parser.parse_args()
+    # A soak that is stopped stops its server, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory() as name:
         wrong = _soak(options.model, options.minutes * 60, Path(name))
     print("\n".join(wrong) or "nothing grew, and nothing failed")

@@ -19,7 +19,8 @@ NUM_PEOPLE = 200
 NUM_LEARNERS = 20
 """They write half of the chats, and correct every second reply."""
 
-CHATS_PER_SECOND = 0.7
+CHATS_PER_SECOND = 0.3
+"""On two cores SmolLM2-135M then has time left to train."""
 """Together. A training needs pauses between chats to get on."""
 
 LEAVING_SHARE = 0.1
