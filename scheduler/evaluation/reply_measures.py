@@ -13,10 +13,11 @@ MAX_FAULTY_TEACHER = 0.3
 """How far the share of faulty replies with memory may exceed the base's: a teacher that says the
 same to nearly everything is no excuse."""
 
-MIN_KEPT_BY_RULES = 0.25
-"""The share of the base's plain answers that a version taught by rules must keep. On a small base a
-form costs many: SmolLM2-135M in lower case answers 7 instead of 16. Its user asked for that form,
-and the verdict says what it costs. A broken version answers none."""
+MIN_KEPT = 0.25
+"""The share of the base's plain answers that a version must keep if rules taught it, or if it is
+asked without the memory that it answers with. On a small base a form costs many: SmolLM2-135M in
+lower case answers 7 instead of 16. Its user asked for that form, and the verdict says what it
+costs. A broken version answers none."""
 
 PREFERRED = "preferred replies"
 

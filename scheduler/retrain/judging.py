@@ -20,7 +20,7 @@ from scheduler.evaluation.degeneration import Ngram, share_of_faulty, shared_seq
 from scheduler.evaluation.fit_measures import WINS, fit_measures
 from scheduler.evaluation.gate import judge, unusable
 from scheduler.evaluation.reply_measures import (
-    MIN_KEPT_BY_RULES,
+    MIN_KEPT,
     Counts,
     degeneration,
     plain_questions,
@@ -109,7 +109,7 @@ class Judge:
         verdict = judge(
             (
                 *_gain(measures, prefers, base, candidate),
-                plain_questions(by_base, answered, min_kept=MIN_KEPT_BY_RULES if rules else None),
+                plain_questions(by_base, answered, min_kept=MIN_KEPT if rules else None),
                 degeneration(faulty, len(base), bounds),
             )
         )
@@ -183,7 +183,7 @@ class Judge:
         by_base = self._teacher.answered_by_base(is_cancelled)
         alone = self._teacher.answered(Memory(), adapter, is_cancelled)
         return (
-            plain_questions(by_base, alone),
+            plain_questions(by_base, alone, min_kept=MIN_KEPT),
             plain_questions(later(None), later(adapter), is_later=True),
         )
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.evaluation.reply_measures import (
-    MIN_KEPT_BY_RULES,
+    MIN_KEPT,
     Counts,
     degeneration,
     plain_questions,
@@ -45,7 +45,7 @@ def test_a_refusal_says_how_many_answers_were_lost() -> None:
 
 @pytest.mark.parametrize(("kept", "is_met"), [(4, True), (3, False)])
 def test_rules_may_cost_more_but_not_most_answers(kept: int, is_met: bool) -> None:
-    measure = plain_questions(answers(16, 4), answers(kept, 20 - kept), min_kept=MIN_KEPT_BY_RULES)
+    measure = plain_questions(answers(16, 4), answers(kept, 20 - kept), min_kept=MIN_KEPT)
     assert measure.is_met is is_met
 
 
