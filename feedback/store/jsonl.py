@@ -13,6 +13,7 @@ from feedback.store.approved_proposals import turn_and_feedback
 from feedback.validation import is_storable
 
 MAX_ID = 128
+MAX_MESSAGE_ID = 256
 MAX_TEXT = 1_000_000
 MAX_RULE_VALUE = 20_000
 MAX_TURNS = 4096
@@ -141,7 +142,7 @@ def _interaction(user_id: str, row: "_JsonRow") -> Interaction:
         status=row.choice("status", InteractionStatus),
         listed=row.flag("listed"),
         metadata=row.metadata("metadata"),
-        message_id=None if row.is_null("message_id") else row.label("message_id"),
+        message_id=None if row.is_null("message_id") else row.label("message_id", MAX_MESSAGE_ID),
     )
 
 

@@ -232,7 +232,7 @@ class _Labels:
         chat_ids = (_header(request, name) for name in _CHAT_ID_HEADERS)
         return cls(
             chat_id=next((chat_id for chat_id in chat_ids if chat_id), None),
-            message_id=_header(request, "x-loralei-message-id"),
+            message_id=_header(request, "x-loralei-message-id") or None,
             task=_header(request, "x-loralei-task"),
         )
 

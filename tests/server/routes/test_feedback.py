@@ -53,6 +53,17 @@ def test_two_people_may_choose_the_same_id(live: LiveServer, person: Person) -> 
             assert client.post("/v1/feedback", json=body).status_code == 201
 
 
+@pytest.mark.parametrize("message_id", ["", "m" * 256])
+def test_an_export_with_any_message_id_is_imported(
+    live: LiveServer, person: Person, message_id: str
+) -> None:
+    with live.client(person.key) as client:
+        header = {"x-loralei-message-id": message_id}
+        client.post("/v1/chat/completions", json=chat_body(), headers=header).raise_for_status()
+    rows = list(live.services.stores.log.export(person.id))
+    assert live.services.stores.log.import_rows(live.new_person().id, rows) == 1
+
+
 def test_two_people_may_have_the_same_message_id(live: LiveServer, person: Person) -> None:
     for each in (person, live.new_person()):
         with live.client(each.key) as client:
