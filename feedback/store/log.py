@@ -18,12 +18,7 @@ from feedback.storage_limits import refuse_growth
 from feedback.store import audit
 from feedback.store.audit import AuditAction
 from feedback.store.jsonl import parse_rows, row_error
-from feedback.store.queries import (
-    find_feedback,
-    find_interaction,
-    is_deleted,
-    select_feedback,
-)
+from feedback.store.queries import find_feedback, find_interaction, is_deleted, select_feedback
 from feedback.store.reader import FeedbackReader
 from feedback.store.rows import feedback_to_row, interaction_to_row, metadata_to_text
 from feedback.store.rule_decisions import delete_decision, insert_decision

@@ -48,6 +48,16 @@ def completion_id_of(database: Database, user_id: str, message_id: str) -> str |
     return next((row["id"] for row in rows), None)
 
 
+def is_known(database: Database, interaction_id: str) -> bool:
+    """Whether an interaction has this id, or a deleted one had it, whoever owns it."""
+    rows = database.query(
+        "SELECT 1 FROM interactions WHERE id = :id"
+        " UNION ALL SELECT 1 FROM deleted_interactions WHERE id = :id",
+        {"id": interaction_id},
+    )
+    return any(list(rows))
+
+
 def is_deleted(database: Database, interaction_id: str) -> bool:
     """Whether an interaction with this id was deleted or erased."""
     rows = database.query("SELECT 1 FROM deleted_interactions WHERE id = ?", [interaction_id])

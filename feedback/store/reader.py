@@ -17,7 +17,7 @@ from feedback.store.queries import (
     completion_id_of,
     find_feedback,
     find_interaction,
-    is_deleted,
+    is_known,
     rows_of,
     select_feedback,
     select_interactions,
@@ -135,7 +135,7 @@ class FeedbackReader:
 
     def _completion_id(self, user_id: str, name: str) -> str:
         """The id of the completion that a message id names, or the name as it is."""
-        if find_interaction(self._database, name) or is_deleted(self._database, name):
+        if is_known(self._database, name):
             return name
         return completion_id_of(self._database, user_id, name) or name
 

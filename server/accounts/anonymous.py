@@ -10,14 +10,18 @@ _log = logging.getLogger(__name__)
 
 
 class AnonymousRequests:
-    """How many such requests each frontend made since the start. Safe to share between threads."""
+    """How many such requests each frontend made since the start. Safe to share between threads.
 
-    def __init__(self) -> None:
+    `remedy` says what to do about them.
+    """
+
+    def __init__(self, remedy: str) -> None:
+        self.remedy = remedy
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def add(self, frontend: Account, remedy: str) -> None:
-        """Count one; the first of a frontend is logged, with what to do about it."""
+    def add(self, frontend: Account) -> None:
+        """Count one; the first of a frontend is logged, with the remedy."""
         with self._lock:
             self._counts[frontend.id] += 1
             is_first = self._counts[frontend.id] == 1
@@ -25,7 +29,7 @@ class AnonymousRequests:
             _log.warning(
                 "the frontend %s names no user, so nothing is remembered or learned: %s",
                 frontend.name,
-                remedy,
+                self.remedy,
             )
 
     def count(self, frontend_id: str) -> int:

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from server.accounts.identity import how_to_name_users
 from server.auth import App, Caller, KeyedRoute, named_by_frontend
 from server.chat import streaming
 from server.chat.recording import Recorder
@@ -53,7 +52,7 @@ async def create_chat_completion(
     recorder = Recorder(services, turn, replies)
     headers = {"x-loralei-adapter": turn.adapter_label}
     if turn.user is None:
-        services.anonymous.add(caller, how_to_name_users(services.identity_rules))
+        services.anonymous.add(caller)
         headers["x-loralei-user"] = "anonymous"
     if body.stream:
         wants_usage = bool(body.stream_options and body.stream_options.include_usage)

@@ -10,7 +10,6 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from server.accounts.accounts import Account, AccountKind
-from server.accounts.identity import how_to_name_users
 from server.auth import App, KeyedRoute
 from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
@@ -105,9 +104,9 @@ def _records(raw: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _anonymous(services: Services, account: Account) -> Json | None:
-    if not (requests := services.anonymous.count(account.id)):
-        return None
-    return {"requests": requests, "remedy": how_to_name_users(services.identity_rules)}
+    anonymous = services.anonymous
+    requests = anonymous.count(account.id)
+    return {"requests": requests, "remedy": anonymous.remedy} if requests else None
 
 
 def _user(services: Services, account: Account) -> Json:
