@@ -15,20 +15,8 @@ from server.auth import authenticate, require_admin
 from server.errors import install_error_handlers
 from server.middleware import RequestFrame
 from server.openapi import DocumentedApi
-from server.routes import (
-    adapters,
-    backup,
-    chat,
-    completions,
-    evaluations,
-    feedback,
-    health,
-    me,
-    models,
-    rules,
-    runs,
-    users,
-)
+from server.routes import chat, completions, feedback, health, me, models, rules
+from server.routes.admin import adapters, backup, evaluations, runs, users
 from server.routes.pages import pages_router
 from server.services import Services
 

@@ -78,7 +78,7 @@ ADAPTER_IMPORT = (
     RENAMED,
     after(_PUBLISH),
     after(f"{_REGISTRY}.register"),
-    after("server.routes.adapters:register_adapter"),
+    after("server.routes.admin.adapters:register_adapter"),
     after(f"{_REGISTRY}.promote"),
 )
 WITHDRAWAL = (
