@@ -18,21 +18,25 @@ class Candidates:
 
     def of(self, user_id: str, now: float) -> Candidate:
         """Return the facts about one user, also without any feedback."""
-        last = self._runs.last_run(user_id)
-        new_feedback, since_rollback = self._unseen.counts(user_id)
-        return Candidate(
-            user_id=user_id,
-            new_feedback=new_feedback,
-            since_rollback=since_rollback,
-            has_withdrawal=self._unseen.has_withdrawal(user_id),
-            last_run_at=None if last is None else last.finished_at,
-            last_run_status=None if last is None else last.status,
-            runs_today=self._runs.num_scheduled(user_id, now - _DAY, now),
-            is_frozen=self._registry.is_frozen(user_id),
-            has_open_run=self._runs.open_run(user_id) is not None,
-        )
+        return self._of(user_id, now, self._runs.open_run(user_id) is not None)
 
     def with_new_feedback(self, at_least: int, now: float) -> list[Candidate]:
         """Return the facts about the users with this much new feedback, or a withdrawal, and no
         open run."""
-        return [self.of(user_id, now) for user_id in self._unseen.users(at_least)]
+        users = self._unseen.users(at_least)
+        return [self._of(user_id, now, has_open_run=False) for user_id in users]
+
+    def _of(self, user_id: str, now: float, has_open_run: bool) -> Candidate:
+        unseen = self._unseen.of(user_id)
+        past = self._runs.past(user_id, now - _DAY, now)
+        return Candidate(
+            user_id=user_id,
+            new_feedback=unseen.items,
+            since_rollback=unseen.since_rollback,
+            has_withdrawal=unseen.has_withdrawal,
+            last_run_at=past.ended_at,
+            last_run_status=past.status,
+            runs_today=past.num_scheduled,
+            is_frozen=self._registry.is_frozen(user_id),
+            has_open_run=has_open_run,
+        )

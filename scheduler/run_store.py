@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,15 @@ SCHEDULED = "schedule"
 REQUESTED = "request"
 
 _OPEN = "status IN ('queued', 'running')"
+
+
+@dataclass(frozen=True, slots=True)
+class PastRuns:
+    """How a user's newest ended run ended, and when; None without one."""
+
+    status: RunStatus | None
+    ended_at: float | None
+    num_scheduled: int
 
 
 class RunStore(QueueTable[TrainingRun]):
@@ -38,8 +47,12 @@ class RunStore(QueueTable[TrainingRun]):
     def schedule(self, user_ids: Iterable[str], *, by: str, at: float) -> list[TrainingRun]:
         """Queue a scheduled run for each of these users without an open run, all at once."""
         with self._database.atomic():
-            waiting = [user_id for user_id in user_ids if self.open_run(user_id) is None]
-            runs = [_new_run(user_id, SCHEDULED, by, at) for user_id in waiting]
+            rows = self._database.query(
+                "SELECT value AS user_id FROM json_each(?) WHERE NOT EXISTS"
+                f" (SELECT 1 FROM runs WHERE user_id = value AND {_OPEN})",
+                [json.dumps(list(user_ids))],
+            )
+            runs = [_new_run(row["user_id"], SCHEDULED, by, at) for row in rows]
             self._database.table("runs").insert_all(map(_to_row, runs))
             return runs
 
@@ -121,14 +134,18 @@ class RunStore(QueueTable[TrainingRun]):
         """Return the user's newest run that has ended."""
         return self._first(f"user_id = ? AND NOT {_OPEN}", [user_id])
 
-    def num_scheduled(self, user_id: str, since: float, until: float) -> int:
-        """Count the user's scheduled runs that were created in a span of time."""
-        rows = self._database.query(
-            "SELECT count(*) AS n FROM runs"
-            " WHERE user_id = ? AND created_at BETWEEN ? AND ? AND trigger = ?",
-            [user_id, since, until, SCHEDULED],
+    def past(self, user_id: str, since: float, until: float) -> PastRuns:
+        """Return the end of the user's newest ended run, and count the scheduled runs that were
+        created in a span of time."""
+        (row,) = self._database.query(
+            "SELECT status, finished_at, (SELECT count(*) FROM runs WHERE user_id = :user"
+            " AND created_at BETWEEN :since AND :until AND trigger = :scheduled) AS num_scheduled"
+            " FROM (SELECT 1) LEFT JOIN (SELECT status, finished_at FROM runs"
+            f" WHERE user_id = :user AND NOT {_OPEN} {NEWEST_FIRST} LIMIT 1)",
+            {"user": user_id, "since": since, "until": until, "scheduled": SCHEDULED},
         )
-        return int(next(rows)["n"])
+        status = None if row["status"] is None else RunStatus(row["status"])
+        return PastRuns(status, row["finished_at"], row["num_scheduled"])
 
     def device_seconds(self, user_id: str) -> float:
         """Return the device time of all the user's runs, as far as it was measured."""

@@ -6,11 +6,24 @@ is set back or ahead changes nothing.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from feedback.store.reader import FeedbackReader
 from scheduler.schema import migrate_index
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """The items that changed since the last run with a verdict read them, and since the rollback;
+    None without a rollback since that run. `has_withdrawal` says whether the version in use was
+    withdrawn, and no run with a verdict has begun since.
+    """
+
+    items: int
+    since_rollback: int | None
+    has_withdrawal: bool
 
 
 class UnseenFeedback:
@@ -31,23 +44,20 @@ class UnseenFeedback:
         )
         return [row["user_id"] for row in rows]
 
-    def counts(self, user_id: str) -> tuple[int, int | None]:
-        """How many items changed since the last run with a verdict read them, and since the
-        rollback; None without a rollback since that run."""
+    def of(self, user_id: str) -> Unseen:
+        """What no run has seen of one user."""
         rows = self._database.query(
-            "SELECT seen, rolled_back, items FROM unseen_feedback WHERE user_id = ?", [user_id]
+            "SELECT seen, rolled_back, items, withdrawal FROM unseen_feedback WHERE user_id = ?",
+            [user_id],
         )
-        row = next(rows, {"seen": 0, "rolled_back": 0, "items": 0})
+        row = next(rows, None)
+        if row is None:
+            return Unseen(0, None, has_withdrawal=False)
+        has_withdrawal = row["withdrawal"] > 0
         if row["rolled_back"] <= row["seen"]:
-            return row["items"], None
-        return self._log.feedback_since(user_id, row["seen"]), row["items"]
-
-    def has_withdrawal(self, user_id: str) -> bool:
-        """Whether the version in use was withdrawn, and no run with a verdict has begun since."""
-        rows = self._database.query(
-            "SELECT 1 FROM unseen_feedback WHERE user_id = ? AND withdrawal > 0", [user_id]
-        )
-        return any(rows)
+            return Unseen(row["items"], None, has_withdrawal)
+        items = self._log.feedback_since(user_id, row["seen"])
+        return Unseen(items, row["items"], has_withdrawal)
 
     def unwatched(self) -> dict[str, int]:
         """Where the feedback of each user ends that changed since the monitor looked."""

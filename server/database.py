@@ -84,9 +84,14 @@ class SharedDatabase(Database):
     def query(
         self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None
     ) -> Generator[dict[str, Any], None, None]:
-        """Execute `sql` and return its rows, all fetched before another caller may execute."""
+        """Execute a SELECT and return its rows, all fetched before another caller may execute.
+
+        sqlite-utils would open and release a savepoint around it, in case it is no SELECT.
+        """
         with self._lock, self._noting_failures():
-            rows = list(super().query(sql, params))
+            cursor = self.execute(sql, params)
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor]
         return (row for row in rows)
 
     def checkpoint(self) -> None:

@@ -198,22 +198,23 @@ def test_the_last_run_is_the_one_created_last_whatever_the_clock_said(
     queue("ann", 2.0)
     last = runs.last_run("ann")
     assert last is not None and last.id == late.id
+    assert runs.past("ann", 0.0, 9.0).ended_at == late.created_at
 
 
 def test_only_scheduled_runs_count_towards_the_daily_bound(runs: RunStore) -> None:
     for at, trigger in enumerate([SCHEDULED, REQUESTED, SCHEDULED]):
         run = runs.create("ann", trigger=trigger, requested_by="x", at=float(at))
         runs.request_cancel(run.id, float(at))
-    assert runs.num_scheduled("ann", 0.0, 2.0) == 2
-    assert runs.num_scheduled("ann", 1.0, 2.0) == 1
-    assert runs.num_scheduled("bob", 0.0, 2.0) == 0
+    assert runs.past("ann", 0.0, 2.0).num_scheduled == 2
+    assert runs.past("ann", 1.0, 2.0).num_scheduled == 1
+    assert runs.past("bob", 0.0, 2.0).num_scheduled == 0
 
 
 def test_runs_of_the_future_do_not_count_towards_the_daily_bound(
     runs: RunStore, queue: Queue
 ) -> None:
     queue("ann", 9.0)
-    assert runs.num_scheduled("ann", 0.0, 5.0) == 0
+    assert runs.past("ann", 0.0, 5.0).num_scheduled == 0
 
 
 def test_an_unknown_run_is_not_found(runs: RunStore) -> None:
