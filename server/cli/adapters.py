@@ -1,11 +1,14 @@
 """`loralei adapters`: every user's versions, and the commands that change them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.cli.context import Output, User, admin_api, fail, show, url_part
+from server.cli.context import Output, User, admin_api, admin_path, fail, show
+
+if TYPE_CHECKING:
+    from server.client import Client
 
 adapters = typer.Typer(help="Every user's adapter versions.", no_args_is_help=True)
 
@@ -18,7 +21,7 @@ def list_adapters() -> None:
     from server.cli.views import adapters_table
 
     with admin_api() as api:
-        show(adapters_table(api.get("/adapters")["data"]))
+        show(adapters_table(api.get(admin_path("adapters"))["data"]))
 
 
 @adapters.command("show")
@@ -31,9 +34,9 @@ def show_adapter(
 
     with admin_api() as api:
         if version is None:
-            show(adapter_view(api.get(f"/adapters/{url_part(user)}")))
+            show(adapter_view(api.get(_path(user))))
         else:
-            show(version_view(api.get(f"/adapters/{url_part(user)}/versions/{_number(version)}")))
+            show(version_view(api.get(_path(user, version))))
 
 
 @adapters.command("evaluate")
@@ -48,10 +51,11 @@ def evaluate(
 
     console = Console()
     with admin_api(needs_model=True) as api:
-        label = version or str(api.get(f"/users/{url_part(user)}")["adapter"])
-        path = f"/adapters/{url_part(user)}/versions/{_number(label)}/evaluate"
+        label = version or _in_use(api, user)
+        path = f"{_path(user, label)}/evaluate"
+        api.post(path)
         try:
-            run = follow_run(console, api.post(path), lambda: api.get(path))
+            run = follow_run(console, api.poll(path))
         except KeyboardInterrupt:
             console.print("Stopped watching; the suite goes on.")
             raise typer.Exit(130) from None
@@ -63,7 +67,7 @@ def evaluate(
 def roll_back(user: User) -> None:
     """Go back to the version before the last promotion."""
     with admin_api() as api:
-        move = api.post(f"/adapters/{url_part(user)}/rollback")
+        move = api.post(f"{_path(user)}/rollback")
     typer.echo(f"{user} is answered by {move['to']} again, no longer by {move['from']}.")
 
 
@@ -71,7 +75,7 @@ def roll_back(user: User) -> None:
 def promote(user: User, version: Version) -> None:
     """Put a version, or the base model, in use."""
     with admin_api(needs_model=version != "base") as api:
-        move = api.post(f"/adapters/{url_part(user)}/promote", {"version": _label(version)})
+        move = api.post(f"{_path(user)}/promote", {"version": _label(version)})
     typer.echo(f"{user} is answered by {move['to']} now, before by {move['from']}.")
 
 
@@ -79,7 +83,7 @@ def promote(user: User, version: Version) -> None:
 def delete(user: User, version: Annotated[str, typer.Argument(help="Such as v3.")]) -> None:
     """Delete a version that is not in use, with its files. This cannot be undone."""
     with admin_api() as api:
-        deleted = api.delete(f"/adapters/{url_part(user)}/versions/{_number(version)}")
+        deleted = api.delete(_path(user, version))
     typer.echo(f"{deleted['label']} of {user} is deleted.")
 
 
@@ -87,7 +91,7 @@ def delete(user: User, version: Annotated[str, typer.Argument(help="Such as v3."
 def freeze(user: User) -> None:
     """Stop training a user's adapter; the version in use stays in use."""
     with admin_api() as api:
-        api.post(f"/adapters/{url_part(user)}/freeze")
+        api.post(f"{_path(user)}/freeze")
     typer.echo(f"{user} is frozen.")
 
 
@@ -95,7 +99,7 @@ def freeze(user: User) -> None:
 def unfreeze(user: User) -> None:
     """Allow training of a user's adapter again."""
     with admin_api() as api:
-        api.post(f"/adapters/{url_part(user)}/unfreeze")
+        api.post(f"{_path(user)}/unfreeze")
     typer.echo(f"{user} is no longer frozen.")
 
 
@@ -110,9 +114,9 @@ def export_adapter(
 ) -> None:
     """Write a version as a zipped PEFT folder, or as a GGUF file."""
     with admin_api(needs_model=gguf) as api:
-        label = version or str(api.get(f"/users/{url_part(user)}")["adapter"])
-        path = f"/adapters/{url_part(user)}/versions/{_number(label)}/download"
-        content = api.download(f"{path}?format=gguf" if gguf else path)
+        label = version or _in_use(api, user)
+        path = f"{_path(user, label)}/download"
+        content = api.send("GET", f"{path}?format=gguf" if gguf else path).content
     target = output or Path(f"adapter-{_label(label)}.{'gguf' if gguf else 'zip'}")
     target.write_bytes(content)
     typer.echo(f"Wrote {target}.")
@@ -134,11 +138,20 @@ def import_adapter(
     except ValueError as error:
         fail(str(error))
     with admin_api(needs_model=True) as api:
-        path = f"/adapters/{url_part(user)}/versions?same_base={str(same_base).lower()}"
-        version = api.upload(path, weights, headers)
+        path = f"{_path(user)}/versions?same_base={str(same_base).lower()}"
+        version = api.send("POST", path, content=weights, headers=headers).json()
     for warning in version.get("warnings", ()):
         typer.echo(f"Warning: {warning}", err=True)
     typer.echo(f"Imported as {version['label']}. Promote it to put it in use.")
+
+
+def _path(user: str, version: str | None = None) -> str:
+    parts = () if version is None else ("versions", _number(version))
+    return admin_path("adapters", user, *parts)
+
+
+def _in_use(api: "Client", user: str) -> str:
+    return str(api.get(admin_path("users", user))["adapter"])
 
 
 def _label(version: str) -> str:

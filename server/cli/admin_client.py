@@ -5,97 +5,54 @@ Without a server, the data folder is locked until the client closes.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import httpx
 
+from server.client import ApiError, Client
 from server.data_folder import find_server
 from server.settings import Settings
 
-Json = dict[str, Any]
-
-_TIMEOUT = httpx.Timeout(300.0, connect=10.0)
 _LOADING_SECONDS = 900.0
 
 
-class AdminApiError(RuntimeError):
-    """The admin API refused or could not be reached; the message is shown to the user."""
+class InProcess(httpx.BaseTransport):
+    """Lets a client call an ASGI app in this process. A streamed answer comes whole, at its end."""
 
-
-class AdminClient:
-    """Calls the admin API and waits for the response. Every call may raise `AdminApiError`."""
-
-    def __init__(self, http: httpx.AsyncClient, runner: asyncio.Runner) -> None:
-        self._http = http
+    def __init__(self, app: httpx.ASGITransport, runner: asyncio.Runner) -> None:
+        self._app = app
         self._runner = runner
 
-    def get(self, path: str, **params: str | int) -> Json:
-        """Read."""
-        return self._json(self._send("GET", path, params=params))
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The app's answer."""
+        return self._runner.run(self._answer(request))
 
-    def post(self, path: str, body: Json | None = None) -> Json:
-        """Act."""
-        return self._json(self._send("POST", path, json=body))
-
-    def post_and_wait(self, path: str, body: Json) -> Json:
-        """Act, for as long as it takes."""
-        return self._json(self._send("POST", path, json=body, timeout=None))
-
-    def delete(self, path: str) -> Json:
-        """Delete."""
-        return self._json(self._send("DELETE", path))
-
-    def upload(self, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Json:
-        """Send a file's bytes."""
-        return self._json(self._send("POST", path, content=content, headers=headers))
-
-    def download(self, path: str) -> bytes:
-        """Fetch a file's bytes."""
-        return self._send("GET", path).content
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            request = self._http.request(method, f"/v1/admin{path}", **options)
-            response = self._runner.run(request)
-        except httpx.HTTPError as error:
-            raise AdminApiError(f"the server does not answer ({error}): is it running?") from error
-        if response.is_error:
-            raise AdminApiError(_reason(response))
-        return response
-
-    @staticmethod
-    def _json(response: httpx.Response) -> Json:
-        answer: Json = response.json()
-        return answer
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        response = await self._app.handle_async_request(request)
+        body = httpx.ByteStream(await response.aread())
+        return httpx.Response(response.status_code, headers=response.headers, stream=body)
 
 
 @contextlib.contextmanager
 def open_admin(
     settings: Settings, *, needs_model: bool, on_admin_key: Callable[[str], None]
-) -> Iterator[AdminClient]:
+) -> Iterator[Client]:
     """Yield a client of the server that uses the data folder, else of the app in-process.
 
     In-process, `needs_model` loads the base model, and `on_admin_key` gets the first admin's key if
-    this made it. Raises `AdminApiError`, `DataFolderError`, `ValueError`.
+    this made it. Raises `ApiError`, `DataFolderError`, `ValueError`.
     """
     server = find_server(settings.data_dir)
     with contextlib.ExitStack() as stack:
+        transport: httpx.BaseTransport
         if server is not None:
-            url, token, transport = server.url, server.token, None
+            # Without the environment's proxies, whichever address the server listens on.
+            url, token, transport = server.url, server.token, httpx.HTTPTransport()
         else:
             url = "http://in-process"
-            token, transport = stack.enter_context(_in_process(settings, needs_model, on_admin_key))
-        runner = stack.enter_context(asyncio.Runner())
-        http = httpx.AsyncClient(
-            base_url=url,
-            transport=transport,
-            headers={"authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT,
-            trust_env=False,  # a proxy must not stand between a person and their own machine
-        )
-        stack.callback(lambda: runner.run(http.aclose()))
-        yield AdminClient(http, runner)
+            token, app = stack.enter_context(_in_process(settings, needs_model, on_admin_key))
+            transport = InProcess(app, stack.enter_context(asyncio.Runner()))
+        yield stack.enter_context(Client(url, token, transport=transport))
 
 
 @contextlib.contextmanager
@@ -113,14 +70,7 @@ def _in_process(
         if needs_model:
             services.start()
             if not services.wait_until_loaded(_LOADING_SECONDS):
-                raise AdminApiError(services.failure or "the model took too long to load")
+                raise ApiError(services.failure or "the model took too long to load")
         yield services.cli_token, httpx.ASGITransport(create_app(services))
     finally:
         services.stop()
-
-
-def _reason(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["error"]["message"])
-    except (ValueError, LookupError, TypeError):
-        return f"the server answered with status {response.status_code}"

@@ -8,7 +8,7 @@ import typer
 
 from adapters_store.weights.openmp import set_waiting
 from server.cli.adapters import adapters
-from server.cli.context import Output, User, admin_api, fail, load_settings, show, url_part
+from server.cli.context import Output, User, admin_api, admin_path, fail, load_settings, show
 
 app = typer.Typer(
     name="loralei",
@@ -68,9 +68,9 @@ def retrain(user: User) -> None:
 
     console = Console()
     with admin_api(needs_model=True) as api:
-        run = api.post(f"/adapters/{url_part(user)}/train")
+        run = api.train(user)
         try:
-            run = follow_run(console, run, lambda: api.get(f"/runs/{run['id']}"))
+            run = follow_run(console, api.follow(run["id"]))
         except KeyboardInterrupt:
             console.print(f"Stopped watching {run['id']}; it goes on if a server runs.")
             raise typer.Exit(130) from None
@@ -84,7 +84,8 @@ def backup(
 ) -> None:
     """Copy the database and the adapters, also while the server runs."""
     with admin_api() as api:
-        made = api.post_and_wait("/backup", {"folder": str(folder.absolute())})
+        body = {"folder": str(folder.absolute())}
+        made = api.send("POST", admin_path("backup"), json=body, timeout=None).json()
     size = f"{made['size_bytes'] / 1e6:.1f} MB"
     typer.echo(f"Wrote {folder}: the database and {made['versions']} adapter versions, {size}.")
     if made["damaged"]:
@@ -116,7 +117,7 @@ def erase(user: User, yes: Yes = False) -> None:
     if not yes:
         typer.confirm(f"Erase everything of {user}? This cannot be undone", abort=True)
     with admin_api() as api:
-        erased = api.delete(f"/users/{url_part(user)}")
+        erased = api.delete(admin_path("users", user))
     typer.echo(f"Erased {user}: {erased['erased']} records and all versions.")
 
 
@@ -127,7 +128,7 @@ def add_user(
 ) -> None:
     """Make a user and show the key, this once."""
     with admin_api() as api:
-        typer.echo(api.post("/users", {"name": name, "kind": kind})["key"])
+        typer.echo(api.add_user(name, kind))
 
 
 @users.command("list")
@@ -136,14 +137,14 @@ def list_users() -> None:
     from server.cli.views import users_table
 
     with admin_api() as api:
-        show(users_table(api.get("/users")["data"]))
+        show(users_table(api.users()))
 
 
 @users.command("key")
 def replace_key(user: User) -> None:
     """Revoke a user's keys and show a new one, this once."""
     with admin_api() as api:
-        typer.echo(api.post(f"/users/{url_part(user)}/key")["key"])
+        typer.echo(api.post(admin_path("users", user, "key"))["key"])
 
 
 @users.command("remove")
@@ -159,7 +160,7 @@ def export_feedback(user: User, output: Output = None) -> None:
     import zipfile
 
     with admin_api() as api:
-        archive = api.download(f"/users/{url_part(user)}/export")
+        archive = api.send("GET", admin_path("users", user, "export")).content
     lines = zipfile.ZipFile(io.BytesIO(archive)).read("feedback.jsonl")
     if output is None:
         sys.stdout.buffer.write(lines)
@@ -174,7 +175,7 @@ def curate_feedback(
 ) -> None:
     """Show which examples the next training accepts, and why it rejects the others."""
     with admin_api() as api:
-        curation = api.get(f"/users/{url_part(user)}/curation")
+        curation = api.get(admin_path("users", user, "curation"))
     if as_json:
         import json
 
@@ -192,5 +193,6 @@ def import_feedback(
 ) -> None:
     """Import what `feedback export` wrote, as this user's own."""
     with admin_api() as api:
-        imported = api.upload(f"/users/{url_part(user)}/feedback", file.read_bytes())
+        path = admin_path("users", user, "feedback")
+        imported = api.send("POST", path, content=file.read_bytes()).json()
     typer.echo(f"Imported {imported['rows']} records.")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 if TYPE_CHECKING:
-    from server.cli.admin_client import AdminClient
+    from server.client import Client
     from server.settings import Settings
 
 User = Annotated[str, typer.Argument(help="The user's name or id.")]
@@ -34,16 +34,17 @@ def load_settings() -> "Settings":
 
 
 @contextlib.contextmanager
-def admin_api(*, needs_model: bool = False) -> Iterator["AdminClient"]:
+def admin_api(*, needs_model: bool = False) -> Iterator["Client"]:
     """The admin API; a refusal ends the command with the reason."""
-    from server.cli.admin_client import AdminApiError, open_admin
+    from server.cli.admin_client import open_admin
+    from server.client import ApiError
     from server.data_folder import DataFolderError
 
     settings = load_settings()
     try:
         with open_admin(settings, needs_model=needs_model, on_admin_key=_show_admin_key) as api:
             yield api
-    except (AdminApiError, DataFolderError) as error:
+    except (ApiError, DataFolderError) as error:
         fail(str(error))
 
 
@@ -54,9 +55,9 @@ def show(view: object) -> None:
     Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160).print(view)
 
 
-def url_part(name: str) -> str:
-    """A name as one part of a path."""
-    return quote(name, safe="")
+def admin_path(*parts: str) -> str:
+    """The path of something in the admin API, such as `("users", "anna")`."""
+    return "/".join(("/v1/admin", *(quote(part, safe="") for part in parts)))
 
 
 def fail(reason: str) -> NoReturn:

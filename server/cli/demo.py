@@ -5,11 +5,10 @@ It starts a real server on a temporary data folder.
 
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,8 +16,9 @@ from rich.text import Text
 from adapters_store.errors import ModelFetchError
 from adapters_store.models.resolve import resolve_model
 from server.base_model.choice import or_smallest
-from server.cli.demo_server import Api, DemoError, demo_server
+from server.cli.demo_server import DemoError, demo_server
 from server.cli.views import follow_run, model_progress, run_outcome
+from server.client import ApiError, Client, Reply
 from server.data_folder import RunningServer
 from server.settings import Settings
 
@@ -38,17 +38,13 @@ UNSEEN = (
 )
 ASKED_BY_BOTH = UNSEEN[:3]
 SHOWN = 150  # characters of a reply on the screen
-MAX_TOKENS = 48
+# Greedy and without memory, to show the weights alone.
+OPTIONS: Mapping[str, Any] = {
+    "temperature": 0,
+    "max_tokens": 48,
+    "loralei": {"memory": False},
+}
 ENOUGH = 4  # of the unseen questions, answered in lower case
-
-
-@dataclass(frozen=True, slots=True)
-class DemoReply:
-    """What the model said, and its id for feedback."""
-
-    id: str
-    text: str
-    adapter: str
 
 
 def run_demo(settings: Settings) -> int:
@@ -64,7 +60,7 @@ def run_demo(settings: Settings) -> int:
             demo_server(Path(folder), model, console) as server,
         ):
             went_well = _run(console, server)
-    except (DemoError, ModelFetchError, httpx.HTTPError) as error:
+    except (DemoError, ModelFetchError, ApiError) as error:
         console.print(Text.assemble(("Error: ", "red"), str(error)))
         return 1
     console.print(f"\n[dim]The demo took {time.monotonic() - started:.0f} s.[/]")
@@ -72,11 +68,8 @@ def run_demo(settings: Settings) -> int:
 
 
 def _run(console: Console, server: RunningServer) -> bool:
-    admin = Api(server.url, server.token)
-    ada, ben = (
-        Api(server.url, admin.post("/v1/admin/users", {"name": name})["key"])
-        for name in ("ada", "ben")
-    )
+    admin = Client(server.url, server.token)
+    ada, ben = (Client(server.url, admin.add_user(name)) for name in ("ada", "ben"))
     console.rule("[bold]1. Two users ask the same model", align="left")
     before = _ask_all(console, "Ada", ada, UNSEEN)
     others = _ask_all(console, "Ben", ben, ASKED_BY_BOTH)
@@ -86,9 +79,8 @@ def _run(console: Console, server: RunningServer) -> bool:
     console.rule("[bold]2. Ada corrects five replies to lower case", align="left")
     _correct_all(console, ada)
     console.rule("[bold]3. Her adapter is trained", align="left")
-    run = admin.post("/v1/admin/adapters/ada/train", {})
-    path = f"/v1/admin/runs/{run['id']}"
-    console.print(run_outcome(follow_run(console, run, lambda: admin.get(path))))
+    run = admin.train("ada")
+    console.print(run_outcome(follow_run(console, admin.follow(run["id"]))))
     console.rule("[bold]4. The same questions, which she never corrected", align="left")
     after = _ask_all(console, "Ada", ada, UNSEEN)
     console.print(_comparison(before, after))
@@ -96,18 +88,18 @@ def _run(console: Console, server: RunningServer) -> bool:
     return _conclude(console, before, after, _same(others, again))
 
 
-def _correct_all(console: Console, ada: Api) -> None:
+def _correct_all(console: Console, ada: Client) -> None:
     table = _table("The model said", "Ada corrected it to")
     for question, reply in zip(TAUGHT, _ask_all(console, "Ada", ada, TAUGHT), strict=True):
         correction = _whole_sentences(reply.text).lower()
         if correction == reply.text:
             raise DemoError(f"the model already answers in lower case: {question}")
-        ada.post("/v1/feedback", {"target": reply.id, "correction": correction})
+        ada.feedback(reply.id, correction=correction)
         table.add_row(_short(reply.text), _short(correction))
     console.print(table)
 
 
-def _comparison(before: Sequence[DemoReply], after: Sequence[DemoReply]) -> Table:
+def _comparison(before: Sequence[Reply], after: Sequence[Reply]) -> Table:
     table = _table("Question", f"Before ({before[0].adapter})", f"After ({after[0].adapter})")
     for question, old, new in zip(UNSEEN, before, after, strict=True):
         style = "green" if _is_lower(new.text) else "yellow"
@@ -116,7 +108,7 @@ def _comparison(before: Sequence[DemoReply], after: Sequence[DemoReply]) -> Tabl
 
 
 def _conclude(
-    console: Console, before: Sequence[DemoReply], after: Sequence[DemoReply], unchanged: int
+    console: Console, before: Sequence[Reply], after: Sequence[Reply], unchanged: int
 ) -> bool:
     lower_before = sum(_is_lower(reply.text) for reply in before)
     lower_after = sum(_is_lower(reply.text) for reply in after)
@@ -128,27 +120,13 @@ def _conclude(
     return lower_after >= ENOUGH and unchanged == asked
 
 
-def _ask_all(console: Console, name: str, api: Api, questions: Sequence[str]) -> list[DemoReply]:
-    model = api.get("/v1/models")["data"][0]["id"]
+def _ask_all(console: Console, name: str, api: Client, questions: Sequence[str]) -> list[Reply]:
     replies = []
     with console.status(f"{name} asks …") as status:
         for number, question in enumerate(questions, start=1):
             status.update(f"{name} asks, {number} of {len(questions)}: {question}")
-            replies.append(_ask(api, model, question))
+            replies.append(api.chat(question, **OPTIONS))
     return replies
-
-
-def _ask(api: Api, model: str, question: str) -> DemoReply:
-    body = {
-        "model": model,
-        "messages": [{"role": "user", "content": question}],
-        "temperature": 0,
-        "max_tokens": MAX_TOKENS,
-        "loralei": {"memory": False},  # show the weights alone
-    }
-    answer = api.post("/v1/chat/completions", body)
-    text = answer["choices"][0]["message"]["content"]
-    return DemoReply(answer["id"], text, answer["loralei"]["adapter"])
 
 
 def _table(*headings: str) -> Table:
@@ -173,5 +151,5 @@ def _is_lower(text: str) -> bool:
     return text == text.lower() and any(character.isalpha() for character in text)
 
 
-def _same(one: Sequence[DemoReply], other: Sequence[DemoReply]) -> int:
+def _same(one: Sequence[Reply], other: Sequence[Reply]) -> int:
     return sum(a.text == b.text for a, b in zip(one, other, strict=True))

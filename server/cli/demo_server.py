@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 from rich.console import Console
@@ -17,37 +16,10 @@ from server.data_folder import RunningServer, find_server
 START_SECONDS = 240.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.2
-_TIMEOUT = 300.0
-
-Json = dict[str, Any]
 
 
 class DemoError(RuntimeError):
     """The demo cannot go on; the message says why."""
-
-
-class Api:
-    """Calls a server with one key. Every call raises `DemoError` if it is refused."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=_TIMEOUT,
-            trust_env=False,
-        )
-
-    def get(self, path: str) -> Json:
-        """Read."""
-        return _json(self._http.get(path))
-
-    def post(self, path: str, body: Json) -> Json:
-        """Act."""
-        return _json(self._http.post(path, json=body))
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._http.close()
 
 
 @contextmanager
@@ -92,12 +64,5 @@ def _await_server(process: "subprocess.Popen[bytes]", data: Path, log: Path) -> 
 def _is_ready(server: RunningServer) -> bool:
     try:
         return httpx.get(f"{server.url}/ready", trust_env=False).is_success
-    except httpx.TimeoutException:  # a busy machine that is loading the model
+    except httpx.TransportError:  # a busy machine that is loading the model, or a server that died
         return False
-
-
-def _json(response: httpx.Response) -> Json:
-    answer: Json = response.json()
-    if response.is_error:
-        raise DemoError(str(answer["error"]["message"]))
-    return answer

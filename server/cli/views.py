@@ -1,6 +1,5 @@
 """Views of the command line: the admin API's JSON as tables, bars and sentences."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,8 +24,6 @@ from scheduler.version_report import CurationReport, read_report
 
 Json = dict[str, Any]
 
-POLL_SECONDS = 0.3
-FINAL = frozenset({"promoted", "passed", "refused", "failed", "cancelled"})
 _STYLES = {
     "promoted": "green",
     "passed": "green",
@@ -221,19 +218,19 @@ def suite_view(run: Json) -> RenderableType:
     return Group(title, table, Text(run["reason"]))
 
 
-def follow_run(console: Console, run: Json, latest: Callable[[], Json]) -> Json:
-    """Show a run's progress until it ends, and return the run as it ended."""
+def follow_run(console: Console, changes: Iterator[Json]) -> Json:
+    """Show a run's progress until it ends, and return the run as it ended.
+
+    `changes` is the run on every change, at least once.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
         task = bar.add_task("queued", total=1.0)
-        while True:
+        for run in changes:
             progress = run["progress"]
             loss = "" if progress["loss"] is None else f", loss {progress['loss']:.2f}"
             bar.update(task, completed=progress["fraction"], description=progress["phase"] + loss)
-            if run["status"] in FINAL:
-                return run
-            time.sleep(POLL_SECONDS)
-            run = latest()
+    return run
 
 
 @contextmanager

@@ -20,8 +20,10 @@ from rich.console import Console
 from adapters_store.models.resolve import resolve_model
 from feedback.text.repetition import is_repetitive
 from server.base_model.choice import or_smallest
-from server.cli.demo_server import Api, Json, demo_server
+from server.cli.demo_server import demo_server
 from server.cli.views import follow_run, model_progress
+from server.client import Client, Reply
+from server.client.client import Json
 from server.settings import Settings
 from tests.benchmarks.report import machine, markdown_table, write_section
 
@@ -90,30 +92,18 @@ def main() -> None:
 
 def measure(console: Console, url: str, token: str) -> Measured:
     """Ask, correct, retrain, ask again."""
-    admin = Api(url, token)
-    learner, other = (
-        Api(url, admin.post("/v1/admin/users", {"name": name})["key"])
-        for name in ("learner", "other")
-    )
-    model = admin.get("/v1/models")["data"][0]["id"]
+    admin = Client(url, token)
+    learner, other = (Client(url, admin.add_user(name)) for name in ("learner", "other"))
 
-    def ask(user: Api, question: str) -> Json:
-        return user.post(
-            "/v1/chat/completions",
-            {
-                "model": model,
-                "messages": [{"role": "user", "content": question}],
-                "temperature": 0,
-                "max_tokens": MAX_TOKENS,
-                "loralei": {"memory": False},  # the weights alone
-            },
-        )
+    def ask(user: Client, question: str) -> Reply:
+        weights = {"memory": False}  # the weights alone
+        return user.chat(question, temperature=0, max_tokens=MAX_TOKENS, loralei=weights)
 
-    def ask_learner(questions: tuple[str, ...]) -> list[Json]:
+    def ask_learner(questions: tuple[str, ...]) -> list[Reply]:
         with ThreadPoolExecutor(len(questions)) as pool:
             return list(pool.map(lambda question: ask(learner, question), questions))
 
-    def ask_other() -> list[Json]:
+    def ask_other() -> list[Reply]:
         # One after the other on an idle server: other rows in the batch can change the last bits
         # of bfloat16.
         wait_until_idle(url)
@@ -122,12 +112,9 @@ def measure(console: Console, url: str, token: str) -> Measured:
     with console.status("Asking …"):
         before, other_before = texts(ask_learner(UNSEEN)), texts(ask_other())
         for reply in ask_learner(TAUGHT):
-            [text] = texts([reply])
-            learner.post("/v1/feedback", {"target": reply["id"], "correction": text.lower()})
+            learner.feedback(reply.id, correction=reply.text.lower())
     began = time.monotonic()
-    run = admin.post("/v1/admin/adapters/learner/train", {})
-    path = f"/v1/admin/runs/{run['id']}"
-    run = follow_run(console, run, lambda: admin.get(path))
+    run = follow_run(console, admin.follow(admin.train("learner")["id"]))
     seconds = time.monotonic() - began
     with console.status("Asking again …"):
         after, other_after = texts(ask_learner(UNSEEN)), texts(ask_other())
@@ -144,9 +131,9 @@ def wait_until_idle(url: str) -> None:
         time.sleep(0.2)
 
 
-def texts(replies: list[Json]) -> list[str]:
+def texts(replies: list[Reply]) -> list[str]:
     """The replies' texts."""
-    return [reply["choices"][0]["message"]["content"] for reply in replies]
+    return [reply.text for reply in replies]
 
 
 def report(m: Measured) -> str:

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.peft_config import write_peft_config
-from server.cli.demo_server import Api
 from server.cli.peft_folder import read_peft_folder
+from server.client import Client
 from tests.adapters import random_adapter
 from tests.benchmarks.forgetting.ifeval import Task
 from tests.benchmarks.forgetting.measure import Forgetting, score_answers
@@ -77,11 +77,11 @@ def test_a_user_who_was_trained_at_night_is_measured_before_and_after(
     measuring = MeasuringUsers(
         server.url, server.admin_key, results, bar, points=[1], trains=True, situations=plain
     )
-    with closing(measuring), closing(Api(server.url, server.admin_key)) as admin:
+    with closing(measuring), closing(Client(server.url, server.admin_key)) as admin:
         key = measuring.evening(user, 1)
         assert [each.key.arm for each in results] == [Arm.BASE, Arm.MEMORY]
         assert measuring.missing(user, 1)
-        admin.post(f"/v1/admin/adapters/{user.name}-1/train", {})
+        admin.train(f"{user.name}-1")
         measuring.morning(user, 1, key)
         *_, both = results
         assert (both.key.arm, both.run and both.run.status) == (Arm.BOTH, "refused")

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from server.cli.demo_server import Api
 from server.cli.peft_folder import read_peft_folder
+from server.client import Client
 from tests.benchmarks.forgetting.ifeval import Task
 from tests.benchmarks.forgetting.results import (
     BASE,
@@ -43,7 +43,7 @@ class Forgetting:
     def __init__(self, url: str, admin_key: str, results: ForgettingResults, bar: Progress) -> None:
         self._url = url
         self._admin_key = admin_key
-        self._admin = Api(url, admin_key)
+        self._admin = Client(url, admin_key)
         self._results = results
         self._bar = bar
 
@@ -74,7 +74,7 @@ class Forgetting:
             self._bar.advance(bar, len(tasks) * len(askers) - len(todo))
             model = served_model(self._admin)
 
-            def write(question: tuple[str, Api, Arm, Prompt]) -> Written:
+            def write(question: tuple[str, Client, Arm, Prompt]) -> Written:
                 who, api, arm, prompt = question
                 answer = ask_one(api, model, prompt, arm, max_tokens=max_tokens)
                 return Written(who, max_tokens, answer.reply)
@@ -98,7 +98,7 @@ class Forgetting:
                 download_adapter(http, learner.name, self._results.adapter(learner))
         return Learned(learner, run)
 
-    def _with_adapter(self, learner: Learner) -> Api:
+    def _with_adapter(self, learner: Learner) -> Client:
         """An account that has the stored adapter and gave no feedback."""
         name = f"{learner.name}-again"
         api = new_account(self._admin, self._url, name)

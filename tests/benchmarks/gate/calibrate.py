@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.progress import Progress
 
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.gate.exchanges import Exchange, Exchanges, ask_missing
 from tests.benchmarks.gate.import_lines import import_lines
 from tests.benchmarks.gate.kinds import KINDS, draw_feedback
@@ -23,7 +23,7 @@ class Calibrating:
     def __init__(
         self, url: str, admin_key: str, prompts: Sequence[Prompt], known: Exchanges, bar: Progress
     ) -> None:
-        self._admin = Api(url, admin_key)
+        self._admin = Client(url, admin_key)
         self._url = url
         self._admin_key = admin_key
         self._prompts = prompts

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.finished import Finished
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Arm, Reply
@@ -32,7 +32,7 @@ class Exchanges(Finished[str, Exchange]):
 
 
 def ask_missing(
-    api: Api, prompts: Sequence[Prompt], known: Exchanges, on_reply: Callable[[], None]
+    api: Client, prompts: Sequence[Prompt], known: Exchanges, on_reply: Callable[[], None]
 ) -> list[Exchange]:
     """The exchanges of these prompts. Those that are not known are asked for and stored."""
     model = served_model(api)

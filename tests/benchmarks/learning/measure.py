@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.learning.figures import compliance
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.plan import NOTHING, RATINGS_BASE, Plan, missing
@@ -28,7 +28,7 @@ class Measuring:
     ) -> None:
         self._plan = plan
         self._url = url
-        self._admin = Api(url, admin_key)
+        self._admin = Client(url, admin_key)
         self._data = data
         self._results = results
         self._bar = bar
@@ -88,7 +88,7 @@ class Measuring:
 
     def _finish(
         self,
-        api: Api,
+        api: Client,
         persona: Persona,
         todo: Sequence[Key],
         unseen: Sequence[Prompt],

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.learning.plan import QUICK, base_key
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
 from tests.benchmarks.learning.results import Key, Measurement, Results, Run
@@ -12,7 +12,7 @@ from tests.benchmarks.learning.simulated_user import ask
 
 
 def each_order(
-    data: Path, seeds: int, results: Results, admin: Api
+    data: Path, seeds: int, results: Results, admin: Client
 ) -> Iterator[tuple[int, list[Prompt], list[Prompt]]]:
     """Every order of the prompts: its seed, the prompts to teach and those to test with.
 
@@ -27,7 +27,7 @@ def each_order(
 
 
 def record_replies(
-    results: Results, api: Api, key: Key, prompts: Sequence[Prompt], run: Run | None
+    results: Results, api: Client, key: Key, prompts: Sequence[Prompt], run: Run | None
 ) -> None:
     """Ask all prompts at once, as the key says, and store the replies with the training."""
     questions = [(prompt, key.arm) for prompt in prompts]

@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from server.cli.demo_server import Api
-from server.cli.views import FINAL
+from server.client import FINAL, Client
 from tests.benchmarks.learning.personas import Persona
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.results import Arm, Point, Reply, Run
@@ -33,7 +32,7 @@ class Answer:
 
 
 def ask(
-    api: Api,
+    api: Client,
     questions: Sequence[tuple[Prompt, Arm]],
     *,
     max_tokens: int,
@@ -50,13 +49,13 @@ def ask(
         return list(pool.map(answer, questions))
 
 
-def served_model(api: Api) -> str:
+def served_model(api: Client) -> str:
     """The base model's name in requests."""
     return str(api.get("/v1/models")["data"][0]["id"])
 
 
 def ask_one(
-    api: Api,
+    api: Client,
     model: str,
     prompt: Prompt,
     arm: Arm,
@@ -82,18 +81,18 @@ def ask_one(
     return Answer(said["id"], Reply(prompt.id, text, choice["finish_reason"]))
 
 
-def new_account(admin: Api, url: str, name: str) -> Api:
+def new_account(admin: Client, url: str, name: str) -> Client:
     """Make a user, and return a client with the user's key. Close it at the end."""
-    return Api(url, admin.post("/v1/admin/users", {"name": name})["key"])
+    return Client(url, admin.add_user(name))
 
 
-def train(admin: Api, name: str, num_feedback: int) -> Run:
+def train(admin: Client, name: str, num_feedback: int) -> Run:
     """Train a user who gave so many items of feedback, and wait for the end."""
-    admin.post(f"/v1/admin/adapters/{name}/train", {})
+    admin.train(name)
     return await_run(admin, name, num_feedback)
 
 
-def await_run(admin: Api, name: str, num_feedback: int) -> Run:
+def await_run(admin: Client, name: str, num_feedback: int) -> Run:
     """Wait until a user's newest run has ended; there may be none yet."""
     while True:
         runs = admin.get(f"/v1/admin/runs?user={name}&limit=1")["data"]
@@ -126,7 +125,7 @@ class SimulatedUser:
     whose adapter complies early still has something to correct.
     """
 
-    def __init__(self, api: Api, persona: Persona, prompts: Sequence[Prompt]) -> None:
+    def __init__(self, api: Client, persona: Persona, prompts: Sequence[Prompt]) -> None:
         self.api = api
         self.num_feedback = 0
         self._persona = persona

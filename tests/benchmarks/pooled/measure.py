@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.learning.plan import QUICK
 from tests.benchmarks.learning.prompts import Prompt
 from tests.benchmarks.learning.recording import each_order, record_replies
@@ -23,7 +23,7 @@ class Pooling:
     ) -> None:
         self._plan = plan
         self._url = url
-        self._admin = Api(url, admin_key)
+        self._admin = Client(url, admin_key)
         self._results = results
         self._bar = bar
         self._task = bar.add_task("", total=plan.seeds * (1 + len(plan.learners)))

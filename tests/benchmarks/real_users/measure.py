@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.learning.results import Arm, Run
 from tests.benchmarks.learning.simulated_user import (
     AT_ONCE,
@@ -58,7 +58,7 @@ class Measuring:
         situations: Sequence[Situation] = tuple(Situation),
     ) -> None:
         self._url = url
-        self._admin = Api(url, admin_key)
+        self._admin = Client(url, admin_key)
         self._model = served_model(self._admin)
         self._results = results
         self._bar = bar
@@ -97,7 +97,7 @@ class Measuring:
         """Let a user give feedback, measure memory, and return the user's key. Nobody trains."""
         self._ask_missing(self._admin, user, 0, (Arm.BASE,), None)
         made = self._admin.post("/v1/admin/users", {"name": _account(user, point)})
-        with closing(Api(self._url, made["key"])) as api:
+        with closing(Client(self._url, made["key"])) as api:
             for lesson in user.lessons[:point]:
                 self._give_feedback(api, lesson)
             self._ask_missing(api, user, point, (Arm.MEMORY,), None)
@@ -106,10 +106,10 @@ class Measuring:
     def morning(self, user: RealUser, point: int, key: str) -> None:
         """Wait for the night's run of a user, and measure what came of it."""
         run = await_run(self._admin, _account(user, point), point)
-        with closing(Api(self._url, key)) as api:
+        with closing(Client(self._url, key)) as api:
             self._ask_missing(api, user, point, (Arm.WEIGHTS, Arm.BOTH), run)
 
-    def _give_feedback(self, api: Api, lesson: Lesson) -> None:
+    def _give_feedback(self, api: Client, lesson: Lesson) -> None:
         said = self._ask(api, [("user", lesson.prompt)], Arm.BASE, is_stored=True)
         feedback = {"target": said["id"]}
         if lesson.wanted is not None:
@@ -127,7 +127,7 @@ class Measuring:
         return [key for key in keys if key not in self._results]
 
     def _ask_missing(
-        self, api: Api, user: RealUser, point: int, arms: Sequence[Arm], run: Run | None
+        self, api: Client, user: RealUser, point: int, arms: Sequence[Arm], run: Run | None
     ) -> None:
         for key in self._missing(user, point, arms):
             questions = user.plain if key.situation.is_plain else user.unseen
@@ -144,7 +144,7 @@ class Measuring:
             self._results.append([Measured(key, replies, tokens, run, now)])
 
     def _ask(
-        self, api: Api, chat: Sequence[tuple[str, str]], arm: Arm, *, is_stored: bool
+        self, api: Client, chat: Sequence[tuple[str, str]], arm: Arm, *, is_stored: bool
     ) -> dict[str, Any]:
         body = {
             "model": self._model,

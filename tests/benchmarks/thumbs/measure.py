@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.finished import Finished
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, Prompt, read_prompts
 from tests.benchmarks.learning.results import Arm, Run
@@ -70,7 +70,7 @@ class Measuring:
         points: Sequence[int],
     ) -> None:
         self._url = url
-        self._admin = Api(url, admin_key)
+        self._admin = Client(url, admin_key)
         self._model = served_model(self._admin)
         self._rated = read_prompts(data / TAUGHT, 0)
         self._unseen = read_prompts(data / UNSEEN, 0)[:NUM_UNSEEN] * SAMPLES
@@ -103,7 +103,7 @@ class Measuring:
             for key in trained:
                 self._measure_arm(api, key, run)
 
-    def _measure_arm(self, api: Api, key: Key, run: Run | None) -> None:
+    def _measure_arm(self, api: Client, key: Key, run: Run | None) -> None:
         if key not in self._results:
             said = self._ask(api, self._unseen, key.arm, is_stored=False)
             replies = tuple(each.reply.text for each in said)
@@ -111,7 +111,7 @@ class Measuring:
             self._results.append([Measured(key, replies, run, now)])
 
     def _ask(
-        self, api: Api, prompts: Sequence[Prompt], arm: Arm, *, is_stored: bool
+        self, api: Client, prompts: Sequence[Prompt], arm: Arm, *, is_stored: bool
     ) -> Iterator[Answer]:
         def one(prompt: Prompt, seed: int) -> Answer:
             return ask_one(

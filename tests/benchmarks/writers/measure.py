@@ -14,7 +14,7 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from feedback.records import Message
 from scheduler.fit.batching import TokenisedReply, collate
 from scheduler.fit.losses import mean_per_token, reply_log_probs
-from server.cli.demo_server import Api
+from server.client import Client
 from tests.benchmarks.gate.import_lines import import_lines
 from tests.benchmarks.learning.server import download_adapter, files_client
 from tests.benchmarks.learning.simulated_user import train
@@ -32,7 +32,7 @@ class TrainingWriters:
     def __init__(self, url: str, admin_key: str, results: WritersResults, bar: Progress) -> None:
         self._url = url
         self._admin_key = admin_key
-        self._admin = Api(url, admin_key)
+        self._admin = Client(url, admin_key)
         self._results = results
         self._bar = bar
 
