@@ -34,6 +34,7 @@ from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
 
 PREFIX = "LORALEI_"
+_NO_SETTINGS = {f"{PREFIX}KEY"}  # of `loralei chat`
 SETTINGS_FILE = Path("loralei.toml")
 MAX_RANK = 256
 
@@ -357,5 +358,5 @@ def _refuse_unknown_variables(known: set[str]) -> None:
     for variable in os.environ:
         if variable.upper().startswith(PREFIX):
             option = variable[len(PREFIX) :].lower().partition("__")[0]
-            if option not in known:
+            if option not in known and variable.upper() not in _NO_SETTINGS:
                 raise ValueError(f"{variable} is not a setting: see docs/settings.md")

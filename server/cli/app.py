@@ -8,7 +8,17 @@ import typer
 
 from adapters_store.weights.openmp import set_waiting
 from server.cli.adapters import adapters
-from server.cli.context import Output, User, admin_api, admin_path, fail, load_settings, show
+from server.cli.context import (
+    KEY_VARIABLE,
+    Output,
+    User,
+    admin_api,
+    admin_path,
+    fail,
+    load_settings,
+    running_server_url,
+    show,
+)
 
 app = typer.Typer(
     name="loralei",
@@ -49,6 +59,30 @@ def demo() -> None:
     from server.cli.demo import run_demo
 
     raise typer.Exit(run_demo(load_settings()))
+
+
+@app.command()
+def chat(
+    key: Annotated[str, typer.Option(envvar=KEY_VARIABLE, help="A user's key.")] = "",
+    url: Annotated[str, typer.Option(help="Default: the server of this data folder.")] = "",
+) -> None:
+    """Chat with your own model, and correct it; /help shows the commands."""
+    from server.cli.chat import ChatSession
+    from server.cli.terminal import Terminal
+    from server.client import ApiError, Client
+
+    if not key.strip():
+        fail(
+            "there is no key. `loralei users add NAME` makes a user and shows the key: "
+            f"put it into {KEY_VARIABLE}, or use --key."
+        )
+    try:
+        with Client(url or running_server_url(), key.strip()) as client:
+            session = ChatSession(client, Terminal())
+            session.start()
+            session.run()
+    except ApiError as error:
+        fail(str(error))
 
 
 @app.command()

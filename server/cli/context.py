@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from server.client import Client
     from server.settings import Settings
 
+KEY_VARIABLE = "LORALEI_KEY"  # no setting: the key of a person who chats
 User = Annotated[str, typer.Argument(help="The user's name or id.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
 
@@ -31,6 +32,17 @@ def load_settings() -> "Settings":
         fail("these settings are invalid:\n  " + "\n  ".join(reasons))
     except ValueError as error:
         fail(str(error))
+
+
+def running_server_url() -> str:
+    """Where the server of this data folder listens; without one the command ends."""
+    from server.data_folder import find_server
+
+    data_dir = load_settings().data_dir
+    server = find_server(data_dir)
+    if server is None:
+        fail(f"no server uses {data_dir}: start one with `loralei serve`, or name one with --url.")
+    return server.url
 
 
 @contextlib.contextmanager
