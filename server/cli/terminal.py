@@ -38,7 +38,11 @@ class Terminal:
         try:
             return input("> ")
         except EOFError:
+            self.write("\n")
             return None
+        except KeyboardInterrupt:
+            self.write("\n")
+            raise
 
     def write(self, text: str) -> None:
         """Show a piece of a reply, at once."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
@@ -18,7 +18,6 @@ Messages = str | Sequence[Mapping[str, Any]]
 FINAL = frozenset({"promoted", "passed", "refused", "failed", "cancelled"})
 """How a run of the training or of the evaluation suite ends."""
 POLL_SECONDS = 0.3
-_part = partial(quote, safe="")
 _TIMEOUT = httpx.Timeout(300.0, connect=10.0)
 # A proxy must not stand between a person and their own machine.
 _DIRECT = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
