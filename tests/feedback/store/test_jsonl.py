@@ -21,7 +21,9 @@ DECISION = decision_to_json(RuleDecision("ann", Rule("case", "lower"), RuleStatu
 
 def fill(log: FeedbackLog) -> None:
     """Data of every type for ann, and one turn and one decision of bob."""
-    log.store(make_interaction("chatcmpl-1", metadata={"a": "b"}, listed=True, has_instructions=True))
+    log.store(
+        make_interaction("chatcmpl-1", metadata={"a": "b"}, listed=True, has_instructions=True)
+    )
     log.store(make_interaction("chatcmpl-2", replies=("Paris.",), created_at=101.0))
     log.store(make_interaction("chatcmpl-3", kind=InteractionKind.BACKGROUND))
     log.store(make_interaction("chatcmpl-4", status=InteractionStatus.ABORTED, replies=("",)))
