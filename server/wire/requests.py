@@ -296,6 +296,7 @@ class CompletionRequest(AnsweredRequest):
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
     logit_bias: LogitBias | None = None
+    chat_template: NoTemplate = None
     ignore_eos: bool | None = None
 
     @property
@@ -315,7 +316,6 @@ class ChatRequest(CompletionRequest):
     tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice = None
     parallel_tool_calls: bool | None = None
-    chat_template: NoTemplate = None
     chat_template_kwargs: TemplateOptions | None = None
     reasoning_effort: Effort | None = None
 

@@ -1,14 +1,13 @@
 """Completions of a text, for clients of the time before chats: requests and objects. Pure."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from server.wire.requests import (
     MAX_CHOICES,
     ChatRequest,
     CompletionRequest,
-    NoTemplate,
     WireMessage,
 )
 from server.wire.responses import Json
@@ -45,13 +44,13 @@ class TextRequest(CompletionRequest):
     echo: Annotated[None, BeforeValidator(_no_echo, json_schema_input_type=bool | None)] = None
     logprobs: Annotated[None, BeforeValidator(_no_logprobs, json_schema_input_type=None)] = None
     best_of: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
-    chat_template: NoTemplate = None
 
-    @model_validator(mode="after")
-    def _returns_all_it_writes(self) -> Self:
-        if (self.best_of or 1) > (self.n or 1):
+    @field_validator("best_of")
+    @classmethod
+    def _returns_all_it_writes(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if (value or 1) > (info.data.get("n") or 1):
             raise ValueError("best_of must not be larger than n: every reply is returned")
-        return self
+        return value
 
     def chat_request(self) -> ChatRequest:
         """The chat request with the prompt as the only message."""
