@@ -200,7 +200,7 @@ def test_references_are_the_items_that_they_name() -> None:
         {"type": "item_reference", "id": call_item_id(COMPLETION, 1)},
     ]
     [message] = converted(stored=stored, input=items).messages
-    [call] = message.tool_calls or ()
+    [call] = message.tool_calls or []
     assert (message.content, call.id) == ("Let me see.", f"call_{'ab' * 16}_0_1")
     assert (call.function.name, call.function.arguments) == ("book", '{"city": "Rome"}')
 
