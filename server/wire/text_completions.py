@@ -1,6 +1,6 @@
 """Completions of a text, for clients of the time before chats: requests and objects. Pure."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -41,7 +41,9 @@ class TextRequest(CompletionRequest):
 
     prompt: Annotated[str, BeforeValidator(_one_text, json_schema_input_type=str | list[str])]
     suffix: Annotated[None, BeforeValidator(_no_suffix, json_schema_input_type=None)] = None
-    echo: Annotated[None, BeforeValidator(_no_echo, json_schema_input_type=bool | None)] = None
+    echo: Annotated[
+        None, BeforeValidator(_no_echo, json_schema_input_type=Literal[False] | None)
+    ] = None
     logprobs: Annotated[None, BeforeValidator(_no_logprobs, json_schema_input_type=None)] = None
     best_of: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
 
