@@ -154,9 +154,8 @@ def naming_params(names: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        param = _param(error)
-        if param in names:
-            error.param = names[param]  # type: ignore[attr-defined]
+        if renamed := names.get(_param(error) or ""):
+            error.param = renamed  # type: ignore[attr-defined]
         raise
 
 
