@@ -70,7 +70,8 @@ def reply_parts(text: str, finish_reason: str) -> tuple[str, tuple[ToolCall, ...
 def _conversation(turn: Interaction) -> list[WireMessage]:
     """The messages that a turn answered, without its instructions, and its reply.
 
-    Ids of calls are not stored. Only those of the reply are the ones that the client knows.
+    Ids of calls are not stored. Only those of the reply are the ones that the client knows. What is
+    stored is not checked again: imported ids may be longer than those of requests.
     """
     messages: list[WireMessage] = []
     open_calls: Iterator[Json] = iter(())
@@ -85,7 +86,7 @@ def _conversation(turn: Interaction) -> list[WireMessage]:
         elif each.role == "tool":
             call = next(open_calls, None)
             messages.append(
-                WireMessage(
+                WireMessage.model_construct(
                     role="tool", content=each.content, tool_call_id=call["id"] if call else None
                 )
             )
@@ -98,8 +99,13 @@ def _conversation(turn: Interaction) -> list[WireMessage]:
 
 
 def _assistant(content: str, calls: Sequence[Json]) -> WireMessage:
-    made = [WireToolCall.model_validate(call) for call in calls]
-    return WireMessage(role="assistant", content=content, tool_calls=made or None)
+    made = [
+        WireToolCall.model_construct(
+            id=call["id"], function=FunctionCall.model_construct(**call["function"])
+        )
+        for call in calls
+    ]
+    return WireMessage.model_construct(role="assistant", content=content, tool_calls=made or None)
 
 
 def _resolved(items: Iterable[InputItem], find_reply: FindReply) -> Iterator[InputItem]:

@@ -82,7 +82,8 @@ def stored_json(turn: Interaction) -> Json:
     reason = next(iter(turn.finish_reasons), "")
     content, calls = reply_parts(turn.reply, reason)
     items = output_items(turn.id, content, calls, is_truncated=reason == "length")
-    instructions = turn.messages[0].content if turn.has_instructions else None
+    first = next(iter(turn.messages), None)
+    instructions = first.content if first and turn.has_instructions else None
     return _head(turn.id, int(turn.created_at), turn.model) | {
         **_end(reason),
         "instructions": instructions,

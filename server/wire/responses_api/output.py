@@ -17,7 +17,7 @@ class ResponseOutput:
     def __init__(self, completion_id: str) -> None:
         self._completion_id = completion_id
         self._open: Json | None = None
-        self._logprobs: list[Json] = []  # of the open text, or of the text that may begin
+        self._logprobs: list[Json] = []  # of tokens whose text is still to come
         self._num_calls = 0
         self.items: list[Json] = []
 
@@ -34,7 +34,7 @@ class ResponseOutput:
             yield from self._add_reasoning(reasoning)
         self._logprobs += logprobs
         if content:
-            yield from self._add_text(content, logprobs)
+            yield from self._add_text(content)
         for call in calls:
             yield from self._add_call(call)
 
@@ -50,11 +50,16 @@ class ResponseOutput:
             yield from self._open_item(item, {"type": "reasoning_text", "text": ""})
         yield from self._extend("reasoning_text", text)
 
-    def _add_text(self, text: str, logprobs: Sequence[Json]) -> Iterator[Json]:
+    def _add_text(self, text: str) -> Iterator[Json]:
         if self._open is None or self._open["type"] != "message":
-            logprobs = self._logprobs
             yield from self._open_text()
-        yield from self._extend("output_text", text, logprobs=list(logprobs))
+        yield from self._extend("output_text", text, logprobs=self._take_logprobs())
+
+    def _take_logprobs(self) -> list[Json]:
+        assert self._open is not None
+        taken, self._logprobs = self._logprobs, []
+        self._open["content"][0]["logprobs"] += taken
+        return taken
 
     def _open_text(self) -> Iterator[Json]:
         item = {"id": message_id(self._completion_id), "type": "message", "role": "assistant"}
@@ -77,7 +82,7 @@ class ResponseOutput:
             return
         [part] = self._open["content"]
         if part["type"] == "output_text":
-            part["logprobs"], self._logprobs = self._logprobs, []
+            self._take_logprobs()
             yield self._part_event(
                 "response.output_text.done", text=part["text"], logprobs=part["logprobs"]
             )

@@ -187,6 +187,15 @@ def test_calls_in_earlier_turns_keep_their_answers() -> None:
     assert calling[2] == [first[3], second[3]]
 
 
+def test_the_calls_of_a_turn_with_a_long_id_are_read() -> None:
+    messages = (Message("user", "Where?"), Message("assistant", CALLING), Message("tool", "noon"))
+    turn = make_interaction("x" * 128, messages=messages)
+    assert [each.role for each in converted(turn, input="and?").messages[1:3]] == [
+        "assistant",
+        "tool",
+    ]
+
+
 def test_an_unwritten_reply_is_no_message() -> None:
     turn = make_interaction(replies=("",), finish_reasons=("aborted",))
     assert "assistant" not in [each.role for each in converted(turn, input="and?").messages]
