@@ -17,6 +17,7 @@ from feedback.store.queries import (
     completion_id_of,
     find_feedback,
     find_interaction,
+    find_reply,
     is_known,
     rows_of,
     select_feedback,
@@ -59,6 +60,10 @@ class FeedbackReader:
         if found is None or found.user_id != user_id:
             raise NotFoundError(f"There is no completion {interaction_id!r}.")
         return found
+
+    def reply(self, user_id: str, interaction_id: str) -> tuple[str, str] | None:
+        """The reply of the user's interaction and how it ended; None if there is none."""
+        return find_reply(self._database, user_id, interaction_id)
 
     def listed(
         self,

@@ -12,6 +12,7 @@ from server.auth import App, Caller, KeyedRoute, User, named_by_frontend
 from server.errors import RequestError, errors
 from server.services import Services
 from server.wire.paging import IdFilter, PageLimit
+from server.wire.reply_ids import completion_id
 from server.wire.requests import FeedbackRequest
 from server.wire.responses import Json, feedback_json, page
 from server.wire.shapes import Deleted, FeedbackItem, Page
@@ -74,7 +75,7 @@ def list_feedback(
 ) -> Json:
     """The user's feedback, oldest first."""
     found, has_more = services.stores.log.list_feedback(
-        user.id, target=target, after=after, limit=limit
+        user.id, target=target and completion_id(target), after=after, limit=limit
     )
     return page([feedback_json(feedback) for feedback in found], has_more)
 
