@@ -46,6 +46,7 @@ MAX_BIASES = 1024
 MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
+MAX_TAG_LENGTH = 512
 MAX_CORRECTION_LENGTH = 200_000
 MAX_TEMPLATE_OPTIONS = 16
 MAX_METADATA, MAX_KEY, MAX_VALUE = 16, 64, 512
@@ -392,7 +393,7 @@ class FeedbackRequest(IdentifiedRequest):
     correction: Correction | None = None
     preferred_over: ClientId | None = None
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
-    reason: Annotated[str, StringConstraints(max_length=512)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=MAX_TAG_LENGTH)] | None = None
 
 
 class RuleRequest(WireModel):

@@ -173,6 +173,13 @@ class FeedbackItem(Shape):
     status: FeedbackStatus
 
 
+class Project(Shape):
+    """What a key belongs to, in Langfuse's words."""
+
+    id: str
+    name: str
+
+
 class RuleItem(Shape):
     """A rule of a user, and how often it was shown."""
 
