@@ -17,7 +17,7 @@ from fastapi.security import (
 )
 
 from server.accounts.accounts import Account
-from server.accounts.identity import BodyIdentity, named_user
+from server.accounts.identity import BodyIdentity, NamedUser, named_user
 from server.accounts.keys import is_guessable
 from server.errors import AuthenticationError, ForbiddenError, RequestError
 from server.request_body import StrictRoute
@@ -147,12 +147,15 @@ def header_values(request: Request) -> Mapping[str, list[str]]:
     return {name: request.headers.getlist(name) for name in request.headers}
 
 
-def named_by_frontend(request: Request, services: Services, body: BodyIdentity) -> str | None:
-    """The user that a frontend's request names, or None.
+def named_by_frontend(
+    request: Request, services: Services, frontend: Account, body: BodyIdentity
+) -> NamedUser | None:
+    """The user that a frontend's request names by the rules of its key, or None.
 
     Raises `UnverifiedIdentityError`, `AmbiguousIdentityError`.
     """
-    return named_user(header_values(request), body, services.identity_rules, time.time())
+    rules = frontend.identity_rules or services.identity_rules
+    return named_user(header_values(request), body, rules, time.time())
 
 
 def acting_user(
@@ -169,10 +172,10 @@ def acting_user(
     """
     if not caller.is_frontend:
         return caller
-    external_id = named_by_frontend(request, services, BodyIdentity(user=user))
-    if external_id is None:
+    named = named_by_frontend(request, services, caller, BodyIdentity(user=user))
+    if named is None:
         raise RequestError(400, "Say which user this is for.", param="user")
-    return services.accounts.known_user(caller, external_id)
+    return services.accounts.known_user(caller, named.id)
 
 
 User = Annotated[Account, Depends(acting_user)]

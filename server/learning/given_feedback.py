@@ -22,13 +22,13 @@ def author(
     """
     if not caller.is_frontend:
         return caller
-    named = named_by_frontend(request, services, body)
+    named = named_by_frontend(request, services, caller, body)
     if named is None:
         raise RequestError(400, "Name the user who gives this feedback.", param=param)
     try:
-        return services.accounts.known_user(caller, named)
+        return services.accounts.known_user(caller, named.id)
     except UnknownAccountError:
-        return services.accounts.acting_user(caller, named, time.time())
+        return services.accounts.acting_user(caller, named.id, time.time(), named.display_name)
 
 
 def store_feedback(

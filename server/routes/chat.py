@@ -44,7 +44,8 @@ async def create_chat_completion(
     raw = await request.body()
     planner = caller.id
     if caller.is_frontend:
-        planner += f" {named_by_frontend(request, services, body.identity)}"
+        named = named_by_frontend(request, services, caller, body.identity)
+        planner += f" {named and named.id}"
     turn = await services.planning.run(
         planner, lambda: plan_turn(request, body, raw, caller, services)
     )

@@ -81,7 +81,7 @@ def _owners(
     users."""
     if not caller.is_frontend:
         return [caller]
-    named = named_by_frontend(request, services, BodyIdentity(user=user))
+    named = named_by_frontend(request, services, caller, BodyIdentity(user=user))
     if named is not None:
-        return [services.accounts.known_user(caller, named)]
+        return [services.accounts.known_user(caller, named.id)]
     return services.accounts.users_of(caller.id)

@@ -5,7 +5,7 @@ Unknown fields are ignored. Values are strict: `"temperature": "hot"` is an erro
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Path
 from pydantic import (
@@ -17,13 +17,14 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasoning
 from adapters_store.records import BASE
 from feedback.records import Message
 from server.accounts.accounts import MAX_NAME_LENGTH
-from server.accounts.identity import BodyIdentity
+from server.accounts.identity import MIN_SECRET_LENGTH, BodyIdentity, IdentityRules
 from server.wire.base import WireModel
 from server.wire.response_format import ResponseFormat
 from server.wire.tools import (
@@ -408,7 +409,27 @@ class NewBackup(WireModel):
     folder: str = Field(min_length=1, max_length=4096)
 
 
-class NewUser(WireModel):
+class IdentityRequest(WireModel):
+    """How a frontend names its users; without a field, as the settings say."""
+
+    jwt_secret: Annotated[str, Field(min_length=MIN_SECRET_LENGTH, max_length=512)] | None = None
+    trust_headers: bool | None = None
+
+    @model_validator(mode="after")
+    def _is_clear(self) -> Self:
+        if self.jwt_secret is not None and self.trust_headers:
+            raise ValueError("with a jwt_secret only signed names count: leave trust_headers out")
+        return self
+
+    @property
+    def rules(self) -> IdentityRules | None:
+        """The frontend's own rules; None leaves it to the settings."""
+        if self.jwt_secret is None and self.trust_headers is None:
+            return None
+        return IdentityRules(self.jwt_secret, bool(self.trust_headers))
+
+
+class NewUser(IdentityRequest):
     """The body of `POST /v1/admin/users`."""
 
     # Checked with the others' names: both refusals have the same code.

@@ -315,12 +315,14 @@ class Frozen(Shape):
 
 
 class AccountItem(Shape):
-    """An account."""
+    """An account. `identity` is what a frontend names its users by."""
 
     id: str
     name: str
+    display_name: str | None
     kind: AccountKind
     frontend: str | None
+    identity: Literal["settings", "jwt", "headers", "body"] | None
     created_at: float
     last_seen_at: float | None
 
