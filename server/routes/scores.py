@@ -20,7 +20,7 @@ from server.wire.scores import ScoreRequest, feedback_of
 from server.wire.shapes import Deleted, FeedbackItem, ListOf, Project
 
 MAX_TRACE_BYTES = 16 << 20
-_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_PROTOBUF = "application/x-protobuf"
 
 router = APIRouter(prefix="/api/public", route_class=PasswordRoute, tags=["scores"])
 
@@ -65,7 +65,7 @@ def list_projects(caller: Caller) -> Json:
 @router.post(
     "/otel/v1/traces",
     response_class=Response,
-    responses=sends(_PROTOBUF, _JSON),
+    responses=sends(_PROTOBUF),
     openapi_extra=body_of(_PROTOBUF, required=False),
 )
 async def drop_traces(request: Request) -> Response:

@@ -121,7 +121,12 @@ def make_data(live: LiveServer, caller: Person, other: Person) -> dict[str, str]
         chat = live.chat(caller.key, store=True, user="ann")
         feedback = {"target": chat["id"], "correction": "as it should be", "user": "ann"}
         given = client.post("/v1/feedback", json=feedback).json()
-    return {"completion_id": chat["id"], "feedback_id": given["id"], "run_id": run.id}
+    return {
+        "completion_id": chat["id"],
+        "feedback_id": given["id"],
+        "score_id": given["id"],
+        "run_id": run.id,
+    }
 
 
 def requests(
@@ -140,6 +145,11 @@ def requests(
             yield {"method": method, "url": url, "json": chat_body(user="ann", stream=True)}
         case "POST", "/v1/feedback":
             body = {"json": {"target": values["completion_id"], "value": "up", "user": "ann"}}
+        case "POST", "/api/public/scores":
+            reply = {"messageId": values["completion_id"], "userId": "ann"}
+            body = {"json": {"value": 1, "dataType": "BOOLEAN", "metadata": reply}}
+        case "PUT", "/v1/admin/users/{user}/identity":
+            body = {"json": {"trust_headers": True}}
         case "POST", "/v1/chat/completions/{completion_id}":
             body = {"json": {"metadata": {"a": "b"}}}
         case "PUT", "/v1/me/rules/{rule_id}":

@@ -34,6 +34,7 @@ class Owned:
         values = {
             "completion_id": self.completion_id,
             "feedback_id": self.feedback_id,
+            "score_id": self.feedback_id,
             "run_id": self.run_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
