@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from feedback.errors import InvalidFeedbackError
 from feedback.records import Feedback
@@ -42,8 +42,6 @@ _TAGS = frozenset(
 class ScoreMetadata(WireModel):
     """What LibreChat says of the rated reply."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
-
     message_id: Annotated[ClientId | None, Field(alias="messageId")] = None
     user_id: Annotated[Any, Field(alias="userId")] = None
     tag: Annotated[str, StringConstraints(max_length=MAX_TAG_LENGTH)] | None = None
@@ -52,7 +50,7 @@ class ScoreMetadata(WireModel):
 class ScoreRequest(WireModel):
     """The body of `POST /api/public/scores`."""
 
-    value: bool | int | float | str
+    value: Annotated[Any, WithJsonSchema({"type": ["boolean", "number", "string"]})]
     id: ClientId | None = None
     trace_id: Annotated[ClientId | None, Field(alias="traceId")] = None
     data_type: Annotated[
@@ -85,7 +83,7 @@ def feedback_of(score: ScoreRequest, *, feedback_id: str, user_id: str, now: flo
     )
 
 
-def rating_of(value: bool | int | float | str, data_type: str | None) -> int:
+def rating_of(value: Any, data_type: str | None) -> int:
     """+1 or -1. Raises `InvalidFeedbackError` for a number or word on an unknown scale."""
     if isinstance(value, bool) or (data_type == "BOOLEAN" and value in (0, 1)):
         return 1 if value else -1

@@ -132,6 +132,8 @@ def test_a_score_must_name_the_user(live: LiveServer, frontend: Person) -> None:
         {"value": 0.5},
         {"dataType": "CATEGORICAL", "value": "meh"},
         {"dataType": "TEXT", "value": "up"},
+        {"value": None},
+        {"value": [1]},
     ],
 )
 def test_a_score_that_is_no_clear_rating_is_refused(
