@@ -9,15 +9,26 @@ from openai import AsyncOpenAI
 
 URL, KEY = os.environ["LORALEI_URL"], os.environ["LORALEI_KEY"]  # the key of a frontend
 loralei = AsyncOpenAI(base_url=f"{URL}/v1", api_key=KEY)
+http = httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"})
+METHODS = BaseDataLayer.__abstractmethods__
 
 
 async def nothing(*_, **__):
     pass
 
 
-# Chainlit shows thumbs only if there is a data layer. This one keeps nothing.
-methods = dict.fromkeys(BaseDataLayer.__abstractmethods__, nothing)
-cl.data_layer(type("NoData", (BaseDataLayer,), methods))
+class Thumbs(type("NoData", (BaseDataLayer,), dict.fromkeys(METHODS, nothing))):
+    """Chainlit shows thumbs only if there is a data layer. This one keeps nothing."""
+
+    async def upsert_feedback(self, feedback):
+        return f"chainlit-{feedback.forId}"
+
+    async def delete_feedback(self, feedback_id):
+        await http.delete(f"{URL}/api/public/scores/{feedback_id}")  # needs no user
+        return True
+
+
+cl.data_layer(Thumbs)
 
 
 def user():
@@ -51,5 +62,4 @@ async def rate(feedback):
         "value": "up" if feedback.value else "down",
         "comment": feedback.comment,
     }
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}) as client:
-        (await client.post(f"{URL}/v1/feedback", json=body)).raise_for_status()
+    (await http.post(f"{URL}/v1/feedback", json=body)).raise_for_status()

@@ -8,6 +8,7 @@ from openai import OpenAI
 
 URL, KEY = os.environ["LORALEI_URL"], os.environ["LORALEI_KEY"]  # the key of a frontend
 loralei = OpenAI(base_url=f"{URL}/v1", api_key=KEY)
+feedback = httpx.Client(base_url=f"{URL}/v1/feedback", headers={"Authorization": f"Bearer {KEY}"})
 MODEL = loralei.models.list().data[0].id
 
 
@@ -25,19 +26,20 @@ def reply(text, history, request: gr.Request):
         yield answer
 
 
-def give(history, event, request, **feedback):
-    target = history[event.index]["metadata"]["id"]
-    body = {"target": target, "user": request.username or "guest", **feedback}
-    headers = {"Authorization": f"Bearer {KEY}"}
-    httpx.post(f"{URL}/v1/feedback", json=body, headers=headers).raise_for_status()
-
-
 def rate(history, event: gr.LikeData, request: gr.Request):
-    give(history, event, request, value="up" if event.liked else "down")
+    target, user = history[event.index]["metadata"]["id"], request.username or "guest"
+    if event.liked == "":  # taken back
+        feedback.delete(f"/gradio-{target}", params={"user": user}).raise_for_status()
+    else:
+        value = "up" if event.liked else "down"
+        body = {"id": f"gradio-{target}", "target": target, "user": user, "value": value}
+        feedback.post("", json=body).raise_for_status()
 
 
 def correct(history, event: gr.EditData, request: gr.Request):
-    give(history, event, request, correction=event.value)
+    target, user = history[event.index]["metadata"]["id"], request.username or "guest"
+    body = {"target": target, "user": user, "correction": event.value}
+    feedback.post("", json=body).raise_for_status()
 
 
 with gr.Blocks() as app:

@@ -105,7 +105,9 @@ def test_a_thumb_and_an_edit_in_gradio_are_feedback(
         page.get_by_role("textbox").first.fill("Hello!")
         page.get_by_role("button", name="Submit").click()
         wait_until(lambda: len(feedback(live, frontend)) == 2, 60)
-    rating, correction = feedback(live, frontend)
+        rating, correction = feedback(live, frontend)
+        page.get_by_role("button", name="clicked dislike").click()
+        wait_until(lambda: feedback(live, frontend) == [correction], 60)
     assert (rating["value"], rating["status"]) == (-1, "applied")
     assert correction["correction"] == "Hello!"
     assert rating["target"] == correction["target"]
@@ -127,6 +129,8 @@ def test_a_thumb_in_chainlit_is_feedback(
         page.get_by_role("dialog").locator("textarea").fill("just right")
         page.get_by_role("dialog").get_by_role("button", name="Submit").click()
         wait_until(lambda: len(feedback(live, frontend)) == 1, 60)
-    [given] = feedback(live, frontend)
+        [given] = feedback(live, frontend)
+        page.locator(".positive-feedback-on").click()
+        wait_until(lambda: feedback(live, frontend) == [], 60)
     assert (given["value"], given["status"]) == (1, "applied")
     assert given["comment"] == "just right"
