@@ -8,7 +8,8 @@ from openai import OpenAI
 
 URL, KEY = os.environ["LORALEI_URL"], os.environ["LORALEI_KEY"]  # the key of a frontend
 loralei = OpenAI(base_url=f"{URL}/v1", api_key=KEY)
-feedback = httpx.Client(base_url=f"{URL}/v1/feedback", headers={"Authorization": f"Bearer {KEY}"})
+FEEDBACK = f"{URL}/v1/feedback"
+http = httpx.Client(headers={"Authorization": f"Bearer {KEY}"})
 MODEL = loralei.models.list().data[0].id
 
 
@@ -29,17 +30,17 @@ def reply(text, history, request: gr.Request):
 def rate(history, event: gr.LikeData, request: gr.Request):
     target, user = history[event.index]["metadata"]["id"], request.username or "guest"
     if event.liked == "":  # taken back
-        feedback.delete(f"/gradio-{target}", params={"user": user}).raise_for_status()
+        http.delete(f"{FEEDBACK}/gradio-{target}", params={"user": user}).raise_for_status()
     else:
         value = "up" if event.liked else "down"
         body = {"id": f"gradio-{target}", "target": target, "user": user, "value": value}
-        feedback.post("", json=body).raise_for_status()
+        http.post(FEEDBACK, json=body).raise_for_status()
 
 
 def correct(history, event: gr.EditData, request: gr.Request):
     target, user = history[event.index]["metadata"]["id"], request.username or "guest"
     body = {"target": target, "user": user, "correction": event.value}
-    feedback.post("", json=body).raise_for_status()
+    http.post(FEEDBACK, json=body).raise_for_status()
 
 
 with gr.Blocks() as app:
