@@ -1,6 +1,7 @@
 """The HTTP application: its routes, and the key that each needs.
 
-The routers of `/v1` demand a key, those of `/v1/admin` an admin's, so no route can forget to ask.
+The routers of `/v1` and `/api/public` demand a key, those of `/v1/admin` an admin's, so no route
+can forget to ask.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
 
-from server.auth import authenticate, require_admin
+from server.auth import authenticate, authenticate_password, require_admin
 from server.errors import install_error_handlers
 from server.middleware import RequestFrame
 from server.openapi import DocumentedApi
@@ -25,6 +26,7 @@ from server.routes import (
     models,
     responses,
     rules,
+    scores,
     text_completions,
 )
 from server.routes.admin import adapters, backup, evaluations, runs, users
@@ -58,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health.router)
     app.include_router(pages_router())
     app.include_router(_behind_a_key())
+    app.include_router(scores.router, dependencies=[Depends(authenticate_password)])
     app.include_router(_behind_an_admins_key())
     return app
 

@@ -27,6 +27,7 @@ from server.accounts.accounts import (
     InvalidNameError,
     LastAdminError,
     NameTakenError,
+    NoFrontendError,
     UnknownAccountError,
 )
 from server.accounts.identity import AmbiguousIdentityError, UnverifiedIdentityError
@@ -116,6 +117,7 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     ForbiddenError: ErrorSpec(403, "insufficient_permissions"),
     AmbiguousIdentityError: ErrorSpec(400, "ambiguous_user", param="user"),
     InvalidNameError: ErrorSpec(400, "invalid_name", param="name"),
+    NoFrontendError: ErrorSpec(400, "not_a_frontend", param="kind"),
     InvalidFeedbackError: ErrorSpec(400, "invalid_feedback"),
     PromptError: ErrorSpec(400, "invalid_messages", param="messages"),
     ContextOverflowError: ErrorSpec(400, "context_length_exceeded", param="messages"),

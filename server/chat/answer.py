@@ -60,7 +60,8 @@ async def answer(
     """
     planner = caller.id
     if caller.is_frontend:
-        planner += f" {named_by_frontend(request, services, body.identity)}"
+        named = named_by_frontend(request, services, caller, body.identity)
+        planner += f" {named and named.id}"
     turn = await services.planning.run(planner, plan)
     replies = Replies(services.runtime.engine, turn)  # an overload is raised before the first byte
     recorder = Recorder(services, turn, replies)

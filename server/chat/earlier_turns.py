@@ -47,10 +47,10 @@ def _user_id(
     """The user whose turns may be named; None if a frontend names nobody, or somebody new."""
     if not caller.is_frontend:
         return caller.id
-    external_id = named_by_frontend(request, services, body.identity)
-    if external_id is None:
+    named = named_by_frontend(request, services, caller, body.identity)
+    if named is None:
         return None
     try:
-        return services.accounts.known_user(caller, external_id).id
+        return services.accounts.known_user(caller, named.id).id
     except UnknownAccountError:
         return None

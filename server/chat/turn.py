@@ -278,10 +278,10 @@ def _user(
 ) -> Account | None:
     if not caller.is_frontend:
         return caller
-    external_id = named_by_frontend(request, services, body.identity)
-    if external_id is None:
+    named = named_by_frontend(request, services, caller, body.identity)
+    if named is None:
         return None
-    return services.accounts.acting_user(caller, external_id, now)
+    return services.accounts.acting_user(caller, named.id, now, named.display_name)
 
 
 def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> bool:

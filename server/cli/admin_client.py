@@ -42,6 +42,10 @@ class AdminClient:
         """Act, for as long as it takes."""
         return self._json(self._send("POST", path, json=body, timeout=None))
 
+    def put(self, path: str, body: Json) -> Json:
+        """Replace."""
+        return self._json(self._send("PUT", path, json=body))
+
     def delete(self, path: str) -> Json:
         """Delete."""
         return self._json(self._send("DELETE", path))

@@ -5,7 +5,7 @@ Unknown fields are ignored. Values are strict: `"temperature": "hot"` is an erro
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Path
 from pydantic import (
@@ -17,13 +17,14 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasoning
 from adapters_store.records import BASE
 from feedback.records import Message
 from server.accounts.accounts import MAX_NAME_LENGTH
-from server.accounts.identity import BodyIdentity
+from server.accounts.identity import MIN_SECRET_LENGTH, BodyIdentity, IdentityRules
 from server.wire.base import WireModel
 from server.wire.reply_ids import completion_id
 from server.wire.response_format import ResponseFormat
@@ -47,6 +48,7 @@ MAX_BIASES = 1024
 MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
+MAX_TAG_LENGTH = 512
 MAX_CORRECTION_LENGTH = 200_000
 MAX_TEMPLATE_OPTIONS = 16
 MAX_METADATA, MAX_KEY, MAX_VALUE = 16, 64, 512
@@ -411,7 +413,7 @@ class FeedbackRequest(IdentifiedRequest):
     correction: Correction | None = None
     preferred_over: ReplyId | None = None
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
-    reason: Annotated[str, StringConstraints(max_length=512)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=MAX_TAG_LENGTH)] | None = None
 
 
 class RuleRequest(WireModel):
@@ -426,7 +428,27 @@ class NewBackup(WireModel):
     folder: str = Field(min_length=1, max_length=4096)
 
 
-class NewUser(WireModel):
+class IdentityRequest(WireModel):
+    """How a frontend names its users; without a field, as the settings say."""
+
+    jwt_secret: Annotated[str, Field(min_length=MIN_SECRET_LENGTH, max_length=512)] | None = None
+    trust_headers: bool | None = None
+
+    @model_validator(mode="after")
+    def _is_clear(self) -> Self:
+        if self.jwt_secret is not None and self.trust_headers:
+            raise ValueError("with a jwt_secret only signed names count: leave trust_headers out")
+        return self
+
+    @property
+    def rules(self) -> IdentityRules | None:
+        """The frontend's own rules; None leaves it to the settings."""
+        if self.jwt_secret is None and self.trust_headers is None:
+            return None
+        return IdentityRules(self.jwt_secret, bool(self.trust_headers))
+
+
+class NewUser(IdentityRequest):
     """The body of `POST /v1/admin/users`."""
 
     # Checked with the others' names: both refusals have the same code.

@@ -260,6 +260,13 @@ class FeedbackItem(Shape):
     status: FeedbackStatus
 
 
+class Project(Shape):
+    """What a key belongs to, in Langfuse's words."""
+
+    id: str
+    name: str
+
+
 class RuleItem(Shape):
     """A rule of a user, and how often it was shown."""
 
@@ -395,12 +402,14 @@ class Frozen(Shape):
 
 
 class AccountItem(Shape):
-    """An account."""
+    """An account. `identity` is what a frontend names its users by."""
 
     id: str
     name: str
+    display_name: str | None
     kind: AccountKind
     frontend: str | None
+    identity: Literal["settings", "jwt", "headers", "body"] | None
     created_at: float
     last_seen_at: float | None
 

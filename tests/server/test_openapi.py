@@ -126,7 +126,7 @@ def make_data(live: LiveServer, caller: Person, other: Person) -> dict[str, str]
         "completion_id": chat["id"],
         "response_id": response_id(live.chat(caller.key, user="ann")["id"]),
     }
-    return ids | {"feedback_id": given["id"], "run_id": run.id}
+    return ids | {"feedback_id": given["id"], "score_id": given["id"], "run_id": run.id}
 
 
 def requests(
@@ -153,6 +153,11 @@ def requests(
             yield {"method": method, "url": url, "json": asked | {"stream": True}}
         case "POST", "/v1/feedback":
             body = {"json": {"target": values["completion_id"], "value": "up", "user": "ann"}}
+        case "POST", "/api/public/scores":
+            reply = {"messageId": values["completion_id"], "userId": "ann"}
+            body = {"json": {"value": 1, "dataType": "BOOLEAN", "metadata": reply}}
+        case "PUT", "/v1/admin/users/{user}/identity":
+            body = {"json": {"trust_headers": True}}
         case "POST", "/v1/chat/completions/{completion_id}":
             body = {"json": {"metadata": {"a": "b"}}}
         case "PUT", "/v1/me/rules/{rule_id}":

@@ -36,6 +36,7 @@ class Owned:
             "completion_id": self.completion_id,
             "response_id": response_id(self.completion_id),
             "feedback_id": self.feedback_id,
+            "score_id": self.feedback_id,
             "run_id": self.run_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
