@@ -5,7 +5,7 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-api test-crash test-soak test-proxies bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-proxies bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
@@ -63,6 +63,10 @@ test-triton: test-setup  ## Check the kernels for GPUs on a CPU (installs Triton
 # Not part of `test`: the clients are 650 MB, and the model is 490 MB.
 test-clients: test-setup  ## Check that Python's clients can force calls on a real model
 	$(PYTEST) tests/server/clients/forced_calls.py -v
+
+# Not part of `test`: Gradio and Chainlit are 530 MB.
+test-frontends: test-setup  ## Check that thumbs in the examples for frontends arrive, in a browser
+	$(PYTEST) tests/server/frontends/check_examples.py -v
 
 # Not part of `test`: Caddy and nginx are the system's. Without one its tests are skipped.
 test-proxies: test-setup  ## Check the proxies of deploy/ (needs caddy and nginx)

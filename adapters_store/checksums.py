@@ -14,14 +14,27 @@ def remembered_sha256(file: Path, cache: Path) -> str:
     path = file.resolve()
     seen = _seen(path)
     try:
-        remembered = json.loads(_memo(path, cache).read_text(encoding="utf-8"))
+        remembered = json.loads(_entry(str(path), cache).read_text(encoding="utf-8"))
         if remembered["seen"] == seen:
             return str(remembered["sha256"])
     except (OSError, ValueError, LookupError, TypeError):
         pass  # made anew
     checksum = sha256_of(path)
     with contextlib.suppress(OSError):  # a full disk or a folder that is read-only
-        write_json(_memo(path, cache), {"seen": seen, "sha256": checksum})
+        write_json(_entry(str(path), cache), {"seen": seen, "sha256": checksum})
+    return checksum
+
+
+def noted_sha256(file: Path, key: str, cache: Path) -> str:
+    """The SHA-256 that the file had when it was first asked for with this key; noted in `cache`."""
+    note = _entry(f"{key} {file.name}", cache)
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass  # made anew
+    checksum = remembered_sha256(file, cache)
+    with contextlib.suppress(OSError):
+        write_json(note, {"sha256": checksum})
     return checksum
 
 
@@ -30,5 +43,5 @@ def _seen(path: Path) -> list[str | int]:
     return [str(path), stat.st_size, stat.st_mtime_ns]
 
 
-def _memo(path: Path, cache: Path) -> Path:
-    return cache / ".checksums" / f"{sha256(str(path).encode()).hexdigest()[:16]}.json"
+def _entry(name: str, cache: Path) -> Path:
+    return cache / ".checksums" / f"{sha256(name.encode()).hexdigest()[:16]}.json"

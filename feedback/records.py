@@ -67,7 +67,8 @@ class Interaction:
 
     `adapter` is `"base"` or a version label such as `"v3"`. `replies` has one text per choice;
     feedback is about the first. `listed` is OpenAI's `store: true`. `message_id` is the id that a
-    frontend has given the reply.
+    frontend has given the reply. `has_instructions`: the first message was sent as the Responses
+    API's `instructions`, which the next response does not carry over.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Interaction:
     request_hash: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     message_id: str | None = None
+    has_instructions: bool = False
 
     @property
     def is_truncated(self) -> bool:

@@ -1,6 +1,7 @@
 """The HTTP application: its routes, and the key that each needs.
 
-The routers of `/v1` demand a key, those of `/v1/admin` an admin's, so no route can forget to ask.
+The routers of `/v1` and `/api/public` demand a key, those of `/v1/admin` an admin's, so no route
+can forget to ask.
 """
 
 import asyncio
@@ -11,11 +12,23 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.middleware.cors import CORSMiddleware
 
-from server.auth import authenticate, require_admin
+from server.auth import authenticate, authenticate_password, require_admin
 from server.errors import install_error_handlers
 from server.middleware import RequestFrame
 from server.openapi import DocumentedApi
-from server.routes import chat, completions, feedback, health, me, models, rules
+from server.routes import (
+    chat,
+    completions,
+    feedback,
+    health,
+    index,
+    me,
+    models,
+    responses,
+    rules,
+    scores,
+    text_completions,
+)
 from server.routes.admin import adapters, backup, evaluations, runs, users
 from server.routes.pages import pages_router
 from server.services import Services
@@ -47,13 +60,24 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health.router)
     app.include_router(pages_router())
     app.include_router(_behind_a_key())
+    app.include_router(scores.router, dependencies=[Depends(authenticate_password)])
     app.include_router(_behind_an_admins_key())
     return app
 
 
 def _behind_a_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(authenticate)])
-    for each in (chat, completions, models, feedback, me, rules):
+    for each in (
+        index,
+        chat,
+        completions,
+        responses,
+        text_completions,
+        models,
+        feedback,
+        me,
+        rules,
+    ):
         router.include_router(each.router)
     return router
 

@@ -9,10 +9,15 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import (
+    HTTPAuthorizationCredentials,
+    HTTPBasic,
+    HTTPBasicCredentials,
+    HTTPBearer,
+)
 
 from server.accounts.accounts import Account
-from server.accounts.identity import BodyIdentity, named_user
+from server.accounts.identity import BodyIdentity, NamedUser, named_user
 from server.accounts.keys import is_guessable
 from server.errors import AuthenticationError, ForbiddenError, RequestError
 from server.request_body import StrictRoute
@@ -21,6 +26,7 @@ from server.services import Services
 ADMIN_PATHS = "/v1/admin/"
 _log = logging.getLogger(__name__)
 _bearer = HTTPBearer(auto_error=False, description="A key made by Loralei.")
+_basic = HTTPBasic(auto_error=False, description="A key made by Loralei, as the password.")
 
 
 async def get_services(request: Request) -> Services:
@@ -49,6 +55,18 @@ async def authenticate(
         request.state.caller = owner
     caller: Account = request.state.caller
     return caller
+
+
+async def authenticate_password(
+    request: Request,
+    services: App,
+    basic: Annotated[HTTPBasicCredentials | None, Depends(_basic)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Account:
+    """As `authenticate`, if the key may also be a password; the name beside it is not looked at."""
+    if basic is not None:
+        bearer = HTTPAuthorizationCredentials(scheme="Bearer", credentials=basic.password)
+    return await authenticate(request, services, bearer)
 
 
 def _owner_of(services: Services, token: str, peer: str) -> Account:
@@ -89,13 +107,27 @@ class KeyedRoute(StrictRoute):
         is_for_admins = self.path.startswith(ADMIN_PATHS)
 
         async def handle_known(request: Request) -> Response:
-            services, sent = await get_services(request), await _bearer(request)
-            caller = await authenticate(request, services, sent)
+            caller = await self.identify(request)
             if is_for_admins:
                 await require_admin(caller)
             return await handle(request)
 
         return handle_known
+
+    @staticmethod
+    async def identify(request: Request) -> Account:
+        """The caller; remembered, so that the key is looked up once."""
+        return await authenticate(request, await get_services(request), await _bearer(request))
+
+
+class PasswordRoute(KeyedRoute):
+    """A keyed route for clients that send the key as the password of HTTP Basic authentication."""
+
+    @staticmethod
+    async def identify(request: Request) -> Account:
+        """The caller; remembered, so that the key is looked up once."""
+        services, basic = await get_services(request), await _basic(request)
+        return await authenticate_password(request, services, basic, await _bearer(request))
 
 
 async def require_command_line(
@@ -115,12 +147,15 @@ def header_values(request: Request) -> Mapping[str, list[str]]:
     return {name: request.headers.getlist(name) for name in request.headers}
 
 
-def named_by_frontend(request: Request, services: Services, body: BodyIdentity) -> str | None:
-    """The user that a frontend's request names, or None.
+def named_by_frontend(
+    request: Request, services: Services, frontend: Account, body: BodyIdentity
+) -> NamedUser | None:
+    """The user that a frontend's request names by the rules of its key, or None.
 
     Raises `UnverifiedIdentityError`, `AmbiguousIdentityError`.
     """
-    return named_user(header_values(request), body, services.identity_rules, time.time())
+    rules = frontend.identity_rules or services.identity_rules
+    return named_user(header_values(request), body, rules, time.time())
 
 
 def acting_user(
@@ -137,10 +172,10 @@ def acting_user(
     """
     if not caller.is_frontend:
         return caller
-    external_id = named_by_frontend(request, services, BodyIdentity(user=user))
-    if external_id is None:
+    named = named_by_frontend(request, services, caller, BodyIdentity(user=user))
+    if named is None:
         raise RequestError(400, "Say which user this is for.", param="user")
-    return services.accounts.known_user(caller, external_id)
+    return services.accounts.known_user(caller, named.id)
 
 
 User = Annotated[Account, Depends(acting_user)]

@@ -1,6 +1,7 @@
 """Maps exceptions to OpenAI's error envelope, in one table. No traceback is revealed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +27,7 @@ from server.accounts.accounts import (
     InvalidNameError,
     LastAdminError,
     NameTakenError,
+    NoFrontendError,
     UnknownAccountError,
 )
 from server.accounts.identity import AmbiguousIdentityError, UnverifiedIdentityError
@@ -115,6 +117,7 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     ForbiddenError: ErrorSpec(403, "insufficient_permissions"),
     AmbiguousIdentityError: ErrorSpec(400, "ambiguous_user", param="user"),
     InvalidNameError: ErrorSpec(400, "invalid_name", param="name"),
+    NoFrontendError: ErrorSpec(400, "not_a_frontend", param="kind"),
     InvalidFeedbackError: ErrorSpec(400, "invalid_feedback"),
     PromptError: ErrorSpec(400, "invalid_messages", param="messages"),
     ContextOverflowError: ErrorSpec(400, "context_length_exceeded", param="messages"),
@@ -147,13 +150,31 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
 INTERNAL_ERROR = ErrorSpec(500, "internal_error", type="server_error")
 
 
+@contextmanager
+def naming_params(names: Mapping[str, str]) -> Iterator[None]:
+    """Let errors name the fields that the client sent, where other fields were made of them."""
+    try:
+        yield
+    except Exception as error:
+        if renamed := names.get(_param(error) or ""):
+            error.param = renamed  # type: ignore[attr-defined]
+        raise
+
+
 def error_body(error: Exception) -> tuple[dict[str, Any], ErrorSpec]:
     """The envelope of an exception, and its spec; unknown exceptions reveal nothing."""
     error = storage_error(error) or error
-    spec = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), INTERNAL_ERROR)
+    spec = _spec(error)
     message = str(error.args[0]) if error.args and spec is not INTERNAL_ERROR else ""
-    param = getattr(error, "param", None) or spec.param
-    return envelope(message or "The server failed. Try again.", spec, param), spec
+    return envelope(message or "The server failed. Try again.", spec, _param(error)), spec
+
+
+def _spec(error: Exception) -> ErrorSpec:
+    return next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), INTERNAL_ERROR)
+
+
+def _param(error: Exception) -> str | None:
+    return getattr(error, "param", None) or _spec(error).param
 
 
 def envelope(message: str, spec: ErrorSpec, param: str | None = None) -> dict[str, Any]:
@@ -227,9 +248,14 @@ async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
 
 
 def param_name(location: tuple[str | int, ...]) -> str | None:
-    """A field's name in OpenAI's notation, such as `messages[0].content`."""
+    """A field's name in OpenAI's notation, such as `messages[0].content`.
+
+    A part such as `<message>` says which form of several a value has; it is no field.
+    """
     name = ""
     for part in location[1:]:
+        if isinstance(part, str) and part.startswith("<"):
+            continue
         if isinstance(part, int):
             name += f"[{part}]"
         else:

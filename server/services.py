@@ -15,7 +15,7 @@ from feedback.records import StorageLimits
 from scheduler.candidates import Candidates
 from server.accounts.accounts import Accounts
 from server.accounts.anonymous import AnonymousRequests
-from server.accounts.identity import IdentityRules, how_to_name_users
+from server.accounts.identity import IdentityRules
 from server.accounts.lockout import Lockout
 from server.background.rules_cache import RulesCache
 from server.backup.erasures import repeat_erasures
@@ -71,7 +71,7 @@ class Services:
         self.planning = UserThreads(threads=16, per_user=4)
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
-        self.anonymous = AnonymousRequests(how_to_name_users(self.identity_rules))
+        self.anonymous = AnonymousRequests(self.identity_rules)
         self.lockout = Lockout(settings.max_wrong_keys)
         self.cli_token = f"lk-cli-{secrets.token_urlsafe(32)}"
         self.started_at = time.time()

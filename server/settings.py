@@ -322,12 +322,14 @@ class Settings(BaseSettings):
         description="How long replies may take to finish when the server is stopped.",
     )
     trust_identity_headers: bool = Field(
-        default=False, description="Let frontends name their user with plain headers."
+        default=False,
+        description="Let frontends without rules of their own name their user with plain headers.",
     )
     openwebui_jwt_secret: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Shared secret of Open WebUI's signed user header; if set, it is required.",
+        description="Secret of Open WebUI's signed user header; frontends without rules of their"
+        " own must send it.",
     )
 
     @field_validator("lora")

@@ -11,7 +11,10 @@ DOCS = ROOT / "docs"
 LEARNING = [DOCS / "learning.md", *sorted((DOCS / "learning").glob("*.md"))]
 SHORT_PAGES = [
     *LEARNING,
-    *(DOCS / f"{name}.md" for name in ("architecture", "glossary", "operating", "security")),
+    *(
+        DOCS / f"{name}.md"
+        for name in ("architecture", "frontends", "glossary", "operating", "security")
+    ),
 ]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 MAX_LINES = 120

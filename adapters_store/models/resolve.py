@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters_store.checksums import remembered_sha256
+from adapters_store.checksums import noted_sha256, remembered_sha256
 from adapters_store.durable import sha256_of_parts
 from adapters_store.errors import ModelFetchError
 from adapters_store.models.built_in import BUILT_IN, BuiltInModel
@@ -48,7 +48,9 @@ def resolve_model(model: str, cache: Path, progress: Progress) -> ResolvedModel:
         return _converted(ensure_built_in(built_in, cache, progress), model)
     path = Path(model).expanduser()
     if path.is_dir():
-        return ResolvedModel(path, path.resolve().name, _fingerprint(path))
+        revision = _fingerprint(path)
+        _verify_folder(path, revision, cache)
+        return ResolvedModel(path, path.resolve().name, revision)
     if path.is_file():
         return _converted(_ensure_converted(path, cache, progress), path.stem)
     if model.startswith(("/", ".", "~")) or path.suffix == ".gguf":
@@ -140,6 +142,17 @@ def _verify_snapshot(folder: Path, cache: Path) -> None:
             raise ModelFetchError(
                 f"{path} is damaged: its SHA-256 is not {file.name}. Delete {file} and start again:"
                 " it is fetched anew"
+            )
+
+
+def _verify_folder(folder: Path, revision: str, cache: Path) -> None:
+    """The revision knows samples of the weights, so the rest is compared with the first start's."""
+    for path in sorted(folder.glob("*.safetensors")):
+        if remembered_sha256(path, cache) != noted_sha256(path, revision, cache):
+            raise ModelFetchError(
+                f"{path} is damaged or was edited: little of it differs from an earlier start. Copy"
+                f" the file again. If the change is meant, change {folder / 'config.json'}, too:"
+                " then it is another base model, and adapters of the old one are not used"
             )
 
 

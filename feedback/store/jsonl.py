@@ -44,6 +44,7 @@ def interaction_to_json(interaction: Interaction) -> dict[str, Any]:
         "listed": interaction.listed,
         "metadata": dict(interaction.metadata),
         "message_id": interaction.message_id,
+        "has_instructions": interaction.has_instructions,
     }
 
 
@@ -143,6 +144,7 @@ def _interaction(user_id: str, row: "_JsonRow") -> Interaction:
         listed=row.flag("listed"),
         metadata=row.metadata("metadata"),
         message_id=None if row.is_null("message_id") else row.label("message_id", MAX_MESSAGE_ID),
+        has_instructions=not row.is_null("has_instructions") and row.flag("has_instructions"),
     )
 
 

@@ -38,6 +38,16 @@ def select_interactions(
     ]
 
 
+def find_reply(database: Database, user_id: str, interaction_id: str) -> tuple[str, str] | None:
+    """The first reply of the user's interaction and its finish reason, without the messages."""
+    rows = database.query(
+        "SELECT replies ->> 0 AS reply, finish_reasons ->> 0 AS reason FROM interactions"
+        " WHERE id = ? AND user_id = ?",
+        [interaction_id, user_id],
+    )
+    return next(((row["reply"] or "", row["reason"] or "") for row in rows), None)
+
+
 def completion_id_of(database: Database, user_id: str, message_id: str) -> str | None:
     """The id of the user's newest reply to which a frontend has given this id."""
     rows = database.query(

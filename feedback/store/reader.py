@@ -1,7 +1,7 @@
 """The read methods of the log; each takes the owner's id, except the counts over all users."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -17,6 +17,7 @@ from feedback.store.queries import (
     completion_id_of,
     find_feedback,
     find_interaction,
+    find_reply,
     is_known,
     rows_of,
     select_feedback,
@@ -59,6 +60,10 @@ class FeedbackReader:
         if found is None or found.user_id != user_id:
             raise NotFoundError(f"There is no completion {interaction_id!r}.")
         return found
+
+    def reply(self, user_id: str, interaction_id: str) -> tuple[str, str] | None:
+        """The reply of the user's interaction and how it ended; None if there is none."""
+        return find_reply(self._database, user_id, interaction_id)
 
     def listed(
         self,
@@ -132,6 +137,15 @@ class FeedbackReader:
             self._database, "feedback", conditions, values, after=cursor, limit=limit
         )
         return [feedback_from_row(row) for row in rows], has_more
+
+    def users_with_feedback(self, feedback_id: str, user_ids: Sequence[str]) -> list[str]:
+        """Which of these users have feedback with this id."""
+        rows = self._database.query(
+            "SELECT user_id FROM feedback WHERE id = ?"
+            " AND user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id",
+            [feedback_id, json.dumps(list(user_ids))],
+        )
+        return [row["user_id"] for row in rows]
 
     def _completion_id(self, user_id: str, name: str) -> str:
         """The id of the completion that a message id names, or the name as it is."""

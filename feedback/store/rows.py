@@ -34,6 +34,7 @@ def interaction_to_row(interaction: Interaction) -> dict[str, Any]:
         "request_hash": interaction.request_hash,
         "metadata": metadata_to_text(interaction.metadata),
         "message_id": interaction.message_id,
+        "has_instructions": int(interaction.has_instructions),
     }
 
 
@@ -46,6 +47,7 @@ def interaction_from_row(row: Mapping[str, Any]) -> Interaction:
         "kind": InteractionKind(row["kind"]),
         "status": InteractionStatus(row["status"]),
         "listed": bool(row["listed"]),
+        "has_instructions": bool(row["has_instructions"]),
         "metadata": json.loads(row["metadata"]),
     }
     return Interaction(**{**row, **parsed})

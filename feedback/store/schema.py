@@ -155,7 +155,8 @@ def proposals_to_feedback(database: Database) -> None:
     for row in list(approved):
         turn, feedback = turn_and_feedback(**row)
         columns = interaction_to_row(turn)
-        del columns["message_id"]  # a later migration adds it
+        for later in ("message_id", "has_instructions"):  # later migrations add them
+            del columns[later]
         database.table("interactions").insert(columns)
         database.table("feedback").insert(feedback_to_row(feedback))
     database.execute("DROP TABLE proposals")
@@ -183,3 +184,12 @@ def add_message_ids(database: Database) -> None:
     database.execute("""
         CREATE INDEX interactions_by_message ON interactions (user_id, message_id, created_at, id)
         WHERE message_id IS NOT NULL""")
+
+
+@migrations()
+def add_has_instructions(database: Database) -> None:
+    """Whether the first message was sent as the `instructions` of a response."""
+    database.execute(
+        "ALTER TABLE interactions ADD COLUMN has_instructions INTEGER NOT NULL DEFAULT 0"
+        " CHECK (has_instructions IN (0, 1))"
+    )

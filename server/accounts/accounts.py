@@ -9,6 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from server.accounts import keys
+from server.accounts.identity import IdentityRules
 from server.accounts.schema import migrate
 from server.storage.errors import StorageError
 
@@ -29,7 +30,8 @@ class AccountKind(StrEnum):
 class Account:
     """A user, an admin (also a user), or a frontend. Times are UTC seconds since the epoch.
 
-    For users that a frontend named, `frontend_id` is its id and `external_id` its name for them.
+    For users that a frontend named, `frontend_id` is its id, `external_id` its id for them and
+    `display_name` what it calls them. A frontend without `identity_rules` has the settings'.
     """
 
     id: str
@@ -39,6 +41,8 @@ class Account:
     last_seen_at: float | None = None
     frontend_id: str | None = None
     external_id: str | None = None
+    display_name: str | None = None
+    identity_rules: IdentityRules | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -61,6 +65,10 @@ class InvalidNameError(ValueError):
 
 class NameTakenError(RuntimeError):
     """Another account has this name."""
+
+
+class NoFrontendError(ValueError):
+    """Only a frontend has identity rules."""
 
 
 class ErasedIdentityError(LookupError):
@@ -97,10 +105,12 @@ class Accounts:
                     self._replace_keys(admin.id, key, now)
         return None
 
-    def create(self, name: str, kind: AccountKind, now: float) -> tuple[Account, str]:
+    def create(
+        self, name: str, kind: AccountKind, now: float, rules: IdentityRules | None = None
+    ) -> tuple[Account, str]:
         """Make an account and its key, which cannot be read again.
 
-        Raises `InvalidNameError`, `NameTakenError`.
+        Raises `InvalidNameError`, `NameTakenError`, and `NoFrontendError` for rules of a user.
         """
         _check_name(name)
         key = keys.new_key()
@@ -109,7 +119,24 @@ class Accounts:
                 raise NameTakenError(f"the name {name!r} is taken: choose another one")
             account = self._insert(name, kind, now)
             self._insert_key(account.id, key, now)
+            if rules is not None:
+                account = self.set_identity_rules(account, rules)
         return account, key.text
+
+    def set_identity_rules(self, account: Account, rules: IdentityRules | None) -> Account:
+        """Let a frontend have rules of its own, or those of the settings again (None).
+
+        Raises `NoFrontendError` if it is no frontend.
+        """
+        if not account.is_frontend:
+            raise NoFrontendError("only a frontend names users: others have no identity rules")
+        secret, trusts = (rules.jwt_secret, rules.trust_headers) if rules else (None, None)
+        with self._database.atomic():
+            self._database.execute(
+                "update users set jwt_secret = ?, trust_headers = ? where id = ?",
+                [secret, trusts, account.id],
+            )
+        return replace(account, identity_rules=rules)
 
     def replace_key(self, account_id: str, now: float) -> str:
         """Revoke all keys of an account at once, and return a new one."""
@@ -131,8 +158,13 @@ class Accounts:
         account = self._one("id = ?", row["user_id"])
         return self._note_seen(account, now) if account is not None else None
 
-    def acting_user(self, frontend: Account, external_id: str, now: float) -> Account:
-        """The user that a frontend names; made if unknown, also after an erasure."""
+    def acting_user(
+        self, frontend: Account, external_id: str, now: float, display_name: str | None = None
+    ) -> Account:
+        """The user that a frontend names; made if unknown, also after an erasure.
+
+        The newest `display_name` is kept.
+        """
         with self._database.atomic():
             account = self._external(frontend, external_id)
             if account is None:
@@ -142,7 +174,7 @@ class Accounts:
                     "delete from erased_identities where frontend_id = ? and external_hash = ?",
                     [frontend.id, _hash_identity(external_id)],
                 )
-        return self._note_seen(account, now)
+        return self._note_seen(self._note_display_name(account, display_name), now)
 
     def known_user(self, frontend: Account, external_id: str) -> Account:
         """The user that a frontend names. Raises `UnknownAccountError`, `ErasedIdentityError`."""
@@ -262,6 +294,18 @@ class Accounts:
         self._database.execute("delete from api_keys where user_id = ?", [account_id])
         self._insert_key(account_id, key, now)
 
+    def _note_display_name(self, account: Account, name: str | None) -> Account:
+        if name is None or name == account.display_name:
+            return account
+        try:
+            with self._database.atomic():
+                self._database.execute(
+                    "update users set display_name = ? where id = ?", [name, account.id]
+                )
+        except StorageError:
+            return account
+        return replace(account, display_name=name)
+
     def _note_seen(self, account: Account, now: float) -> Account:
         """Write at most once a minute, so that most requests do not wait for a commit.
 
@@ -301,4 +345,12 @@ def _account(row: dict[str, Any]) -> Account:
         last_seen_at=row["last_seen_at"],
         frontend_id=row["frontend_id"],
         external_id=row["external_id"],
+        display_name=row["display_name"],
+        identity_rules=_identity_rules(row),
     )
+
+
+def _identity_rules(row: dict[str, Any]) -> IdentityRules | None:
+    if row["jwt_secret"] is None and row["trust_headers"] is None:
+        return None
+    return IdentityRules(row["jwt_secret"], bool(row["trust_headers"]))

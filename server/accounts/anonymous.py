@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 
 from server.accounts.accounts import Account
+from server.accounts.identity import IdentityRules, how_to_name_users
 
 _log = logging.getLogger(__name__)
 
@@ -12,11 +13,11 @@ _log = logging.getLogger(__name__)
 class AnonymousRequests:
     """How many such requests each frontend made since the start. Safe to share between threads.
 
-    `remedy` says what to do about them.
+    `rules` are those of frontends that have none of their own.
     """
 
-    def __init__(self, remedy: str) -> None:
-        self.remedy = remedy
+    def __init__(self, rules: IdentityRules) -> None:
+        self._rules = rules
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -29,9 +30,13 @@ class AnonymousRequests:
             _log.warning(
                 "the frontend %s names no user, so nothing is remembered or learned: %s",
                 frontend.name,
-                self.remedy,
+                self.remedy(frontend),
             )
 
     def count(self, frontend_id: str) -> int:
         """How many requests of a frontend named nobody."""
         return self._counts[frontend_id]
+
+    def remedy(self, frontend: Account) -> str:
+        """What to do about such requests of a frontend, in a sentence."""
+        return how_to_name_users(frontend.identity_rules or self._rules)

@@ -4,16 +4,20 @@ A `user` or `admin` key always acts as its owner.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
 
+from server.accounts.display_name import display_name
+
 MAX_IDENTITY_LENGTH = 256
+MIN_SECRET_LENGTH = 32
 MAX_JWT_LENGTH = 4096
 CLOCK_SKEW = 30.0
 JWT_HEADER = "x-openwebui-user-jwt"
 USER_HEADERS = ("x-loralei-user-id", "x-openwebui-user-id")
+NAME_HEADERS = ("x-loralei-user-name", "x-openwebui-user-name", "x-openwebui-user-email")
 _ISSUER = "open-webui"
 
 
@@ -21,8 +25,16 @@ _ISSUER = "open-webui"
 class IdentityRules:
     """What the operator trusts: signed identities (by a shared secret), or plain headers."""
 
-    jwt_secret: str | None = None
+    jwt_secret: str | None = field(default=None, repr=False)
     trust_headers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUser:
+    """A frontend's id of its user, and what it calls that user, if trusted headers say so."""
+
+    id: str
+    display_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +51,8 @@ def how_to_name_users(rules: IdentityRules) -> str:
     if rules.trust_headers:
         return "let it send X-Loralei-User-Id or X-OpenWebUI-User-Id, or `user` in the body"
     return (
-        "set `trust_identity_headers` or `openwebui_jwt_secret` if it names its user in a header,"
-        " or let it send `user` in the body"
+        "let it send `user` in the body; or, if it names its user in a header, trust that header"
+        " with `loralei users identity` or the setting `trust_identity_headers`"
     )
 
 
@@ -58,8 +70,8 @@ class AmbiguousIdentityError(ValueError):
 
 def named_user(
     headers: Mapping[str, Sequence[str]], body: BodyIdentity, rules: IdentityRules, now: float
-) -> str | None:
-    """The frontend's id of its user, or None if it names nobody.
+) -> NamedUser | None:
+    """The user that a frontend names, or None if it names nobody.
 
     `headers` maps lower-case names to all values. Raises `UnverifiedIdentityError`,
     `AmbiguousIdentityError`.
@@ -72,8 +84,15 @@ def named_user(
             if len(set(values)) > 1:
                 raise AmbiguousIdentityError(f"{header} was sent with different values", header)
             if values and values[0].strip():
-                return _checked(values[0].strip(), header)
-    return _body_user(body)
+                user_id = _checked(values[0].strip(), header)
+                return NamedUser(user_id, _name_in_headers(headers))
+    named = _body_user(body)
+    return None if named is None else NamedUser(named)
+
+
+def _name_in_headers(headers: Mapping[str, Sequence[str]]) -> str | None:
+    names = (display_name(headers.get(header, ("",))[0]) for header in NAME_HEADERS)
+    return next(filter(None, names), None)
 
 
 def _body_user(body: BodyIdentity) -> str | None:
@@ -107,7 +126,7 @@ def _checked(value: str, param: str) -> str:
     return value
 
 
-def _signed_user(tokens: Sequence[str], secret: str, now: float) -> str:
+def _signed_user(tokens: Sequence[str], secret: str, now: float) -> NamedUser:
     if len(tokens) != 1 or len(tokens[0]) > MAX_JWT_LENGTH:
         raise UnverifiedIdentityError(f"send {JWT_HEADER} exactly once")
     try:
@@ -131,9 +150,11 @@ def _signed_user(tokens: Sequence[str], secret: str, now: float) -> str:
     if not _is_current(claims, now):
         raise UnverifiedIdentityError(f"{JWT_HEADER} is expired or not yet valid")
     try:
-        return _checked(str(claims["sub"]), "sub")
+        user_id = _checked(str(claims["sub"]), "sub")
     except AmbiguousIdentityError as error:
         raise UnverifiedIdentityError(str(error)) from error
+    names = (display_name(str(claims.get(claim) or "")) for claim in ("name", "email"))
+    return NamedUser(user_id, next(filter(None, names), None))
 
 
 def _is_current(claims: Mapping[str, Any], now: float) -> bool:

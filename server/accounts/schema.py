@@ -53,3 +53,15 @@ def create_accounts(database: Database) -> None:
 def create_noted_erasures(database: Database) -> None:
     """Which lines of the erasure log this database has seen; an older copy lacks the newer ones."""
     database.execute("create table noted_erasures (id text primary key) strict, without rowid")
+
+
+@migrations()
+def create_identity_rules(database: Database) -> None:
+    """A frontend's own rules, and what it calls its users. The secret must be readable: signatures
+    are compared with it."""
+    for column in (
+        "jwt_secret text",
+        "trust_headers integer check (trust_headers in (0, 1))",
+        "display_name text",
+    ):
+        database.execute(f"alter table users add column {column}")

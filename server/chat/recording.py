@@ -95,4 +95,5 @@ def interaction(
         request_hash=turn.request_hash,
         metadata=turn.metadata,
         message_id=turn.message_id,
+        has_instructions=turn.has_instructions,
     )

@@ -60,7 +60,8 @@ class Turn:
     `withdrawn` says so in a sentence. If the prompt has tools, `calls` says which calls the reply
     may have. `token_bytes` is set if log-probabilities are wanted. If the base model `thinks`, the
     reply may have reasoning; it `begins_in_reasoning` if the prompt opened it. The base shares
-    cached prompts within `prefix_scope`; None is everybody.
+    cached prompts within `prefix_scope`; None is everybody. `has_instructions` is as in
+    `Interaction`.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Turn:
     request_hash: str
     is_retry: bool
     prefix_scope: str | None
+    has_instructions: bool = False
 
     @property
     def created(self) -> int:
@@ -276,10 +278,10 @@ def _user(
 ) -> Account | None:
     if not caller.is_frontend:
         return caller
-    external_id = named_by_frontend(request, services, body.identity)
-    if external_id is None:
+    named = named_by_frontend(request, services, caller, body.identity)
+    if named is None:
         return None
-    return services.accounts.acting_user(caller, external_id, now)
+    return services.accounts.acting_user(caller, named.id, now, named.display_name)
 
 
 def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> bool:

@@ -34,6 +34,13 @@ app.add_typer(users, name="users")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
 
+JwtSecret = Annotated[
+    str | None, typer.Option(help="A frontend's secret of signed names, as in Open WebUI.")
+]
+TrustHeaders = Annotated[
+    bool | None,
+    typer.Option("--trust-headers/--ignore-headers", help="Let a frontend name users in headers."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -159,10 +166,24 @@ def erase(user: User, yes: Yes = False) -> None:
 def add_user(
     name: Annotated[str, typer.Argument(help="The new user's name.")],
     kind: Annotated[str, typer.Option(help="user, frontend or admin.")] = "user",
+    jwt_secret: JwtSecret = None,
+    trust_headers: TrustHeaders = None,
 ) -> None:
     """Make a user and show the key, this once."""
+    identity = {"jwt_secret": jwt_secret, "trust_headers": trust_headers}
     with admin_api() as api:
-        typer.echo(api.add_user(name, kind))
+        typer.echo(api.add_user(name, kind, **identity))
+
+
+@users.command("identity")
+def set_identity(
+    user: User, jwt_secret: JwtSecret = None, trust_headers: TrustHeaders = None
+) -> None:
+    """Say how a frontend names its users; without options, as the settings say."""
+    identity = {"jwt_secret": jwt_secret, "trust_headers": trust_headers}
+    with admin_api() as api:
+        changed = api.put(admin_path("users", user, "identity"), identity)
+    typer.echo(f"{user} names its users by: {changed['identity']}.")
 
 
 @users.command("list")

@@ -48,7 +48,7 @@ def users_table(users: Sequence[Json]) -> Table:
     for user in users:
         counts = user["counts"]
         table.add_row(
-            escape(user["name"]),
+            _person(user),
             user["kind"],
             _adapter(user["adapter"], user["frozen"]),
             str(counts["interactions"]),
@@ -263,6 +263,12 @@ def size(size_bytes: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def _person(user: Json) -> Text:
+    """The account's name, and beside it what its frontend calls the user."""
+    called = f" {user['display_name']}" if user["display_name"] else ""
+    return Text.assemble(user["name"], (called, "dim"))
 
 
 def _table(*headings: str) -> Table:

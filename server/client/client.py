@@ -113,9 +113,12 @@ class Client:
         users: list[Json] = self.get("/v1/admin/users")["data"]
         return users
 
-    def add_user(self, name: str, kind: str = "user") -> str:
-        """Make an account, as an admin, and return its key."""
-        return str(self.post("/v1/admin/users", {"name": name, "kind": kind})["key"])
+    def add_user(self, name: str, kind: str = "user", **identity: Any) -> str:
+        """Make an account, as an admin, and return its key.
+
+        `identity` says how a frontend names its users, as `POST /v1/admin/users` has it.
+        """
+        return str(self.post("/v1/admin/users", {"name": name, "kind": kind, **identity})["key"])
 
     def train(self, user: str) -> Json:
         """Queue a training of this user, as an admin, and return its run."""
@@ -142,6 +145,10 @@ class Client:
     def post(self, path: str, body: Json | None = None) -> Json:
         """Send JSON and return the answer."""
         return json_of(self.send("POST", path, json=body))
+
+    def put(self, path: str, body: Json) -> Json:
+        """Replace, and return what is there now."""
+        return json_of(self.send("PUT", path, json=body))
 
     def delete(self, path: str) -> Json:
         """Delete, and return what was deleted."""

@@ -5,7 +5,7 @@ Unknown fields are ignored. Values are strict: `"temperature": "hot"` is an erro
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Path
 from pydantic import (
@@ -17,14 +17,16 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasoning
 from adapters_store.records import BASE
 from feedback.records import Message
 from server.accounts.accounts import MAX_NAME_LENGTH
-from server.accounts.identity import BodyIdentity
+from server.accounts.identity import MIN_SECRET_LENGTH, BodyIdentity, IdentityRules
 from server.wire.base import WireModel
+from server.wire.reply_ids import completion_id
 from server.wire.response_format import ResponseFormat
 from server.wire.tools import (
     MAX_CALLS,
@@ -46,6 +48,7 @@ MAX_BIASES = 1024
 MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
+MAX_TAG_LENGTH = 512
 MAX_CORRECTION_LENGTH = 200_000
 MAX_TEMPLATE_OPTIONS = 16
 MAX_METADATA, MAX_KEY, MAX_VALUE = 16, 64, 512
@@ -128,9 +131,12 @@ Metadata = Annotated[
     ),
 ]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
+ReplyId = Annotated[ClientId, AfterValidator(completion_id)]
+"""A completion's id, a response's, or a frontend's own."""
 AdapterName = Annotated[str, StringConstraints(pattern=rf"^({BASE}|v[1-9][0-9]{{0,8}})$")]
 ReplyLength = Annotated[int, Field(ge=1, le=MAX_REPLY_TOKENS)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
+TopLogprobs = Annotated[int, Field(ge=0, le=MAX_TOP_LOGPROBS)]
 
 
 def _check_template_options(value: dict[str, Any]) -> dict[str, TemplateOption]:
@@ -269,36 +275,51 @@ LogitBias = Annotated[
 ]
 
 
-class ChatRequest(IdentifiedRequest):
-    """The body of `POST /v1/chat/completions`."""
+class AnsweredRequest(IdentifiedRequest):
+    """What every body that asks for a reply may have."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    messages: Annotated[list[WireMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    max_tokens: ReplyLength | None = None
-    max_completion_tokens: ReplyLength | None = None
-    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    store: bool | None = None
+    loralei: ChatExtension | None = None
+
+
+class CompletionRequest(AnsweredRequest):
+    """What the bodies of both kinds of completions may have."""
+
+    stream_options: StreamOptions | None = None
+    max_tokens: ReplyLength | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
     top_k: Annotated[int, Field(ge=-1, le=1_000_000)] | None = None
     seed: Annotated[int, Field(ge=-MAX_SEED, le=MAX_SEED)] | None = None
     stop: Stop | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
     logit_bias: LogitBias | None = None
+    chat_template: NoTemplate = None
+    ignore_eos: bool | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream ends with the number of tokens."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+
+class ChatRequest(CompletionRequest):
+    """The body of `POST /v1/chat/completions`."""
+
+    messages: Annotated[list[WireMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
+    max_completion_tokens: ReplyLength | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
+    top_logprobs: TopLogprobs | None = None
     response_format: ResponseFormat | None = None
     tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice = None
     parallel_tool_calls: bool | None = None
-    chat_template: NoTemplate = None
     chat_template_kwargs: TemplateOptions | None = None
     reasoning_effort: Effort | None = None
-    ignore_eos: bool | None = None
-    store: bool | None = None
-    loralei: ChatExtension | None = None
 
     @property
     def template_options(self) -> Mapping[str, TemplateOption]:
@@ -386,13 +407,13 @@ class FeedbackRequest(IdentifiedRequest):
 
     model_config = ConfigDict(json_schema_extra=_says_something)
 
-    target: ClientId
+    target: ReplyId
     id: ClientId | None = None
     value: Rating | None = None
     correction: Correction | None = None
-    preferred_over: ClientId | None = None
+    preferred_over: ReplyId | None = None
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
-    reason: Annotated[str, StringConstraints(max_length=512)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=MAX_TAG_LENGTH)] | None = None
 
 
 class RuleRequest(WireModel):
@@ -407,7 +428,27 @@ class NewBackup(WireModel):
     folder: str = Field(min_length=1, max_length=4096)
 
 
-class NewUser(WireModel):
+class IdentityRequest(WireModel):
+    """How a frontend names its users; without a field, as the settings say."""
+
+    jwt_secret: Annotated[str, Field(min_length=MIN_SECRET_LENGTH, max_length=512)] | None = None
+    trust_headers: bool | None = None
+
+    @model_validator(mode="after")
+    def _is_clear(self) -> Self:
+        if self.jwt_secret is not None and self.trust_headers:
+            raise ValueError("with a jwt_secret only signed names count: leave trust_headers out")
+        return self
+
+    @property
+    def rules(self) -> IdentityRules | None:
+        """The frontend's own rules; None leaves it to the settings."""
+        if self.jwt_secret is None and self.trust_headers is None:
+            return None
+        return IdentityRules(self.jwt_secret, bool(self.trust_headers))
+
+
+class NewUser(IdentityRequest):
     """The body of `POST /v1/admin/users`."""
 
     # Checked with the others' names: both refusals have the same code.

@@ -27,12 +27,13 @@ def check_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 Schema = Annotated[dict[str, Any], AfterValidator(check_schema)]
+SchemaName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class NamedSchema(WireModel):
     """A JSON schema in OpenAI's shape. Replies fit it, `strict` or not."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    name: SchemaName
     json_schema: Annotated[Schema, Field(alias="schema")] = {"type": "object"}
 
 

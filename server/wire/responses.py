@@ -39,15 +39,27 @@ def page(items: Sequence[Json], has_more: bool) -> Json:
 
 
 def account_json(account: Account) -> Json:
-    """An account without its keys, which nobody can read."""
+    """An account without its keys and secrets, which nobody can read."""
     return {
         "id": account.id,
         "name": account.name,
+        "display_name": account.display_name,
         "kind": account.kind.value,
         "frontend": account.frontend_id,
+        "identity": _identity(account),
         "created_at": account.created_at,
         "last_seen_at": account.last_seen_at,
     }
+
+
+def _identity(account: Account) -> str | None:
+    """What a frontend's requests name their users by."""
+    rules = account.identity_rules
+    if rules is None:
+        return "settings" if account.is_frontend else None
+    if rules.jwt_secret is not None:
+        return "jwt"
+    return "headers" if rules.trust_headers else "body"
 
 
 def feedback_json(feedback: Feedback) -> Json:

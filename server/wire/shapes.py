@@ -41,7 +41,9 @@ class Page(ListOf[T]):
 class Deleted(Shape):
     """What was deleted."""
 
-    object: Literal["chat.completion.deleted", "feedback.deleted", "rule.decision.deleted"]
+    object: Literal[
+        "chat.completion.deleted", "response", "feedback.deleted", "rule.decision.deleted"
+    ]
     id: str
     deleted: Literal[True]
 
@@ -60,6 +62,14 @@ class ErasedUser(Shape):
     object: Literal["user.erased"]
     id: str
     erased: int
+
+
+class ApiIndex(Shape):
+    """The routes that need no admin's key, and where all are described."""
+
+    object: Literal["api"]
+    description: str
+    routes: list[str]
 
 
 class Health(Shape):
@@ -156,6 +166,83 @@ class StoredMessage(Shape):
     tool_calls: list[CallItem] = []
 
 
+class TextChoice(Shape):
+    """One text of a text completion."""
+
+    index: int
+    text: str
+    logprobs: None
+    finish_reason: str
+
+
+class TextCompletion(Shape):
+    """An answer to a text."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    choices: list[TextChoice]
+    usage: Usage
+    loralei: Object
+
+
+class OutputItem(Shape):
+    """Reasoning, a text or a call of a response."""
+
+    id: str
+    type: Literal["reasoning", "message", "function_call"]
+    status: Literal["completed", "incomplete"]
+    role: Literal["assistant"] = "assistant"
+    summary: list[Object] = []
+    content: list[Object] = []
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class ResponseUsage(Shape):
+    """Tokens that a response read and wrote."""
+
+    input_tokens: int
+    input_tokens_details: Object
+    output_tokens: int
+    output_tokens_details: Object
+    total_tokens: int
+
+
+class ResponseObject(Shape):
+    """A response: the same reply as a completion's, as a list of items."""
+
+    id: str
+    object: Literal["response"]
+    created_at: int
+    status: Literal["in_progress", "completed", "incomplete", "failed", "cancelled"]
+    background: Literal[False]
+    error: Object | None
+    incomplete_details: Object | None
+    instructions: str | None
+    max_output_tokens: int | None
+    metadata: dict[str, str]
+    model: str
+    output: list[OutputItem]
+    parallel_tool_calls: bool
+    previous_response_id: str | None
+    reasoning: Object
+    safety_identifier: str | None
+    store: bool
+    temperature: float | None
+    text: Object
+    tool_choice: str | Object
+    tools: list[Object]
+    top_logprobs: int
+    top_p: float | None
+    truncation: Literal["disabled"]
+    usage: ResponseUsage | None
+    user: str | None
+    loralei: Object
+
+
 class FeedbackItem(Shape):
     """What a user said of a reply."""
 
@@ -171,6 +258,13 @@ class FeedbackItem(Shape):
     reason: str | None
     metadata: dict[str, str]
     status: FeedbackStatus
+
+
+class Project(Shape):
+    """What a key belongs to, in Langfuse's words."""
+
+    id: str
+    name: str
 
 
 class RuleItem(Shape):
@@ -308,12 +402,14 @@ class Frozen(Shape):
 
 
 class AccountItem(Shape):
-    """An account."""
+    """An account. `identity` is what a frontend names its users by."""
 
     id: str
     name: str
+    display_name: str | None
     kind: AccountKind
     frontend: str | None
+    identity: Literal["settings", "jwt", "headers", "body"] | None
     created_at: float
     last_seen_at: float | None
 

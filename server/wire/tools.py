@@ -72,6 +72,7 @@ def _read_choice(value: Any) -> Any:
     raise ValueError('tool_choice must be "none", "auto", "required", or name a function')
 
 
+Arguments = Annotated[str, AfterValidator(_check_arguments)]
 ToolChoice = Annotated[
     Any,
     AfterValidator(_read_choice),
@@ -101,7 +102,7 @@ class FunctionCall(WireModel):
     """The called function, and its arguments: a JSON object as text."""
 
     name: ToolName
-    arguments: Annotated[str, AfterValidator(_check_arguments)] = "{}"
+    arguments: Arguments = "{}"
 
 
 class WireToolCall(WireModel):

@@ -25,6 +25,7 @@ WEIGHTS = (FOLDER / "adapter_model.safetensors").read_bytes()
 KNOWN = "known"
 
 CHAT, FEEDBACK = "POST /v1/chat/completions", "POST /v1/feedback"
+RESPONSES, TEXT = "POST /v1/responses", "POST /v1/completions"
 IMPORTS_FEEDBACK = "POST /v1/admin/users/{user}/feedback"
 IMPORTS_VERSION = "POST /v1/admin/adapters/{user}/versions"
 # After these an account, its key or its data may be gone.
@@ -34,6 +35,7 @@ ENDS_DATA = {
     "POST /v1/admin/users/{user}/key",
     "DELETE /v1/admin/adapters/{user}/versions/{number}",
     "DELETE /v1/chat/completions/{completion_id}",
+    "DELETE /v1/responses/{response_id}",
     "DELETE /v1/feedback/{feedback_id}",
 }
 # Bodies that fit their schema are refused rightly for what no schema can say.
@@ -45,6 +47,12 @@ REFUSED_RIGHTLY = {
     (CHAT, "top_logprobs"),  # without logprobs
     (CHAT, "chat_template_kwargs"),  # no name of a template's variable
     (CHAT, "tool_choice"),  # no tools in the request, or in the base model's template
+    (RESPONSES, "input"),  # longer than the context
+    (RESPONSES, "text.format"),  # a schema that the grammar does not know, or none
+    (RESPONSES, "tool_choice"),  # no tools in the request, or in the base model's template
+    (TEXT, "prompt"),  # longer than the context, or several
+    (TEXT, "logit_bias"),  # beyond the vocabulary
+    (TEXT, "best_of"),  # more than n
     (FEEDBACK, "correction"),  # the same as the reply, or a message without text
     (FEEDBACK, "preferred_over"),  # the same as the target
 }
@@ -115,7 +123,8 @@ def say_and_correct(key: str) -> dict[str, str]:
     completion = made(call("POST", "/v1/chat/completions", key, json=body))["id"]
     correction = {"target": completion, "correction": "hello there", "user": KNOWN}
     feedback = made(call("POST", "/v1/feedback", key, json=correction))["id"]
-    return {"completion_id": completion, "feedback_id": feedback}
+    response = completion.replace("chatcmpl-", "resp_")
+    return {"completion_id": completion, "response_id": response, "feedback_id": feedback}
 
 
 def exported_lines() -> list[dict[str, Any]]:

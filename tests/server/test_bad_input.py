@@ -212,13 +212,6 @@ def test_an_unknown_route_is_a_404_and_a_wrong_method_a_405(
         assert_refused(client.put(CHAT, json={}), 405)
 
 
-def test_responses_is_a_404_that_names_the_chat_route(live: LiveServer, person: Person) -> None:
-    with live.client(person.key) as client:
-        response = client.post("/v1/responses", json={})
-    assert_refused(response, 404)
-    assert CHAT in response.json()["error"]["message"]
-
-
 @pytest.mark.parametrize(
     ("body", "status", "param"),
     [

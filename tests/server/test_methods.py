@@ -45,6 +45,7 @@ def test_head_of_a_stream_of_events_ends_at_once(live: LiveServer, person: Perso
         ("GET", "/v1/me/rules/x", "PUT, DELETE"),
         ("POST", "/health", "GET, HEAD"),
         ("HEAD", "/v1/responses", "POST"),
+        ("PUT", "/v1/responses/x", "GET, HEAD, DELETE"),
         ("A" * 100, "/v1/me", "GET, HEAD, DELETE"),
     ],
 )

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from server.auth import ADMIN_PATHS
 from server.errors import ErrorEnvelope
 from server.wire import shapes
+from server.wire.reply_ids import response_id
 from server.wire.shapes import Shape
 from tests.server.live import LiveServer, Person, chat_body
 from tests.server.peft_folder import config, import_version, random_weights
@@ -121,7 +122,11 @@ def make_data(live: LiveServer, caller: Person, other: Person) -> dict[str, str]
         chat = live.chat(caller.key, store=True, user="ann")
         feedback = {"target": chat["id"], "correction": "as it should be", "user": "ann"}
         given = client.post("/v1/feedback", json=feedback).json()
-    return {"completion_id": chat["id"], "feedback_id": given["id"], "run_id": run.id}
+    ids = {
+        "completion_id": chat["id"],
+        "response_id": response_id(live.chat(caller.key, user="ann")["id"]),
+    }
+    return ids | {"feedback_id": given["id"], "score_id": given["id"], "run_id": run.id}
 
 
 def requests(
@@ -138,8 +143,21 @@ def requests(
         case "POST", "/v1/chat/completions":
             body = {"json": chat_body(user="ann", logprobs=True)}
             yield {"method": method, "url": url, "json": chat_body(user="ann", stream=True)}
+        case "POST", "/v1/responses":
+            asked = {"model": "tiny", "input": "hello", "max_output_tokens": 4, "user": "ann"}
+            body = {"json": asked}
+            yield {"method": method, "url": url, "json": asked | {"stream": True}}
+        case "POST", "/v1/completions":
+            asked = {"model": "tiny", "prompt": "hello", "max_tokens": 4, "user": "ann"}
+            body = {"json": asked}
+            yield {"method": method, "url": url, "json": asked | {"stream": True}}
         case "POST", "/v1/feedback":
             body = {"json": {"target": values["completion_id"], "value": "up", "user": "ann"}}
+        case "POST", "/api/public/scores":
+            reply = {"messageId": values["completion_id"], "userId": "ann"}
+            body = {"json": {"value": 1, "dataType": "BOOLEAN", "metadata": reply}}
+        case "PUT", "/v1/admin/users/{user}/identity":
+            body = {"json": {"trust_headers": True}}
         case "POST", "/v1/chat/completions/{completion_id}":
             body = {"json": {"metadata": {"a": "b"}}}
         case "PUT", "/v1/me/rules/{rule_id}":

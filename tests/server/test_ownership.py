@@ -7,6 +7,7 @@ import pytest
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus, rule_id
 from server.app import create_app
+from server.wire.reply_ids import response_id
 from tests.server.live import LiveServer, Person
 
 OPEN_ROUTES = {"/health", "/ready", "/metrics"}
@@ -33,7 +34,9 @@ class Owned:
         """Put the ids into a route's path."""
         values = {
             "completion_id": self.completion_id,
+            "response_id": response_id(self.completion_id),
             "feedback_id": self.feedback_id,
+            "score_id": self.feedback_id,
             "run_id": self.run_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),

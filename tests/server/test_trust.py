@@ -5,10 +5,11 @@ from pathlib import Path
 
 import jwt
 
-from tests.server.live import chat_body, running
+from tests.server.live import LiveServer, chat_body, running
 from tests.server.test_bad_input import assert_refused
 
 SECRET = "0123456789abcdef0123456789abcdef"
+OTHER_SECRET = "another-secret-of-enough-length!"
 
 
 def signed(sub: str, secret: str = SECRET) -> dict[str, str]:
@@ -24,7 +25,7 @@ def test_a_signed_user_is_the_user_and_nothing_else_is(tiny_model: Path, tmp_pat
             path = "/v1/chat/completions"
             forged = {"X-OpenWebUI-User-Id": "ann"}
             assert_refused(client.post(path, json=chat_body(user="ann"), headers=forged), 401)
-            wrong = signed("ann", secret="another-secret-of-enough-length!")
+            wrong = signed("ann", OTHER_SECRET)
             assert_refused(client.post(path, json=chat_body(), headers=wrong), 401)
             mine = client.post(path, json=chat_body(user="eve"), headers=signed("ann")).json()
             assert client.get(f"{path}/{mine['id']}", headers=signed("ann")).status_code == 200
@@ -41,3 +42,32 @@ def test_a_trusted_header_names_the_user(tiny_model: Path, tmp_path: Path) -> No
             assert client.get("/v1/me").json()["counts"]["interactions"] == 1
         names = [user.external_id for user in server.services.accounts.users_of(frontend.id)]
     assert names == ["ann"]
+
+
+def test_each_frontend_has_its_own_rules(tiny_model: Path, tmp_path: Path) -> None:
+    with running(tiny_model, tmp_path / "data", openwebui_jwt_secret=SECRET) as server:
+        signing = add_frontend(server, "webui", jwt_secret=OTHER_SECRET)
+        trusted = add_frontend(server, "librechat", trust_headers=True)
+        plain = add_frontend(server, "gradio", trust_headers=False)
+        path, header = "/v1/chat/completions", {"X-Loralei-User-Id": "bob"}
+        with server.client(signing) as client:
+            assert_refused(client.post(path, json=chat_body(), headers=signed("ann")), 401)
+            right = signed("ann", OTHER_SECRET)
+            assert client.post(path, json=chat_body(), headers=right).status_code == 200
+        for key in (trusted, plain):
+            with server.client(key) as client:
+                client.post(path, json=chat_body(user="ann"), headers=header).raise_for_status()
+        accounts = server.services.accounts
+        names = [
+            user.external_id
+            for name in ("webui", "librechat", "gradio")
+            for user in accounts.users_of(accounts.find(name).id)
+        ]
+    assert names == ["ann", "bob", "ann"]
+
+
+def add_frontend(server: LiveServer, name: str, **identity: str | bool) -> str:
+    with server.admin() as admin:
+        made = admin.post("/v1/admin/users", json={"name": name, "kind": "frontend", **identity})
+    made.raise_for_status()
+    return str(made.json()["key"])

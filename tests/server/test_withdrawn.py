@@ -392,4 +392,4 @@ def test_who_resolves_a_version_to_serve_it_asks_for_a_servable_one() -> None:
         if "registry.version(" in path.read_text(encoding="utf-8")
     }
     # These two only show it.
-    assert callers == {"server/routes/adapters.py", "server/routes/evaluations.py"}
+    assert callers == {"server/routes/admin/adapters.py", "server/routes/admin/evaluations.py"}

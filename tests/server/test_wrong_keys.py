@@ -43,6 +43,15 @@ def test_many_wrong_keys_are_a_429_that_says_when_to_come_back(strict: LiveServe
     assert 1 <= int(refused.headers["retry-after"]) <= 60
 
 
+def test_a_wrong_password_is_a_wrong_key(strict: LiveServer) -> None:
+    with httpx.Client(base_url=strict.url) as client:
+        answers = [
+            client.delete("/api/public/scores/x", auth=("anything", f"wrong-{number}"))
+            for number in range(4)
+        ]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+
+
 def test_a_lock_out_is_logged_once(strict: LiveServer, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         lock_out(strict)

@@ -17,9 +17,17 @@ from server.learning.usage import training_usage
 from server.request_body import body_of, parse_json, read_bounded, sends
 from server.services import Services
 from server.user_data import erasure, export
-from server.wire.requests import NewUser
+from server.wire.requests import IdentityRequest, NewUser
 from server.wire.responses import Json, account_json
-from server.wire.shapes import Curation, ErasedUser, ImportedFeedback, ListOf, NewAccount, UserItem
+from server.wire.shapes import (
+    AccountItem,
+    Curation,
+    ErasedUser,
+    ImportedFeedback,
+    ListOf,
+    NewAccount,
+    UserItem,
+)
 
 router = APIRouter(prefix="/v1/admin/users", route_class=KeyedRoute, tags=["admin: users"])
 
@@ -33,7 +41,8 @@ def list_users(services: App) -> Json:
 @router.post("", status_code=201, response_model=NewAccount, responses=errors(409))
 def create_user(body: NewUser, services: App) -> Json:
     """Make an account with a key, which is shown only now."""
-    account, key = services.accounts.create(body.name, AccountKind(body.kind), time.time())
+    kind = AccountKind(body.kind)
+    account, key = services.accounts.create(body.name, kind, time.time(), body.rules)
     return {**account_json(account), "key": key}
 
 
@@ -48,6 +57,13 @@ def replace_key(user: str, services: App) -> Json:
     """Make a new key for an account and revoke the old ones, at once."""
     account = services.accounts.find(user)
     return {**account_json(account), "key": services.accounts.replace_key(account.id, time.time())}
+
+
+@router.put("/{user}/identity", response_model=AccountItem)
+def set_identity(user: str, body: IdentityRequest, services: App) -> Json:
+    """Say how a frontend names its users; an empty object leaves it to the settings again."""
+    account = services.accounts.find(user)
+    return account_json(services.accounts.set_identity_rules(account, body.rules))
 
 
 @router.delete("/{user}", response_model=ErasedUser, responses=errors(409))
@@ -106,7 +122,7 @@ def _records(raw: bytes) -> Iterator[dict[str, Any]]:
 def _anonymous(services: Services, account: Account) -> Json | None:
     anonymous = services.anonymous
     requests = anonymous.count(account.id)
-    return {"requests": requests, "remedy": anonymous.remedy} if requests else None
+    return {"requests": requests, "remedy": anonymous.remedy(account)} if requests else None
 
 
 def _user(services: Services, account: Account) -> Json:

@@ -83,6 +83,7 @@ function userRow(user, adapter) {
   return [
     [
       h("a", { href: `#/users/${encodeURIComponent(user.id)}`, id: `user-${user.id}` }, user.name),
+      user.display_name ? h("span", { class: "muted" }, ` ${user.display_name}`) : null,
       " ",
       user.kind === "user" ? null : h("span", { class: "badge" }, user.kind),
     ],

@@ -27,7 +27,6 @@ def ignore(phase: str, done: int, total: int) -> None:
 def test_a_local_folder_is_taken_as_it_is(tiny_model_folder: Path, cache: Path) -> None:
     resolved = resolve_model(str(tiny_model_folder), cache, ignore)
     assert (resolved.path, resolved.name) == (tiny_model_folder, tiny_model_folder.name)
-    assert not cache.exists()
 
 
 def test_a_copy_of_a_local_folder_has_the_same_revision(
@@ -49,6 +48,21 @@ def test_another_training_of_the_same_architecture_has_another_revision(
     first = resolve_model(str(tiny_model_folder), tmp_path, ignore)
     second = resolve_model(str(tmp_path / "copy"), tmp_path, ignore)
     assert first.revision != second.revision
+
+
+def test_a_byte_of_a_local_folder_that_changed_is_found(tmp_path: Path, cache: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(bytes(6_000_000))
+    revision = resolve_model(str(folder), cache, ignore).revision
+    assert resolve_model(str(folder), cache, ignore).revision == revision
+    spoil(weights, 80_000)  # between two samples
+    with pytest.raises(ModelFetchError, match=r"model.safetensors is damaged or was edited"):
+        resolve_model(str(folder), cache, ignore)
+    (folder / "config.json").write_text('{"note": "edited"}')
+    assert resolve_model(str(folder), cache, ignore).revision != revision
 
 
 @pytest.mark.parametrize(
@@ -148,10 +162,10 @@ def test_a_name_that_nothing_has_is_explained(name: str, cache: Path) -> None:
         resolve_model(name, cache, ignore)
 
 
-def spoil(file: Path) -> None:
+def spoil(file: Path, place: int = -1) -> None:
     """Flip a bit, as a bad disk does, but with a new time of change."""
     content = bytearray(file.read_bytes())
-    content[-1] ^= 1
+    content[place] ^= 1
     later = file.stat().st_mtime_ns + 1
     file.write_bytes(content)
     os.utime(file, ns=(later, later))

@@ -33,11 +33,18 @@ def test_a_stored_interaction_is_read_back_unchanged(log: FeedbackLog) -> None:
         kind=InteractionKind.BACKGROUND,
         status=InteractionStatus.ABORTED,
         listed=True,
+        has_instructions=True,
         request_hash="abc",
         metadata={"team": "red"},
     )
     log.store(interaction)
     assert log.interaction("ann", interaction.id) == interaction
+
+
+def test_a_reply_is_read_without_its_messages_by_its_owner_alone(log: FeedbackLog) -> None:
+    log.store(make_interaction(replies=("one", "two"), finish_reasons=("length", "stop")))
+    assert log.reply("ann", "chatcmpl-1") == ("one", "length")
+    assert log.reply("bob", "chatcmpl-1") is None
 
 
 def test_the_tables_are_created_once_and_found_again(database: Database) -> None:

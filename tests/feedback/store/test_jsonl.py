@@ -14,13 +14,16 @@ from feedback.store.queries import ROWS_AT_ONCE
 from tests.feedback.make import make_feedback, make_interaction, without
 
 INTERACTION = interaction_to_json(make_interaction())
+OPTIONAL = {"metadata", "message_id", "has_instructions"}
 FEEDBACK = feedback_to_json(make_feedback(value=1))
 DECISION = decision_to_json(RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, 2.0))
 
 
 def fill(log: FeedbackLog) -> None:
     """Data of every type for ann, and one turn and one decision of bob."""
-    log.store(make_interaction("chatcmpl-1", metadata={"a": "b"}, listed=True))
+    log.store(
+        make_interaction("chatcmpl-1", metadata={"a": "b"}, listed=True, has_instructions=True)
+    )
     log.store(make_interaction("chatcmpl-2", replies=("Paris.",), created_at=101.0))
     log.store(make_interaction("chatcmpl-3", kind=InteractionKind.BACKGROUND))
     log.store(make_interaction("chatcmpl-4", status=InteractionStatus.ABORTED, replies=("",)))
@@ -143,6 +146,7 @@ def test_imported_feedback_counts_as_new(log: FeedbackLog) -> None:
         ("kind", "secret"),
         ("status", []),
         ("listed", 1),
+        ("has_instructions", 1),
         ("metadata", {"a": 1}),
     ],
 )
@@ -150,7 +154,7 @@ def test_a_malformed_interaction_is_refused(log: FeedbackLog, name: str, value: 
     assert blamed(log, INTERACTION | {name: value}) == f"rows[0].{name}"
 
 
-@pytest.mark.parametrize("name", sorted(set(INTERACTION) - {"metadata", "message_id"}))
+@pytest.mark.parametrize("name", sorted(set(INTERACTION) - OPTIONAL))
 def test_an_interaction_that_lacks_a_field_is_refused(log: FeedbackLog, name: str) -> None:
     assert blamed(log, without(INTERACTION, name)) == f"rows[0].{name}"
 

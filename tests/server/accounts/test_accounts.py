@@ -9,8 +9,12 @@ from server.accounts.accounts import (
     InvalidNameError,
     LastAdminError,
     NameTakenError,
+    NoFrontendError,
     UnknownAccountError,
 )
+from server.accounts.identity import IdentityRules
+from server.accounts.keys import new_key
+from server.accounts.schema import migrations
 
 NOW = 1_800_000_000.0
 
@@ -144,10 +148,10 @@ def test_an_erasure_does_not_keep_what_the_user_was_called() -> None:
     database = Database(memory=True)
     accounts = Accounts(database)
     ui = make(accounts, "ui", AccountKind.FRONTEND)
-    accounts.erase(accounts.acting_user(ui, "ann@example.org", NOW), NOW)
+    accounts.erase(accounts.acting_user(ui, "ann@example.org", NOW, "Ann Lee"), NOW)
     tables = [name for name in database.table_names() if not name.startswith("_")]
     left = [str(row) for name in tables for row in database.query(f"select * from {name}")]
-    assert not any("ann@example.org" in row for row in left)
+    assert not any("ann@example.org" in row or "Ann Lee" in row for row in left)
 
 
 def test_the_last_admin_cannot_be_erased(accounts: Accounts) -> None:
@@ -163,3 +167,42 @@ def test_when_somebody_was_seen_is_noted_at_most_once_a_minute(accounts: Account
     for after, expected in ((1, 1), (30, 1), (62, 62)):
         accounts.authenticate(key, NOW + after)
         assert accounts.find(ann.id).last_seen_at == NOW + expected
+
+
+def test_the_newest_display_name_is_kept(accounts: Accounts) -> None:
+    ui = make(accounts, "ui", AccountKind.FRONTEND)
+    for said, kept in (("Ann", "Ann"), (None, "Ann"), ("Ann Lee", "Ann Lee")):
+        accounts.acting_user(ui, "42", NOW, said)
+        assert accounts.known_user(ui, "42").display_name == kept
+
+
+def test_a_frontend_may_have_rules_of_its_own(accounts: Accounts) -> None:
+    rules = IdentityRules(jwt_secret="s" * 32)
+    ui, key = accounts.create("ui", AccountKind.FRONTEND, NOW, rules)
+    seen = accounts.authenticate(key, NOW)
+    assert seen is not None and seen.identity_rules == rules
+    accounts.set_identity_rules(ui, IdentityRules(trust_headers=False))
+    assert accounts.find(ui.id).identity_rules == IdentityRules()
+    accounts.set_identity_rules(ui, None)
+    assert accounts.find(ui.id).identity_rules is None
+
+
+def test_a_user_has_no_identity_rules_and_is_not_made_with_them(accounts: Accounts) -> None:
+    with pytest.raises(NoFrontendError):
+        accounts.create("ann", AccountKind.USER, NOW, IdentityRules(trust_headers=True))
+    with pytest.raises(UnknownAccountError):
+        accounts.find("ann")
+
+
+def test_accounts_of_an_earlier_release_keep_their_keys_and_have_no_rules() -> None:
+    database = Database(memory=True)
+    migrations.apply(database, stop_before="create_identity_rules")
+    key = new_key()
+    database.table("users").insert(
+        {"id": "user-1", "name": "ui", "kind": "frontend", "created_at": NOW}
+    )
+    database.table("api_keys").insert(
+        {"public_id": key.public_id, "user_id": "user-1", "hash": key.hash, "created_at": NOW}
+    )
+    ui = Accounts(database).authenticate(key.text, NOW)
+    assert ui is not None and ui.identity_rules is None and ui.display_name is None

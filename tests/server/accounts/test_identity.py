@@ -11,6 +11,7 @@ from server.accounts.identity import (
     AmbiguousIdentityError,
     BodyIdentity,
     IdentityRules,
+    NamedUser,
     UnverifiedIdentityError,
     named_user,
 )
@@ -44,26 +45,27 @@ def signed(value: str) -> dict[str, list[str]]:
     ],
 )
 def test_the_body_names_its_user_in_a_fixed_order(body: BodyIdentity, expected: str | None) -> None:
-    assert named_user({}, body, PLAIN, NOW) == expected
+    named = named_user({}, body, PLAIN, NOW)
+    assert named == (None if expected is None else NamedUser(expected))
 
 
 def test_headers_that_are_not_trusted_are_ignored() -> None:
     headers = {"x-loralei-user-id": ["eve"], "x-openwebui-user-id": ["eve"]}
-    assert named_user(headers, BodyIdentity(user="ann"), PLAIN, NOW) == "ann"
+    assert named_user(headers, BodyIdentity(user="ann"), PLAIN, NOW) == NamedUser("ann")
 
 
 def test_a_trusted_header_wins_over_the_body() -> None:
     headers = {"x-openwebui-user-id": ["ann"]}
-    assert named_user(headers, BodyIdentity(user="eve"), TRUSTING, NOW) == "ann"
+    assert named_user(headers, BodyIdentity(user="eve"), TRUSTING, NOW) == NamedUser("ann")
 
 
 def test_our_own_header_wins_over_open_webuis() -> None:
     headers = {"x-loralei-user-id": ["ann"], "x-openwebui-user-id": ["bob"]}
-    assert named_user(headers, NOBODY, TRUSTING, NOW) == "ann"
+    assert named_user(headers, NOBODY, TRUSTING, NOW) == NamedUser("ann")
 
 
 def test_without_a_trusted_header_the_body_counts() -> None:
-    assert named_user({}, BodyIdentity(user="ann"), TRUSTING, NOW) == "ann"
+    assert named_user({}, BodyIdentity(user="ann"), TRUSTING, NOW) == NamedUser("ann")
 
 
 def test_a_header_with_two_values_is_refused() -> None:
@@ -91,7 +93,7 @@ def test_a_name_that_could_be_anybodys_is_refused(body: BodyIdentity) -> None:
 
 def test_a_signed_identity_wins_over_everything() -> None:
     headers = signed(token()) | {"x-loralei-user-id": ["eve"]}
-    assert named_user(headers, BodyIdentity(user="eve"), SIGNED, NOW) == "ann"
+    assert named_user(headers, BodyIdentity(user="eve"), SIGNED, NOW) == NamedUser("ann")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_without_a_valid_signature_nobody_is_anybody(headers: dict[str, list[str
 
 def test_a_clock_may_be_a_little_off() -> None:
     headers = signed(token(iat=NOW + 20, exp=NOW + 300))
-    assert named_user(headers, NOBODY, SIGNED, NOW) == "ann"
+    assert named_user(headers, NOBODY, SIGNED, NOW) == NamedUser("ann")
 
 
 values = st.none() | st.text(max_size=300) | st.dictionaries(st.just("id"), st.text(), max_size=1)
@@ -134,13 +136,43 @@ def test_any_body_names_a_printable_user_or_nobody_or_is_refused(
     safety: object, user: object, metadata: object
 ) -> None:
     try:
-        name = named_user({}, BodyIdentity(safety, user, metadata), PLAIN, NOW)
+        named = named_user({}, BodyIdentity(safety, user, metadata), PLAIN, NOW)
     except AmbiguousIdentityError:
         return
-    assert name is None or (name.isprintable() and 0 < len(name) <= MAX_IDENTITY_LENGTH)
+    assert named is None or (named.id.isprintable() and 0 < len(named.id) <= MAX_IDENTITY_LENGTH)
 
 
 @given(st.text(max_size=200))
 def test_any_text_as_a_token_is_refused(text: str) -> None:
     with pytest.raises(UnverifiedIdentityError):
         named_user(signed(text), NOBODY, SIGNED, NOW)
+
+
+def test_trusted_headers_say_what_the_user_is_called() -> None:
+    headers = {
+        "x-openwebui-user-id": ["42"],
+        "x-openwebui-user-name": ["Ann%20%C3%98rsted"],
+        "x-openwebui-user-email": ["ann@example.org"],
+    }
+    assert named_user(headers, NOBODY, TRUSTING, NOW) == NamedUser("42", "Ann Ørsted")
+    del headers["x-openwebui-user-name"]
+    assert named_user(headers, NOBODY, TRUSTING, NOW) == NamedUser("42", "ann@example.org")
+
+
+def test_a_signed_token_says_what_the_user_is_called() -> None:
+    headers = signed(token(name="Ann Lee", email="ann@example.org"))
+    headers |= {"x-openwebui-user-name": ["Eve"]}
+    assert named_user(headers, NOBODY, SIGNED, NOW) == NamedUser("ann", "Ann Lee")
+    nameless = signed(token(name="", email="ann@example.org"))
+    assert named_user(nameless, NOBODY, SIGNED, NOW) == NamedUser("ann", "ann@example.org")
+
+
+def test_headers_that_are_not_trusted_call_nobody_anything() -> None:
+    headers = {"x-openwebui-user-name": ["Eve"]}
+    assert named_user(headers, BodyIdentity(user="ann"), PLAIN, NOW) == NamedUser("ann")
+    # Without the id beside it, the name may be another user's.
+    assert named_user(headers, BodyIdentity(user="ann"), TRUSTING, NOW) == NamedUser("ann")
+
+
+def test_a_secret_is_not_printed() -> None:
+    assert SECRET not in repr(SIGNED)

@@ -92,6 +92,25 @@ def test_users_key_replaces_the_key(server: LiveServer, person: Person) -> None:
         assert new.get("/v1/me").status_code == 200
 
 
+def test_users_identity_changes_how_a_frontend_names_its_users(
+    server: LiveServer, frontend: Person
+) -> None:
+    succeeded("users", "add", "trusted", "--kind", "frontend", "--trust-headers")
+    assert "by: headers" in succeeded("users", "identity", "trusted", "--trust-headers")
+    secret = "a-secret-of-at-least-32-characters"
+    changed = succeeded("users", "identity", frontend.name, "--jwt-secret", secret)
+    assert "by: jwt" in changed and secret not in changed
+    assert "by: settings" in succeeded("users", "identity", frontend.name)
+
+
+def test_users_list_shows_what_a_frontend_calls_its_user(
+    server: LiveServer, frontend: Person
+) -> None:
+    accounts = server.services.accounts
+    accounts.acting_user(accounts.find(frontend.id), "42", 1.0, "Zoë [b] Lee")
+    assert f"{frontend.name}:42 Zoë [b] Lee" in succeeded("users", "list")
+
+
 def test_users_list_shows_everybody(server: LiveServer, person: Person) -> None:
     assert person.name in succeeded("users", "list")
 

@@ -1,4 +1,4 @@
-// The AI SDK with OpenAI's provider; without `.chat` it would call /v1/responses.
+// The AI SDK with OpenAI's provider and chat completions.
 
 import { createOpenAI } from "@ai-sdk/openai";
 

@@ -5,14 +5,12 @@ A file that pytest does not find by itself, because the clients take 650 MB.
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from server.settings import default_model_cache
+from tests.server.clients.environment import environment
 from tests.server.live import LiveServer, listening
 
 MODEL = "qwen2.5-coder-0.5b"
@@ -25,17 +23,7 @@ CLIENT_SECONDS = 1200
 @pytest.fixture(scope="session")
 def python() -> Path:
     """The Python of an environment that has the clients, made once per list of versions."""
-    folder = default_model_cache().parent / "test-clients" / "python"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    interpreter, stamp = folder / "bin" / "python", folder / "requirements.txt"
-    with FileLock(folder.parent / ".python.lock"):
-        wanted = (SCRIPTS / "requirements.txt").read_bytes()
-        if not stamp.is_file() or stamp.read_bytes() != wanted:
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            install = ["-m", "pip", "install", "--quiet", "-r", str(SCRIPTS / "requirements.txt")]
-            subprocess.run([interpreter, *install], check=True, timeout=INSTALL_SECONDS)
-            stamp.write_bytes(wanted)
-    return interpreter
+    return environment("python", SCRIPTS / "requirements.txt", INSTALL_SECONDS)
 
 
 @pytest.fixture(scope="session")

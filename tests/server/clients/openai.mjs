@@ -73,4 +73,3 @@ await assert.rejects(completions.create({ ...asked, temperature: 3 }), (error) =
   return true;
 });
 await assert.rejects(new OpenAI({ baseURL, apiKey: "wrong", maxRetries: 0 }).models.list(), OpenAI.AuthenticationError);
-await assert.rejects(client.responses.create({ model, input: question }), OpenAI.NotFoundError);

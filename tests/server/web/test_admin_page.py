@@ -73,6 +73,16 @@ def test_a_frontend_that_names_nobody_is_shown_with_what_to_do(
     expect(notice).to_contain_text("trust_identity_headers")
 
 
+def test_a_frontends_user_has_the_name_that_the_frontend_says(
+    page: Page, live: LiveServer, frontend: Person
+) -> None:
+    accounts = live.services.accounts
+    accounts.acting_user(accounts.find(frontend.id), "42", 1.0, "Ann Lee")
+    page.reload()
+    row = page.get_by_role("row").filter(has_text=f"{frontend.name}:42")
+    expect(row).to_contain_text("Ann Lee")
+
+
 def test_a_users_key_does_not_open_the_page(
     browser: Browser, live: LiveServer, person: Person
 ) -> None:

@@ -12,7 +12,13 @@ from server.settings import default_model_cache
 from tests.server.live import LiveServer
 
 CLIENTS = Path(__file__).parents[1] / "clients"
-SCRIPTS = ("openai.mjs", "ai_openai.mjs", "ai_compatible.mjs")
+SCRIPTS = (
+    "openai.mjs",
+    "openai_responses.mjs",
+    "ai_openai.mjs",
+    "ai_responses.mjs",
+    "ai_compatible.mjs",
+)
 OLDEST_NODE = 20
 INSTALL_SECONDS = 240
 

@@ -250,9 +250,3 @@ def test_a_full_context_is_a_bad_request_error(sdk: openai.OpenAI) -> None:
 def test_an_admin_route_is_a_permission_error(sdk: openai.OpenAI) -> None:
     with pytest.raises(openai.PermissionDeniedError):
         sdk.get("/admin/users", cast_to=object)
-
-
-def test_the_responses_route_says_which_one_to_use(sdk: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError) as refused:
-        sdk.responses.create(model="tiny", input="hello")
-    assert "/v1/chat/completions" in refused.value.message

@@ -120,3 +120,64 @@ def test_an_import_that_is_not_json_lines_stores_nothing(live: LiveServer, perso
         for body in (b"{", b"[]", b'{"type": "feedback"}', b'{"type": NaN}', b"\xff"):
             assert admin.post(path, content=body).status_code == 400, body
     assert list(live.services.stores.log.export(person.id)) == []
+
+
+SECRET = "a-secret-of-at-least-32-characters"
+
+
+def test_a_frontends_secret_is_never_shown_or_exported(live: LiveServer) -> None:
+    body = {"name": "signing", "kind": "frontend", "jwt_secret": SECRET}
+    with live.admin() as admin:
+        made = admin.post("/v1/admin/users", json=body)
+        shown = admin.get("/v1/admin/users/signing")
+        exported = admin.get("/v1/admin/users/signing/export").content
+    assert made.json()["identity"] == shown.json()["identity"] == "jwt"
+    with zipfile.ZipFile(io.BytesIO(exported)) as archive:
+        files = "".join(archive.read(name).decode() for name in archive.namelist())
+    assert "signing" in files
+    assert SECRET not in made.text + shown.text + files
+
+
+def test_a_frontends_rules_can_be_changed(live: LiveServer, frontend: Person) -> None:
+    path = f"/v1/admin/users/{frontend.id}/identity"
+    changes: list[tuple[dict[str, object], str]] = [
+        ({"jwt_secret": SECRET}, "jwt"),
+        ({"trust_headers": True}, "headers"),
+        ({"trust_headers": False}, "body"),
+        ({}, "settings"),
+    ]
+    with live.admin() as admin:
+        for body, identity in changes:
+            assert admin.put(path, json=body).json()["identity"] == identity
+
+
+def test_rules_that_make_no_sense_are_refused(
+    live: LiveServer, person: Person, frontend: Person
+) -> None:
+    with live.admin() as admin:
+        path = f"/v1/admin/users/{frontend.id}/identity"
+        assert_refused(admin.put(path, json={"jwt_secret": "short"}), 400, "jwt_secret")
+        both = {"jwt_secret": SECRET, "trust_headers": True}
+        assert_refused(admin.put(path, json=both), 400)
+        users = f"/v1/admin/users/{person.id}/identity"
+        assert_refused(admin.put(users, json={"trust_headers": True}), 400, "kind")
+        new = {"name": "rules-of-a-user", "trust_headers": True}
+        assert_refused(admin.post("/v1/admin/users", json=new), 400, "kind")
+
+
+def test_what_a_frontend_calls_its_user_is_shown_and_exported_and_erased(live: LiveServer) -> None:
+    new = {"name": "calling", "kind": "frontend", "trust_headers": True}
+    with live.admin() as admin:
+        key = admin.post("/v1/admin/users", json=new).json()["key"]
+        headers = {"X-OpenWebUI-User-Id": "42", "X-OpenWebUI-User-Name": "Ann%20Lee"}
+        with live.client(key, **headers) as client:
+            client.post("/v1/chat/completions", json=chat_body()).raise_for_status()
+        listed = admin.get("/v1/admin/users").json()["data"]
+        [user] = [each for each in listed if each["name"] == "calling:42"]
+        exported = admin.get(f"/v1/admin/users/{user['id']}/export").content
+        admin.delete(f"/v1/admin/users/{user['id']}").raise_for_status()
+        left = admin.get("/v1/admin/users").text
+    with zipfile.ZipFile(io.BytesIO(exported)) as archive:
+        account = json.loads(archive.read("account.json"))
+    assert user["display_name"] == account["display_name"] == "Ann Lee"
+    assert "Ann Lee" not in left
