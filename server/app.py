@@ -16,7 +16,16 @@ from server.errors import install_error_handlers
 from server.middleware import RequestFrame
 from server.openapi import DocumentedApi
 from server.routes import chat, completions, feedback, health, me, models, rules
-from server.routes.admin import adapters, backup, evaluations, runs, users
+from server.routes.admin import (
+    adapters,
+    audit,
+    backup,
+    evaluations,
+    overview,
+    runs,
+    users,
+    versions,
+)
 from server.routes.pages import pages_router
 from server.services import Services
 
@@ -60,7 +69,7 @@ def _behind_a_key() -> APIRouter:
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, runs, evaluations, backup):
+    for each in (users, adapters, versions, runs, evaluations, overview, audit, backup):
         router.include_router(each.router)
     return router
 

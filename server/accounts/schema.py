@@ -53,3 +53,20 @@ def create_accounts(database: Database) -> None:
 def create_noted_erasures(database: Database) -> None:
     """Which lines of the erasure log this database has seen; an older copy lacks the newer ones."""
     database.execute("create table noted_erasures (id text primary key) strict, without rowid")
+
+
+@migrations()
+def date_noted_erasures(database: Database) -> None:
+    """When this database learned of an erasure; null for earlier ones."""
+    database.execute("alter table noted_erasures add column at real")
+
+
+@migrations()
+def index_users_in_order(database: Database) -> None:
+    """Indexes in the orders in which admins list users."""
+    for name, key in (
+        ("created_at", "created_at"),
+        ("name", "name collate nocase"),
+        ("last_seen", "coalesce(last_seen_at, 0)"),
+    ):
+        database.execute(f"create index users_by_{name} on users ({key}, id)")

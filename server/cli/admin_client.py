@@ -34,6 +34,17 @@ class AdminClient:
         """Read."""
         return self._json(self._send("GET", path, params=params))
 
+    def get_users(self) -> list[Json]:
+        """Read every user, a page at a time."""
+        users: list[Json] = []
+        after: dict[str, str] = {}
+        has_more = True
+        while has_more:
+            page = self.get("/users", **after)
+            users += page["data"]
+            after, has_more = {"after": page["last_id"]}, page["has_more"]
+        return users
+
     def post(self, path: str, body: Json | None = None) -> Json:
         """Act."""
         return self._json(self._send("POST", path, json=body))

@@ -136,7 +136,7 @@ def list_users() -> None:
     from server.cli.views import users_table
 
     with admin_api() as api:
-        show(users_table(api.get("/users")["data"]))
+        show(users_table(api.get_users()))
 
 
 @users.command("key")

@@ -18,7 +18,7 @@ from server.learning.usage import run_with_cost
 from server.request_body import sends
 from server.services import Services
 from server.wire.responses import Json
-from server.wire.shapes import ListOf, Run
+from server.wire.shapes import ListedRun, ListOf, Run
 
 MAX_PAGE = 1000
 POLL_SECONDS = 0.25
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.25
 router = APIRouter(prefix="/v1/admin/runs", tags=["admin: runs"])
 
 
-@router.get("", response_model=ListOf[Run], responses=errors(404))
+@router.get("", response_model=ListOf[ListedRun], responses=errors(404))
 def list_runs(
     services: App,
     user: Annotated[str | None, Query(max_length=512)] = None,
@@ -35,7 +35,14 @@ def list_runs(
     """Trainings of one user or of all, newest first."""
     user_id = services.accounts.find(user).id if user is not None else None
     runs = services.stores.runs.runs(user_id, limit=limit)
-    return {"object": "list", "data": [run_with_cost(services, run) for run in runs]}
+    users = services.accounts.those({run.user_id for run in runs})
+    names = {user.id: user.name for user in users}
+    data = [
+        {**run_with_cost(services, run), "user_name": names[run.user_id]}
+        for run in runs
+        if run.user_id in names
+    ]
+    return {"object": "list", "data": data}
 
 
 @router.get("/{run_id}", response_model=Run)
