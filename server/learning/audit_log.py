@@ -74,10 +74,18 @@ def read_audit(
 
 
 def _entry(row: dict[str, Any], hashes: Mapping[str, str]) -> Json:
-    entry: Json = {key: row[key] for key in ("id", "at", "action", "by", "reason")}
-    entry |= {"object": "audit.entry", "user": row["user_id"], "user_name": row["user_name"]}
-    if row["action"] in ("promoted", "rolled back"):
-        entry |= {"from": label(row["from_number"]), "to": label(row["to_number"])}
-    if row["action"] == "erased":
-        entry |= {"reason": "", "user_hash": hashes.get(row["reason"])}
-    return entry
+    is_move = row["action"] in ("promoted", "rolled back")
+    is_erasure = row["action"] == "erased"
+    return {
+        "id": row["id"],
+        "object": "audit.entry",
+        "at": row["at"],
+        "action": row["action"],
+        "by": row["by"],
+        "user": row["user_id"],
+        "user_name": row["user_name"],
+        "user_hash": hashes.get(row["reason"]) if is_erasure else None,
+        "from": label(row["from_number"]) if is_move else None,
+        "to": label(row["to_number"]) if is_move else None,
+        "reason": "" if is_erasure else row["reason"],
+    }

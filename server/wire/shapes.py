@@ -404,7 +404,10 @@ class Overview(Shape):
 
 
 class AuditEntry(Shape):
-    """What somebody did. `by` is null if that is not stored; `user` if the user was erased."""
+    """What somebody did. `by` is null if that is not stored.
+
+    Promotions and rollbacks have `from` and `to`. An erased user has a `user_hash` alone.
+    """
 
     id: str
     object: Literal["audit.entry"]
@@ -413,6 +416,9 @@ class AuditEntry(Shape):
     by: str | None
     user: str | None
     user_name: str | None
+    user_hash: str | None
+    from_version: str | None = Field(alias="from")
+    to: str | None
     reason: str
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from typing import Annotated
+from typing import IO, Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
@@ -17,6 +17,8 @@ from server.errors import errors
 from server.learning.usage import run_with_cost
 from server.request_body import sends
 from server.services import Services
+from server.user_data.export import zip_response
+from server.user_data.mlflow_export import mlflow_archive
 from server.wire.responses import Json
 from server.wire.shapes import ListedRun, ListOf, Run
 
@@ -43,6 +45,24 @@ def list_runs(
         if run.user_id in names
     ]
     return {"object": "list", "data": data}
+
+
+@router.get("/export", response_class=StreamingResponse, responses=sends("application/zip"))
+async def export_runs(
+    services: App,
+    user: Annotated[str | None, Query(max_length=512)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+) -> StreamingResponse:
+    """The newest trainings in the files of MLflow's local store, as a ZIP of `mlruns/`."""
+
+    def write() -> IO[bytes]:
+        user_id = services.accounts.find(user).id if user is not None else None
+        runs = services.stores.runs.runs(user_id, limit=limit)
+        users = services.accounts.those({run.user_id for run in runs})
+        return mlflow_archive(runs, {each.id: each.name for each in users})
+
+    archive = await services.heavy_reads.run("admin runs", write)
+    return zip_response(archive, "loralei-mlruns.zip")
 
 
 @router.get("/{run_id}", response_model=Run)

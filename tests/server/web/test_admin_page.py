@@ -142,8 +142,10 @@ def test_a_version_shows_its_teacher_and_measures(
     page.get_by_text("v1", exact=True).first.click()
     expect(page.get_by_text("4 of 5 texts are likelier.")).to_be_visible()
     row = page.get_by_role("row", name="adherence")
-    shown = ["adherence", "0.00", "–", "0.70", "0.50", "12", re.compile("^met.*70% of the way")]
-    expect(row.get_by_role("cell")).to_have_text(shown)
+    cells = row.get_by_role("cell")
+    expect(cells).to_contain_text(
+        ["adherence", "0.00", "–", "0.70", "0.50", "12", "70% of the way"]
+    )
 
 
 def test_a_verdict_is_said_in_two_sentences(page: Page, live: LiveServer, person: Person) -> None:
@@ -165,16 +167,13 @@ def test_a_user_is_found_by_a_part_of_the_name(
 
 
 def test_a_heading_sorts_the_users_and_sorts_them_back(page: Page, live: LiveServer) -> None:
-    names = [live.new_person().name for _ in range(2)]
     heading = page.get_by_role("columnheader", name="Name")
     for direction in ("ascending", "descending"):
         page.get_by_role("button", name="Name").press("Enter")
         expect(heading).to_have_attribute("aria-sort", direction)
         expect(page.get_by_role("button", name="Name")).to_be_focused()
     with live.admin() as admin:
-        query = {"sort": "name", "order": "desc", "limit": 1}
-        (first,) = admin.get("/v1/admin/users", params=query).json()["data"]
-    assert len(names) == 2
+        first = admin.get("/v1/admin/users?sort=name&order=desc&limit=1").json()["data"][0]
     expect(page.locator("tbody tr a").first).to_have_text(first["name"])
 
 
