@@ -163,7 +163,8 @@ def export_runs(
     query = "" if user is None else f"?user={url_part(user)}"
     with admin_api() as api:
         file.write_bytes(api.download(f"/runs/export{query}"))
-    typer.echo(f"Wrote {file}. Unzip it, then: mlflow ui --backend-store-uri file:mlruns")
+    typer.echo(f"Wrote {file}. Unzip it, then:")
+    typer.echo("MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri file:mlruns")
 
 
 @feedback.command("export")

@@ -15,6 +15,7 @@ from scheduler.records import RunStatus, TrainingRun
 from scheduler.version_report import VersionReport, read_report
 
 EXPERIMENT = "1"
+_FOLDERS = ("artifacts", "metrics", "params", "tags")
 _IN_MEMORY = 8 << 20
 _MAX_PARAMETER = 6000
 # `mlflow.entities.RunStatus`
@@ -38,6 +39,8 @@ def mlflow_archive(runs: Iterable[TrainingRun], user_names: Mapping[str, str]) -
             bundle.writestr(f"mlruns/{EXPERIMENT}/{path}", text)
         for run in runs:
             if run.user_id in user_names:
+                for folder in _FOLDERS:  # MLflow opens no run that lacks one
+                    bundle.mkdir(f"mlruns/{EXPERIMENT}/{run_id(run)}/{folder}")
                 for path, text in run_files(run, user_names[run.user_id]):
                     bundle.writestr(f"mlruns/{EXPERIMENT}/{run_id(run)}/{path}", text)
     archive.seek(0)

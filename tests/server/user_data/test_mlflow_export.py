@@ -63,6 +63,12 @@ def test_a_run_has_its_status_and_times() -> None:
     assert (run["run_id"], run["run_name"]) == (32 * "a", "ann v4")
 
 
+def test_a_run_has_every_folder_that_mlflow_wants() -> None:
+    files = unzipped(mlflow_archive([RUN], {"user-1": "ann"}).read())
+    wanted = {f"{FOLDER}/{each}/" for each in ("artifacts", "metrics", "params", "tags")}
+    assert wanted <= files.keys()
+
+
 def test_a_run_has_its_parameters_metrics_and_tags() -> None:
     files = unzipped(mlflow_archive([RUN], {"user-1": "ann"}).read())
     assert files[f"{FOLDER}/params/dataset_hash"] == "abc"
