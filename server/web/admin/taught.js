@@ -18,6 +18,7 @@ export function taughtSection(version, { path, versions, onError }) {
       const taught = await call("GET", `${path}/taught`);
       put(
         inside,
+        teacher(version.report.teacher),
         rules(taught),
         examples(taught),
         samples(taught.samples, version.label),
@@ -40,6 +41,12 @@ export function taughtSection(version, { path, versions, onError }) {
 
 function part(title, ...children) {
   return h("section", { class: "section" }, h("h3", {}, title), children);
+}
+
+function teacher(chosen) {
+  return chosen
+    ? part("Teacher", h("p", {}, `${chosen.kind.charAt(0).toUpperCase()}${chosen.kind.slice(1)}. ${chosen.sentence}`))
+    : null;
 }
 
 function rules({ rules: found }) {

@@ -242,7 +242,7 @@ function section(title, ...children) {
 function versionCharts(adapter) {
   const versions = [...adapter.versions].reverse().slice(-8);
   if (versions.length < 2) return null;
-  const measured = versions.filter((version) => version.report.evaluation);
+  const measured = versions.filter((version) => version.report.evaluation?.reference_kl !== undefined);
   const row = (version, value, text) => ({ label: version.label, value, text, isAfter: version.active });
   const drift = (version) => {
     const { reference_kl: kl } = version.report.evaluation;

@@ -65,20 +65,17 @@ function lossText(evaluation) {
 function charts(version) {
   const evaluation = version.report.evaluation;
   if (!evaluation) return null;
-  const unseen = evaluation.held_out_loss_base === null || evaluation.held_out_loss === null;
   return h(
     "div",
     { class: "charts" },
-    unseen
-      ? null
-      : beforeAfter(
-          "Loss on held-out examples",
-          `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_examples, "held-out comparison")}${bySum(evaluation)}. Lower is better.`,
-          evaluation.held_out_loss_base,
-          evaluation.held_out_loss,
-          version.label,
-          evaluation.held_out_loss_few_shot,
-        ),
+    beforeAfter(
+      "Loss on held-out examples",
+      `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_examples, "held-out comparison")}${bySum(evaluation)}. Lower is better.`,
+      evaluation.held_out_loss_base,
+      evaluation.held_out_loss,
+      version.label,
+      evaluation.held_out_loss_few_shot,
+    ),
     compliance(version),
     beforeAfter(
       "Loss on its training examples",
@@ -94,11 +91,11 @@ function charts(version) {
 function compliance({ label, report: { evaluation } }) {
   const { num_probes: n, compliance: own, base_compliance: base } = evaluation;
   const memory = evaluation.base_compliance_with_few_shot;
-  if (!n) return null;
+  if (!n || !isMeasured(own) || !isMeasured(base)) return null;
   const row = (name, value, isAfter = false) => ({ label: name, value, text: `${value} of ${n}`, isAfter });
   return barCard("Probe prompts on which the rules are followed", "Higher is better.", [
     row("base model", base),
-    ...(memory === null || memory === undefined ? [] : [row("memory", memory)]),
+    ...(isMeasured(memory) ? [row("memory", memory)] : []),
     row(label, own, true),
   ]);
 }
@@ -119,10 +116,16 @@ function bySum({ held_out_wins, held_out_wins_by_sum = held_out_wins }) {
   return held_out_wins_by_sum === held_out_wins ? "" : ` (${held_out_wins_by_sum} without length normalisation)`;
 }
 
-function beforeAfter(title, note, before, after, label, memory = null) {
+function isMeasured(value) {
+  return value !== null && value !== undefined;
+}
+
+/** A card of the base and the version; null if one of them was not measured. */
+function beforeAfter(title, note, before, after, label, memory) {
+  if (!isMeasured(before) || !isMeasured(after)) return null;
   return barCard(title, note, [
     { label: "base model", value: before, text: formatNumber(before) },
-    ...(memory === null ? [] : [{ label: "memory", value: memory, text: formatNumber(memory) }]),
+    ...(isMeasured(memory) ? [{ label: "memory", value: memory, text: formatNumber(memory) }] : []),
     { label, value: after, text: formatNumber(after), isAfter: true },
   ]);
 }

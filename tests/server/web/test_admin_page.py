@@ -140,7 +140,7 @@ def test_a_version_shows_its_teacher_and_measures(
     page.reload()
     open_user(page, person)
     page.get_by_text("v1", exact=True).first.click()
-    expect(page.get_by_text("4 of 5 texts are likelier.")).to_be_visible()
+    expect(page.get_by_text("4 of 5 texts are likelier.").first).to_be_visible()
     row = page.get_by_role("row", name="adherence")
     cells = row.get_by_role("cell")
     expect(cells).to_contain_text(
