@@ -42,6 +42,12 @@ def unzipped(archive: bytes) -> dict[str, str]:
     return {name: bundle.read(name).decode() for name in bundle.namelist()}
 
 
+def exported() -> dict[str, str]:
+    """The files of an export of `RUN` alone."""
+    with mlflow_archive([RUN], {"user-1": "ann"}) as archive:
+        return unzipped(archive.read())
+
+
 def meta(text: str) -> dict[str, Any]:
     """The values of a `meta.yaml`."""
     pairs = (line.split(": ", 1) for line in text.splitlines())
@@ -57,20 +63,20 @@ def add_run(live: LiveServer, person: Person) -> str:
 
 
 def test_a_run_has_its_status_and_times() -> None:
-    files = unzipped(mlflow_archive([RUN], {"user-1": "ann"}).read())
+    files = exported()
     run = meta(files[f"{FOLDER}/meta.yaml"])
     assert (run["status"], run["start_time"], run["end_time"]) == (3, 2000, 3000)
     assert (run["run_id"], run["run_name"]) == (32 * "a", "ann v4")
 
 
 def test_a_run_has_every_folder_that_mlflow_wants() -> None:
-    files = unzipped(mlflow_archive([RUN], {"user-1": "ann"}).read())
+    files = exported()
     wanted = {f"{FOLDER}/{each}/" for each in ("artifacts", "metrics", "params", "tags")}
     assert wanted <= files.keys()
 
 
 def test_a_run_has_its_parameters_metrics_and_tags() -> None:
-    files = unzipped(mlflow_archive([RUN], {"user-1": "ann"}).read())
+    files = exported()
     assert files[f"{FOLDER}/params/dataset_hash"] == "abc"
     assert files[f"{FOLDER}/metrics/evaluation.held_out_loss"] == "3000 1.25 0\n"
     assert files[f"{FOLDER}/metrics/held-out wins.base"] == "3000 4.5 0\n"
@@ -79,13 +85,13 @@ def test_a_run_has_its_parameters_metrics_and_tags() -> None:
 
 
 def test_what_was_not_measured_is_no_metric() -> None:
-    files = unzipped(mlflow_archive([RUN], {"user-1": "ann"}).read())
+    files = exported()
     metrics = {path.rpartition("/")[2] for path in files if "/metrics/" in path}
     assert metrics.isdisjoint({"evaluation.incumbent_loss", "held-out wins.memory", "usage.device"})
 
 
 def test_the_steps_of_a_later_phase_follow_on_the_earlier_ones() -> None:
-    files = unzipped(mlflow_archive([RUN], {"user-1": "ann"}).read())
+    files = exported()
     assert files[f"{FOLDER}/metrics/loss"] == "3000 2.0 1\n3000 1.5 2\n3000 1.0 3\n"
 
 
