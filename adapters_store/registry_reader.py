@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlite_utils import Database
@@ -15,6 +15,25 @@ WITHDRAWAL = "withdrawal"
 
 JSON_COLUMNS = ("lora", "example_ids", "report")
 _PROMOTION_COLUMNS = tuple(field.name for field in fields(Promotion))
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterInShort:
+    """The number of the version in use, None for the base; how many examples it `learned`; the size
+    of all files of the user."""
+
+    number: int | None
+    learned: int
+    size_bytes: int
+    is_frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterTotals:
+    """How many users have a version in use, and the size of all files."""
+
+    in_use: int
+    size_bytes: int
 
 
 class RegistryReader:
@@ -125,6 +144,27 @@ class RegistryReader:
             [user_id],
         )
         return [_row_to_version(row) for row in rows]
+
+    def in_short(self, user_id: str) -> AdapterInShort:
+        """What lists of users show of one, without reading a report."""
+        (row,) = self._database.query(
+            "SELECT number, coalesce(json_array_length(example_ids), 0) AS learned,"
+            " (SELECT coalesce(sum(size_bytes), 0) FROM adapter_versions WHERE user_id = :user"
+            " AND withdrawn_at IS NULL AND deleted_at IS NULL) AS size_bytes"
+            " FROM (SELECT 1) LEFT JOIN (SELECT number, example_ids FROM adapter_pointers"
+            " JOIN adapter_versions USING (user_id, number) WHERE user_id = :user)",
+            {"user": user_id},
+        )
+        return AdapterInShort(**row, is_frozen=self.is_frozen(user_id))
+
+    def totals(self) -> AdapterTotals:
+        """The users with a version in use, and the size of all files, of everybody."""
+        (row,) = self._database.query(
+            "SELECT (SELECT count(*) FROM adapter_pointers WHERE number IS NOT NULL) AS in_use,"
+            " (SELECT coalesce(sum(size_bytes), 0) FROM adapter_versions"
+            " WHERE withdrawn_at IS NULL AND deleted_at IS NULL) AS size_bytes"
+        )
+        return AdapterTotals(**row)
 
     def is_frozen(self, user_id: str) -> bool:
         """Whether this user's adapter must not be trained."""

@@ -221,6 +221,16 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackDay:
+    """How much applied feedback was given on a day, such as 2026-03-31."""
+
+    day: str
+    up: int
+    down: int
+    corrections: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackCounts:
     """How many interactions and how much feedback one user has.
 

@@ -268,6 +268,14 @@ class ReplySample:
     example_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LossPhase:
+    """A part of a fit, and some of its (step, loss) in order; steps count from 1 in each phase."""
+
+    phase: str
+    points: tuple[tuple[int, float], ...]
+
+
 class Outcome(StrEnum):
     """What the gate says: significantly better, allowed all the same, or not allowed."""
 

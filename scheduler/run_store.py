@@ -134,6 +134,22 @@ class RunStore(QueueTable[TrainingRun]):
         """Return the user's newest run that has ended."""
         return self._first(f"user_id = ? AND NOT {_OPEN}", [user_id])
 
+    def newest(self, user_id: str) -> TrainingRun | None:
+        """Return the user's newest run, open or not, without report, reason and usage."""
+        rows = self._database.query(
+            "SELECT id, user_id, status, trigger, requested_by, created_at, started_at,"
+            " finished_at, progress, '' AS reason, version, dataset_hash, '{}' AS report,"
+            " '{}' AS usage FROM runs"
+            f" WHERE user_id = ? {NEWEST_FIRST} LIMIT 1",
+            [user_id],
+        )
+        return next((self._from_row(row) for row in rows), None)
+
+    def count_open(self) -> int:
+        """Count the queued and running runs of all users."""
+        (row,) = self._database.query(f"SELECT count(*) AS n FROM runs WHERE {_OPEN}")
+        return int(row["n"])
+
     def past(self, user_id: str, since: float, until: float) -> PastRuns:
         """Return the end of the user's newest ended run, and count the scheduled runs that were
         created in a span of time."""

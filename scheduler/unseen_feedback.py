@@ -59,6 +59,11 @@ class UnseenFeedback:
         items = self._log.feedback_since(user_id, row["seen"])
         return Unseen(items, row["items"], has_withdrawal)
 
+    def total(self) -> int:
+        """How many items of all users no run has seen."""
+        (row,) = self._database.query("SELECT coalesce(sum(items), 0) AS n FROM unseen_feedback")
+        return int(row["n"])
+
     def unwatched(self) -> dict[str, int]:
         """Where the feedback of each user ends that changed since the monitor looked."""
         rows = self._database.query(

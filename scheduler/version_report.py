@@ -14,7 +14,7 @@ from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
 from scheduler.measure import read_measure
-from scheduler.records import Outcome, ReplySample, TeacherChoice, TeacherKind, Verdict
+from scheduler.records import LossPhase, Outcome, ReplySample, TeacherChoice, TeacherKind, Verdict
 
 _EARLIER_NAMES = {
     "held_out_rows": "held_out_examples",
@@ -66,7 +66,8 @@ class VersionReport:
     """What a version was taught, how it did, and what the gate said.
 
     `evaluation` holds the fields of `Evaluation` by name; a number that is not finite is None.
-    `samples` are replies of the base and of the version to a few prompts.
+    `samples` are replies of the base and of the version to a few prompts; `curve` is the loss while
+    it was fitted.
     """
 
     teacher: TeacherChoice | None = None
@@ -76,6 +77,7 @@ class VersionReport:
     evaluation: Mapping[str, float | None] = field(default_factory=dict)
     verdict: Verdict | None = None
     samples: tuple[ReplySample, ...] = ()
+    curve: tuple[LossPhase, ...] = ()
     usage: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -125,6 +127,7 @@ class VersionReport:
                 "measures": [asdict(each) for each in self.verdict.measures],
             },
             "samples": [asdict(each) for each in self.samples],
+            "curve": [asdict(each) for each in self.curve],
             "usage": finite(self.usage),
         }
         return {name: section for name, section in sections.items() if section}
@@ -149,6 +152,10 @@ def read_report(stored: Mapping[str, Any]) -> VersionReport:
         },
         verdict=_verdict(verdict) if verdict else None,
         samples=tuple(ReplySample(**each) for each in stored.get("samples", ())),
+        curve=tuple(
+            LossPhase(each["phase"], tuple((step, loss) for step, loss in each["points"]))
+            for each in stored.get("curve", ())
+        ),
         usage=stored.get("usage", {}),
     )
 

@@ -29,7 +29,16 @@ from server.routes import (
     scores,
     text_completions,
 )
-from server.routes.admin import adapters, backup, evaluations, runs, users
+from server.routes.admin import (
+    adapters,
+    audit,
+    backup,
+    evaluations,
+    overview,
+    runs,
+    users,
+    versions,
+)
 from server.routes.pages import pages_router
 from server.services import Services
 
@@ -84,7 +93,7 @@ def _behind_a_key() -> APIRouter:
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, runs, evaluations, backup):
+    for each in (users, adapters, versions, runs, evaluations, overview, audit, backup):
         router.include_router(each.router)
     return router
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.errors import NotFoundError
-from feedback.records import Feedback, FeedbackCounts, Interaction, StorageUse
+from feedback.records import Feedback, FeedbackCounts, FeedbackDay, Interaction, StorageUse
 from feedback.repeated import repeated
 from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
@@ -299,6 +299,30 @@ class FeedbackReader:
             {"user": user_id},
         )
         return FeedbackCounts(**row)
+
+    def by_day(self, since: float, user_id: str | None = None) -> list[FeedbackDay]:
+        """The applied feedback since a moment by the day (UTC) it was given, oldest day first, of
+        one user or of all. Days without any are missing."""
+        whose = "" if user_id is None else "user_id = :user AND "
+        rows = self._database.query(
+            "SELECT date(created_at, 'unixepoch') AS day, count(*) FILTER (WHERE value = 1) AS up,"
+            " count(*) FILTER (WHERE value = -1) AS down,"
+            " count(*) FILTER (WHERE correction IS NOT NULL) AS corrections"
+            f" FROM feedback WHERE {whose}created_at >= :since AND status = 'applied'"
+            " GROUP BY day ORDER BY day",
+            {"since": since, "user": user_id},
+        )
+        return [FeedbackDay(**row) for row in rows]
+
+    def tokens(self, user_id: str, since: float) -> tuple[int, int]:
+        """How many tokens the user's stored turns read and wrote since a moment."""
+        (row,) = self._database.query(
+            "SELECT coalesce(sum(prompt_tokens), 0) AS read,"
+            " coalesce(sum(completion_tokens), 0) AS written"
+            " FROM interactions WHERE user_id = ? AND created_at >= ?",
+            [user_id, since],
+        )
+        return int(row["read"]), int(row["written"])
 
     def export(self, user_id: str) -> Iterator[dict[str, Any]]:
         """All of the user's data as JSON-ready rows: by type, then oldest first.

@@ -31,6 +31,7 @@ from scheduler.records import (
 )
 from scheduler.retrain.incumbents import Incumbents
 from scheduler.retrain.judging import Judge
+from scheduler.retrain.loss_curve import LossCurve
 from scheduler.retrain.planner import NothingToTrain, Planned, Planner, Task
 from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.run_store import RunStore
@@ -151,7 +152,10 @@ class Pipeline:
         """Fit a candidate, judge it, then publish or refuse it."""
         run, plan = task.run, planned.plan
 
+        curve = LossCurve()
+
         def record(progress: Progress) -> None:
+            curve.add(progress)
             self._runs.progress(run.id, progress)
 
         staged = self._files.stage()
@@ -163,6 +167,7 @@ class Pipeline:
                 on_progress=record,
                 is_cancelled=task.is_cancelled,
             )
+            losses = curve.phases()
             result = replace(result, rejections=plan.without_learned(result.rejections))
             steps, loss = result.evaluation.steps, result.evaluation.train_loss_after
             record(Progress("testing the candidate's replies", 0.95, steps, steps, loss))
@@ -179,6 +184,7 @@ class Pipeline:
                 filtered=task.filtered,
                 plan=plan,
                 remarks=planned.remarks,
+                curve=losses,
             )
             if judged.verdict.outcome is Outcome.REFUSED:
                 self._publisher.refuse(fit)

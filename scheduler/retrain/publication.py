@@ -19,6 +19,7 @@ from feedback.rules.rule import Rule
 from feedback.store.reader import FeedbackReader
 from scheduler.errors import TrainingCancelledError
 from scheduler.records import (
+    LossPhase,
     PipelineConfig,
     ReplySample,
     RunStatus,
@@ -43,7 +44,8 @@ class FinishedFit:
     """What one run trained, with its verdict; `active` was in use when the run began.
 
     `dataset` is all that there was to learn; `plan.dataset` is what was taught, as it was worded.
-    `filtered` are the filters' results; `remarks` are sentences about how examples were changed.
+    `filtered` are the filters' results; `remarks` are sentences about how examples were changed;
+    `curve` is the loss of the fit.
     """
 
     run: TrainingRun
@@ -57,6 +59,7 @@ class FinishedFit:
     plan: FitPlan
     samples: tuple[ReplySample, ...] = ()
     remarks: tuple[str, ...] = ()
+    curve: tuple[LossPhase, ...] = ()
 
     @property
     def example_ids(self) -> tuple[str, ...]:
@@ -91,6 +94,7 @@ class FinishedFit:
             evaluation=asdict(self.result.evaluation),
             verdict=self.verdict,
             samples=self.samples,
+            curve=self.curve,
         )
 
     @property

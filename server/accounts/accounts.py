@@ -1,7 +1,9 @@
 """Accounts and their keys. The only writer of these tables."""
 
 import hashlib
+import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -200,9 +202,23 @@ class Accounts:
         """Whether there is an account with this id."""
         return self._one("id = ?", account_id) is not None
 
+    def count(self) -> int:
+        """How many accounts there are."""
+        (row,) = self._database.query("select count(*) as n from users")
+        return int(row["n"])
+
     def all(self) -> list[Account]:
         """Every account, oldest first."""
         rows = self._database.query("select * from users order by created_at, id")
+        return [_account(row) for row in rows]
+
+    def those(self, account_ids: Iterable[str]) -> list[Account]:
+        """The accounts with these ids, in their order; ids of nobody are left out."""
+        rows = self._database.query(
+            "select users.* from json_each(?) as wanted join users on users.id = wanted.value"
+            " order by wanted.key",
+            [json.dumps(list(account_ids))],
+        )
         return [_account(row) for row in rows]
 
     def users_of(self, frontend_id: str) -> list[Account]:
@@ -232,10 +248,12 @@ class Accounts:
             self._database.execute("delete from api_keys where user_id = ?", [account.id])
             self._database.execute("delete from users where id = ?", [account.id])
 
-    def note_erasure(self, erasure_id: str) -> None:
-        """Remember that this database knows an erasure."""
+    def note_erasure(self, erasure_id: str, now: float) -> None:
+        """Remember that this database knows an erasure, and since when."""
         with self._database.atomic():
-            self._database.execute("insert or ignore into noted_erasures values (?)", [erasure_id])
+            self._database.execute(
+                "insert or ignore into noted_erasures values (?, ?)", [erasure_id, now]
+            )
 
     def noted_erasures(self) -> set[str]:
         """The ids of the erasures that this database knows."""

@@ -33,6 +33,11 @@ class AnonymousRequests:
                 self.remedy(frontend),
             )
 
+    def frontends(self) -> list[str]:
+        """The ids of the frontends with such requests."""
+        with self._lock:
+            return sorted(self._counts)
+
     def count(self, frontend_id: str) -> int:
         """How many requests of a frontend named nobody."""
         return self._counts[frontend_id]

@@ -65,3 +65,20 @@ def create_identity_rules(database: Database) -> None:
         "display_name text",
     ):
         database.execute(f"alter table users add column {column}")
+
+
+@migrations()
+def date_noted_erasures(database: Database) -> None:
+    """When this database learned of an erasure; null for earlier ones."""
+    database.execute("alter table noted_erasures add column at real")
+
+
+@migrations()
+def index_users_in_order(database: Database) -> None:
+    """Indexes in the orders in which admins list users."""
+    for name, key in (
+        ("created_at", "created_at"),
+        ("name", "name collate nocase"),
+        ("last_seen", "coalesce(last_seen_at, 0)"),
+    ):
+        database.execute(f"create index users_by_{name} on users ({key}, id)")

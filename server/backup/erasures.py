@@ -22,7 +22,7 @@ def erase_stored(
     # so it cannot add anything.
     noting = stores.erasures.noting(account.id, with_account=with_account)
     with noting as noted, stores.database.atomic():
-        accounts.note_erasure(noted.id)
+        accounts.note_erasure(noted.id, time.time())
         if with_account:
             accounts.erase(account, time.time())
         erased, folders = _erase_rows(stores, account.id)
@@ -49,7 +49,7 @@ def repeat_erasures(stores: Stores, accounts: Accounts) -> int:
 def _repeat(stores: Stores, accounts: Accounts, noted: NotedErasure) -> int:
     """Erase the rows of a noted erasure; return how many users had some."""
     with stores.database.atomic():
-        accounts.note_erasure(noted.id)
+        accounts.note_erasure(noted.id, time.time())
         found = [each for each in accounts.all() if noted.is_of(each.id)]
         if noted.with_account:
             found = [user for each in found for user in (*accounts.users_of(each.id), each)]

@@ -30,7 +30,9 @@ app = typer.Typer(
 )
 users = typer.Typer(help="Who may chat.", no_args_is_help=True)
 feedback = typer.Typer(help="Users' chats and feedback.", no_args_is_help=True)
+runs = typer.Typer(help="Training runs.", no_args_is_help=True)
 app.add_typer(users, name="users")
+app.add_typer(runs, name="runs")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
 
@@ -206,6 +208,19 @@ def replace_key(user: User) -> None:
 def remove_user(user: User, yes: Yes = False) -> None:
     """Remove a user with all data; the same as `loralei erase`."""
     erase(user, yes)
+
+
+@runs.command("export")
+def export_runs(
+    file: Annotated[Path, typer.Argument(help="The ZIP file to write.")],
+    user: Annotated[str | None, typer.Option(help="Only the runs of this user.")] = None,
+) -> None:
+    """Write the newest 1000 training runs as a ZIP of `mlruns/`, which MLflow reads."""
+    query = {} if user is None else {"user": user}
+    with admin_api() as api:
+        file.write_bytes(api.send("GET", admin_path("runs", "export"), params=query).content)
+    typer.echo(f"Wrote {file}. Unzip it, then:")
+    typer.echo("MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri file:mlruns")
 
 
 @feedback.command("export")

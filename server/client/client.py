@@ -91,13 +91,7 @@ class Client:
 
     def my_feedback(self, target: str | None = None) -> Iterator[Json]:
         """My feedback, oldest first; of one reply, if `target` names it."""
-        query: dict[str, str] = {"target": target} if target else {}
-        while True:
-            page = json_of(self.send("GET", "/v1/feedback", params=query))
-            yield from page["data"]
-            if not page["has_more"]:
-                return
-            query["after"] = page["last_id"]
+        return self._pages("/v1/feedback", {"target": target} if target else {})
 
     def me(self) -> Json:
         """Who I am, which adapter answers me, and what it learned."""
@@ -110,8 +104,7 @@ class Client:
 
     def users(self) -> list[Json]:
         """Every account, for an admin."""
-        users: list[Json] = self.get("/v1/admin/users")["data"]
-        return users
+        return list(self._pages("/v1/admin/users", {}))
 
     def add_user(self, name: str, kind: str = "user", **identity: Any) -> str:
         """Make an account, as an admin, and return its key.
@@ -165,6 +158,14 @@ class Client:
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
+
+    def _pages(self, path: str, query: dict[str, str]) -> Iterator[Json]:
+        while True:
+            page = json_of(self.send("GET", path, params=query))
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            query["after"] = page["last_id"]
 
     def _chat_body(self, messages: Messages, options: Mapping[str, Any]) -> Json:
         turns = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages

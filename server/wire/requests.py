@@ -49,6 +49,8 @@ MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
 MAX_COMMENT_LENGTH = 4000
 MAX_TAG_LENGTH = 512
+MAX_PROMPT_LENGTH = 4000
+"""Of a prompt that an admin compares versions with."""
 MAX_CORRECTION_LENGTH = 200_000
 MAX_TEMPLATE_OPTIONS = 16
 MAX_METADATA, MAX_KEY, MAX_VALUE = 16, 64, 512
@@ -471,6 +473,12 @@ class PromoteRequest(WireModel):
 
     version: AdapterChoice
     expected: AdapterChoice | None = None
+
+
+class ComparedPrompt(WireModel):
+    """The body of `POST …/compare`: what to ask."""
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_LENGTH)]
 
 
 VersionNumber = Annotated[int, Path(ge=1, le=10**9)]

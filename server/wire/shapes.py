@@ -302,6 +302,12 @@ class Run(Shape):
     usage: Object
 
 
+class ListedRun(Run):
+    """A training, with the name of its user."""
+
+    user_name: str
+
+
 class SuiteRunItem(Shape):
     """A run of the evaluation suite."""
 
@@ -346,6 +352,31 @@ class Version(Shape):
     suite: SuiteRunItem | None
 
 
+class Taught(Shape):
+    """What a version was taught.
+
+    `examples` are those that feedback made and that are still there, as the filters see them now;
+    `other_examples` counts the others. `lineage` begins with the version and ends with its oldest
+    known ancestor.
+    """
+
+    object: Literal["adapter.version.taught"]
+    label: str
+    examples: list[Object]
+    other_examples: int
+    rules: list[Object]
+    lineage: list[Object]
+    samples: list[Object]
+
+
+class Compared(Shape):
+    """Replies to one prompt side by side, which were not stored."""
+
+    object: Literal["adapter.comparison"]
+    prompt: str
+    replies: list[Object]
+
+
 class ImportedVersion(Version):
     """An imported version, with warnings if it names another base."""
 
@@ -377,6 +408,13 @@ class AdapterSummary(Shape):
     new_feedback: int
     usage: Object
     last_run: Run | None
+
+
+class AdapterList(ListOf[AdapterSummary]):
+    """Users' versions in short, whether more users follow, and how many match in all."""
+
+    has_more: bool
+    total: int
 
 
 class Adapter(Shape):
@@ -421,7 +459,7 @@ class NewAccount(AccountItem):
 
 
 class UserItem(AccountItem):
-    """An account with its counts and its device time.
+    """An account with its adapter and newest training in short, its counts and its device time.
 
     If a frontend made requests that named no user, `anonymous` says how many since the server's
     start, and what to do.
@@ -430,8 +468,62 @@ class UserItem(AccountItem):
     anonymous: Object | None
     adapter: str
     frozen: bool
+    learned: int
+    size_bytes: int
+    new_feedback: int
+    last_run: Object | None
     counts: Object
     usage: Object
+
+
+class UserPage(Page[UserItem]):
+    """One page of accounts, and how many match in all."""
+
+    total: int
+
+
+class Overview(Shape):
+    """What all users have together.
+
+    `anonymous` are the frontends whose requests named nobody since the start, each with its
+    `requests` and a `remedy`.
+    """
+
+    object: Literal["overview"]
+    users: int
+    with_adapter: int
+    new_feedback: int
+    open_runs: int
+    size_bytes: int
+    anonymous: list[Object]
+
+
+class AuditEntry(Shape):
+    """What somebody did. `by` is null if that is not stored.
+
+    Promotions and rollbacks have `from` and `to`. An erased user has a `user_hash` alone.
+    """
+
+    id: str
+    object: Literal["audit.entry"]
+    at: float
+    action: str
+    by: str | None
+    user: str | None
+    user_name: str | None
+    user_hash: str | None
+    from_version: str | None = Field(alias="from")
+    to: str | None
+    reason: str
+
+
+class Activity(Shape):
+    """The feedback by day, and the `tokens` of one user's stored turns."""
+
+    object: Literal["activity"]
+    since: float
+    days: list[Object]
+    tokens: Object | None
 
 
 class ImportedFeedback(Shape):

@@ -5,9 +5,9 @@ import binascii
 import shutil
 import time
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
@@ -20,19 +20,20 @@ from server.accounts.accounts import Account
 from server.auth import Admin, App, KeyedRoute
 from server.errors import RequestError, errors
 from server.learning.usage import run_with_cost, training_usage
+from server.learning.user_list import find_users
 from server.request_body import body_of, bounded_stream, drain, parse_json, sends
 from server.services import Services
 from server.user_data import export
 from server.user_data.adapter_import import register_adapter
+from server.wire.paging import UserQuery
 from server.wire.requests import PromoteRequest, VersionNumber, version_number
 from server.wire.responses import Json, label, promotion_json, version_json
 from server.wire.shapes import (
     Adapter,
-    AdapterSummary,
+    AdapterList,
     DeletedVersion,
     Frozen,
     ImportedVersion,
-    ListOf,
     PromotionItem,
     Run,
     Version,
@@ -50,11 +51,12 @@ _CONFIG_PARAMETER = {
 router = APIRouter(prefix="/v1/admin/adapters", route_class=KeyedRoute, tags=["admin: adapters"])
 
 
-@router.get("", response_model=ListOf[AdapterSummary])
-def list_adapters(services: App) -> Json:
+@router.get("", response_model=AdapterList, responses=errors(404))
+def list_adapters(services: App, query: Annotated[UserQuery, Query()]) -> Json:
     """One item per user: the version in use, what it learned from, the new feedback."""
-    users = [account for account in services.accounts.all() if not account.is_frontend]
-    return {"object": "list", "data": [_summary(services, user) for user in users]}
+    found = find_users(services.stores.database, query, only_learners=True)
+    data = [_summary(services, each) for each in services.accounts.those(found.ids)]
+    return {"object": "list", "data": data, "has_more": found.has_more, "total": found.total}
 
 
 @router.get("/{user}", response_model=Adapter)

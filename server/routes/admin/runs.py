@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from typing import Annotated
+from typing import IO, Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
@@ -17,8 +17,10 @@ from server.errors import errors
 from server.learning.usage import run_with_cost
 from server.request_body import sends
 from server.services import Services
+from server.user_data.export import zip_response
+from server.user_data.mlflow_export import mlflow_archive
 from server.wire.responses import Json
-from server.wire.shapes import ListOf, Run
+from server.wire.shapes import ListedRun, ListOf, Run
 
 MAX_PAGE = 1000
 POLL_SECONDS = 0.25
@@ -26,7 +28,7 @@ POLL_SECONDS = 0.25
 router = APIRouter(prefix="/v1/admin/runs", tags=["admin: runs"])
 
 
-@router.get("", response_model=ListOf[Run], responses=errors(404))
+@router.get("", response_model=ListOf[ListedRun], responses=errors(404))
 def list_runs(
     services: App,
     user: Annotated[str | None, Query(max_length=512)] = None,
@@ -35,7 +37,32 @@ def list_runs(
     """Trainings of one user or of all, newest first."""
     user_id = services.accounts.find(user).id if user is not None else None
     runs = services.stores.runs.runs(user_id, limit=limit)
-    return {"object": "list", "data": [run_with_cost(services, run) for run in runs]}
+    users = services.accounts.those({run.user_id for run in runs})
+    names = {user.id: user.name for user in users}
+    data = [
+        {**run_with_cost(services, run), "user_name": names[run.user_id]}
+        for run in runs
+        if run.user_id in names
+    ]
+    return {"object": "list", "data": data}
+
+
+@router.get("/export", response_class=StreamingResponse, responses=sends("application/zip"))
+async def export_runs(
+    services: App,
+    user: Annotated[str | None, Query(max_length=512)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+) -> StreamingResponse:
+    """The newest trainings in the files of MLflow's local store, as a ZIP of `mlruns/`."""
+
+    def write() -> IO[bytes]:
+        user_id = services.accounts.find(user).id if user is not None else None
+        runs = services.stores.runs.runs(user_id, limit=limit)
+        users = services.accounts.those({run.user_id for run in runs})
+        return mlflow_archive(runs, {each.id: each.name for each in users})
+
+    archive = await services.heavy_reads.run("admin runs", write)
+    return zip_response(archive, "loralei-mlruns.zip")
 
 
 @router.get("/{run_id}", response_model=Run)

@@ -3,39 +3,44 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from scheduler.records import TrainingRun
 from server.accounts.accounts import Account, AccountKind
 from server.auth import App, KeyedRoute
 from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
 from server.learning.usage import training_usage
+from server.learning.user_list import find_users
 from server.request_body import body_of, parse_json, read_bounded, sends
 from server.services import Services
 from server.user_data import erasure, export
+from server.wire.paging import UserQuery
 from server.wire.requests import IdentityRequest, NewUser
-from server.wire.responses import Json, account_json
+from server.wire.responses import Json, account_json, label, page
 from server.wire.shapes import (
     AccountItem,
     Curation,
     ErasedUser,
     ImportedFeedback,
-    ListOf,
     NewAccount,
     UserItem,
+    UserPage,
 )
 
 router = APIRouter(prefix="/v1/admin/users", route_class=KeyedRoute, tags=["admin: users"])
 
 
-@router.get("", response_model=ListOf[UserItem])
-def list_users(services: App) -> Json:
-    """Every account, oldest first, with its counts of chats and feedback."""
-    return {"object": "list", "data": [_user(services, each) for each in services.accounts.all()]}
+@router.get("", response_model=UserPage, responses=errors(404))
+def list_users(services: App, query: Annotated[UserQuery, Query()]) -> Json:
+    """Accounts, oldest first unless `sort` and `order` say otherwise; `total` is of all pages."""
+    found = find_users(services.stores.database, query)
+    users = [_user(services, each) for each in services.accounts.those(found.ids)]
+    return {**page(users, found.has_more), "total": found.total}
 
 
 @router.post("", status_code=201, response_model=NewAccount, responses=errors(409))
@@ -127,12 +132,26 @@ def _anonymous(services: Services, account: Account) -> Json | None:
 
 def _user(services: Services, account: Account) -> Json:
     stores = services.stores
-    active = stores.registry.active(account.id)
+    adapter, run = stores.registry.in_short(account.id), stores.runs.newest(account.id)
     return {
         **account_json(account),
         "anonymous": _anonymous(services, account),
-        "adapter": active.label if active else "base",
-        "frozen": stores.registry.is_frozen(account.id),
+        "adapter": label(adapter.number),
+        "frozen": adapter.is_frozen,
+        "learned": adapter.learned,
+        "size_bytes": adapter.size_bytes,
+        "new_feedback": stores.unseen.of(account.id).items,
+        "last_run": None if run is None else _in_short(run),
         "counts": asdict(stores.log.counts(account.id)),
         "usage": training_usage(services, account.id),
+    }
+
+
+def _in_short(run: TrainingRun) -> Json:
+    return {
+        "id": run.id,
+        "status": run.status.value,
+        "progress": asdict(run.progress),
+        "created_at": run.created_at,
+        "finished_at": run.finished_at,
     }

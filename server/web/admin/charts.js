@@ -74,3 +74,30 @@ export function lineCard(title, note, points) {
     ),
   );
 }
+
+const DAY_HEIGHT = 40;
+
+/** A card with a column per day: `up` above the line, `down` below. `days` are {day, up, down}. */
+export function dayCard(title, note, days) {
+  const most = Math.max(1, ...days.flatMap(({ up, down }) => [up, down]));
+  const room = (2 * WIDTH) / days.length;
+  const columns = days.flatMap(({ day, up, down }, index) => {
+    const [high, low] = [up, down].map((count) => (count / most) * (DAY_HEIGHT - 4));
+    const at = { x: index * room + 1, width: room - 2, rx: 2 };
+    return [
+      svg("rect", { class: "after", ...at, y: DAY_HEIGHT - high, height: high }),
+      svg(
+        "rect",
+        { class: "down", ...at, y: DAY_HEIGHT, height: low },
+        svg("title", {}, `${day}: ${up} up, ${down} down`),
+      ),
+    ];
+  });
+  const drawing = svg(
+    "svg",
+    { class: "wide", viewBox: `0 0 ${2 * WIDTH} ${2 * DAY_HEIGHT}`, role: "img", "aria-label": `${title}: ${note}` },
+    svg("line", { class: "axis", x1: 0, x2: 2 * WIDTH, y1: DAY_HEIGHT, y2: DAY_HEIGHT }),
+    columns,
+  );
+  return card(title, note, drawing);
+}

@@ -5,6 +5,10 @@ import { confirmAction } from "../shared/dialogs.js";
 import { button, h, put } from "../shared/dom.js";
 import { formatDeviceTime, formatDuration, formatTime, statusBadge, table } from "../shared/format.js";
 import { lineCard } from "./charts.js";
+import { reasonOf } from "./verdict.js";
+
+// The others say themselves what happens.
+const PHASES = { queued: "Waiting for its turn", fitting: "Fitting the adapter to the examples" };
 
 export function isOpen(run) {
   return run !== null && (run.status === "queued" || run.status === "running");
@@ -14,11 +18,11 @@ function runTime(run) {
   return run.started_at && run.finished_at ? formatDuration(run.finished_at - run.started_at) : "–";
 }
 
-/** A table of runs. `nameOf` maps a user's id to a name; null leaves that column out. */
-export function runTable(runs, nameOf) {
+/** A table of runs, newest first; `withUsers` adds whose they are. */
+export function runTable(runs, { withUsers = false } = {}) {
   const headings = [
-    ...(nameOf ? [{ text: "User" }] : []),
-    { text: "Started" },
+    ...(withUsers ? [{ text: "User" }] : []),
+    { text: "Started", isTime: true },
     { text: "Requested by" },
     { text: "Outcome" },
     { text: "Version" },
@@ -26,10 +30,10 @@ export function runTable(runs, nameOf) {
     { text: "Device time", isNumber: true },
   ];
   const rows = runs.map((run) => [
-    ...(nameOf ? [h("a", { href: `#/users/${encodeURIComponent(run.user)}` }, nameOf(run.user))] : []),
+    ...(withUsers ? [h("a", { href: `#/users/${encodeURIComponent(run.user)}` }, run.user_name)] : []),
     formatTime(run.started_at ?? run.created_at),
     run.requested_by === run.trigger ? run.trigger : `${run.requested_by} (${run.trigger})`,
-    [statusBadge(run.status), run.reason ? h("span", { class: "reason" }, run.reason) : null],
+    [statusBadge(run.status), run.reason ? h("div", { class: "reason" }, reasonOf(run)) : null],
     run.version ?? "–",
     runTime(run),
     formatDeviceTime(run.usage),
@@ -66,7 +70,8 @@ export function liveRun(run, { title, signal, onEnd, onError }) {
 
 function describe({ phase, fraction, step, steps }) {
   const done = steps > 0 ? `, step ${step} of ${steps}` : "";
-  return `${phase}${done}: ${Math.round(fraction * 100)} %`;
+  const name = PHASES[phase] ?? `${phase.charAt(0).toUpperCase()}${phase.slice(1)}`;
+  return `${name}${done}: ${Math.round(fraction * 100)} %`;
 }
 
 function cancelButton(run, onError) {

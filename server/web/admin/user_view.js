@@ -4,9 +4,12 @@ import { call, download } from "../shared/api.js";
 import { confirmAction, showKey, toast } from "../shared/dialogs.js";
 import { button, h, put } from "../shared/dom.js";
 import { adapterBadge, formatBytes, formatDeviceTime, formatNumber, formatTime, table } from "../shared/format.js";
+import { activityCard } from "./activity.js";
+import { auditSection } from "./audit_view.js";
 import { barCard } from "./charts.js";
 import { pollEvaluation } from "./evaluation.js";
 import { isOpen, liveRun, runTable } from "./runs.js";
+import { folded } from "./verdict.js";
 import { versionCard } from "./version_card.js";
 
 export class UserView {
@@ -41,10 +44,15 @@ export class UserView {
     };
     put(
       this.page,
-      this.#heading(adapter),
+      this.#heading(adapter, open),
       this.#buttons(adapter, open),
       open
-        ? liveRun(open, { title: "Training now", signal, onEnd: (run) => this.#ended(run), onError: this.onError })
+        ? liveRun(open, {
+            title: open.status === "queued" ? "Waiting to be trained" : "Training now",
+            signal,
+            onEnd: (run) => this.#ended(run),
+            onError: this.onError,
+          })
         : null,
       versionCharts(adapter),
       section(
@@ -55,15 +63,42 @@ export class UserView {
               versionCard(version, {
                 isOpen: this.opened.has(version.label) || (this.opened.size === 0 && version.active),
                 actions,
+                about: {
+                  path: `${this.path}/versions/${version.number}`,
+                  versions: adapter.versions,
+                  onError: this.onError,
+                },
               }),
             ),
       ),
       adapter.promotions.length ? section("Promotions", promotionTable(adapter.promotions)) : null,
-      runs.length ? section("Training runs", runTable(runs, null)) : null,
+      runs.length ? section("Training runs", runTable(runs)) : null,
+      this.#later(activityCard(this.userId)),
+      this.#log(),
     );
   }
 
-  #heading(adapter) {
+  /** A place for what is still being read. */
+  #later(reading) {
+    const place = h("div", {});
+    reading.then(
+      (found) => put(place, found),
+      (error) => error.name !== "AbortError" && this.onError(error),
+    );
+    return place;
+  }
+
+  #log() {
+    const inside = h("div", {});
+    const read = (event) => {
+      if (!event.target.open || inside.hasChildNodes()) return;
+      const { userId, onError, signal } = this;
+      inside.append(this.#later(auditSection({ userId, onError, signal })));
+    };
+    return h("details", { class: "part", ontoggle: read }, h("summary", {}, "Log"), inside);
+  }
+
+  #heading(adapter, open) {
     return h(
       "section",
       { class: "section" },
@@ -78,8 +113,8 @@ export class UserView {
       h(
         "p",
         { class: "muted" },
-        sentence(adapter.due.reason),
-        ` Trained for ${formatDeviceTime(adapter.usage)} in all.`,
+        open ? null : `${sentence(adapter.due.reason)} `,
+        adapter.usage.device_seconds ? `Trained for ${formatDeviceTime(adapter.usage)} in all.` : "Not trained yet.",
       ),
     );
   }
@@ -207,13 +242,13 @@ function section(title, ...children) {
 function versionCharts(adapter) {
   const versions = [...adapter.versions].reverse().slice(-8);
   if (versions.length < 2) return null;
-  const measured = versions.filter((version) => version.report.evaluation);
+  const measured = versions.filter((version) => version.report.evaluation?.reference_kl !== undefined);
   const row = (version, value, text) => ({ label: version.label, value, text, isAfter: version.active });
   const drift = (version) => {
     const { reference_kl: kl } = version.report.evaluation;
     return row(version, kl, formatNumber(kl, 3));
   };
-  return h(
+  const charts = h(
     "div",
     { class: "charts" },
     barCard(
@@ -234,10 +269,11 @@ function versionCharts(adapter) {
       versions.map((version) => row(version, version.size_bytes, formatBytes(version.size_bytes))),
     ),
   );
+  return section("Versions side by side", charts);
 }
 
 function promotionTable(promotions) {
-  const headings = [{ text: "When" }, { text: "From" }, { text: "To" }, { text: "By" }, { text: "Why" }];
+  const headings = [{ text: "When", isTime: true }, { text: "From" }, { text: "To" }, { text: "By" }, { text: "Why" }];
   return table(
     headings,
     promotions.map((promotion) => [
@@ -245,7 +281,7 @@ function promotionTable(promotions) {
       adapterBadge(promotion.from),
       adapterBadge(promotion.to),
       promotion.by,
-      promotion.reason,
+      folded(promotion.reason),
     ]),
   );
 }

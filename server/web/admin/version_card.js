@@ -10,11 +10,14 @@ import {
   plural,
   statusBadge,
 } from "../shared/format.js";
-import { barCard } from "./charts.js";
+import { barCard, lineCard } from "./charts.js";
 import { evaluationSection } from "./evaluation.js";
+import { compareSection, taughtSection } from "./taught.js";
+import { measuresTable, verdictText } from "./verdict.js";
 
-/** A card that unfolds. `actions` has promote, download and those of `evaluationSection`. */
-export function versionCard(version, { isOpen, actions }) {
+/** A card that unfolds. `actions` has promote, download and those of `evaluationSection`; `about` is
+    for what was taught: the version's `path`, all `versions`, and `onError`. */
+export function versionCard(version, { isOpen, actions, about }) {
   const verdict = version.report.verdict;
   return h(
     "details",
@@ -33,15 +36,11 @@ export function versionCard(version, { isOpen, actions }) {
     h(
       "div",
       { class: "inside" },
-      verdict
-        ? h(
-            "ul",
-            { class: "reasons" },
-            verdict.reasons.map((reason) => h("li", {}, reason)),
-          )
-        : null,
+      verdict ? h("p", {}, verdictText(verdict)) : null,
+      measuresTable(verdict?.measures),
       charts(version),
-      measuresTable(version.report.verdict?.measures),
+      taughtSection(version, about),
+      version.withdrawn_at ? null : compareSection(version, about),
       version.withdrawn_at ? null : evaluationSection(version, actions),
       facts(version),
       version.withdrawn_at
@@ -58,40 +57,6 @@ export function versionCard(version, { isOpen, actions }) {
   );
 }
 
-/** The gate's numbers: the base, memory alone, the version, and the bound that it kept. */
-function measuresTable(measures) {
-  if (!measures?.length) return null;
-  const columns = ["Measure", "Base", "Memory", "Version", "Bound", "n"];
-  return h(
-    "table",
-    { class: "measures" },
-    h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        columns.map((name) => h("th", { scope: "col" }, name)),
-      ),
-    ),
-    h(
-      "tbody",
-      {},
-      measures.map((measure) =>
-        h(
-          "tr",
-          { title: measure.sentence },
-          h("th", { scope: "row" }, measure.name),
-          [measure.base, measure.memory, measure.candidate, measure.bound].map((value) =>
-            h("td", {}, formatNumber(value)),
-          ),
-          h("td", {}, String(measure.n)),
-        ),
-      ),
-    ),
-  );
-}
-
 function lossText(evaluation) {
   if (!evaluation) return "";
   return `loss ${formatNumber(evaluation.train_loss_before)} → ${formatNumber(evaluation.train_loss_after)}`;
@@ -100,19 +65,18 @@ function lossText(evaluation) {
 function charts(version) {
   const evaluation = version.report.evaluation;
   if (!evaluation) return null;
-  const unseen = evaluation.held_out_loss_base === null || evaluation.held_out_loss === null;
   return h(
     "div",
     { class: "charts" },
-    unseen
-      ? null
-      : beforeAfter(
-          "Loss on held-out examples",
-          `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_examples, "held-out comparison")}${bySum(evaluation)}. Lower is better.`,
-          evaluation.held_out_loss_base,
-          evaluation.held_out_loss,
-          version.label,
-        ),
+    beforeAfter(
+      "Loss on held-out examples",
+      `Better on ${evaluation.held_out_wins} of ${plural(evaluation.held_out_comparisons ?? evaluation.held_out_examples, "held-out comparison")}${bySum(evaluation)}. Lower is better.`,
+      evaluation.held_out_loss_base,
+      evaluation.held_out_loss,
+      version.label,
+      evaluation.held_out_loss_few_shot,
+    ),
+    compliance(version),
     beforeAfter(
       "Loss on its training examples",
       `${plural(evaluation.steps, "step")} of training. Lower is better.`,
@@ -120,16 +84,48 @@ function charts(version) {
       evaluation.train_loss_after,
       version.label,
     ),
+    curve(version),
   );
+}
+
+function compliance({ label, report: { evaluation } }) {
+  const { num_probes: n, compliance: own, base_compliance: base } = evaluation;
+  const memory = evaluation.base_compliance_with_few_shot;
+  if (!n || !isMeasured(own) || !isMeasured(base)) return null;
+  const row = (name, value, isAfter = false) => ({ label: name, value, text: `${value} of ${n}`, isAfter });
+  return barCard("Probe prompts on which the rules are followed", "Higher is better.", [
+    row("base model", base),
+    ...(isMeasured(memory) ? [row("memory", memory)] : []),
+    row(label, own, true),
+  ]);
+}
+
+/** The loss while it was fitted; the steps of later phases follow on those of the earlier. */
+function curve({ report: { curve: phases } }) {
+  const points = [];
+  for (const phase of phases ?? []) {
+    const before = points.at(-1)?.x ?? 0;
+    points.push(...phase.points.map(([step, loss]) => ({ x: before + step, y: loss })));
+  }
+  if (points.length < 2) return null;
+  const names = [...new Set(phases.map(({ phase }) => phase))].join(", then ");
+  return lineCard("Loss while training", `${plural(points.at(-1).x, "step")}: ${names}.`, points);
 }
 
 function bySum({ held_out_wins, held_out_wins_by_sum = held_out_wins }) {
   return held_out_wins_by_sum === held_out_wins ? "" : ` (${held_out_wins_by_sum} without length normalisation)`;
 }
 
-function beforeAfter(title, note, before, after, label) {
+function isMeasured(value) {
+  return value !== null && value !== undefined;
+}
+
+/** A card of the base and the version; null if one of them was not measured. */
+function beforeAfter(title, note, before, after, label, memory) {
+  if (!isMeasured(before) || !isMeasured(after)) return null;
   return barCard(title, note, [
     { label: "base model", value: before, text: formatNumber(before) },
+    ...(isMeasured(memory) ? [{ label: "memory", value: memory, text: formatNumber(memory) }] : []),
     { label, value: after, text: formatNumber(after), isAfter: true },
   ]);
 }

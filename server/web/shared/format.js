@@ -80,14 +80,11 @@ export function adapterBadge(adapter) {
   );
 }
 
-/** A table; small screens show each row as a card. */
+/** A table; small screens show each row as a card. `sorted` of a heading is its aria-sort. */
 export function table(headings, rows) {
+  const kind = ({ isNumber, isTime }) => (isNumber ? "number" : isTime ? "time" : null);
   const cell = (content, index) =>
-    h(
-      "td",
-      { class: headings[index].isNumber ? "number" : null, "data-label": headings[index].text },
-      h("span", {}, content),
-    );
+    h("td", { class: kind(headings[index]), "data-label": headings[index].text }, h("span", {}, content));
   return h(
     "div",
     { class: "card table" },
@@ -100,7 +97,9 @@ export function table(headings, rows) {
         h(
           "tr",
           {},
-          headings.map(({ text, isNumber }) => h("th", { scope: "col", class: isNumber ? "number" : null }, text)),
+          headings.map(({ text, isNumber, content = text, sorted }) =>
+            h("th", { scope: "col", class: isNumber ? "number" : null, "aria-sort": sorted }, content),
+          ),
         ),
       ),
       h(

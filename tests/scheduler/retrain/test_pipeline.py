@@ -84,6 +84,13 @@ def test_run_and_version_record_the_evaluation(world: World) -> None:
     assert run.progress.loss == run.report["evaluation"]["train_loss_after"]
 
 
+def test_run_and_version_record_the_losses_of_the_fit(world: World) -> None:
+    world.correct("ann", "one")
+    run = world.train("ann")
+    curve = [{"phase": "training", "points": [[1, 1.0]]}]
+    assert run.report["curve"] == world.active("ann").report["curve"] == curve
+
+
 def test_the_second_version_is_compared_with_the_first(world: World) -> None:
     world.correct("ann", "one")
     world.train("ann")

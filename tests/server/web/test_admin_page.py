@@ -150,9 +150,87 @@ def test_a_version_shows_its_teacher_and_measures(
     page.reload()
     open_user(page, person)
     page.get_by_text("v1", exact=True).first.click()
-    expect(page.get_by_text("4 of 5 texts are likelier.")).to_be_visible()
+    expect(page.get_by_text("4 of 5 texts are likelier.").first).to_be_visible()
     row = page.get_by_role("row", name="adherence")
-    expect(row.get_by_role("cell")).to_have_text(["0.00", "–", "0.70", "0.50", "12"])
+    cells = row.get_by_role("cell")
+    expect(cells).to_contain_text(
+        ["adherence", "0.00", "–", "0.70", "0.50", "12", "70% of the way"]
+    )
+
+
+def test_a_verdict_is_said_in_two_sentences(page: Page, live: LiveServer, person: Person) -> None:
+    put_version_to_use(live, person, REPORT.to_json())
+    page.reload()
+    open_user(page, person)
+    said = "Not shown to be better yet, and no measure is worse than allowed (1 measure met)."
+    expect(page.get_by_text(said)).to_be_visible()
+
+
+def test_a_user_is_found_by_a_part_of_the_name(
+    page: Page, live: LiveServer, person: Person
+) -> None:
+    other = live.new_person()
+    page.get_by_role("searchbox", name="Search users").fill(person.id)
+    expect(page.get_by_role("link", name=person.name, exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name=other.name, exact=True)).to_have_count(0)
+    expect(page.get_by_role("status")).to_have_text("1 user")
+
+
+def test_a_heading_sorts_the_users_and_sorts_them_back(page: Page, live: LiveServer) -> None:
+    heading = page.get_by_role("columnheader", name="Name")
+    for direction in ("ascending", "descending"):
+        page.get_by_role("button", name="Name").press("Enter")
+        expect(heading).to_have_attribute("aria-sort", direction)
+        expect(page.get_by_role("button", name="Name")).to_be_focused()
+    with live.admin() as admin:
+        first = admin.get("/v1/admin/users?sort=name&order=desc&limit=1").json()["data"][0]
+    expect(page.locator("tbody tr a").first).to_have_text(first["name"])
+
+
+def test_the_next_page_of_users_follows_on_request(page: Page, live: LiveServer) -> None:
+    for _ in range(60 - min(60, live.services.accounts.count())):
+        live.new_person()
+    page.reload()
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="Show more").click()
+    expect(rows).not_to_have_count(50)
+
+
+def test_a_version_shows_what_it_was_taught(page: Page, live: LiveServer, person: Person) -> None:
+    target = live.chat(person.key, "When do you open?")["id"]
+    with live.client(person.key) as client:
+        body = {"target": target, "correction": "At <b>nine</b>, every day."}
+        client.post("/v1/feedback", json=body).raise_for_status()
+    put_version_to_use(live, person, REPORT.to_json())
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("What it was taught").first.click()
+    expect(page.get_by_role("cell", name="At <b>nine</b>, every day.").first).to_be_visible()
+    page.get_by_label("v2 compared with").select_option("v1")
+    expect(page.get_by_role("row", name="Examples").get_by_role("cell").nth(1)).to_have_text("0")
+
+
+def test_an_admin_asks_the_base_and_a_version_the_same(
+    page: Page, live: LiveServer, person: Person
+) -> None:
+    put_version_to_use(live, person)
+    page.reload()
+    open_user(page, person)
+    page.get_by_text("Ask it something").first.click()
+    page.get_by_label("Prompt", exact=True).first.fill("hello")
+    page.get_by_role("button", name="Ask", exact=True).first.click()
+    answers = page.locator(".replies dt")
+    expect(answers).to_have_text(["Base model", "v2"])
+    assert live.services.stores.log.storage_use(person.id).items == 0
+
+
+def test_the_log_says_who_promoted_what(page: Page, live: LiveServer, person: Person) -> None:
+    put_version_to_use(live, person)
+    page.get_by_role("link", name="Log", exact=True).click()
+    expect(page.get_by_role("heading", name="Log")).to_be_visible()
+    row = page.get_by_role("row", name=re.compile(f"{person.name} promoted base → v2"))
+    expect(row).to_contain_text("admin")
 
 
 def test_a_version_shows_the_results_of_the_evaluation_suite(
@@ -245,7 +323,7 @@ def test_an_erased_user_is_gone(page: Page, live: LiveServer, person: Person) ->
         assert client.get("/v1/me").status_code == 401
 
 
-@pytest.mark.parametrize("view", ["", "#/trainings", "#/users/"])
+@pytest.mark.parametrize("view", ["", "#/trainings", "#/log", "#/users/"])
 def test_a_phone_needs_no_sideways_scrolling(
     browser: Browser, live: LiveServer, person: Person, view: str
 ) -> None:

@@ -20,7 +20,7 @@ def test_a_training_without_anything_to_learn_is_refused_with_a_reason(
         assert last["status"] == "refused" and last["reason"]
         assert admin.get(f"/v1/admin/runs/{run['id']}").json() == last
         listed = admin.get("/v1/admin/runs", params={"user": person.name}).json()["data"]
-        assert listed == [last]
+        assert listed == [last | {"user_name": person.name}]
     with live.client(person.key) as client:
         assert client.get("/v1/me").json()["training"]["id"] == run["id"]
 
