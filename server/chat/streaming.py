@@ -56,7 +56,7 @@ def error_event(error: Exception) -> str:
 
 
 def role_chunk(turn: Turn, index: int) -> Json:
-    """The first delta of a choice; that of the first choice begins the stream and names the adapter.
+    """The first delta of a choice; that of the first begins the stream and names the adapter.
 
     No `selected_model_id`: Open WebUI would count every version of every user as a model.
     """

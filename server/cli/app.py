@@ -8,6 +8,7 @@ import typer
 
 from adapters_store.weights.openmp import set_waiting
 from server.cli.adapters import adapters
+from server.cli.connect import connect
 from server.cli.context import Output, User, admin_api, fail, load_settings, show, url_part
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ feedback = typer.Typer(help="Users' chats and feedback.", no_args_is_help=True)
 app.add_typer(users, name="users")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
+app.add_typer(connect, name="connect")
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 

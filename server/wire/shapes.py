@@ -46,6 +46,13 @@ class Deleted(Shape):
     deleted: Literal[True]
 
 
+class DeletedExchanges(Shape):
+    """How many exchanges were deleted."""
+
+    object: Literal["chat.exchanges.deleted"]
+    deleted: int
+
+
 class DeletedVersion(Shape):
     """The version that was deleted."""
 
