@@ -53,7 +53,7 @@ def create_app(services: Services) -> FastAPI:
 
 def _behind_a_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(authenticate)])
-    for each in (chat, completions, chats, models, feedback, me, rules):
+    for each in (chat, completions, models, feedback, chats, me, rules):
         router.include_router(each.router)
     return router
 

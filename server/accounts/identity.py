@@ -72,7 +72,7 @@ def named_user(
             if len(set(values)) > 1:
                 raise AmbiguousIdentityError(f"{header} was sent with different values", header)
             if values and values[0].strip():
-                return _checked(values[0].strip(), header)
+                return checked_identity(values[0].strip(), header)
     return _body_user(body)
 
 
@@ -92,11 +92,12 @@ def _body_user(body: BodyIdentity) -> str | None:
             continue
         if not isinstance(value, str):
             raise AmbiguousIdentityError(f"{param} must be a string", param)
-        return _checked(value, param)
+        return checked_identity(value, param)
     return None
 
 
-def _checked(value: str, param: str) -> str:
+def checked_identity(value: str, param: str) -> str:
+    """A frontend's id of its user, if it can be one. Raises `AmbiguousIdentityError`."""
     if len(value) > MAX_IDENTITY_LENGTH or not value.isprintable() or not value.strip():
         raise AmbiguousIdentityError(
             f"{param} must be printable and at most {MAX_IDENTITY_LENGTH} characters", param
@@ -131,7 +132,7 @@ def _signed_user(tokens: Sequence[str], secret: str, now: float) -> str:
     if not _is_current(claims, now):
         raise UnverifiedIdentityError(f"{JWT_HEADER} is expired or not yet valid")
     try:
-        return _checked(str(claims["sub"]), "sub")
+        return checked_identity(str(claims["sub"]), "sub")
     except AmbiguousIdentityError as error:
         raise UnverifiedIdentityError(str(error)) from error
 

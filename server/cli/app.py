@@ -1,6 +1,7 @@
 """The command `loralei`. Nothing heavy is imported before a command needs it."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,14 @@ app.add_typer(users, name="users")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
 app.add_typer(connect, name="connect")
+
+
+class Source(StrEnum):
+    """Who wrote a file of feedback."""
+
+    LORALEI = "loralei"
+    OPEN_WEBUI = "open-webui"
+
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -190,9 +199,21 @@ def curate_feedback(
 @feedback.command("import")
 def import_feedback(
     user: User,
-    file: Annotated[Path, typer.Argument(help="JSON lines.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="The file.", exists=True, dir_okay=False)],
+    source: Annotated[
+        Source, typer.Option("--from", help="open-webui: its feedback export; USER is a frontend.")
+    ] = Source.LORALEI,
 ) -> None:
-    """Import what `feedback export` wrote, as this user's own."""
+    """Import what `feedback export` wrote, as this user's own; or another program's export."""
+    path = f"/users/{url_part(user)}/feedback"
+    if source is Source.LORALEI:
+        with admin_api() as api:
+            imported = api.upload(path, file.read_bytes())
+        typer.echo(f"Imported {imported['rows']} records.")
+        return
     with admin_api() as api:
-        imported = api.upload(f"/users/{url_part(user)}/feedback", file.read_bytes())
-    typer.echo(f"Imported {imported['rows']} records.")
+        imported = api.upload(f"{path}/{source}", file.read_bytes())
+    for each in imported["skipped"]:
+        name = f"Rating {each['row']}" + (f" ({each['id']})" if each["id"] else "")
+        typer.echo(f"{name} was skipped: {each['why']}.", err=True)
+    typer.echo(f"Imported {imported['rows']} records of {imported['users']} users.")

@@ -353,6 +353,16 @@ class ImportedFeedback(Shape):
     rows: int
 
 
+class ImportedRatings(Shape):
+    """How many records were imported, of how many users, and why which ratings were not."""
+
+    object: Literal["ratings.imported"]
+    frontend: str
+    rows: int
+    users: int
+    skipped: list[Object]
+
+
 class Curation(Shape):
     """Which examples the filters accept, and why not the others."""
 

@@ -69,7 +69,7 @@ def open_webui(folder: Path, environment: Mapping[str, str]) -> Iterator[Member]
     }
     folder.mkdir(parents=True, exist_ok=True)
     program = Path(os.environ["OPEN_WEBUI"]) / "bin" / "open-webui"
-    command = [program, "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(program), "serve", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "open-webui.log").open("wb") as log:
         process = subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log)
     try:
