@@ -5,6 +5,7 @@ through Open WebUI's own API.
 """
 
 import io
+import itertools
 import json
 import time
 import zipfile
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 SECRET = "a secret that both servers know, and nobody else"
 PEOPLE = ("anna", "ben")
+NUMBERS = itertools.count(1000)
 NO_TASKS = dict.fromkeys(
     ("ENABLE_FOLLOW_UP_GENERATION", "ENABLE_TITLE_GENERATION", "ENABLE_TAGS_GENERATION"), "false"
 )
@@ -135,9 +137,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(params=PEOPLE)
 def judge(request: pytest.FixtureRequest, world: World, browser: Browser) -> Iterator[Judge]:
     member = world.people[request.param]
-    prompt = f"{request.node.originalname} by {request.param}: why is the sky blue?"
+    prompt = f"Question {next(NUMBERS)} of {request.param}: why is the sky blue?"
     with chat_page(browser, member) as page:
-        yield Judge(world, member, page, prompt.replace("_", " "))
+        yield Judge(world, member, page, prompt)
 
 
 def test_a_chat_is_stored_once_for_the_person_who_had_it(judge: Judge) -> None:
