@@ -136,7 +136,8 @@ def replaced_by(message_id: str, messages: Mapping[str, Any]) -> str | None:
     """
     parent = _lookup(messages, _lookup(messages, message_id).get("parentId"))
     children = parent.get("childrenIds")
-    siblings = [each for each in children if each in messages] if _is_list(children) else []
+    children = children if isinstance(children, list) else []
+    siblings = [each for each in children if isinstance(each, str) and each in messages]
     if message_id not in siblings:
         return None
     at = siblings.index(message_id)
@@ -144,7 +145,7 @@ def replaced_by(message_id: str, messages: Mapping[str, Any]) -> str | None:
         annotation = _lookup(messages, each).get("annotation")
         liked = isinstance(annotation, Mapping) and str(annotation.get("rating")) == "1"
         if not liked:
-            return str(each)
+            return each
     return None
 
 
@@ -219,10 +220,6 @@ def _lookup(messages: Mapping[str, Any], message_id: Any) -> Mapping[str, Any]:
     """The message with this id, or an empty one."""
     found = messages.get(message_id) if isinstance(message_id, str) else None
     return found if isinstance(found, Mapping) else {}
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _mapping(value: Any, why_not: str) -> Mapping[str, Any]:

@@ -145,8 +145,8 @@ def test_a_rating_arrives_with_reason_comment_and_score(webui: OpenWebUi) -> Non
 
 def test_the_other_thumb_leaves_nothing_of_the_first(webui: OpenWebUi) -> None:
     webui.say("m1")
-    said = {"reason": "attention_to_detail", "comment": "good", "details": {"rating": 9}}
-    webui.rate("m1", rating=1, **said)
+    details = {"rating": 9}
+    webui.rate("m1", rating=1, reason="attention_to_detail", comment="good", details=details)
     webui.rate("m1", "updated", rating=-1, reason=None, comment="good", details=None)
     (item,) = webui.feedback()
     assert (item["value"], item["comment"], item["reason"]) == (-1, None, None)
