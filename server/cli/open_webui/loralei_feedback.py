@@ -152,10 +152,10 @@ class Event:
 
     async def _message_deleted(self, event, subject, data):
         chat = await Chats.get_chat_by_id(data.get("chat_id"))
-        if chat is not None:
-            left = list((chat.chat.get("history") or {}).get("messages") or {})
+        left = (chat.chat.get("history") or {}).get("messages") if chat else None
+        if left is not None:
             path = f"/chats/{chat.id}/messages"
-            await self._send("PUT", path, chat.user_id, {"message_ids": left})
+            await self._send("PUT", path, chat.user_id, {"message_ids": list(left)})
 
     async def _chat_deleted(self, event, subject, data):
         user_id = data.get("owner_id") or event["actor"]["id"]
