@@ -24,13 +24,14 @@ from server.cli.open_webui.recipe import FUNCTION, Identity, open_webui_environm
 from tests.open_webui.page import ChatPage, chat_page
 from tests.open_webui.running import Member, install_function, new_member, open_webui
 from tests.server.browser import chromium
-from tests.server.live import LiveServer, Person, running
+from tests.server.live import LiveServer, Person, listening
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(1200)
 
 SECRET = "a secret that both servers know, and nobody else"
 PEOPLE = ("anna", "ben")
+LOADING_SECONDS = 900  # the first time, the model is fetched
 NUMBERS = itertools.count(1000)
 NO_TASKS = dict.fromkeys(
     ("ENABLE_FOLLOW_UP_GENERATION", "ENABLE_TITLE_GENERATION", "ENABLE_TAGS_GENERATION"), "false"
@@ -115,9 +116,10 @@ def world(
     options: dict[str, Any] = {"openwebui_jwt_secret": secret} if secret else {}
     options |= {"trust_identity_headers": secret is None, "max_new_tokens": 16}
     schedule = {"interval": 0, "nightly": ""}
-    with running(
+    with listening(
         Path(SMALLEST), folder / "loralei", schedule=schedule, threads=1, **options
     ) as loralei:
+        assert loralei.services.wait_until_loaded(LOADING_SECONDS), loralei.services.failure
         frontend = loralei.new_person("frontend")
         url = f"{loralei.url}/v1"
         environment = open_webui_environment(url, frontend.key, Identity(secret, None))
