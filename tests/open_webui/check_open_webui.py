@@ -246,6 +246,27 @@ def test_a_temporary_chat_is_not_stored(judge: Judge) -> None:
     assert judge.exchanges() == []
 
 
+def test_the_export_of_ratings_is_imported_for_another_frontend(judge: Judge) -> None:
+    judge.page.say(judge.prompt)
+    judge.page.thumb("Good")
+    given = judge.only_feedback(value=1)
+    export = judge.world.admin.call("GET", "/evaluations/feedbacks/all/export")
+    loralei, other = judge.world.loralei, judge.world.loralei.new_person("frontend")
+    with loralei.admin() as admin:
+        path = f"/v1/admin/users/{other.id}/feedback/open-webui"
+        first = admin.post(path, json=export).raise_for_status().json()
+        again = admin.post(path, json=export).raise_for_status().json()
+        people = admin.get("/v1/admin/users").json()["data"]
+    assert (first["skipped"], again["rows"]) == ([], 0)
+    (person,) = [each for each in people if each["name"] == f"{other.name}:{judge.member.id}"]
+    rows = {row["id"]: row for row in loralei.services.stores.log.export(person["id"])}
+    imported = rows[given["id"]]
+    assert (imported["value"], imported["status"]) == (1, "applied")
+    turn = rows[imported["target"]]
+    assert turn["messages"] == [{"role": "user", "content": judge.prompt}]
+    assert turn["replies"] == judge.turns()[0]["replies"]
+
+
 def test_titles_and_tags_are_no_turns(judge: Judge) -> None:
     tasks = judge.world.admin.call("GET", "/tasks/config")
     wanted = {"ENABLE_TITLE_GENERATION": True, "ENABLE_TAGS_GENERATION": True}
