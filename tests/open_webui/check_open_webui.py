@@ -154,11 +154,11 @@ def test_a_chat_is_stored_once_for_the_person_who_had_it(judge: Judge) -> None:
 
 
 def test_a_stopped_reply_is_stored_as_stopped(judge: Judge) -> None:
-    settings = {"ui": {"params": {"max_tokens": 400}}}
+    settings = {"ui": {"params": {"max_tokens": 1500}}}
     judge.member.call("POST", "/users/user/settings/update", settings)
     try:
         judge.page.open()
-        judge.page.begin(judge.prompt)
+        judge.page.begin(f"{judge.prompt} Tell a very long story about it.")
         judge.page.stop()
     finally:
         judge.member.call("POST", "/users/user/settings/update", {"ui": {}})
@@ -273,7 +273,7 @@ def test_titles_and_tags_are_no_turns(judge: Judge) -> None:
     judge.world.admin.call("POST", "/tasks/config/update", {**tasks, **wanted})
     try:
         judge.page.say(judge.prompt)
-        wait_until(lambda: len(judge.exchanges()) == 3)
+        wait_until(lambda: len(judge.exchanges()) == 3, seconds=300)
     finally:
         judge.world.admin.call("POST", "/tasks/config/update", tasks)
     assert len(judge.turns()) == 1
