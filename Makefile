@@ -5,7 +5,7 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-proxies bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-openwebui test-proxies bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
@@ -67,6 +67,13 @@ test-clients: test-setup  ## Check that Python's clients can force calls on a re
 # Not part of `test`: Gradio and Chainlit are 530 MB.
 test-frontends: test-setup  ## Check that thumbs in the examples for frontends arrive, in a browser
 	$(PYTEST) tests/server/frontends/check_examples.py -v
+
+# Not part of `test`: Open WebUI takes 6 GB in an environment of its own, and the check half an hour.
+test-openwebui: test-setup  ## Check feedback from a real Open WebUI (installs it; OPEN_WEBUI=its folder)
+ifndef OPEN_WEBUI
+	@[ -x .venv/open-webui/bin/open-webui ] || { $(RUN)/python -m venv .venv/open-webui && .venv/open-webui/bin/python -m pip install --quiet open-webui==0.12.4; }
+endif
+	OPEN_WEBUI=$(or $(OPEN_WEBUI),$(CURDIR)/.venv/open-webui) $(PYTEST) tests/open_webui/check_open_webui.py -v
 
 # Not part of `test`: Caddy and nginx are the system's. Without one its tests are skipped.
 test-proxies: test-setup  ## Check the proxies of deploy/ (needs caddy and nginx)

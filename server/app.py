@@ -18,6 +18,7 @@ from server.middleware import RequestFrame
 from server.openapi import DocumentedApi
 from server.routes import (
     chat,
+    chats,
     completions,
     feedback,
     health,
@@ -84,6 +85,7 @@ def _behind_a_key() -> APIRouter:
         text_completions,
         models,
         feedback,
+        chats,
         me,
         rules,
     ):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from hashlib import sha256
@@ -11,14 +11,26 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
-from feedback.records import Feedback, FeedbackStatus, Interaction, StorageLimits
+from feedback.records import (
+    Feedback,
+    FeedbackStatus,
+    Interaction,
+    InteractionKind,
+    StorageLimits,
+)
 from feedback.repeated import says_the_same
 from feedback.rules.user_rules import MAX_DECISIONS, RuleDecision, exclude_each_other, rule_id
 from feedback.storage_limits import refuse_growth
 from feedback.store import audit
 from feedback.store.audit import AuditAction
 from feedback.store.jsonl import parse_rows, row_error
-from feedback.store.queries import find_feedback, find_interaction, is_deleted, select_feedback
+from feedback.store.queries import (
+    find_feedback,
+    find_interaction,
+    is_deleted,
+    select_feedback,
+    select_interactions,
+)
 from feedback.store.reader import FeedbackReader
 from feedback.store.rows import feedback_to_row, interaction_to_row, metadata_to_text
 from feedback.store.rule_decisions import delete_decision, insert_decision
@@ -107,10 +119,61 @@ class FeedbackLog(FeedbackReader):
             NotFoundError: the user has no such interaction.
         """
         with self._database.atomic():
-            deleted = self.interaction(user_id, interaction_id)
-            now = self._clock()
-            with self._withdrawing(user_id, [interaction_id], now):
-                self._delete_interaction(deleted, now)
+            self._delete_interactions(user_id, [self.interaction(user_id, interaction_id)])
+
+    def delete_message(self, user_id: str, message_id: str) -> None:
+        """Delete, in the same way, every interaction to whose reply a frontend has given this id.
+
+        Raises:
+            NotFoundError: the user has no such interaction.
+        """
+        with self._database.atomic():
+            found = select_interactions(
+                self._database, "user_id = ? AND message_id = ?", [user_id, message_id]
+            )
+            if not found:
+                raise _not_found(message_id)
+            self._delete_interactions(user_id, found)
+
+    def delete_conversation(
+        self, user_id: str, conversation_id: str, except_messages: Collection[str] | None = None
+    ) -> int:
+        """Delete, in the same way, the interactions of one conversation; returns how many.
+
+        With `except_messages` only background requests, which may quote any message, and those that
+        have a message id which is not among these.
+
+        Raises:
+            NotFoundError: the user has no interaction in such a conversation.
+        """
+        with self._database.atomic():
+            found = select_interactions(
+                self._database,
+                "user_id = ? AND conversation_id = ?",
+                [user_id, conversation_id],
+            )
+            if not found:
+                raise NotFoundError("There is no such chat.")
+            if except_messages is not None:
+                kept = {None, *except_messages}
+                found = [
+                    each
+                    for each in found
+                    if each.message_id not in kept or each.kind is InteractionKind.BACKGROUND
+                ]
+            self._delete_interactions(user_id, found)
+        return len(found)
+
+    def delete_some(self, user_id: str, limit: int) -> int:
+        """Delete, in the same way, at most `limit` of the user's interactions; returns how many."""
+        with self._database.atomic():
+            found = select_interactions(
+                self._database,
+                "id IN (SELECT id FROM interactions WHERE user_id = ? LIMIT ?)",
+                [user_id, limit],
+            )
+            self._delete_interactions(user_id, found)
+        return len(found)
 
     def add_feedback(self, feedback: Feedback) -> tuple[Feedback, bool]:
         """Store feedback, in place of the user's earlier feedback with the same id.
@@ -278,6 +341,12 @@ class FeedbackLog(FeedbackReader):
 
         return withdrawing(self._database, user_id, completion_ids, tell)
 
+    def _delete_interactions(self, user_id: str, deleted: Sequence[Interaction]) -> None:
+        now = self._clock()
+        with self._withdrawing(user_id, [each.id for each in deleted], now):
+            for each in deleted:
+                self._delete_interaction(each, now)
+
     def _delete_interaction(self, deleted: Interaction, at: float) -> None:
         naming = self._naming(deleted.user_id, deleted.id)
         # A regenerated reply is part of what feedback on the later reply teaches.
@@ -381,8 +450,8 @@ class FeedbackLog(FeedbackReader):
         user_id, loser = feedback.user_id, feedback.preferred_over
         return replace(
             feedback,
-            completion_id=self._completion_id(user_id, feedback.completion_id),
-            preferred_over=loser and self._completion_id(user_id, loser),
+            completion_id=self.completion_id(user_id, feedback.completion_id),
+            preferred_over=loser and self.completion_id(user_id, loser),
         )
 
     def _own(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
@@ -441,7 +510,7 @@ class FeedbackLog(FeedbackReader):
         audit.record(self._database, feedback.user_id, feedback.id, action, at=at, trains=trains)
 
 
-def _not_found(interaction_id: str, param: str) -> NotFoundError:
+def _not_found(interaction_id: str, param: str | None = None) -> NotFoundError:
     return NotFoundError(f"There is no completion {interaction_id!r}.", param)
 
 

@@ -128,7 +128,7 @@ class FeedbackReader:
         conditions, values = ["user_id = ?"], [user_id]
         if target is not None:
             conditions.append("completion_id = ?")
-            values.append(self._completion_id(user_id, target))
+            values.append(self.completion_id(user_id, target))
         cursor = None
         if after is not None:
             last = self.feedback(user_id, after)
@@ -147,7 +147,7 @@ class FeedbackReader:
         )
         return [row["user_id"] for row in rows]
 
-    def _completion_id(self, user_id: str, name: str) -> str:
+    def completion_id(self, user_id: str, name: str) -> str:
         """The id of the completion that a message id names, or the name as it is."""
         if is_known(self._database, name):
             return name

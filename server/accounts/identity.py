@@ -84,7 +84,7 @@ def named_user(
             if len(set(values)) > 1:
                 raise AmbiguousIdentityError(f"{header} was sent with different values", header)
             if values and values[0].strip():
-                user_id = _checked(values[0].strip(), header)
+                user_id = checked_identity(values[0].strip(), header)
                 return NamedUser(user_id, _name_in_headers(headers))
     named = _body_user(body)
     return None if named is None else NamedUser(named)
@@ -111,11 +111,12 @@ def _body_user(body: BodyIdentity) -> str | None:
             continue
         if not isinstance(value, str):
             raise AmbiguousIdentityError(f"{param} must be a string", param)
-        return _checked(value, param)
+        return checked_identity(value, param)
     return None
 
 
-def _checked(value: str, param: str) -> str:
+def checked_identity(value: str, param: str) -> str:
+    """A frontend's id of its user, if it can be one. Raises `AmbiguousIdentityError`."""
     if len(value) > MAX_IDENTITY_LENGTH or not value.isprintable() or not value.strip():
         raise AmbiguousIdentityError(
             f"{param} must be printable and at most {MAX_IDENTITY_LENGTH} characters", param
@@ -150,7 +151,7 @@ def _signed_user(tokens: Sequence[str], secret: str, now: float) -> NamedUser:
     if not _is_current(claims, now):
         raise UnverifiedIdentityError(f"{JWT_HEADER} is expired or not yet valid")
     try:
-        user_id = _checked(str(claims["sub"]), "sub")
+        user_id = checked_identity(str(claims["sub"]), "sub")
     except AmbiguousIdentityError as error:
         raise UnverifiedIdentityError(str(error)) from error
     names = (display_name(str(claims.get(claim) or "")) for claim in ("name", "email"))

@@ -56,17 +56,12 @@ def error_event(error: Exception) -> str:
 
 
 def role_chunk(turn: Turn, index: int) -> Json:
-    """The first delta of a choice; that of the first choice begins the stream.
+    """The first delta of a choice; that of the first begins the stream and names the adapter.
 
-    It names the adapter there: Open WebUI stores `selected_model_id` with a rating.
+    No `selected_model_id`: Open WebUI would count every version of every user as a model.
     """
     chunk = _chunk(turn, [_choice(index, {"role": "assistant", "content": ""}, None)])
-    if index > 0:
-        return chunk
-    selected = turn.model
-    if turn.adapter is not None and turn.user is not None:
-        selected = f"{turn.model}@{turn.user.id}-{turn.adapter.label}"
-    return chunk | {"selected_model_id": selected, "loralei": loralei_json(turn)}
+    return chunk | {"loralei": loralei_json(turn)} if index == 0 else chunk
 
 
 def delta_chunks(turn: Turn, delta: ChoiceDelta) -> Iterator[Json]:

@@ -37,14 +37,13 @@ from server.chat.withdrawal import why_base_answers
 from server.engine.records import SamplingParams
 from server.errors import ModelNotFoundError, RequestError
 from server.services import Services
-from server.wire.requests import ChatRequest, version_number
+from server.wire.requests import MAX_LABEL_LENGTH, ChatRequest, version_number
 from server.wire.tool_calls import AllowedCalls
 
 if TYPE_CHECKING:
     from server.engine.grammar import Grammar
     from server.runtime import Runtime
 
-MAX_LABEL_LENGTH = 256
 _CHAT_ID_HEADERS = ("x-loralei-chat-id", "x-openwebui-chat-id", "chatui-conversation-id")
 
 _log = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """The command `loralei`. Nothing heavy is imported before a command needs it."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from adapters_store.weights.openmp import set_waiting
 from server.cli.adapters import adapters
+from server.cli.connect import connect
 from server.cli.context import (
     KEY_VARIABLE,
     Output,
@@ -35,6 +37,15 @@ app.add_typer(users, name="users")
 app.add_typer(runs, name="runs")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
+app.add_typer(connect, name="connect")
+
+
+class Source(StrEnum):
+    """Who wrote a file of feedback."""
+
+    LORALEI = "loralei"
+    OPEN_WEBUI = "open-webui"
+
 
 JwtSecret = Annotated[
     str | None, typer.Option(help="A frontend's secret of signed names, as in Open WebUI.")
@@ -259,10 +270,20 @@ def curate_feedback(
 @feedback.command("import")
 def import_feedback(
     user: User,
-    file: Annotated[Path, typer.Argument(help="JSON lines.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="The file.", exists=True, dir_okay=False)],
+    source: Annotated[
+        Source, typer.Option("--from", help="open-webui: its feedback export; USER is a frontend.")
+    ] = Source.LORALEI,
 ) -> None:
-    """Import what `feedback export` wrote, as this user's own."""
+    """Import what `feedback export` wrote, as this user's own; or another program's export."""
+    parts = [] if source is Source.LORALEI else [source]
     with admin_api() as api:
-        path = admin_path("users", user, "feedback")
+        path = admin_path("users", user, "feedback", *parts)
         imported = api.send("POST", path, content=file.read_bytes()).json()
-    typer.echo(f"Imported {imported['rows']} records.")
+    if source is Source.LORALEI:
+        typer.echo(f"Imported {imported['rows']} records.")
+        return
+    for each in imported["skipped"]:
+        name = f"Rating {each['row']}" + (f" ({each['id']})" if each["id"] else "")
+        typer.echo(f"{name} was skipped: {each['why']}.", err=True)
+    typer.echo(f"Imported {imported['rows']} records of {imported['users']} users.")

@@ -1,6 +1,7 @@
 """Stored completions: OpenAI's routes to list, read, label and delete them.
 
-Only completions with `store: true` are listed; by id, users reach all of their own.
+Only completions with `store: true` are listed; by id, users reach all of their own. The id may be
+the one that a frontend has given the reply.
 """
 
 from typing import Annotated
@@ -85,20 +86,29 @@ def list_messages(
 @router.post("/{completion_id}", response_model=StoredCompletion, response_model_exclude_unset=True)
 def update_completion(completion_id: str, body: MetadataUpdate, user: User, services: App) -> Json:
     """Replace a completion's metadata; nothing else can change."""
-    changed = services.stores.log.set_metadata(user.id, completion_id, body.metadata)
+    completion = _own(services, user, completion_id)
+    changed = services.stores.log.set_metadata(user.id, completion.id, body.metadata)
     return completion_json(changed)
 
 
 @router.delete("/{completion_id}", response_model=Deleted)
 def delete_completion(completion_id: str, user: User, services: App) -> Json:
-    """Delete a completion and its feedback; the next training does not use them."""
-    services.stores.log.delete_interaction(user.id, completion_id)
+    """Delete a completion and its feedback; the next training does not use them.
+
+    A message id means every completion that has it.
+    """
+    log = services.stores.log
+    if log.completion_id(user.id, completion_id) == completion_id:
+        log.delete_interaction(user.id, completion_id)
+    else:
+        log.delete_message(user.id, completion_id)
     services.stores.database.checkpoint()  # deleted text leaves the write-ahead log, too
     return {"object": "chat.completion.deleted", "id": completion_id, "deleted": True}
 
 
 def _own(services: App, user: User, completion_id: str) -> Interaction:
-    return services.stores.log.interaction(user.id, completion_id)
+    log = services.stores.log
+    return log.interaction(user.id, log.completion_id(user.id, completion_id))
 
 
 def _metadata_filter(request: Request) -> dict[str, str]:

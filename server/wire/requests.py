@@ -47,6 +47,8 @@ MAX_SEED = 2**63 - 1024
 MAX_BIASES = 1024
 MAX_TOP_LOGPROBS = 20
 MAX_ID_LENGTH = 128
+MAX_LABEL_LENGTH = 256
+MAX_CHAT_MESSAGES = 20_000
 MAX_COMMENT_LENGTH = 4000
 MAX_TAG_LENGTH = 512
 MAX_PROMPT_LENGTH = 4000
@@ -416,6 +418,15 @@ class FeedbackRequest(IdentifiedRequest):
     preferred_over: ReplyId | None = None
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_LENGTH)] | None = None
     reason: Annotated[str, StringConstraints(max_length=MAX_TAG_LENGTH)] | None = None
+
+
+class ChatMessages(WireModel):
+    """The body of `PUT /v1/chats/{chat_id}/messages`: the ids of all messages that the chat has."""
+
+    message_ids: Annotated[
+        list[Annotated[str, StringConstraints(max_length=MAX_LABEL_LENGTH)]],
+        Field(max_length=MAX_CHAT_MESSAGES),
+    ]
 
 
 class RuleRequest(WireModel):

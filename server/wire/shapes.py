@@ -48,6 +48,13 @@ class Deleted(Shape):
     deleted: Literal[True]
 
 
+class DeletedExchanges(Shape):
+    """How many exchanges were deleted."""
+
+    object: Literal["chat.exchanges.deleted"]
+    deleted: int
+
+
 class DeletedVersion(Shape):
     """The version that was deleted."""
 
@@ -532,6 +539,16 @@ class ImportedFeedback(Shape):
     object: Literal["feedback.imported"]
     user: str
     rows: int
+
+
+class ImportedRatings(Shape):
+    """How many records were imported, of how many users, and why which ratings were not."""
+
+    object: Literal["ratings.imported"]
+    frontend: str
+    rows: int
+    users: int
+    skipped: list[Object]
 
 
 class Curation(Shape):

@@ -15,6 +15,8 @@ from server.wire.shapes import Shape
 from tests.server.live import LiveServer, Person, chat_body
 from tests.server.peft_folder import config, import_version, random_weights
 
+CHAT = "chat-of-the-caller"
+
 
 class Operation(NamedTuple):
     method: str
@@ -100,6 +102,7 @@ def test_no_operation_answers_what_is_not_documented(
 ) -> None:
     caller, other = live.new_person(role), live.new_person()
     values = {"user": other.id, "number": "1", "model": "tiny", "rule_id": "x"}
+    values["chat_id"] = CHAT
     values |= make_data(live, caller, other)
     with live.client(caller.key) as client:
         for operation in operations:
@@ -119,7 +122,9 @@ def make_data(live: LiveServer, caller: Person, other: Person) -> dict[str, str]
     run = live.services.stores.runs.create(other.id, trigger="request", requested_by="x", at=1.0)
     with live.admin() as admin, live.client(caller.key) as client:
         admin.post(f"/v1/admin/runs/{run.id}/cancel").raise_for_status()
-        chat = live.chat(caller.key, store=True, user="ann")
+        body = chat_body(store=True, user="ann")
+        header = {"x-loralei-chat-id": CHAT}
+        chat = client.post("/v1/chat/completions", json=body, headers=header).json()
         feedback = {"target": chat["id"], "correction": "as it should be", "user": "ann"}
         given = client.post("/v1/feedback", json=feedback).json()
     ids = {
@@ -158,6 +163,8 @@ def requests(
             body = {"json": {"value": 1, "dataType": "BOOLEAN", "metadata": reply}}
         case "PUT", "/v1/admin/users/{user}/identity":
             body = {"json": {"trust_headers": True}}
+        case "PUT", "/v1/chats/{chat_id}/messages":
+            body = {"json": {"message_ids": ["message"]}}
         case "POST", "/v1/chat/completions/{completion_id}":
             body = {"json": {"metadata": {"a": "b"}}}
         case "PUT", "/v1/me/rules/{rule_id}":

@@ -8,8 +8,9 @@ from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus, rule_id
 from server.app import create_app
 from server.wire.reply_ids import response_id
-from tests.server.live import LiveServer, Person
+from tests.server.live import LiveServer, Person, chat_body
 
+CHAT = "chat-of-the-owner"
 OPEN_ROUTES = {"/health", "/ready", "/metrics"}
 RULE = Rule("case", "lower")
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -38,6 +39,7 @@ class Owned:
             "feedback_id": self.feedback_id,
             "score_id": self.feedback_id,
             "run_id": self.run_id,
+            "chat_id": CHAT,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
             "number": "1",
@@ -49,8 +51,9 @@ class Owned:
 @pytest.fixture
 def owned(live: LiveServer, person: Person) -> Owned:
     """A person's completion, feedback, training run and decision on a rule."""
-    completion = live.chat(person.key, store=True)["id"]
-    with live.client(person.key) as client:
+    with live.client(person.key, **{"x-loralei-chat-id": CHAT}) as client:
+        said = client.post("/v1/chat/completions", json=chat_body(store=True))
+        completion = said.json()["id"]
         feedback = client.post("/v1/feedback", json={"target": completion, "value": "up"}).json()
     run = live.services.stores.runs.create(
         person.id, trigger="request", requested_by="test", at=1.0
@@ -98,6 +101,7 @@ def test_another_users_ids_are_unknown_on_every_route(
             live.chat(stranger.key, user=owned.person.id)
             other.params = {"user": owned.person.id}
         body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "dropped"}
+        body |= {"message_ids": []}
         for method, path in operations(live):
             if "_id}" in path and not path.startswith("/v1/admin"):
                 status = other.request(method, owned.fill(path), json=body).status_code

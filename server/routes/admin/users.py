@@ -19,6 +19,7 @@ from server.learning.user_list import find_users
 from server.request_body import body_of, parse_json, read_bounded, sends
 from server.services import Services
 from server.user_data import erasure, export
+from server.user_data.open_webui_import import import_ratings
 from server.wire.paging import UserQuery
 from server.wire.requests import IdentityRequest, NewUser
 from server.wire.responses import Json, account_json, label, page
@@ -27,10 +28,13 @@ from server.wire.shapes import (
     Curation,
     ErasedUser,
     ImportedFeedback,
+    ImportedRatings,
     NewAccount,
     UserItem,
     UserPage,
 )
+
+MAX_RATINGS = 100_000
 
 router = APIRouter(prefix="/v1/admin/users", route_class=KeyedRoute, tags=["admin: users"])
 
@@ -101,6 +105,21 @@ async def import_feedback(user: str, request: Request, services: App) -> Json:
     return await run_in_threadpool(_import, services, user, raw)
 
 
+@router.post(
+    "/{user}/feedback/open-webui",
+    status_code=201,
+    response_model=ImportedRatings,
+    openapi_extra=body_of("application/json", required=False),
+)
+async def import_open_webui(user: str, request: Request, services: App) -> Json:
+    """Import Open WebUI's feedback export for the users of this frontend.
+
+    Ratings that cannot be used are skipped, with the reason.
+    """
+    raw = await read_bounded(request, services.settings.max_import_bytes)
+    return await run_in_threadpool(_import_ratings, services, user, raw)
+
+
 @router.get("/{user}/curation", response_model=Curation)
 async def curate_user(user: str, services: App) -> Json:
     """Which of a user's examples the next training accepts, and why it rejects the others."""
@@ -113,6 +132,23 @@ def _import(services: Services, user: str, raw: bytes) -> Json:
         account = services.accounts.find(user)
         stored = services.stores.log.import_rows(account.id, _records(raw))
     return {"object": "feedback.imported", "user": account.id, "rows": stored}
+
+
+def _import_ratings(services: Services, user: str, raw: bytes) -> Json:
+    frontend = services.accounts.find(user)
+    if not frontend.is_frontend:
+        raise RequestError(400, f"{frontend.name} is no frontend: its users cannot be named.")
+    rows = parse_json(raw)
+    if not isinstance(rows, list) or len(rows) > MAX_RATINGS:
+        raise RequestError(400, f"The export is not a list of at most {MAX_RATINGS} ratings.")
+    done = import_ratings(services, frontend, rows, time.time())
+    return {
+        "object": "ratings.imported",
+        "frontend": frontend.id,
+        "rows": done.rows,
+        "users": len(done.users),
+        "skipped": done.skipped,
+    }
 
 
 def _records(raw: bytes) -> Iterator[dict[str, Any]]:

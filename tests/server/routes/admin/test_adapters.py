@@ -71,7 +71,7 @@ def test_a_reply_says_which_version_wrote_it(live: LiveServer, person: Person) -
     assert whole.json()["loralei"]["adapter"] == "v1"
     assert whole.headers["x-loralei-adapter"] == streamed.headers["x-loralei-adapter"] == "v1"
     first = chunks(streamed)[0]
-    assert first["selected_model_id"] == f"tiny@{person.id}-v1"
+    assert first["loralei"]["adapter"] == "v1"
     assert live.services.stores.log.interaction(person.id, first["id"]).adapter == "v1"
 
 

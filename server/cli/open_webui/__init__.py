@@ -1,0 +1,1 @@
+"""What `loralei connect open-webui` prints."""
