@@ -140,6 +140,6 @@ def test_the_overview_counts_what_all_users_have(
     overview = admin.get("/v1/admin/overview").json()
     assert overview["users"] == admin.get("/v1/admin/users", params={"limit": 1}).json()["total"]
     assert overview["size_bytes"] > 0
-    named = {each["name"]: each["requests"] for each in overview["anonymous"]}
-    assert named[frontend.name] == 1
-    assert "trust_identity_headers" in overview["remedy"]
+    (found,) = [each for each in overview["anonymous"] if each["user"] == frontend.id]
+    assert (found["name"], found["requests"]) == (frontend.name, 1)
+    assert "trust_identity_headers" in found["remedy"]
