@@ -1,103 +1,120 @@
-// Renders the Markdown that models write: paragraphs, headings, lists, quotes, code, emphasis,
-// links. It builds elements and never parses HTML, so a reply cannot inject any.
+// Renders the Markdown that models write: marked parses it, DOMPurify checks the result. HTML in a
+// reply is shown as text. Pictures are shown as links, so that nothing is loaded from elsewhere.
 
-import { h } from "../shared/dom.js";
+import { copy } from "../shared/dialogs.js";
+import { h, iconButton } from "../shared/dom.js";
+import { Marked } from "../vendor/marked.esm.js";
+import { colour } from "./code.js";
+import { toElements } from "./sanitize.js";
 
-const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)|(\[[^\]\n]+\]\(https?:\/\/[^)\s]+\))/;
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-function inline(text) {
-  const nodes = [];
-  let rest = text;
-  for (let match = INLINE.exec(rest); match; match = INLINE.exec(rest)) {
-    if (match.index > 0) nodes.push(rest.slice(0, match.index));
-    nodes.push(formatted(match[0]));
-    rest = rest.slice(match.index + match[0].length);
+function escape(text) {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character]);
+}
+
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  renderer: {
+    html({ text, block }) {
+      if (/^<br\s*\/?>$/i.test(text)) return "<br>";
+      return block ? `<p>${escape(text.trimEnd()).replaceAll("\n", "<br>")}</p>` : escape(text);
+    },
+    code({ text, lang }) {
+      const language = /^[\w+#.-]{0,30}/.exec(lang ?? "")[0];
+      return `<pre data-language="${escape(language)}"><code>${escape(text)}</code></pre>`;
+    },
+    image({ href, text }) {
+      return `<a href="${escape(href)}">${escape(text || href)}</a>`;
+    },
+    checkbox({ checked }) {
+      return `<span class="check">${checked ? "☑" : "☐"}</span> `;
+    },
+  },
+});
+
+function lex(text) {
+  return marked.lexer(text.replace(/\r\n?/g, "\n"));
+}
+
+/** The elements of these tokens, and the level of the last heading. No heading skips a level. */
+function elementsOf(tokens, level, isFinished) {
+  const fragment = toElements(marked.parser(tokens));
+  for (const heading of fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+    level = Math.min(level + 1, Number(heading.localName[1]) + 1, 6);
+    heading.replaceWith(h(`h${level}`, {}, ...heading.childNodes));
   }
-  if (rest) nodes.push(rest);
-  return nodes;
-}
-
-function formatted(token) {
-  if (token.startsWith("`")) return h("code", {}, token.slice(1, -1));
-  if (token.startsWith("**")) return h("strong", {}, token.slice(2, -2));
-  if (token.startsWith("*")) return h("em", {}, token.slice(1, -1));
-  const [, label, href] = /^\[(.+)\]\((.+)\)$/.exec(token);
-  return h("a", { href, rel: "noopener noreferrer nofollow", target: "_blank" }, label);
-}
-
-const BULLET = /^\s*[-*•]\s+/;
-const NUMBER = /^\s*(\d{1,9})[.)]\s+/;
-const HEADING = /^#{1,6}\s+/;
-const QUOTE = /^>\s?/;
-const FENCE = /^```/;
-
-function startsBlock(line) {
-  return [BULLET, NUMBER, HEADING, QUOTE, FENCE].some((pattern) => pattern.test(line));
-}
-
-function endOf(lines, start, matches) {
-  let end = start;
-  while (end < lines.length && matches(lines[end])) end += 1;
-  return end;
-}
-
-function list(lines, start, pattern, tag) {
-  const end = endOf(lines, start, (line) => pattern.test(line) || /^\s{2,}\S/.test(line));
-  const items = [];
-  for (const line of lines.slice(start, end)) {
-    if (pattern.test(line)) items.push([line.replace(pattern, "")]);
-    else items.at(-1).push(line.trim());
+  for (const link of fragment.querySelectorAll("a")) completeLink(link);
+  for (const code of fragment.querySelectorAll("pre")) code.replaceWith(codeBlock(code, isFinished));
+  for (const table of fragment.querySelectorAll("table")) {
+    const scroll = h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Table" });
+    table.replaceWith(scroll);
+    scroll.append(table);
   }
-  const first = NUMBER.exec(lines[start]);
-  const attributes = tag === "ol" && first ? { start: first[1] } : {};
-  return [
+  for (const block of fragment.querySelectorAll("p, ul, ol, table, blockquote, h2, h3, h4, h5, h6")) block.dir = "auto";
+  return { nodes: [...fragment.childNodes], level };
+}
+
+function completeLink(link) {
+  if (!link.hasAttribute("href")) {
+    link.replaceWith(...link.childNodes);
+    return;
+  }
+  link.target = "_blank";
+  link.rel = "noopener noreferrer nofollow";
+}
+
+function codeBlock(pre, isFinished) {
+  const { language } = pre.dataset;
+  const [code] = pre.children;
+  if (isFinished && language) colour(code, language);
+  return h(
+    "figure",
+    { class: "code" },
     h(
-      tag,
-      attributes,
-      items.map((item) => h("li", {}, inline(item.join(" ")))),
+      "figcaption",
+      {},
+      h("span", {}, language || "code"),
+      iconButton("copy", "Copy the code", () => copy(code.textContent)),
     ),
-    end,
-  ];
-}
-
-function block(lines, start) {
-  const line = lines[start];
-  if (FENCE.test(line)) {
-    const end = endOf(lines, start + 1, (other) => !FENCE.test(other));
-    return [h("pre", {}, h("code", {}, lines.slice(start + 1, end).join("\n"))), end + 1];
-  }
-  if (HEADING.test(line)) return [h("h3", {}, inline(line.replace(HEADING, ""))), start + 1];
-  if (BULLET.test(line)) return list(lines, start, BULLET, "ul");
-  if (NUMBER.test(line)) return list(lines, start, NUMBER, "ol");
-  if (QUOTE.test(line)) {
-    const end = endOf(lines, start, (other) => QUOTE.test(other));
-    const text = lines
-      .slice(start, end)
-      .map((other) => other.replace(QUOTE, ""))
-      .join("\n");
-    return [h("blockquote", {}, inline(text)), end];
-  }
-  const end = Math.max(
-    start + 1,
-    endOf(lines, start, (other) => other.trim() && !startsBlock(other)),
+    h("pre", { tabindex: 0, dir: "ltr" }, code),
   );
-  const words = lines.slice(start, end).flatMap((other, index) => (index ? [h("br"), inline(other)] : [inline(other)]));
-  return [h("p", {}, words), end];
 }
 
 /** The elements for this Markdown text. */
 export function renderMarkdown(text) {
-  const lines = text.split("\n");
-  const blocks = [];
-  let index = 0;
-  while (index < lines.length) {
-    if (!lines[index].trim()) {
-      index += 1;
-      continue;
-    }
-    const [element, next] = block(lines, index);
-    blocks.push(element);
-    index = next;
+  return elementsOf(lex(text), 1, true).nodes;
+}
+
+/**
+ * Draws Markdown that is still being written. Finished blocks are drawn once; only the last two are
+ * drawn again, so the work does not grow with the length of the reply.
+ */
+export class GrowingMarkdown {
+  #finished = "";
+  #level = 1;
+  #open = [];
+
+  constructor(element) {
+    this.element = element;
   }
-  return blocks;
+
+  /** Draws the text so far. It begins with the text of the last call. */
+  show(text) {
+    const written = text.replace(/\r\n?/g, "\n");
+    const tokens = lex(written.slice(this.#finished.length));
+    const blocks = tokens.filter((token) => token.type !== "space");
+    const numFinished = blocks.length > 2 ? tokens.indexOf(blocks.at(-2)) : 0;
+    for (const node of this.#open) node.remove();
+    const settled = tokens.slice(0, numFinished);
+    if (numFinished > 0) {
+      const { nodes, level } = elementsOf(settled, this.#level, true);
+      this.element.append(...nodes);
+      this.#level = level;
+      this.#finished += settled.map((token) => token.raw).join("");
+    }
+    this.#open = elementsOf(tokens.slice(numFinished), this.#level, false).nodes;
+    this.element.append(...this.#open);
+  }
 }

@@ -1,10 +1,10 @@
 // One chat on the screen: its turns and what the user does with them. One reply at a time.
 
-import { button, h, put } from "../shared/dom.js";
+import { button, h, paced, put } from "../shared/dom.js";
 import { activeVariant, messagesBefore } from "./chats.js";
 import { complete, isComplete } from "./completion.js";
 import { sendFeedback } from "./feedback.js";
-import { renderMarkdown } from "./markdown.js";
+import { GrowingMarkdown } from "./markdown.js";
 import { Reasoning } from "./reasoning.js";
 import { Reply } from "./reply.js";
 
@@ -46,7 +46,7 @@ export class Thread {
       chat.turns.length === 0 && this.#welcome(),
       isUnanswered && this.#unanswered(chat),
     );
-    this.#scrollDown(true);
+    this.#scrollDown();
   }
 
   #elementOf(turn) {
@@ -104,20 +104,19 @@ export class Thread {
   async #append(chat, signal) {
     const { holder, draw } = this.#placeholder();
     this.element.append(holder);
-    this.#scrollDown(true);
+    this.#scrollDown();
     const variant = await this.#write(chat, chat.turns.length, { signal, draw });
     if (variant) {
       const turn = { role: "assistant", variants: [variant], active: 0 };
       chat.turns.push(turn);
       const written = this.#elementOf(turn);
       const isReading = holder.querySelector(".reasoning").open;
-      holder.replaceWith(written);
+      this.#keepingTheEnd(() => holder.replaceWith(written));
       written.querySelector(".reasoning")?.toggleAttribute("open", isReading);
       this.hooks.save(chat);
     } else {
       holder.replaceWith(this.#unanswered(chat));
     }
-    this.#scrollDown(false);
   }
 
   #unanswered(chat) {
@@ -138,6 +137,7 @@ export class Thread {
   #placeholder(label = "writing …") {
     const reasoning = new Reasoning();
     const body = h("div", { class: "text" });
+    const growing = new GrowingMarkdown(body);
     const holder = h(
       "article",
       { class: "turn reply writing", "aria-busy": "true" },
@@ -147,7 +147,7 @@ export class Thread {
     );
     const draw = (variant) => {
       reasoning.show(variant.reasoning, { isWriting: !variant.text });
-      body.replaceChildren(...renderMarkdown(variant.text));
+      growing.show(variant.text);
     };
     return { holder, draw };
   }
@@ -166,16 +166,7 @@ export class Thread {
 
   /** Streams the reply to the turns before `end` and draws it. Null if the key was refused. */
   async #write(chat, end, { signal, draw, ...how }) {
-    let isScheduled = false;
-    const onText = (variant) => {
-      if (isScheduled) return;
-      isScheduled = true;
-      requestAnimationFrame(() => {
-        isScheduled = false;
-        draw(variant);
-        this.#scrollDown(false);
-      });
-    };
+    const onText = paced((variant) => this.#keepingTheEnd(() => draw(variant)));
     try {
       const messages = messagesBefore(chat, end);
       return await complete({ chatId: chat.id, messages, signal, onText, ...how });
@@ -269,9 +260,16 @@ export class Thread {
     this.hooks.save(this.chat);
   }
 
-  #scrollDown(isForced) {
+  #scrollDown() {
     const box = this.element.parentElement;
-    const isNear = box.scrollHeight - box.scrollTop - box.clientHeight < 140;
-    if (isForced || isNear) box.scrollTop = box.scrollHeight;
+    box.scrollTop = box.scrollHeight;
+  }
+
+  /** Draws, and scrolls to the end if the end was in view before. */
+  #keepingTheEnd(draw) {
+    const box = this.element.parentElement;
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 140;
+    draw();
+    if (isAtEnd) this.#scrollDown();
   }
 }

@@ -49,6 +49,32 @@ export function autosize(textarea) {
   return fit;
 }
 
+// Drawing takes at most a fifth of the time: after each draw there is a pause four times as long.
+const PAUSE = 4;
+
+/** A function that draws its newest argument: once per frame at most, and less often if it is slow. */
+export function paced(draw) {
+  let isScheduled = false;
+  let newest;
+  let free = 0;
+  const now = () => {
+    const start = performance.now();
+    if (start < free) {
+      requestAnimationFrame(now);
+      return;
+    }
+    isScheduled = false;
+    draw(newest);
+    const end = performance.now();
+    free = end + PAUSE * (end - start);
+  };
+  return (value) => {
+    newest = value;
+    if (!isScheduled) requestAnimationFrame(now);
+    isScheduled = true;
+  };
+}
+
 const ICONS = {
   up: "M7.5 11v9H4v-9zM7.5 11l4-7.5c1.6 0 2.5 1.2 2.2 2.7L13 9.5h5.6a2 2 0 0 1 2 2.4l-1.3 6.4a2 2 0 0 1-2 1.7H7.5",
   down: "M16.5 13V4H20v9zM16.5 13l-4 7.5c-1.6 0-2.5-1.2-2.2-2.7l.7-3.3H5.4a2 2 0 0 1-2-2.4l1.3-6.4a2 2 0 0 1 2-1.7h9.8",
