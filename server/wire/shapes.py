@@ -367,6 +367,9 @@ class Me(Shape):
     memory: Object
     counts: Object
     training: Run | None
+    next_training: Object
+    versions: list[Object]
+    changed_at: float | None
     frozen: bool
     withdrawn: str | None
     is_admin: bool

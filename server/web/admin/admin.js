@@ -1,7 +1,7 @@
 // The admin page: signs in, shows the view that the address names, keeps it up to date.
 
 import { ApiError, call } from "../shared/api.js";
-import { showKey, toast } from "../shared/dialogs.js";
+import { openDialog, showKey, toast } from "../shared/dialogs.js";
 import { button, byId, h, put } from "../shared/dom.js";
 import { adapterBadge, formatBytes, formatPercent, formatTime, plural, statusBadge, table } from "../shared/format.js";
 import { leave, signIn } from "../shared/sign_in.js";
@@ -168,7 +168,7 @@ function newUser() {
   };
   const dialog = h(
     "dialog",
-    { "aria-labelledby": "new-title", onclose: () => dialog.remove() },
+    { "aria-labelledby": "new-title" },
     h(
       "form",
       { onsubmit: submit },
@@ -184,8 +184,7 @@ function newUser() {
       ),
     ),
   );
-  document.body.append(dialog);
-  dialog.showModal();
+  openDialog(dialog);
 }
 
 /** Shows the view that the address names. */

@@ -115,6 +115,7 @@ async function remove(entry) {
   chats.remove(entry);
   if (entry.id === chat.id) open(chats.create());
   listChats();
+  field.focus();
   refreshAll();
 }
 

@@ -40,6 +40,9 @@ export class Reply {
     const variant = activeVariant(this.turn);
     this.element.replaceChildren(...this.#body(variant));
     if (focused) this.element.querySelector(`[data-action="${focused}"]`)?.focus();
+    if (mode === "explain" || mode === "edit") {
+      requestAnimationFrame(() => this.element.querySelector("form").scrollIntoView({ block: "nearest" }));
+    }
   }
 
   #body(variant) {

@@ -2,10 +2,18 @@
 
 import { button, byId, h } from "./dom.js";
 
-/** Shows a dialog, and removes it when it is closed. */
-function openDialog(dialog) {
+/**
+ * Shows a dialog, and removes it when it is closed. The focus returns to where it was. If that is gone,
+ * it goes to the element with `data-focus`.
+ */
+export function openDialog(dialog) {
+  const before = document.activeElement;
   document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    const home = before.isConnected && before !== document.body ? before : document.querySelector("[data-focus]");
+    home?.focus();
+  });
   dialog.showModal();
 }
 
@@ -97,6 +105,7 @@ export function askForKey({ reason, isCalm = false, check }) {
       autocomplete: "current-password",
       required: true,
       spellcheck: "false",
+      "aria-describedby": "key-origin",
     });
     const notice = h("p", { class: isCalm ? "notice calm" : "notice", role: "alert", hidden: !reason }, reason);
     const enter = h("button", { class: "primary" }, "Open");
@@ -129,6 +138,15 @@ export function askForKey({ reason, isCalm = false, check }) {
         ),
         notice,
         h("label", {}, "Key", field),
+        h(
+          "p",
+          { class: "muted small", id: "key-origin" },
+          "You have none? An admin makes keys on the ",
+          h("a", { href: "/admin" }, "admin page"),
+          " or with ",
+          h("code", {}, "loralei users add NAME"),
+          ". The admin’s own key is shown when the server starts for the first time.",
+        ),
         h("div", { class: "row" }, enter),
       ),
     );
