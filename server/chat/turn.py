@@ -18,7 +18,12 @@ from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.generation_defaults import GenerationDefaults
 from adapters_store.reasoning import NO_THINKING
 from adapters_store.records import BASE, AdapterVersion
-from feedback.conversation import classify, conversation_id, is_temporary
+from feedback.conversation import (
+    classify,
+    conversation_id,
+    is_conversation_id,
+    is_temporary,
+)
 from feedback.records import InteractionKind, Message
 from feedback.rules.rule import Rule
 from scheduler.version_report import overridden_rules
@@ -150,7 +155,7 @@ def plan_turn(
         id=new_completion_id(now),
         created_at=now,
         user=user,
-        conversation_id=conversation_id(user.id if user else "", labels.chat_id, messages),
+        conversation_id=_conversation(services, user, labels.chat_id, messages),
         message_id=labels.message_id,
         kind=kind,
         model=body.model,
@@ -244,6 +249,18 @@ class _Labels:
             chat_id=self.chat_id,
             is_streamed=is_streamed,
         )
+
+
+def _conversation(
+    services: Services, user: Account | None, chat_id: str | None, messages: tuple[Message, ...]
+) -> str:
+    """The conversation's id. The user's own chats can be continued by this id itself."""
+    if user is None:
+        return conversation_id("", chat_id, messages)
+    is_id = chat_id is not None and is_conversation_id(chat_id)
+    if chat_id and is_id and services.stores.log.has_chat(user.id, chat_id):
+        return chat_id
+    return conversation_id(user.id, chat_id, messages)
 
 
 def _check_model(asked: str, served: str) -> None:

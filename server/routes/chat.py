@@ -51,6 +51,8 @@ async def create_chat_completion(
     replies = Replies(services.runtime.engine, turn)  # an overload is raised before the first byte
     recorder = Recorder(services, turn, replies)
     headers = {"x-loralei-adapter": turn.adapter_label}
+    if turn.is_stored:
+        headers["x-loralei-chat"] = turn.conversation_id
     if turn.user is None:
         services.anonymous.add(caller)
         headers["x-loralei-user"] = "anonymous"

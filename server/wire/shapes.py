@@ -41,7 +41,9 @@ class Page(ListOf[T]):
 class Deleted(Shape):
     """What was deleted."""
 
-    object: Literal["chat.completion.deleted", "feedback.deleted", "rule.decision.deleted"]
+    object: Literal[
+        "chat.completion.deleted", "chat.deleted", "feedback.deleted", "rule.decision.deleted"
+    ]
     id: str
     deleted: Literal[True]
 
@@ -356,6 +358,24 @@ class Curation(Shape):
     examples: list[Object]
     unused: list[Object]
     coverage: Object
+
+
+class ChatItem(Shape):
+    """A chat in the list."""
+
+    id: str
+    object: Literal["chat"]
+    title: str
+    created_at: float
+    updated_at: float
+    replies: int
+
+
+class ChatTurns(ChatItem):
+    """A chat with its newest turns, oldest first. Each names the turn whose reply it continues."""
+
+    turns: list[Object]
+    has_more: bool
 
 
 class Me(Shape):

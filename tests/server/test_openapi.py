@@ -121,7 +121,13 @@ def make_data(live: LiveServer, caller: Person, other: Person) -> dict[str, str]
         chat = live.chat(caller.key, store=True, user="ann")
         feedback = {"target": chat["id"], "correction": "as it should be", "user": "ann"}
         given = client.post("/v1/feedback", json=feedback).json()
-    return {"completion_id": chat["id"], "feedback_id": given["id"], "run_id": run.id}
+        chats = client.get("/v1/me/chats", params={"user": "ann"}).json()["data"]
+    return {
+        "chat_id": chats[0]["id"],
+        "completion_id": chat["id"],
+        "feedback_id": given["id"],
+        "run_id": run.id,
+    }
 
 
 def requests(
@@ -142,6 +148,8 @@ def requests(
             body = {"json": {"target": values["completion_id"], "value": "up", "user": "ann"}}
         case "POST", "/v1/chat/completions/{completion_id}":
             body = {"json": {"metadata": {"a": "b"}}}
+        case "PATCH", "/v1/me/chats/{chat_id}":
+            body = {"json": {"title": "a title"}}
         case "PUT", "/v1/me/rules/{rule_id}":
             body = {"json": {"status": "pinned"}}
         case "POST", "/v1/admin/users":

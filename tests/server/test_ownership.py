@@ -28,6 +28,7 @@ class Owned:
     completion_id: str
     feedback_id: str
     run_id: str
+    chat_id: str
 
     def fill(self, path: str) -> str:
         """Put the ids into a route's path."""
@@ -35,6 +36,7 @@ class Owned:
             "completion_id": self.completion_id,
             "feedback_id": self.feedback_id,
             "run_id": self.run_id,
+            "chat_id": self.chat_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
             "number": "1",
@@ -55,7 +57,9 @@ def owned(live: LiveServer, person: Person) -> Owned:
     live.services.stores.runs.request_cancel(run.id, 2.0)
     pinned = RuleDecision(person.id, RULE, RuleStatus.PINNED, 1.0)
     live.services.stores.log.decide(pinned)
-    return Owned(person, completion, feedback["id"], run.id)
+    [chat], _ = live.services.stores.log.chats(person.id)
+    live.services.stores.log.rename_chat(person.id, chat.id, "mine")
+    return Owned(person, completion, feedback["id"], run.id, chat.id)
 
 
 def snapshot(live: LiveServer, owner: Person) -> dict[str, object]:
@@ -95,6 +99,7 @@ def test_another_users_ids_are_unknown_on_every_route(
             live.chat(stranger.key, user=owned.person.id)
             other.params = {"user": owned.person.id}
         body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "dropped"}
+        body["title"] = "theirs"
         for method, path in operations(live):
             if "_id}" in path and not path.startswith("/v1/admin"):
                 status = other.request(method, owned.fill(path), json=body).status_code
@@ -103,6 +108,8 @@ def test_another_users_ids_are_unknown_on_every_route(
         assert other.post("/v1/feedback", json=feedback).status_code == 404
         assert other.get("/v1/feedback").json()["data"] == []
         assert other.get("/v1/chat/completions").json()["data"] == []
+        chats = other.get("/v1/me/chats").json()["data"]
+        assert owned.chat_id not in [chat["id"] for chat in chats]
     assert snapshot(live, owned.person) == before
 
 

@@ -155,7 +155,7 @@ function nextLine({ next_training: next, training, frozen }) {
 
 function whenTraining({ new_feedback: given, needed, automatic, due, reason }) {
   const items = `${given} new ${given === 1 ? "item" : "items"} of feedback`;
-  if (!automatic) return `An admin starts trainings here. You have ${items}.`;
+  if (!automatic) return `An admin starts trainings here.${given ? ` You have ${items}.` : ""}`;
   if (due) return "The next training starts soon.";
   if (given < needed) return `Training starts at ${needed} new items of feedback; you have ${given}.`;
   return `Next training: ${reason}.`;

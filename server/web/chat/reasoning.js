@@ -1,7 +1,7 @@
 // What a model thought before its reply: shown collapsed, apart from the reply that is edited and rated.
 
 import { h } from "../shared/dom.js";
-import { GrowingMarkdown, renderMarkdown } from "./markdown.js";
+import { GrowingMarkdown, renderMarkdown } from "../text/markdown.js";
 
 /** The reasoning of one reply. `isOpen` and `onToggle(isOpen)` keep it open when it is drawn anew. */
 export class Reasoning {

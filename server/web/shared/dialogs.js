@@ -60,6 +60,34 @@ export function confirmAction({ title, text, action, isDanger = false, typed = n
   });
 }
 
+/** Asks for a text; resolves to it, trimmed, or to null. With `rows` it may have several lines. */
+export function askForText({ title, label, value, text = "", rows = 0, maxlength }) {
+  return new Promise((resolve) => {
+    const field = h(rows ? "textarea" : "input", { dir: "auto", maxlength, rows: rows || null, autocomplete: "off" });
+    field.value = value;
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "ask-title" },
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", { id: "ask-title" }, title),
+        text && h("p", { class: "muted small" }, text),
+        h("label", {}, label, field),
+        h(
+          "div",
+          { class: "row" },
+          button("Cancel", () => dialog.close("no")),
+          h("button", { class: "primary", value: "yes" }, "Save"),
+        ),
+      ),
+    );
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? field.value.trim() : null));
+    openDialog(dialog);
+    field.focus();
+  });
+}
+
 /** Shows a new key, once, with a link that opens the chat with it. */
 export function showKey({ name, key }) {
   const link = `${location.origin}/#key=${encodeURIComponent(key)}`;

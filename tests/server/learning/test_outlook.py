@@ -10,8 +10,15 @@ from server.learning.outlook import seconds_left
 
 def run(**values: Any) -> TrainingRun:
     """A run that began at 1000."""
-    known = {"id": "r", "user_id": "u", "trigger": "request", "requested_by": "t"}
-    defaults = known | {"status": RunStatus.RUNNING, "created_at": 1.0, "started_at": 1000.0}
+    defaults: dict[str, Any] = {
+        "id": "run-1",
+        "user_id": "ann",
+        "trigger": "request",
+        "requested_by": "ann",
+        "status": RunStatus.RUNNING,
+        "created_at": 1.0,
+        "started_at": 1000.0,
+    }
     return TrainingRun(**(defaults | values))
 
 

@@ -67,7 +67,7 @@ def drawn(page: Page, text: str) -> Locator:
     """The elements of this text, as a reply on the page has them."""
     page.evaluate(
         """async (text) => {
-            const { renderMarkdown } = await import("/web/chat/markdown.js");
+            const { renderMarkdown } = await import("/web/text/markdown.js");
             const element = document.createElement("div");
             element.className = "text";
             element.append(...renderMarkdown(text));
@@ -177,7 +177,7 @@ def test_text_from_right_to_left_is_drawn_so(page: Page) -> None:
 def test_a_growing_text_is_drawn_as_the_whole_is(page: Page) -> None:
     whole, growing = page.evaluate(
         """async (text) => {
-            const { GrowingMarkdown, renderMarkdown } = await import("/web/chat/markdown.js");
+            const { GrowingMarkdown, renderMarkdown } = await import("/web/text/markdown.js");
             const [one, other] = [document.createElement("div"), document.createElement("div")];
             one.append(...renderMarkdown(text));
             const grow = new GrowingMarkdown(other);
@@ -198,7 +198,7 @@ def test_a_growing_text_is_drawn_as_the_whole_is(page: Page) -> None:
 def test_a_growing_text_draws_its_finished_blocks_once(page: Page) -> None:
     redrawn = page.evaluate(
         """async () => {
-            const { GrowingMarkdown } = await import("/web/chat/markdown.js");
+            const { GrowingMarkdown } = await import("/web/text/markdown.js");
             const element = document.createElement("div");
             const grow = new GrowingMarkdown(element);
             const text = Array.from({ length: 60 }, (_, i) => `Paragraph ${i}.`).join("\\n\\n");
