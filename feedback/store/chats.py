@@ -31,19 +31,19 @@ def select_chats(
 
     `ids` are the only ones to list, if given.
     """
+    listed = "" if ids is None else " AND conversation_id IN (SELECT value FROM json_each(:ids))"
     values = {
         "user": user_id,
         "at": after and after.updated_at,
         "after": after and after.id,
         "limit": limit + 1,
-        "ids": None if ids is None else json.dumps(sorted(ids)),
+        "ids": json.dumps(sorted(ids or ())),
     }
     rows = list(
         database.query(
             "WITH chats AS (SELECT conversation_id AS id, min(created_at) AS created_at,"
             " max(created_at) AS updated_at, count(*) AS replies FROM interactions"
-            f" WHERE {IS_CHAT_TURN} AND (:ids IS NULL"
-            " OR conversation_id IN (SELECT value FROM json_each(:ids)))"
+            f" WHERE {IS_CHAT_TURN}{listed}"
             " GROUP BY conversation_id) SELECT chats.*, title FROM chats"
             " LEFT JOIN chat_titles ON user_id = :user AND conversation_id = id"
             " WHERE :at IS NULL OR (updated_at, id) < (:at, :after)"

@@ -72,6 +72,17 @@ def test_a_shortened_chat_goes_on_where_it_was() -> None:
     assert parents([FIRST, second, third])["third"] == "second"
 
 
+def test_a_turn_may_name_its_parent() -> None:
+    alone = replace(turn("alone", user("b")), metadata={"parent": "first"})
+    found = threaded([FIRST, turn("other", user("c")), alone], ())
+    assert (found[2].parent, found[2].messages) == ("first", (user("b"),))
+
+
+def test_a_parent_that_is_not_in_the_chat_is_ignored() -> None:
+    second = turn("second", user("a"), assistant("yes"), user("b"))
+    assert parents([FIRST, replace(second, metadata={"parent": "x"})])["second"] == "first"
+
+
 def test_without_its_parent_a_turn_has_all_messages() -> None:
     alone = turn("alone", user("a"), assistant("yes"), user("b"))
     assert threaded([alone], ())[0].messages == alone.messages

@@ -15,9 +15,10 @@ export const ANSWERING = { "": null, base: { adapter: "base" }, "base alone": { 
  * Requests a reply and calls `onText` with the variant so far whenever there is more text. Resolves to
  * the variant. If the reply was stopped or broke off, `ending` says so and `text` is what arrived.
  * The server's defaults decide how it is sampled, unless it `isAnother` reply to the same messages.
- * `answering` is a key of `ANSWERING` or a version. If the messages are too long, the oldest are left out.
+ * `parent` is the id of the reply that the chat continues, if any; `answering` a key of `ANSWERING` or a
+ * version. If the messages are too long, the oldest are left out.
  */
-export async function complete({ chat, messages, answering, isAnother = false, signal, onText }) {
+export async function complete({ chat, messages, parent, answering, isAnother = false, signal, onText }) {
   const variant = {
     id: null,
     at: Date.now() / 1000,
@@ -38,6 +39,7 @@ export async function complete({ chat, messages, answering, isAnother = false, s
     const body = { model: model.id, messages, stream: true, ...sampling };
     const loralei = answering in ANSWERING ? ANSWERING[answering] : { adapter: answering };
     if (loralei) body.loralei = loralei;
+    if (parent) body.metadata = { parent };
     const response = await sendShortened(chat, body, signal, variant);
     variant.adapter = response.headers.get("x-loralei-adapter") ?? variant.adapter;
     chat.id = response.headers.get("x-loralei-chat") ?? chat.id;

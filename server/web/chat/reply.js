@@ -281,6 +281,7 @@ function shorteningNote({ leftOut }) {
 
 /** Who wrote a reply: an adapter, and how many of the user's examples were in its prompt. */
 function writtenBy(variant) {
+  if (variant.adapter === null) return "earlier reply";
   const shown = examplesShown(variant);
   return adapterName(variant.adapter) + (shown ? ` + ${shown} of your examples` : "");
 }

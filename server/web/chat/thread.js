@@ -7,7 +7,7 @@ import { sendFeedback } from "./feedback.js";
 import { QuestionView } from "./question.js";
 import { Reasoning } from "./reasoning.js";
 import { Reply } from "./reply.js";
-import { activeVariant, addQuestion, addVariant, endOf, messagesFor, pathOf } from "./tree.js";
+import { activeVariant, addQuestion, addVariant, endOf, messagesFor, parentOf, pathOf } from "./tree.js";
 
 const STARTS = [
   "Explain photosynthesis to a child.",
@@ -203,7 +203,8 @@ export class Thread {
   async #write(chat, question, { signal, draw, ...how }) {
     const onText = paced((variant) => this.#keepingTheEnd(() => draw(variant)));
     try {
-      return await complete({ chat, messages: messagesFor(chat, question), signal, onText, ...how });
+      const messages = messagesFor(chat, question);
+      return await complete({ chat, messages, parent: parentOf(chat, question), signal, onText, ...how });
     } catch (error) {
       this.hooks.onError(error);
       return null;

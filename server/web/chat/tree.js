@@ -70,6 +70,13 @@ export function endOf(chat) {
   return activeVariant(last.question)?.next ?? last.branch;
 }
 
+/** The id of the reply before this question; null for the first. */
+export function parentOf(chat, asked) {
+  const path = pathOf(chat);
+  const before = path[path.findIndex(({ question }) => question === asked) - 1];
+  return before ? (activeVariant(before.question)?.id ?? null) : null;
+}
+
 /** The messages of a request for a reply to this question. */
 export function messagesFor(chat, asked) {
   const messages = chat.system.trim() ? [{ role: "system", content: chat.system.trim() }] : [];
@@ -110,7 +117,7 @@ export function fromServer(described, known) {
 
 function placeOf(turn, branch, known) {
   const said = [...turn.messages];
-  const { content: text } = said.pop();
+  const text = said.pop()?.content ?? "";
   for (const { role, content } of said) {
     if (role === "user") addQuestion(branch, content);
     else if (role === "assistant" && branch.questions.length) {
