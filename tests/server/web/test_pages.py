@@ -615,12 +615,13 @@ def test_the_base_model_is_compared_without_memory_and_without_a_judgement(
     expect(page.get_by_text("corrected by you")).to_be_visible()
     page.get_by_role("button", name="New chat").click()
     say(page, "two")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.post_data or ""))
-    page.get_by_label("Compare with the base model").click()
+    with page.expect_request("**/v1/chat/completions") as request:
+        page.get_by_label("Compare with the base model").click()
+    body = request.value.post_data_json
+    assert body is not None
+    assert body["loralei"] == {"adapter": "base", "memory": False}
     new = page.get_by_role("region", name="New")
     expect(new.get_by_text("base model", exact=True)).to_be_visible()
-    assert json.loads(asked[0])["loralei"] == {"adapter": "base", "memory": False}
     page.get_by_role("button", name="Keep the earlier one").click()
     expect(page.get_by_text("1 of 2")).to_be_visible()
     assert [row["correction"] for row in feedback(site, user)] == ["Quite another reply."]
