@@ -15,7 +15,7 @@ from server.auth import authenticate, require_admin
 from server.errors import install_error_handlers
 from server.middleware import RequestFrame
 from server.openapi import DocumentedApi
-from server.routes import chat, chats, completions, feedback, health, me, models, rules
+from server.routes import chat, completions, feedback, health, me, me_chats, models, rules
 from server.routes.admin import adapters, backup, evaluations, runs, users
 from server.routes.pages import pages_router
 from server.services import Services
@@ -59,7 +59,7 @@ def create_app(services: Services) -> FastAPI:
 
 def _behind_a_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(authenticate)])
-    for each in (chat, completions, models, feedback, me, chats, rules):
+    for each in (chat, completions, models, feedback, me, me_chats, rules):
         router.include_router(each.router)
     return router
 
