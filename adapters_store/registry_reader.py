@@ -99,6 +99,23 @@ class RegistryReader:
         )
         return [_row_to_version(row) for row in rows]
 
+    def servable_versions(self, user_id: str) -> list[tuple[int, float, str]]:
+        """Number, time and base revision of the versions that may answer, newest first."""
+        rows = self._database.query(
+            "SELECT number, created_at, base_revision FROM adapter_versions WHERE user_id = ?"
+            " AND deleted_at IS NULL AND withdrawn_at IS NULL ORDER BY number DESC",
+            [user_id],
+        )
+        return [(row["number"], row["created_at"], row["base_revision"]) for row in rows]
+
+    def promoted_at(self, user_id: str) -> float | None:
+        """When the version in use last changed; None if it never did."""
+        rows = self._database.query(
+            "SELECT at FROM adapter_promotions WHERE user_id = ? ORDER BY id DESC LIMIT 1",
+            [user_id],
+        )
+        return next((float(row["at"]) for row in rows), None)
+
     def active(self, user_id: str) -> AdapterVersion | None:
         """The user's version in use, None for the base model."""
         rows = self._database.query(

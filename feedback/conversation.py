@@ -10,6 +10,7 @@ from feedback.records import InteractionKind, Message
 TEMPORARY_PREFIXES = ("temporary:", "local:")
 CHANNEL_PREFIX = "channel:"
 TASK_PREFIX = "### Task:"
+CONVERSATION_ID = re.compile(r"[0-9a-f]{64}")
 # Both of LibreChat's default title prompts say so, one with hyphens and one without.
 TITLE_LENGTH = re.compile(r"\b5[- ]words?[- ]or[- ]less\b", re.IGNORECASE)
 
@@ -24,6 +25,11 @@ def conversation_id(user_id: str, chat_id: str | None, messages: Sequence[Messag
     else:
         key = ("opening", user_id, _first(messages, "system"), _first(messages, "user"))
     return sha256(json.dumps(key).encode()).hexdigest()
+
+
+def is_conversation_id(chat_id: str) -> bool:
+    """Whether this looks like an id that `conversation_id` made."""
+    return CONVERSATION_ID.fullmatch(chat_id) is not None
 
 
 def classify(

@@ -121,6 +121,21 @@ class Interaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation as its user sees it: their title, or else the beginning of the first message.
+
+    `updated_at` is when the newest of its `replies` was asked for. Neither background requests nor
+    superseded attempts count.
+    """
+
+    id: str
+    title: str
+    created_at: float
+    updated_at: float
+    replies: int
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """One user's feedback on one completion: any of rating, correction, preference and comment.
 

@@ -130,6 +130,15 @@ class RunStore(QueueTable[TrainingRun]):
         """Whether any run of any user is queued or running."""
         return self._first(_OPEN, []) is not None
 
+    def num_ahead(self, run_id: str) -> int:
+        """Count the open runs of all users that come before this one."""
+        rows = self._database.query(
+            f"SELECT count(*) AS n FROM runs WHERE {_OPEN}"
+            " AND rowid < (SELECT rowid FROM runs WHERE id = ?)",
+            [run_id],
+        )
+        return int(next(rows)["n"])
+
     def last_run(self, user_id: str) -> TrainingRun | None:
         """Return the user's newest run that has ended."""
         return self._first(f"user_id = ? AND NOT {_OPEN}", [user_id])

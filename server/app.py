@@ -65,7 +65,13 @@ def create_app(services: Services) -> FastAPI:
             allow_origins=origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["x-request-id", "x-loralei-adapter", "x-loralei-user", "retry-after"],
+            expose_headers=[
+                "x-request-id",
+                "x-loralei-adapter",
+                "x-loralei-chat",
+                "x-loralei-user",
+                "retry-after",
+            ],
         )
     app.include_router(health.router)
     app.include_router(pages_router())

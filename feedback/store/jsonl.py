@@ -1,6 +1,7 @@
 """The JSON Lines format of a user's data, for `export` and `import_rows`. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
 from feedback.store.approved_proposals import turn_and_feedback
+from feedback.store.chats import MAX_TITLE
 from feedback.validation import is_storable
 
 MAX_ID = 128
@@ -77,10 +79,23 @@ def decision_to_json(decision: RuleDecision) -> dict[str, Any]:
     }
 
 
-def parse_rows(
-    user_id: str, rows: Iterable[Mapping[str, Any]]
-) -> tuple[list[Interaction], list[tuple[int, Feedback]], list[tuple[int, RuleDecision]]]:
-    """Read rows in any order: interactions, feedback and rule decisions.
+def title_to_json(chat_id: str, title: str) -> dict[str, Any]:
+    """A chat's title as a JSON-ready row, without its owner."""
+    return {"type": "chat", "id": chat_id, "title": title}
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRows:
+    """What rows say; feedback and decisions with their row numbers, titles by chat."""
+
+    interactions: list[Interaction]
+    feedback: list[tuple[int, Feedback]]
+    decisions: list[tuple[int, RuleDecision]]
+    titles: dict[str, str]
+
+
+def parse_rows(user_id: str, rows: Iterable[Mapping[str, Any]]) -> ParsedRows:
+    """Read rows in any order: interactions, feedback, rule decisions and titles of chats.
 
     Feedback and decisions come with their row number, from 0. `user_id` becomes the owner of all,
     whatever the rows say. Of the proposals in earlier exports the approved ones become an
@@ -92,6 +107,7 @@ def parse_rows(
     interactions: dict[str, Interaction] = {}
     feedback: list[tuple[int, Feedback]] = []
     decisions: list[tuple[int, RuleDecision]] = []
+    titles: dict[str, str] = {}
     for number, content in enumerate(rows):
         if not isinstance(content, Mapping):
             raise row_error(number, "A row must be a JSON object.")
@@ -103,17 +119,19 @@ def parse_rows(
             feedback.append((number, _feedback(user_id, row)))
         elif content.get("type") == "rule":
             decisions.append((number, _decision(user_id, row)))
+        elif content.get("type") == "chat":
+            titles[row.label("id")] = row.label("title", MAX_TITLE)
         elif content.get("type") == "proposal":
             if content.get("status") == "approved":
                 interaction, item = _approved_proposal(user_id, row)
                 feedback.append((number, item))
         else:
-            raise row_error(number, "The type must be interaction, feedback or rule.", "type")
+            raise row_error(number, "The type must be interaction, feedback, rule or chat.", "type")
         if interaction is not None:
             if interaction.id in interactions:
                 raise row_error(number, "Another interaction has this id.", "id")
             interactions[interaction.id] = interaction
-    return list(interactions.values()), feedback, decisions
+    return ParsedRows(list(interactions.values()), feedback, decisions, titles)
 
 
 def row_error(number: int, message: str, param: str | None = None) -> InvalidFeedbackError:

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from feedback.records import (
+    Chat,
     Feedback,
     FeedbackStatus,
     Interaction,
@@ -23,6 +24,7 @@ from feedback.rules.user_rules import MAX_DECISIONS, RuleDecision, exclude_each_
 from feedback.storage_limits import refuse_growth
 from feedback.store import audit
 from feedback.store.audit import AuditAction
+from feedback.store.chats import select_titles, write_title
 from feedback.store.jsonl import parse_rows, row_error
 from feedback.store.queries import (
     find_feedback,
@@ -175,6 +177,17 @@ class FeedbackLog(FeedbackReader):
             self._delete_interactions(user_id, found)
         return len(found)
 
+    def rename_chat(self, user_id: str, chat_id: str, title: str | None) -> Chat:
+        """Give one of the user's chats a title; None: the beginning of its first message.
+
+        Raises:
+            NotFoundError: the user has no such chat.
+        """
+        with self._database.atomic():
+            self.chat(user_id, chat_id)
+            write_title(self._database, user_id, chat_id, title)
+            return self.chat(user_id, chat_id)
+
     def add_feedback(self, feedback: Feedback) -> tuple[Feedback, bool]:
         """Store feedback, in place of the user's earlier feedback with the same id.
 
@@ -269,16 +282,17 @@ class FeedbackLog(FeedbackReader):
         Raises:
             InvalidFeedbackError: a row is malformed; `param` names the row and the field.
         """
-        interactions, feedback, decisions = parse_rows(user_id, rows)
+        parsed = parse_rows(user_id, rows)
         with self._database.atomic():
             new_ids: dict[str, str] = {}
-            stored = sum(self._import_interaction(each, new_ids) for each in interactions)
-            for number, item in feedback:
+            stored = sum(self._import_interaction(each, new_ids) for each in parsed.interactions)
+            stored += self._import_titles(user_id, parsed.titles)
+            for number, item in parsed.feedback:
                 try:
                     stored += self._import_feedback(item, new_ids)
                 except (InvalidFeedbackError, NotFoundError) as error:
                     raise row_error(number, str(error), error.param) from error
-            for number, decision in decisions:
+            for number, decision in parsed.decisions:
                 try:
                     stored += self._import_decision(decision)
                 except InvalidFeedbackError as error:
@@ -297,7 +311,7 @@ class FeedbackLog(FeedbackReader):
                 [user_id],
             )
             erased = 0
-            for table in ("feedback", "interactions", "rule_decisions"):
+            for table in ("feedback", "chat_titles", "interactions", "rule_decisions"):
                 cursor = self._database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
                 erased += cursor.rowcount
             self._database.execute("DELETE FROM feedback_audit WHERE user_id = ?", [user_id])
@@ -444,6 +458,14 @@ class FeedbackLog(FeedbackReader):
         if is_new:
             self._decide(decision, at=self._clock())
         return is_new
+
+    def _import_titles(self, user_id: str, titles: Mapping[str, str]) -> int:
+        """Store the titles of the user's chats that have none."""
+        given = select_titles(self._database, user_id)
+        new = [each for each in titles if each not in given and self.has_chat(user_id, each)]
+        for chat_id in new:
+            write_title(self._database, user_id, chat_id, titles[chat_id])
+        return len(new)
 
     def _by_completion_ids(self, feedback: Feedback) -> Feedback:
         """The feedback with the ids of completions in place of known message ids."""

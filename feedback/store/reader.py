@@ -2,17 +2,30 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, starmap
 from typing import Any
 
 from sqlite_utils import Database
 
 from feedback.errors import NotFoundError
-from feedback.records import Feedback, FeedbackCounts, FeedbackDay, Interaction, StorageUse
+from feedback.records import Chat, Feedback, FeedbackCounts, FeedbackDay, Interaction, StorageUse
 from feedback.repeated import repeated
 from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
-from feedback.store.jsonl import decision_to_json, feedback_to_json, interaction_to_json
+from feedback.store.chats import (
+    chats_with,
+    find_chat,
+    has_chat,
+    select_chats,
+    select_titles,
+    select_turns,
+)
+from feedback.store.jsonl import (
+    decision_to_json,
+    feedback_to_json,
+    interaction_to_json,
+    title_to_json,
+)
 from feedback.store.queries import (
     completion_id_of,
     find_feedback,
@@ -272,6 +285,46 @@ class FeedbackReader:
             {"user": user_id},
         )
 
+    def chats(
+        self, user_id: str, *, after: str | None = None, limit: int = 20, words: str | None = None
+    ) -> tuple[list[Chat], bool]:
+        """A page of the user's chats, the last used first, and whether more follow.
+
+        `words` limits it to chats that have them in the title or in one of the newest turns.
+
+        Raises:
+            NotFoundError: `after` names none of the user's chats.
+        """
+        ids = chats_with(self._database, user_id, words) if words else None
+        cursor = None if after is None else self.chat(user_id, after, "after")
+        return select_chats(self._database, user_id, after=cursor, limit=limit, ids=ids)
+
+    def chat(self, user_id: str, chat_id: str, param: str | None = None) -> Chat:
+        """One of the user's chats.
+
+        Raises:
+            NotFoundError: the user has no such chat.
+        """
+        found = find_chat(self._database, user_id, chat_id)
+        if found is None:
+            raise NotFoundError(f"There is no chat {chat_id!r}.", param)
+        return found
+
+    def has_chat(self, user_id: str, chat_id: str) -> bool:
+        """Whether the user has a chat with this id."""
+        return has_chat(self._database, user_id, chat_id)
+
+    def turns_of_chat(self, user_id: str, chat_id: str) -> tuple[list[Interaction], list[Feedback]]:
+        """The newest turns of a chat and the feedback on them, both oldest first."""
+        with snapshot(self._database):
+            turns = select_turns(self._database, user_id, chat_id)
+            feedback = select_feedback(
+                self._database,
+                "user_id = ? AND completion_id IN (SELECT value FROM json_each(?))",
+                [user_id, json.dumps([turn.id for turn in turns])],
+            )
+        return turns, feedback
+
     def storage_use(self, user_id: str) -> StorageUse:
         """How much is stored of the user."""
         return find_storage_use(self._database, user_id)
@@ -336,6 +389,7 @@ class FeedbackReader:
             (interaction_to_json(interaction_from_row(row)) for row in interactions),
             (feedback_to_json(feedback_from_row(row)) for row in feedback),
             map(decision_to_json, self.decisions(user_id)),
+            starmap(title_to_json, select_titles(self._database, user_id).items()),
         )
 
     def _listed_cursor(self, user_id: str, interaction_id: str) -> tuple[float, str]:

@@ -201,3 +201,30 @@ def index_feedback_by_time(database: Database) -> None:
     database.execute("""
         CREATE INDEX feedback_by_time
         ON feedback (created_at, status, value, (correction IS NOT NULL))""")
+
+
+@migrations()
+def create_chat_titles(database: Database) -> None:
+    """The titles that users give their chats, and an index that lists chats.
+
+    A title goes with the last exchange of its chat.
+    """
+    database.execute("""
+        CREATE TABLE chat_titles (
+            user_id TEXT NOT NULL,
+            conversation_id TEXT NOT NULL,
+            title TEXT NOT NULL,
+            PRIMARY KEY (user_id, conversation_id)
+        ) STRICT, WITHOUT ROWID""")
+    database.execute("""
+        CREATE INDEX interactions_by_chat
+        ON interactions (user_id, conversation_id, created_at, id)
+        WHERE kind = 'chat' AND status != 'superseded'""")
+    database.execute("""
+        CREATE TRIGGER chat_titles_of_deleted_interactions AFTER DELETE ON interactions
+        WHEN NOT EXISTS (SELECT 1 FROM interactions
+            WHERE user_id = OLD.user_id AND conversation_id = OLD.conversation_id)
+        BEGIN
+            DELETE FROM chat_titles
+            WHERE user_id = OLD.user_id AND conversation_id = OLD.conversation_id;
+        END""")

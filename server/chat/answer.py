@@ -67,6 +67,8 @@ async def answer(
     recorder = Recorder(services, turn, replies)
     form = form_of(turn, replies, recorder)
     headers = {"x-loralei-adapter": turn.adapter_label}
+    if turn.is_stored:
+        headers["x-loralei-chat"] = turn.conversation_id
     if turn.user is None:
         services.anonymous.add(caller)
         headers["x-loralei-user"] = "anonymous"

@@ -18,12 +18,13 @@ from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.generation_defaults import GenerationDefaults
 from adapters_store.reasoning import NO_THINKING
 from adapters_store.records import BASE, AdapterVersion
-from feedback.conversation import classify, conversation_id, is_temporary
+from feedback.conversation import classify, is_temporary
 from feedback.records import InteractionKind, Message
 from feedback.rules.rule import Rule
 from scheduler.version_report import overridden_rules
 from server.accounts.accounts import Account
 from server.auth import named_by_frontend
+from server.chat.chat_ids import conversation_of
 from server.chat.memory import (
     MemoryUse,
     add_memory,
@@ -151,7 +152,9 @@ def plan_turn(
         id=new_completion_id(now),
         created_at=now,
         user=user,
-        conversation_id=conversation_id(user.id if user else "", labels.chat_id, messages),
+        conversation_id=conversation_of(
+            services.stores.log, user.id if user else "", labels.chat_id, messages
+        ),
         message_id=labels.message_id,
         kind=kind,
         model=body.model,

@@ -1,54 +1,115 @@
-"""`/v1/chats`: deletes what a frontend's user has deleted there, by the frontend's own ids."""
+"""`/v1/chats`: the user's conversations, to list, search, open, rename and delete."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
-from feedback.conversation import conversation_id
+from feedback.threads import threaded
 from server.auth import App, KeyedRoute, User
+from server.chat.chat_ids import conversation_of
 from server.errors import errors
 from server.services import Services
-from server.wire.requests import MAX_LABEL_LENGTH, ChatMessages
-from server.wire.responses import Json
-from server.wire.shapes import DeletedExchanges
+from server.wire.paging import IdFilter, PageLimit
+from server.wire.requests import MAX_LABEL_LENGTH, ChatMessages, ChatUpdate
+from server.wire.responses import Json, chat_json, page, turn_json
+from server.wire.shapes import ChatItem, ChatTurns, DeletedExchanges, Page
 
 AT_ONCE = 200
+MAX_WORDS = 200
 
 router = APIRouter(
     prefix="/v1/chats", route_class=KeyedRoute, tags=["chats"], responses=errors(404, 410)
 )
 
-ChatId = Annotated[str, Path(max_length=MAX_LABEL_LENGTH)]
+ChatId = Annotated[
+    str,
+    Path(max_length=MAX_LABEL_LENGTH, description="`X-Loralei-Chat` or `X-Loralei-Chat-Id`."),
+]
+
+
+@router.get("", response_model=Page[ChatItem])
+async def list_chats(
+    user: User,
+    services: App,
+    after: IdFilter = None,
+    limit: PageLimit = 20,
+    words: Annotated[str | None, Query(max_length=MAX_WORDS)] = None,
+) -> Json:
+    """My chats, the last used first, page by page; with `words` those that contain them."""
+    found, has_more = await services.heavy_reads.run(
+        user.id,
+        lambda: services.stores.log.chats(user.id, after=after, limit=limit, words=words),
+    )
+    return page([chat_json(each) for each in found], has_more)
+
+
+@router.get("/{chat_id}", response_model=ChatTurns)
+async def read_chat(chat_id: ChatId, user: User, services: App) -> Json:
+    """One chat with its turns as a tree: each names the turn whose reply it continues."""
+    return await services.heavy_reads.run(user.id, lambda: _read(services, user.id, chat_id))
+
+
+@router.patch("/{chat_id}", response_model=ChatItem)
+def rename_chat(chat_id: ChatId, body: ChatUpdate, user: User, services: App) -> Json:
+    """Give a chat a title; null: the beginning of its first message."""
+    log = services.stores.log
+    with services.stores.database.atomic():
+        services.accounts.find(user.id)  # not erased meanwhile
+        return chat_json(
+            log.rename_chat(user.id, conversation_of(log, user.id, chat_id), body.title)
+        )
 
 
 @router.delete("", response_model=DeletedExchanges)
-def delete_chats(user: User, services: App) -> Json:
+async def delete_chats(user: User, services: App) -> Json:
     """Delete all exchanges with their feedback; the next training does not use them."""
-    deleted = 0
-    while count := services.stores.log.delete_some(user.id, AT_ONCE):
-        deleted += count
-    return _deleted(services, deleted)
+
+    def delete() -> int:
+        deleted = 0
+        while count := services.stores.log.delete_some(user.id, AT_ONCE):
+            deleted += count
+        return deleted
+
+    return _deleted(services, await services.heavy_reads.run(user.id, delete))
 
 
 @router.delete("/{chat_id}", response_model=DeletedExchanges)
-def delete_chat(chat_id: ChatId, user: User, services: App) -> Json:
-    """Delete the exchanges of one chat, the one that `X-Loralei-Chat-Id` named."""
-    deleted = services.stores.log.delete_conversation(
-        user.id, conversation_id(user.id, chat_id, ())
-    )
-    return _deleted(services, deleted)
+async def delete_chat(chat_id: ChatId, user: User, services: App) -> Json:
+    """Delete the exchanges of one chat and the feedback on them."""
+    return await _delete_from(services, user.id, chat_id)
 
 
 @router.put("/{chat_id}/messages", response_model=DeletedExchanges)
-def keep_messages(chat_id: ChatId, body: ChatMessages, user: User, services: App) -> Json:
+async def keep_messages(chat_id: ChatId, body: ChatMessages, user: User, services: App) -> Json:
     """Delete the replies of a chat that are no longer among its messages.
 
     Replies without a message id stay; the chat's background requests go, too.
     """
-    deleted = services.stores.log.delete_conversation(
-        user.id, conversation_id(user.id, chat_id, ()), body.message_ids
-    )
-    return _deleted(services, deleted)
+    return await _delete_from(services, user.id, chat_id, body.message_ids)
+
+
+def _read(services: Services, user_id: str, chat_id: str) -> Json:
+    log = services.stores.log
+    conversation = conversation_of(log, user_id, chat_id)
+    chat = log.chat(user_id, conversation)
+    turns, feedback = log.turns_of_chat(user_id, conversation)
+    written = [
+        turn_json(each, [item for item in feedback if item.completion_id == each.interaction.id])
+        for each in threaded(turns, feedback)
+    ]
+    return chat_json(chat) | {"turns": written, "has_more": len(turns) < chat.replies}
+
+
+async def _delete_from(
+    services: Services, user_id: str, chat_id: str, except_messages: list[str] | None = None
+) -> Json:
+    log = services.stores.log
+
+    def delete() -> int:
+        conversation = conversation_of(log, user_id, chat_id)
+        return log.delete_conversation(user_id, conversation, except_messages)
+
+    return _deleted(services, await services.heavy_reads.run(user_id, delete))
 
 
 def _deleted(services: Services, count: int) -> Json:

@@ -1,5 +1,6 @@
 """`/v1/me`: the user's own model and data, to read, to export, to erase."""
 
+import time
 from dataclasses import asdict
 
 from fastapi import APIRouter
@@ -8,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from adapters_store.records import AdapterVersion
 from feedback.examples.build import feedback_behind
 from feedback.memory.demonstrations import without_learned
+from feedback.records import Memory
 from scheduler.version_report import VersionReport, report_of
 from server.accounts.accounts import Account
 from server.auth import App, User
@@ -15,6 +17,7 @@ from server.chat.memory import learned_by, user_memory
 from server.chat.withdrawal import why_base_answers
 from server.errors import errors
 from server.learning.curation_view import curation_json
+from server.learning.outlook import next_training_json, versions_json
 from server.learning.reply_samples import samples_json
 from server.request_body import sends
 from server.services import Services
@@ -59,23 +62,34 @@ def _me(services: Services, user: Account) -> Json:
     stores = services.stores
     active = stores.registry.active(user.id)
     run = stores.runs.open_run(user.id) or stores.runs.last_run(user.id)
+    memory = user_memory(services, user.id)
+    base_revision = services.runtime.model.revision if services.is_ready else None
     return {
         "user": {"id": user.id, "name": user.name},
         "adapter": active.label if active else "base",
         "learned": _learned(stores, user.id, active),
-        "memory": _memory(services, user.id, active),
+        "memory": _memory(memory, active),
         "counts": asdict(stores.log.counts(user.id)),
         "training": run_json(run) if run else None,
+        "next_training": next_training_json(services, user.id, run, time.time()),
+        "versions": versions_json(stores.registry, user.id, base_revision),
+        "changed_at": _changed_at(stores.registry.promoted_at(user.id), memory),
         "frozen": stores.registry.is_frozen(user.id),
         "withdrawn": why_base_answers(stores, user.id),
         "is_admin": user.is_admin,
     }
 
 
-def _memory(services: Services, user_id: str, active: AdapterVersion | None) -> Json:
+def _memory(memory: Memory, active: AdapterVersion | None) -> Json:
     """What memory may show: without what the version in use has learned."""
-    memory = without_learned(user_memory(services, user_id), learned_by(active))
-    return {"demonstrations": len(memory.demonstrations), "notes": len(memory.notes)}
+    shown = without_learned(memory, learned_by(active))
+    return {"demonstrations": len(shown.demonstrations), "notes": len(shown.notes)}
+
+
+def _changed_at(promoted_at: float | None, memory: Memory) -> float | None:
+    """Since when replies are written as they are now: the last promotion or demonstration."""
+    times = [each.feedback_at for each in memory.demonstrations]
+    return max([*times, *([] if promoted_at is None else [promoted_at])], default=None)
 
 
 def _learned(stores: Stores, user_id: str, active: AdapterVersion | None) -> Json:

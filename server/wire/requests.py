@@ -23,6 +23,7 @@ from pydantic import (
 from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasoning
 from adapters_store.records import BASE
 from feedback.records import Message
+from feedback.store.chats import MAX_TITLE
 from server.accounts.accounts import MAX_NAME_LENGTH
 from server.accounts.identity import MIN_SECRET_LENGTH, BodyIdentity, IdentityRules
 from server.wire.base import WireModel
@@ -433,6 +434,15 @@ class RuleRequest(WireModel):
     """The body of `PUT /v1/me/rules/{rule_id}`."""
 
     status: Literal["pinned", "dropped"]
+
+
+class ChatUpdate(WireModel):
+    """The body of `PATCH /v1/chats/{chat_id}`; null takes the title away."""
+
+    title: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE)]
+        | None
+    )
 
 
 class NewBackup(WireModel):

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters_store.records import BASE, AdapterVersion, Promotion
-from feedback.records import Feedback, Interaction, Message
+from feedback.records import Chat, Feedback, Interaction, Message
 from feedback.rules.user_rules import UserRule, rule_id
+from feedback.threads import ThreadedTurn
 from scheduler.cost import with_cost
 from scheduler.evaluation.suite.records import SuiteRun
 from scheduler.records import TrainingRun
@@ -115,6 +116,29 @@ def stored_message_json(completion_id: str, index: int, message: Message) -> Jso
         content, calls = parse(message.content)
         row |= message_json(content, tool_calls_json(row["id"], 0, calls))
     return row
+
+
+def chat_json(chat: Chat) -> Json:
+    """A chat as the list has it."""
+    return {"object": "chat", **asdict(chat)}
+
+
+def turn_json(turn: ThreadedTurn, feedback: Sequence[Feedback]) -> Json:
+    """One turn of a chat: what was said since its parent's reply, the reply, and my feedback."""
+    interaction = turn.interaction
+    system = [each.content for each in interaction.messages if each.role == "system"]
+    return {
+        "id": interaction.id,
+        "parent": turn.parent,
+        "created_at": interaction.created_at,
+        "adapter": interaction.adapter,
+        "status": interaction.status.value,
+        "system": "\n".join(system) or None,
+        "messages": [{"role": each.role, "content": each.content} for each in turn.messages],
+        "reply": interaction.reply,
+        "finish_reason": next(iter(interaction.finish_reasons), "aborted"),
+        "feedback": [feedback_json(each) for each in feedback],
+    }
 
 
 def choice_json(

@@ -563,6 +563,24 @@ class Curation(Shape):
     coverage: Object
 
 
+class ChatItem(Shape):
+    """A chat in the list."""
+
+    id: str
+    object: Literal["chat"]
+    title: str
+    created_at: float
+    updated_at: float
+    replies: int
+
+
+class ChatTurns(ChatItem):
+    """A chat with its newest turns, oldest first. Each names the turn whose reply it continues."""
+
+    turns: list[Object]
+    has_more: bool
+
+
 class Me(Shape):
     """The user's own version in use, what it learned, and the newest training."""
 
@@ -572,6 +590,9 @@ class Me(Shape):
     memory: Object
     counts: Object
     training: Run | None
+    next_training: Object
+    versions: list[Object]
+    changed_at: float | None
     frozen: bool
     withdrawn: str | None
     is_admin: bool

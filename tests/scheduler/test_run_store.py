@@ -242,3 +242,12 @@ def test_device_time_adds_up_over_a_users_runs(runs: RunStore, queue: Queue) -> 
         runs.start(run.id, float(at))
         runs.finish(run.id, RunStatus.REFUSED, "", at=float(at), usage=usage)
     assert runs.device_seconds("ann") == 3.75
+
+
+def test_open_runs_of_others_that_were_created_before_go_first(
+    runs: RunStore, queue: Queue
+) -> None:
+    ended, first, second = queue("cleo", 1.0), queue("ann", 2.0), queue("bob", 3.0)
+    runs.request_cancel(ended.id, 4.0)
+    runs.start(first.id, 5.0)
+    assert (runs.num_ahead(first.id), runs.num_ahead(second.id)) == (0, 1)

@@ -127,7 +127,9 @@ def make_data(live: LiveServer, caller: Person, other: Person) -> dict[str, str]
         chat = client.post("/v1/chat/completions", json=body, headers=header).json()
         feedback = {"target": chat["id"], "correction": "as it should be", "user": "ann"}
         given = client.post("/v1/feedback", json=feedback).json()
+        chats = client.get("/v1/chats", params={"user": "ann"}).json()["data"]
     ids = {
+        "chat_id": chats[0]["id"],
         "completion_id": chat["id"],
         "response_id": response_id(live.chat(caller.key, user="ann")["id"]),
     }
@@ -167,6 +169,8 @@ def requests(
             body = {"json": {"message_ids": ["message"]}}
         case "POST", "/v1/chat/completions/{completion_id}":
             body = {"json": {"metadata": {"a": "b"}}}
+        case "PATCH", "/v1/chats/{chat_id}":
+            body = {"json": {"title": "a title"}}
         case "PUT", "/v1/me/rules/{rule_id}":
             body = {"json": {"status": "pinned"}}
         case "POST", "/v1/admin/users":

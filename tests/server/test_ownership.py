@@ -30,6 +30,7 @@ class Owned:
     completion_id: str
     feedback_id: str
     run_id: str
+    chat_id: str
 
     def fill(self, path: str) -> str:
         """Put the ids into a route's path."""
@@ -39,7 +40,7 @@ class Owned:
             "feedback_id": self.feedback_id,
             "score_id": self.feedback_id,
             "run_id": self.run_id,
-            "chat_id": CHAT,
+            "chat_id": self.chat_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
             "number": "1",
@@ -61,7 +62,9 @@ def owned(live: LiveServer, person: Person) -> Owned:
     live.services.stores.runs.request_cancel(run.id, 2.0)
     pinned = RuleDecision(person.id, RULE, RuleStatus.PINNED, 1.0)
     live.services.stores.log.decide(pinned)
-    return Owned(person, completion, feedback["id"], run.id)
+    [chat], _ = live.services.stores.log.chats(person.id)
+    live.services.stores.log.rename_chat(person.id, chat.id, "mine")
+    return Owned(person, completion, feedback["id"], run.id, chat.id)
 
 
 def snapshot(live: LiveServer, owner: Person) -> dict[str, object]:
@@ -101,7 +104,7 @@ def test_another_users_ids_are_unknown_on_every_route(
             live.chat(stranger.key, user=owned.person.id)
             other.params = {"user": owned.person.id}
         body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "dropped"}
-        body |= {"message_ids": []}
+        body |= {"message_ids": [], "title": "theirs"}
         for method, path in operations(live):
             if "_id}" in path and not path.startswith("/v1/admin"):
                 status = other.request(method, owned.fill(path), json=body).status_code
@@ -110,6 +113,8 @@ def test_another_users_ids_are_unknown_on_every_route(
         assert other.post("/v1/feedback", json=feedback).status_code == 404
         assert other.get("/v1/feedback").json()["data"] == []
         assert other.get("/v1/chat/completions").json()["data"] == []
+        chats = other.get("/v1/chats").json()["data"]
+        assert owned.chat_id not in [chat["id"] for chat in chats]
     assert snapshot(live, owned.person) == before
 
 

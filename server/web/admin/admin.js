@@ -1,7 +1,7 @@
 // The admin page: signs in, shows the view that the address names, keeps it up to date.
 
 import { ApiError, call } from "../shared/api.js";
-import { showKey, toast } from "../shared/dialogs.js";
+import { openDialog, showKey, toast } from "../shared/dialogs.js";
 import { button, byId, h, put } from "../shared/dom.js";
 import { leave, signIn } from "../shared/sign_in.js";
 import { auditSection } from "./audit_view.js";
@@ -97,7 +97,7 @@ function newUser() {
   };
   const dialog = h(
     "dialog",
-    { "aria-labelledby": "new-title", onclose: () => dialog.remove() },
+    { "aria-labelledby": "new-title" },
     h(
       "form",
       { onsubmit: submit },
@@ -113,8 +113,7 @@ function newUser() {
       ),
     ),
   );
-  document.body.append(dialog);
-  dialog.showModal();
+  openDialog(dialog);
 }
 
 /** Shows the view that the address names. */

@@ -1,25 +1,39 @@
 // The chat page: connects the list of chats, the thread, the message field and the model card.
 
 import { ApiError, call } from "../shared/api.js";
-import { confirmAction, toast } from "../shared/dialogs.js";
-import { autosize, button, byId, h, icon, iconButton, put } from "../shared/dom.js";
+import { askForText, confirmAction, toast } from "../shared/dialogs.js";
+import { byId, h, icon, put } from "../shared/dom.js";
 import { formatPercent } from "../shared/format.js";
 import { leave, signIn, USER_KEY } from "../shared/sign_in.js";
+import { ChatList } from "./chat_list.js";
 import { Chats } from "./chats.js";
+import { Composer } from "./composer.js";
 import { exportData, isTraining, ModelCard, outcome } from "./model_card.js";
 import { adapterName } from "./reply.js";
 import { RuleList } from "./rules.js";
 import { Thread } from "./thread.js";
+import { newChat, pathOf, titleOf } from "./tree.js";
+
+const MAX_INSTRUCTIONS = 8000;
+const NEW = "new";
 
 let chats = null;
 let chat = null;
+let list = null;
 let me = null;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
 const rules = new RuleList(byId("rules"), { onError: showError });
-const thread = new Thread(byId("thread"), { save, onError: showError, onFeedback: refreshAll, onWriting: showWriting });
-const field = byId("message");
-const fit = autosize(field);
+const thread = new Thread(byId("thread"), {
+  onReply: replied,
+  onChoice: (question) => chats.choose(question),
+  onChange: changed,
+  onError: showError,
+  onFeedback: refreshAll,
+  onWriting: showWriting,
+  isOld: (variant) => Boolean(me?.changed_at && variant.at && variant.at < me.changed_at),
+});
+const composer = new Composer({ onSend: send, onDraft: (text) => chats?.keepDraft(draftName(), text) });
 
 function showError(error) {
   if (error instanceof ApiError && error.status === 401) {
@@ -29,33 +43,26 @@ function showError(error) {
   toast(error.message, { isError: true });
 }
 
-function save(changed) {
-  try {
-    chats.save(changed);
-  } catch {
-    toast("The browser’s storage is full, so this chat is not saved. Delete an old one.", { isError: true });
-  }
-  listChats();
-}
-
 function refreshAll() {
   return Promise.all([card.refresh(), rules.refresh()]);
 }
 
 function meChanged(now, before) {
   me = now;
-  byId("version").textContent = isTraining(now)
-    ? `learning, ${formatPercent(now.training.progress.fraction)}`
-    : adapterName(now.adapter);
-  byId("version").className = now.adapter === "base" ? "badge" : "badge accent";
+  byId("state").hidden = !isTraining(now);
+  if (isTraining(now)) byId("state").textContent = `learning, ${formatPercent(now.training.progress.fraction)}`;
+  byId("state").className = "badge accent";
   byId("admin-link").hidden = !now.is_admin;
+  if (now.adapter !== before?.adapter || now.versions.length !== before?.versions.length) showAnswering();
+  if (now.changed_at !== before?.changed_at) thread.refresh();
   if (isTraining(before) && !isTraining(now) && now.training) toast(outcome(now.training));
 }
 
 function meFailed(error) {
   if (error.status === 0) {
-    byId("version").textContent = "server unreachable";
-    byId("version").className = "badge bad";
+    byId("state").hidden = false;
+    byId("state").textContent = "server unreachable";
+    byId("state").className = "badge bad";
   } else {
     showError(error);
   }
@@ -67,63 +74,116 @@ function showWriting(isWriting) {
   byId("status").textContent = isWriting ? "The model is writing." : "The reply has ended.";
 }
 
-// The list of chats
+// Who answers in this chat, and its instructions
 
-function listChats() {
-  const entries = chats.all();
+function showAnswering() {
+  const others = me.versions.map(({ version }) => [version, `always ${version}`]);
   put(
-    byId("chats"),
-    entries.length === 0 && h("li", { class: "none muted small" }, "None yet."),
-    entries.map((entry) =>
-      h(
-        "li",
-        { class: entry.id === chat.id ? "current" : "" },
-        button(entry.title, () => open(entry), { class: "open", "aria-current": entry.id === chat.id ? "true" : null }),
-        iconButton("close", `Delete the chat ${entry.title}`, () => remove(entry), { class: "quiet round remove" }),
-      ),
-    ),
+    byId("answering"),
+    [
+      ["", `${adapterName(me.adapter)} + memory`],
+      ...(me.adapter === "base" ? [] : [["base", "base model + memory"]]),
+      ["base alone", "base model alone"],
+      ...others,
+    ].map(([value, text]) => h("option", { value }, text)),
   );
-  byId("title").textContent = chat.title;
+  byId("answering").value = chat?.answering ?? "";
 }
 
-function open(entry) {
-  thread.stop();
-  chat = entry;
-  thread.show(chat);
-  listChats();
-  closeSide();
-  if (matchMedia("(hover: hover)").matches) field.focus();
-}
-
-async function remove(entry) {
-  const agreed = await confirmAction({
-    title: "Delete this chat?",
-    text: "Its replies and your feedback on them are deleted here and on the server. The next training forgets them.",
-    action: "Delete",
-    isDanger: true,
+async function changeInstructions() {
+  const text = await askForText({
+    title: "Instructions for this chat",
+    text: "The model reads them before every message of this chat.",
+    label: "Instructions",
+    value: chat.system,
+    rows: 6,
+    maxlength: MAX_INSTRUCTIONS,
   });
-  if (!agreed) return;
-  if (entry.id === chat.id) await thread.stop();
+  if (text === null) return;
+  chat.system = text;
+  showChat();
+}
+
+// The open chat
+
+function showChat() {
+  byId("title").textContent = chat.title;
+  byId("answering").value = chat.answering;
+  byId("instructions").setAttribute("aria-pressed", String(chat.system !== ""));
+  history.replaceState(history.state, "", chat.isStored ? `#chat=${chat.id}` : location.pathname);
+  list.mark(chat.id);
+}
+
+function draftName() {
+  return chat?.isStored ? chat.id : NEW;
+}
+
+async function show(shown) {
+  await thread.stop();
+  chat = shown;
+  thread.show(chat);
+  showChat();
+  restoreDraft();
+  closeSide();
+  composer.focus();
+}
+
+/** Shows what was typed here before, unless it was sent meanwhile. */
+function restoreDraft() {
+  const draft = chats.draft(draftName());
+  const isSent = pathOf(chat).at(-1)?.question.text === draft;
+  composer.set(isSent ? "" : draft);
+}
+
+async function open({ id }) {
   try {
-    for (const { id } of entry.turns.flatMap((turn) => turn.variants ?? [])) {
-      if (id) await deleteReply(id);
-    }
+    await show(await chats.open(id));
+    if (chat.hasMore) toast("Only the newest replies of this long chat are shown.");
   } catch (error) {
     showError(error);
-    return;
   }
-  chats.remove(entry);
-  if (entry.id === chat.id) open(chats.create());
-  listChats();
-  refreshAll();
 }
 
-async function deleteReply(id) {
+function startNew() {
+  if (chat) show(newChat());
+}
+
+/** Another tab or device has changed a chat. */
+async function chatChanged(id) {
+  list.refresh();
+  if (chat?.id !== id || thread.isBusy) return;
   try {
-    await call("DELETE", `/v1/chat/completions/${encodeURIComponent(id)}`);
+    const now = await chats.open(id);
+    if (chat.id !== id || thread.isBusy) return;
+    chat = { ...now, answering: chat.answering };
+    thread.show(chat);
+    showChat();
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    if (error.status === 404) startNew();
+    else showError(error);
   }
+}
+
+function send(text) {
+  chats.keepDraft(draftName(), text); // until it is answered: a reload must not lose it
+  return thread.say(text);
+}
+
+function changed(changedChat) {
+  if (changedChat.title === newChat().title) changedChat.title = titleOf(pathOf(changedChat)[0]?.question.text ?? "");
+  if (changedChat === chat) showChat();
+  if (changedChat.isStored) chats.tell(changedChat.id);
+}
+
+/** A reply has ended: completely, stopped, or with an error. */
+function replied(answered, variant) {
+  chats.keep(variant);
+  if (variant.ending !== "error") {
+    chats.keepDraft(answered.isStored ? answered.id : NEW, "");
+    answered.isStored ||= variant.id !== null && !variant.notStored;
+  }
+  changed(answered);
+  list.refresh();
 }
 
 // The side panel of small screens
@@ -142,17 +202,47 @@ function closeSide() {
 // Signing in and out
 
 async function start() {
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("chat");
   me = await signIn();
-  chats = new Chats(me.user.id);
-  open(chats.all()[0] ?? chats.create());
-  await refreshAll();
+  chats = new Chats(me.user.id, { onChange: chatChanged });
+  list = new ChatList(chats, {
+    open,
+    renamed: (id, title) => {
+      if (chat.id === id) chat.title = title;
+      showChat();
+    },
+    removing: (id) => (chat.id === id ? thread.stop() : null),
+    removed: (id) => {
+      chats.keepDraft(id, "");
+      if (chat.id === id) startNew();
+      refreshAll();
+    },
+    onError: showError,
+  });
+  showAnswering();
+  await show(await wantedChat(wanted));
+  await Promise.all([list.refresh(), refreshAll()]);
+}
+
+/** The chat that the address names, or a new one. */
+async function wantedChat(id) {
+  if (id) {
+    try {
+      return await chats.open(id);
+    } catch (error) {
+      if (error.status !== 404) showError(error);
+    }
+  }
+  return newChat();
 }
 
 /** Leaves nothing of the user on the page or in this browser. */
 async function forgetUser(notice) {
   await thread.stop();
   chats.clear();
-  field.value = "";
+  chats = null;
+  composer.set("");
+  byId("search").value = "";
   leave(notice);
 }
 
@@ -182,41 +272,30 @@ async function exportAll() {
   }
 }
 
-function submit() {
-  const text = field.value.trim();
-  if (!text || thread.isWriting || thread.chat === null) return;
-  field.value = "";
-  fit();
-  thread.say(text);
-}
-
-byId("compose").addEventListener("submit", (event) => {
-  event.preventDefault();
-  submit();
-});
-field.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  submit();
-});
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeSide();
 });
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && chat?.isStored) chatChanged(chat.id);
+});
 window.addEventListener("storage", (event) => {
-  if (chats && event.key?.startsWith(chats.prefix)) listChats();
   // Another tab signed out, or in as somebody else.
   if (chats && event.key === USER_KEY) location.reload();
 });
-byId("send").append(icon("send"));
 byId("stop").append(icon("stop"));
 byId("new").prepend(icon("plus"));
 byId("menu").append(icon("menu"));
+byId("instructions").append(icon("settings"));
+byId("instructions").addEventListener("click", () => chat && changeInstructions());
+byId("answering").addEventListener("change", ({ target }) => {
+  chat.answering = target.value;
+});
 byId("stop").addEventListener("click", () => thread.stop());
-byId("new").addEventListener("click", () => thread.chat && open(chats.create()));
+byId("new").addEventListener("click", startNew);
 byId("menu").addEventListener("click", openSide);
 byId("shade").addEventListener("click", closeSide);
 byId("sign-out").addEventListener("click", () =>
-  forgetUser("You are signed out. Your chats are no longer in this browser."),
+  forgetUser("You are signed out. Nothing of you is left in this browser."),
 );
 byId("erase").addEventListener("click", erase);
 byId("export").addEventListener("click", exportAll);

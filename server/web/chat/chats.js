@@ -1,90 +1,113 @@
-// Stores a user's chats in this browser, one entry each, so that two tabs do not overwrite
-// each other. A chat is {id, title, at, turns}. A turn is {role: "user", text} or
-// {role: "assistant", variants, active}. A variant is one reply and the feedback on it.
+// The user's chats: they live on the server. This browser keeps what the server does not have: drafts,
+// and of the newest replies their reasoning and what was in the prompt. Tabs tell each other of changes.
 
-const TITLE_LENGTH = 60;
+import { call } from "../shared/api.js";
+import { fromServer } from "./tree.js";
+
+const PREFIX = "loralei.chat.";
+const MAX_REPLIES = 200;
+const MAX_SHOWN = 500;
+const PAGE = 30;
 
 export class Chats {
-  constructor(userId) {
-    this.prefix = `loralei.chat.${userId}.`;
+  /** Calls `onChange(chatId)` if another tab has changed a chat. */
+  constructor(userId, { onChange }) {
+    this.storage = `${PREFIX}${userId}`;
+    this.tabs = new BroadcastChannel(this.storage);
+    this.tabs.onmessage = ({ data }) => onChange(data);
   }
 
-  /** All chats, newest first. */
-  all() {
-    return Object.keys(localStorage)
-      .filter((name) => name.startsWith(this.prefix))
-      .map((name) => this.#read(name))
-      .filter((chat) => chat !== null)
-      .sort((one, other) => other.at - one.at);
+  /** A page of the list: {data, has_more}. With `words` only the chats that contain them. */
+  list({ words = "", after = null } = {}) {
+    const query = new URLSearchParams({ limit: PAGE });
+    if (words) query.set("words", words);
+    if (after) query.set("after", after);
+    return call("GET", `/v1/chats?${query}`);
   }
 
-  #read(name) {
+  /** The chat with this id. */
+  async open(id) {
+    return fromServer(await call("GET", pathOf(id)), this.#known());
+  }
+
+  async rename(id, title) {
+    await call("PATCH", pathOf(id), { body: { title } });
+    this.tell(id);
+  }
+
+  async remove(id) {
+    await call("DELETE", pathOf(id));
+    this.tell(id);
+  }
+
+  /** Tells the other tabs that a chat has changed. */
+  tell(id) {
+    this.tabs.postMessage(id);
+  }
+
+  /** Keeps what only this browser knows of a new reply. */
+  keep({ id, reasoning, memory, overriddenRules, leftOut }) {
+    if (!id) return;
+    this.#change((known) => {
+      known.replies[id] = { reasoning, memory, overriddenRules, leftOut };
+      limit(known.replies, MAX_REPLIES);
+    });
+  }
+
+  /** Keeps which reply to a question is shown. */
+  choose(question) {
+    const [first, { id }] = [question.variants[0], question.variants[question.active]];
+    if (!first.id || !id) return;
+    this.#change((known) => {
+      known.shown[first.id] = { id, at: Date.now() / 1000 };
+      limit(known.shown, MAX_SHOWN);
+    });
+  }
+
+  /** What was typed in a chat and not answered yet. */
+  draft(id) {
+    return this.#known().drafts[id] ?? "";
+  }
+
+  keepDraft(id, text) {
+    this.#change((known) => {
+      delete known.drafts[id];
+      if (text) known.drafts[id] = text;
+      limit(known.drafts, MAX_REPLIES);
+    });
+  }
+
+  /** Removes everything of the user, also what an earlier release kept. */
+  clear() {
+    this.tabs.close();
+    for (const name of Object.keys(localStorage)) if (name.startsWith(this.storage)) localStorage.removeItem(name);
+  }
+
+  #known() {
+    const empty = { replies: {}, shown: {}, drafts: {} };
     try {
-      const chat = JSON.parse(localStorage.getItem(name));
-      return Array.isArray(chat?.turns) ? upgrade(chat) : null;
+      return { ...empty, ...JSON.parse(localStorage.getItem(this.storage)) };
     } catch {
-      return null;
+      return empty;
     }
   }
 
-  /** A new chat. It is stored once it has a turn. */
-  create() {
-    return { id: newId(), title: "New chat", at: Date.now(), turns: [] };
-  }
-
-  /** Stores the chat. Throws if the browser's storage is full. */
-  save(chat) {
-    chat.at = Date.now();
-    const first = chat.turns[0]?.text ?? "New chat";
-    chat.title = first.length > TITLE_LENGTH ? `${first.slice(0, TITLE_LENGTH)}…` : first;
-    localStorage.setItem(this.prefix + chat.id, JSON.stringify(chat));
-  }
-
-  remove(chat) {
-    localStorage.removeItem(this.prefix + chat.id);
-  }
-
-  /** Removes all of them, also those that cannot be read. */
-  clear() {
-    for (const name of Object.keys(localStorage)) if (name.startsWith(this.prefix)) localStorage.removeItem(name);
+  #change(change) {
+    const known = this.#known();
+    change(known);
+    try {
+      localStorage.setItem(this.storage, JSON.stringify(known));
+    } catch {
+      // The browser's storage is full: the next visit has no reasoning and no drafts.
+    }
   }
 }
 
-/** Renames the fields of a chat that an earlier release stored. */
-function upgrade(chat) {
-  for (const variant of chat.turns.flatMap((turn) => turn.variants ?? [])) {
-    variant.feedback ??= variant.judgement;
-    variant.overriddenRules ??= variant.setAside;
-    delete variant.judgement;
-    delete variant.setAside;
-  }
-  return chat;
+function pathOf(id) {
+  return `/v1/chats/${encodeURIComponent(id)}`;
 }
 
-// crypto.randomUUID exists only on https and localhost; people also open http://192.168.…
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** The reply of a turn that the page shows and later requests contain. */
-export function activeVariant(turn) {
-  return turn.variants[turn.active];
-}
-
-/** The text of a reply, as corrected if it was. */
-export function textOf(variant) {
-  return variant.feedback?.correction ?? variant.text;
-}
-
-/** The messages of the turns before `end`, as the request sends them. */
-export function messagesBefore(chat, end) {
-  return chat.turns
-    .slice(0, end)
-    .map((turn) =>
-      turn.role === "user"
-        ? { role: "user", content: turn.text }
-        : { role: "assistant", content: textOf(activeVariant(turn)) },
-    )
-    .filter((message) => message.content.trim());
+/** Drops the oldest entries. */
+function limit(entries, most) {
+  for (const name of Object.keys(entries).slice(0, -most)) delete entries[name];
 }

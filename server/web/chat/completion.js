@@ -1,21 +1,27 @@
 // Streams one reply of the model.
 
 import { ApiError, call, events, send } from "../shared/api.js";
+import { newBranch } from "./tree.js";
 
 let model = null;
 
 // Another reply has to differ from the first, so it is sampled more freely.
 const ANOTHER = { temperature: 0.9, top_p: 0.95 };
 
+/** Who may answer: the value of a chat's `answering`, and what the request says then. */
+export const ANSWERING = { "": null, base: { adapter: "base" }, "base alone": { adapter: "base", memory: false } };
+
 /**
  * Requests a reply and calls `onText` with the variant so far whenever there is more text. Resolves to
  * the variant. If the reply was stopped or broke off, `ending` says so and `text` is what arrived.
  * The server's defaults decide how it is sampled, unless it `isAnother` reply to the same messages.
- * With `isBaseAlone` the base model answers without the user's memory.
+ * `parent` is the id of the reply that the chat continues, if any; `answering` a key of `ANSWERING` or a
+ * version. If the messages are too long, the oldest are left out.
  */
-export async function complete({ chatId, messages, isAnother = false, isBaseAlone = false, signal, onText }) {
+export async function complete({ chat, messages, parent, answering, isAnother = false, signal, onText }) {
   const variant = {
     id: null,
+    at: Date.now() / 1000,
     text: "",
     reasoning: "",
     adapter: "base",
@@ -23,19 +29,20 @@ export async function complete({ chatId, messages, isAnother = false, isBaseAlon
     ending: "stopped",
     error: null,
     overriddenRules: [],
+    leftOut: 0,
     notStored: null,
+    next: newBranch(),
   };
   try {
     model ??= (await call("GET", "/v1/models", { signal })).data[0];
     const sampling = isAnother ? freer(model.sampling) : {};
     const body = { model: model.id, messages, stream: true, ...sampling };
-    if (isBaseAlone) body.loralei = { adapter: "base", memory: false };
-    const response = await send("POST", "/v1/chat/completions", {
-      body,
-      signal,
-      headers: { "X-Loralei-Chat-Id": chatId },
-    });
+    const loralei = answering in ANSWERING ? ANSWERING[answering] : { adapter: answering };
+    if (loralei) body.loralei = loralei;
+    if (parent) body.metadata = { parent };
+    const response = await sendShortened(chat, body, signal, variant);
     variant.adapter = response.headers.get("x-loralei-adapter") ?? variant.adapter;
+    chat.id = response.headers.get("x-loralei-chat") ?? chat.id;
     for await (const data of events(response)) {
       if (data === "[DONE]") break;
       absorb(variant, JSON.parse(data));
@@ -52,6 +59,32 @@ export async function complete({ chatId, messages, isAnother = false, isBaseAlon
   return variant;
 }
 
+/** Sends the request; while it is too long, again without the older half of its earlier messages. */
+async function sendShortened(chat, body, signal, variant) {
+  const headers = { "X-Loralei-Chat-Id": chat.id };
+  const numSystem = body.messages.filter((message) => message.role === "system").length;
+  let messages = without(body.messages, numSystem, chat.leftOut ?? 0);
+  for (;;) {
+    try {
+      const response = await send("POST", "/v1/chat/completions", { body: { ...body, messages }, signal, headers });
+      variant.leftOut = body.messages.length - messages.length;
+      chat.leftOut = variant.leftOut;
+      return response;
+    } catch (error) {
+      const numEarlier = messages.length - numSystem - 1;
+      if (error.code !== "context_length_exceeded" || numEarlier < 1) throw error;
+      messages = without(messages, numSystem, Math.ceil(numEarlier / 2));
+    }
+  }
+}
+
+/** The messages without the oldest `count` after the system's. The first one left is the user's. */
+function without(messages, numSystem, count) {
+  let start = Math.min(numSystem + count, messages.length - 1);
+  while (messages[start].role === "assistant") start += 1;
+  return [...messages.slice(0, numSystem), ...messages.slice(start)];
+}
+
 function freer({ temperature, top_p }) {
   return { temperature: Math.max(ANOTHER.temperature, temperature), top_p: Math.max(ANOTHER.top_p, top_p) };
 }
@@ -59,6 +92,7 @@ function freer({ temperature, top_p }) {
 function absorb(variant, chunk) {
   if (chunk.error) throw new ApiError(500, chunk.error.message);
   variant.id ??= chunk.id;
+  variant.at = chunk.created + 1; // it is cut to whole seconds
   variant.memory = chunk.loralei?.memory ?? variant.memory;
   variant.overriddenRules = chunk.loralei?.overridden_rules ?? variant.overriddenRules;
   variant.notStored = chunk.loralei?.not_stored ?? variant.notStored;

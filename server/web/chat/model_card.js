@@ -6,7 +6,7 @@ import { adapterBadge, formatPercent, plural } from "../shared/format.js";
 
 const OPEN = ["queued", "running"];
 const IDLE_MS = 20000;
-const TRAINING_MS = 1000;
+const TRAINING_MS = 2000;
 const LIST = new Intl.ListFormat("en-GB");
 
 /**
@@ -71,7 +71,8 @@ export class ModelCard {
         : null,
       teacherLines(me.learned.teacher),
       samplesSection(me.learned.samples),
-      ...runLines(run),
+      ...runLines(run, me.next_training),
+      nextLine(me),
       me.is_admin
         ? button("Learn now", () => this.#train(), { id: "learn", disabled: isTraining(me) || me.frozen })
         : null,
@@ -146,9 +147,31 @@ function samplesSection(samples) {
   );
 }
 
-function runLines(run) {
+/** When the next training starts. */
+function nextLine({ next_training: next, training, frozen }) {
+  if (frozen || OPEN.includes(training?.status)) return null;
+  return h("p", { class: "muted small", id: "next" }, whenTraining(next));
+}
+
+function whenTraining({ new_feedback: given, needed, automatic, due, reason }) {
+  const items = `${given} new ${given === 1 ? "item" : "items"} of feedback`;
+  if (!automatic) return `An admin starts trainings here.${given ? ` You have ${items}.` : ""}`;
+  if (due) return "The next training starts soon.";
+  if (given < needed) return `Training starts at ${needed} new items of feedback; you have ${given}.`;
+  return `Next training: ${reason}.`;
+}
+
+/** How long a training still takes, or what it waits for. */
+function remaining(run, { runs_ahead: ahead, seconds_left: seconds }) {
+  if (run.status === "queued") return ahead > 0 ? `waits for ${plural(ahead, "other training")}` : "starts soon";
+  if (seconds === null) return "";
+  return seconds < 60 ? "less than a minute left" : `about ${Math.round(seconds / 60)} min left`;
+}
+
+function runLines(run, next) {
   if (!run) return [];
   if (OPEN.includes(run.status)) {
+    const left = remaining(run, next);
     return [
       h(
         "div",
@@ -159,6 +182,7 @@ function runLines(run) {
           h("span", {}, run.progress.phase),
           h("span", {}, formatPercent(run.progress.fraction)),
         ),
+        left && h("p", { class: "small muted", id: "left" }, left),
         h("progress", { max: 1, value: run.progress.fraction, "aria-label": "Training" }),
       ),
     ];

@@ -1,13 +1,14 @@
 // What a model thought before its reply: shown collapsed, apart from the reply that is edited and rated.
 
 import { h } from "../shared/dom.js";
-import { renderMarkdown } from "./markdown.js";
+import { GrowingMarkdown, renderMarkdown } from "../text/markdown.js";
 
 /** The reasoning of one reply. `isOpen` and `onToggle(isOpen)` keep it open when it is drawn anew. */
 export class Reasoning {
   constructor({ isOpen = false, onToggle = () => {} } = {}) {
     this.title = h("summary", {});
     this.text = h("div", { class: "text" });
+    this.growing = new GrowingMarkdown(this.text);
     this.element = h(
       "details",
       { class: "reasoning", hidden: true, open: isOpen, ontoggle: () => onToggle(this.element.open) },
@@ -20,6 +21,7 @@ export class Reasoning {
   show(text, { isWriting = false } = {}) {
     this.element.hidden = !text;
     this.title.textContent = isWriting ? "Thinking …" : "Reasoning";
-    this.text.replaceChildren(...renderMarkdown(text));
+    if (isWriting) this.growing.show(text);
+    else this.text.replaceChildren(...renderMarkdown(text));
   }
 }

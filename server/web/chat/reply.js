@@ -3,10 +3,11 @@
 
 import { copy } from "../shared/dialogs.js";
 import { autosize, button, h, iconButton } from "../shared/dom.js";
-import { activeVariant, textOf } from "./chats.js";
+import { plural } from "../shared/format.js";
 import { isComplete } from "./completion.js";
-import { renderMarkdown } from "./markdown.js";
+import { renderMarkdown } from "../text/markdown.js";
 import { Reasoning } from "./reasoning.js";
+import { activeVariant, textOf } from "./tree.js";
 
 const REASONS = [
   ["inaccurate", "Not true"],
@@ -19,13 +20,13 @@ const REASONS = [
 const ENDINGS = {
   length: "The reply reached the length limit.",
   thinking: "The model reached the length limit while it was thinking.",
-  stopped: "You stopped this reply. Your model does not learn from it.",
+  stopped: "This reply was stopped. Your model does not learn from it.",
 };
 
-/** Draws a reply in `element`. Call `show()` after every change of the turn. */
+/** Draws a reply in `element`. Call `show()` after every change of the question's replies. */
 export class Reply {
-  constructor(turn, actions) {
-    this.turn = turn;
+  constructor(question, actions) {
+    this.question = question;
     this.actions = actions;
     this.mode = "read";
     this.showsReasoning = false;
@@ -37,9 +38,24 @@ export class Reply {
   show(mode = this.mode) {
     this.mode = mode;
     const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.action : null;
-    const variant = activeVariant(this.turn);
+    const variant = activeVariant(this.question);
+    this.wasOld = this.#isOld();
     this.element.replaceChildren(...this.#body(variant));
     if (focused) this.element.querySelector(`[data-action="${focused}"]`)?.focus();
+    if (mode === "explain" || mode === "edit") {
+      requestAnimationFrame(() => this.element.querySelector("form").scrollIntoView({ block: "nearest" }));
+    }
+  }
+
+  /** Draws the reply again if it has become old, or is no longer. */
+  refresh() {
+    if (this.mode === "read" && this.wasOld !== this.#isOld()) this.show();
+  }
+
+  /** Whether a new reply may be better by what was learned since. What was judged is left alone. */
+  #isOld() {
+    const variant = activeVariant(this.question);
+    return Object.keys(variant.feedback ?? {}).length === 0 && this.actions.isOld(variant);
   }
 
   #body(variant) {
@@ -56,7 +72,7 @@ export class Reply {
   }
 
   #label(variant) {
-    const { variants, active } = this.turn;
+    const { variants, active } = this.question;
     return h(
       "header",
       { class: "reply-label" },
@@ -94,6 +110,7 @@ export class Reply {
     const notes = [
       variant.feedback?.correction ? null : ENDINGS[ending],
       overrideNote(variant),
+      shorteningNote(variant),
       variant.notStored,
     ].filter(Boolean);
     return notes.length ? h("p", { class: "muted small" }, notes.join(" ")) : null;
@@ -128,12 +145,18 @@ export class Reply {
         ? null
         : actionButton("compare", "Compare with the base model", () => actions.compare(this)),
       actionButton("copy", "Copy", () => copy(textOf(variant))),
+      this.#isOld()
+        ? button("Try again with what was learned", () => actions.retry(this), {
+            "data-action": "retry",
+            class: "quiet",
+          })
+        : null,
       variant.note ? h("span", { class: "saved", role: "status" }, variant.note) : null,
     );
   }
 
   #editor(variant) {
-    const field = h("textarea", { rows: 2, "aria-label": "The reply as it should have been" });
+    const field = h("textarea", { rows: 2, dir: "auto", "aria-label": "The reply as it should have been" });
     field.value = textOf(variant);
     autosize(field);
     const notice = h("p", { class: "notice", role: "alert", hidden: true });
@@ -163,6 +186,7 @@ export class Reply {
       ),
     );
     form.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
       if (event.key === "Escape") this.show("read");
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     });
@@ -194,7 +218,7 @@ export class Reply {
     return h(
       "form",
       { class: "panel", onsubmit: submit },
-      h("h3", {}, "What was wrong?"),
+      h("h2", {}, "What was wrong?"),
       h("div", { class: "chips", role: "group", "aria-label": "Reason" }, chips),
       field,
       h(
@@ -208,9 +232,9 @@ export class Reply {
   }
 
   #pair() {
-    const last = this.turn.variants.length - 1;
+    const last = this.question.variants.length - 1;
     const side = (index, other, title) => {
-      const variant = this.turn.variants[index];
+      const variant = this.question.variants[index];
       return h(
         "section",
         { "aria-label": title },
@@ -224,11 +248,11 @@ export class Reply {
         button("This one is better", () => this.actions.pick(this, index, other)),
       );
     };
-    const before = this.turn.active;
+    const before = this.question.active;
     return h(
       "div",
       { class: "panel", role: "group", "aria-label": "Which is better?" },
-      h("h3", {}, "Which is better?"),
+      h("h2", {}, "Which is better?"),
       h("div", { class: "pair" }, side(before, last, "Before"), side(last, before, "New")),
       h(
         "div",
@@ -248,8 +272,16 @@ function overrideNote({ overriddenRules }) {
     : null;
 }
 
+/** A sentence about the messages that were left out, because the chat is too long; null if none were. */
+function shorteningNote({ leftOut }) {
+  return leftOut
+    ? `This chat is too long for the model, so it did not read the oldest ${plural(leftOut, "message")}.`
+    : null;
+}
+
 /** Who wrote a reply: an adapter, and how many of the user's examples were in its prompt. */
 function writtenBy(variant) {
+  if (variant.adapter === null) return "earlier reply";
   const shown = examplesShown(variant);
   return adapterName(variant.adapter) + (shown ? ` + ${shown} of your examples` : "");
 }

@@ -1,12 +1,13 @@
-// One chat on the screen: its turns and what the user does with them. One reply at a time.
+// One chat on the screen: its messages and replies, and what the user does with them. One reply at a time.
 
-import { button, h, put } from "../shared/dom.js";
-import { activeVariant, messagesBefore } from "./chats.js";
+import { button, h, paced, put } from "../shared/dom.js";
+import { GrowingMarkdown } from "../text/markdown.js";
 import { complete, isComplete } from "./completion.js";
 import { sendFeedback } from "./feedback.js";
-import { renderMarkdown } from "./markdown.js";
+import { QuestionView } from "./question.js";
 import { Reasoning } from "./reasoning.js";
 import { Reply } from "./reply.js";
+import { activeVariant, addQuestion, addVariant, endOf, messagesFor, parentOf, pathOf } from "./tree.js";
 
 const STARTS = [
   "Explain photosynthesis to a child.",
@@ -15,20 +16,28 @@ const STARTS = [
 ];
 
 export class Thread {
-  /** `hooks`: save(chat), onError(error), onFeedback(), onWriting(isWriting). */
+  /**
+   * `hooks`: onReply(chat, variant), onChoice(question), onChange(chat), onError(error), onFeedback(),
+   * onWriting(isWriting), isOld(variant).
+   */
   constructor(element, hooks) {
     this.element = element;
     this.hooks = hooks;
     this.chat = null;
     this.writing = null;
+    this.drawn = [];
     this.actions = {
       again: (reply) => this.#another(reply, { isAnother: true }),
-      compare: (reply) => this.#another(reply, { isBaseAlone: true }),
+      change: (place, text) => this.#change(place, text),
+      compare: (reply) => this.#another(reply, { answering: "base alone" }),
       correct: (reply, text) => this.#correct(reply, text),
       explain: (reply, changes) => this.#giveFeedback(reply, changes, "Thank you, saved."),
+      isOld: (variant) => this.hooks.isOld(variant),
       pick: (reply, index, loser) => this.#pick(reply, index, loser),
       rate: (reply, value) => this.#rate(reply, value),
+      retry: (reply) => this.#another(reply, {}),
       turnTo: (reply, index) => this.#turnTo(reply, index),
+      turnToQuestion: (place, index) => this.#turnToQuestion(place, index),
     };
   }
 
@@ -36,22 +45,43 @@ export class Thread {
     return this.writing !== null;
   }
 
+  /** Whether the user edits a message or a reply here, or compares two. */
+  get isBusy() {
+    return this.isWriting || this.element.querySelector("form, .pair") !== null;
+  }
+
   /** Shows this chat. */
   show(chat) {
     this.chat = chat;
-    const isUnanswered = chat.turns.at(-1)?.role === "user";
-    put(
-      this.element,
-      chat.turns.map((turn) => this.#elementOf(turn)),
-      chat.turns.length === 0 && this.#welcome(),
-      isUnanswered && this.#unanswered(chat),
-    );
-    this.#scrollDown(true);
+    put(this.element);
+    this.drawn = [];
+    this.#drawFrom(0);
+    if (this.drawn.length === 0) this.element.append(this.#welcome());
+    this.#scrollDown();
   }
 
-  #elementOf(turn) {
-    if (turn.role === "user") return h("article", { class: "turn user", "aria-label": "You" }, turn.text);
-    return new Reply(turn, this.actions).element;
+  /** Draws the replies again: some may be old now. */
+  refresh() {
+    for (const { reply } of this.drawn) reply?.refresh();
+  }
+
+  /** Draws the chat from this message on. */
+  #drawFrom(index) {
+    for (const { elements } of this.drawn.splice(index)) for (const each of elements) each.remove();
+    this.element.querySelector(".unanswered")?.remove();
+    for (const place of pathOf(this.chat).slice(index)) {
+      const view = new QuestionView(place, this.actions);
+      const reply = place.question.variants.length ? new Reply(place.question, this.actions) : null;
+      const elements = [view.element, reply?.element].filter(Boolean);
+      this.drawn.push({ place, view, reply, elements });
+      this.element.append(...elements);
+    }
+    const last = this.drawn.at(-1);
+    if (last && !last.reply) this.element.append(this.#unanswered(last.place.question));
+  }
+
+  #indexOf(question) {
+    return this.drawn.findIndex(({ place }) => place.question === question);
   }
 
   #welcome() {
@@ -78,58 +108,62 @@ export class Thread {
     );
   }
 
-  /** Shows no chat. */
-  clear() {
-    this.chat = null;
-    this.element.replaceChildren();
-  }
-
-  /** Adds the user's turn and streams the reply. */
-  async say(text) {
+  /** Adds the user's message and streams the reply. False if another reply is being written. */
+  say(text) {
     const { chat } = this;
-    if (this.isWriting || chat === null) return;
-    if (chat.turns.length === 0) this.element.replaceChildren();
+    if (this.isWriting || chat === null) return false;
+    this.element.querySelector(".welcome")?.remove();
+    this.#ask(endOf(chat), text);
+    return true;
+  }
+
+  /** A changed message begins a branch beside the earlier one. */
+  #change({ branch, question }, text) {
+    if (this.isWriting) return;
+    const index = this.#indexOf(question);
+    this.#ask(branch, text, index);
+  }
+
+  #ask(branch, text, index = this.drawn.length) {
+    const question = addQuestion(branch, text);
+    this.#drawFrom(index);
+    this.hooks.onChange(this.chat);
+    this.#answer(this.chat, question);
+  }
+
+  #answer(chat, question) {
+    return this.#whileWriting((signal) => this.#append(chat, question, signal));
+  }
+
+  async #append(chat, question, signal) {
     this.element.querySelector(".unanswered")?.remove();
-    const asked = { role: "user", text };
-    chat.turns.push(asked);
-    this.element.append(this.#elementOf(asked));
-    this.hooks.save(chat);
-    await this.#answer(chat);
-  }
-
-  #answer(chat) {
-    return this.#whileWriting((signal) => this.#append(chat, signal));
-  }
-
-  async #append(chat, signal) {
     const { holder, draw } = this.#placeholder();
     this.element.append(holder);
-    this.#scrollDown(true);
-    const variant = await this.#write(chat, chat.turns.length, { signal, draw });
-    if (variant) {
-      const turn = { role: "assistant", variants: [variant], active: 0 };
-      chat.turns.push(turn);
-      const written = this.#elementOf(turn);
-      const isReading = holder.querySelector(".reasoning").open;
-      holder.replaceWith(written);
-      written.querySelector(".reasoning")?.toggleAttribute("open", isReading);
-      this.hooks.save(chat);
-    } else {
-      holder.replaceWith(this.#unanswered(chat));
+    this.#scrollDown();
+    const variant = await this.#write(chat, question, { signal, draw, answering: chat.answering });
+    if (!variant) {
+      holder.replaceWith(this.#unanswered(question));
+      return;
     }
-    this.#scrollDown(false);
+    addVariant(question, variant);
+    const isReading = holder.querySelector(".reasoning").open;
+    this.#keepingTheEnd(() => {
+      holder.remove();
+      if (this.chat === chat) this.#drawFrom(this.#indexOf(question));
+    });
+    this.drawn.at(-1)?.reply?.element.querySelector(".reasoning")?.toggleAttribute("open", isReading);
+    this.hooks.onReply(chat, variant);
   }
 
-  #unanswered(chat) {
-    const again = () => {
-      notice.remove();
-      this.#answer(chat);
-    };
-    const notice = h("p", { class: "unanswered" }, button("Answer this", again));
-    return notice;
+  #unanswered(question) {
+    return h(
+      "p",
+      { class: "unanswered" },
+      button("Answer this", () => this.#answer(this.chat, question)),
+    );
   }
 
-  /** Stops the reply that is being written; resolves when its text so far is saved. */
+  /** Stops the reply that is being written; resolves when its text so far is drawn. */
   async stop() {
     this.writing?.controller.abort();
     await this.writing?.finished;
@@ -138,6 +172,7 @@ export class Thread {
   #placeholder(label = "writing …") {
     const reasoning = new Reasoning();
     const body = h("div", { class: "text" });
+    const growing = new GrowingMarkdown(body);
     const holder = h(
       "article",
       { class: "turn reply writing", "aria-busy": "true" },
@@ -147,7 +182,7 @@ export class Thread {
     );
     const draw = (variant) => {
       reasoning.show(variant.reasoning, { isWriting: !variant.text });
-      body.replaceChildren(...renderMarkdown(variant.text));
+      growing.show(variant.text);
     };
     return { holder, draw };
   }
@@ -164,21 +199,12 @@ export class Thread {
     await finished;
   }
 
-  /** Streams the reply to the turns before `end` and draws it. Null if the key was refused. */
-  async #write(chat, end, { signal, draw, ...how }) {
-    let isScheduled = false;
-    const onText = (variant) => {
-      if (isScheduled) return;
-      isScheduled = true;
-      requestAnimationFrame(() => {
-        isScheduled = false;
-        draw(variant);
-        this.#scrollDown(false);
-      });
-    };
+  /** Streams a reply to this question and draws it. Null if the key was refused. */
+  async #write(chat, question, { signal, draw, ...how }) {
+    const onText = paced((variant) => this.#keepingTheEnd(() => draw(variant)));
     try {
-      const messages = messagesBefore(chat, end);
-      return await complete({ chatId: chat.id, messages, signal, onText, ...how });
+      const messages = messagesFor(chat, question);
+      return await complete({ chat, messages, parent: parentOf(chat, question), signal, onText, ...how });
     } catch (error) {
       this.hooks.onError(error);
       return null;
@@ -187,40 +213,41 @@ export class Thread {
 
   #another(reply, how) {
     const { chat } = this;
-    return this.#whileWriting((signal) => this.#addVariant(chat, reply, how, signal));
+    return this.#whileWriting((signal) => this.#addVariant(chat, reply, { answering: chat.answering, ...how }, signal));
   }
 
   async #addVariant(chat, reply, how, signal) {
-    const { turn } = reply;
-    const { holder, draw } = this.#placeholder(how.isBaseAlone ? "base model, writing …" : "writing another reply …");
+    const { question } = reply;
+    const isBase = how.answering === "base alone";
+    const { holder, draw } = this.#placeholder(isBase ? "base model, writing …" : "writing another reply …");
     reply.element.after(holder);
     holder.scrollIntoView({ block: "nearest" });
-    const variant = await this.#write(chat, chat.turns.indexOf(turn), { signal, draw, ...how });
+    const variant = await this.#write(chat, question, { signal, draw, ...how });
     holder.remove();
     if (!variant) return;
-    const before = activeVariant(turn);
+    const before = activeVariant(question);
     if (!isComplete(before)) {
-      turn.variants[turn.active] = variant;
+      question.variants[question.active] = variant;
       reply.show("read");
     } else if (!isComplete(variant) || before.text === variant.text) {
       this.#showNote(reply, isComplete(variant) ? "The new reply is the same." : (variant.error ?? "Stopped."));
     } else {
-      turn.variants.push(variant);
+      addVariant(question, variant, { isShown: false });
       reply.show("pick");
       reply.element.scrollIntoView({ block: "nearest" });
     }
-    this.hooks.save(chat);
+    this.hooks.onReply(chat, variant);
   }
 
   #showNote(reply, note, mode = "read") {
-    const variant = activeVariant(reply.turn);
+    const variant = activeVariant(reply.question);
     variant.note = note;
     reply.show(mode);
     delete variant.note;
   }
 
   async #giveFeedback(reply, changes, note, mode = "read") {
-    const variant = activeVariant(reply.turn);
+    const variant = activeVariant(reply.question);
     try {
       await sendFeedback(variant, changes);
     } catch (error) {
@@ -228,7 +255,7 @@ export class Thread {
       return error.message;
     }
     this.#showNote(reply, note, mode);
-    this.hooks.save(this.chat);
+    this.hooks.onChange(this.chat);
     this.hooks.onFeedback();
     return "";
   }
@@ -243,7 +270,7 @@ export class Thread {
   }
 
   async #correct(reply, text) {
-    const variant = activeVariant(reply.turn);
+    const variant = activeVariant(reply.question);
     const correction = text?.trim() ?? null;
     if (correction === "") return "A correction cannot be empty.";
     if (correction === variant.text.trim()) return "The reply is unchanged: change something, or cancel.";
@@ -252,26 +279,38 @@ export class Thread {
   }
 
   async #pick(reply, index, loser) {
-    const { turn } = reply;
-    const rejected = loser === null ? null : turn.variants[loser];
-    turn.active = index;
+    const rejected = loser === null ? null : reply.question.variants[loser];
+    this.#turnTo(reply, index);
     if (rejected) {
       await this.#giveFeedback(reply, { preferred_over: rejected.id }, "Saved. Your model learns from your choice.");
-    } else {
-      reply.show("read");
-      this.hooks.save(this.chat);
     }
   }
 
   #turnTo(reply, index) {
-    reply.turn.active = index;
+    reply.question.active = index;
     reply.show("read");
-    this.hooks.save(this.chat);
+    this.#drawFrom(this.#indexOf(reply.question) + 1);
+    this.hooks.onChoice(reply.question);
   }
 
-  #scrollDown(isForced) {
+  #turnToQuestion({ branch, question }, index) {
+    if (this.isWriting) return;
+    const place = this.#indexOf(question);
+    branch.active = index;
+    this.#drawFrom(place);
+    this.drawn[place].elements[0].querySelector(".pager button:not(:disabled)")?.focus();
+  }
+
+  #scrollDown() {
     const box = this.element.parentElement;
-    const isNear = box.scrollHeight - box.scrollTop - box.clientHeight < 140;
-    if (isForced || isNear) box.scrollTop = box.scrollHeight;
+    box.scrollTop = box.scrollHeight;
+  }
+
+  /** Draws, and scrolls to the end if the end was in view before. */
+  #keepingTheEnd(draw) {
+    const box = this.element.parentElement;
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 140;
+    draw();
+    if (isAtEnd) this.#scrollDown();
   }
 }

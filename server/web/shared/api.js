@@ -4,10 +4,11 @@ let key = null;
 
 /** The server refused a request, for this reason. Status 0: the server could not be reached. */
 export class ApiError extends Error {
-  constructor(status, message, code = null) {
+  constructor(status, message, { code = null, param = null } = {}) {
     super(message);
     this.status = status;
     this.code = code;
+    this.param = param;
   }
 }
 
@@ -19,7 +20,7 @@ export function useKey(value) {
 async function errorOf(response) {
   try {
     const { error } = await response.json();
-    return new ApiError(response.status, error.message, error.code);
+    return new ApiError(response.status, error.message, error);
   } catch {
     return new ApiError(response.status, `The server answered with status ${response.status}.`);
   }

@@ -2,10 +2,18 @@
 
 import { button, byId, h } from "./dom.js";
 
-/** Shows a dialog, and removes it when it is closed. */
-function openDialog(dialog) {
+/**
+ * Shows a dialog, and removes it when it is closed. The focus returns to where it was. If that is gone,
+ * it goes to the element with `data-focus`.
+ */
+export function openDialog(dialog) {
+  const before = document.activeElement;
   document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    const home = before.isConnected && before !== document.body ? before : document.querySelector("[data-focus]");
+    home?.focus();
+  });
   dialog.showModal();
 }
 
@@ -49,6 +57,34 @@ export function confirmAction({ title, text, action, isDanger = false, typed = n
     );
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
     openDialog(dialog);
+  });
+}
+
+/** Asks for a text; resolves to it, trimmed, or to null. With `rows` it may have several lines. */
+export function askForText({ title, label, value, text = "", rows = 0, maxlength }) {
+  return new Promise((resolve) => {
+    const field = h(rows ? "textarea" : "input", { dir: "auto", maxlength, rows: rows || null, autocomplete: "off" });
+    field.value = value;
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "ask-title" },
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", { id: "ask-title" }, title),
+        text && h("p", { class: "muted small" }, text),
+        h("label", {}, label, field),
+        h(
+          "div",
+          { class: "row" },
+          button("Cancel", () => dialog.close("no")),
+          h("button", { class: "primary", value: "yes" }, "Save"),
+        ),
+      ),
+    );
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? field.value.trim() : null));
+    openDialog(dialog);
+    field.focus();
   });
 }
 
@@ -97,6 +133,7 @@ export function askForKey({ reason, isCalm = false, check }) {
       autocomplete: "current-password",
       required: true,
       spellcheck: "false",
+      "aria-describedby": "key-origin",
     });
     const notice = h("p", { class: isCalm ? "notice calm" : "notice", role: "alert", hidden: !reason }, reason);
     const enter = h("button", { class: "primary" }, "Open");
@@ -129,6 +166,15 @@ export function askForKey({ reason, isCalm = false, check }) {
         ),
         notice,
         h("label", {}, "Key", field),
+        h(
+          "p",
+          { class: "muted small", id: "key-origin" },
+          "You have none? An admin makes keys on the ",
+          h("a", { href: "/admin" }, "admin page"),
+          " or with ",
+          h("code", {}, "loralei users add NAME"),
+          ". The admin’s own key is shown when the server starts for the first time.",
+        ),
         h("div", { class: "row" }, enter),
       ),
     );

@@ -49,6 +49,32 @@ export function autosize(textarea) {
   return fit;
 }
 
+// Drawing takes at most a fifth of the time: after each draw there is a pause four times as long.
+const PAUSE = 4;
+
+/** A function that draws its newest argument: once per frame at most, and less often if it is slow. */
+export function paced(draw) {
+  let isScheduled = false;
+  let newest;
+  let free = 0;
+  const now = () => {
+    const start = performance.now();
+    if (start < free) {
+      requestAnimationFrame(now);
+      return;
+    }
+    isScheduled = false;
+    draw(newest);
+    const end = performance.now();
+    free = end + PAUSE * (end - start);
+  };
+  return (value) => {
+    newest = value;
+    if (!isScheduled) requestAnimationFrame(now);
+    isScheduled = true;
+  };
+}
+
 const ICONS = {
   up: "M7.5 11v9H4v-9zM7.5 11l4-7.5c1.6 0 2.5 1.2 2.2 2.7L13 9.5h5.6a2 2 0 0 1 2 2.4l-1.3 6.4a2 2 0 0 1-2 1.7H7.5",
   down: "M16.5 13V4H20v9zM16.5 13l-4 7.5c-1.6 0-2.5-1.2-2.2-2.7l.7-3.3H5.4a2 2 0 0 1-2-2.4l1.3-6.4a2 2 0 0 1 2-1.7h9.8",
@@ -65,6 +91,8 @@ const ICONS = {
   left: "M14.5 6l-6 6 6 6",
   right: "M9.5 6l6 6-6 6",
   pin: "M9 4h6l-1 6 3 3.5H7L10 10zM12 13.5V21",
+  clip: "M20 11.5l-8 8a5 5 0 0 1-7-7l8.5-8.5a3.3 3.3 0 0 1 4.7 4.7L9.7 17.2a1.6 1.6 0 0 1-2.3-2.3l7.6-7.6",
+  settings: "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
   check: "M5 12.5l4.5 4.5L19 7.5",
 };
 

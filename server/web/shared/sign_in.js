@@ -40,15 +40,21 @@ function drop(key) {
   if (sessionStorage.getItem(ADMIN_KEY) === key) sessionStorage.removeItem(ADMIN_KEY);
 }
 
+function refusal(error, isFrontends) {
+  if (isFrontends) return "This is a frontend’s key: it acts for the users of another program. Enter a user’s key.";
+  return error.status === 401 ? "The server does not know this key." : error.message;
+}
+
 async function check(key, isAdminPage) {
   useKey(key);
   let me;
   try {
     me = await call("GET", "/v1/me");
   } catch (error) {
-    if (error.status !== 401 && error.status !== 403) throw error;
+    const isFrontends = error.status === 400 && error.param === "user";
+    if (![401, 403].includes(error.status) && !isFrontends) throw error;
     drop(key);
-    throw new ApiError(error.status, error.status === 401 ? "The server does not know this key." : error.message);
+    throw new ApiError(error.status, refusal(error, isFrontends));
   }
   if (isAdminPage && !me.is_admin) throw new ApiError(403, "This is not an admin’s key.");
   keepKey(key, me, isAdminPage);

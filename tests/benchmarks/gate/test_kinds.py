@@ -81,8 +81,8 @@ def test_imported_feedback_makes_examples_of_these_kinds(
 ) -> None:
     lines = import_lines("ann", draw_feedback(KINDS[name], 0, EXCHANGES, 20), 1000.0)
     rows = [json.loads(line) for line in lines.splitlines()]
-    interactions, numbered, *_ = parse_rows("u1", rows)
-    made = build_examples(interactions, [feedback for _, feedback in numbered])
+    parsed = parse_rows("u1", rows)
+    made = build_examples(parsed.interactions, [feedback for _, feedback in parsed.feedback])
     assert {each.kind for each in made} == kinds
     assert len({each.conversation_id for each in made}) == 20
 

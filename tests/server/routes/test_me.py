@@ -31,6 +31,32 @@ def test_a_new_user_has_the_base_and_nothing_learned(live: LiveServer, person: P
     assert me["learned"] == NOTHING
 
 
+def test_the_next_training_counts_what_is_new_and_what_is_needed(
+    live: LiveServer, person: Person
+) -> None:
+    completion = live.chat(person.key)["id"]
+    with live.client(person.key) as client:
+        client.post("/v1/feedback", json={"target": completion, "correction": "better"})
+        me = client.get("/v1/me").json()
+    told = me["next_training"]
+    assert (told["new_feedback"], told["needed"], told["due"]) == (1, 5, False)
+    assert told["automatic"] is False  # this server has no interval
+    assert "training starts at 5" in told["reason"]
+    assert me["changed_at"] is not None
+
+
+def test_my_versions_are_listed_newest_first_without_withdrawn_ones(
+    live: LiveServer, person: Person
+) -> None:
+    for seed in range(3):
+        import_version(live, person, seed)
+    with live.admin() as admin:
+        admin.delete(f"/v1/admin/adapters/{person.id}/versions/2").raise_for_status()
+    with live.client(person.key) as client:
+        listed = client.get("/v1/me").json()["versions"]
+    assert [each["version"] for each in listed] == ["v3", "v1"]
+
+
 def test_learned_feedback_is_told_apart_from_later_feedback(
     live: LiveServer, person: Person
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
 from tests.server.distilled import REPORT
@@ -71,6 +71,11 @@ def sign_in(page: Page, key: str, path: str = "/") -> None:
     """Open a page with the key in its address."""
     page.goto(f"{path}#key={key}")
     expect(page.locator("#who")).to_be_attached()
+
+
+def said(page: Page) -> Locator:
+    """The user's messages on the page."""
+    return page.locator("article.user .said")
 
 
 def say(page: Page, text: str = "hello") -> None:
@@ -223,38 +228,234 @@ def test_a_reply_names_the_rule_that_the_prompt_overrides(
     expect(reply).to_contain_text("overrides “Writes everything in lower case.”")
 
 
-def test_every_chat_has_its_own_id(page: Page) -> None:
-    ids = []
-    page.on("request", lambda request: ids.append(request.headers.get("x-loralei-chat-id")))
+def chats_of(site: LiveServer, user: Person) -> list[dict[str, Any]]:
+    """The user's chats on the server, the last used first."""
+    with site.client(user.key) as client:
+        listed: list[dict[str, Any]] = client.get("/v1/chats").json()["data"]
+    return listed
+
+
+def test_every_chat_has_its_own_id(page: Page, site: LiveServer, user: Person) -> None:
     say(page, "one")
     say(page, "two")
     page.get_by_role("button", name="New chat").click()
     say(page, "three")
-    first, second, third = (each for each in ids if each is not None)
-    assert first == second != third
+    assert [(each["title"], each["replies"]) for each in chats_of(site, user)] == [
+        ("three", 1),
+        ("one", 2),
+    ]
 
 
-def test_chats_are_there_again_after_a_reload(page: Page) -> None:
+def test_a_chat_is_there_again_after_a_reload(page: Page) -> None:
     say(page, "remember this")
     page.reload()
-    expect(page.locator("article.user")).to_have_text("remember this")
+    expect(said(page)).to_have_text("remember this")
     expect(page.get_by_role("button", name="remember this", exact=True)).to_be_visible()
 
 
-def test_a_chat_of_an_earlier_release_keeps_its_feedback(page: Page) -> None:
-    say(page)
+def test_a_chat_is_on_another_device_with_its_feedback(
+    page: Page, browser: Browser, site: LiveServer, user: Person
+) -> None:
+    say(page, "remember this")
     correct(page, "as I would say it")
     expect(page.get_by_text("corrected by you")).to_be_visible()
-    page.evaluate(
-        """() => {
-            const name = Object.keys(localStorage).find((each) => each.startsWith("loralei.chat."));
-            const stored = localStorage.getItem(name);
-            localStorage.setItem(name, stored.replace('"feedback":', '"judgement":'));
-        }"""
-    )
+    with new_page(browser, site.url) as device:
+        sign_in(device, user.key)
+        device.get_by_role("button", name="remember this", exact=True).click()
+        expect(device.get_by_text("corrected by you")).to_be_visible()
+        expect(device.locator(f"{REPLY} .text")).to_have_text("as I would say it")
+        answer_in_letters(device, site)
+        say(device, "go on")
+    assert [each["replies"] for each in chats_of(site, user)] == [2]
+
+
+def test_two_tabs_show_the_same(page: Page) -> None:
+    say(page, "one")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(said(other)).to_have_text("one")
+    say(page, "two")
+    expect(said(other)).to_have_text(["one", "two"])
+    correct(page, "as I would say it")
+    expect(other.get_by_text("corrected by you")).to_be_visible()
+
+
+def test_a_reply_that_a_reload_cut_is_not_lost(page: Page, site: LiveServer, user: Person) -> None:
+    say(page, "one")
+    page.unroute_all(behavior="ignoreErrors")
+    page.route("**/v1/chat/completions", lambda route: None)  # the server never answers
+    page.get_by_label("Message", exact=True).fill("two")
+    page.keyboard.press("Enter")
+    expect(said(page)).to_have_text(["one", "two"])
     page.reload()
+    expect(said(page)).to_have_text(["one"])
+    expect(page.get_by_label("Message", exact=True)).to_have_value("two")
+
+
+def test_what_was_typed_is_there_again_after_a_reload(page: Page) -> None:
+    page.get_by_label("Message", exact=True).fill("half a thou")
+    page.reload()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("half a thou")
+
+
+def test_a_chat_is_found_by_its_words(page: Page) -> None:
+    say(page, "about apples")
+    page.get_by_role("button", name="New chat").click()
+    say(page, "about pears")
+    page.get_by_label("Search chats").fill("apple")
+    expect(page.locator("#chats .open")).to_have_text(["about apples"])
+
+
+def test_a_chat_is_renamed(page: Page, site: LiveServer, user: Person) -> None:
+    say(page, "hello")
+    page.get_by_label("Rename the chat hello").click()
+    page.get_by_label("Title").fill("Greetings")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name="Greetings")).to_be_visible()
+    assert [each["title"] for each in chats_of(site, user)] == ["Greetings"]
+
+
+def test_a_changed_message_begins_a_branch(page: Page) -> None:
+    say(page, "one")
+    say(page, "two")
+    page.get_by_label("Change this message").first.click()
+    page.get_by_label("The changed message").fill("other")
+    with page.expect_request("**/v1/chat/completions") as request:
+        page.get_by_role("button", name="Send again").click()
+    body = request.value.post_data_json
+    assert body is not None
+    assert body["messages"] == [{"role": "user", "content": "other"}]
+    expect(page.locator(REPLY)).to_have_count(1)
+    page.reload()
+    expect(said(page)).to_have_text(["other"])
+    page.get_by_label("Earlier message").click()
+    expect(said(page)).to_have_text(["one", "two"])
+
+
+def test_instructions_go_with_every_message_of_their_chat(page: Page) -> None:
+    page.get_by_label("Instructions for this chat").click()
+    page.get_by_label("Instructions", exact=True).fill("Be brief.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    with page.expect_request("**/v1/chat/completions") as request:
+        say(page, "one")
+    body = request.value.post_data_json
+    assert body is not None
+    assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+    page.reload()
+    expect(said(page)).to_have_text(["one"])
+    page.get_by_label("Instructions for this chat").click()
+    expect(page.get_by_label("Instructions", exact=True)).to_have_value("Be brief.")
+
+
+def test_the_user_chooses_who_answers(page: Page, site: LiveServer, user: Person) -> None:
+    put_version_to_use(site, user)
+    page.reload()
+    choice = page.get_by_label("Who answers")
+    expect(choice.locator("option")).to_have_text(
+        ["your v2 + memory", "base model + memory", "base model alone", "always v2", "always v1"]
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    for option, expected in (("base", {"adapter": "base"}), ("v1", {"adapter": "v1"})):
+        choice.select_option(option)
+        say(page)
+        sent = [json.loads(each) for each in asked if "messages" in each]
+        assert sent[-1]["loralei"] == expected
+    expect(page.locator(REPLY).last).to_contain_text("your v1")
+
+
+def test_a_reply_from_before_the_learning_can_be_tried_again(page: Page) -> None:
+    say(page, "one")
+    page.get_by_role("button", name="New chat").click()
+    say(page, "two")
+    correct(page, "Quite another reply.")
     expect(page.get_by_text("corrected by you")).to_be_visible()
-    expect(page.locator(f"{REPLY} .text")).to_have_text("as I would say it")
+    page.get_by_role("button", name="one", exact=True).click()
+    page.get_by_role("button", name="Try again with what was learned").click()
+    new = page.get_by_role("region", name="New")
+    expect(new).to_contain_text("base model + 1 of your examples")
+
+
+def test_a_text_file_goes_into_the_message(page: Page) -> None:
+    page.locator("#file").set_input_files(
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"apples\n```\npears"}
+    )
+    with page.expect_request("**/v1/chat/completions") as request:
+        say(page, "Sum up.")
+    body = request.value.post_data_json
+    assert body is not None
+    sent = body["messages"][0]["content"]
+    assert sent == "Sum up.\n\nFile notes.txt:\n````\napples\n```\npears\n````"
+    expect(said(page).get_by_text("notes.txt · 16 B")).to_be_visible()
+    page.reload()
+    said(page).get_by_text("notes.txt · 16 B").click()
+    expect(said(page).locator("pre")).to_have_text("apples\n```\npears")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "sentence"),
+    [
+        ("cat.png", "image/png", b"\x89PNG", "cat.png is no text"),
+        ("data.bin", "", b"\xff\x00", "data.bin is not a text file"),
+        ("big.txt", "text/plain", b"x" * 200_001, "the most is 200 kB"),
+    ],
+)
+def test_other_files_are_refused_before_they_are_sent(
+    page: Page, name: str, kind: str, content: bytes, sentence: str
+) -> None:
+    page.locator("#file").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    expect(page.locator("#files li")).to_have_count(0)
+
+
+def test_a_chat_that_became_too_long_goes_on_without_its_oldest_messages(page: Page) -> None:
+    for _ in range(4):
+        say(page, "many words " * 20)
+    expect(page.locator(REPLY).last).to_contain_text("did not read the oldest")
+    page.reload()
+    expect(said(page)).to_have_count(4)
+
+
+def test_enter_that_ends_a_composition_sends_nothing(page: Page) -> None:
+    field = page.get_by_label("Message", exact=True)
+    field.fill("にほん")
+    field.dispatch_event("keydown", {"key": "Enter", "isComposing": True})
+    expect(field).to_have_value("にほん")
+    expect(page.locator("article.user")).to_have_count(0)
+
+
+def test_the_theme_is_chosen_and_kept(page: Page) -> None:
+    page.get_by_label("Theme").select_option("dark")
+    expect(page.locator("body")).to_have_css("background-color", "rgb(13, 19, 18)")
+    page.reload()
+    expect(page.locator("body")).to_have_css("background-color", "rgb(13, 19, 18)")
+    page.get_by_label("Theme").select_option("light")
+    expect(page.locator("body")).to_have_css("background-color", "rgb(246, 248, 247)")
+
+
+def test_a_frontends_key_is_named_as_one(browser: Browser, site: LiveServer) -> None:
+    with new_page(browser, site.url) as page:
+        page.goto(f"/#key={site.new_person('frontend').key}")
+        expect(page.get_by_role("alert")).to_contain_text("This is a frontend’s key")
+        expect(page.get_by_text("An admin makes keys")).to_be_visible()
+
+
+def test_the_focus_returns_after_a_dialog(page: Page) -> None:
+    erase = page.get_by_role("button", name="Erase my data")
+    erase.click()
+    page.keyboard.press("Escape")
+    expect(erase).to_be_focused()
+    say(page, "hello")
+    page.get_by_label("Delete the chat hello").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_label("Message", exact=True)).to_be_focused()
+
+
+def test_the_reasons_of_a_thumb_down_come_into_view(page: Page) -> None:
+    for _ in range(4):
+        say(page)
+    page.get_by_label("Bad reply").last.click()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_in_viewport(ratio=1)
 
 
 def test_another_user_of_the_browser_does_not_see_the_chats(page: Page, site: LiveServer) -> None:
@@ -414,12 +615,13 @@ def test_the_base_model_is_compared_without_memory_and_without_a_judgement(
     expect(page.get_by_text("corrected by you")).to_be_visible()
     page.get_by_role("button", name="New chat").click()
     say(page, "two")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.post_data or ""))
-    page.get_by_label("Compare with the base model").click()
+    with page.expect_request("**/v1/chat/completions") as request:
+        page.get_by_label("Compare with the base model").click()
+    body = request.value.post_data_json
+    assert body is not None
+    assert body["loralei"] == {"adapter": "base", "memory": False}
     new = page.get_by_role("region", name="New")
     expect(new.get_by_text("base model", exact=True)).to_be_visible()
-    assert json.loads(asked[0])["loralei"] == {"adapter": "base", "memory": False}
     page.get_by_role("button", name="Keep the earlier one").click()
     expect(page.get_by_text("1 of 2")).to_be_visible()
     assert [row["correction"] for row in feedback(site, user)] == ["Quite another reply."]
@@ -430,7 +632,7 @@ def test_markup_is_shown_as_text(page: Page) -> None:
     say(page, attack)
     correct(page, f"{attack} [x](javascript:alert(1)) **bold**")
     expect(page.get_by_text("corrected by you")).to_be_visible()
-    expect(page.locator("article.user")).to_have_text(attack)
+    expect(said(page)).to_have_text(attack)
     assert page.locator("main img").count() == 0
     assert page.locator("main a").count() == 0
     expect(page.locator(f"{REPLY} strong")).to_have_text("bold")
@@ -449,7 +651,7 @@ def test_a_reply_can_be_stopped(browser: Browser, site: LiveServer, user: Person
         page.get_by_label("Message", exact=True).fill("hello")
         page.keyboard.press("Enter")
         page.get_by_label("Stop writing").click()
-        expect(page.get_by_text("You stopped this reply")).to_be_visible()
+        expect(page.get_by_text("This reply was stopped")).to_be_visible()
         expect(page.get_by_label("Good reply")).to_have_count(0)
         page.unroute_all(behavior="ignoreErrors")
 
