@@ -5,7 +5,7 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-openwebui test-proxies bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-openwebui test-proxies test-benchmarks bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
@@ -98,6 +98,10 @@ test-crash: test-setup  ## Kill a server 200 times and check what it stored (KIL
 
 test-soak: test-setup  ## Run a server under 200 users and watch what grows (MINUTES=30 MODEL=tiny)
 	$(CHECK) tests.soak --minutes $(or $(MINUTES),30) $(if $(filter command%,$(origin MODEL)),--model $(MODEL))
+
+# Not part of `test`: they train.
+test-benchmarks: test-setup  ## Check that the benchmarks of learning run, on a tiny model
+	$(PYTEST) tests/benchmarks/check_flows.py tests/benchmarks/learning/check_measure.py
 
 bench: test-setup  ## Measure speed and memory on the real model
 	@for part in $(BENCH); do $(RUN)/python -m "tests.benchmarks.bench_$$part" || exit 1; done

@@ -168,7 +168,7 @@ class BaseModel:
         """Parameters of the base model, without adapters; a tied weight counts once."""
         plain = sum(p.numel() for n, p in self.model.named_parameters() if not _is_slot(n))
         packed = {each.values.data_ptr(): each for each in packed_weights(self.model)}
-        return plain + sum(each.out_features * each.in_features for each in packed.values())
+        return plain + sum(int(each.out_features * each.in_features) for each in packed.values())
 
 
 def load_base_model(
@@ -190,7 +190,7 @@ def load_base_model(
     Raises `ValueError` if it is not an instruct model, `OSError` if files are missing. Never runs
     code from the folder, and never reads pickled weights.
     """
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()
     tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     model = _load_model(Path(path), device, dtype, precision, packed)
     model.requires_grad_(False)

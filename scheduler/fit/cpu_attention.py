@@ -43,9 +43,10 @@ def grouped_attention(
     key_heads, past = key.shape[1:3]
     unusual = options.get("dropout") or options.get("position_bias") is not None
     if attention_mask is None or tokens > LONGEST or unusual:
-        return sdpa_attention_forward(
+        result: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
+        return result
     grouped = (query * scaling).reshape(rows * key_heads, -1, dim)
     keys, values = (x.reshape(rows * key_heads, past, dim) for x in (key, value))
     scores = torch.bmm(grouped, keys.transpose(1, 2)).view(rows, key_heads, -1, tokens, past)

@@ -50,7 +50,7 @@ def _greedy_replies(
     mask = torch.tensor(
         [[0] * (length - len(row)) + [1] * len(row) for row in prompts], device=base.device
     )
-    output = base.model.generate(  # type: ignore[operator]
+    output = base.model.generate(
         input_ids=ids,
         attention_mask=mask,
         max_new_tokens=max_tokens,

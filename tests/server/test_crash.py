@@ -13,10 +13,10 @@ from tests.server.test_bad_input import assert_refused
 def test_a_crash_is_a_500_that_reveals_nothing(
     live: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(ids: object) -> None:
         raise RuntimeError("secret of the house")
 
-    monkeypatch.setattr(live.services.accounts, "all", fail)
+    monkeypatch.setattr(live.services.accounts, "those", fail)
     with live.admin() as admin:
         response = admin.get("/v1/admin/users")
     assert_refused(response, 500)

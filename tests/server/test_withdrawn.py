@@ -391,5 +391,10 @@ def test_who_resolves_a_version_to_serve_it_asks_for_a_servable_one() -> None:
         for path in (ROOT / package).rglob("*.py")
         if "registry.version(" in path.read_text(encoding="utf-8")
     }
-    # These two only show it.
-    assert callers == {"server/routes/admin/adapters.py", "server/routes/admin/evaluations.py"}
+    # These only show it.
+    assert callers == {
+        "server/learning/taught.py",
+        "server/routes/admin/adapters.py",
+        "server/routes/admin/evaluations.py",
+        "server/routes/admin/versions.py",
+    }

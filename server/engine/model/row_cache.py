@@ -13,7 +13,7 @@ from transformers import Cache
 BLOCK = 256
 
 
-class RowCache(Cache):
+class RowCache(Cache):  # type: ignore[misc]
     """Per layer, keys and values of shape [rows, kv heads, positions, head dim].
 
     Rows have lengths of their own. Buffers grow by rows and by blocks of positions.

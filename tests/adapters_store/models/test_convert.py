@@ -68,7 +68,7 @@ def test_the_token_that_ends_a_turn_ends_a_reply_too(gguf: Path, folder: Path) -
 
 def test_a_marker_that_the_loader_reads_letter_by_letter_becomes_one_token() -> None:
     vocabulary = {"<t>": 0, "▁▁": 1, **{letter: n for n, letter in enumerate("<t>abc", 2)}}
-    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     )
     assert len(tokenizer.encode("a<t>b")) == 5

@@ -20,7 +20,7 @@ ARGUMENTS = "{{ call.function.arguments | tojson }}"
 
 def found(template: str, tokens: Mapping[str, int] | None = None) -> CallFormat | None:
     backend = Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)
     tokenizer.chat_template = template
 
     def render(turns: Any, **options: Any) -> str:

@@ -30,7 +30,7 @@ def byte_level() -> PreTrainedTokenizerFast:
     backend.normalizer = normalizers.NFC()
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)
     tokenizer.add_special_tokens({"eos_token": END, "additional_special_tokens": [START]})
     markers = [AddedToken(each, normalized=False, special=False) for each in TOOL_MARKERS]
     tokenizer.add_tokens([*markers, AddedToken("    ", normalized=False, special=False)])
@@ -52,7 +52,7 @@ def sentence_piece() -> PreTrainedTokenizerFast:
     backend.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)
     tokenizer.add_special_tokens(
         {"unk_token": "<unk>", "eos_token": END, "additional_special_tokens": [START]}
     )
@@ -60,7 +60,7 @@ def sentence_piece() -> PreTrainedTokenizerFast:
 
 
 def id_of(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
-    return tokenizer.get_vocab()[token]
+    return int(tokenizer.get_vocab()[token])
 
 
 def renderer_of(tokenizer: PreTrainedTokenizerFast, template: str = TOOL_TEMPLATE) -> Renderer:

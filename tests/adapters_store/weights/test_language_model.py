@@ -39,7 +39,7 @@ def multimodal() -> Any:
         mm_tokens_per_image=4,
     )
     torch.manual_seed(0)
-    model: Any = AutoModelForImageTextToText.from_config(config)  # type: ignore[no-untyped-call]
+    model: Any = AutoModelForImageTextToText.from_config(config)
     model.requires_grad_(False)
     return model.eval()
 

@@ -1,8 +1,10 @@
 """`loralei chat` against a running server, with piped input."""
 
+import itertools
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -244,20 +246,38 @@ def test_control_characters_of_a_reply_do_not_reach_the_terminal(
     assert capsys.readouterr().out == "a]52;c;aGk=b2Jc\td\n"
 
 
-def test_ctrl_c_stops_the_reply_on_the_server_and_the_chat_goes_on(
-    server: LiveServer, person: Person
+def pause_writing(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch, until: threading.Event
 ) -> None:
+    """Let the engine write the beginning of a reply, and go on only then."""
+    engine = server.services.runtime.engine
+    step, steps = engine.step, itertools.count()
+
+    def paused() -> None:
+        if next(steps) > 16:
+            until.wait(60)
+        step()
+
+    monkeypatch.setattr(engine, "step", paused)
+
+
+def test_ctrl_c_stops_the_reply_on_the_server_and_the_chat_goes_on(
+    server: LiveServer, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+    pause_writing(server, monkeypatch, stopped)
     command = [sys.executable, "-P", "-c", PROGRAM, "chat", "--url", server.url]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin and process.stdout and process.stderr
         process.stdin.write(b"hello\n")
         process.stdin.flush()
         assert process.stdout.read(1)
         process.send_signal(signal.SIGINT)
+        assert any(b"Stopped." in line for line in process.stderr)
+        stopped.set()
         _, said = process.communicate(b"/up\n", timeout=60)
     assert process.returncode == 0, said
-    assert b"Stopped." in said
     assert b"no whole reply" in said
     wait_until(lambda: rows(server, person, "status") == ["aborted"])
     wait_until(lambda: not server.services.runtime.engine.is_busy)

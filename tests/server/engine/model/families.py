@@ -167,7 +167,7 @@ def tiny_model(family: str) -> PreTrainedModel:
 def _model(family: str) -> PreTrainedModel:
     torch.manual_seed(0)
     config = FAMILIES[family]()
-    model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    model: Any = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for parameter in model.model.layers.parameters():
             # Attention that averages, norms of 1 and biases of 0 would hide faults.
