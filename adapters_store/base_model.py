@@ -168,7 +168,7 @@ class BaseModel:
         """Parameters of the base model, without adapters; a tied weight counts once."""
         plain = sum(p.numel() for n, p in self.model.named_parameters() if not _is_slot(n))
         packed = {each.values.data_ptr(): each for each in packed_weights(self.model)}
-        return plain + sum(int(each.out_features * each.in_features) for each in packed.values())
+        return int(plain + sum(each.out_features * each.in_features for each in packed.values()))
 
 
 def load_base_model(
