@@ -1,6 +1,5 @@
 """`loralei chat` against a running server, with piped input."""
 
-import itertools
 import signal
 import subprocess
 import sys
@@ -246,26 +245,26 @@ def test_control_characters_of_a_reply_do_not_reach_the_terminal(
     assert capsys.readouterr().out == "a]52;c;aGk=b2Jc\td\n"
 
 
-def pause_writing(
+def write_long_and_slowly(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch, until: threading.Event
 ) -> None:
-    """Let the engine write the beginning of a reply, and go on only then."""
+    """Let no reply end by itself, and take a moment for each token."""
     engine = server.services.runtime.engine
-    step, steps = engine.step, itertools.count()
+    step = engine.step
 
-    def paused() -> None:
-        if next(steps) > 16:
-            until.wait(60)
+    def slow_step() -> None:
+        until.wait(0.05)
         step()
 
-    monkeypatch.setattr(engine, "step", paused)
+    monkeypatch.setattr(engine, "step", slow_step)
+    monkeypatch.setattr(engine.base.renderer, "eos_token_ids", frozenset())
 
 
 def test_ctrl_c_stops_the_reply_on_the_server_and_the_chat_goes_on(
     server: LiveServer, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped = threading.Event()
-    pause_writing(server, monkeypatch, stopped)
+    write_long_and_slowly(server, monkeypatch, stopped)
     command = [sys.executable, "-P", "-c", PROGRAM, "chat", "--url", server.url]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:

@@ -77,10 +77,10 @@ def test_a_frontends_user_has_the_name_that_the_frontend_says(
     page: Page, live: LiveServer, frontend: Person
 ) -> None:
     accounts = live.services.accounts
-    accounts.acting_user(accounts.find(frontend.id), "42", time.time(), "Ann Lee")
+    accounts.acting_user(accounts.find(frontend.id), "42", time.time(), "Lee of the page")
     page.reload()
     row = page.get_by_role("row").filter(has_text=f"{frontend.name}:42")
-    expect(row).to_contain_text("Ann Lee")
+    expect(row).to_contain_text("Lee of the page")
 
 
 def test_a_users_key_does_not_open_the_page(
