@@ -158,13 +158,16 @@ def named_by_frontend(
     return named_user(header_values(request), body, rules, time.time())
 
 
+UserName = Annotated[
+    str | None, Query(max_length=256, description="A frontend's name for its user.")
+]
+
+
 def acting_user(
     request: Request,
     services: App,
     caller: Caller,
-    user: Annotated[
-        str | None, Query(max_length=256, description="A frontend's name for its user.")
-    ] = None,
+    user: UserName = None,
 ) -> Account:
     """The user whose data a request is about: the key's owner, or the one that a frontend names.
 

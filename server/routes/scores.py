@@ -3,14 +3,13 @@
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from feedback.errors import NotFoundError
 from server.accounts.accounts import Account
 from server.accounts.identity import BodyIdentity
-from server.auth import App, Caller, PasswordRoute, named_by_frontend
+from server.auth import App, Caller, PasswordRoute, UserName, named_by_frontend
 from server.errors import errors
 from server.learning.given_feedback import author, remove_feedback, store_feedback
 from server.request_body import body_of, drain, sends
@@ -42,9 +41,7 @@ def delete_score(
     request: Request,
     caller: Caller,
     services: App,
-    user: Annotated[
-        str | None, Query(max_length=256, description="A frontend's name for its user.")
-    ] = None,
+    user: UserName = None,
 ) -> Json:
     """Take a score back. A frontend need not name the user: its own users are searched."""
     owners = _owners(request, user, caller, services)
