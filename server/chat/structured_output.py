@@ -15,7 +15,8 @@ from server.wire.requests import ChatRequest
 from server.wire.response_format import MAX_BYTES
 from server.wire.schemas import Schema, simplified, without_refused_branches
 from server.wire.tool_calls import AllowedCalls
-from server.wire.tools import FunctionDefinition, NamedFunction
+from server.wire.tool_choice import AllowedFunctions, NamedFunction
+from server.wire.tools import FunctionDefinition, Tool
 
 if TYPE_CHECKING:
     from server.engine.engine import Engine
@@ -45,8 +46,9 @@ def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
     """
     form = engine.base.renderer.call_format
     schema = body.response_format.schema_of_reply if body.response_format else None
-    required = _required(body, form)
-    functions = required or [tool.function for tool in body.tools or ()]
+    offered = _offered(body)
+    required = _required(offered, body.tool_choice, form)
+    functions = required or [tool.function for tool in offered]
     if form is None or body.tool_choice == "none" or not functions:
         if schema is None:
             return StructuredOutput()
@@ -62,7 +64,7 @@ def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
         is_formed=bool(required) or schema is not None,
         at_most=1 if is_single else None,
     )
-    tools = tuple(tool.model_dump(exclude_none=True) for tool in body.tools or ())
+    tools = tuple(tool.model_dump(exclude_none=True) for tool in offered)
     if not calls.is_formed:
         return StructuredOutput(tools, calls)
 
@@ -79,20 +81,39 @@ def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
     return StructuredOutput(tools, calls, _compile(engine, calls_or_answer, "response_format"))
 
 
-def _required(body: ChatRequest, form: CallFormat | None) -> Sequence[FunctionDefinition]:
+def _offered(body: ChatRequest) -> Sequence[Tool]:
+    """The tools that the model is shown: those that it may call, or must choose from."""
+    tools, choice = body.tools or (), body.tool_choice
+    if not isinstance(choice, AllowedFunctions):
+        return tools
+    allowed = [tool for tool in tools if tool.function.name in choice.names]
+    if len(allowed) < len(set(choice.names)):
+        raise _names_no_function()
+    return allowed
+
+
+def _required(
+    tools: Sequence[Tool], choice: Any, form: CallFormat | None
+) -> Sequence[FunctionDefinition]:
     """The functions to choose from if a call is required, else none."""
-    choice = body.tool_choice
-    if choice != "required" and not isinstance(choice, NamedFunction):
-        return ()
-    functions = [tool.function for tool in body.tools or ()]
-    if isinstance(choice, NamedFunction):
-        functions = [each for each in functions if each.name == choice.name]
+    functions = [tool.function for tool in tools]
+    match choice:
+        case NamedFunction(name):
+            functions = [each for each in functions if each.name == name]
+        case "required" | AllowedFunctions(is_required=True):
+            pass
+        case _:
+            return ()
     if not functions:
-        raise RequestError(400, "tool_choice names no function in tools.", param="tool_choice")
+        raise _names_no_function()
     if form is None:
         message = "This base model cannot call tools: leave tool_choice out."
         raise RequestError(400, message, param="tool_choice")
     return functions
+
+
+def _names_no_function() -> RequestError:
+    return RequestError(400, "tool_choice names no function in tools.", param="tool_choice")
 
 
 def _adapted(function: FunctionDefinition, adapt: Adapt) -> FunctionDefinition:

@@ -29,12 +29,11 @@ from server.accounts.identity import MIN_SECRET_LENGTH, BodyIdentity, IdentityRu
 from server.wire.base import WireModel
 from server.wire.reply_ids import completion_id
 from server.wire.response_format import ResponseFormat
+from server.wire.tool_choice import MAX_TOOLS, ToolChoice
 from server.wire.tools import (
     MAX_CALLS,
-    MAX_TOOLS,
     CallId,
     Tool,
-    ToolChoice,
     WireToolCall,
     answering_message,
     calling_message,

@@ -1,18 +1,17 @@
-"""`tools`, `tool_choice`, and messages that use tools, as clients send them."""
+"""`tools`, and messages that use them, as clients send them."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, StringConstraints
 
 from feedback.records import Message
 from server.wire.base import WireModel
 from server.wire.response_format import Schema
 from server.wire.tool_calls import TOOL_NAME, ToolCall, refuse_constant, write
 
-MAX_TOOLS = 128
 MAX_CALLS = 128
 MAX_CALL_ID = 128
 
@@ -29,13 +28,6 @@ class ToolMessage(Message):
     """
 
     fields: Mapping[str, Any] = field(default_factory=dict, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFunction:
-    """The one function that must be called."""
-
-    name: str
 
 
 class FunctionDefinition(WireModel):
@@ -63,39 +55,7 @@ def _check_arguments(text: str) -> str:
     return text or "{}"
 
 
-def _read_choice(value: Any) -> Any:
-    match value:
-        case None | "none" | "auto" | "required":
-            return value
-        case {"type": "function", "function": {"name": str(name)}}:
-            return NamedFunction(name)
-    raise ValueError('tool_choice must be "none", "auto", "required", or name a function')
-
-
 Arguments = Annotated[str, AfterValidator(_check_arguments)]
-ToolChoice = Annotated[
-    Any,
-    AfterValidator(_read_choice),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": ["none", "auto", "required", None]},
-                {
-                    "type": "object",
-                    "properties": {
-                        "type": {"const": "function"},
-                        "function": {
-                            "type": "object",
-                            "properties": {"name": {"type": "string"}},
-                            "required": ["name"],
-                        },
-                    },
-                    "required": ["type", "function"],
-                },
-            ]
-        }
-    ),
-]
 
 
 class FunctionCall(WireModel):

@@ -7,6 +7,7 @@ environment whose key is sent and where the server is.
 import io
 import json
 import os
+import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,23 @@ ENDS_DATA = {
     "DELETE /v1/chat/completions/{completion_id}",
     "DELETE /v1/responses/{response_id}",
     "DELETE /v1/feedback/{feedback_id}",
+    "DELETE /v1/chats",
+    "DELETE /v1/chats/{chat_id}",
+    "PUT /v1/chats/{chat_id}/messages",
+    "DELETE /api/public/scores/{score_id}",
 }
 # Bodies that fit their schema are refused rightly for what no schema can say.
 REFUSED_RIGHTLY = {
     ("POST /v1/admin/users", "name"),  # not printable
+    ("POST /v1/admin/users", "kind"),  # identity rules, but no frontend
+    ("PUT /v1/admin/users/{user}/identity", "kind"),  # the same
+    ("POST /v1/admin/users", None),  # a secret, and headers that it rules out
+    ("PUT /v1/admin/users/{user}/identity", None),  # the same
+    ("POST /api/public/scores", "traceId"),  # neither it nor a message id
+    ("POST /api/public/scores", "value"),  # a word that is no rating
+    ("POST /v1/admin/adapters/{user}/versions/{number}/compare", "prompt"),  # too long
+    (CHAT, "seed"),  # above the bound by less than a float can say
+    (TEXT, "seed"),  # the same
     (CHAT, "messages"),  # longer than the context
     (CHAT, "logit_bias"),  # beyond the vocabulary
     (CHAT, "response_format"),  # a schema that the grammar does not know
@@ -57,7 +71,7 @@ REFUSED_RIGHTLY = {
     (FEEDBACK, "preferred_over"),  # the same as the target
 }
 # How a frontend names its user: needed, printable, and no unfilled placeholder.
-NAMES_USER = {"user", "safety_identifier", "metadata.user_id"}
+NAMES_USER = {"user", "safety_identifier", "metadata.user_id", "metadata.userId"}
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -66,7 +80,7 @@ JSON = st.recursive(
 )
 
 
-@schemathesis.serializer("application/x-ndjson")
+@schemathesis.serializer("application/x-ndjson", "application/x-protobuf")
 def as_it_is(context: Any, value: Any) -> dict[str, Any]:
     """The body for `requests`; the description calls it bytes."""
     return {"data": value if isinstance(value, bytes | str) else json.dumps(value)}
@@ -118,13 +132,21 @@ class Accounts:
 
 def say_and_correct(key: str) -> dict[str, str]:
     """The ids of a stored completion and of feedback on it."""
-    message = {"role": "user", "content": "Say hello."}
+    # Chats that begin with the same words have the same id.
+    message = {"role": "user", "content": f"Say hello to {uuid.uuid4().hex}."}
     body = {"model": "tiny", "messages": [message], "max_tokens": 4, "store": True, "user": KNOWN}
     completion = made(call("POST", "/v1/chat/completions", key, json=body))["id"]
     correction = {"target": completion, "correction": "hello there", "user": KNOWN}
     feedback = made(call("POST", "/v1/feedback", key, json=correction))["id"]
     response = completion.replace("chatcmpl-", "resp_")
-    return {"completion_id": completion, "response_id": response, "feedback_id": feedback}
+    chat = made(call("GET", "/v1/chats", key, params={"limit": 1, "user": KNOWN}))["data"][0]["id"]
+    return {
+        "completion_id": completion,
+        "response_id": response,
+        "feedback_id": feedback,
+        "score_id": feedback,
+        "chat_id": chat,
+    }
 
 
 def exported_lines() -> list[dict[str, Any]]:

@@ -47,7 +47,11 @@ def list_runs(
     return {"object": "list", "data": data}
 
 
-@router.get("/export", response_class=StreamingResponse, responses=sends("application/zip"))
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={**sends("application/zip"), **errors(404)},
+)
 async def export_runs(
     services: App,
     user: Annotated[str | None, Query(max_length=512)] = None,

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from scheduler.records import TrainingRun
-from server.accounts.accounts import Account, AccountKind
+from server.accounts.accounts import Account, AccountKind, NoFrontendError
 from server.auth import App, KeyedRoute
 from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
@@ -137,7 +137,7 @@ def _import(services: Services, user: str, raw: bytes) -> Json:
 def _import_ratings(services: Services, user: str, raw: bytes) -> Json:
     frontend = services.accounts.find(user)
     if not frontend.is_frontend:
-        raise RequestError(400, f"{frontend.name} is no frontend: its users cannot be named.")
+        raise NoFrontendError("only a frontend has users of its own: import into a frontend")
     rows = parse_json(raw)
     if not isinstance(rows, list) or len(rows) > MAX_RATINGS:
         raise RequestError(400, f"The export is not a list of at most {MAX_RATINGS} ratings.")

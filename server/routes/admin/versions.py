@@ -5,7 +5,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from adapters_store.records import AdapterVersion
 from server.auth import Admin, App, KeyedRoute
-from server.errors import RequestError, errors
+from server.errors import RequestError, errors, naming_params
 from server.learning.side_by_side import plan_replies, write_replies
 from server.learning.taught import taught_json
 from server.services import Services
@@ -33,10 +33,13 @@ async def compare(
 ) -> Json:
     """Ask the base, the base with memory, the parent and the version. Nothing is stored."""
     version = await run_in_threadpool(_servable, services, user, number)
-    candidates = await services.planning.run(
-        admin.id, lambda: plan_replies(services, version, body.prompt)
-    )
-    replies = await write_replies(services, candidates, asked_by=admin.id, owner=version.user_id)
+    with naming_params({"messages": "prompt"}):
+        candidates = await services.planning.run(
+            admin.id, lambda: plan_replies(services, version, body.prompt)
+        )
+        replies = await write_replies(
+            services, candidates, asked_by=admin.id, owner=version.user_id
+        )
     return {"object": "adapter.comparison", "prompt": body.prompt, "replies": replies}
 
 

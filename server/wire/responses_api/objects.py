@@ -8,7 +8,7 @@ from server.wire.responses import Json
 from server.wire.responses_api.conversion import reply_parts
 from server.wire.responses_api.output import output_items
 from server.wire.responses_api.requests import ResponsesRequest
-from server.wire.tools import NamedFunction
+from server.wire.tool_choice import choice_json
 
 
 def begun_json(
@@ -23,7 +23,6 @@ def begun_json(
 ) -> Json:
     """A response that has no output yet, with the settings that hold for it."""
     form = body.text.format if body.text else None
-    choice = body.tool_choice or "auto"
     return _head(completion_id, created, body.model) | {
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
@@ -35,11 +34,7 @@ def begun_json(
         "store": is_stored,
         "temperature": temperature,
         "text": {"format": form.model_dump(by_alias=True, exclude_none=True)} if form else _TEXT,
-        "tool_choice": (
-            {"type": "function", "name": choice.name}
-            if isinstance(choice, NamedFunction)
-            else choice
-        ),
+        "tool_choice": choice_json(body.tool_choice or "auto"),
         "tools": [
             {"description": None, "parameters": None, "strict": None, **tool.model_dump()}
             for tool in body.tools or ()

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from server.wire.base import WireModel
 from server.wire.requests import (
@@ -15,7 +15,8 @@ from server.wire.requests import (
 )
 from server.wire.response_format import NamedSchema, ResponseFormat, Schema, SchemaName
 from server.wire.responses_api.items import InputItem
-from server.wire.tools import MAX_TOOLS, FunctionDefinition, NamedFunction, ToolName
+from server.wire.tool_choice import MAX_TOOLS, ToolChoice
+from server.wire.tools import FunctionDefinition, ToolName
 
 LOGPROBS = "message.output_text.logprobs"
 MAX_INCLUDED = 32
@@ -29,15 +30,6 @@ def _only_functions(value: Any) -> Any:
     if value != "function":
         raise ValueError(f"only function tools are supported, not {str(value)[:40]!r}")
     return value
-
-
-def _read_choice(value: Any) -> Any:
-    match value:
-        case None | "none" | "auto" | "required":
-            return value
-        case {"type": "function", "name": str(name)}:
-            return NamedFunction(name)
-    raise ValueError('tool_choice must be "none", "auto", "required", or name a function')
 
 
 def _refused(message: str) -> BeforeValidator:
@@ -68,24 +60,6 @@ class FunctionTool(WireModel):
         return FunctionDefinition.model_construct(
             name=self.name, description=self.description, parameters=self.parameters
         )
-
-
-FunctionChoice = Annotated[
-    Any,
-    AfterValidator(_read_choice),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": ["none", "auto", "required", None]},
-                {
-                    "type": "object",
-                    "properties": {"type": {"const": "function"}, "name": {"type": "string"}},
-                    "required": ["type", "name"],
-                },
-            ]
-        }
-    ),
-]
 
 
 class TextFormat(WireModel):
@@ -136,7 +110,7 @@ class ResponsesRequest(AnsweredRequest):
     text: TextOptions | None = None
     reasoning: ReasoningOptions | None = None
     tools: Annotated[list[FunctionTool], Field(max_length=MAX_TOOLS)] | None = None
-    tool_choice: FunctionChoice = None
+    tool_choice: ToolChoice = None
     parallel_tool_calls: bool | None = None
     include: Annotated[list[str], Field(max_length=MAX_INCLUDED)] | None = None
     top_logprobs: TopLogprobs | None = None

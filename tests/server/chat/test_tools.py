@@ -133,6 +133,31 @@ def test_some_call_is_made_if_one_is_required(skilled: LiveServer) -> None:
     assert len(ids) == 4
 
 
+def allowed(mode: str, *names: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
+def test_of_allowed_tools_one_is_called_if_it_must_be(knowing_tools: LiveServer) -> None:
+    choice = allowed("required", "now")
+    reply = ask(knowing_tools, knowing_tools.admin_key, tools=TOOLS, tool_choice=choice)
+    [call] = reply["choices"][0]["message"]["tool_calls"]
+    assert call["function"]["name"] == "now"
+
+
+def test_only_allowed_tools_are_shown(knowing_tools: LiveServer) -> None:
+    key = knowing_tools.admin_key
+    shown = ask(knowing_tools, key, tools=TOOLS, tool_choice=allowed("auto", "now"))
+    alone = ask(knowing_tools, key, tools=TOOLS[1:])
+    assert shown["usage"]["prompt_tokens"] == alone["usage"]["prompt_tokens"]
+
+
+def test_a_tool_that_was_not_given_cannot_be_allowed(knowing_tools: LiveServer) -> None:
+    with knowing_tools.admin() as client:
+        body = chat_body(tools=TOOLS, tool_choice=allowed("auto", "now", "unknown"))
+        assert_refused(client.post("/v1/chat/completions", json=body), 400, "tool_choice")
+
+
 def test_streamed_and_unstreamed_calls_are_the_same_except_their_ids(skilled: LiveServer) -> None:
     body: dict[str, Any] = {"tools": TOOLS, "tool_choice": WEATHER, "max_tokens": 150}
     [whole] = skilled.chat(skilled.admin_key, **body)["choices"]

@@ -13,7 +13,7 @@ from server.wire.requests import ChatRequest
 from server.wire.responses_api.conversion import StoredReply, chat_request
 from server.wire.responses_api.requests import ResponsesRequest
 from server.wire.tool_calls import ToolCall, write
-from server.wire.tools import NamedFunction
+from server.wire.tool_choice import NamedFunction
 from tests.feedback.make import make_interaction
 
 COMPLETION = "chatcmpl-" + "ab" * 16
@@ -264,6 +264,7 @@ def test_a_message_has_at_most_128_calls() -> None:
         ({"input": "x", "tools": [{"type": "mcp", "server_label": "a"}]}, "tools[0].type"),
         ({"input": "x", "tools": [{"type": "function"}]}, "tools[0].name"),
         ({"input": "x", "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
+        ({"input": "x", "tool_choice": {"type": "web_search"}}, "tool_choice"),
         ({"input": "x", "text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"input": "x", "text": {"format": {"type": "json_schema"}}}, "text.format"),
         ({"input": "x", "max_output_tokens": 0}, "max_output_tokens"),

@@ -91,8 +91,8 @@ def test_a_comparison_stores_nothing(live: LiveServer, person: Person) -> None:
     assert [log.storage_use(each) for each in (person.id, admins.id)] == before
 
 
-@pytest.mark.parametrize("prompt", ["", "x" * 4001])
-def test_a_prompt_without_text_or_of_great_length_is_refused(
+@pytest.mark.parametrize("prompt", ["", "x" * 4001, "x " * 1999])
+def test_a_prompt_that_is_empty_or_too_long_for_the_context_is_refused(
     live: LiveServer, person: Person, prompt: str
 ) -> None:
     import_version(live, person)
