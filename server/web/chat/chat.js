@@ -203,8 +203,8 @@ function closeSide() {
 
 async function start() {
   const wanted = new URLSearchParams(location.hash.slice(1)).get("chat");
-  me = await signIn();
-  chats = new Chats(me.user.id, { onChange: chatChanged });
+  const signedIn = await signIn();
+  chats = new Chats(signedIn.user.id, { onChange: chatChanged });
   list = new ChatList(chats, {
     open,
     renamed: (id, title) => {
@@ -219,9 +219,9 @@ async function start() {
     },
     onError: showError,
   });
-  showAnswering();
   await show(await wantedChat(wanted));
-  await Promise.all([list.refresh(), refreshAll()]);
+  card.begin(signedIn);
+  await Promise.all([list.refresh(), rules.refresh()]);
 }
 
 /** The chat that the address names, or a new one. */

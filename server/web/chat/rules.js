@@ -30,13 +30,6 @@ export class RuleList {
     }
   }
 
-  /** Shows nothing and asks no more until `refresh` is called. */
-  clear() {
-    clearTimeout(this.timer);
-    this.round += 1;
-    put(this.element);
-  }
-
   #show(rules) {
     put(
       this.element,

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.server.browser import CHROMIUM, PATIENCE_MS, chromium, new_page
+from tests.server.browser import CHROMIUM, PATIENCE_MS, Profiles
 from tests.server.live import LiveServer
 
 pytestmark = [
@@ -46,16 +46,9 @@ ATTACKS = [
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
+def page(profiles: Profiles, live: LiveServer) -> Iterator[Page]:
     """The chat page; nobody is signed in."""
-    with new_page(browser, live.url) as opened:
+    with profiles.page(live.url) as opened:
         opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
         opened.goto("/")
         expect(opened.get_by_label("Key", exact=True)).to_be_visible()

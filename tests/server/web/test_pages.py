@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
+from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, Profiles, new_page
 from tests.server.distilled import REPORT
 from tests.server.live import LiveServer, Person, running
 from tests.server.peft_folder import put_version_to_use
@@ -33,13 +33,6 @@ def site(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield server
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as launched:
-        yield launched
-
-
 @pytest.fixture
 def user(site: LiveServer) -> Person:
     """A new user."""
@@ -47,9 +40,9 @@ def user(site: LiveServer) -> Person:
 
 
 @pytest.fixture
-def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
+def page(profiles: Profiles, site: LiveServer, user: Person) -> Iterator[Page]:
     """The chat page, signed in."""
-    with new_page(browser, site.url) as opened:
+    with profiles.page(site.url) as opened:
         answer_in_letters(opened, site)
         sign_in(opened, user.key)
         yield opened
@@ -58,13 +51,17 @@ def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
 def answer_in_letters(page: Page, site: LiveServer) -> None:
     """Make replies contain a word; those of a random model may be empty or only punctuation."""
     letters = site.services.runtime.engine.base.renderer.text_ids("abcdefgh")
-    bias = {str(letter): 100 for letter in letters}
-
-    def ask(route: Route) -> None:
-        body = json.loads(route.request.post_data or "{}")
-        route.continue_(post_data=json.dumps(body | {"logit_bias": bias}))
-
-    page.route("**/v1/chat/completions", ask)
+    bias = json.dumps(dict.fromkeys(letters, 100))
+    page.add_init_script(
+        f"""{{
+            const known = window.fetch;
+            window.fetch = (path, options) => {{
+                if (path !== "/v1/chat/completions") return known(path, options);
+                const body = {{ ...JSON.parse(options.body), logit_bias: {bias} }};
+                return known(path, {{ ...options, body: JSON.stringify(body) }});
+            }};
+        }}"""
+    )
 
 
 def sign_in(page: Page, key: str, path: str = "/") -> None:
@@ -107,9 +104,9 @@ def correct(page: Page, text: str) -> None:
 
 
 def test_the_page_asks_for_a_key_and_refuses_a_wrong_one(
-    browser: Browser, site: LiveServer, user: Person
+    profiles: Profiles, site: LiveServer, user: Person
 ) -> None:
-    with new_page(browser, site.url) as page:
+    with profiles.page(site.url) as page:
         page.goto("/")
         page.get_by_label("Key", exact=True).fill("lk-wrong")
         page.get_by_role("button", name="Open").click()
@@ -203,9 +200,9 @@ def test_an_admins_key_stays_in_the_tab_and_beside_the_users(
 
 
 def test_an_admin_on_the_chat_page_is_kept_in_the_tab_only(
-    browser: Browser, site: LiveServer
+    profiles: Profiles, site: LiveServer
 ) -> None:
-    with new_page(browser, site.url) as page:
+    with profiles.page(site.url) as page:
         sign_in(page, site.admin_key)
         assert page.evaluate("JSON.stringify({...localStorage})") == "{}"
         page.reload()
@@ -433,8 +430,8 @@ def test_the_theme_is_chosen_and_kept(page: Page) -> None:
     expect(page.locator("body")).to_have_css("background-color", "rgb(246, 248, 247)")
 
 
-def test_a_frontends_key_is_named_as_one(browser: Browser, site: LiveServer) -> None:
-    with new_page(browser, site.url) as page:
+def test_a_frontends_key_is_named_as_one(profiles: Profiles, site: LiveServer) -> None:
+    with profiles.page(site.url) as page:
         page.goto(f"/#key={site.new_person('frontend').key}")
         expect(page.get_by_role("alert")).to_contain_text("This is a frontend’s key")
         expect(page.get_by_text("An admin makes keys")).to_be_visible()
@@ -643,8 +640,8 @@ def test_a_message_that_is_too_long_shows_the_error_of_the_server(page: Page) ->
     expect(page.get_by_role("alert")).to_contain_text("tokens")
 
 
-def test_a_reply_can_be_stopped(browser: Browser, site: LiveServer, user: Person) -> None:
-    with new_page(browser, site.url) as page:
+def test_a_reply_can_be_stopped(profiles: Profiles, site: LiveServer, user: Person) -> None:
+    with profiles.page(site.url) as page:
         sign_in(page, user.key)
         # The request never ends, as with a very busy server.
         page.route("**/v1/chat/completions", lambda route: None)
@@ -665,9 +662,9 @@ def test_the_page_says_that_the_server_cannot_be_reached(page: Page) -> None:
     expect(page.get_by_label("Good reply")).to_be_visible()
 
 
-def test_an_admin_can_learn_at_once(browser: Browser, site: LiveServer) -> None:
+def test_an_admin_can_learn_at_once(profiles: Profiles, site: LiveServer) -> None:
     admin = site.new_person("admin")
-    with new_page(browser, site.url) as page:
+    with profiles.page(site.url) as page:
         sign_in(page, admin.key)
         page.get_by_role("button", name="Learn now").click()
         expect(page.locator("#model")).to_contain_text("nothing to learn from")
@@ -702,9 +699,9 @@ def test_data_is_erased_after_typing_the_confirmation(
 
 
 def test_a_phone_needs_no_sideways_scrolling(
-    browser: Browser, site: LiveServer, user: Person
+    profiles: Profiles, site: LiveServer, user: Person
 ) -> None:
-    with new_page(browser, site.url, PHONE) as page:
+    with profiles.page(site.url, PHONE) as page:
         sign_in(page, user.key)
         say(page, "a-very-long-word" * 20)
         page.get_by_label("Write another reply").click()
