@@ -31,6 +31,8 @@ const thread = new Thread(byId("thread"), {
   onError: showError,
   onFeedback: refreshAll,
   onWriting: showWriting,
+  onTaken: taken,
+  onEnded: ({ id }) => chatChanged(id),
   isOld: (variant) => Boolean(me?.changed_at && variant.at && variant.at < me.changed_at),
 });
 const composer = new Composer({ onSend: send, onDraft: (text) => chats?.keepDraft(draftName(), text) });
@@ -173,6 +175,15 @@ function changed(changedChat) {
   if (changedChat.title === newChat().title) changedChat.title = titleOf(pathOf(changedChat)[0]?.question.text ?? "");
   if (changedChat === chat) showChat();
   if (changedChat.isStored) chats.tell(changedChat.id);
+}
+
+/** The server has a message and writes the reply, also if this page is closed. */
+function taken(answered) {
+  if (answered.isStored) return;
+  answered.isStored = true;
+  chats.keepDraft(answered.id, chats.draft(NEW));
+  chats.keepDraft(NEW, "");
+  if (answered === chat) showChat();
 }
 
 /** A reply has ended: completely, stopped, or with an error. */

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, Profiles, new_page
 from tests.server.distilled import REPORT
+from tests.server.held_engine import HeldEngine
 from tests.server.live import LiveServer, Person, running
 from tests.server.peft_folder import put_version_to_use
 
@@ -289,6 +290,46 @@ def test_a_reply_that_a_reload_cut_is_not_lost(page: Page, site: LiveServer, use
     expect(page.get_by_label("Message", exact=True)).to_have_value("two")
 
 
+def begin_reply(page: Page, site: LiveServer, monkeypatch: pytest.MonkeyPatch) -> HeldEngine:
+    """Send a message, and let the model write only the beginning of the reply."""
+    engine = HeldEngine(site, monkeypatch)
+    page.get_by_label("Message", exact=True).fill("go on")
+    page.keyboard.press("Enter")
+    engine.allow(4)
+    expect(page.locator("article.writing .text").last).not_to_be_empty()
+    return engine
+
+
+def test_a_reply_goes_on_after_a_reload(
+    page: Page, site: LiveServer, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = begin_reply(page, site, monkeypatch)
+    page.reload()
+    expect(said(page)).to_have_text("go on")
+    expect(page.locator("article.writing .text").last).not_to_be_empty()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    engine.finish()
+    expect(page.locator(f"{REPLY} .text")).to_have_text(re.compile(r"^[a-h]{12}\s*$"))
+    page.get_by_label("Good reply").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert [each["replies"] for each in chats_of(site, user)] == [1]
+
+
+@pytest.mark.parametrize("is_reloaded", [False, True])
+def test_a_stopped_reply_is_stopped_on_the_server(
+    page: Page, site: LiveServer, user: Person, monkeypatch: pytest.MonkeyPatch, is_reloaded: bool
+) -> None:
+    engine = begin_reply(page, site, monkeypatch)
+    if is_reloaded:
+        page.reload()
+    page.get_by_label("Stop writing").click()
+    expect(page.get_by_text("This reply was stopped")).to_be_visible()
+    engine.finish()
+    with site.client(user.key) as client:
+        [turn] = client.get(f"/v1/chats/{chats_of(site, user)[0]['id']}").json()["turns"]
+    assert turn["status"] == "aborted"
+
+
 def test_what_was_typed_is_there_again_after_a_reload(page: Page) -> None:
     page.get_by_label("Message", exact=True).fill("half a thou")
     page.reload()
@@ -353,11 +394,11 @@ def test_the_user_chooses_who_answers(page: Page, site: LiveServer, user: Person
     )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.post_data or ""))
-    for option, expected in (("base", {"adapter": "base"}), ("v1", {"adapter": "v1"})):
+    for option, adapter in (("base", "base"), ("v1", "v1")):
         choice.select_option(option)
         say(page)
         sent = [json.loads(each) for each in asked if "messages" in each]
-        assert sent[-1]["loralei"] == expected
+        assert sent[-1]["loralei"] == {"adapter": adapter, "resumable": True}
     expect(page.locator(REPLY).last).to_contain_text("your v1")
 
 
@@ -616,7 +657,7 @@ def test_the_base_model_is_compared_without_memory_and_without_a_judgement(
         page.get_by_label("Compare with the base model").click()
     body = request.value.post_data_json
     assert body is not None
-    assert body["loralei"] == {"adapter": "base", "memory": False}
+    assert body["loralei"] == {"adapter": "base", "memory": False, "resumable": True}
     new = page.get_by_role("region", name="New")
     expect(new.get_by_text("base model", exact=True)).to_be_visible()
     page.get_by_role("button", name="Keep the earlier one").click()
