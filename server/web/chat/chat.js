@@ -17,10 +17,15 @@ import { newChat, pathOf, titleOf } from "./tree.js";
 const MAX_INSTRUCTIONS = 8000;
 const NEW = "new";
 
-let chats = null;
-let chat = null;
-let list = null;
-let me = null;
+// There from the sign-in on.
+/** @type {any} */
+let chats;
+/** @type {any} */
+let chat;
+/** @type {ChatList} */
+let list;
+/** @type {any} */
+let me;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
 const rules = new RuleList(byId("rules"), { onError: showError });

@@ -3,6 +3,7 @@
 import { ApiError, call, events, send } from "../shared/api.js";
 import { newBranch } from "./tree.js";
 
+/** @type {any} */
 let model = null;
 
 // Another reply has to differ from the first, so it is sampled more freely.
@@ -44,8 +45,8 @@ export async function complete({ chat, messages, parent, answering, isAnother = 
     const sampling = isAnother ? freer(model.sampling) : {};
     const chosen = answering in ANSWERING ? ANSWERING[answering] : { adapter: answering };
     const loralei = { ...chosen, resumable: true };
-    const body = { model: model.id, messages, stream: true, loralei, ...sampling };
-    if (parent) body.metadata = { parent };
+    const metadata = parent ? { metadata: { parent } } : {};
+    const body = { model: model.id, messages, stream: true, loralei, ...metadata, ...sampling };
     const response = await sendShortened(chat, body, variant);
     const id = response.headers.get("x-loralei-chat");
     if (id) {

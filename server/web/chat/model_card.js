@@ -19,7 +19,7 @@ export class ModelCard {
     this.onChange = onChange;
     this.onError = onError;
     this.me = null;
-    this.timer = null;
+    this.timer = 0;
     this.round = 0;
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.me) this.refresh();
@@ -110,8 +110,11 @@ function learnedText(me) {
 }
 
 function listFeedback(corrections, ratings) {
-  const parts = [corrections > 0 && plural(corrections, "correction"), ratings > 0 && plural(ratings, "rating")];
-  return LIST.format(parts.filter(Boolean));
+  const parts = [
+    ...(corrections > 0 ? [plural(corrections, "correction")] : []),
+    ...(ratings > 0 ? [plural(ratings, "rating")] : []),
+  ];
+  return LIST.format(parts);
 }
 
 const TAUGHT_BY = {

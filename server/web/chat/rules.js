@@ -11,7 +11,7 @@ export class RuleList {
   constructor(element, { onError }) {
     this.element = element;
     this.onError = onError;
-    this.timer = null;
+    this.timer = 0;
     this.round = 0;
   }
 

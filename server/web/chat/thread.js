@@ -148,6 +148,7 @@ export class Thread {
   }
 
   async #resume(chat, { question, variant: { id } }) {
+    /** @type {any} */
     let resumed = null;
     const request = async ({ signal, draw }) => {
       resumed = await follow({ id }, { signal, onText: this.#drawing(draw) });
@@ -222,12 +223,13 @@ export class Thread {
   }
 
   /** Streams a reply to this question and draws it. Null if the key was refused. */
-  async #write(chat, question, { signal, draw, ...how }) {
+  async #write(chat, question, { signal, draw, answering, isAnother = false }) {
     const onText = this.#drawing(draw);
     const onTaken = () => this.hooks.onTaken(chat);
     try {
       const messages = messagesFor(chat, question);
-      return await complete({ chat, messages, parent: parentOf(chat, question), signal, onText, onTaken, ...how });
+      const parent = parentOf(chat, question);
+      return await complete({ chat, messages, parent, answering, isAnother, signal, onText, onTaken });
     } catch (error) {
       this.hooks.onError(error);
       return null;

@@ -22,7 +22,7 @@ const marked = new Marked({
       return block ? `<p>${escape(text.trimEnd()).replaceAll("\n", "<br>")}</p>` : escape(text);
     },
     code({ text, lang }) {
-      const language = /^[\w+#.-]{0,30}/.exec(lang ?? "")[0];
+      const language = (lang ?? "").match(/^[\w+#.-]{0,30}/)?.[0] ?? "";
       return `<pre data-language="${escape(language)}"><code>${escape(text)}</code></pre>`;
     },
     image({ href, text }) {
