@@ -62,6 +62,7 @@ class Profiles:
     def page(self, url: str, size: tuple[int, int] = DESKTOP) -> Iterator[Page]:
         """A page with nothing stored. Raises `AssertionError` at the end if a script failed."""
         keeper = self._keepers.get(url) or self._open(url)
+        others = keeper.context.pages
         page = keeper.context.new_page()
         if size != DESKTOP:
             page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -70,7 +71,7 @@ class Profiles:
             yield _watched(page, troubles)
         finally:
             for each in keeper.context.pages:
-                if each is not keeper:
+                if each not in others:
                     each.close()
             keeper.evaluate("localStorage.clear()")
             keeper.context.clear_permissions()
