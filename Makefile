@@ -48,6 +48,7 @@ test: test-setup  ## Run every check
 	$(RUN)/ruff check --no-cache
 	$(RUN)/ruff format --check
 	@.ci/prettier --check
+	@.ci/typecheck
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 # Two workers for two cores. The real model uses both cores itself, so its tests run alone.

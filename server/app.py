@@ -27,6 +27,7 @@ from server.routes import (
     models,
     responses,
     rules,
+    running,
     scores,
     text_completions,
 )
@@ -87,6 +88,7 @@ def _behind_a_key() -> APIRouter:
         index,
         chat,
         completions,
+        running,
         responses,
         text_completions,
         models,
@@ -115,6 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         housekeeping.cancel()
+        await services.running.stop()
         await run_in_threadpool(services.stop)
 
 

@@ -23,6 +23,7 @@ from server.base_model.prepare import prepare_model
 from server.data_folder import DataFolder, DataFolderError
 from server.errors import NotReadyError
 from server.metrics import Metrics
+from server.running_replies import RunningReplies
 from server.settings import Settings
 from server.storage.errors import StorageError, storage_error
 from server.stores import open_stores, report_damage
@@ -69,6 +70,7 @@ class Services:
         # A user's whole data may take seconds to read, and a thread cannot be stopped.
         self.heavy_reads = UserThreads(threads=2, per_user=1, most_waiting=16)
         self.planning = UserThreads(threads=16, per_user=4)
+        self.running = RunningReplies()
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.anonymous = AnonymousRequests(self.identity_rules)

@@ -153,5 +153,10 @@ def _derived_title(database: Database, user_id: str, chat_id: str) -> str:
         " WHERE message.value ->> 0 = 'user' ORDER BY message.key LIMIT 1",
         {"user": user_id, "chat": chat_id, "most": 4 * _DERIVED_TITLE},
     )
-    text = " ".join(next((row["text"] for row in rows), "").split())
+    return derived_title(next((row["text"] for row in rows), ""))
+
+
+def derived_title(message: str) -> str:
+    """The title of a chat that begins with this message, if the user gives it none."""
+    text = " ".join(message[: 4 * _DERIVED_TITLE].split())
     return f"{text[:_DERIVED_TITLE]}…" if len(text) > _DERIVED_TITLE else text

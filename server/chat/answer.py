@@ -12,6 +12,7 @@ from server.accounts.accounts import Account
 from server.auth import named_by_frontend
 from server.chat.recording import Recorder
 from server.chat.replies import ChoiceDelta, Replies
+from server.chat.running import ReplyStoppedError, RunningReply
 from server.chat.streaming import PING, PING_SECONDS, EventStream
 from server.chat.turn import Turn
 from server.services import Services
@@ -72,8 +73,13 @@ async def answer(
     if turn.user is None:
         services.anonymous.add(caller)
         headers["x-loralei-user"] = "anonymous"
+    if body.stream and turn.is_resumable:
+        running = RunningReply(services, turn, replies, recorder)
+        deltas = running.deltas(PING_SECONDS)
+        return EventStream(_stream(form, deltas), on_end=running.leave, headers=headers)
     if body.stream:
-        return EventStream(_stream(form, replies, recorder), on_end=recorder.close, headers=headers)
+        deltas = _until_stored(replies, recorder)
+        return EventStream(_stream(form, deltas), on_end=recorder.close, headers=headers)
     try:
         if not await _finish(request, replies):
             return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -83,22 +89,42 @@ async def answer(
     return JSONResponse(form.whole(), headers=headers)
 
 
+def read_again(running: RunningReply, form_of: FormOf) -> Response:
+    """A stream of a reply that is being written, from its beginning."""
+    running.join()
+    form = form_of(running.turn, running.replies, running.recorder)
+    headers = {
+        "x-loralei-adapter": running.turn.adapter_label,
+        "x-loralei-chat": running.conversation_id,
+    }
+    events = _stream(form, running.deltas(PING_SECONDS))
+    return EventStream(events, on_end=running.leave, headers=headers)
+
+
+async def _until_stored(
+    replies: Replies, recorder: Recorder
+) -> AsyncGenerator[ChoiceDelta | None, None]:
+    async for delta in replies.deltas(PING_SECONDS):
+        yield delta
+    # Before the client knows that the reply is complete: its feedback must find the turn.
+    await recorder.complete()
+
+
 async def _stream(
-    form: AnswerForm, replies: Replies, recorder: Recorder
+    form: AnswerForm, deltas: AsyncGenerator[ChoiceDelta | None, None]
 ) -> AsyncGenerator[str, None]:
     for event in form.begin():
         yield event
     try:
-        async for delta in replies.deltas(PING_SECONDS):
+        async for delta in deltas:
             if delta is None:
                 yield PING
                 continue
             for event in form.delta(delta):
                 yield event
-        # Before the client knows that the reply is complete: its feedback must find the turn.
-        await recorder.complete()
     except Exception as error:  # the status is sent already, so the stream reports the error
-        _log.exception("a streamed reply failed")
+        if not isinstance(error, ReplyStoppedError):
+            _log.exception("a streamed reply failed")
         for event in form.failure(error):
             yield event
         return

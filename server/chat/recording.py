@@ -25,6 +25,7 @@ class Recorder:
         self._turn = turn
         self._replies = replies
         self._is_done = False
+        self._is_discarded = False
         self.not_stored: str | None = None
 
     async def complete(self) -> None:
@@ -36,6 +37,10 @@ class Recorder:
         self._replies.cancel()
         if not self._is_done:
             await self._record(InteractionStatus.ABORTED)
+
+    def discard(self) -> None:
+        """Store nothing of a turn that has not ended."""
+        self._is_discarded = True
 
     async def _record(self, status: InteractionStatus) -> None:
         self._is_done = True
@@ -54,7 +59,7 @@ class Recorder:
         assert turn.user is not None
         with stores.database.atomic():
             # A user who was erased meanwhile must not come back through this reply.
-            if not self._services.accounts.exists(turn.user.id):
+            if self._is_discarded or not self._services.accounts.exists(turn.user.id):
                 return
             if turn.is_retry:
                 since = turn.created_at - self._services.settings.retry_window

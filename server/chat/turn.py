@@ -59,9 +59,9 @@ class Turn:
     the base answers without memory. If the base answers because the version in use was withdrawn,
     `withdrawn` says so in a sentence. If the prompt has tools, `calls` says which calls the reply
     may have. `token_bytes` is set if log-probabilities are wanted. If the base model `thinks`, the
-    reply may have reasoning; it `begins_in_reasoning` if the prompt opened it. The base shares
-    cached prompts within `prefix_scope`; None is everybody. `has_instructions` is as in
-    `Interaction`.
+    reply may have reasoning; it `begins_in_reasoning` if the prompt opened it. A streamed one that
+    `is_resumable` goes on without its reader. The base shares cached prompts within `prefix_scope`;
+    None is everybody. `has_instructions` is as in `Interaction`.
     """
 
     id: str
@@ -86,6 +86,7 @@ class Turn:
     num_choices: int
     is_stored: bool
     is_listed: bool
+    is_resumable: bool
     metadata: Mapping[str, str]
     request_hash: str
     is_retry: bool
@@ -173,6 +174,7 @@ def plan_turn(
         num_choices=body.n or 1,
         is_stored=is_stored,
         is_listed=is_stored and body.store is True,
+        is_resumable=is_stored and kind is InteractionKind.CHAT and _wants_to_resume(body),
         metadata=body.metadata or {},
         request_hash=hashlib.sha256(raw).hexdigest(),
         is_retry=_retry_count(request) > 0,
@@ -290,6 +292,10 @@ def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> 
     """Whether memory may change this reply; never in background requests and temporary chats."""
     is_refused = body.loralei is not None and body.loralei.memory is False
     return kind is InteractionKind.CHAT and not is_temporary(labels.chat_id) and not is_refused
+
+
+def _wants_to_resume(body: ChatRequest) -> bool:
+    return body.loralei is not None and body.loralei.resumable is True
 
 
 def _requested_adapter(body: ChatRequest) -> str | None:

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from feedback.records import Chat, Interaction
+from feedback.store.chats import derived_title
 from feedback.threads import threaded
 from server.auth import App, KeyedRoute, User
 from server.chat.chat_ids import conversation_of
 from server.errors import errors
+from server.running_replies import Running
 from server.services import Services
 from server.wire.paging import IdFilter, PageLimit
 from server.wire.requests import MAX_LABEL_LENGTH, ChatMessages, ChatUpdate
@@ -66,6 +69,7 @@ async def delete_chats(user: User, services: App) -> Json:
 
     def delete() -> int:
         deleted = 0
+        services.running.discard(user.id)
         while count := services.stores.log.delete_some(user.id, AT_ONCE):
             deleted += count
         return deleted
@@ -90,14 +94,36 @@ async def keep_messages(chat_id: ChatId, body: ChatMessages, user: User, service
 
 def _read(services: Services, user_id: str, chat_id: str) -> Json:
     log = services.stores.log
+    # Before the stored turns: a reply that ends meanwhile is among them.
+    unfinished = [each.interaction() for each in _running(services, user_id, chat_id)]
     conversation = conversation_of(log, user_id, chat_id)
-    chat = log.chat(user_id, conversation)
-    turns, feedback = log.turns_of_chat(user_id, conversation)
+    if unfinished and not log.has_chat(user_id, conversation):
+        chat = _begun(unfinished[0])
+    else:
+        chat = log.chat(user_id, conversation)
+    turns, feedback = log.turns_of_chat(user_id, chat.id)
+    stored = {each.id for each in turns}
+    unfinished = [each for each in unfinished if each.id not in stored]
     written = [
         turn_json(each, [item for item in feedback if item.completion_id == each.interaction.id])
-        for each in threaded(turns, feedback)
+        for each in threaded([*turns, *unfinished], feedback)
     ]
+    for turn in written[len(turns) :]:
+        turn |= {"status": "writing", "finish_reason": None}
     return chat_json(chat) | {"turns": written, "has_more": len(turns) < chat.replies}
+
+
+def _running(services: Services, user_id: str, chat_id: str) -> list[Running]:
+    """The unfinished replies of a chat; its own id is unknown until the first one is stored."""
+    conversation = conversation_of(services.stores.log, user_id, chat_id)
+    found = services.running.of_chat(user_id, chat_id)
+    return found or services.running.of_chat(user_id, conversation)
+
+
+def _begun(turn: Interaction) -> Chat:
+    said = next((each.content for each in turn.messages if each.role == "user"), "")
+    at = turn.created_at
+    return Chat(turn.conversation_id, derived_title(said), at, at, replies=0)
 
 
 async def _delete_from(
@@ -106,6 +132,9 @@ async def _delete_from(
     log = services.stores.log
 
     def delete() -> int:
+        if except_messages is None:
+            for each in _running(services, user_id, chat_id):
+                each.discard()
         conversation = conversation_of(log, user_id, chat_id)
         return log.delete_conversation(user_id, conversation, except_messages)
 

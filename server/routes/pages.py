@@ -1,9 +1,13 @@
-"""The two pages and their assets: a fixed list of files, read from the package."""
+"""The two pages and their assets: a fixed list of files, read from the package once.
 
+The pages name their files with a version, which is a hash of all files. So browsers keep them until
+a release changes one, and never mix files of two releases.
+"""
+
+import hashlib
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Response
 
 from server.errors import RequestError
 
@@ -22,40 +26,62 @@ _HEADERS = {
     " frame-ancestors 'none'; object-src 'none'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
-    # The files are small and change with the server: browsers ask each time and get a 304.
-    "cache-control": "no-cache",
 }
+_ASK_EACH_TIME = "no-cache"
+_KEEP_A_YEAR = "public, max-age=31536000, immutable"
+_VERSION_LENGTH = 16
 
 
 def pages_router(folder: Path = WEB) -> APIRouter:
     """The routes of the pages.
 
-    The folder is listed once. A name from a request is looked up and never becomes a path.
+    The folder is read once. A name from a request is looked up and never becomes a path.
     """
     files = {
-        path.relative_to(folder).as_posix(): path
-        for path in folder.rglob("*")
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
         if path.suffix in _CONTENT_TYPES
+    }
+    version = _version_of(files)
+    pages = {
+        name: content.replace(b'"/web/', f'"/web/{version}/'.encode())
+        for name, content in files.items()
+        if name.endswith(".html")
     }
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
-    async def chat_page() -> FileResponse:
-        return _response(files, "index.html")
+    async def chat_page() -> Response:
+        return _response(pages, "index.html", _ASK_EACH_TIME)
 
     @router.get("/admin")
-    async def admin_page() -> FileResponse:
-        return _response(files, "admin.html")
+    async def admin_page() -> Response:
+        return _response(pages, "admin.html", _ASK_EACH_TIME)
 
     @router.get("/web/{shelf}/{name}")
-    async def asset(shelf: str, name: str) -> FileResponse:
-        return _response(files, f"{shelf}/{name}")
+    async def asset(shelf: str, name: str) -> Response:
+        return _response(files, f"{shelf}/{name}", _ASK_EACH_TIME)
+
+    @router.get("/web/{asked}/{shelf}/{name}")
+    async def asset_of_version(asked: str, shelf: str, name: str) -> Response:
+        # A page that was opened before an update still finds what it loads late.
+        caching = _KEEP_A_YEAR if asked == version else _ASK_EACH_TIME
+        return _response(files, f"{shelf}/{name}", caching)
 
     return router
 
 
-def _response(files: dict[str, Path], name: str) -> FileResponse:
-    path = files.get(name)
-    if path is None:
+def _version_of(files: dict[str, bytes]) -> str:
+    whole = hashlib.sha256()
+    for name, content in files.items():
+        whole.update(f"{name} {len(content)}\n".encode())
+        whole.update(content)
+    return whole.hexdigest()[:_VERSION_LENGTH]
+
+
+def _response(files: dict[str, bytes], name: str, caching: str) -> Response:
+    content = files.get(name)
+    if content is None:
         raise RequestError(404, "There is no such file.")
-    return FileResponse(path, media_type=_CONTENT_TYPES[path.suffix], headers=_HEADERS)
+    headers = {**_HEADERS, "cache-control": caching}
+    return Response(content, media_type=_CONTENT_TYPES[Path(name).suffix], headers=headers)

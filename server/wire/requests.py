@@ -228,10 +228,12 @@ class StreamOptions(WireModel):
 
 
 class ChatExtension(WireModel):
-    """Loralei's own options: which adapter answers, and whether memory is used."""
+    """Loralei's own options: which adapter answers, whether memory is used, and whether a streamed
+    reply goes on without its reader."""
 
     adapter: AdapterName | None = None
     memory: bool | None = None
+    resumable: bool | None = None
 
 
 def _refuse_template(value: Any) -> None:

@@ -48,6 +48,14 @@ class Deleted(Shape):
     deleted: Literal[True]
 
 
+class CancelledReply(Shape):
+    """The reply that was stopped."""
+
+    object: Literal["chat.completion.cancelled"]
+    id: str
+    cancelled: Literal[True]
+
+
 class DeletedExchanges(Shape):
     """How many exchanges were deleted."""
 

@@ -19,6 +19,7 @@ export class UserView {
     this.userId = userId;
     this.onError = onError;
     this.signal = signal;
+    /** @type {any} */
     this.opened = null;
     this.live = new AbortController();
   }

@@ -122,7 +122,7 @@ export class UsersView {
   }
 
   #sortBy(sort) {
-    const { first } = COLUMNS.find((column) => column.sort === sort);
+    const first = COLUMNS.find((column) => column.sort === sort)?.first ?? "asc";
     const other = first === "asc" ? "desc" : "asc";
     chosen.order = chosen.sort === sort && chosen.order === first ? other : first;
     chosen.sort = sort;

@@ -17,10 +17,15 @@ import { newChat, pathOf, titleOf } from "./tree.js";
 const MAX_INSTRUCTIONS = 8000;
 const NEW = "new";
 
-let chats = null;
-let chat = null;
-let list = null;
-let me = null;
+// There from the sign-in on.
+/** @type {any} */
+let chats;
+/** @type {any} */
+let chat;
+/** @type {ChatList} */
+let list;
+/** @type {any} */
+let me;
 
 const card = new ModelCard(byId("model"), { onChange: meChanged, onError: meFailed });
 const rules = new RuleList(byId("rules"), { onError: showError });
@@ -31,6 +36,8 @@ const thread = new Thread(byId("thread"), {
   onError: showError,
   onFeedback: refreshAll,
   onWriting: showWriting,
+  onTaken: taken,
+  onEnded: ({ id }) => chatChanged(id),
   isOld: (variant) => Boolean(me?.changed_at && variant.at && variant.at < me.changed_at),
 });
 const composer = new Composer({ onSend: send, onDraft: (text) => chats?.keepDraft(draftName(), text) });
@@ -175,6 +182,15 @@ function changed(changedChat) {
   if (changedChat.isStored) chats.tell(changedChat.id);
 }
 
+/** The server has a message and writes the reply, also if this page is closed. */
+function taken(answered) {
+  if (answered.isStored) return;
+  answered.isStored = true;
+  chats.keepDraft(answered.id, chats.draft(NEW));
+  chats.keepDraft(NEW, "");
+  if (answered === chat) showChat();
+}
+
 /** A reply has ended: completely, stopped, or with an error. */
 function replied(answered, variant) {
   chats.keep(variant);
@@ -203,8 +219,8 @@ function closeSide() {
 
 async function start() {
   const wanted = new URLSearchParams(location.hash.slice(1)).get("chat");
-  me = await signIn();
-  chats = new Chats(me.user.id, { onChange: chatChanged });
+  const signedIn = await signIn();
+  chats = new Chats(signedIn.user.id, { onChange: chatChanged });
   list = new ChatList(chats, {
     open,
     renamed: (id, title) => {
@@ -219,9 +235,9 @@ async function start() {
     },
     onError: showError,
   });
-  showAnswering();
   await show(await wantedChat(wanted));
-  await Promise.all([list.refresh(), refreshAll()]);
+  card.begin(signedIn);
+  await Promise.all([list.refresh(), rules.refresh()]);
 }
 
 /** The chat that the address names, or a new one. */

@@ -14,7 +14,7 @@ export class ChatList {
     this.entries = [];
     this.hasMore = false;
     this.round = 0;
-    let timer = null;
+    let timer = 0;
     byId("search").oninput = () => {
       clearTimeout(timer);
       timer = setTimeout(() => this.refresh(), SEARCH_MS);

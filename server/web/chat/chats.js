@@ -19,7 +19,7 @@ export class Chats {
 
   /** A page of the list: {data, has_more}. With `words` only the chats that contain them. */
   list({ words = "", after = null } = {}) {
-    const query = new URLSearchParams({ limit: PAGE });
+    const query = new URLSearchParams({ limit: String(PAGE) });
     if (words) query.set("words", words);
     if (after) query.set("after", after);
     return call("GET", `/v1/chats?${query}`);
@@ -86,7 +86,7 @@ export class Chats {
   #known() {
     const empty = { replies: {}, shown: {}, drafts: {} };
     try {
-      return { ...empty, ...JSON.parse(localStorage.getItem(this.storage)) };
+      return { ...empty, ...JSON.parse(localStorage.getItem(this.storage) ?? "{}") };
     } catch {
       return empty;
     }

@@ -19,39 +19,46 @@ export class ModelCard {
     this.onChange = onChange;
     this.onError = onError;
     this.me = null;
-    this.timer = null;
+    this.timer = 0;
     this.round = 0;
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.me) this.refresh();
     });
   }
 
-  /** Asks the server now, and again later: more often during a training. */
+  /** Shows this answer, and asks the server again later: more often during a training. */
+  begin(me) {
+    this.#take(me);
+    this.#wait();
+  }
+
+  /** Asks the server now, and again later. */
   async refresh() {
     clearTimeout(this.timer);
     this.round += 1;
     const { round } = this;
     try {
-      const before = this.me;
       const me = await call("GET", "/v1/me");
       if (round !== this.round) return; // a later request or a sign-out replaced this one
-      this.me = me;
-      this.#show();
-      this.onChange(this.me, before);
+      this.#take(me);
     } catch (error) {
       if (round !== this.round) return;
       this.onError(error);
       if (error.status === 401) return;
     }
-    const wait = isTraining(this.me) ? TRAINING_MS : IDLE_MS;
-    if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
+    this.#wait();
   }
 
-  /** Asks no more until `refresh` is called. */
-  stop() {
-    clearTimeout(this.timer);
-    this.round += 1;
-    this.me = null;
+  #take(me) {
+    const before = this.me;
+    this.me = me;
+    this.#show();
+    this.onChange(me, before);
+  }
+
+  #wait() {
+    const wait = isTraining(this.me) ? TRAINING_MS : IDLE_MS;
+    if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
   }
 
   #show() {
@@ -103,8 +110,11 @@ function learnedText(me) {
 }
 
 function listFeedback(corrections, ratings) {
-  const parts = [corrections > 0 && plural(corrections, "correction"), ratings > 0 && plural(ratings, "rating")];
-  return LIST.format(parts.filter(Boolean));
+  const parts = [
+    ...(corrections > 0 ? [plural(corrections, "correction")] : []),
+    ...(ratings > 0 ? [plural(ratings, "rating")] : []),
+  ];
+  return LIST.format(parts);
 }
 
 const TAUGHT_BY = {

@@ -5,7 +5,7 @@ import { GrowingMarkdown, renderMarkdown } from "../text/markdown.js";
 
 /** The reasoning of one reply. `isOpen` and `onToggle(isOpen)` keep it open when it is drawn anew. */
 export class Reasoning {
-  constructor({ isOpen = false, onToggle = () => {} } = {}) {
+  constructor({ isOpen = false, onToggle = (/** @type {boolean} */ _isOpen) => {} } = {}) {
     this.title = h("summary", {});
     this.text = h("div", { class: "text" });
     this.growing = new GrowingMarkdown(this.text);

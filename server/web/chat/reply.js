@@ -2,7 +2,7 @@
 // `actions`, from the thread, does the work.
 
 import { copy } from "../shared/dialogs.js";
-import { autosize, button, h, iconButton } from "../shared/dom.js";
+import { autosize, button, focused, h, iconButton } from "../shared/dom.js";
 import { plural } from "../shared/format.js";
 import { isComplete } from "./completion.js";
 import { renderMarkdown } from "../text/markdown.js";
@@ -37,11 +37,12 @@ export class Reply {
   /** Draws the reply again. The focused button keeps the focus. */
   show(mode = this.mode) {
     this.mode = mode;
-    const focused = this.element.contains(document.activeElement) ? document.activeElement.dataset.action : null;
+    const before = focused();
+    const action = this.element.contains(before) ? before?.dataset.action : null;
     const variant = activeVariant(this.question);
     this.wasOld = this.#isOld();
     this.element.replaceChildren(...this.#body(variant));
-    if (focused) this.element.querySelector(`[data-action="${focused}"]`)?.focus();
+    if (action) this.element.querySelector(`[data-action="${action}"]`)?.focus();
     if (mode === "explain" || mode === "edit") {
       requestAnimationFrame(() => this.element.querySelector("form").scrollIntoView({ block: "nearest" }));
     }
@@ -118,7 +119,7 @@ export class Reply {
 
   #buttons(variant) {
     const { actions } = this;
-    const actionButton = (name, label, onclick, pressed = null) =>
+    const actionButton = (name, label, onclick, /** @type {boolean | null} */ pressed = null) =>
       iconButton(name, label, onclick, {
         "data-action": name,
         "aria-pressed": pressed === null ? null : String(pressed),

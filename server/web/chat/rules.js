@@ -11,7 +11,7 @@ export class RuleList {
   constructor(element, { onError }) {
     this.element = element;
     this.onError = onError;
-    this.timer = null;
+    this.timer = 0;
     this.round = 0;
   }
 
@@ -28,13 +28,6 @@ export class RuleList {
       if (error.code === NOT_READY) this.timer = setTimeout(() => this.refresh(), AGAIN_MS);
       else this.onError(error);
     }
-  }
-
-  /** Shows nothing and asks no more until `refresh` is called. */
-  clear() {
-    clearTimeout(this.timer);
-    this.round += 1;
-    put(this.element);
   }
 
   #show(rules) {

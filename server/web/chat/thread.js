@@ -2,12 +2,21 @@
 
 import { button, h, paced, put } from "../shared/dom.js";
 import { GrowingMarkdown } from "../text/markdown.js";
-import { complete, isComplete } from "./completion.js";
+import { complete, follow, isComplete } from "./completion.js";
 import { sendFeedback } from "./feedback.js";
 import { QuestionView } from "./question.js";
 import { Reasoning } from "./reasoning.js";
 import { Reply } from "./reply.js";
-import { activeVariant, addQuestion, addVariant, endOf, messagesFor, parentOf, pathOf } from "./tree.js";
+import {
+  activeVariant,
+  addQuestion,
+  addVariant,
+  endOf,
+  messagesFor,
+  parentOf,
+  pathOf,
+  takeUnfinished,
+} from "./tree.js";
 
 const STARTS = [
   "Explain photosynthesis to a child.",
@@ -18,7 +27,7 @@ const STARTS = [
 export class Thread {
   /**
    * `hooks`: onReply(chat, variant), onChoice(question), onChange(chat), onError(error), onFeedback(),
-   * onWriting(isWriting), isOld(variant).
+   * onWriting(isWriting), onTaken(chat), onEnded(chat), isOld(variant).
    */
   constructor(element, hooks) {
     this.element = element;
@@ -50,12 +59,14 @@ export class Thread {
     return this.isWriting || this.element.querySelector("form, .pair") !== null;
   }
 
-  /** Shows this chat. */
+  /** Shows this chat, and follows the reply that the server is still writing in it. */
   show(chat) {
     this.chat = chat;
     put(this.element);
     this.drawn = [];
+    const unfinished = takeUnfinished(chat);
     this.#drawFrom(0);
+    if (unfinished) this.#resume(chat, unfinished);
     if (this.drawn.length === 0) this.element.append(this.#welcome());
     this.#scrollDown();
   }
@@ -132,15 +143,27 @@ export class Thread {
   }
 
   #answer(chat, question) {
-    return this.#whileWriting((signal) => this.#append(chat, question, signal));
+    const request = (how) => this.#write(chat, question, { ...how, answering: chat.answering });
+    return this.#whileWriting((signal) => this.#append(chat, question, signal, request));
   }
 
-  async #append(chat, question, signal) {
+  async #resume(chat, { question, variant: { id } }) {
+    /** @type {any} */
+    let resumed = null;
+    const request = async ({ signal, draw }) => {
+      resumed = await follow({ id }, { signal, onText: this.#drawing(draw) });
+      return resumed;
+    };
+    await this.#whileWriting((signal) => this.#append(chat, question, signal, request));
+    if (resumed?.errorStatus) this.hooks.onEnded(chat);
+  }
+
+  async #append(chat, question, signal, request) {
     this.element.querySelector(".unanswered")?.remove();
     const { holder, draw } = this.#placeholder();
     this.element.append(holder);
     this.#scrollDown();
-    const variant = await this.#write(chat, question, { signal, draw, answering: chat.answering });
+    const variant = await request({ signal, draw });
     if (!variant) {
       holder.replaceWith(this.#unanswered(question));
       return;
@@ -200,15 +223,21 @@ export class Thread {
   }
 
   /** Streams a reply to this question and draws it. Null if the key was refused. */
-  async #write(chat, question, { signal, draw, ...how }) {
-    const onText = paced((variant) => this.#keepingTheEnd(() => draw(variant)));
+  async #write(chat, question, { signal, draw, answering, isAnother = false }) {
+    const onText = this.#drawing(draw);
+    const onTaken = () => this.hooks.onTaken(chat);
     try {
       const messages = messagesFor(chat, question);
-      return await complete({ chat, messages, parent: parentOf(chat, question), signal, onText, ...how });
+      const parent = parentOf(chat, question);
+      return await complete({ chat, messages, parent, answering, isAnother, signal, onText, onTaken });
     } catch (error) {
       this.hooks.onError(error);
       return null;
     }
+  }
+
+  #drawing(draw) {
+    return paced((variant) => this.#keepingTheEnd(() => draw(variant)));
   }
 
   #another(reply, how) {

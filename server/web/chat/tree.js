@@ -63,6 +63,18 @@ export function pathOf(chat) {
   return path;
 }
 
+/** Takes a reply that the server is still writing out of what is shown: {question, variant}, or null. */
+export function takeUnfinished(chat) {
+  for (const { question } of pathOf(chat)) {
+    const index = question.variants.findIndex(({ ending }) => ending === "writing");
+    if (index < 0) continue;
+    const [variant] = question.variants.splice(index, 1);
+    question.active = Math.max(0, question.variants.length - 1);
+    return { question, variant };
+  }
+  return null;
+}
+
 /** The branch point where the next message goes. */
 export function endOf(chat) {
   const last = pathOf(chat).at(-1);
@@ -147,7 +159,7 @@ function chooseVariant(question, shown) {
   else if (preferred >= 0 && !activeVariant(question).next.questions.length) question.active = preferred;
 }
 
-const ENDINGS = { stop: "stop", length: "length" };
+const ENDINGS = { complete: "stop", aborted: "stopped", writing: "writing" };
 
 function variantOf(turn, known = {}) {
   return {
@@ -155,7 +167,7 @@ function variantOf(turn, known = {}) {
     text: turn.reply,
     at: turn.created_at,
     adapter: turn.adapter,
-    ending: turn.status === "complete" ? (ENDINGS[turn.finish_reason] ?? "stop") : "stopped",
+    ending: turn.finish_reason === "length" ? "length" : (ENDINGS[turn.status] ?? "stopped"),
     error: null,
     notStored: null,
     reasoning: known.reasoning ?? "",

@@ -26,11 +26,17 @@ async function errorOf(response) {
   }
 }
 
-/** Sends a request with the key and returns the response; throws `ApiError`. */
+/**
+ * Sends a request with the key and returns the response; throws `ApiError`.
+ * @param {string} method
+ * @param {string} path
+ * @param {{body?: object, headers?: Record<string, string>, signal?: AbortSignal}} [options]
+ */
 export async function send(method, path, { body, headers = {}, signal } = {}) {
+  /** @type {RequestInit} */
   const options = { method, signal, headers: { ...headers, Authorization: `Bearer ${key}` } };
   if (body !== undefined) {
-    options.headers["Content-Type"] = "application/json";
+    options.headers = { ...options.headers, "Content-Type": "application/json" };
     options.body = JSON.stringify(body);
   }
   let response;
@@ -44,7 +50,13 @@ export async function send(method, path, { body, headers = {}, signal } = {}) {
   return response;
 }
 
-/** Sends a request and returns its JSON; null if the response has no body. */
+/**
+ * Sends a request and returns its JSON; null if the response has no body.
+ * @param {string} method
+ * @param {string} path
+ * @param {Parameters<typeof send>[2]} [options]
+ * @returns {Promise<any>}
+ */
 export async function call(method, path, options) {
   const response = await send(method, path, options);
   return response.status === 204 ? null : response.json();
@@ -59,7 +71,7 @@ export async function* events(response) {
     if (done) return;
     rest += value;
     const lines = rest.split(/\r?\n/);
-    rest = lines.pop();
+    rest = lines.pop() ?? "";
     for (const line of lines) {
       if (line.startsWith("data:")) yield line.slice(5).trimStart();
     }

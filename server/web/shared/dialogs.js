@@ -1,18 +1,18 @@
 // Dialogs and short notices.
 
-import { button, byId, h } from "./dom.js";
+import { button, byAttribute, byId, focused, h } from "./dom.js";
 
 /**
  * Shows a dialog, and removes it when it is closed. The focus returns to where it was. If that is gone,
  * it goes to the element with `data-focus`.
  */
 export function openDialog(dialog) {
-  const before = document.activeElement;
+  const before = focused();
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    const home = before.isConnected && before !== document.body ? before : document.querySelector("[data-focus]");
-    home?.focus();
+    const isThere = before?.isConnected && before !== document.body;
+    (isThere ? before : byAttribute("data-focus"))?.focus();
   });
   dialog.showModal();
 }
@@ -24,7 +24,10 @@ export function toast(text, { isError = false } = {}) {
   setTimeout(() => notice.remove(), isError ? 9000 : 4500);
 }
 
-/** Asks for confirmation; resolves to the answer. If `typed` is given, it must be typed first. */
+/**
+ * Asks for confirmation; resolves to the answer. If `typed` is given, it must be typed first.
+ * @param {{title: string, text: string, action: string, isDanger?: boolean, typed?: string | null}} question
+ */
 export function confirmAction({ title, text, action, isDanger = false, typed = null }) {
   return new Promise((resolve) => {
     const agree = h(

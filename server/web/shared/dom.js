@@ -28,14 +28,33 @@ export function svg(tag, attributes = {}, ...children) {
 
 /** Replaces the children of an element. A focused child with an id keeps the focus. */
 export function put(element, ...children) {
-  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  const before = element.contains(document.activeElement) ? document.activeElement?.id : "";
   element.replaceChildren(...children.flat(Infinity).filter(isPresent));
-  if (focused) byId(focused)?.focus();
+  if (before) byId(before)?.focus();
 }
 
-/** The element with this id. */
+/**
+ * The element with this id. Of any kind, so that the type check lets fields and buttons be used as such.
+ * @returns {any}
+ */
 export function byId(id) {
   return document.getElementById(id);
+}
+
+/**
+ * The first element with this attribute.
+ * @returns {HTMLElement | null}
+ */
+export function byAttribute(name) {
+  return document.querySelector(`[${name}]`);
+}
+
+/**
+ * The element that has the focus.
+ * @returns {HTMLElement | null}
+ */
+export function focused() {
+  return document.activeElement instanceof HTMLElement ? document.activeElement : null;
 }
 
 /** Makes a textarea grow with its text. Returns a function that fits it now. */

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 
+/** @type {Intl.DateTimeFormatOptions} */
 const MOMENT = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
 const THIS_YEAR = new Intl.DateTimeFormat(undefined, MOMENT);
 const EARLIER = new Intl.DateTimeFormat(undefined, { ...MOMENT, year: "numeric" });

@@ -4,16 +4,16 @@ const THEME = "loralei.theme";
 const BARS = { light: "#ffffff", dark: "#141c1a" };
 
 function applyTheme() {
-  const theme = localStorage.getItem(THEME);
+  const theme = localStorage.getItem(THEME) ?? "system";
   const root = document.documentElement;
   if (theme in BARS) root.dataset.theme = theme;
   else delete root.dataset.theme;
   const isDark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.querySelector("meta[name=theme-color]").content = isDark ? BARS.dark : BARS.light;
+  document.querySelector("meta[name=theme-color]")?.setAttribute("content", isDark ? BARS.dark : BARS.light);
 }
 
 function offerThemes() {
-  const choice = document.getElementById("theme");
+  const choice = /** @type {HTMLSelectElement | null} */ (document.getElementById("theme"));
   if (!choice) return;
   choice.value = localStorage.getItem(THEME) ?? "system";
   choice.addEventListener("change", () => {

@@ -21,6 +21,7 @@ const NAMES = new Map(
   Object.entries(ALIASES).flatMap(([name, others]) => [name, ...others].map((each) => [each, name])),
 );
 
+/** @type {any} */
 let core = null;
 
 async function highlighter(name) {

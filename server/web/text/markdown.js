@@ -5,6 +5,7 @@ import { copy } from "../shared/dialogs.js";
 import { h, iconButton } from "../shared/dom.js";
 import { Marked } from "../vendor/marked.esm.js";
 import { colour } from "./code.js";
+import { formulaExtension, typeset } from "./formulas.js";
 import { toElements } from "./sanitize.js";
 
 const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
@@ -13,7 +14,7 @@ function escape(text) {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character]);
 }
 
-const marked = new Marked({
+const marked = new Marked(formulaExtension(escape), {
   gfm: true,
   breaks: true,
   renderer: {
@@ -22,7 +23,7 @@ const marked = new Marked({
       return block ? `<p>${escape(text.trimEnd()).replaceAll("\n", "<br>")}</p>` : escape(text);
     },
     code({ text, lang }) {
-      const language = /^[\w+#.-]{0,30}/.exec(lang ?? "")[0];
+      const language = (lang ?? "").match(/^[\w+#.-]{0,30}/)?.[0] ?? "";
       return `<pre data-language="${escape(language)}"><code>${escape(text)}</code></pre>`;
     },
     image({ href, text }) {
@@ -47,6 +48,7 @@ function elementsOf(tokens, level, isFinished) {
   }
   for (const link of fragment.querySelectorAll("a")) completeLink(link);
   for (const code of fragment.querySelectorAll("pre")) code.replaceWith(codeBlock(code, isFinished));
+  for (const formula of fragment.querySelectorAll("code.formula")) typeset(formula);
   for (const table of fragment.querySelectorAll("table")) {
     const scroll = h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Table" });
     table.replaceWith(scroll);

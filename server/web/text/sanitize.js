@@ -21,3 +21,19 @@ const ALLOWED = {
 export function toElements(html) {
   return purify.sanitize(html, ALLOWED);
 }
+
+// KaTeX's MathML with the source taken out, which only its `annotation` has.
+const MATHML = {
+  USE_PROFILES: { mathMl: true },
+  ADD_TAGS: ["semantics"],
+  FORBID_ATTR: ["class", "href", "id", "style", "xlink:href"],
+  FORBID_CONTENTS: ["annotation"],
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+  RETURN_DOM_FRAGMENT: true,
+};
+
+/** The elements of a formula in MathML, as a document fragment. */
+export function toFormula(html) {
+  return purify.sanitize(html, MATHML);
+}

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
+from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, Profiles
 from tests.server.distilled import REPORT
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import import_version, put_version_to_use
@@ -22,17 +22,10 @@ pytestmark = [
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as launched:
-        yield launched
-
-
 @pytest.fixture
-def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
+def page(profiles: Profiles, live: LiveServer) -> Iterator[Page]:
     """The list of users, as an admin sees it."""
-    with new_page(browser, live.url) as opened:
+    with profiles.page(live.url) as opened:
         opened.goto(f"/admin#key={live.admin_key}")
         expect(opened.get_by_role("heading", name="Users", exact=True)).to_be_visible()
         yield opened
@@ -84,9 +77,9 @@ def test_a_frontends_user_has_the_name_that_the_frontend_says(
 
 
 def test_a_users_key_does_not_open_the_page(
-    browser: Browser, live: LiveServer, person: Person
+    profiles: Profiles, live: LiveServer, person: Person
 ) -> None:
-    with new_page(browser, live.url) as page:
+    with profiles.page(live.url) as page:
         page.goto(f"/admin#key={person.key}")
         expect(page.get_by_role("alert")).to_contain_text("not an admin")
         expect(page.get_by_role("heading", name="Users")).to_have_count(0)
@@ -325,11 +318,11 @@ def test_an_erased_user_is_gone(page: Page, live: LiveServer, person: Person) ->
 
 @pytest.mark.parametrize("view", ["", "#/trainings", "#/log", "#/users/"])
 def test_a_phone_needs_no_sideways_scrolling(
-    browser: Browser, live: LiveServer, person: Person, view: str
+    profiles: Profiles, live: LiveServer, person: Person, view: str
 ) -> None:
     import_version(live, person)
     view += person.id if view.endswith("users/") else ""
-    with new_page(browser, live.url, PHONE) as page:
+    with profiles.page(live.url, PHONE) as page:
         page.goto(f"/admin#key={live.admin_key}")
         expect(page.get_by_role("heading", name="Users", exact=True)).to_be_visible()
         page.goto(f"/admin{view}")

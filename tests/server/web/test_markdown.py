@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.server.browser import CHROMIUM, PATIENCE_MS, chromium, new_page
+from tests.server.browser import CHROMIUM, PATIENCE_MS, Profiles
 from tests.server.live import LiveServer
 
 pytestmark = [
@@ -46,16 +46,9 @@ ATTACKS = [
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, live: LiveServer) -> Iterator[Page]:
+def page(profiles: Profiles, live: LiveServer) -> Iterator[Page]:
     """The chat page; nobody is signed in."""
-    with new_page(browser, live.url) as opened:
+    with profiles.page(live.url) as opened:
         opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
         opened.goto("/")
         expect(opened.get_by_label("Key", exact=True)).to_be_visible()
@@ -158,6 +151,81 @@ def test_code_in_an_unknown_language_is_shown_without_colours(page: Page) -> Non
     text = drawn(page, "```brainloop\nx = 1\n```")
     expect(text.locator("figcaption")).to_contain_text("brainloop")
     expect(text.locator("code")).to_have_text("x = 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_display"),
+    [
+        (r"It is $\frac{1}{2}$.", False),
+        (r"It is \(\frac{1}{2}\).", False),
+        (r"It is $$\frac{1}{2}$$", True),
+        ("It is\n\n$$\n\\frac{1}{2}\n$$\n\nso.", True),
+        ("It is\n\\[\n\\frac{1}\n- {2}\n\\]\nso.", True),
+    ],
+)
+def test_a_formula_is_drawn(page: Page, text: str, is_display: bool) -> None:
+    formula = drawn(page, text).locator("math")
+    expect(formula.locator("mfrac")).to_have_count(1)
+    assert (formula.get_attribute("display") == "block") is is_display
+    expect(page.locator("#thread .text")).not_to_contain_text("frac")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5 and $10.",
+        "From $5-$10, or US$5 and CA$6.",
+        "Set $HOME and $PATH.",
+        "`$x$`",
+        "A lone $ and 3$ more",
+        r"\$x\$",
+    ],
+)
+def test_dollars_that_are_money_or_code_are_no_formula(page: Page, text: str) -> None:
+    shown = drawn(page, f"{text}\n\nThe $y$ end.")
+    expect(shown.locator("math")).to_have_text("y")
+    expect(shown.locator("p").first).to_have_text(text.replace("`", "").replace("\\", ""))
+
+
+def test_a_formula_that_is_not_understood_is_shown_as_it_was_written(page: Page) -> None:
+    text = drawn(page, r"It is $\nonsense{x}$, and $y$.")
+    expect(text.locator("math")).to_have_text("y")
+    expect(text.locator("code.formula")).to_have_text(r"\nonsense{x}")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        rf"\href{{javascript:{RUN}}}{{x}}",
+        r"\htmlStyle{color:red}{x}",
+        r"\htmlId{thread}{x}",
+        r"\includegraphics{https://example.org/cat.png}",
+        rf"\text{{<img src=x onerror='{RUN}'>}}",
+        r"\def\a{\a\a}\a",
+        r"\color{red}\colorbox{blue}{x} \rule{9999em}{9999em}",
+    ],
+)
+def test_a_formula_cannot_run_code_or_load_a_file(page: Page, attack: str) -> None:
+    text = drawn(page, f"${attack}$ and $y$")
+    expect(text.locator("math").last).to_have_text("y")
+    assert page.evaluate("window.attacked") is None
+    assert text.locator("img, a, script, style, annotation").count() == 0
+    attributes = text.locator("math, math *").evaluate_all(
+        "all => all.flatMap(each => each.getAttributeNames())"
+    )
+    assert {"style", "href", "id", "class"}.isdisjoint(attributes)
+
+
+def test_katex_is_loaded_only_for_a_formula(profiles: Profiles, live: LiveServer) -> None:
+    with profiles.page(live.url) as fresh:
+        asked: list[str] = []
+        fresh.on("request", lambda request: asked.append(request.url))
+        fresh.goto("/")
+        fresh.evaluate("document.querySelector('dialog')?.close()")
+        drawn(fresh, "It costs $5 and $10.")
+        assert not any("katex" in url for url in asked)
+        expect(drawn(fresh, "It is $x$.").locator("math")).to_have_count(1)
+        assert any("katex" in url for url in asked)
 
 
 def test_headings_do_not_skip_a_level(page: Page) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, chromium, new_page
+from tests.server.browser import CHROMIUM, PATIENCE_MS, PHONE, Profiles, new_page
 from tests.server.distilled import REPORT
+from tests.server.held_engine import HeldEngine
 from tests.server.live import LiveServer, Person, running
 from tests.server.peft_folder import put_version_to_use
 
@@ -33,13 +34,6 @@ def site(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield server
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as launched:
-        yield launched
-
-
 @pytest.fixture
 def user(site: LiveServer) -> Person:
     """A new user."""
@@ -47,9 +41,9 @@ def user(site: LiveServer) -> Person:
 
 
 @pytest.fixture
-def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
+def page(profiles: Profiles, site: LiveServer, user: Person) -> Iterator[Page]:
     """The chat page, signed in."""
-    with new_page(browser, site.url) as opened:
+    with profiles.page(site.url) as opened:
         answer_in_letters(opened, site)
         sign_in(opened, user.key)
         yield opened
@@ -58,13 +52,17 @@ def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
 def answer_in_letters(page: Page, site: LiveServer) -> None:
     """Make replies contain a word; those of a random model may be empty or only punctuation."""
     letters = site.services.runtime.engine.base.renderer.text_ids("abcdefgh")
-    bias = {str(letter): 100 for letter in letters}
-
-    def ask(route: Route) -> None:
-        body = json.loads(route.request.post_data or "{}")
-        route.continue_(post_data=json.dumps(body | {"logit_bias": bias}))
-
-    page.route("**/v1/chat/completions", ask)
+    bias = json.dumps(dict.fromkeys(letters, 100))
+    page.add_init_script(
+        f"""{{
+            const known = window.fetch;
+            window.fetch = (path, options) => {{
+                if (path !== "/v1/chat/completions") return known(path, options);
+                const body = {{ ...JSON.parse(options.body), logit_bias: {bias} }};
+                return known(path, {{ ...options, body: JSON.stringify(body) }});
+            }};
+        }}"""
+    )
 
 
 def sign_in(page: Page, key: str, path: str = "/") -> None:
@@ -107,9 +105,9 @@ def correct(page: Page, text: str) -> None:
 
 
 def test_the_page_asks_for_a_key_and_refuses_a_wrong_one(
-    browser: Browser, site: LiveServer, user: Person
+    profiles: Profiles, site: LiveServer, user: Person
 ) -> None:
-    with new_page(browser, site.url) as page:
+    with profiles.page(site.url) as page:
         page.goto("/")
         page.get_by_label("Key", exact=True).fill("lk-wrong")
         page.get_by_role("button", name="Open").click()
@@ -203,9 +201,9 @@ def test_an_admins_key_stays_in_the_tab_and_beside_the_users(
 
 
 def test_an_admin_on_the_chat_page_is_kept_in_the_tab_only(
-    browser: Browser, site: LiveServer
+    profiles: Profiles, site: LiveServer
 ) -> None:
-    with new_page(browser, site.url) as page:
+    with profiles.page(site.url) as page:
         sign_in(page, site.admin_key)
         assert page.evaluate("JSON.stringify({...localStorage})") == "{}"
         page.reload()
@@ -292,6 +290,46 @@ def test_a_reply_that_a_reload_cut_is_not_lost(page: Page, site: LiveServer, use
     expect(page.get_by_label("Message", exact=True)).to_have_value("two")
 
 
+def begin_reply(page: Page, site: LiveServer, monkeypatch: pytest.MonkeyPatch) -> HeldEngine:
+    """Send a message, and let the model write only the beginning of the reply."""
+    engine = HeldEngine(site, monkeypatch)
+    page.get_by_label("Message", exact=True).fill("go on")
+    page.keyboard.press("Enter")
+    engine.allow(4)
+    expect(page.locator("article.writing .text").last).not_to_be_empty()
+    return engine
+
+
+def test_a_reply_goes_on_after_a_reload(
+    page: Page, site: LiveServer, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = begin_reply(page, site, monkeypatch)
+    page.reload()
+    expect(said(page)).to_have_text("go on")
+    expect(page.locator("article.writing .text").last).not_to_be_empty()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    engine.finish()
+    expect(page.locator(f"{REPLY} .text")).to_have_text(re.compile(r"^[a-h]{12}\s*$"))
+    page.get_by_label("Good reply").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert [each["replies"] for each in chats_of(site, user)] == [1]
+
+
+@pytest.mark.parametrize("is_reloaded", [False, True])
+def test_a_stopped_reply_is_stopped_on_the_server(
+    page: Page, site: LiveServer, user: Person, monkeypatch: pytest.MonkeyPatch, is_reloaded: bool
+) -> None:
+    engine = begin_reply(page, site, monkeypatch)
+    if is_reloaded:
+        page.reload()
+    page.get_by_label("Stop writing").click()
+    expect(page.get_by_text("This reply was stopped")).to_be_visible()
+    engine.finish()
+    with site.client(user.key) as client:
+        [turn] = client.get(f"/v1/chats/{chats_of(site, user)[0]['id']}").json()["turns"]
+    assert turn["status"] == "aborted"
+
+
 def test_what_was_typed_is_there_again_after_a_reload(page: Page) -> None:
     page.get_by_label("Message", exact=True).fill("half a thou")
     page.reload()
@@ -356,11 +394,11 @@ def test_the_user_chooses_who_answers(page: Page, site: LiveServer, user: Person
     )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.post_data or ""))
-    for option, expected in (("base", {"adapter": "base"}), ("v1", {"adapter": "v1"})):
+    for option, adapter in (("base", "base"), ("v1", "v1")):
         choice.select_option(option)
         say(page)
         sent = [json.loads(each) for each in asked if "messages" in each]
-        assert sent[-1]["loralei"] == expected
+        assert sent[-1]["loralei"] == {"adapter": adapter, "resumable": True}
     expect(page.locator(REPLY).last).to_contain_text("your v1")
 
 
@@ -433,8 +471,8 @@ def test_the_theme_is_chosen_and_kept(page: Page) -> None:
     expect(page.locator("body")).to_have_css("background-color", "rgb(246, 248, 247)")
 
 
-def test_a_frontends_key_is_named_as_one(browser: Browser, site: LiveServer) -> None:
-    with new_page(browser, site.url) as page:
+def test_a_frontends_key_is_named_as_one(profiles: Profiles, site: LiveServer) -> None:
+    with profiles.page(site.url) as page:
         page.goto(f"/#key={site.new_person('frontend').key}")
         expect(page.get_by_role("alert")).to_contain_text("This is a frontend’s key")
         expect(page.get_by_text("An admin makes keys")).to_be_visible()
@@ -619,7 +657,7 @@ def test_the_base_model_is_compared_without_memory_and_without_a_judgement(
         page.get_by_label("Compare with the base model").click()
     body = request.value.post_data_json
     assert body is not None
-    assert body["loralei"] == {"adapter": "base", "memory": False}
+    assert body["loralei"] == {"adapter": "base", "memory": False, "resumable": True}
     new = page.get_by_role("region", name="New")
     expect(new.get_by_text("base model", exact=True)).to_be_visible()
     page.get_by_role("button", name="Keep the earlier one").click()
@@ -643,8 +681,8 @@ def test_a_message_that_is_too_long_shows_the_error_of_the_server(page: Page) ->
     expect(page.get_by_role("alert")).to_contain_text("tokens")
 
 
-def test_a_reply_can_be_stopped(browser: Browser, site: LiveServer, user: Person) -> None:
-    with new_page(browser, site.url) as page:
+def test_a_reply_can_be_stopped(profiles: Profiles, site: LiveServer, user: Person) -> None:
+    with profiles.page(site.url) as page:
         sign_in(page, user.key)
         # The request never ends, as with a very busy server.
         page.route("**/v1/chat/completions", lambda route: None)
@@ -665,9 +703,9 @@ def test_the_page_says_that_the_server_cannot_be_reached(page: Page) -> None:
     expect(page.get_by_label("Good reply")).to_be_visible()
 
 
-def test_an_admin_can_learn_at_once(browser: Browser, site: LiveServer) -> None:
+def test_an_admin_can_learn_at_once(profiles: Profiles, site: LiveServer) -> None:
     admin = site.new_person("admin")
-    with new_page(browser, site.url) as page:
+    with profiles.page(site.url) as page:
         sign_in(page, admin.key)
         page.get_by_role("button", name="Learn now").click()
         expect(page.locator("#model")).to_contain_text("nothing to learn from")
@@ -702,9 +740,9 @@ def test_data_is_erased_after_typing_the_confirmation(
 
 
 def test_a_phone_needs_no_sideways_scrolling(
-    browser: Browser, site: LiveServer, user: Person
+    profiles: Profiles, site: LiveServer, user: Person
 ) -> None:
-    with new_page(browser, site.url, PHONE) as page:
+    with profiles.page(site.url, PHONE) as page:
         sign_in(page, user.key)
         say(page, "a-very-long-word" * 20)
         page.get_by_label("Write another reply").click()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Page, Request, expect
 
-from tests.server.browser import CHROMIUM, PATIENCE_MS, chromium, new_page
+from tests.server.browser import CHROMIUM, PATIENCE_MS, Profiles
 from tests.server.live import LiveServer, Person
 from tests.server.web.test_pages import REPLY, correct, feedback, say, sign_in
 
@@ -21,13 +21,6 @@ CONTENT = f"{REPLY} > .text"
 REASONING = f"{REPLY} > details.reasoning"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as launched:
-        yield launched
-
-
 @pytest.fixture
 def user(thinking: LiveServer) -> Person:
     """A new user of a base model that thinks "Why?" and replies "Ok."."""
@@ -35,9 +28,9 @@ def user(thinking: LiveServer) -> Person:
 
 
 @pytest.fixture
-def page(browser: Browser, thinking: LiveServer, user: Person) -> Iterator[Page]:
+def page(profiles: Profiles, thinking: LiveServer, user: Person) -> Iterator[Page]:
     """The chat page, signed in."""
-    with new_page(browser, thinking.url) as opened:
+    with profiles.page(thinking.url) as opened:
         sign_in(opened, user.key)
         yield opened
 
