@@ -18,8 +18,8 @@ from server.wire.tool_calls import AllowedCalls
 from server.wire.tools import FunctionDefinition, NamedFunction
 
 if TYPE_CHECKING:
-    from server.engine.engine import Engine
     from server.engine.grammar import Grammar
+    from server.engine.interface import Engine
 
 Adapt = Callable[[Mapping[str, Any]], Schema]
 
@@ -43,7 +43,7 @@ def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
     the format. A base model without tools answers in text. Raises `RequestError` (400) for an
     unsupported schema, and for a required call that cannot be made.
     """
-    form = engine.base.renderer.call_format
+    form = engine.renderer.call_format
     schema = body.response_format.schema_of_reply if body.response_format else None
     required = _required(body, form)
     functions = required or [tool.function for tool in body.tools or ()]

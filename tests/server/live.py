@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from server.engine.engine import LocalEngine
 from server.http_server import HttpServer
 from server.services import Services
 from server.settings import Settings, default_model_cache
@@ -54,6 +55,13 @@ class LiveServer:
             made = admin.post("/v1/admin/users", json={"name": name, "kind": kind})
         made.raise_for_status()
         return Person(made.json()["id"], name, made.json()["key"])
+
+    @property
+    def local_engine(self) -> LocalEngine:
+        """The engine in this process."""
+        engine = self.services.runtime.engine
+        assert isinstance(engine, LocalEngine)
+        return engine
 
     def chat(self, key: str, text: str = "hello", **body: Any) -> dict[str, Any]:
         """One unstreamed reply of a few tokens."""

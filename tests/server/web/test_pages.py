@@ -57,7 +57,7 @@ def page(browser: Browser, site: LiveServer, user: Person) -> Iterator[Page]:
 
 def answer_in_letters(page: Page, site: LiveServer) -> None:
     """Make replies contain a word; those of a random model may be empty or only punctuation."""
-    letters = site.services.runtime.engine.base.renderer.text_ids("abcdefgh")
+    letters = site.services.runtime.engine.renderer.text_ids("abcdefgh")
     bias = {str(letter): 100 for letter in letters}
 
     def ask(route: Route) -> None:
