@@ -1,5 +1,6 @@
 """Builds the engine that the settings choose, and says how training loads the base model."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,15 @@ from adapters_store.weights.packed_file import packed_path
 from server.base_model.check_memory import check_memory
 from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.interface import Engine
+from server.engine.vllm.check import describe, look_at
+from server.engine.vllm.client import VllmClient
 from server.engine.vllm.engine import VllmConfig, VllmEngine
+from server.engine.vllm.errors import (
+    AdapterGoneError,
+    RefusedError,
+    ServerGoneError,
+    UnsuitableServerError,
+)
 from server.settings import Settings
 from server.stores import Stores
 
@@ -91,17 +100,42 @@ def build_engine(
     return LocalEngine(base, settings.lora, stores.files, config), configured
 
 
+def why_unsuitable(settings: Settings, url: str, model: str) -> str | None:
+    """Why a vLLM server is of no use, from what it says of itself; None if it is fine. Blocks.
+
+    `model` is the setting. A model that was not prepared yet is not compared.
+    """
+    path = Path(model).expanduser()
+    folder = path if path.is_dir() else settings.model_cache / model
+
+    async def look() -> None:
+        client = VllmClient(url, _vllm_key(settings))
+        try:
+            await look_at(client, model, folder)
+        finally:
+            await client.close()
+
+    try:
+        asyncio.run(look())
+    except (UnsuitableServerError, ServerGoneError, RefusedError, AdapterGoneError) as error:
+        return describe(url, error)
+    return None
+
+
+def _vllm_key(settings: Settings) -> str | None:
+    return settings.vllm_api_key.get_secret_value() if settings.vllm_api_key else None
+
+
 def _vllm_engine(
     settings: Settings, model: ResolvedModel, files: AdapterFiles, links: Path
 ) -> tuple[Engine, Mapping[str, Any]]:
     outline = outline_base_model(
         model.path, name=model.name, revision=model.revision, targets=settings.lora.targets
     )
-    key = settings.vllm_api_key
     config = VllmConfig(
         urls=settings.vllm_urls,
         links=links.absolute(),
-        api_key=key.get_secret_value() if key else None,
+        api_key=_vllm_key(settings),
         max_batch_size=settings.max_batch_size,
         queue_limit=settings.queue_limit,
         user_queue_limit=settings.user_queue_limit,

@@ -18,6 +18,13 @@ from server.settings import Settings, default_model_cache
 from tests.tiny_model import build_tiny_model
 
 START_SECONDS = 60
+
+
+def engine_options(model: Path) -> dict[str, Any]:
+    """More settings for servers of this model; `make test-vllm` has vLLM answer."""
+    return {}
+
+
 _numbers = itertools.count(1)
 
 
@@ -103,6 +110,7 @@ def listening(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServe
     # Packed weights of a test's own folder lie beside it, those of a model by name in the cache.
     if model.is_dir() and default_model_cache() not in model.parents:
         options.setdefault("model_cache", model.parent / "model-cache")
+    options = engine_options(model) | options
     settings = Settings(model=str(model), data_dir=data_dir, port=0, **options)
     services = Services(settings)
     urls: queue.Queue[str] = queue.Queue()

@@ -60,7 +60,7 @@ def is_same_model(root: str, folder: Path, name: str) -> bool | None:
     """Whether a server's model, from `root`, is ours; None if that cannot be told from here."""
     if root in (name, str(folder)):
         return True
-    if Path(root).is_dir():
+    if Path(root).is_dir() and folder.is_dir():
         try:
             return fingerprint(Path(root)) == fingerprint(folder)
         except ModelFetchError:

@@ -37,6 +37,8 @@ class VllmClient:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
             # The environment's proxies are for the internet.
             trust_env=False,
+            # Reading the certificates takes long.
+            verify=url.startswith("https:"),
         )
 
     async def close(self) -> None:
@@ -109,9 +111,9 @@ class VllmClient:
                         if line.startswith("data: {"):
                             yield _chunk(_parsed(line[6:]), num_top)
         except httpx.TimeoutException as error:
-            raise ServerSlowError(f"{self.url} does not answer in time") from error
+            raise ServerSlowError("it does not answer in time") from error
         except httpx.TransportError as error:
-            raise ServerGoneError(f"{self.url}: {error or type(error).__name__}") from error
+            raise ServerGoneError(str(error) or type(error).__name__) from error
 
     async def _ask(
         self, method: str, path: str, body: Json | None = None, seconds: float = _READ_SECONDS
@@ -128,9 +130,9 @@ class VllmClient:
         try:
             return await self._http.request(method, path, json=body, timeout=timeout)
         except httpx.TimeoutException as error:
-            raise ServerSlowError(f"{self.url} does not answer in time") from error
+            raise ServerSlowError("it does not answer in time") from error
         except httpx.TransportError as error:
-            raise ServerGoneError(f"{self.url}: {error or type(error).__name__}") from error
+            raise ServerGoneError(str(error) or type(error).__name__) from error
 
 
 def _chunk(data: Json, num_top: int | None) -> Written:
@@ -158,14 +160,14 @@ def _raise_for(response: httpx.Response) -> None:
     if response.status_code == 404:
         raise AdapterGoneError(detail)
     if response.status_code >= 500 or response.status_code in (408, 429):
-        raise ServerGoneError(f"{response.request.url} answers {response.status_code}: {detail}")
+        raise ServerGoneError(f"it answers {response.status_code}: {detail}")
     raise RefusedError(detail)
 
 
 def _raise_for_key(response: httpx.Response) -> None:
     if response.status_code in (401, 403):
         raise UnsuitableServerError(
-            "it refuses the key: set `vllm_api_key` to the one that vLLM was started with (--api-key)"
+            "it refuses the key: set `vllm_api_key` to the --api-key that vLLM was started with"
         )
 
 

@@ -322,7 +322,7 @@ class VllmEngine:
         try:
             asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
         except BaseException:
-            self._end_loop()
+            self.stop()
             raise
 
     def stop(self) -> None:
@@ -449,8 +449,10 @@ class VllmEngine:
             error = gone
             await self._note_failure(server, gone)
         except (RefusedError, AdapterGoneError, UnsuitableServerError) as refused:
-            log.error("%s", describe(server.url, refused))
-            error = GenerationError(f"The vLLM server refused the request: {refused}")
+            log.error("a request was refused by %s: %s", server.url, refused)
+            error = GenerationError(
+                "The vLLM server refused the request. The server's log says why."
+            )
         except (AdapterNotFoundError, AdapterInvalidError, OSError) as failed:
             log.error("an adapter could not be loaded: %s", failed)
             error = GenerationError("This user's adapter could not be loaded.")
@@ -476,7 +478,8 @@ class VllmEngine:
         if request.has_text:
             return GenerationError("The vLLM server failed in the middle of this reply. Try again.")
         if len(request.tried) >= MOST_TRIES:
-            return GenerationError(f"The vLLM servers failed {MOST_TRIES} times: {error}")
+            log.error("a reply failed %d times, the last time: %s", MOST_TRIES, error)
+            return GenerationError("The vLLM servers failed again and again. Try again later.")
         request.sequence = request.make()
         self._waiting.insert(0, request)
         return None

@@ -65,7 +65,7 @@ def application(server: StandIn) -> FastAPI:
     async def check_key(request: Request, call_next: Any) -> Response:
         wanted = f"Bearer {server.key}"
         path = request.url.path
-        if server.key and path.startswith("/v1") and request.headers["authorization"] != wanted:
+        if server.key and path.startswith("/v1") and request.headers.get("authorization") != wanted:
             return JSONResponse({"error": "Unauthorized"}, 401)
         answer: Response = await call_next(request)
         return answer
