@@ -17,11 +17,13 @@ import transformers
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
 from adapters_store.errors import PromptError
+from adapters_store.lora import linear_shapes
 from adapters_store.reasoning import (
     CLOSING,
     NO_THINKING,
@@ -171,6 +173,48 @@ class BaseModel:
         return int(plain + sum(each.out_features * each.in_features for each in packed.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class BaseOutline:
+    """The base model without its weights, for a server that has others run it.
+
+    `shapes` gives (out_features, in_features) of every linear that has an adapter, by module path.
+    """
+
+    name: str
+    revision: str
+    renderer: Renderer
+    context_length: int
+    vocabulary_size: int
+    shapes: Mapping[str, tuple[int, int]]
+    generation_config: Mapping[str, Any]
+
+
+def outline_base_model(
+    path: Path, *, name: str, revision: str, targets: Sequence[str]
+) -> BaseOutline:
+    """Read a folder's configuration and tokenizer; `targets` are as in `LoraConfig`.
+
+    Raises as `load_base_model`, and `ValueError` if a target names no linear layer.
+    """
+    tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    config, _ = language_model(path)
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    try:
+        generation: Any = GenerationConfig.from_pretrained(path)
+    except OSError:  # there is no such file
+        generation = model.generation_config
+    return BaseOutline(
+        name=name,
+        revision=revision,
+        renderer=Renderer(tokenizer, _eos_token_ids(generation, tokenizer)),
+        context_length=_context_length(config),
+        vocabulary_size=int(config.vocab_size),
+        shapes=linear_shapes(model, targets),
+        generation_config=generation.to_dict(),
+    )
+
+
 def load_base_model(
     path: str | Path,
     *,
@@ -199,7 +243,7 @@ def load_base_model(
         name=name,
         revision=revision,
         model=model,
-        renderer=Renderer(tokenizer, _eos_token_ids(model, tokenizer)),
+        renderer=Renderer(tokenizer, _eos_token_ids(model.generation_config, tokenizer)),
         context_length=_context_length(model.config),
         device=device,
         dtype=dtype,
@@ -277,8 +321,8 @@ def _is_slot(parameter_name: str) -> bool:
     return parameter_name.endswith((".A", ".B"))
 
 
-def _eos_token_ids(model: Any, tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
-    configured = model.generation_config.eos_token_id
+def _eos_token_ids(generation: Any, tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    configured = generation.eos_token_id
     ids = configured if isinstance(configured, list) else [configured]
     return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
 

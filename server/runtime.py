@@ -12,18 +12,10 @@ from pathlib import Path
 
 import torch
 
-from adapters_store.base_model import (
-    BaseModel,
-    choose_device,
-    choose_dtype,
-    choose_precision,
-    load_base_model,
-)
 from adapters_store.generation_defaults import GenerationDefaults, generation_defaults
 from adapters_store.models.resolve import ResolvedModel
 from adapters_store.records import AdapterVersion, LoraConfig
 from adapters_store.validate import validate_adapter
-from adapters_store.weights.packed_file import packed_path
 from scheduler.candidates import Candidates
 from scheduler.evaluation.rollback import RollbackMonitor
 from scheduler.evaluation.suite.service import SuiteService
@@ -36,8 +28,8 @@ from scheduler.service import SchedulerService
 from scheduler.trainer.worker import ProcessTrainer
 from server.background.engine_served_model import EngineServedModel
 from server.background.instruction_probe import InstructionProbe
-from server.base_model.check_memory import check_memory
-from server.engine.engine import Engine, EngineConfig
+from server.base_model.engines import base_form, build_engine
+from server.engine.interface import Engine
 from server.settings import Settings
 from server.stores import Stores
 
@@ -64,11 +56,6 @@ class Runtime:
         """Check an adapter before it is stored. Raises `AdapterInvalidError`."""
         verify_adapter(folder, model=self.model, lora=self.lora, engine=self.engine)
 
-    def start(self) -> None:
-        """Start answering, then training."""
-        self.engine.start()
-        self.scheduler.start()
-
     def stop(self) -> None:
         """Stop training, then answering."""
         self.scheduler.stop()
@@ -79,26 +66,16 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     """Load the base model and build what needs it, unstarted. Raises `ValueError`, `OSError`."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    base = load_base_of(settings, model)
-    config = EngineConfig(
-        max_batch_size=settings.max_batch_size,
-        queue_limit=settings.queue_limit,
-        user_queue_limit=settings.user_queue_limit,
-        context_length=settings.context_length,
-        prefill_chunk=settings.prefill_chunk,
-        adapter_cache_bytes=settings.adapter_cache_mb << 20,
-        prefix_cache_bytes=settings.prefix_cache_mb << 20,
-        dry_multiplier=settings.dry_multiplier,
-    )
-    engine = Engine(base, settings.lora, stores.files, config)
+    engine, configured = build_engine(settings, model, stores)
+    form = base_form(settings, model)
     pipeline_config = PipelineConfig(
         base_path=str(model.path),
         base_model=model.name,
         base_revision=model.revision,
-        device=str(base.device),
-        dtype=str(base.dtype).removeprefix("torch."),
-        precision=base.precision,
-        packed=str(base.packed) if base.packed else None,
+        device=str(form.device),
+        dtype=str(form.dtype).removeprefix("torch."),
+        precision=form.precision,
+        packed=str(form.packed) if form.packed else None,
         threads=settings.threads or os.cpu_count() or 1,
         replies_cache=str(stores.folder.reference_replies),
         lora=settings.lora,
@@ -110,29 +87,8 @@ def load_runtime(settings: Settings, model: ResolvedModel, stores: Stores) -> Ru
     verify = partial(verify_adapter, model=model, lora=settings.lora, engine=engine)
     probe = InstructionProbe(engine, stores.folder.probes)
     scheduler = _scheduler(settings, stores, pipeline_config, verify, engine, probe)
-    configured = base.model.generation_config.to_dict()
     sampling = settings.sampling.over(generation_defaults(model.name, configured))
     return Runtime(model, settings.lora, engine, scheduler, probe, sampling)
-
-
-def load_base_of(settings: Settings, model: ResolvedModel) -> BaseModel:
-    """Load the base model as the settings say. Raises `ValueError`, `OSError`."""
-    device = choose_device(settings.device)
-    dtype = choose_dtype(settings.dtype, device)
-    precision = choose_precision(settings.base_precision, device, dtype)
-    check_memory(settings, model, device, precision or str(dtype).removeprefix("torch."))
-    packed = None
-    if precision is not None and device.type == "cpu":
-        packed = packed_path(settings.model_cache, model.revision, precision)
-    return load_base_model(
-        model.path,
-        name=model.name,
-        revision=model.revision,
-        device=device,
-        dtype=dtype,
-        precision=precision,
-        packed=packed,
-    )
 
 
 def verify_adapter(folder: Path, *, model: ResolvedModel, lora: LoraConfig, engine: Engine) -> None:

@@ -21,6 +21,7 @@ from server.background.rules_cache import RulesCache
 from server.backup.erasures import repeat_erasures
 from server.base_model.prepare import prepare_model
 from server.data_folder import DataFolder, DataFolderError
+from server.engine.vllm.errors import UnsuitableServerError
 from server.errors import NotReadyError
 from server.metrics import Metrics
 from server.running_replies import RunningReplies
@@ -169,14 +170,17 @@ class Services:
             from server.runtime import load_runtime
 
             runtime = load_runtime(self.settings, model, self.stores)
+            runtime.engine.start()  # may take long: vLLM servers are tried out
             with self._installing:
-                if not self._is_stopped:
-                    runtime.start()
+                if self._is_stopped:
+                    runtime.engine.stop()
+                else:
+                    runtime.scheduler.start()
                     self._runtime = runtime
         except Exception as error:
             reason = storage_error(error) or error
             # The operator must find any reason at /ready.
-            if not isinstance(reason, StorageError):
+            if not isinstance(reason, StorageError | UnsuitableServerError):
                 _log.exception("the model could not be loaded")
             self.failure = f"The model could not be loaded: {reason}"
         finally:

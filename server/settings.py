@@ -7,7 +7,7 @@ Unknown options are errors.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -59,6 +60,11 @@ def _check_network(value: str) -> str:
 
 
 Network = Annotated[str, AfterValidator(_check_network)]
+Url = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^/\s]+/*$"),
+    AfterValidator(lambda url: url.rstrip("/")),
+]
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s]+)$")]
 
 
@@ -113,6 +119,16 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
+    engine: Literal["local", "vllm"] = Field(
+        default="local",
+        description="Who writes replies: this process (local), or vLLM servers (vllm).",
+    )
+    vllm_urls: Annotated[tuple[Url, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="Addresses of the vLLM servers, such as `http://127.0.0.1:8100`."
+    )
+    vllm_api_key: SecretStr | None = Field(
+        default=None, description="Key of the vLLM servers (their `--api-key`)."
     )
     device: str = Field(
         default="auto",
@@ -340,6 +356,12 @@ class Settings(BaseSettings):
         if lora.alpha <= 0:
             raise ValueError("alpha must be positive")
         return lora
+
+    @model_validator(mode="after")
+    def _vllm_has_servers(self) -> Self:
+        if self.engine == "vllm" and not self.vllm_urls:
+            raise ValueError("engine is vllm: list the servers in vllm_urls")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -10,7 +10,7 @@ from feedback.records import Message
 from server.engine.records import TokenLogprob
 
 if TYPE_CHECKING:
-    from server.engine.engine import Engine
+    from server.engine.interface import Engine
 
 QUESTION, ANSWER = "What is the capital of France?", "The capital of France is Paris."
 NUM_TOP = 5
@@ -35,6 +35,6 @@ def check_predictions(engine: "Engine", adapter: ServableAdapter) -> None:
 
 async def _score(engine: "Engine", adapter: ServableAdapter) -> list[TokenLogprob]:
     prompt = engine.render([Message("user", QUESTION)])
-    reply = engine.base.renderer.text_ids(ANSWER)
+    reply = engine.renderer.text_ids(ANSWER)
     scored = engine.score(prompt, reply, adapter, user=_CALLER, num_top=NUM_TOP)
     return [each async for delta in scored for each in delta.logprobs]

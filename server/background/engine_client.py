@@ -12,8 +12,8 @@ from server.engine.errors import EngineOverloadedError, GenerationError
 from server.engine.records import SamplingParams, TokenLogprob
 
 if TYPE_CHECKING:
-    from server.engine.engine import Engine
     from server.engine.generation import Generation
+    from server.engine.interface import Engine
 
 SCORING = SamplingParams(temperature=0, logprobs=0)
 _CALLER = "scheduler"  # counted like a user
@@ -72,7 +72,7 @@ async def _ask(
         generation.cancel()
     text = "".join(delta.text for delta in deltas)
     return Answer(
-        text=engine.base.renderer.without_reasoning(text),
+        text=engine.renderer.without_reasoning(text),
         finish_reason=deltas[-1].finish_reason or "",
         logprobs=tuple(each for delta in deltas for each in delta.logprobs),
     )
@@ -112,7 +112,7 @@ async def _ask_all(
     adapter: ServableAdapter | None,
     is_cancelled: Callable[[], bool],
 ) -> list[Answer]:
-    rows = asyncio.Semaphore(max(1, engine.config.max_batch_size * 3 // 4))
+    rows = asyncio.Semaphore(max(1, engine.max_batch_size * 3 // 4))
 
     async def answer(request: Request) -> Answer:
         async with rows:

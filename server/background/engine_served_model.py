@@ -11,7 +11,7 @@ from scheduler.evaluation.few_shot_baseline import with_few_shot
 from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
 from server.background.engine_client import Answer, Request, ask_all
-from server.engine.engine import Engine
+from server.engine.interface import Engine
 from server.engine.records import SamplingParams
 
 _TOP_P = 0.95
@@ -60,7 +60,7 @@ class EngineServedModel:
         num_top: int = 0,
     ) -> list[tuple[ScoredToken, ...]]:
         """Score each reply, of at least one token, and its end of turn if it has one."""
-        renderer, params = self._engine.base.renderer, SamplingParams(logprobs=num_top)
+        renderer, params = self._engine.renderer, SamplingParams(logprobs=num_top)
         requests = []
         for each in replies:
             ids, text = self._engine.render(each.messages), each.text
@@ -76,7 +76,7 @@ class EngineServedModel:
         self, texts: Sequence[str], max_tokens: int, seed: int, is_cancelled: Callable[[], bool]
     ) -> list[str]:
         """Let the base continue each plain text at temperature 1, to the end of its line."""
-        renderer, params = self._engine.base.renderer, SamplingParams(max_tokens=max_tokens)
+        renderer, params = self._engine.renderer, SamplingParams(max_tokens=max_tokens)
         requests = [
             Request(
                 tuple(renderer.document_ids(text)),
@@ -88,13 +88,13 @@ class EngineServedModel:
 
     def fits(self, reply: Reply) -> bool:
         """Whether a reply and its prompt fit into the context beside a full memory."""
-        renderer = self._engine.base.renderer
+        renderer = self._engine.renderer
         length = len(self._engine.render(reply.messages)) + len(renderer.reply_ids(reply.text))
         return length + self._memory.tokens + _SPARE_TOKENS <= self._engine.context_length
 
     def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
         """The messages with what a chat would show of the memory."""
-        return with_few_shot(self._engine.base.renderer, memory, messages, self._memory)
+        return with_few_shot(self._engine.renderer, memory, messages, self._memory)
 
     def _ask(
         self,

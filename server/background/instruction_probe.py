@@ -17,8 +17,8 @@ from adapters_store.durable import write_json
 from adapters_store.errors import PromptError
 from feedback.memory.demonstrations import with_memory
 from feedback.records import Memory, Message
-from server.engine.engine import Engine
 from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
+from server.engine.interface import Engine
 from server.engine.records import SamplingParams
 
 REPLY_TOKENS = 24
@@ -76,7 +76,7 @@ class InstructionProbe:
         content = [REPLY_TOKENS, *prompts]
         name = sha256(json.dumps(content).encode()).hexdigest()
         self._engine = engine
-        self._file = folder / f"notes-{engine.base.revision[:16]}-{name[:8]}.json"
+        self._file = folder / f"notes-{engine.revision[:16]}-{name[:8]}.json"
         self._lock = threading.Lock()
         self._is_started = False
         self._answer: bool | None = None
@@ -124,6 +124,6 @@ class InstructionProbe:
         generation = self._engine.submit(prompt_ids, params, None, user="", is_background=True)
         try:
             text = "".join([delta.text async for delta in generation])
-            return self._engine.base.renderer.without_reasoning(text)
+            return self._engine.renderer.without_reasoning(text)
         finally:
             generation.cancel()

@@ -14,7 +14,7 @@ from adapters_store.errors import PromptError
 from feedback.records import Message
 from server.base_model.advice import Measured
 from server.base_model.machine_memory import available_memory, memory_in_use
-from server.engine.engine import Engine
+from server.engine.engine import LocalEngine
 from server.engine.errors import ContextOverflowError, EngineOverloadedError, GenerationError
 from server.engine.records import SamplingParams
 
@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.5
 
 
 def measure_when_idle(
-    engine: Engine, model_folder: Path, is_cancelled: Callable[[], bool]
+    engine: LocalEngine, model_folder: Path, is_cancelled: Callable[[], bool]
 ) -> Measured:
     """What the model of this running engine takes, measured when nobody else uses it.
 
@@ -46,7 +46,7 @@ def measure_when_idle(
         time.sleep(_POLL_SECONDS)
 
 
-def measure(engine: Engine, model_folder: Path) -> Measured:
+def measure(engine: LocalEngine, model_folder: Path) -> Measured:
     """What the model takes now. The speed is unknown if others use the engine: they go first.
 
     Blocks while the first tokens are written and for `PROBE_SECONDS` more.
@@ -64,7 +64,7 @@ def measure(engine: Engine, model_folder: Path) -> Measured:
     )
 
 
-async def _tokens_per_second(engine: Engine) -> float | None:
+async def _tokens_per_second(engine: LocalEngine) -> float | None:
     """The speed of one reply; None if somebody else asks meanwhile, who goes first."""
     try:
         prompt_ids = engine.render([_PROMPT])

@@ -108,7 +108,7 @@ def add_memory(
     if memory.notes and not runtime.instruction_probe.follows_instructions():
         memory = replace(memory, notes=())
     scores = demonstrations_for(memory, question)
-    count = cache(runtime.engine.base.renderer.turn_tokens)
+    count = cache(runtime.engine.renderer.turn_tokens)
 
     def selected_without(known: Container[str]) -> Memory:
         return select_memory(

@@ -14,7 +14,7 @@ from server.wire.responses import Json, logprob_json
 from server.wire.tool_calls import ToolCall, ToolCallReader, write
 
 if TYPE_CHECKING:
-    from server.engine.engine import Engine
+    from server.engine.interface import Engine
 
 
 @dataclass(frozen=True, slots=True)

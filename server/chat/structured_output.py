@@ -19,8 +19,8 @@ from server.wire.tool_choice import AllowedFunctions, NamedFunction
 from server.wire.tools import FunctionDefinition, Tool
 
 if TYPE_CHECKING:
-    from server.engine.engine import Engine
     from server.engine.grammar import Grammar
+    from server.engine.interface import Engine
 
 Adapt = Callable[[Mapping[str, Any]], Schema]
 
@@ -44,7 +44,7 @@ def structured_output(body: ChatRequest, engine: "Engine") -> StructuredOutput:
     the format. A base model without tools answers in text. Raises `RequestError` (400) for an
     unsupported schema, and for a required call that cannot be made.
     """
-    form = engine.base.renderer.call_format
+    form = engine.renderer.call_format
     schema = body.response_format.schema_of_reply if body.response_format else None
     offered = _offered(body)
     required = _required(offered, body.tool_choice, form)

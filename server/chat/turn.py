@@ -112,7 +112,7 @@ def plan_turn(
     _check_model(body.model, runtime.engine.model_name)
     now = time.time()
     labels = _Labels.of(request)
-    renderer = runtime.engine.base.renderer
+    renderer = runtime.engine.renderer
     messages = tuple(message.message(thinks=renderer.thinks) for message in body.messages)
     output = structured_output(body, runtime.engine)
     # A grammar holds from the first token, where a thinking model would begin to think.

@@ -146,6 +146,13 @@ def check_speed(measured: Measured | None, advice: str) -> Check:
     return Check("Speed", status, f"last start: {describe(measured)}", advice)
 
 
+def check_vllm(url: str, problem: str | None) -> Check:
+    """Whether a vLLM server answers and can have adapters."""
+    if problem is None:
+        return Check("vLLM", Status.OK, f"{url} answers")
+    return Check("vLLM", Status.MISSING, url, problem)
+
+
 def check_disk(name: str, folder: Path, free_bytes: int) -> Check:
     """Whether there is enough free space."""
     found = f"{free_bytes / 1e9:.1f} GB free for {folder}"
@@ -203,6 +210,7 @@ def examine(settings: Settings) -> list[Check]:
         check_gpu(gpus, shutil.which("nvidia-smi") is not None),
         check_sqlite(sqlite3.sqlite_version),
         *_model(settings, is_running=server is not None),
+        *_vllm(settings),
         check_speed(measured, _advice(settings, measured)),
         check_disk("Disk for data", settings.data_dir, shutil.disk_usage(data).free),
         check_disk("Disk for models", settings.model_cache, shutil.disk_usage(cache).free),
@@ -245,6 +253,19 @@ def _model(settings: Settings, is_running: bool) -> list[Check]:
         check_model(choice, is_there),
         check_memory(choice.model, available_memory(), is_running),
     ]
+
+
+def _vllm(settings: Settings) -> list[Check]:
+    if settings.engine != "vllm":
+        return []
+    # Imported here: it imports PyTorch.
+    from server.base_model.engines import why_unsuitable
+
+    try:
+        model = current_choice(settings).model
+    except DataFolderError:  # reported as the base model's
+        return []
+    return [check_vllm(url, why_unsuitable(settings, url, model)) for url in settings.vllm_urls]
 
 
 def _advice(settings: Settings, measured: Measured | None) -> str:

@@ -113,12 +113,15 @@ def _serve(settings: Settings, console: Console) -> int:
 def speed_of(services: "Services") -> str:
     """What the loaded model takes, and which one would suit better; kept for `loralei doctor`.
 
-    It waits for a moment in which nobody uses the engine.
+    It waits for a moment in which nobody uses the engine. vLLM servers are not measured.
     """
     # Imported here, as in `_serve`.
     from server.base_model.measure import measure_when_idle
+    from server.engine.engine import LocalEngine
 
     runtime = services.runtime
+    if not isinstance(runtime.engine, LocalEngine):
+        return f"Replies come from vLLM: {', '.join(services.settings.vllm_urls)}"
     measured = measure_when_idle(runtime.engine, runtime.model.path, lambda: services.is_draining)
     if measured.tokens_per_second is not None:
         save(measured, services.stores.folder.probes)

@@ -1,4 +1,4 @@
-"""The engine: schedule, run, postprocess, on a thread of its own.
+"""The engine in this process: schedule, run, postprocess, on a thread of its own.
 
 It knows token ids, sampling and adapter versions, but not users, HTTP or the database.
 """
@@ -16,7 +16,7 @@ from functools import cached_property, partial
 
 import torch
 
-from adapters_store.base_model import BaseModel
+from adapters_store.base_model import BaseModel, Renderer
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
 from adapters_store.reasoning import NO_THINKING, TemplateOption
@@ -42,6 +42,7 @@ from server.engine.records import Event, SamplingParams
 from server.engine.running_rows import RunningRows
 from server.engine.sampler import guided, sample, token_logprobs
 from server.engine.scheduling import (
+    OUTPUT_WEIGHT,
     FairShare,
     overdue,
     prefill_shares,
@@ -52,8 +53,6 @@ from server.engine.sequence import Sequence
 
 log = logging.getLogger(__name__)
 
-# A written token takes a whole step, a prompt's token a small part of one.
-OUTPUT_WEIGHT = 2
 # A step's logits of a scored text: at 150,000 tokens of vocabulary 40 MB.
 SCORED_CHUNK = 64
 
@@ -77,7 +76,7 @@ class EngineConfig:
     dry_multiplier: float = 0.0
 
 
-class Engine:
+class LocalEngine:
     """Writes many replies at once, each with its own adapter version.
 
     `submit` may be called from any event loop; all tensor work happens on the engine's thread.
@@ -106,6 +105,31 @@ class Engine:
         return self.base.name
 
     @property
+    def revision(self) -> str:
+        """Identifies the base model's exact weights."""
+        return self.base.revision
+
+    @property
+    def renderer(self) -> Renderer:
+        """From messages to token ids and back."""
+        return self.base.renderer
+
+    @property
+    def max_batch_size(self) -> int:
+        """Most replies that are written at the same time."""
+        return self.config.max_batch_size
+
+    @property
+    def num_resident_adapters(self) -> int:
+        """How many adapters are in memory."""
+        return self.adapters.num_resident
+
+    @property
+    def adapter_loads(self) -> int:
+        """How often an adapter was loaded since the start."""
+        return self.adapters.loads
+
+    @property
     def context_length(self) -> int:
         """Most tokens of a prompt and its reply together."""
         return min(self.config.context_length or self.base.context_length, self.base.context_length)
@@ -118,7 +142,7 @@ class Engine:
     @cached_property
     def grammar_compiler(self) -> GrammarCompiler:
         """Made at first use, which takes about a second: do not use it on an event loop."""
-        renderer = self.base.renderer
+        renderer = self.renderer
         return GrammarCompiler(renderer.tokenizer, renderer.eos_token_ids, self.vocabulary_size)
 
     @property
@@ -143,7 +167,7 @@ class Engine:
         options: Mapping[str, TemplateOption] = NO_THINKING,
     ) -> list[int]:
         """Token ids of a conversation: see `Renderer.prompt_ids`."""
-        return self.base.renderer.prompt_ids(messages, tools, options)
+        return self.renderer.prompt_ids(messages, tools, options)
 
     def submit(
         self,
@@ -231,7 +255,7 @@ class Engine:
             with contextlib.suppress(RuntimeError):  # the client's loop has ended
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        renderer = self.base.renderer
+        renderer = self.renderer
         backend = renderer.tokenizer.backend_tokenizer
         text = TextStream(backend, params.stop, renderer.hidden_tags)
         dry = self.config.dry_multiplier
@@ -477,7 +501,7 @@ class Engine:
         tokens = sample(guided(logits, sequences, guides), sequences)
         logprobs = token_logprobs(logits, tokens, [s.params.logprobs for s in sequences])
         for sequence, token, logprob in zip(sequences, tokens, logprobs, strict=True):
-            event = sequence.append(token, self.base.renderer.eos_token_ids, logprob)
+            event = sequence.append(token, self.renderer.eos_token_ids, logprob)
             if event:
                 sequence.send(event)
 

@@ -40,8 +40,14 @@ class MatcherState:
 class Grammar:
     """A compiled grammar for any number of replies."""
 
-    def __init__(self, matcher: LLMatcher) -> None:
+    def __init__(self, matcher: LLMatcher, source: str) -> None:
         self._matcher = matcher
+        self._source = source
+
+    @property
+    def source(self) -> str:
+        """What it was compiled from, in llguidance's variant of Lark."""
+        return self._source
 
     def start(self) -> MatcherState:
         """The state of a reply that has not begun."""
@@ -75,7 +81,7 @@ class GrammarCompiler:
         first.compute_logit_bias()
         if first.is_stopped():  # only an empty reply would be left
             raise GrammarError("no reply fits it")
-        return Grammar(matcher)
+        return Grammar(matcher, grammar)
 
 
 def _reason(error: str) -> str:

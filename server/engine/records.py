@@ -25,6 +25,10 @@ class GrammarState(Protocol):
 class Grammar(Protocol):
     """Constrains a reply; `grammar.Grammar` is one."""
 
+    @property
+    def source(self) -> str:
+        """What it was compiled from, in llguidance's variant of Lark."""
+
     def start(self) -> GrammarState:
         """The state of a reply that has not begun."""
 

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+OUTPUT_WEIGHT = 2
+"""A written token takes a whole step, a prompt's token a small part of one."""
 LONGEST_WAIT = 30.0
 """Seconds after which a request in the background is written beside users' replies."""
 LONGEST_TURN = 64

@@ -53,8 +53,8 @@ def _observe(services: Services) -> None:
         engine = services.runtime.engine
         gauges.running.set(engine.num_running)
         gauges.waiting.set(engine.num_waiting)
-        gauges.adapters_resident.set(engine.adapters.num_resident)
-        gauges.adapter_loads.set(engine.adapters.loads)
+        gauges.adapters_resident.set(engine.num_resident_adapters)
+        gauges.adapter_loads.set(engine.adapter_loads)
     by_status = stores.runs.count_by_status()
     for status in RunStatus:
         gauges.runs.labels(status.value).set(by_status.get(status.value, 0))

@@ -9,8 +9,8 @@ from adapters_store.records import Precision
 from adapters_store.weights.packed_file import packed_path
 from scheduler.fit.cpu_attention import use_grouped_attention
 from server.base_model.choice import or_smallest
+from server.base_model.engines import load_base_of
 from server.cli.views import model_progress
-from server.runtime import load_base_of
 from server.settings import Settings
 
 

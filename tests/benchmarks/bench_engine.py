@@ -31,7 +31,7 @@ from adapters_store.weights.frozen import packed_weights
 from adapters_store.weights.packed_weight import PackedWeight
 from adapters_store.weights.product import block_table, dtype_marker, multiply, quantise
 from adapters_store.weights.tiles import GROUP
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams
 from server.settings import Settings
 from tests.adapters import publish_random_adapter
@@ -101,7 +101,7 @@ def measure(base: BaseModel, lora: LoraConfig, folder: Path) -> list[Figure]:
         for first, number in ((0, REQUESTS), (1000, LOADS))
     )
     uppers = [publish(files, shapes, lora, 2000 + i, lower) for i in range(REQUESTS)]
-    engine = Engine(base, lora, files, EngineConfig(max_batch_size=REQUESTS))
+    engine = LocalEngine(base, lora, files, EngineConfig(max_batch_size=REQUESTS))
     engine.start()
     gc.collect()
     gc.freeze()  # as the server does
@@ -115,7 +115,7 @@ def measure(base: BaseModel, lora: LoraConfig, folder: Path) -> list[Figure]:
         first = measure_loading(engine, cold)
     finally:
         engine.stop()
-    restarted = Engine(base, lora, AdapterFiles(folder), EngineConfig(max_batch_size=REQUESTS))
+    restarted = LocalEngine(base, lora, AdapterFiles(folder), EngineConfig(max_batch_size=REQUESTS))
     restarted.start()
     try:
         later = measure_loading(restarted, cold)
@@ -143,7 +143,7 @@ def publish(
 
 
 def measure_throughput(
-    engine: Engine, adapters: Sequence[AdapterVersion], uppers: Sequence[AdapterVersion]
+    engine: LocalEngine, adapters: Sequence[AdapterVersion], uppers: Sequence[AdapterVersion]
 ) -> list[Figure]:
     """Tokens per second and prefills: without adapters, with some in the upper half, in all."""
     variants: Mapping[str, Sequence[AdapterVersion | None]] = {
@@ -185,7 +185,7 @@ def measure_throughput(
     ]
 
 
-def measure_step(engine: Engine) -> list[Figure]:
+def measure_step(engine: LocalEngine) -> list[Figure]:
     """A decode step without adapters against the products of weights in it, in turns."""
     bare: list[None] = [None] * REQUESTS
     steps, products = [], []
@@ -201,7 +201,7 @@ def measure_step(engine: Engine) -> list[Figure]:
     ]
 
 
-def products_seconds(engine: Engine) -> float:
+def products_seconds(engine: LocalEngine) -> float:
     """Seconds for the products with the base's weights of one decode step, and nothing else."""
     weights = {each.values.data_ptr(): each for each in packed_weights(engine.base.model)}
     model: Any = engine.base.model
@@ -234,10 +234,10 @@ def product_of(weight: PackedWeight) -> Callable[[], None]:
     return partial(multiply, dtype_marker(weight), block_table([weight]), *operands)
 
 
-def measure_prefix_reuse(engine: Engine) -> list[Figure]:
+def measure_prefix_reuse(engine: LocalEngine) -> list[Figure]:
     """Seconds to the first token after a long history, with and without a cached prefix."""
     history = [7 + i % 4000 for i in range(HISTORY_TOKENS)]
-    new = engine.base.renderer.text_ids("And what then?")
+    new = engine.renderer.text_ids("And what then?")
     cold, warm = [], []
     for round_ in range(3):
         prompt = [round_ + 10, *history]
@@ -250,7 +250,7 @@ def measure_prefix_reuse(engine: Engine) -> list[Figure]:
     ]
 
 
-def measure_guidance(engine: Engine) -> list[Figure]:
+def measure_guidance(engine: LocalEngine) -> list[Figure]:
     """Tokens per second of guided replies against others, one alone and eight at once, in turns."""
     figures = []
     for count in (1, REQUESTS // 2):
@@ -266,13 +266,13 @@ def measure_guidance(engine: Engine) -> list[Figure]:
     return figures
 
 
-def measure_loading(engine: Engine, adapters: Sequence[AdapterVersion]) -> str:
+def measure_loading(engine: LocalEngine, adapters: Sequence[AdapterVersion]) -> str:
     """Milliseconds to load an adapter from the disk's page cache, while 8 rows decode."""
     params = SamplingParams(temperature=0, max_tokens=2000, ignore_eos=True)
     seconds = []
 
     async def load_all() -> None:
-        ids = engine.base.renderer.text_ids(QUESTION)
+        ids = engine.renderer.text_ids(QUESTION)
         others = [engine.submit(ids, params, None, user=str(i)) for i in range(DECODING)]
         for each in others:
             await anext(aiter(each))
@@ -290,13 +290,13 @@ def measure_loading(engine: Engine, adapters: Sequence[AdapterVersion]) -> str:
     return f"{1e3 * median(seconds):.1f} ms, {1e3 * quantiles(seconds, n=100)[-1]:.1f} ms"
 
 
-def tokens_per_second(engine: Engine, versions: Sequence[AdapterVersion | None]) -> float:
+def tokens_per_second(engine: LocalEngine, versions: Sequence[AdapterVersion | None]) -> float:
     """All requests at once, from submission to the last token."""
     seconds = timed(lambda: ask_all(engine, versions, NEW_TOKENS))
     return len(versions) * NEW_TOKENS / seconds
 
 
-def seconds_to_first_token(engine: Engine, prompt: Sequence[int]) -> float:
+def seconds_to_first_token(engine: LocalEngine, prompt: Sequence[int]) -> float:
     """One request alone."""
     params = SamplingParams(temperature=0, max_tokens=1, ignore_eos=True)
 
@@ -308,7 +308,7 @@ def seconds_to_first_token(engine: Engine, prompt: Sequence[int]) -> float:
 
 
 def ask_all(
-    engine: Engine,
+    engine: LocalEngine,
     versions: Sequence[AdapterVersion | None],
     tokens: int,
     *,
@@ -317,7 +317,7 @@ def ask_all(
     """Submit one request per version and read all replies."""
     scale = 1.5 if is_guided else 1.0
     params = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True, guidance_scale=scale)
-    renderer = engine.base.renderer
+    renderer = engine.renderer
 
     async def ask(index: int, version: AdapterVersion | None) -> None:
         # Each prompt starts with the time, so that no prefix of it is cached.

@@ -19,7 +19,7 @@ from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams, TextDelta
 from server.settings import Settings
 from tests.benchmarks.base import load_packed, resolve_base
@@ -66,7 +66,7 @@ def measure(base: BaseModel, settings: Settings) -> list[tuple[str, str]]:
         alone: list[str] = []
         for chunk in CHUNKS:
             config = EngineConfig(max_batch_size=COMPANY + 1, prefill_chunk=chunk)
-            engine = Engine(base, settings.lora, files, config)
+            engine = LocalEngine(base, settings.lora, files, config)
             engine.start()
             try:
                 if not alone:
@@ -84,7 +84,7 @@ def measure(base: BaseModel, settings: Settings) -> list[tuple[str, str]]:
     return rows
 
 
-async def ask_alone(engine: Engine, prompt: str, adapter: AdapterVersion | None) -> str:
+async def ask_alone(engine: LocalEngine, prompt: str, adapter: AdapterVersion | None) -> str:
     """A greedy reply."""
     params = SamplingParams(temperature=0, max_tokens=TOKENS, ignore_eos=True)
     ids = engine.render([Message("user", prompt)])
@@ -93,7 +93,7 @@ async def ask_alone(engine: Engine, prompt: str, adapter: AdapterVersion | None)
 
 
 async def in_company(
-    engine: Engine, own: Sequence[AdapterVersion | None], others: Sequence[AdapterVersion]
+    engine: LocalEngine, own: Sequence[AdapterVersion | None], others: Sequence[AdapterVersion]
 ) -> list[str]:
     """The same replies at once, while others of other lengths and adapters come and go."""
 

@@ -27,7 +27,7 @@ from rich.console import Console
 from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
 from adapters_store.records import AdapterVersion
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams
 from server.settings import Settings
 from tests.benchmarks.base import load_served
@@ -73,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         q8 = Path(scratch) / "q8.gguf"
         requantise(source, q8)
-        rates = measure(Engine, base, folder, {"as it is": source, "Q8_0": q8}, Path(scratch))
+        rates = measure(LocalEngine, base, folder, {"as it is": source, "Q8_0": q8}, Path(scratch))
     ours, others = rates["ours"], {k: v for k, v in rates.items() if k != "ours"}
     rows = [
         (
@@ -135,10 +135,10 @@ def running(folder: str, model: Path) -> Any:
         process.close()
 
 
-def tokens_per_second(engine: Engine, versions: Sequence[AdapterVersion | None]) -> float:
+def tokens_per_second(engine: LocalEngine, versions: Sequence[AdapterVersion | None]) -> float:
     """All replies together, from the last one's first token to the end."""
     params = SamplingParams(temperature=0, max_tokens=TOKENS + 1, ignore_eos=True)
-    ids = engine.base.renderer.text_ids(TEXT)[: PROMPT - 1]
+    ids = engine.renderer.text_ids(TEXT)[: PROMPT - 1]
     first_tokens: list[float] = []
 
     async def ask(index: int, version: AdapterVersion | None) -> None:

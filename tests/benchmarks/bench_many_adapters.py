@@ -17,7 +17,7 @@ from secrets import token_hex
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
 from adapters_store.records import AdapterVersion
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams
 from tests.adapters import LORA, publish_random_adapter
 from tests.benchmarks.report import machine, markdown_table, show_section
@@ -42,11 +42,11 @@ def measure(folder: Path) -> list[tuple[str, str, str]]:
     """One reply with each adapter, in a random order."""
     files = AdapterFiles(folder / "adapters")
     base = load_tiny(build_tiny_model(folder / "tiny"))
-    first = Engine(base, LORA, files, EngineConfig())
+    first = LocalEngine(base, LORA, files, EngineConfig())
     versions = publish_many(files, folder / "adapters", first)
     first.stop()
     budget = RESIDENT * versions[0].size_bytes
-    engine = Engine(base, LORA, files, EngineConfig(adapter_cache_bytes=budget))
+    engine = LocalEngine(base, LORA, files, EngineConfig(adapter_cache_bytes=budget))
     engine.start()
     try:
         random.Random(0).shuffle(versions)
@@ -64,7 +64,7 @@ def measure(folder: Path) -> list[tuple[str, str, str]]:
     ]
 
 
-def publish_many(files: AdapterFiles, root: Path, engine: Engine) -> list[AdapterVersion]:
+def publish_many(files: AdapterFiles, root: Path, engine: LocalEngine) -> list[AdapterVersion]:
     """Versions in folders of their own. Their weights are hard links to one file."""
     original = publish_random_adapter(files, engine.shapes, 0)
     versions = [original]
@@ -76,7 +76,7 @@ def publish_many(files: AdapterFiles, root: Path, engine: Engine) -> list[Adapte
     return versions
 
 
-async def ask_each(engine: Engine, versions: Sequence[AdapterVersion]) -> int:
+async def ask_each(engine: LocalEngine, versions: Sequence[AdapterVersion]) -> int:
     """Ask for a short reply with each version, some at once; return the most adapters in memory."""
     params = SamplingParams(temperature=0, max_tokens=2, ignore_eos=True)
     most = 0

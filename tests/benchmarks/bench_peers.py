@@ -21,8 +21,8 @@ from adapters_store.files import AdapterFiles
 from adapters_store.lora import linear_shapes
 from adapters_store.models.resolve import ResolvedModel
 from adapters_store.records import LoraConfig
-from server.engine.engine import Engine, EngineConfig
-from server.runtime import load_base_of
+from server.base_model.engines import load_base_of
+from server.engine.engine import EngineConfig, LocalEngine
 from server.settings import Settings
 from tests.benchmarks.base import resolve_base
 from tests.benchmarks.bench_engine import (
@@ -56,7 +56,7 @@ def measure(model: ResolvedModel, settings: Settings, folder: Path) -> list[Figu
     shapes = linear_shapes(base.model, lora.targets)
     adapters = [publish(files, shapes, lora, seed) for seed in range(REQUESTS)]
     paths = [folder / version.folder for version in adapters]
-    engine = Engine(base, lora, files, EngineConfig(max_batch_size=REQUESTS))
+    engine = LocalEngine(base, lora, files, EngineConfig(max_batch_size=REQUESTS))
     engine.start()
     gc.collect()
     gc.freeze()  # as the server does

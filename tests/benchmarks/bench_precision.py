@@ -24,7 +24,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
 from adapters_store.records import Precision
 from feedback.records import Message
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams, TextDelta
 from server.settings import Settings
 from tests.benchmarks.base import load_packed, resolve_base
@@ -70,17 +70,17 @@ def generate(base: BaseModel, settings: Settings, prompts: Sequence[str], tokens
     """Greedy replies of the serving engine, 16 at a time."""
     params = SamplingParams(temperature=0, max_tokens=tokens)
 
-    async def ask(engine: Engine, prompt: str) -> str:
+    async def ask(engine: LocalEngine, prompt: str) -> str:
         ids = engine.render([Message("user", prompt)])
         events = engine.submit(ids, params, None, user="")
         return "".join([event.text async for event in events if isinstance(event, TextDelta)])
 
-    async def ask_all(engine: Engine) -> list[str]:
+    async def ask_all(engine: LocalEngine) -> list[str]:
         return await asyncio.gather(*(ask(engine, prompt) for prompt in prompts))
 
     with tempfile.TemporaryDirectory() as folder:
         config = EngineConfig(max_batch_size=ROWS, queue_limit=len(prompts))
-        engine = Engine(base, settings.lora, AdapterFiles(Path(folder)), config)
+        engine = LocalEngine(base, settings.lora, AdapterFiles(Path(folder)), config)
         engine.start()
         try:
             return asyncio.run(ask_all(engine))

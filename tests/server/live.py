@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from server.engine.engine import LocalEngine
 from server.http_server import HttpServer
 from server.services import Services
 from server.settings import Settings, default_model_cache
@@ -20,6 +21,13 @@ from tests.tiny_model import build_tiny_model
 START_SECONDS = 60
 # Each client would read all certificates of the machine, for servers that speak plain HTTP.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def engine_options(model: Path) -> dict[str, Any]:
+    """More settings for servers of this model; `make test-vllm` has vLLM answer."""
+    return {}
+
+
 _numbers = itertools.count(1)
 
 
@@ -57,6 +65,13 @@ class LiveServer:
             made = admin.post("/v1/admin/users", json={"name": name, "kind": kind})
         made.raise_for_status()
         return Person(made.json()["id"], name, made.json()["key"])
+
+    @property
+    def local_engine(self) -> LocalEngine:
+        """The engine in this process."""
+        engine = self.services.runtime.engine
+        assert isinstance(engine, LocalEngine)
+        return engine
 
     def chat(self, key: str, text: str = "hello", **body: Any) -> dict[str, Any]:
         """One unstreamed reply of a few tokens."""
@@ -98,6 +113,7 @@ def listening(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServe
     # Packed weights of a test's own folder lie beside it, those of a model by name in the cache.
     if model.is_dir() and default_model_cache() not in model.parents:
         options.setdefault("model_cache", model.parent / "model-cache")
+    options = engine_options(model) | options
     settings = Settings(model=str(model), data_dir=data_dir, port=0, **options)
     services = Services(settings)
     urls: queue.Queue[str] = queue.Queue()

@@ -23,7 +23,7 @@ def small(tiny_model: Path, tmp_path: Path) -> Iterator[LiveServer]:
 @contextmanager
 def held(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the engine from doing anything: what is asked, waits."""
-    engine, released = server.services.runtime.engine, threading.Event()
+    engine, released = server.local_engine, threading.Event()
     step = engine.step
 
     def step_when_released() -> None:

@@ -15,8 +15,8 @@ from feedback.records import Dataset
 from scheduler.records import MemoryConfig, Progress, TrainingConfig
 from scheduler.trainer.job import TrainingJob
 from scheduler.trainer.worker import ProcessTrainer
+from server.base_model.engines import load_base_of
 from server.cli.views import model_progress
-from server.runtime import load_base_of
 from server.settings import Settings
 from tests.benchmarks.memory.processes import Peaks, watch_children
 from tests.benchmarks.report import machine, markdown_table

@@ -16,7 +16,7 @@ from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, user_prompt
 from server.background.engine_client import Request, ask_all
 from server.background.engine_served_model import EngineServedModel
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.model.runner import SavedPrefix
 from server.engine.records import SamplingParams
 from tests.adapters import LORA, publish_random_adapter
@@ -44,17 +44,17 @@ def files(tmp_path: Path) -> AdapterFiles:
 
 
 @pytest.fixture
-def engine(tiny_model_folder: Path, files: AdapterFiles) -> Iterator[Engine]:
+def engine(tiny_model_folder: Path, files: AdapterFiles) -> Iterator[LocalEngine]:
     with running_engine(tiny_model_folder, files, EngineConfig(max_batch_size=4)) as engine:
         yield engine
 
 
 @pytest.fixture
-def model(engine: Engine, files: AdapterFiles) -> EngineServedModel:
+def model(engine: LocalEngine, files: AdapterFiles) -> EngineServedModel:
     return served(engine, files)
 
 
-def served(engine: Engine, files: AdapterFiles) -> EngineServedModel:
+def served(engine: LocalEngine, files: AdapterFiles) -> EngineServedModel:
     return EngineServedModel(engine, files, MemoryConfig(tokens=64, demonstrations=1))
 
 
@@ -71,7 +71,7 @@ def remembering(model: EngineServedModel) -> list[Prompt]:
     return [Prompt(model.remember([Message("user", each)], MEMORY), 8) for each in PROMPTS]
 
 
-def test_the_base_replies_as_to_anybody(engine: Engine, model: EngineServedModel) -> None:
+def test_the_base_replies_as_to_anybody(engine: LocalEngine, model: EngineServedModel) -> None:
     assert texts(model) == replies(engine, [(prompt, GREEDY, None) for prompt in PROMPTS])
 
 
@@ -91,7 +91,7 @@ def test_replies_of_a_model_that_thinks_have_no_reasoning(
     assert cut.is_truncated
 
 
-def test_memory_stands_before_the_prompt(engine: Engine, model: EngineServedModel) -> None:
+def test_memory_stands_before_the_prompt(engine: LocalEngine, model: EngineServedModel) -> None:
     shown = (Message("user", "a question"), Message("assistant", "its answer"))
     asked = remembering(model)
     assert asked[0].messages == (*shown, Message("user", PROMPTS[0]))
@@ -123,7 +123,7 @@ def test_memory_is_prefilled_once(
 
 
 def test_a_reply_fits_if_it_leaves_room_for_memory(
-    engine: Engine, model: EngineServedModel
+    engine: LocalEngine, model: EngineServedModel
 ) -> None:
     chat = (Message("user", "Why?"),)
     assert model.fits(Reply(chat, "So."))
@@ -136,7 +136,7 @@ def test_a_reply_fits_if_it_leaves_room_for_memory(
 
 
 def test_a_staged_adapter_replies_as_its_version_will(
-    engine: Engine, files: AdapterFiles, model: EngineServedModel
+    engine: LocalEngine, files: AdapterFiles, model: EngineServedModel
 ) -> None:
     version = publish_random_adapter(files, engine.shapes, 1)
     staged = files.stage()
@@ -147,7 +147,7 @@ def test_a_staged_adapter_replies_as_its_version_will(
     assert found != texts(model)
 
 
-def test_a_cancelled_run_asks_nothing_more(engine: Engine, model: EngineServedModel) -> None:
+def test_a_cancelled_run_asks_nothing_more(engine: LocalEngine, model: EngineServedModel) -> None:
     with pytest.raises(TrainingCancelledError):
         model.reply([user_prompt("hi", 8)], None, lambda: True)
     assert not engine.is_busy
@@ -156,7 +156,7 @@ def test_a_cancelled_run_asks_nothing_more(engine: Engine, model: EngineServedMo
 def test_a_run_can_be_cancelled_before_the_first_token(
     tiny_base: BaseModel, files: AdapterFiles
 ) -> None:
-    unstarted = Engine(tiny_base, LORA, files, EngineConfig(max_batch_size=4))
+    unstarted = LocalEngine(tiny_base, LORA, files, EngineConfig(max_batch_size=4))
     asked: list[bool] = []
 
     def is_cancelled() -> bool:
@@ -177,7 +177,7 @@ def test_an_adapter_that_cannot_be_loaded_fails_the_run(
 
 
 def test_only_a_staged_folder_is_accepted(
-    engine: Engine, files: AdapterFiles, model: EngineServedModel
+    engine: LocalEngine, files: AdapterFiles, model: EngineServedModel
 ) -> None:
     published = files.open(publish_random_adapter(files, engine.shapes, 1))
     with pytest.raises(ValueError, match="not a staged folder"):
@@ -185,7 +185,7 @@ def test_only_a_staged_folder_is_accepted(
 
 
 def test_a_prompt_with_a_seed_is_drawn_and_one_without_is_not(
-    engine: Engine, model: EngineServedModel
+    engine: LocalEngine, model: EngineServedModel
 ) -> None:
     asked = [replace(user_prompt("question", 8), seed=seed) for seed in (None, 1, 1, 2)]
     greedy, one, again, two = model.reply(asked, None, never)
@@ -196,11 +196,11 @@ def test_a_prompt_with_a_seed_is_drawn_and_one_without_is_not(
 
 @torch.inference_mode()
 def test_a_score_is_the_models_own_log_probability(
-    engine: Engine, model: EngineServedModel
+    engine: LocalEngine, model: EngineServedModel
 ) -> None:
     scored = model.score(REPLIES, None, never, num_top=3)
     for reply, tokens in zip(REPLIES, scored, strict=True):
-        prompt, renderer = engine.render(reply.messages), engine.base.renderer
+        prompt, renderer = engine.render(reply.messages), engine.renderer
         ids = (
             renderer.text_ids(reply.text) if reply.is_truncated else renderer.reply_ids(reply.text)
         )
@@ -214,7 +214,7 @@ def test_a_score_is_the_models_own_log_probability(
 
 
 def test_an_adapter_scores_otherwise(
-    engine: Engine, files: AdapterFiles, model: EngineServedModel
+    engine: LocalEngine, files: AdapterFiles, model: EngineServedModel
 ) -> None:
     version = publish_random_adapter(files, engine.shapes, 1)
     assert model.score(REPLIES, version, never) != model.score(REPLIES, None, never)

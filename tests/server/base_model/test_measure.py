@@ -9,7 +9,7 @@ from adapters_store.files import AdapterFiles
 from feedback.records import Message
 from server.base_model.last_start import read, save
 from server.base_model.measure import PROBE_SECONDS, measure, rate
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams
 from tests.adapters import LORA
 from tests.conftest import load_tiny
@@ -17,7 +17,7 @@ from tests.server.live import LiveServer
 
 
 def test_a_running_model_has_a_size_and_a_speed(live: LiveServer, tiny_model: Path) -> None:
-    measured = measure(live.services.runtime.engine, tiny_model)
+    measured = measure(live.local_engine, tiny_model)
     assert measured.model == "tiny"
     assert measured.weights_bytes == (tiny_model / "model.safetensors").stat().st_size
     assert measured.weights_bytes < measured.memory_bytes < measured.room_bytes
@@ -26,7 +26,7 @@ def test_a_running_model_has_a_size_and_a_speed(live: LiveServer, tiny_model: Pa
 
 
 def test_while_somebody_chats_only_the_memory_is_measured(tiny_model: Path, tmp_path: Path) -> None:
-    engine = Engine(load_tiny(tiny_model), LORA, AdapterFiles(tmp_path), EngineConfig())
+    engine = LocalEngine(load_tiny(tiny_model), LORA, AdapterFiles(tmp_path), EngineConfig())
 
     async def ask() -> None:
         prompt = engine.render([Message("user", "hello")])
@@ -40,7 +40,7 @@ def test_while_somebody_chats_only_the_memory_is_measured(tiny_model: Path, tmp_
 
 
 def test_the_figures_are_kept_for_later(live: LiveServer, tiny_model: Path, tmp_path: Path) -> None:
-    measured = measure(live.services.runtime.engine, tiny_model)
+    measured = measure(live.local_engine, tiny_model)
     save(measured, tmp_path / "probes")
     assert read(tmp_path / "probes") == measured
 

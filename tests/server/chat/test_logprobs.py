@@ -60,7 +60,7 @@ def test_without_a_number_there_are_no_alternatives(live: LiveServer, person: Pe
 
 
 def test_the_end_of_the_turn_is_not_among_them(live: LiveServer, person: Person) -> None:
-    [end] = live.services.runtime.engine.base.renderer.eos_token_ids
+    [end] = live.services.runtime.engine.renderer.eos_token_ids
     [choice] = live.chat(person.key, logprobs=True, logit_bias={str(end): 100})["choices"]
     assert choice["finish_reason"] == "stop"
     assert choice["message"]["content"] == ""
@@ -68,6 +68,6 @@ def test_the_end_of_the_turn_is_not_among_them(live: LiveServer, person: Person)
 
 
 def test_a_bias_decides_what_is_said(live: LiveServer, person: Person) -> None:
-    token = str(live.services.runtime.engine.base.renderer.text_ids("x")[0])
+    token = str(live.services.runtime.engine.renderer.text_ids("x")[0])
     [choice] = live.chat(person.key, logit_bias={token: 100}, max_tokens=5)["choices"]
     assert choice["message"]["content"] == "xxxxx"

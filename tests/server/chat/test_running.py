@@ -34,7 +34,7 @@ def client(live: LiveServer, person: Person) -> Iterator[httpx.Client]:
 
 def body_of(live: LiveServer, text: str = "hello", **body: Any) -> dict[str, Any]:
     """A request for a resumable reply in letters, which has as many tokens."""
-    letters = live.services.runtime.engine.base.renderer.text_ids("abcdefgh")
+    letters = live.services.runtime.engine.renderer.text_ids("abcdefgh")
     given = {"stream": True, "loralei": {"resumable": True}, "max_tokens": LENGTH}
     given |= {"ignore_eos": True, "logit_bias": {str(each): 100 for each in letters}}
     return chat_body(text, **given | body)

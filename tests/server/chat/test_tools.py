@@ -86,20 +86,20 @@ def marking(request: pytest.FixtureRequest) -> LiveServer:
 
 def favouring(server: LiveServer, text: str) -> dict[str, Any]:
     """A request's fields that make the model begin with `text`, if a grammar lets it."""
-    tokenizer = server.services.runtime.engine.base.renderer.tokenizer
+    tokenizer = server.services.runtime.engine.renderer.tokenizer
     token = tokenizer.encode(text, add_special_tokens=False)[0]
     return {"logit_bias": {str(token): 100}}
 
 
 def favouring_more(server: LiveServer) -> dict[str, Any]:
     """Fields that make the model go on calling, where it may."""
-    form = server.services.runtime.engine.base.renderer.call_format
+    form = server.services.runtime.engine.renderer.call_format
     assert form is not None and form.separator is not None
     return favouring(server, form.marker if form.marker in form.separator else form.separator)
 
 
 def marker_of(server: LiveServer) -> str:
-    form = server.services.runtime.engine.base.renderer.call_format
+    form = server.services.runtime.engine.renderer.call_format
     assert form is not None
     return form.marker
 
@@ -200,7 +200,7 @@ def test_beside_a_format_an_answer_fits_it(skilled: LiveServer) -> None:
     wish = favouring(skilled, "{")
     reply = ask(skilled, skilled.admin_key, tools=TOOLS, response_format=TRIP, **wish)
     [choice] = reply["choices"]
-    if skilled.services.runtime.engine.base.renderer.call_format != CallFormat():
+    if skilled.services.runtime.engine.renderer.call_format != CallFormat():
         assert "tool_calls" not in choice["message"]
     if "tool_calls" not in choice["message"]:
         assert json.loads(choice["message"]["content"])["where"] in ("<tool_call>", "home")
@@ -215,7 +215,7 @@ def test_beside_a_format_json_that_names_no_tool_is_content(skilled: LiveServer)
     if "tool_calls" not in choice["message"]:
         assert json.loads(choice["message"]["content"]) == person
     else:  # without a marker the model may call, but only what it was given
-        assert skilled.services.runtime.engine.base.renderer.call_format == CallFormat()
+        assert skilled.services.runtime.engine.renderer.call_format == CallFormat()
         assert choice["message"]["tool_calls"][0]["function"]["name"] in ("weather", "now")
 
 
@@ -322,7 +322,7 @@ def test_the_model_reads_earlier_calls_and_answers(skilled: LiveServer) -> None:
     ]
     messages = [*turn, *turn, *turn, {"role": "user", "content": "Thanks."}]
     body = ChatRequest.model_validate(chat_body(messages=messages, tools=TOOLS))
-    renderer = skilled.services.runtime.engine.base.renderer
+    renderer = skilled.services.runtime.engine.renderer
     ids = renderer.prompt_ids(
         [message.message() for message in body.messages],
         [tool.model_dump() for tool in body.tools or ()],

@@ -79,7 +79,7 @@ def rows(server: LiveServer, person: Person, column: str) -> list[Any]:
 def test_a_reply_goes_to_stdout_and_who_answered_to_stderr(
     server: LiveServer, mine: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    renderer = server.services.runtime.engine.base.renderer
+    renderer = server.services.runtime.engine.renderer
     monkeypatch.setattr(renderer, "eos_token_ids", frozenset())  # else a reply may be empty
     result = chat("hello")
     assert result.exit_code == 0
@@ -253,7 +253,7 @@ def write_long_and_slowly(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch, until: threading.Event
 ) -> None:
     """Let no reply end by itself, and take a moment for each token."""
-    engine = server.services.runtime.engine
+    engine = server.local_engine
     step = engine.step
 
     def slow_step() -> None:
@@ -261,7 +261,7 @@ def write_long_and_slowly(
         step()
 
     monkeypatch.setattr(engine, "step", slow_step)
-    monkeypatch.setattr(engine.base.renderer, "eos_token_ids", frozenset())
+    monkeypatch.setattr(engine.renderer, "eos_token_ids", frozenset())
 
 
 def test_ctrl_c_stops_the_reply_on_the_server_and_the_chat_goes_on(

@@ -7,7 +7,7 @@ import pytest
 
 from adapters_store.files import AdapterFiles
 from adapters_store.records import Precision
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from tests.server.engine.running import running_engine
 
 
@@ -19,7 +19,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> AdapterFiles:
 @pytest.fixture(scope="module", params=["compiled", "fused", "general"])
 def engine(
     request: pytest.FixtureRequest, tiny_model_folder: Path, files: AdapterFiles
-) -> Iterator[Engine]:
+) -> Iterator[LocalEngine]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "general":
             patch.setattr("server.engine.engine.family_of", lambda config: None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion, Precision
 from feedback.records import Message
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams, TextDelta
 from tests.adapters import LORA
 from tests.conftest import load_tiny
@@ -22,9 +22,9 @@ def running_engine(
     files: AdapterFiles,
     config: EngineConfig | None = None,
     precision: Precision | None = "float32",
-) -> Iterator[Engine]:
+) -> Iterator[LocalEngine]:
     """Start an engine and stop it at the end."""
-    engine = Engine(
+    engine = LocalEngine(
         load_tiny(model, precision), LORA, files, config or EngineConfig(max_batch_size=8)
     )
     engine.start()
@@ -34,7 +34,7 @@ def running_engine(
         engine.stop()
 
 
-async def reply(engine: Engine, request: Request) -> list[TextDelta]:
+async def reply(engine: LocalEngine, request: Request) -> list[TextDelta]:
     """All deltas of one reply."""
     text, params, adapter = request
     prompt = engine.render([Message("user", text)])
@@ -42,7 +42,7 @@ async def reply(engine: Engine, request: Request) -> list[TextDelta]:
     return [delta async for delta in engine.submit(prompt, params, adapter, user=user)]
 
 
-def replies(engine: Engine, requests: Sequence[Request]) -> list[str]:
+def replies(engine: LocalEngine, requests: Sequence[Request]) -> list[str]:
     """The texts of replies that are written at the same time."""
 
     async def gather() -> list[list[TextDelta]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion, Precision
 from feedback.records import Message
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.errors import EngineOverloadedError
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams
@@ -34,7 +34,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> AdapterFiles:
 @pytest.fixture(scope="module", params=["compiled", "fused"])
 def engine(
     request: pytest.FixtureRequest, tiny_model_folder: Path, files: AdapterFiles
-) -> Iterator[Engine]:
+) -> Iterator[LocalEngine]:
     precision: Precision | None = "float32" if request.param == "compiled" else None
     config = EngineConfig(max_batch_size=8, prefill_chunk=7)
     with running_engine(tiny_model_folder, files, config, precision) as engine:
@@ -42,19 +42,21 @@ def engine(
 
 
 @pytest.fixture(scope="module")
-def version(engine: Engine, files: AdapterFiles) -> AdapterVersion:
+def version(engine: LocalEngine, files: AdapterFiles) -> AdapterVersion:
     return publish_random_adapter(files, engine.shapes, 1)
 
 
 def ask(
-    engine: Engine, text: str, version: AdapterVersion | None, params: SamplingParams = LONG
+    engine: LocalEngine, text: str, version: AdapterVersion | None, params: SamplingParams = LONG
 ) -> Generation:
     """A reply in the background."""
     prompt = engine.render([Message("user", text)])
     return engine.submit(prompt, params, version, user="scheduler", is_background=True)
 
 
-def test_they_wait_while_another_reply_is_written(engine: Engine, version: AdapterVersion) -> None:
+def test_they_wait_while_another_reply_is_written(
+    engine: LocalEngine, version: AdapterVersion
+) -> None:
     async def written_meanwhile() -> list[int]:
         generations = [ask(engine, str(i), version if i % 2 else None) for i in range(4)]
         written = [0] * len(generations)
@@ -82,7 +84,7 @@ def test_they_wait_while_another_reply_is_written(engine: Engine, version: Adapt
     assert asyncio.run(written_meanwhile()) == [0] * 4
 
 
-def test_a_reply_that_gave_way_is_the_same(engine: Engine, version: AdapterVersion) -> None:
+def test_a_reply_that_gave_way_is_the_same(engine: LocalEngine, version: AdapterVersion) -> None:
     texts = [str(i) for i in range(4)]
     undisturbed = replies(engine, [(text, INTERRUPTED, version) for text in texts])
 
@@ -103,7 +105,7 @@ def test_a_reply_that_gave_way_is_the_same(engine: Engine, version: AdapterVersi
 
 
 def test_one_that_waited_long_is_written_beside_others(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.engine.scheduling.LONGEST_WAIT", 0.01)
 
@@ -125,7 +127,7 @@ def test_only_one_at_a_time_is_written_beside_others(
     tiny_model_folder: Path, files: AdapterFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.engine.scheduling.LONGEST_WAIT", 0.0)
-    engine = Engine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(max_batch_size=1))
+    engine = LocalEngine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(max_batch_size=1))
 
     async def kinds() -> list[bool]:
         prompt = engine.render([Message("user", "hello")])
@@ -145,7 +147,7 @@ def test_only_one_at_a_time_is_written_beside_others(
 def test_they_take_no_place_in_the_queue_from_others(
     tiny_model_folder: Path, files: AdapterFiles
 ) -> None:
-    engine = Engine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(queue_limit=1))
+    engine = LocalEngine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(queue_limit=1))
 
     async def submit_all() -> int:
         prompt = engine.render([Message("user", "hello")])

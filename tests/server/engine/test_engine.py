@@ -13,7 +13,7 @@ from adapters_store.lora import AdapterPool
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
 from scheduler.trainer.generate import greedy_replies
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.errors import (
     ContextOverflowError,
     EngineOverloadedError,
@@ -30,7 +30,7 @@ GREEDY = SamplingParams(temperature=0, max_tokens=24)
 
 
 @pytest.fixture(scope="module")
-def versions(engine: Engine, files: AdapterFiles) -> list[AdapterVersion]:
+def versions(engine: LocalEngine, files: AdapterFiles) -> list[AdapterVersion]:
     return [publish_random_adapter(files, engine.shapes, seed) for seed in range(8)]
 
 
@@ -42,7 +42,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 def test_a_greedy_reply_equals_that_of_the_bare_model(
-    engine: Engine, tiny_model_folder: Path
+    engine: LocalEngine, tiny_model_folder: Path
 ) -> None:
     bare = load_tiny(tiny_model_folder)
     pool = AdapterPool(bare.model, LORA, num_slots=1)
@@ -52,7 +52,7 @@ def test_a_greedy_reply_equals_that_of_the_bare_model(
 
 
 def test_a_mixed_batch_of_8_users_equals_8_single_runs(
-    engine: Engine, versions: list[AdapterVersion]
+    engine: LocalEngine, versions: list[AdapterVersion]
 ) -> None:
     requests = [("x" * i, GREEDY, version) for i, version in enumerate(versions)]
     single = [replies(engine, [request])[0] for request in requests]
@@ -61,7 +61,7 @@ def test_a_mixed_batch_of_8_users_equals_8_single_runs(
 
 
 def test_users_with_and_without_an_adapter_share_a_batch(
-    engine: Engine, versions: list[AdapterVersion]
+    engine: LocalEngine, versions: list[AdapterVersion]
 ) -> None:
     requests = [("same", GREEDY, version) for version in (None, versions[0], None, versions[1])]
     texts = replies(engine, requests)
@@ -70,7 +70,7 @@ def test_users_with_and_without_an_adapter_share_a_batch(
 
 
 def test_replies_that_leave_early_do_not_disturb_the_others(
-    engine: Engine, versions: list[AdapterVersion]
+    engine: LocalEngine, versions: list[AdapterVersion]
 ) -> None:
     requests = [
         ("abc", SamplingParams(temperature=0, max_tokens=3 * (i % 3) + 2), version)
@@ -80,13 +80,13 @@ def test_replies_that_leave_early_do_not_disturb_the_others(
 
 
 def test_more_requests_than_rows_all_get_their_replies(
-    engine: Engine, versions: list[AdapterVersion]
+    engine: LocalEngine, versions: list[AdapterVersion]
 ) -> None:
     requests = [("y" * i, GREEDY, versions[i % 8]) for i in range(20)]
     assert replies(engine, requests) == [replies(engine, [request])[0] for request in requests]
 
 
-def test_the_same_seed_gives_the_same_text_alone_and_in_company(engine: Engine) -> None:
+def test_the_same_seed_gives_the_same_text_alone_and_in_company(engine: LocalEngine) -> None:
     seeded = ("hello", SamplingParams(temperature=1.5, seed=11, max_tokens=24), None)
     other = ("hello", SamplingParams(temperature=1.5, seed=12, max_tokens=24), None)
     [alone] = replies(engine, [seeded])
@@ -106,17 +106,20 @@ def test_more_adapters_than_slots_are_served_in_turn(
 
 
 def test_the_next_turn_reads_only_what_is_new_and_says_the_same(
-    engine: Engine, tiny_model_folder: Path, files: AdapterFiles, versions: list[AdapterVersion]
+    engine: LocalEngine,
+    tiny_model_folder: Path,
+    files: AdapterFiles,
+    versions: list[AdapterVersion],
 ) -> None:
     first = engine.render([Message("user", "a long first question")])
 
-    async def write(where: Engine, prompt: list[int]) -> str:
+    async def write(where: LocalEngine, prompt: list[int]) -> str:
         deltas = [d async for d in where.submit(prompt, GREEDY, versions[3], user="u")]
         return "".join(delta.text for delta in deltas)
 
     asyncio.run(write(engine, first))
     assert eventually(lambda: not engine.is_busy)
-    second = [*first, *engine.base.renderer.text_ids(" and more")]
+    second = [*first, *engine.renderer.text_ids(" and more")]
     found = engine.prefixes.longest(versions[3].folder, second)
     assert found is not None and found[1] == len(first) - len(first) % 8
     with running_engine(tiny_model_folder, files) as cold:
@@ -127,7 +130,7 @@ def test_the_next_turn_reads_only_what_is_new_and_says_the_same(
 def test_what_one_version_cached_is_never_read_by_another(
     first: int | None,
     then: int | None,
-    engine: Engine,
+    engine: LocalEngine,
     tiny_model_folder: Path,
     files: AdapterFiles,
     versions: list[AdapterVersion],
@@ -141,7 +144,7 @@ def test_what_one_version_cached_is_never_read_by_another(
         assert replies(engine, [request(then)]) == replies(cold, [request(then)])
 
 
-def test_a_prompt_of_the_base_is_shared_only_within_its_scope(engine: Engine) -> None:
+def test_a_prompt_of_the_base_is_shared_only_within_its_scope(engine: LocalEngine) -> None:
     prompt = engine.render([Message("user", "A prompt of its own that nobody else sends.")])
 
     async def answer() -> None:
@@ -157,7 +160,7 @@ def test_a_prompt_of_the_base_is_shared_only_within_its_scope(engine: Engine) ->
 def test_a_user_with_many_requests_does_not_keep_another_waiting(
     tiny_model_folder: Path, files: AdapterFiles
 ) -> None:
-    engine = Engine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(max_batch_size=1))
+    engine = LocalEngine(load_tiny(tiny_model_folder), LORA, files, EngineConfig(max_batch_size=1))
 
     async def order_of_ends() -> list[str]:
         ends: list[str] = []
@@ -197,7 +200,7 @@ def test_a_loop_is_left_when_repetition_is_penalised(
     assert free[:4] == looping[:4]
 
 
-def test_a_long_prompt_lets_the_others_go_on(engine: Engine) -> None:
+def test_a_long_prompt_lets_the_others_go_on(engine: LocalEngine) -> None:
     async def steps_in_between() -> int:
         params = SamplingParams(temperature=0, max_tokens=120, ignore_eos=True)
         short = engine.submit(engine.render([Message("user", "a")]), params, None, user="short")
@@ -222,20 +225,20 @@ def test_a_long_prompt_lets_the_others_go_on(engine: Engine) -> None:
     assert asyncio.run(steps_in_between()) > 15
 
 
-def test_a_stop_string_ends_the_reply(engine: Engine) -> None:
+def test_a_stop_string_ends_the_reply(engine: LocalEngine) -> None:
     [whole] = replies(engine, [("stop", GREEDY, None)])
     stop = whole[5:7]
     params = SamplingParams(temperature=0, max_tokens=24, stop=(stop,))
     assert replies(engine, [("stop", params, None)]) == [whole[: whole.index(stop)]]
 
 
-def test_the_last_delta_says_why_and_after_how_many_tokens(engine: Engine) -> None:
+def test_the_last_delta_says_why_and_after_how_many_tokens(engine: LocalEngine) -> None:
     deltas = asyncio.run(reply(engine, ("hi", GREEDY, None)))
     assert (deltas[-1].finish_reason, deltas[-1].tokens) == ("length", 24)
     assert all(delta.finish_reason is None for delta in deltas[:-1])
 
 
-def test_a_reply_ends_where_the_context_does(engine: Engine) -> None:
+def test_a_reply_ends_where_the_context_does(engine: LocalEngine) -> None:
     async def long_reply() -> int:
         prompt = engine.render([Message("user", "a" * 440)])
         params = SamplingParams(temperature=0, max_tokens=10_000, ignore_eos=True)
@@ -245,7 +248,7 @@ def test_a_reply_ends_where_the_context_does(engine: Engine) -> None:
     assert asyncio.run(long_reply()) == engine.context_length
 
 
-def test_a_prompt_without_room_for_a_reply_is_refused_with_the_numbers(engine: Engine) -> None:
+def test_a_prompt_without_room_for_a_reply_is_refused_with_the_numbers(engine: LocalEngine) -> None:
     async def too_long() -> None:
         engine.submit([5] * 512, GREEDY, None, user="u")
 
@@ -253,7 +256,7 @@ def test_a_prompt_without_room_for_a_reply_is_refused_with_the_numbers(engine: E
         asyncio.run(too_long())
 
 
-def test_a_cancelled_reply_frees_its_row(engine: Engine) -> None:
+def test_a_cancelled_reply_frees_its_row(engine: LocalEngine) -> None:
     async def cancel_after_the_first_token() -> None:
         params = SamplingParams(temperature=0, max_tokens=400, ignore_eos=True)
         generation = engine.submit(engine.render([Message("user", "go")]), params, None, user="u")
@@ -267,7 +270,7 @@ def test_a_cancelled_reply_frees_its_row(engine: Engine) -> None:
 
 def test_a_full_queue_refuses_at_once(tiny_model_folder: Path, files: AdapterFiles) -> None:
     config = EngineConfig(max_batch_size=1, queue_limit=2)
-    idle = Engine(load_tiny(tiny_model_folder), LORA, files, config)
+    idle = LocalEngine(load_tiny(tiny_model_folder), LORA, files, config)
 
     async def fill() -> None:
         for _ in range(3):
@@ -281,7 +284,7 @@ def test_a_user_may_have_only_so_many_requests_waiting(
     tiny_model_folder: Path, files: AdapterFiles
 ) -> None:
     config = EngineConfig(max_batch_size=1, user_queue_limit=2)
-    idle = Engine(load_tiny(tiny_model_folder), LORA, files, config)
+    idle = LocalEngine(load_tiny(tiny_model_folder), LORA, files, config)
 
     async def fill(user: str) -> None:
         for _ in range(3):
@@ -293,7 +296,7 @@ def test_a_user_may_have_only_so_many_requests_waiting(
 
 
 def test_a_missing_adapter_fails_its_own_request_only(
-    engine: Engine, files: AdapterFiles, versions: list[AdapterVersion]
+    engine: LocalEngine, files: AdapterFiles, versions: list[AdapterVersion]
 ) -> None:
     lost = publish_random_adapter(files, engine.shapes, seed=99)
     files.remove(lost)
@@ -311,7 +314,7 @@ def test_a_missing_adapter_fails_its_own_request_only(
     assert isinstance(fine, list) and fine[-1].finish_reason
 
 
-def test_a_grammar_that_grows_too_complex_fails_its_own_reply_only(engine: Engine) -> None:
+def test_a_grammar_that_grows_too_complex_fails_its_own_reply_only(engine: LocalEngine) -> None:
     properties = {f"p{i}": {"type": "integer"} for i in range(1500)}
     schema = {"type": "object", "properties": properties}
     grammar = engine.grammar_compiler.compile(json_grammar(schema))
@@ -330,7 +333,7 @@ def test_a_grammar_that_grows_too_complex_fails_its_own_reply_only(engine: Engin
 
 
 def test_a_failing_step_fails_its_replies_and_the_engine_goes_on(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
 

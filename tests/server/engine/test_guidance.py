@@ -14,7 +14,7 @@ from adapters_store.base_model import BaseModel
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams
 from tests.adapters import LORA, publish_random_adapter
@@ -34,7 +34,7 @@ MEMORY = tuple(
 
 
 def ask(
-    engine: Engine,
+    engine: LocalEngine,
     text: str,
     params: SamplingParams = GREEDY,
     user: str = "ann",
@@ -51,14 +51,14 @@ async def text_of(generation: Generation) -> str:
     return "".join([delta.text async for delta in generation])
 
 
-def texts(engine: Engine, params: SamplingParams, count: int = 1) -> list[str]:
+def texts(engine: LocalEngine, params: SamplingParams, count: int = 1) -> list[str]:
     async def gather() -> list[str]:
         return await asyncio.gather(*(text_of(ask(engine, str(i), params)) for i in range(count)))
 
     return asyncio.run(gather())
 
 
-def tokens(engine: Engine, params: SamplingParams) -> list[int]:
+def tokens(engine: LocalEngine, params: SamplingParams) -> list[int]:
     async def written() -> list[int]:
         deltas = [delta async for delta in ask(engine, "0", replace(params, logprobs=0))]
         return [each.token for delta in deltas for each in delta.logprobs]
@@ -80,7 +80,7 @@ def test_a_guided_reply_is_that_of_transformers(
         token = guide(shown, logits).argmax(dim=-1, keepdim=True)
         shown = torch.cat([shown, token], dim=1)
     expected = shown[0, -GREEDY.max_tokens :].tolist()
-    engine = Engine(tiny_base, LORA, AdapterFiles(tmp_path), EngineConfig(max_batch_size=2))
+    engine = LocalEngine(tiny_base, LORA, AdapterFiles(tmp_path), EngineConfig(max_batch_size=2))
     engine.start()
     try:
         assert tokens(engine, GREEDY) == expected
@@ -92,7 +92,7 @@ def test_a_guided_reply_is_that_of_transformers(
 @pytest.mark.parametrize("params", [GREEDY, DRAWN], ids=["greedy", "drawn"])
 @pytest.mark.parametrize("has_adapter", [False, True], ids=["base", "adapter"])
 def test_a_guided_reply_is_the_same_beside_others(
-    engine: Engine, files: AdapterFiles, params: SamplingParams, has_adapter: bool
+    engine: LocalEngine, files: AdapterFiles, params: SamplingParams, has_adapter: bool
 ) -> None:
     first, second = (publish_random_adapter(files, engine.shapes, seed) for seed in (1, 2))
     version = first if has_adapter else None
@@ -112,7 +112,7 @@ def test_a_guided_reply_is_the_same_beside_others(
     assert asyncio.run(written(12)) == alone
 
 
-def test_it_is_the_same_after_it_gave_its_rows_up(engine: Engine) -> None:
+def test_it_is_the_same_after_it_gave_its_rows_up(engine: LocalEngine) -> None:
     long = replace(GREEDY, max_tokens=150)
     undisturbed = texts(engine, long, count=6)
 
@@ -130,7 +130,7 @@ def test_it_is_the_same_after_it_gave_its_rows_up(engine: Engine) -> None:
     assert asyncio.run(interrupted()) == undisturbed
 
 
-def test_a_longer_conversation_than_a_step_takes_is_guided(engine: Engine) -> None:
+def test_a_longer_conversation_than_a_step_takes_is_guided(engine: LocalEngine) -> None:
     more = [Message(role, "so it is " * 8) for role in ("user", "assistant")]
 
     async def both() -> tuple[str, str]:
@@ -147,7 +147,7 @@ def test_a_longer_conversation_than_a_step_takes_is_guided(engine: Engine) -> No
     assert first == again
 
 
-def test_every_row_is_free_at_the_end(engine: Engine) -> None:
+def test_every_row_is_free_at_the_end(engine: LocalEngine) -> None:
     async def cancelled() -> None:
         asked = [ask(engine, str(i), replace(GREEDY, max_tokens=500)) for i in range(9)]
         await anext(aiter(asked[0]))
@@ -160,12 +160,12 @@ def test_every_row_is_free_at_the_end(engine: Engine) -> None:
 
 
 @pytest.fixture
-def unstarted(tiny_model_folder: Path, tmp_path: Path) -> "Engine":
+def unstarted(tiny_model_folder: Path, tmp_path: Path) -> LocalEngine:
     config = EngineConfig(max_batch_size=4)
-    return Engine(load_tiny(tiny_model_folder), LORA, AdapterFiles(tmp_path), config)
+    return LocalEngine(load_tiny(tiny_model_folder), LORA, AdapterFiles(tmp_path), config)
 
 
-def running_after(engine: Engine, *users: str) -> list[str]:
+def running_after(engine: LocalEngine, *users: str) -> list[str]:
     """Whose replies run after each of the users asked for one long guided reply."""
 
     async def run() -> list[str]:
@@ -178,24 +178,24 @@ def running_after(engine: Engine, *users: str) -> list[str]:
     return asyncio.run(run())
 
 
-def test_a_guided_reply_takes_two_rows(unstarted: Engine) -> None:
+def test_a_guided_reply_takes_two_rows(unstarted: LocalEngine) -> None:
     assert running_after(unstarted, *"aaaa") == ["a", "a"]
     assert (unstarted.num_running, unstarted.num_waiting) == (2, 2)
 
 
-def test_a_newcomer_gets_both_rows_at_once(unstarted: Engine) -> None:
+def test_a_newcomer_gets_both_rows_at_once(unstarted: LocalEngine) -> None:
     running_after(unstarted, *"aaaa")
     assert running_after(unstarted, "b") == ["a", "b"]
 
 
-def test_users_who_hold_one_guided_reply_each_keep_it(unstarted: Engine) -> None:
+def test_users_who_hold_one_guided_reply_each_keep_it(unstarted: LocalEngine) -> None:
     running_after(unstarted, *"ab")
     assert running_after(unstarted, *"cd") == ["a", "b"]
 
 
 def test_an_engine_of_one_row_guides_nothing(tiny_model_folder: Path, tmp_path: Path) -> None:
     config = EngineConfig(max_batch_size=1)
-    engine = Engine(load_tiny(tiny_model_folder), LORA, AdapterFiles(tmp_path), config)
+    engine = LocalEngine(load_tiny(tiny_model_folder), LORA, AdapterFiles(tmp_path), config)
     engine.start()
     try:
         assert texts(engine, GREEDY) == texts(engine, PLAIN)
@@ -203,7 +203,7 @@ def test_an_engine_of_one_row_guides_nothing(tiny_model_folder: Path, tmp_path: 
         engine.stop()
 
 
-def test_replies_without_guidance_are_what_they_were(engine: Engine) -> None:
+def test_replies_without_guidance_are_what_they_were(engine: LocalEngine) -> None:
     before = replies(engine, [("hello", SHORT, None)])
 
     async def beside() -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters_store.files import AdapterFiles
 from feedback.records import Message
-from server.engine.engine import Engine, EngineConfig
+from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.generation import Generation
 from server.engine.records import SamplingParams
 from tests.adapters import LORA
@@ -21,7 +21,7 @@ SHORT = SamplingParams(temperature=0, max_tokens=4, ignore_eos=True)
 DRAWN = SamplingParams(temperature=1, seed=5, max_tokens=80, ignore_eos=True, presence_penalty=1)
 
 
-def ask(engine: Engine, text: str, params: SamplingParams, user: str) -> Generation:
+def ask(engine: LocalEngine, text: str, params: SamplingParams, user: str) -> Generation:
     return engine.submit(engine.render([Message("user", text)]), params, None, user=user)
 
 
@@ -30,7 +30,9 @@ async def text_of(generation: Generation) -> str:
 
 
 @pytest.mark.parametrize("params", [LONG, DRAWN], ids=["greedy", "drawn"])
-def test_a_reply_that_gave_its_row_up_is_the_same(engine: Engine, params: SamplingParams) -> None:
+def test_a_reply_that_gave_its_row_up_is_the_same(
+    engine: LocalEngine, params: SamplingParams
+) -> None:
     texts = [str(i) for i in range(8)]
     undisturbed = replies(engine, [(text, params, None) for text in texts])
 
@@ -47,7 +49,7 @@ def test_a_reply_that_gave_its_row_up_is_the_same(engine: Engine, params: Sampli
     assert asyncio.run(interrupted()) == undisturbed
 
 
-def test_another_user_is_answered_while_one_floods(engine: Engine) -> None:
+def test_another_user_is_answered_while_one_floods(engine: LocalEngine) -> None:
     async def answered() -> int:
         flood = [ask(engine, str(i), ENDLESS, "ann") for i in range(16)]
         async for _ in flood[0]:
@@ -64,17 +66,17 @@ def test_another_user_is_answered_while_one_floods(engine: Engine) -> None:
 
 
 @pytest.fixture
-def unstarted(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Engine]:
+def unstarted(tiny_model_folder: Path, tmp_path: Path) -> Iterator[LocalEngine]:
     """An engine with four rows that the test steps by hand."""
     config = EngineConfig(max_batch_size=4)
-    engine = Engine(load_tiny(tiny_model_folder), LORA, AdapterFiles(tmp_path), config)
+    engine = LocalEngine(load_tiny(tiny_model_folder), LORA, AdapterFiles(tmp_path), config)
     try:
         yield engine
     finally:
         engine.stop()
 
 
-def holders_after(engine: Engine, *asked: str, steps: int = 2) -> list[str]:
+def holders_after(engine: LocalEngine, *asked: str, steps: int = 2) -> list[str]:
     """Who holds the rows after each of the users asked for one endless reply, in this order."""
 
     async def run() -> list[str]:
@@ -87,20 +89,20 @@ def holders_after(engine: Engine, *asked: str, steps: int = 2) -> list[str]:
     return asyncio.run(run())
 
 
-def test_one_user_alone_may_hold_all_rows(unstarted: Engine) -> None:
+def test_one_user_alone_may_hold_all_rows(unstarted: LocalEngine) -> None:
     assert holders_after(unstarted, *"aaaaaa") == list("aaaa")
 
 
-def test_a_newcomer_gets_rows_at_once_up_to_a_share(unstarted: Engine) -> None:
+def test_a_newcomer_gets_rows_at_once_up_to_a_share(unstarted: LocalEngine) -> None:
     holders_after(unstarted, *"aaaaaaaa")
     assert holders_after(unstarted, *"bbb", steps=1) == list("aabb")
 
 
-def test_a_free_row_goes_to_the_user_below_the_share(unstarted: Engine) -> None:
+def test_a_free_row_goes_to_the_user_below_the_share(unstarted: LocalEngine) -> None:
     assert holders_after(unstarted, *"aaaaab", steps=1) == list("aaab")
 
 
-def test_more_users_than_rows_all_get_a_turn(unstarted: Engine) -> None:
+def test_more_users_than_rows_all_get_a_turn(unstarted: LocalEngine) -> None:
     seen = set[str]()
     for _ in range(200):
         seen.update(
@@ -109,7 +111,7 @@ def test_more_users_than_rows_all_get_a_turn(unstarted: Engine) -> None:
     assert seen == set("abcdef")
 
 
-def test_a_score_begins_again_after_its_row_was_given_up(unstarted: Engine) -> None:
+def test_a_score_begins_again_after_its_row_was_given_up(unstarted: LocalEngine) -> None:
     async def scores(other: str | None) -> list[float]:
         prompt = unstarted.render([Message("user", "hello")])
         asked = [unstarted.score(prompt, list(range(3, 203)), None, user="ann") for _ in range(4)]

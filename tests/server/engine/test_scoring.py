@@ -9,7 +9,7 @@ import torch
 from adapters_store.files import AdapterFiles
 from adapters_store.records import AdapterVersion
 from feedback.records import Message
-from server.engine.engine import SCORED_CHUNK, Engine
+from server.engine.engine import SCORED_CHUNK, LocalEngine
 from server.engine.errors import ContextOverflowError
 from server.engine.records import SamplingParams, TextDelta, TokenLogprob
 from server.engine.sampler import token_logprobs
@@ -22,7 +22,7 @@ LONG = tuple(range(40, 40 + SCORED_CHUNK + 9))
 
 
 async def score(
-    engine: Engine,
+    engine: LocalEngine,
     ids: tuple[int, ...],
     adapter: AdapterVersion | None = None,
     *,
@@ -43,7 +43,7 @@ def values(scores: list[TokenLogprob]) -> list[float]:
 
 @pytest.mark.parametrize("ids", [(9,), (5, 6, 7), LONG], ids=["one", "few", "many"])
 def test_a_reply_is_scored_as_by_the_bare_model(
-    engine: Engine, tiny_model_folder: Path, ids: tuple[int, ...]
+    engine: LocalEngine, tiny_model_folder: Path, ids: tuple[int, ...]
 ) -> None:
     bare = load_tiny(tiny_model_folder)
     prompt = bare.renderer.prompt_ids([Message("user", PROMPT)])
@@ -59,7 +59,7 @@ def test_a_reply_is_scored_as_by_the_bare_model(
 
 
 def test_the_engines_own_reply_is_scored_as_it_was_written(
-    engine: Engine, files: AdapterFiles
+    engine: LocalEngine, files: AdapterFiles
 ) -> None:
     version = publish_random_adapter(files, engine.shapes, seed=1)
     params = SamplingParams(temperature=0, max_tokens=20, logprobs=0, ignore_eos=True)
@@ -71,7 +71,7 @@ def test_the_engines_own_reply_is_scored_as_it_was_written(
     assert values(of_base) != pytest.approx(values(written), abs=1e-2)
 
 
-def test_scores_and_replies_do_not_disturb_each_other(engine: Engine) -> None:
+def test_scores_and_replies_do_not_disturb_each_other(engine: LocalEngine) -> None:
     params = SamplingParams(temperature=0, max_tokens=40, ignore_eos=True)
 
     async def together() -> tuple[list[list[TextDelta]], list[list[TokenLogprob]]]:
@@ -93,7 +93,7 @@ def test_scores_and_replies_do_not_disturb_each_other(engine: Engine) -> None:
         assert values(each) == pytest.approx(alone_scores, abs=1e-4)
 
 
-def test_a_reply_without_tokens_or_without_room_is_refused(engine: Engine) -> None:
+def test_a_reply_without_tokens_or_without_room_is_refused(engine: LocalEngine) -> None:
     with pytest.raises(ValueError, match="nothing to score"):
         asyncio.run(score(engine, ()))
     with pytest.raises(ContextOverflowError):

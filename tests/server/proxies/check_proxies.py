@@ -63,7 +63,7 @@ def sdk(proxy: Proxy, key: str) -> openai.OpenAI:
 def test_the_first_words_arrive_before_the_last_are_written(
     server: LiveServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, released = server.services.runtime.engine, threading.Event()
+    engine, released = server.local_engine, threading.Event()
     step, steps = engine.step, 0
 
     def step_until_held() -> None:

@@ -51,7 +51,7 @@ def page(profiles: Profiles, site: LiveServer, user: Person) -> Iterator[Page]:
 
 def answer_in_letters(page: Page, site: LiveServer) -> None:
     """Make replies contain a word; those of a random model may be empty or only punctuation."""
-    letters = site.services.runtime.engine.base.renderer.text_ids("abcdefgh")
+    letters = site.services.runtime.engine.renderer.text_ids("abcdefgh")
     bias = json.dumps(dict.fromkeys(letters, 100))
     page.add_init_script(
         f"""{{

@@ -1,0 +1,1 @@
+"""Replies from vLLM servers instead of this process."""
