@@ -86,6 +86,20 @@ class AdapterFiles:
         publish_folder(staged, self._root / published.folder)
         return published
 
+    def adopt(self, staged: Path, folder: str, *, checksum: str, user_id: str) -> None:
+        """Move a staged folder to the name that it had elsewhere, durably.
+
+        Raises `AdapterInvalidError` if its weights do not have this checksum, or if the name is
+        taken or not one of the user's.
+        """
+        weights = staged / WEIGHTS_FILE
+        if not weights.is_file() or sha256_of(weights) != checksum:
+            raise AdapterInvalidError(f"the weights in {folder[:40]} are missing or damaged")
+        is_theirs = folder.startswith(_owner(user_id)) or _NO_OWNER.fullmatch(folder)
+        if not _FOLDER_NAME.fullmatch(folder) or not is_theirs or (self._root / folder).exists():
+            raise AdapterInvalidError(f"the folder {folder[:40]!r} cannot be this user's")
+        publish_folder(staged, self._root / folder)
+
     def staged(self, folder: Path) -> StagedAdapter:
         """A staged folder as an adapter that can be opened like a version.
 

@@ -17,9 +17,11 @@ from server.accounts.accounts import Accounts
 from server.accounts.anonymous import AnonymousRequests
 from server.accounts.identity import IdentityRules
 from server.accounts.lockout import Lockout
+from server.accounts.moves import Moves
 from server.background.rules_cache import RulesCache
 from server.backup.erasures import repeat_erasures
 from server.base_model.prepare import prepare_model
+from server.cells import Cells
 from server.data_folder import DataFolder, DataFolderError
 from server.errors import NotReadyError
 from server.metrics import Metrics
@@ -54,7 +56,9 @@ class Services:
         folder = DataFolder(settings.data_dir)
         try:
             self.stores = open_stores(folder, _storage_limits(settings))
-            self.accounts = Accounts(self.stores.database)
+            self.cells = Cells(settings.cell, settings.cells)
+            self.accounts = Accounts(self.stores.database, self.cells)
+            self.moves = Moves(self.stores.database)
             repeat_erasures(self.stores, self.accounts)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())

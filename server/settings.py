@@ -7,7 +7,7 @@ Unknown options are errors.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -32,9 +33,10 @@ from adapters_store.records import LoraConfig
 from adapters_store.user_cache import user_cache
 from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
+from server.cells import checked_shares
 
 PREFIX = "LORALEI_"
-_NO_SETTINGS = {f"{PREFIX}KEY"}  # of `loralei chat`
+_NO_SETTINGS = {f"{PREFIX}KEY", f"{PREFIX}TARGET_KEY"}  # of `loralei chat` and `users move`
 SETTINGS_FILE = Path("loralei.toml")
 MAX_RANK = 256
 
@@ -331,6 +333,20 @@ class Settings(BaseSettings):
         description="Secret of Open WebUI's signed user header; frontends without rules of their"
         " own must send it.",
     )
+
+    cell: str = Field(
+        default="",
+        description="This server's name among several cells; without a name it is alone.",
+    )
+    cells: dict[str, float] = Field(
+        default_factory=dict,
+        description="Every cell's share of the users in percent, in the order of the proxy's file.",
+    )
+
+    @model_validator(mode="after")
+    def _cells_are_possible(self) -> Self:
+        checked_shares(self.cell, self.cells)
+        return self
 
     @field_validator("lora")
     @classmethod
