@@ -1,7 +1,7 @@
 """Which cell a user lives in: the hash that nginx's `split_clients` makes. Pure.
 
 An owner is what the proxy sees of a user: `lk-` and the public part of a key, or a frontend's name,
-a slash, and its name for the user.
+a slash, and its name for the user. Like a header's value it has one character for each byte.
 """
 
 import re
@@ -27,7 +27,7 @@ class Cells:
 
     def home_of(self, owner: str) -> str:
         """The name of the cell that the hash gives an owner."""
-        value, last = murmur_hash2(owner.encode("utf-8", "surrogatepass")), 0
+        value, last = murmur_hash2(owner.encode("latin-1", "replace")), 0
         *first, rest = self.shares or {self.here: 100.0}
         for name in first:
             last += round(self.shares[name] * 100) * _MAX // _WHOLE
@@ -68,12 +68,16 @@ def owner_of_public_id(public_id: str) -> str:
 
 def owner_of_named(frontend: str, external_id: str) -> str:
     """The owner that a frontend's request names."""
-    return f"{frontend}/{external_id}"
+    return f"{frontend.encode().decode('latin-1')}/{external_id}"
 
 
 def map_line(owner: str, cell: str) -> str:
     """A line of nginx's `map` that sends an owner to another cell than its hash does."""
-    escaped = owner.replace("\\", "\\\\").replace('"', '\\"')
+    try:
+        text = owner.encode("latin-1").decode()
+    except UnicodeError:
+        text = owner
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}" {cell};'
 
 

@@ -310,7 +310,7 @@ def test_an_archive_that_is_not_whole_stores_nothing(a: LiveServer, b: LiveServe
     archive = step(a, "GET", f"{path}/archive").content
     with zipfile.ZipFile(io.BytesIO(archive)) as bundle:
         rows, account = bundle.read("rows.jsonl"), json.loads(bundle.read("account.json"))
-        [weights] = [name for name in bundle.namelist() if name.endswith(".safetensors")]
+        weights = next(name for name in bundle.namelist() if name.endswith(".safetensors"))
     other = {**account, "account": {**account["account"], "id": "user-" + "0" * 32}}
     for body in (
         b"no archive",
