@@ -20,6 +20,7 @@ from adapters_store.errors import (
     AdapterWithdrawnError,
     PromptError,
 )
+from adapters_store.remote.object_storage import RemoteStorageError
 from feedback.errors import InvalidFeedbackError, NotFoundError, QuotaExceededError
 from scheduler.errors import RunNotFoundError
 from server.accounts.accounts import (
@@ -146,6 +147,9 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     RulesNotReadyError: ErrorSpec(503, "rules_are_not_ready", type="server_error", headers=_SOON),
     # Nothing changes between two tries, and then no client need try again by itself.
     StorageFullError: ErrorSpec(507, "storage_full", type="server_error", headers=_NO_RETRY),
+    RemoteStorageError: ErrorSpec(
+        503, "storage_unavailable", type="server_error", headers=_STARTING
+    ),
     ArchiveError: ErrorSpec(400, "invalid_archive"),
     MoveConflictError: ErrorSpec(409, "move_conflict", headers=_NO_RETRY),
     StorageError: ErrorSpec(503, "storage_unavailable", type="server_error", headers=_STARTING),

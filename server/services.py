@@ -27,7 +27,7 @@ from server.errors import NotReadyError
 from server.metrics import Metrics
 from server.settings import Settings
 from server.storage.errors import StorageError, storage_error
-from server.stores import open_stores, report_damage
+from server.stores import finish_erasures, open_stores, remote_storage, report_damage
 from server.user_threads import UserThreads
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Services:
         self.settings = settings
         folder = DataFolder(settings.data_dir)
         try:
-            self.stores = open_stores(folder, _storage_limits(settings))
+            self.stores = open_stores(
+                folder, _storage_limits(settings), remote_storage(settings.adapters_url)
+            )
             self.cells = Cells(settings.cell, settings.cells)
             self.accounts = Accounts(self.stores.database, self.cells)
             self.moves = Moves(self.stores.database)
@@ -118,8 +120,9 @@ class Services:
         with _leaving_failures_to_the_next_time():
             stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
             stores.registry.prune(self.settings.versions_kept, now)
+            finish_erasures(stores.registry, stores.files)
             stores.files.remove_folders(stores.registry.unused_folders())
-            stores.files.trash.prune(now, keep=stores.registry.folders())
+            stores.files.prune(now, keep=stores.registry.folders())
             stores.database.checkpoint()
 
     def expire(self) -> None:

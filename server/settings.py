@@ -108,6 +108,10 @@ class Settings(BaseSettings):
         default=Path("data"),
         description="Folder of the database and the adapters; one server at a time.",
     )
+    adapters_url: str = Field(
+        default="",
+        description="Object storage that keeps every adapter, too, such as s3://bucket/cell-a.",
+    )
     model_cache: Path = Field(
         default_factory=default_model_cache,
         description="Folder for prepared base models.",

@@ -67,10 +67,10 @@ class Talker:
             time.sleep(float(answer.headers["retry-after"]) / 4)
 
 
-def headers_of(key: str, name: str | None) -> dict[str, bytes]:
+def headers_of(key: str, name: str | None) -> dict[bytes, bytes]:
     """The headers of a user's own key, or of a frontend's that names a user."""
-    key_header = {"Authorization": f"Bearer {key}".encode()}
-    return key_header if name is None else key_header | {"X-Loralei-User-Id": name.encode()}
+    headers = {b"Authorization": f"Bearer {key}".encode()}
+    return headers if name is None else headers | {b"X-Loralei-User-Id": name.encode()}
 
 
 def completion_of(answer: httpx.Response) -> str:
