@@ -5,7 +5,7 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-openwebui test-vllm test-proxies test-benchmarks bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-openwebui test-vllm test-proxies test-cells test-s3 test-benchmarks bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
@@ -89,6 +89,15 @@ endif
 # Not part of `test`: Caddy and nginx are the system's. Without one its tests are skipped.
 test-proxies: test-setup  ## Check the proxies of deploy/ (needs caddy and nginx)
 	$(PYTEST) tests/server/proxies/check_proxies.py -v
+
+# Not part of `test`: nginx is the system's. Without it the check is skipped.
+test-cells: test-setup  ## Move users between two cells behind nginx while they chat (MOVES=24)
+	MOVES=$(or $(MOVES),24) $(PYTEST) tests/server/moving/check_cells.py -v -s
+
+# Not part of `test`: moto and s3fs are 200 MB.
+test-s3: test-setup  ## Check adapters in object storage against the S3 of moto (installs it)
+	@[ -d .venv/s3 ] || $(RUN)/python -m pip install --quiet --target .venv/s3 's3fs==2026.9.0' 'moto[server]>=5,<6'
+	S3=1 PYTHONPATH=.venv/s3 $(PYTEST) tests/adapters_store/remote -v
 
 test-families: test-setup  ## Check families with real weights (fetches 240 MB each time)
 	$(PYTEST) -m download

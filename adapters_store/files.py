@@ -4,6 +4,7 @@ A published folder never changes. `validate` checks that a folder is an adapter.
 """
 
 import contextlib
+import logging
 import re
 import secrets
 import threading
@@ -11,11 +12,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from adapters_store.durable import publish_folder, sha256_of
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, ServableAdapter, StagedAdapter
-from adapters_store.trash import Trash, delete
+from adapters_store.remote.object_storage import ObjectStorage, RemoteStorageError
+from adapters_store.trash import KEPT_DAYS, Trash, delete
+
+_log = logging.getLogger(__name__)
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 PACKED_PREFIX = ".packed-"
@@ -47,15 +52,27 @@ class SweepResult:
     restored: int
 
 
+class _Lock:
+    """A lock that goes with the last thread that holds or awaits it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
 class AdapterFiles:
     """The folders of all adapter versions under one root. Safe to share between threads.
 
     A folder's name is a hash of its user's id and random digits: without the database, too, a
     user's folders can be found and erased, and no id becomes a path.
+
+    With a `remote` storage every folder is there, too, before it is here; what is missing here is
+    fetched. Methods that change it raise `RemoteStorageError`, an `OSError`, if it fails.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, remote: ObjectStorage | None = None) -> None:
         self._root = root
+        self._remote = remote
+        self._fetches: WeakValueDictionary[str, _Lock] = WeakValueDictionary()
         self.trash = Trash(root / ".trash")
         self._staging = root / ".staging"
         self._staging.mkdir(parents=True, exist_ok=True)
@@ -83,8 +100,22 @@ class AdapterFiles:
             checksum=sha256_of(weights),
             size_bytes=sum(path.stat().st_size for path in staged.iterdir()),
         )
-        publish_folder(staged, self._root / published.folder)
+        self._publish(staged, published.folder)
         return published
+
+    def adopt(self, staged: Path, folder: str, *, checksum: str, user_id: str) -> None:
+        """Move a staged folder to the name that it had elsewhere, durably.
+
+        Raises `AdapterInvalidError` if its weights do not have this checksum, or if the name is
+        taken or not one of the user's.
+        """
+        weights = staged / WEIGHTS_FILE
+        if not weights.is_file() or sha256_of(weights) != checksum:
+            raise AdapterInvalidError(f"the weights in {folder[:40]} are missing or damaged")
+        is_theirs = folder.startswith(_owner(user_id)) or _NO_OWNER.fullmatch(folder)
+        if not _FOLDER_NAME.fullmatch(folder) or not is_theirs or (self._root / folder).exists():
+            raise AdapterInvalidError(f"the folder {folder[:40]!r} cannot be this user's")
+        self._publish(staged, folder)
 
     def staged(self, folder: Path) -> StagedAdapter:
         """A staged folder as an adapter that can be opened like a version.
@@ -103,6 +134,8 @@ class AdapterFiles:
         Raises `AdapterNotFoundError` for missing weights, `AdapterInvalidError` for changed ones.
         """
         weights = self._path(version) / WEIGHTS_FILE
+        if not weights.is_file() and isinstance(version, AdapterVersion):
+            self._fetch(version)
         if not weights.is_file():
             raise AdapterNotFoundError(f"the files of {version.label} are missing")
         key = (version.folder, version.checksum)
@@ -123,8 +156,17 @@ class AdapterFiles:
         return weights.parent
 
     def damaged(self, versions: Iterable[AdapterVersion]) -> list[AdapterVersion]:
-        """Those whose files are missing or changed; each is read once until it changes."""
-        return [version for version in versions if not self._is_whole(version)]
+        """Those whose files are missing or changed; each is read once until it changes.
+
+        Those that are in the remote storage alone are not read.
+        """
+        remote = self.remote_names()
+        return [
+            version
+            for version in versions
+            if not (version.folder in remote and not self._path(version).exists())
+            and not self._is_whole(version)
+        ]
 
     def _is_whole(self, version: AdapterVersion) -> bool:
         try:
@@ -139,6 +181,8 @@ class AdapterFiles:
         with self._lock:
             self._verified.discard((version.folder, version.checksum))
         delete(path)
+        if self._remote is not None:
+            self._remote.delete({version.folder})
 
     def remove_folders(self, folders: Collection[str]) -> None:
         """Delete these folders, in the trash, too. Those that are gone already do no harm."""
@@ -147,6 +191,8 @@ class AdapterFiles:
         self.trash.erase(lambda name: name in folders)
         with self._lock:
             self._verified = {key for key in self._verified if key[0] not in folders}
+        if self._remote is not None and folders:
+            self._remote.delete(folders)
 
     def erase(self, user_id: str, folders: Iterable[str]) -> None:
         """Delete a user's `folders`, and everything else of theirs, at once: in the trash, too.
@@ -162,6 +208,9 @@ class AdapterFiles:
         self.trash.erase(lambda name: name.startswith(owner) or bool(_NO_OWNER.fullmatch(name)))
         with self._lock:
             self._verified = {key for key in self._verified if key[0] not in theirs}
+        if self._remote is not None:
+            names = self._remote.names()
+            self._remote.delete({*folders, *(name for name in names if name.startswith(owner))})
 
     def sweep(self, known_folders: Collection[str], now: float) -> SweepResult:
         """Delete what a crash left in staging; make the published folders those that are known.
@@ -178,7 +227,58 @@ class AdapterFiles:
         unknown = published.difference(known_folders)
         for name in unknown:
             self.trash.put(self._root / name, now)
+        self._note_unknown_there(known_folders, now)
         return SweepResult(deleted=len(staged), trashed=len(unknown), restored=len(restored))
+
+    def remote_names(self) -> set[str]:
+        """The names in the remote storage; none without one, or while it cannot be reached."""
+        try:
+            return self._remote.names() if self._remote is not None else set()
+        except RemoteStorageError:
+            return set()
+
+    def prune(self, now: float, *, keep: Collection[str]) -> None:
+        """Delete what has been in the trash, or unknown in the remote storage, for too long."""
+        self.trash.prune(now, keep=keep)
+        if self._remote is not None:
+            self._remote.prune(now, KEPT_DAYS, keep=keep)
+
+    def _publish(self, staged: Path, name: str) -> None:
+        # Remote first: whatever the database names is there, and a crash leaves an unknown folder.
+        if self._remote is not None:
+            self._remote.put(staged, name)
+        publish_folder(staged, self._root / name)
+
+    def _fetch(self, version: AdapterVersion) -> None:
+        """Bring a folder from the remote storage, once, if it is there and whole."""
+        if self._remote is None:
+            return
+        with self._lock:
+            fetching = self._fetches.setdefault(version.folder, _Lock())
+        with fetching.lock:
+            if (self._path(version) / WEIGHTS_FILE).is_file():
+                return
+            staged = self.stage()
+            try:
+                if self._remote.fetch(version.folder, staged):
+                    if sha256_of(staged / WEIGHTS_FILE) != version.checksum:
+                        raise AdapterInvalidError(f"the weights of {version.label} are damaged")
+                    delete(self._path(version))
+                    publish_folder(staged, self._path(version))
+            except OSError as error:
+                message = f"the files of {version.label} could not be fetched: {error}"
+                raise AdapterNotFoundError(message) from error
+            finally:
+                delete(staged)
+
+    def _note_unknown_there(self, known_folders: Collection[str], now: float) -> None:
+        if self._remote is None:
+            return
+        try:
+            unknown = _ours(self._remote.names()).difference(known_folders)
+            self._remote.note_unknown(unknown, now)
+        except RemoteStorageError as error:  # the next start tries again
+            _log.warning("unknown adapters in the object storage were not noted: %s", error)
 
     def _path(self, version: ServableAdapter) -> Path:
         # The database could have been edited or restored from anywhere.
@@ -191,7 +291,11 @@ class AdapterFiles:
 def published_folders(root: Path) -> set[str]:
     """The names of all published folders under `root`, which may be missing."""
     found = root.iterdir() if root.is_dir() else ()
-    return {path.name for path in found if _FOLDER_NAME.fullmatch(path.name)}
+    return _ours(path.name for path in found)
+
+
+def _ours(names: Iterable[str]) -> set[str]:
+    return {name for name in names if _FOLDER_NAME.fullmatch(name)}
 
 
 def _read(path: Path) -> str:

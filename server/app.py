@@ -36,6 +36,7 @@ from server.routes.admin import (
     audit,
     backup,
     evaluations,
+    moves,
     overview,
     runs,
     users,
@@ -103,7 +104,7 @@ def _behind_a_key() -> APIRouter:
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, versions, runs, evaluations, overview, audit, backup):
+    for each in (users, adapters, versions, runs, evaluations, overview, audit, backup, moves):
         router.include_router(each.router)
     return router
 

@@ -1,5 +1,6 @@
 """Dependencies of every route with a key: who is calling, and for which user."""
 
+import contextlib
 import hmac
 import logging
 import math
@@ -16,14 +17,18 @@ from fastapi.security import (
     HTTPBearer,
 )
 
-from server.accounts.accounts import Account
+from server.accounts.accounts import Account, UnknownAccountError
 from server.accounts.identity import BodyIdentity, NamedUser, named_user
 from server.accounts.keys import is_guessable
+from server.accounts.moves import MoveState
 from server.errors import AuthenticationError, ForbiddenError, RequestError
+from server.middleware import ON_LEAVING
 from server.request_body import StrictRoute
 from server.services import Services
 
 ADMIN_PATHS = "/v1/admin/"
+USER_PATH = "/v1/admin/users/{user}"
+MOVE_PATH = f"{USER_PATH}/move"
 _log = logging.getLogger(__name__)
 _bearer = HTTPBearer(auto_error=False, description="A key made by Loralei.")
 _basic = HTTPBasic(auto_error=False, description="A key made by Loralei, as the password.")
@@ -51,8 +56,8 @@ async def authenticate(
         if sent is None:
             raise AuthenticationError("Send your key as 'Authorization: Bearer <key>'.")
         peer = request.client.host if request.client else ""
-        owner = await run_in_threadpool(_owner_of, services, sent.credentials, peer)
-        request.state.caller = owner
+        token = sent.credentials
+        request.state.caller = await run_in_threadpool(_enter, request, services, token, peer)
     caller: Account = request.state.caller
     return caller
 
@@ -67,6 +72,12 @@ async def authenticate_password(
     if basic is not None:
         bearer = HTTPAuthorizationCredentials(scheme="Bearer", credentials=basic.password)
     return await authenticate(request, services, bearer)
+
+
+def _enter(request: Request, services: Services, token: str, peer: str) -> Account:
+    """The account with this key; a frontend's users enter once they are named."""
+    owner = _owner_of(services, token, peer)
+    return owner if owner.is_frontend else enter(request, services, owner)
 
 
 def _owner_of(services: Services, token: str, peer: str) -> Account:
@@ -91,6 +102,34 @@ def _owner_of(services: Services, token: str, peer: str) -> Account:
 Caller = Annotated[Account, Depends(authenticate)]
 
 
+def enter(request: Request, services: Services, user: Account) -> Account:
+    """The user, for whom this request is now. A move of the user waits until it is answered.
+
+    Raises `UserMovingError`.
+    """
+    request.scope[ON_LEAVING].append(services.moves.enter(user.id))
+    return user
+
+
+async def _enter_named(request: Request, services: Services, deletes_account: bool) -> None:
+    """Let nobody change the user in a path who is on the way.
+
+    What a move left behind, or a copy that never opened, can be deleted. Raises `UserMovingError`.
+    """
+    name = request.path_params.get("user")
+
+    def enter_found() -> None:
+        with contextlib.suppress(UnknownAccountError):  # the route says so
+            account = services.accounts.find(str(name))
+            move = services.moves.of(account.id)
+            is_here = move is None or move.state is MoveState.LEAVING
+            if is_here or not deletes_account:
+                enter(request, services, account)
+
+    if name is not None:
+        await run_in_threadpool(enter_found)
+
+
 async def require_admin(caller: Caller) -> Account:
     """The caller, if an admin. Raises `ForbiddenError`."""
     if not caller.is_admin:
@@ -105,11 +144,16 @@ class KeyedRoute(StrictRoute):
         """Check the key first, then do the rest."""
         handle = super().get_route_handler()
         is_for_admins = self.path.startswith(ADMIN_PATHS)
+        is_reading = "GET" in (self.methods or ())
+        changes_user = not is_reading and not self.path.startswith(MOVE_PATH)
+        deletes_account = self.path == USER_PATH
 
         async def handle_known(request: Request) -> Response:
             caller = await self.identify(request)
             if is_for_admins:
                 await require_admin(caller)
+                if changes_user:
+                    await _enter_named(request, await get_services(request), deletes_account)
             return await handle(request)
 
         return handle_known
@@ -178,7 +222,7 @@ def acting_user(
     named = named_by_frontend(request, services, caller, BodyIdentity(user=user))
     if named is None:
         raise RequestError(400, "Say which user this is for.", param="user")
-    return services.accounts.known_user(caller, named.id)
+    return enter(request, services, services.accounts.known_user(caller, named.id))
 
 
 User = Annotated[Account, Depends(acting_user)]

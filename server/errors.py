@@ -20,6 +20,7 @@ from adapters_store.errors import (
     AdapterWithdrawnError,
     PromptError,
 )
+from adapters_store.remote.object_storage import RemoteStorageError
 from feedback.errors import InvalidFeedbackError, NotFoundError, QuotaExceededError
 from scheduler.errors import RunNotFoundError
 from server.accounts.accounts import (
@@ -31,6 +32,7 @@ from server.accounts.accounts import (
     UnknownAccountError,
 )
 from server.accounts.identity import AmbiguousIdentityError, UnverifiedIdentityError
+from server.accounts.moves import ArchiveError, MoveConflictError, UserMovingError
 from server.backup.manifest import BackupError
 from server.engine.errors import (
     ContextOverflowError,
@@ -140,10 +142,16 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     EngineOverloadedError: ErrorSpec(
         503, "server_is_overloaded", type="server_error", headers=_SOON
     ),
+    UserMovingError: ErrorSpec(503, "user_is_moving", type="server_error", headers=_SOON),
     NotReadyError: ErrorSpec(503, "server_is_not_ready", type="server_error", headers=_STARTING),
     RulesNotReadyError: ErrorSpec(503, "rules_are_not_ready", type="server_error", headers=_SOON),
     # Nothing changes between two tries, and then no client need try again by itself.
     StorageFullError: ErrorSpec(507, "storage_full", type="server_error", headers=_NO_RETRY),
+    RemoteStorageError: ErrorSpec(
+        503, "storage_unavailable", type="server_error", headers=_STARTING
+    ),
+    ArchiveError: ErrorSpec(400, "invalid_archive"),
+    MoveConflictError: ErrorSpec(409, "move_conflict", headers=_NO_RETRY),
     StorageError: ErrorSpec(503, "storage_unavailable", type="server_error", headers=_STARTING),
     GenerationError: ErrorSpec(500, "generation_failed", type="server_error"),
 }

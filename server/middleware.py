@@ -3,12 +3,16 @@
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import error_response
 from server.metrics import Metrics
+
+ON_LEAVING = "loralei.on_leaving"
+"""In the scope of a request: functions to call once its answer is sent."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +34,8 @@ class RequestFrame:
             return
         request_id = f"req-{uuid.uuid4().hex}"
         is_head = scope["method"] == "HEAD"
-        inner = {**scope, "method": "GET"} if is_head else scope
+        leaving: list[Callable[[], None]] = []
+        inner = {**scope, ON_LEAVING: leaving, **({"method": "GET"} if is_head else {})}
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -54,6 +59,8 @@ class RequestFrame:
                 raise  # a part was sent already: the connection must break
             await error_response(error)(scope, receive, send_with_id)
         finally:
+            for leave in leaving:
+                leave()
             method, route = scope["method"], _route(inner)
             self._metrics.count_request(method, route, status)
             seconds = time.perf_counter() - started

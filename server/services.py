@@ -17,9 +17,11 @@ from server.accounts.accounts import Accounts
 from server.accounts.anonymous import AnonymousRequests
 from server.accounts.identity import IdentityRules
 from server.accounts.lockout import Lockout
+from server.accounts.moves import Moves
 from server.background.rules_cache import RulesCache
 from server.backup.erasures import repeat_erasures
 from server.base_model.prepare import prepare_model
+from server.cells import Cells
 from server.data_folder import DataFolder, DataFolderError
 from server.engine.vllm.errors import UnsuitableServerError
 from server.errors import NotReadyError
@@ -27,7 +29,7 @@ from server.metrics import Metrics
 from server.running_replies import RunningReplies
 from server.settings import Settings
 from server.storage.errors import StorageError, storage_error
-from server.stores import open_stores, report_damage
+from server.stores import finish_erasures, open_stores, remote_storage, report_damage
 from server.user_threads import UserThreads
 
 if TYPE_CHECKING:
@@ -55,8 +57,12 @@ class Services:
         self.settings = settings
         folder = DataFolder(settings.data_dir)
         try:
-            self.stores = open_stores(folder, _storage_limits(settings))
-            self.accounts = Accounts(self.stores.database)
+            self.stores = open_stores(
+                folder, _storage_limits(settings), remote_storage(settings.adapters_url)
+            )
+            self.cells = Cells(settings.cell, settings.cells)
+            self.accounts = Accounts(self.stores.database, self.cells)
+            self.moves = Moves(self.stores.database)
             repeat_erasures(self.stores, self.accounts)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
@@ -117,8 +123,9 @@ class Services:
         with _leaving_failures_to_the_next_time():
             stores.log.expire_pending(now - self.settings.pending_feedback_days * _DAY)
             stores.registry.prune(self.settings.versions_kept, now)
+            finish_erasures(stores.registry, stores.files)
             stores.files.remove_folders(stores.registry.unused_folders())
-            stores.files.trash.prune(now, keep=stores.registry.folders())
+            stores.files.prune(now, keep=stores.registry.folders())
             stores.database.checkpoint()
 
     def expire(self) -> None:

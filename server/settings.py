@@ -33,9 +33,10 @@ from adapters_store.records import LoraConfig
 from adapters_store.user_cache import user_cache
 from scheduler.evaluation.suite.records import SuiteConfig
 from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
+from server.cells import checked_shares
 
 PREFIX = "LORALEI_"
-_NO_SETTINGS = {f"{PREFIX}KEY"}  # of `loralei chat`
+_NO_SETTINGS = {f"{PREFIX}KEY", f"{PREFIX}TARGET_KEY"}  # of `loralei chat` and `users move`
 SETTINGS_FILE = Path("loralei.toml")
 MAX_RANK = 256
 
@@ -111,6 +112,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("data"),
         description="Folder of the database and the adapters; one server at a time.",
+    )
+    adapters_url: str = Field(
+        default="",
+        description="Object storage that keeps every adapter, too, such as s3://bucket/cell-a.",
     )
     model_cache: Path = Field(
         default_factory=default_model_cache,
@@ -347,6 +352,20 @@ class Settings(BaseSettings):
         description="Secret of Open WebUI's signed user header; frontends without rules of their"
         " own must send it.",
     )
+
+    cell: str = Field(
+        default="",
+        description="This server's name among several cells; without a name it is alone.",
+    )
+    cells: dict[str, float] = Field(
+        default_factory=dict,
+        description="Every cell's share of the users in percent, in the order of the proxy's file.",
+    )
+
+    @model_validator(mode="after")
+    def _cells_are_possible(self) -> Self:
+        checked_shares(self.cell, self.cells)
+        return self
 
     @field_validator("lora")
     @classmethod

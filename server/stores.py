@@ -13,6 +13,7 @@ from adapters_store.files import AdapterFiles, published_folders
 from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from adapters_store.registry_reader import all_versions
+from adapters_store.remote.object_storage import ObjectStorage
 from adapters_store.schema import migrations as adapter_migrations
 from feedback.records import StorageLimits
 from feedback.store.log import FeedbackLog
@@ -68,7 +69,11 @@ class Stores:
     erasures: ErasureLog
 
 
-def open_stores(folder: DataFolder, limits: StorageLimits | None = None) -> Stores:
+def open_stores(
+    folder: DataFolder,
+    limits: StorageLimits | None = None,
+    remote: ObjectStorage | None = None,
+) -> Stores:
     """Check, open and migrate the database, and open the folders beside it.
 
     Raises `DataFolderError` if the database is missing, damaged or too new, or if nothing can be
@@ -78,10 +83,15 @@ def open_stores(folder: DataFolder, limits: StorageLimits | None = None) -> Stor
     with explained(folder.path), _explained_database(folder.database):
         database = SharedDatabase(folder.database)
         try:
-            return _stores(folder, database, limits)
+            return _stores(folder, database, limits, remote)
         except BaseException:
             database.close()
             raise
+
+
+def remote_storage(url: str) -> ObjectStorage | None:
+    """The object storage at `adapters_url`, None without one. Raises `ValueError`."""
+    return ObjectStorage(url) if url else None
 
 
 def check_database(data_dir: Path) -> None:
@@ -106,7 +116,7 @@ def check_database(data_dir: Path) -> None:
         )
 
 
-def damaged_adapters(data_dir: Path) -> list[str]:
+def damaged_adapters(data_dir: Path, remote: ObjectStorage | None = None) -> list[str]:
     """The versions whose files are missing or damaged, such as `v3 of user-1`.
 
     Each file is read once until it changes. The database must be usable.
@@ -116,7 +126,9 @@ def damaged_adapters(data_dir: Path) -> list[str]:
         return []
     with open_to_read(path) as connection, Database(connection) as database:
         versions = all_versions(database)
-    return _damaged_of(versions, AdapterFiles(data_dir / ADAPTERS_FOLDER)) if versions else []
+    if not versions:
+        return []
+    return _damaged_of(versions, AdapterFiles(data_dir / ADAPTERS_FOLDER, remote))
 
 
 def report_damage(stores: Stores) -> None:
@@ -129,8 +141,13 @@ def _damaged_of(versions: Iterable[AdapterVersion], files: AdapterFiles) -> list
     return [f"{each.label} of {each.user_id}" for each in files.damaged(versions)]
 
 
-def _stores(folder: DataFolder, database: SharedDatabase, limits: StorageLimits | None) -> Stores:
-    registry, files = Registry(database), AdapterFiles(folder.adapters)
+def _stores(
+    folder: DataFolder,
+    database: SharedDatabase,
+    limits: StorageLimits | None,
+    remote: ObjectStorage | None,
+) -> Stores:
+    registry, files = Registry(database), AdapterFiles(folder.adapters, remote)
     runs = RunStore(database)
     finish_erasures(registry, files)
 

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from server.accounts import keys
 from server.accounts.identity import IdentityRules
 from server.accounts.schema import migrate
+from server.cells import Cells, owner_of_key
 from server.storage.errors import StorageError
 
 MAX_NAME_LENGTH = 64
@@ -84,8 +85,10 @@ class LastAdminError(RuntimeError):
 class Accounts:
     """Users and keys in the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cells: Cells | None = None) -> None:
+        """New keys are of users whom the hash of these `cells` leads here."""
         self._database = database
+        self._cells = cells or Cells()
         migrate(database)
 
     def ensure_admin(self, preset: str | None, now: float) -> str | None:
@@ -98,7 +101,7 @@ class Accounts:
         with self._database.atomic():
             if not self._count_admins():
                 admin = self._insert("admin", AccountKind.ADMIN, now)
-                made = key or keys.new_key()
+                made = key or self._new_key()
                 self._insert_key(admin.id, made, now)
                 return made.text if key is None else None
             if key is not None:
@@ -114,8 +117,8 @@ class Accounts:
 
         Raises `InvalidNameError`, `NameTakenError`, and `NoFrontendError` for rules of a user.
         """
-        _check_name(name)
-        key = keys.new_key()
+        check_name(name)
+        key = self._new_key()
         with self._database.atomic():
             if self._one("name = ?", name) is not None:
                 raise NameTakenError(f"the name {name!r} is taken: choose another one")
@@ -142,7 +145,7 @@ class Accounts:
 
     def replace_key(self, account_id: str, now: float) -> str:
         """Revoke all keys of an account at once, and return a new one."""
-        key = keys.new_key()
+        key = self._new_key()
         with self._database.atomic():
             self._replace_keys(account_id, key, now)
         return key.text
@@ -174,7 +177,7 @@ class Accounts:
                 account = self._insert(name, AccountKind.USER, now, frontend.id, external_id)
                 self._database.execute(
                     "delete from erased_identities where frontend_id = ? and external_hash = ?",
-                    [frontend.id, _hash_identity(external_id)],
+                    [frontend.id, hash_identity(external_id)],
                 )
         return self._note_seen(self._note_display_name(account, display_name), now)
 
@@ -185,7 +188,7 @@ class Accounts:
             return account
         erased = self._database.query(
             "select 1 from erased_identities where frontend_id = ? and external_hash = ?",
-            [frontend.id, _hash_identity(external_id)],
+            [frontend.id, hash_identity(external_id)],
         )
         if next(erased, None) is not None:
             raise ErasedIdentityError("this user was erased, and has not chatted since")
@@ -240,12 +243,13 @@ class Accounts:
             if account.frontend_id is not None and account.external_id is not None:
                 self._database.execute(
                     "insert or replace into erased_identities values (?, ?, ?)",
-                    [account.frontend_id, _hash_identity(account.external_id), now],
+                    [account.frontend_id, hash_identity(account.external_id), now],
                 )
             self._database.execute(
                 "delete from erased_identities where frontend_id = ?", [account.id]
             )
-            self._database.execute("delete from api_keys where user_id = ?", [account.id])
+            for table in ("api_keys", "user_moves"):
+                self._database.execute(f"delete from {table} where user_id = ?", [account.id])
             self._database.execute("delete from users where id = ?", [account.id])
 
     def note_erasure(self, erasure_id: str, now: float) -> None:
@@ -267,6 +271,13 @@ class Accounts:
         for row in rows:
             return _account(row)
         raise UnknownAccountError("there is no admin")
+
+    def _new_key(self) -> keys.NewKey:
+        """A key that the proxy leads to this cell."""
+        while True:
+            key = keys.new_key()
+            if self._cells.is_home(owner_of_key(key.text) or ""):
+                return key
 
     def _count_admins(self) -> int:
         rows = self._database.query("select count(*) as n from users where kind = 'admin'")
@@ -341,7 +352,8 @@ class Accounts:
         return replace(account, last_seen_at=now)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises `InvalidNameError` if no account can have this name."""
     if not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise InvalidNameError(f"a name has 1 to {MAX_NAME_LENGTH} characters")
     if not name.isprintable() or name != name.strip() or _FORBIDDEN_IN_NAMES & set(name):
@@ -350,7 +362,8 @@ def _check_name(name: str) -> None:
         raise InvalidNameError("a name must not look like a path or an id")
 
 
-def _hash_identity(external_id: str) -> str:
+def hash_identity(external_id: str) -> str:
+    """What an erased identity leaves behind."""
     return hashlib.sha256(external_id.encode()).hexdigest()
 
 

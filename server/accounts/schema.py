@@ -82,3 +82,22 @@ def index_users_in_order(database: Database) -> None:
         ("last_seen", "coalesce(last_seen_at, 0)"),
     ):
         database.execute(f"create index users_by_{name} on users ({key}, id)")
+
+
+@migrations()
+def create_user_moves(database: Database) -> None:
+    """Users on their way between two cells. A `moved` one left only its account and keys here.
+
+    `digest` is of the rows that moved. `unfreezes` says whether the move froze the user's adapter.
+    """
+    database.execute(
+        """
+        create table user_moves (
+            user_id text primary key,
+            state text not null check (state in ('leaving', 'moved', 'arriving')),
+            digest text,
+            unfreezes integer not null check (unfreezes in (0, 1)),
+            at real not null
+        ) strict
+        """
+    )

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +35,16 @@ class Backup:
     damaged: list[str]
 
 
-def make_backup(folder: DataFolder, database: SharedDatabase, target: Path) -> Backup:
+def make_backup(
+    folder: DataFolder,
+    database: SharedDatabase,
+    target: Path,
+    elsewhere: Callable[[], Collection[str]] = frozenset,
+) -> Backup:
     """Copy the database as it is at one moment, and the adapters that it names, to a new folder.
 
-    Other callers of the database wait while it is copied. Raises `BackupError`.
+    Other callers of the database wait while it is copied. Adapters that are only `elsewhere`, in an
+    object storage, are not copied. Raises `BackupError`.
     """
     try:
         is_inside = target.resolve().is_relative_to(folder.path.resolve())
@@ -52,7 +58,7 @@ def make_backup(folder: DataFolder, database: SharedDatabase, target: Path) -> B
         if any(target.iterdir()):
             raise BackupError(f"{target} is not empty: choose a new folder")
         try:
-            return _fill(folder, database, target)
+            return _fill(folder, database, target, elsewhere)
         except BaseException:
             _remove(target, itself=is_new)
             raise
@@ -61,7 +67,12 @@ def make_backup(folder: DataFolder, database: SharedDatabase, target: Path) -> B
         raise BackupError(f"the backup {target} could not be written: {reason}") from error
 
 
-def _fill(folder: DataFolder, database: SharedDatabase, target: Path) -> Backup:
+def _fill(
+    folder: DataFolder,
+    database: SharedDatabase,
+    target: Path,
+    elsewhere: Callable[[], Collection[str]],
+) -> Backup:
     made_at = time.time()
     database.copy_to(target / DATABASE_FILE)
     files: Files = {DATABASE_FILE: flush(target / DATABASE_FILE)}
@@ -75,6 +86,7 @@ def _fill(folder: DataFolder, database: SharedDatabase, target: Path) -> Backup:
             missing.append(version)
     # What was erased or withdrawn meanwhile is not damaged.
     still = {each.folder for each in all_versions(database)} if missing else set()
+    still -= {*elsewhere()} if missing else set()
     damaged = [f"{each.label} of {each.user_id}" for each in missing if each.folder in still]
     # The log of erasures last: whoever was erased meanwhile is in the copied database.
     for name in (CHOICE_FILE, ERASURES_FILE):

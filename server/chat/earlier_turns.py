@@ -5,7 +5,7 @@ from fastapi import Request
 from feedback.errors import NotFoundError
 from feedback.records import Interaction
 from server.accounts.accounts import Account, UnknownAccountError
-from server.auth import named_by_frontend
+from server.auth import enter, named_by_frontend
 from server.services import Services
 from server.wire.reply_ids import completion_id
 from server.wire.requests import ChatRequest
@@ -51,6 +51,6 @@ def _user_id(
     if named is None:
         return None
     try:
-        return services.accounts.known_user(caller, named.id).id
+        return enter(request, services, services.accounts.known_user(caller, named.id)).id
     except UnknownAccountError:
         return None

@@ -23,7 +23,7 @@ from feedback.records import InteractionKind, Message
 from feedback.rules.rule import Rule
 from scheduler.version_report import overridden_rules
 from server.accounts.accounts import Account
-from server.auth import named_by_frontend
+from server.auth import enter, named_by_frontend
 from server.chat.chat_ids import conversation_of
 from server.chat.memory import (
     MemoryUse,
@@ -285,7 +285,8 @@ def _user(
     named = named_by_frontend(request, services, caller, body.identity)
     if named is None:
         return None
-    return services.accounts.acting_user(caller, named.id, now, named.display_name)
+    user = services.accounts.acting_user(caller, named.id, now, named.display_name)
+    return enter(request, services, user)
 
 
 def _wants_memory(body: ChatRequest, kind: InteractionKind, labels: _Labels) -> bool:

@@ -9,6 +9,7 @@ import typer
 
 from adapters_store.weights.openmp import set_waiting
 from server.cli.adapters import adapters
+from server.cli.cells import cells, copy_frontend, move_user
 from server.cli.connect import connect
 from server.cli.context import (
     KEY_VARIABLE,
@@ -38,6 +39,9 @@ app.add_typer(runs, name="runs")
 app.add_typer(adapters, name="adapters")
 app.add_typer(feedback, name="feedback")
 app.add_typer(connect, name="connect")
+app.add_typer(cells, name="cells")
+users.command("move")(move_user)
+users.command("copy")(copy_frontend)
 
 
 class Source(StrEnum):

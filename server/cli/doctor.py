@@ -215,7 +215,7 @@ def examine(settings: Settings) -> list[Check]:
         check_disk("Disk for data", settings.data_dir, shutil.disk_usage(data).free),
         check_disk("Disk for models", settings.model_cache, shutil.disk_usage(cache).free),
         check_data_dir(settings.data_dir, _why_not_writable(data)),
-        *_database(settings.data_dir),
+        *_database(settings.data_dir, settings.adapters_url),
         check_port(settings.host, settings.port, server_url, problem),
     ]
 
@@ -298,12 +298,19 @@ def _why_not_writable(folder: Path) -> str | None:
         return error.strerror or str(error)
 
 
-def _database(data_dir: Path) -> list[Check]:
+def _database(data_dir: Path, adapters_url: str) -> list[Check]:
     try:
         stores.check_database(data_dir)
     except DataFolderError as error:
         return [check_database(str(error))]
-    return [check_database(None), check_adapters(stores.damaged_adapters(data_dir))]
+    try:
+        remote = stores.remote_storage(adapters_url)
+    except ValueError as error:
+        return [
+            check_database(None),
+            Check("Adapters", Status.MISSING, "cannot be used", str(error)),
+        ]
+    return [check_database(None), check_adapters(stores.damaged_adapters(data_dir, remote))]
 
 
 def _parsed(version: str) -> Version:

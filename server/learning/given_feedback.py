@@ -7,7 +7,7 @@ from fastapi import Request
 from feedback.records import Feedback, FeedbackStatus
 from server.accounts.accounts import Account, UnknownAccountError
 from server.accounts.identity import BodyIdentity
-from server.auth import named_by_frontend
+from server.auth import enter, named_by_frontend
 from server.errors import RequestError
 from server.services import Services
 
@@ -26,9 +26,10 @@ def author(
     if named is None:
         raise RequestError(400, "Name the user who gives this feedback.", param=param)
     try:
-        return services.accounts.known_user(caller, named.id)
+        user = services.accounts.known_user(caller, named.id)
     except UnknownAccountError:
-        return services.accounts.acting_user(caller, named.id, time.time(), named.display_name)
+        user = services.accounts.acting_user(caller, named.id, time.time(), named.display_name)
+    return enter(request, services, user)
 
 
 def store_feedback(

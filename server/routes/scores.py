@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from feedback.errors import NotFoundError
 from server.accounts.accounts import Account
 from server.accounts.identity import BodyIdentity
-from server.auth import App, Caller, PasswordRoute, UserName, named_by_frontend
+from server.auth import App, Caller, PasswordRoute, UserName, enter, named_by_frontend
 from server.errors import errors
 from server.learning.given_feedback import author, remove_feedback, store_feedback
 from server.request_body import body_of, drain, sends
@@ -48,6 +48,9 @@ def delete_score(
     found = services.stores.log.users_with_feedback(score_id, [each.id for each in owners])
     if not found:
         raise NotFoundError(f"There is no feedback {score_id!r}.")
+    for owner in owners:
+        if owner.id in found and caller.is_frontend:
+            enter(request, services, owner)
     for user_id in found:
         remove_feedback(services, user_id, score_id, time.time())
     return {"object": "feedback.deleted", "id": score_id, "deleted": True}

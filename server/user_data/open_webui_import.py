@@ -37,6 +37,7 @@ def import_ratings(
             rating = parse_rating(row)
             with services.stores.database.atomic():
                 user = _user(services, frontend, rating, now)
+                services.moves.refuse_moving(user.id)
                 done.rows += _store(services.stores.log, user.id, rating)
             done.users.add(user.id)
         except (

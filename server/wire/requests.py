@@ -452,6 +452,12 @@ class NewBackup(WireModel):
     folder: str = Field(min_length=1, max_length=4096)
 
 
+class MoveDigest(WireModel):
+    """The body of the last two steps of a move: the digest of the rows that are meant."""
+
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class IdentityRequest(WireModel):
     """How a frontend names its users; without a field, as the settings say."""
 

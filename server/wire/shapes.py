@@ -606,6 +606,31 @@ class Me(Shape):
     is_admin: bool
 
 
+class UserMove(Shape):
+    """Where a user's move between two cells is; `here` if the user is here to stay.
+
+    `requests` of the user are going on. `map` are the lines of the proxy's map that lead to this
+    cell, if the hash leads elsewhere.
+    """
+
+    object: Literal["user.move"]
+    user: str
+    name: str
+    state: Literal["here", "leaving", "moved", "arriving"]
+    requests: int
+    digest: str | None
+    map: list[str]
+
+
+class CellMap(Shape):
+    """This cell, every cell's share in percent, and the lines of the proxy's map for its users."""
+
+    object: Literal["cell"]
+    cell: str
+    cells: dict[str, float]
+    map: list[str]
+
+
 class Backup(Shape):
     """What was copied."""
 

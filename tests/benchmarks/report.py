@@ -36,15 +36,15 @@ def show_section(name: str, text: str, *, is_written: bool) -> None:
         write_section(name, text)
 
 
-def write_section(name: str, text: str) -> None:
-    """Replace the section `name` of the page. Raises `ValueError` if it has none of that name."""
+def write_section(name: str, text: str, page: Path = PAGE) -> None:
+    """Replace the section `name` of a page. Raises `ValueError` if it has none of that name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    page = PAGE.read_text(encoding="utf-8")
+    before = page.read_text(encoding="utf-8")
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    replaced, count = pattern.subn(lambda _: f"{begin}\n{text}\n{end}", page)
+    replaced, count = pattern.subn(lambda _: f"{begin}\n{text}\n{end}", before)
     if count != 1:
-        raise ValueError(f"{PAGE.name} has no section {name!r}")
-    PAGE.write_text(replaced, encoding="utf-8")
+        raise ValueError(f"{page.name} has no section {name!r}")
+    page.write_text(replaced, encoding="utf-8")
 
 
 def _cpu() -> str:

@@ -27,5 +27,6 @@ router = APIRouter(
 def create_backup(body: NewBackup, services: App) -> Json:
     """Write a backup to a new folder of the server's machine."""
     stores = services.stores
-    made = make_backup(stores.folder, stores.database, Path(body.folder))
+    target, elsewhere = Path(body.folder), stores.files.remote_names
+    made = make_backup(stores.folder, stores.database, target, elsewhere)
     return {"object": "backup", "folder": body.folder, **asdict(made)}

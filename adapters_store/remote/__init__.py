@@ -1,0 +1,1 @@
+"""Keeps adapters in object storage."""

@@ -1,0 +1,1 @@
+"""Moves a user from one cell to another."""
