@@ -48,7 +48,7 @@ def resolve_model(model: str, cache: Path, progress: Progress) -> ResolvedModel:
         return _converted(ensure_built_in(built_in, cache, progress), model)
     path = Path(model).expanduser()
     if path.is_dir():
-        revision = _fingerprint(path)
+        revision = fingerprint(path)
         _verify_folder(path, revision, cache)
         return ResolvedModel(path, path.resolve().name, revision)
     if path.is_file():
@@ -156,7 +156,7 @@ def _verify_folder(folder: Path, revision: str, cache: Path) -> None:
             )
 
 
-def _fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path) -> str:
     """Hash the configuration and evenly spaced samples of the weights: quick at any size, and
     different for two trainings of one architecture."""
     weights = sorted(folder.glob("*.safetensors"))
