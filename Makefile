@@ -5,7 +5,7 @@
 #   TORCH_INDEX, PYTHON            see .ci/setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-openwebui test-vllm test-proxies test-cells test-s3 test-benchmarks bench bench-learning format clean
+.PHONY: help setup serve demo doctor test test-setup test-triton test-llama test-families test-clients test-frontends test-api test-crash test-soak test-openwebui test-vllm test-proxies test-cells test-s3 test-ray test-benchmarks bench bench-learning format clean
 
 RUN := .venv/bin
 # Settings of the shell must not reach the tests.
@@ -98,6 +98,13 @@ test-cells: test-setup  ## Move users between two cells behind nginx while they 
 test-s3: test-setup  ## Check adapters in object storage against the S3 of moto (installs it)
 	@[ -d .venv/s3 ] || $(RUN)/python -m pip install --quiet --target .venv/s3 's3fs==2026.9.0' 'moto[server]>=5,<6'
 	S3=1 PYTHONPATH=.venv/s3 $(PYTEST) tests/adapters_store/remote -v
+
+# Not part of `test`: Ray takes 300 MB in an environment of its own, beside the packages of .venv.
+test-ray: test-setup  ## Check training on a local Ray cluster (installs Ray; RAY_ENV=its environment)
+ifndef RAY_ENV
+	@[ -x .venv/ray/bin/ray ] || { $(RUN)/python -m venv .venv/ray && $(RUN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$$(.venv/ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/loralei.pth" && .venv/ray/bin/python -m pip install --quiet ray==2.60.0; }
+endif
+	$(or $(RAY_ENV),.venv/ray)/bin/python -m pytest tests/ray_cluster/check_*.py -v
 
 test-families: test-setup  ## Check families with real weights (fetches 240 MB each time)
 	$(PYTEST) -m download

@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
@@ -84,9 +84,10 @@ class QueueTable(ABC, Generic[R]):
             )
             return int(cursor.rowcount)
 
-    def next_queued(self) -> R | None:
-        """Return the run that has waited longest."""
-        return self._first("status = 'queued'", [], "ORDER BY created_at, rowid")
+    def next_queued(self, except_users: Collection[str] = ()) -> R | None:
+        """Return the run that has waited longest, of any user but these."""
+        where = "status = 'queued' AND user_id NOT IN (SELECT value FROM json_each(?))"
+        return self._first(where, [json.dumps([*except_users])], "ORDER BY created_at, rowid")
 
     def _first(self, where: str, params: list[Any], order: str = NEWEST_FIRST) -> R | None:
         query = f"SELECT * FROM {self.TABLE} WHERE {where} {order} LIMIT 1"

@@ -160,6 +160,21 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RayConfig:
+    """The Ray cluster that trains, and what a run takes of a node.
+
+    `address` is `host:port` of its head, or `auto`: the cluster that this machine belongs to. A run
+    has `num_cpus` and, if `num_gpus` is more than 0, that share (up to 1) of a GPU. At most
+    `parallel_runs` are worked at a time.
+    """
+
+    address: str = "auto"
+    num_cpus: int = 1
+    num_gpus: float = 0.0
+    parallel_runs: int = 4
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryConfig:
     """How many `tokens` and `demonstrations` memory may add to a prompt, at most."""
 

@@ -25,7 +25,10 @@ _log = logging.getLogger(__name__)
 
 
 class SchedulerService:
-    """Queues runs for users who are due and works them. `clock` gives UTC seconds."""
+    """Queues runs for users who are due and works `parallel_runs` at a time.
+
+    `clock` gives UTC seconds.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class SchedulerService:
         policy_config: PolicyConfig,
         schedule: ScheduleConfig,
         clock: Callable[[], float],
+        parallel_runs: int = 1,
     ) -> None:
         """Raises `ValueError` if the nightly cron line is invalid."""
         self._candidates = candidates
@@ -50,7 +54,9 @@ class SchedulerService:
         self._clock = clock
         # Without a schedule no memory and no process are held for the next run.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
-        self._worker = TrainingWorker(runs, pipeline, clock, prepares=has_schedule)
+        self._worker = TrainingWorker(
+            runs, pipeline, clock, prepares=has_schedule, parallel_runs=parallel_runs
+        )
         self._timer = Timer(clock)
         if schedule.interval > 0:
             self._timer.every(schedule.interval, self.tick)

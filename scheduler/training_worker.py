@@ -13,18 +13,24 @@ _log = logging.getLogger(__name__)
 
 
 class TrainingWorker(QueueWorker[TrainingRun]):
-    """With `prepares` it prepares the next run while the queue is empty."""
+    """Works `parallel_runs` at a time. With `prepares` it prepares the next run while idle."""
 
     def __init__(
-        self, runs: RunStore, pipeline: Pipeline, clock: Callable[[], float], *, prepares: bool
+        self,
+        runs: RunStore,
+        pipeline: Pipeline,
+        clock: Callable[[], float],
+        *,
+        prepares: bool,
+        parallel_runs: int = 1,
     ) -> None:
-        super().__init__("training", runs, clock)
+        super().__init__("training", runs, clock, parallel_runs)
         self._runs = runs
         self._pipeline = pipeline
         self._prepares = prepares
 
     def stop(self) -> None:
-        """End the current run, the thread and the training process."""
+        """End the current runs, the threads and the training process."""
         super().stop()
         self._pipeline.close()
 
@@ -36,11 +42,14 @@ class TrainingWorker(QueueWorker[TrainingRun]):
         if not self._prepares:
             return
         try:
-            self._pipeline.prepare(self._wake.is_set)
+            self._pipeline.prepare(self._must_work)
         except TrainingCancelledError:
             pass  # there is a run
         except Exception:
             _log.exception("the next training run cannot be prepared")
+
+    def _must_work(self) -> bool:
+        return self._is_stopping.is_set() or self._runs.has_open_run()
 
     def _must_end(self, run: TrainingRun) -> bool:
         return self._is_stopping.is_set() or self._runs.is_cancel_requested(run.id)

@@ -25,6 +25,8 @@ from scheduler.records import MemoryConfig, PipelineConfig
 from scheduler.retrain.pipeline import Pipeline
 from scheduler.retrain.publication import Publisher
 from scheduler.service import SchedulerService
+from scheduler.trainer.cluster.trainer import RayTrainer
+from scheduler.trainer.trainer import Trainer
 from scheduler.trainer.worker import ProcessTrainer
 from server.background.engine_served_model import EngineServedModel
 from server.background.instruction_probe import InstructionProbe
@@ -119,7 +121,7 @@ def _scheduler(
         registry=stores.registry,
         files=stores.files,
         runs=stores.runs,
-        trainer=ProcessTrainer(stores.folder.jobs, lambda: engine.is_busy, settings.run_timeout),
+        trainer=_trainer(settings, stores.folder.jobs, engine),
         model=EngineServedModel(engine, stores.files, config.memory),
         publisher=publisher,
         verify=verify,
@@ -137,7 +139,14 @@ def _scheduler(
         policy_config=settings.policy,
         schedule=settings.schedule,
         clock=time.time,
+        parallel_runs=settings.ray.parallel_runs if settings.trainer == "ray" else 1,
     )
+
+
+def _trainer(settings: Settings, jobs: Path, engine: Engine) -> Trainer:
+    if settings.trainer == "ray":
+        return RayTrainer(jobs, settings.ray, settings.run_timeout)
+    return ProcessTrainer(jobs, lambda: engine.is_busy, settings.run_timeout)
 
 
 def _suite(

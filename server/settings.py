@@ -5,6 +5,7 @@ Unknown options are errors.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -32,13 +33,22 @@ from adapters_store.generation_defaults import MAX_TOP_K, GenerationDefaults
 from adapters_store.records import LoraConfig
 from adapters_store.user_cache import user_cache
 from scheduler.evaluation.suite.records import SuiteConfig
-from scheduler.records import GateConfig, PolicyConfig, ScheduleConfig, TrainingConfig
+from scheduler.records import (
+    GateConfig,
+    PolicyConfig,
+    RayConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from server.cells import checked_shares
 
 PREFIX = "LORALEI_"
 _NO_SETTINGS = {f"{PREFIX}KEY", f"{PREFIX}TARGET_KEY"}  # of `loralei chat` and `users move`
 SETTINGS_FILE = Path("loralei.toml")
 MAX_RANK = 256
+MAX_RAY_CPUS = 1024
+MAX_PARALLEL_RUNS = 64
+_RAY_ADDRESS = re.compile(r"auto|(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}")
 
 
 def _split(value: Any) -> Any:
@@ -182,6 +192,14 @@ class Settings(BaseSettings):
     )
     run_timeout: float = Field(
         default=3600.0, gt=0, description="Longest time of one training run; then it is stopped."
+    )
+    trainer: Literal["process", "ray"] = Field(
+        default="process",
+        description="Where runs train: in a process of this machine, or on a Ray cluster.",
+    )
+    ray: RayConfig = Field(
+        default=RayConfig(),
+        description="The Ray cluster: its address, what a run takes of it, how many at a time.",
     )
     max_batch_size: int = Field(
         default=16,
@@ -381,6 +399,19 @@ class Settings(BaseSettings):
         if self.engine == "vllm" and not self.vllm_urls:
             raise ValueError("engine is vllm: list the servers in vllm_urls")
         return self
+
+    @field_validator("ray")
+    @classmethod
+    def _ray_is_possible(cls, ray: RayConfig) -> RayConfig:
+        if not _RAY_ADDRESS.fullmatch(ray.address):
+            raise ValueError("address must be auto or host:port")
+        if not 1 <= ray.num_cpus <= MAX_RAY_CPUS:
+            raise ValueError(f"num_cpus must be between 1 and {MAX_RAY_CPUS}")
+        if not 0 <= ray.num_gpus <= 1:
+            raise ValueError("num_gpus must be between 0 and 1: a run uses one GPU")
+        if not 1 <= ray.parallel_runs <= MAX_PARALLEL_RUNS:
+            raise ValueError(f"parallel_runs must be between 1 and {MAX_PARALLEL_RUNS}")
+        return ray
 
     @classmethod
     def settings_customise_sources(

@@ -26,6 +26,7 @@ from scheduler.augmentation.samples import (
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS
 from scheduler.records import TrainingConfig
 from scheduler.served_model import Reply, ServedModel, user_prompt
+from scheduler.turns import Turns
 
 Exchanges = tuple[tuple[str, str], ...]
 """Prompts, each with the base's reply."""
@@ -37,12 +38,16 @@ IsCancelled = Callable[[], bool]
 
 
 class ReferenceReplies:
-    """The base's replies, cached in the folder `cache`. All raise what the `ServedModel` raises."""
+    """The base's replies, cached in the folder `cache`. All raise what the `ServedModel` raises.
+
+    Several runs may ask at once: one of them generates what is missing, and the others wait.
+    """
 
     def __init__(self, model: ServedModel, revision: str, cache: Path) -> None:
         self._model = model
         self._revision = revision
         self._cache = cache
+        self._turns = Turns()
 
     def prepare(self, config: TrainingConfig, is_cancelled: IsCancelled) -> None:
         """Generate all that are missing."""
@@ -82,7 +87,7 @@ class ReferenceReplies:
             drawn = draw_samples(self._model, chats, is_cancelled)
             return [[(reply.text, reply.is_truncated) for reply in each.replies] for each in drawn]
 
-        found = self._cached(key, generate)
+        found = self._cached(key, generate, is_cancelled)
         return tuple(
             Samples(chat, tuple(Reply(chat, text, is_truncated) for text, is_truncated in replies))
             for chat, replies in zip(chats, found, strict=True)
@@ -102,14 +107,14 @@ class ReferenceReplies:
             asked = [user_prompt(each, max_tokens) for each in prompts]
             return [each.text for each in self._model.reply(asked, None, is_cancelled)]
 
-        replies = self._cached([prompts, max_tokens], generate)
+        replies = self._cached([prompts, max_tokens], generate, is_cancelled)
         return tuple(zip(prompts, replies, strict=True))
 
-    def _cached(self, key: Any, generate: Callable[[], Any]) -> Any:
+    def _cached(self, key: Any, generate: Callable[[], Any], is_cancelled: IsCancelled) -> Any:
         digest = sha256(json.dumps(key).encode()).hexdigest()
         file = self._cache / f"{self._revision[:16]}-{digest[:16]}.json"
-        if file.exists():
-            return json.loads(file.read_text(encoding="utf-8"))
-        made = generate()
-        write_json(file, made)
-        return made
+        if not file.exists():
+            with self._turns.take(is_cancelled):
+                if not file.exists():
+                    write_json(file, generate())
+        return json.loads(file.read_text(encoding="utf-8"))

@@ -46,7 +46,7 @@ IsCancelled = Callable[[], bool]
 
 
 class Pipeline:
-    """Works the runs of all users, one at a time.
+    """Works the runs of all users. Several threads may work runs, each of another user.
 
     `verify` raises `AdapterInvalidError` for a folder that must not be served. `clock` gives UTC
     seconds.

@@ -19,13 +19,15 @@ _READ_SIZE = 1 << 16
 
 
 class ChildProcess:
-    """A child in its own session with a lower priority. Only one thread may use it.
+    """A child in its own session; if it `is_nice`, with a lower priority. For one thread only.
 
     Use it as a context manager: leaving kills the child. The child's standard input ends when this
     process ends, however that happens.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, is_nice: bool = True
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self._process = subprocess.Popen(
             command,
@@ -37,7 +39,8 @@ class ChildProcess:
             # Ctrl-C in the terminal must not reach the child: the server decides.
             start_new_session=True,
         )
-        self._lower_priority()
+        if is_nice:
+            self._lower_priority()
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._stdin = self._process.stdin
         self._selector.register(self._process.stdout, selectors.EVENT_READ, self._keep_output)

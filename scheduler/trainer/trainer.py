@@ -1,4 +1,4 @@
-"""What the pipeline asks of training: `ProcessTrainer` answers, in a child process."""
+"""What the pipeline asks of training: `ProcessTrainer` and `RayTrainer` answer."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from adapters_store.weights.openmp import WAITING
 from feedback.examples.dataset import write as write_dataset
 from feedback.records import Dataset
-from scheduler.errors import TrainingCancelledError, TrainingFailedError
+from scheduler.errors import TrainingCancelledError, TrainingEndedError, TrainingFailedError
 from scheduler.records import Progress
 from scheduler.trainer.job import (
     ADAPTER_FOLDER,
@@ -33,13 +33,15 @@ _LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 class ProcessTrainer:
-    """Trains each job in a child process, one at a time.
+    """Trains each job in a child process.
 
-    The child is `python -m module` and reads the job's folder from standard input. It is stopped
-    while `is_busy()`, except for the turns of `Pauses`; `timeout` (seconds) and the usage's
-    `device_seconds` leave that time out. The folder `jobs` is this object's alone: it holds the
-    user's text while a job runs. One thread must prepare, run and close: the child dies with the
-    thread that started it.
+    The child is `python -m module` with `arguments`, and reads the job's folder from standard
+    input. It is stopped while `is_busy()`, except for the turns of `Pauses`; `timeout` (seconds)
+    and the usage's `device_seconds` leave that time out. If it `is_nice`, its priority is lower. If
+    its job ends early, it has `cancel_grace` seconds before it is killed. The folder `jobs` is this
+    object's alone: it holds the user's text while a job runs. One thread must prepare, run and
+    close: the child dies with the thread that started it. Without `prepare`, several threads may
+    run jobs.
     """
 
     def __init__(
@@ -49,11 +51,17 @@ class ProcessTrainer:
         timeout: float,
         *,
         module: str = "scheduler.trainer.child_main",
+        arguments: Sequence[str] = (),
+        cancel_grace: float = 0.0,
+        is_nice: bool = True,
     ) -> None:
         self._jobs = jobs
         self._is_busy = is_busy
         self._timeout = timeout
         self._module = module
+        self._arguments = arguments
+        self._cancel_grace = cancel_grace
+        self._is_nice = is_nice
         self._prepared: ChildProcess | None = None
 
     def prepare(self) -> None:
@@ -88,7 +96,11 @@ class ProcessTrainer:
             write_dataset(dataset, folder / DATASET_FILE)
             with self._child() as child:
                 child.send(str(folder.resolve()))
-                device_seconds = self._watch(child, on_progress, is_cancelled)
+                try:
+                    device_seconds = self._watch(child, on_progress, is_cancelled)
+                except TrainingEndedError:
+                    child.wait(self._cancel_grace)
+                    raise
                 child.wait(_EXIT_GRACE)
             return _fetch(folder, destination, device_seconds)
         finally:
@@ -111,9 +123,9 @@ class ProcessTrainer:
 
     def _spawn(self) -> ChildProcess:
         # -P: no package in the working directory may hide ours.
-        command = [sys.executable, "-P", "-m", self._module]
+        command = [sys.executable, "-P", "-m", self._module, *self._arguments]
         try:
-            return ChildProcess(command, _environment())
+            return ChildProcess(command, _environment(), is_nice=self._is_nice)
         except OSError as error:
             raise TrainingFailedError(f"the training process did not start: {error}") from error
 
@@ -134,6 +146,10 @@ class ProcessTrainer:
             for message in messages:
                 if message.get("done") is True:
                     return worked
+                if message.get("begun") is True:
+                    worked = 0.0  # it waited for a device
+                if isinstance(message.get("failed"), str):
+                    raise TrainingFailedError(message["failed"], worked)
                 if isinstance(message.get("progress"), dict):
                     on_progress(_progress(message["progress"]))
             if is_cancelled():

@@ -10,6 +10,7 @@ from feedback.records import Memory, Message
 from scheduler.evaluation.few_shot_baseline import with_few_shot
 from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
+from scheduler.turns import Turns
 from server.background.engine_client import Answer, Request, ask_all
 from server.engine.interface import Engine
 from server.engine.records import SamplingParams
@@ -23,12 +24,16 @@ _SPARE_TOKENS = 64
 
 
 class EngineServedModel:
-    """The engine as a `ServedModel`. Methods that ask it raise what `ask_all` raises."""
+    """The engine as a `ServedModel`. Methods that ask it raise what `ask_all` raises.
+
+    Several runs take turns, so that together they leave as many rows to users as one.
+    """
 
     def __init__(self, engine: Engine, files: AdapterFiles, memory: MemoryConfig) -> None:
         self._engine = engine
         self._files = files
         self._memory = memory
+        self._turns = Turns()
 
     def reply(
         self, prompts: Sequence[Prompt], adapter: Adapter, is_cancelled: Callable[[], bool]
@@ -84,7 +89,8 @@ class EngineServedModel:
             )
             for place, text in enumerate(texts)
         ]
-        return [each.text for each in ask_all(self._engine, requests, None, is_cancelled)]
+        with self._turns.take(is_cancelled):
+            return [each.text for each in ask_all(self._engine, requests, None, is_cancelled)]
 
     def fits(self, reply: Reply) -> bool:
         """Whether a reply and its prompt fit into the context beside a full memory."""
@@ -105,10 +111,11 @@ class EngineServedModel:
     ) -> list[Answer]:
         """Ask all; a start that the conversations share is prefilled once, so that all reuse it."""
         served = self._servable(adapter)
-        if _share_their_start(conversations):
-            first = Request(requests[0].prompt_ids, SamplingParams(temperature=0, max_tokens=1))
-            ask_all(self._engine, [first], served, is_cancelled)
-        return ask_all(self._engine, requests, served, is_cancelled)
+        with self._turns.take(is_cancelled):
+            if _share_their_start(conversations):
+                first = Request(requests[0].prompt_ids, SamplingParams(temperature=0, max_tokens=1))
+                ask_all(self._engine, [first], served, is_cancelled)
+            return ask_all(self._engine, requests, served, is_cancelled)
 
     def _servable(self, adapter: Adapter) -> ServableAdapter | None:
         return self._files.staged(adapter) if isinstance(adapter, Path) else adapter

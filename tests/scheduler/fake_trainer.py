@@ -110,6 +110,19 @@ def take_many_steps(folder: Path, signs: Path) -> None:
     finish(folder)
 
 
+def wait_for_a_device(folder: Path, signs: Path) -> None:
+    send({"progress": {"phase": "waiting", "fraction": 0.0}})
+    time.sleep(0.5)
+    send({"begun": True})
+    finish(folder)
+
+
+def say_why_it_failed(folder: Path, signs: Path) -> None:
+    send({"failed": "the node is on fire"})
+    sys.stdin.read()
+    (signs / "end of input").touch()
+
+
 def linger(folder: Path, signs: Path) -> None:
     finish(folder)
     hear_nothing(folder, signs)
@@ -131,6 +144,8 @@ BEHAVIOURS: dict[str, Callable[[Path, Path], None]] = {
         live_with_the_parent,
         take_many_steps,
         linger,
+        wait_for_a_device,
+        say_why_it_failed,
     )
 }
 

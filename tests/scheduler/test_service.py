@@ -42,7 +42,9 @@ class Server:
         self.world = World(folder, self.database)
         self.service = self.build()
 
-    def build(self, schedule: ScheduleConfig = NEVER) -> SchedulerService:
+    def build(
+        self, schedule: ScheduleConfig = NEVER, *, parallel_runs: int = 1
+    ) -> SchedulerService:
         self.service = SchedulerService(
             candidates=self.world.candidates,
             runs=self.world.runs,
@@ -52,6 +54,7 @@ class Server:
             policy_config=POLICY,
             schedule=schedule,
             clock=self.world.clock,
+            parallel_runs=parallel_runs,
         )
         return self.service
 
@@ -354,6 +357,48 @@ def test_runs_are_worked_one_at_a_time(server: Server) -> None:
     assert {server.end_of(run).status for run in runs} == {RunStatus.PROMOTED}
     assert most == [1, 1, 1]
     assert set(at_work) == {"training"}
+
+
+def test_two_users_are_trained_at_once(server: Server) -> None:
+    both = threading.Barrier(2)
+    server.world.trainer.meanwhile = lambda: both.wait(20)
+    for user in ("ann", "bob"):
+        server.world.correct(user, "one")
+    server.build(parallel_runs=2)
+    runs = [server.service.request(user, by="admin") for user in ("ann", "bob")]
+    server.service.start()
+    assert {server.end_of(run).status for run in runs} == {RunStatus.PROMOTED}
+    for user in ("ann", "bob"):
+        version = server.world.active(user)
+        assert server.world.files.open(version).is_dir()
+        owners = {each.user_id for each in server.world.registry.versions(user)}
+        assert (version.number, owners) == (1, {user})
+    assert len(server.world.folders()) == 2
+    own = [{each.user_id for each in data.examples} for data in server.world.trainer.datasets]
+    assert sorted(map(sorted, own)) == [["ann"], ["bob"]]
+
+
+def test_erasing_one_of_two_users_in_training_leaves_the_other(server: Server) -> None:
+    both, is_erased = threading.Barrier(2), threading.Event()
+
+    def wait() -> None:
+        both.wait(20)
+        assert is_erased.wait(20)
+
+    server.world.trainer.meanwhile = wait
+    for user in ("ann", "bob"):
+        server.world.correct(user, "one")
+    server.build(parallel_runs=2)
+    runs = {user: server.service.request(user, by="admin") for user in ("ann", "bob")}
+    server.service.start()
+    eventually(lambda: len(server.world.runs.runs(status=RunStatus.RUNNING)) == 2)
+    server.world.log.erase("ann")
+    server.world.runs.erase("ann")
+    is_erased.set()
+    server.service.erase("ann")
+    assert server.end_of(runs["bob"]).status is RunStatus.PROMOTED
+    assert server.world.runs.runs("ann") == server.world.registry.versions("ann") == []
+    assert server.world.folders() == {server.world.active("bob").folder}
 
 
 def test_an_unexpected_error_fails_its_run_only(server: Server) -> None:

@@ -69,6 +69,7 @@ class Bench:
 
     root: Path
     timeout: float = 60.0
+    cancel_grace: float = 0.0
     is_busy: Callable[[], bool] = lambda: False
     is_cancelled: Callable[[], bool] = lambda: False
     progress: list[Progress] = field(default_factory=list)
@@ -78,7 +79,13 @@ class Bench:
         return self.root / "staged"
 
     def trainer(self) -> ProcessTrainer:
-        return ProcessTrainer(self.root / "jobs", self.is_busy, self.timeout, module=FAKE)
+        return ProcessTrainer(
+            self.root / "jobs",
+            self.is_busy,
+            self.timeout,
+            module=FAKE,
+            cancel_grace=self.cancel_grace,
+        )
 
     def run(self, behaviour: str, trainer: ProcessTrainer | None = None) -> JobResult:
         self.destination.mkdir()
@@ -251,6 +258,28 @@ def test_device_seconds_do_not_count_pauses(bench: Bench) -> None:
     begun = time.monotonic()
     result = bench.run("take_many_steps")
     assert 0.3 < result.usage["device_seconds"] < time.monotonic() - begun - 0.8
+
+
+def test_device_seconds_begin_with_the_work(bench: Bench) -> None:
+    assert bench.run("wait_for_a_device").usage["device_seconds"] < 0.4
+
+
+def test_a_child_can_say_why_it_failed(bench: Bench) -> None:
+    assert bench.fail("say_why_it_failed") == "the node is on fire"
+
+
+def test_a_child_can_have_time_to_clean_up_after_a_failure(bench: Bench) -> None:
+    bench.cancel_grace = 20.0
+    bench.fail("say_why_it_failed")
+    assert (bench.root / "end of input").exists()
+
+
+def test_a_child_can_have_time_to_clean_up_after_a_cancellation(bench: Bench) -> None:
+    bench.cancel_grace = 20.0
+    bench.is_cancelled = lambda: bool(bench.progress)
+    with pytest.raises(TrainingCancelledError):
+        bench.run("wait_for_the_end")
+    assert (bench.root / "end of input").exists()
 
 
 def test_a_stopped_child_is_killed_when_its_run_is_cancelled(bench: Bench) -> None:
