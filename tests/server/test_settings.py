@@ -136,3 +136,18 @@ def test_secrets_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_setting_is_described() -> None:
     undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
     assert undescribed == []
+
+
+def test_vllm_needs_a_server() -> None:
+    with pytest.raises(ValidationError, match="list the servers in vllm_urls"):
+        Settings(engine="vllm")
+
+
+def test_the_environment_lists_servers_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORALEI_VLLM_URLS", "http://a:8100/, https://b")
+    assert Settings().vllm_urls == ("http://a:8100", "https://b")
+
+
+def test_an_address_without_a_scheme_is_refused() -> None:
+    with pytest.raises(ValidationError, match="vllm_urls"):
+        Settings(vllm_urls=("127.0.0.1:8100",))

@@ -11,6 +11,7 @@ import httpx
 from server.engine.vllm.errors import (
     AdapterGoneError,
     RefusedError,
+    ServerFailedError,
     ServerGoneError,
     ServerSlowError,
     UnsuitableServerError,
@@ -137,7 +138,7 @@ class VllmClient:
 
 def _chunk(data: Json, num_top: int | None) -> Written:
     if (error := data.get("error")) is not None:
-        raise ServerGoneError(str(error.get("message", error))[:_MOST_DETAIL])
+        raise ServerFailedError(str(error.get("message", error))[:_MOST_DETAIL])
     try:
         return written(data, num_top)
     except (LookupError, ValueError, TypeError) as error:
@@ -160,7 +161,7 @@ def _raise_for(response: httpx.Response) -> None:
     if response.status_code == 404:
         raise AdapterGoneError(detail)
     if response.status_code >= 500 or response.status_code in (408, 429):
-        raise ServerGoneError(f"it answers {response.status_code}: {detail}")
+        raise ServerFailedError(f"it answers {response.status_code}: {detail}")
     raise RefusedError(detail)
 
 

@@ -36,6 +36,7 @@ from server.engine.vllm.client import VllmClient
 from server.engine.vllm.errors import (
     AdapterGoneError,
     RefusedError,
+    ServerFailedError,
     ServerGoneError,
     UnsuitableServerError,
 )
@@ -440,25 +441,26 @@ class VllmEngine:
 
     async def _write(self, request: _Request, server: VllmServer) -> None:
         error: Exception | None = None
+        # No handler may wait: it could be cancelled there, and the request would be lost.
         try:
             await self._ask(request, server)
         except asyncio.CancelledError:
             if not request.sequence.is_cancelled:
                 error = ServerGoneError("it does not answer any more")
+        except ServerFailedError as failed:
+            error = failed
         except ServerGoneError as gone:
             error = gone
-            await self._note_failure(server, gone)
+            server.note_failure(gone)
         except (RefusedError, AdapterGoneError, UnsuitableServerError) as refused:
             log.error("a request was refused by %s: %s", server.url, refused)
-            error = GenerationError(
-                "The vLLM server refused the request. The server's log says why."
-            )
-        except (AdapterNotFoundError, AdapterInvalidError, OSError) as failed:
-            log.error("an adapter could not be loaded: %s", failed)
+            error = GenerationError("vLLM refused the request. The server's log says why.")
+        except (AdapterNotFoundError, AdapterInvalidError, OSError) as reason:
+            log.error("an adapter could not be loaded: %s", reason)
             error = GenerationError("This user's adapter could not be loaded.")
-        except Exception as failed:
+        except Exception as reason:
             log.exception("a reply failed")
-            error = GenerationError(f"The engine failed: {type(failed).__name__}.")
+            error = GenerationError(f"The engine failed: {type(reason).__name__}.")
         self._end_try(request, server, error)
 
     def _end_try(self, request: _Request, server: VllmServer, error: Exception | None) -> None:
@@ -483,13 +485,6 @@ class VllmEngine:
         request.sequence = request.make()
         self._waiting.insert(0, request)
         return None
-
-    async def _note_failure(self, server: VllmServer, error: ServerGoneError) -> None:
-        """Leave a server out if it is not healthy; it may have failed for one request only."""
-        try:
-            await server.client.check_health()
-        except (ServerGoneError, RefusedError, AdapterGoneError, UnsuitableServerError):
-            server.note_failure(error)
 
     async def _ask(self, request: _Request, server: VllmServer) -> None:
         sequence = request.sequence

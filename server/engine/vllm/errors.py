@@ -9,6 +9,10 @@ class ServerSlowError(ServerGoneError):
     """The server did not answer in time."""
 
 
+class ServerFailedError(ServerGoneError):
+    """The server answered that it failed. It may have failed for this request only."""
+
+
 class AdapterGoneError(RuntimeError):
     """The server does not know the adapter (any more), for example after a restart."""
 

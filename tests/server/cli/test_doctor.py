@@ -70,6 +70,18 @@ def test_a_model_folder_that_is_not_there_is_missing() -> None:
     assert check.status is Status.MISSING
 
 
+def test_a_vllm_server_that_does_not_answer_is_missing(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"
+    settings = Settings(data_dir=tmp_path, engine="vllm", vllm_urls=(nobody,))
+    [check] = [each for each in doctor.examine(settings) if each.name == "vLLM"]
+    assert (check.status, check.found) == (Status.MISSING, nobody)
+    assert "no vLLM server answers" in check.advice
+
+
+def test_without_vllm_nothing_is_said_of_it(tmp_path: Path) -> None:
+    assert "vLLM" not in [each.name for each in doctor.examine(Settings(data_dir=tmp_path))]
+
+
 def test_too_little_memory_for_the_model_is_a_warning() -> None:
     check = doctor.check_memory("qwen2.5-coder-0.5b", 1_200_000_000, is_running=False)
     assert check.status is Status.WARNING

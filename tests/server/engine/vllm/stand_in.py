@@ -3,6 +3,7 @@
 `make test-vllm` has the real one.
 """
 
+import asyncio
 import json
 import os
 import threading
@@ -27,7 +28,7 @@ class StandIn:
     """What the server does, and what it was asked for.
 
     Every model replies with its own name, and then ends its turn. After `breaks_after` tokens of a
-    reply the connection breaks. `fails` is what it answers each request for a reply with.
+    reply the connection breaks. While it `hangs` it writes nothing.
     """
 
     renderer: Renderer
@@ -43,6 +44,7 @@ class StandIn:
     context_length: int = 512
     is_healthy: bool = True
     breaks_after: int | None = None
+    hangs: bool = False
     tokens: list[int] = field(default_factory=list)
 
     def reply_of(self, model: str) -> list[int]:
@@ -132,6 +134,8 @@ def application(server: StandIn) -> FastAPI:
     async def events(body: Json) -> AsyncIterator[str]:
         reply = server.reply_of(body["model"])[: body["max_tokens"]]
         eos = min(server.renderer.eos_token_ids)
+        while server.hangs:
+            await asyncio.sleep(0.01)
         for place, token in enumerate(reply):
             if place == server.breaks_after:
                 raise RuntimeError("the server dies")

@@ -192,6 +192,19 @@ def test_an_unhealthy_server_is_left_out_until_it_is_healthy(
         wait_until(lambda: engine.max_batch_size == 32)
 
 
+def test_a_reply_on_a_server_that_hangs_is_tried_elsewhere(
+    server: StandIn, other: StandIn, asking: Asking, version: AdapterVersion
+) -> None:
+    with asking(server, other) as engine:
+        text(engine, version)
+        [own] = [each for each in (server, other) if asked_for(each)]
+        own.hangs, own.is_healthy = True, False
+        try:
+            assert text(engine, version) == name_of(version)
+        finally:
+            own.hangs = False
+
+
 def test_without_any_server_requests_are_refused_until_one_is_back(
     server: StandIn, asking: Asking
 ) -> None:
