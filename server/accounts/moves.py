@@ -53,7 +53,7 @@ class Moves:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._present: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         migrate(database)
 
     def of(self, user_id: str) -> Move | None:
@@ -90,9 +90,14 @@ class Moves:
         return lambda: self._count(user_id, -1)
 
     def num_present(self, user_id: str) -> int:
-        """How many requests of the user are going on."""
-        with self._lock:
+        """How many requests of the user are going on, or are about to be refused."""
+        with self._changed:
             return self._present[user_id]
+
+    def wait_until_quiet(self, user_id: str, seconds: float) -> bool:
+        """Whether there is a moment without any, within so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._present[user_id], seconds)
 
     def set(self, user_id: str, move: Move, now: float) -> None:
         """Begin a user's move, or take it a step further."""
@@ -108,7 +113,8 @@ class Moves:
             self._database.execute("delete from user_moves where user_id = ?", [user_id])
 
     def _count(self, user_id: str, change: int) -> None:
-        with self._lock:
+        with self._changed:
             self._present[user_id] += change
             if not self._present[user_id]:
                 del self._present[user_id]
+                self._changed.notify_all()

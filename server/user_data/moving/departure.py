@@ -16,6 +16,8 @@ from server.user_data.moving.tables import Rows, digest_of, read_rows
 
 _ACTOR = "move"
 """Recorded as the user who froze the adapter."""
+_PATIENCE = 2.0
+"""Seconds in which requests that are refused meanwhile leave a moment without any."""
 
 
 def begin(services: Services, account: Account) -> None:
@@ -47,7 +49,7 @@ def pack(services: Services, account: Account) -> IO[bytes]:
     move = services.moves.of(account.id)
     if not account.is_frontend and (move is None or move.state is not MoveState.LEAVING):
         raise MoveConflictError("The user is not leaving: begin the move before.")
-    if services.moves.num_present(account.id) and not account.is_frontend:
+    if not account.is_frontend and not services.moves.wait_until_quiet(account.id, _PATIENCE):
         raise MoveConflictError("Requests of the user are still being answered.")
     with stores.database.snapshot():
         rows = {} if account.is_frontend else read_rows(stores.database, account.id)

@@ -5,8 +5,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -31,30 +31,28 @@ class Talker:
     def talk(self, proxy: CellProxy, is_over: threading.Event) -> None:
         """Chat, streamed and not, and correct each reply, until this is over."""
         headers = headers_of(self.key, self.name)
+        # A reload of nginx closes idle connections, and a request may just be on its way in one.
+        limits = httpx.Limits(max_keepalive_connections=0)
         with httpx.Client(
-            base_url=proxy.url, verify=proxy.tls, headers=headers, timeout=120
+            base_url=proxy.url, verify=proxy.tls, headers=headers, timeout=120, limits=limits
         ) as client:
             for number in itertools.count():
                 if is_over.is_set():
                     return
                 text = f"question {number} of {self.user_id}"
                 body = chat_body(text, stream=bool(number % 2))
-                turn = self._until_done(
-                    lambda body=body: client.post("/v1/chat/completions", json=body)  # type: ignore[misc]
-                )
+                turn = self._post(client, "/v1/chat/completions", body)
                 self.turns.append(completion_of(turn))
                 said = f"correction {number} of {self.user_id}"
                 feedback = {"target": self.turns[-1], "correction": said}
-                given = self._until_done(
-                    lambda feedback=feedback: client.post("/v1/feedback", json=feedback)  # type: ignore[misc]
-                )
+                given = self._post(client, "/v1/feedback", feedback)
                 self.corrections[given.json()["id"]] = said
 
-    def _until_done(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
+    def _post(self, client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:
         """The answer, as soon as no move refuses the request."""
         began, refused = time.monotonic(), 0.0
         while True:
-            answer = ask()
+            answer = client.post(path, json=body)
             if answer.is_success:
                 if refused:
                     self.refusals.append(time.monotonic() - refused)
@@ -84,18 +82,18 @@ def completion_of(answer: httpx.Response) -> str:
 
 
 def problems(talker: Talker, cells: tuple[LiveServer, ...]) -> list[str]:
-    """Sentences about what of a person is lost, doubled or torn, in all cells together."""
-    turns: Counter[str] = Counter()
-    corrections: Counter[tuple[str, str]] = Counter()
+    """Sentences about what of a person is lost or doubled, in all cells together."""
+    stored: Counter[str] = Counter()
     for cell in cells:
         for row in cell.services.stores.log.export(talker.user_id):
             if row["type"] == "interaction":
-                turns[row["id"]] += 1
-            elif row["type"] == "feedback":
-                corrections[row["id"], row["correction"]] += 1
-    wanted = Counter(talker.turns), Counter(talker.corrections.items())
+                stored[row["id"]] += 1
+            elif row["type"] == "feedback" and row["correction"] is not None:
+                stored[f"{row['id']}: {row['correction']}"] += 1
+    given = (f"{feedback_id}: {text}" for feedback_id, text in talker.corrections.items())
+    acknowledged = Counter([*talker.turns, *given])
     return [
         *talker.wrong,
-        *(f"{each} is lost" for each in (wanted[0] - turns) + (wanted[1] - corrections)),  # type: ignore[operator]
-        *(f"{each} is doubled" for each, n in [*turns.items(), *corrections.items()] if n > 1),
+        *(f"{each} is lost" for each in acknowledged - stored),
+        *(f"{each} is doubled, or was never acknowledged" for each in stored - acknowledged),
     ]
