@@ -79,13 +79,13 @@ def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, li
 
 
 def run_in_child(
-    job: TrainingJob, dataset: Dataset, folder: Path
+    job: TrainingJob, dataset: Dataset, folder: Path, timeout: float = 120.0
 ) -> tuple[JobResult, list[Progress]]:
     """Work a job in a child of the real `ProcessTrainer`; `folder` is new."""
     adapter = folder / ADAPTER_FOLDER
     adapter.mkdir(parents=True)
     progress: list[Progress] = []
-    result = ProcessTrainer(folder / "jobs", lambda: False, timeout=120).run(
+    result = ProcessTrainer(folder / "jobs", lambda: False, timeout).run(
         job,
         dataset,
         destination=adapter,
