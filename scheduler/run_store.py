@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from adapters_store.schema import WITHOUT_QUOTES
 from scheduler.errors import RunNotFoundError
-from scheduler.queue_table import NEWEST_FIRST, QueueTable
+from scheduler.queues.table import NEWEST_FIRST, QueueTable
 from scheduler.records import Progress, RunStatus, TrainingRun
 
 SCHEDULED = "schedule"

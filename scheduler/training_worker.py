@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from scheduler.errors import TrainingCancelledError
-from scheduler.queue_worker import QueueWorker
+from scheduler.queues.worker import QueueWorker
 from scheduler.records import RunStatus, TrainingRun
 from scheduler.retrain.pipeline import Pipeline
 from scheduler.run_store import RunStore

@@ -24,9 +24,9 @@ from scheduler.augmentation.samples import (
     draw_samples,
 )
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS
+from scheduler.queues.turns import Turns
 from scheduler.records import TrainingConfig
 from scheduler.served_model import Reply, ServedModel, user_prompt
-from scheduler.turns import Turns
 
 Exchanges = tuple[tuple[str, str], ...]
 """Prompts, each with the base's reply."""

@@ -8,9 +8,9 @@ from adapters_store.files import AdapterFiles
 from adapters_store.records import ServableAdapter
 from feedback.records import Memory, Message
 from scheduler.evaluation.few_shot_baseline import with_few_shot
+from scheduler.queues.turns import Turns
 from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
-from scheduler.turns import Turns
 from server.background.engine_client import Answer, Request, ask_all
 from server.engine.interface import Engine
 from server.engine.records import SamplingParams

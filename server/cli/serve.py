@@ -76,7 +76,7 @@ def why_port_is_taken(host: str, port: int) -> str | None:
 def _serve(settings: Settings, console: Console) -> int:
     # Imported here: they take a second or two, and a taken port is reported before that.
     with console.status("Starting …"):
-        from server.http_server import HttpServer
+        from server.http_server.server import HttpServer
         from server.services import Services
 
         services = Services(settings)

@@ -15,7 +15,7 @@ from typing import Any
 
 import server.runtime  # noqa: F401  # takes seconds, and the server would import it
 from scheduler.trainer.worker import ProcessTrainer
-from server.http_server import HttpServer
+from server.http_server.server import HttpServer
 from server.services import Services
 from server.settings import Settings
 from tests.crash.kills import Step, Victim, arm

@@ -108,8 +108,8 @@ BULK_IMPORT = (
 START = (
     before("adapters_store.files:AdapterFiles.sweep"),
     after("adapters_store.files:AdapterFiles.sweep"),
-    before("scheduler.queue_table:QueueTable.fail_interrupted"),
-    after("scheduler.queue_table:QueueTable.fail_interrupted"),
+    before("scheduler.queues.table:QueueTable.fail_interrupted"),
+    after("scheduler.queues.table:QueueTable.fail_interrupted"),
     before("adapters_store.files:AdapterFiles.remove_folders"),
     after("adapters_store.files:AdapterFiles.remove_folders"),
     after("server.services:Services.housekeep"),

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from server.engine.engine import LocalEngine
-from server.http_server import HttpServer
+from server.http_server.server import HttpServer
 from server.services import Services
 from server.settings import Settings, default_model_cache
 from tests.tiny_model import build_tiny_model

@@ -15,7 +15,7 @@ from server.data_folder import RunningServer, find_server
 
 START_SECONDS = 300
 PROGRAM = """
-from server.http_server import HttpServer
+from server.http_server.server import HttpServer
 from server.services import Services
 from server.settings import Settings
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from scheduler.evaluation.suite.records import SuiteRun, SuiteStatus
 from scheduler.measure import Measure, read_measure
-from scheduler.queue_table import QueueTable
+from scheduler.queues.table import QueueTable
 from scheduler.records import Progress
 
 

@@ -10,7 +10,7 @@ from scheduler.errors import TrainingFailedError
 from scheduler.evaluation.suite.records import SuiteRun, SuiteStatus
 from scheduler.evaluation.suite.run_store import SuiteRunStore
 from scheduler.evaluation.suite.suite import Suite, decide
-from scheduler.queue_worker import QueueWorker
+from scheduler.queues.worker import QueueWorker
 from scheduler.records import Progress
 from scheduler.run_store import REQUESTED, SCHEDULED, RunStore
 from scheduler.version_report import report_of

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from scheduler.errors import TrainingCancelledError
-from scheduler.turns import Turns
+from scheduler.queues.turns import Turns
 from tests.waiting import wait_until
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-import scheduler.queue_worker
+import scheduler.queues.worker
 from scheduler.errors import TrainingCancelledError
-from scheduler.queue_table import QueueTable
-from scheduler.queue_worker import QueueWorker
+from scheduler.queues.table import QueueTable
+from scheduler.queues.worker import QueueWorker
 from tests.waiting import wait_until
 
 
@@ -95,7 +95,7 @@ class Worker(QueueWorker[Run]):
 def test_a_failure_that_lasts_is_logged_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler.queue_worker, "_PAUSE_AFTER_ERROR", 0.0)
+    monkeypatch.setattr(scheduler.queues.worker, "_PAUSE_AFTER_ERROR", 0.0)
     worker = Worker(Queue([OSError("full"), OSError("full"), OSError("locked")]))
     with caplog.at_level(logging.ERROR):
         worker.start()

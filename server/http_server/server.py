@@ -8,7 +8,7 @@ from types import FrameType
 import uvicorn
 
 from server.app import create_app
-from server.connections import BoundedConnection, Connections, connection_limit
+from server.http_server.connections import BoundedConnection, Connections, connection_limit
 from server.services import Services
 
 # Connections that wait to be accepted. Whom the kernel turns away tries again after a second.

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.connections import connection_limit
+from server.http_server.connections import connection_limit
 from tests.server.live import chat_body, listening
 from tests.server.own_process import serving
 from tests.server.raw import connect, head, is_closed, read_status
@@ -120,7 +120,7 @@ def test_connections_take_at_most_half_of_the_files(
     soft: int, hard: int, connections: int, files: int
 ) -> None:
     program = (
-        "import resource; from server.connections import connection_limit;"
+        "import resource; from server.http_server.connections import connection_limit;"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}));"
         "print(connection_limit(4096), *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from scheduler.errors import TrainingCancelledError
-from scheduler.queue_table import QueueTable
+from scheduler.queues.table import QueueTable
 
 _STOP_TIMEOUT = 10.0
 _PAUSE_AFTER_ERROR = 1.0

@@ -1,0 +1,1 @@
+"""The HTTP server under the application: uvicorn with limits for connections."""
