@@ -14,7 +14,7 @@ class HeldEngine:
     def __init__(self, live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
         self._permits = threading.Semaphore(0)
         self._is_free = threading.Event()
-        self._engine = engine = live.services.runtime.engine
+        self._engine = engine = live.local_engine
         step = engine.step
 
         def held_step() -> None:

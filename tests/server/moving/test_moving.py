@@ -159,7 +159,7 @@ def test_a_move_waits_for_the_reply_that_is_being_written(
     a: LiveServer, b: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person, released = a.new_person(), threading.Event()
-    engine, results = a.services.runtime.engine, list[Result]()
+    engine, results = a.local_engine, list[Result]()
     step = engine.step
 
     def held_step() -> None:
