@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -81,9 +82,8 @@ def promote(server: LiveServer, person: Person, number: int) -> None:
         admin.post(path, json={"version": number}).raise_for_status()
 
 
-def text_of(reply: dict[str, object]) -> str:
-    [choice] = reply["choices"]  # type: ignore[misc]
-    text: str = choice["message"]["content"]
+def text_of(reply: dict[str, Any]) -> str:
+    text: str = reply["choices"][0]["message"]["content"]
     return text
 
 
