@@ -1,12 +1,20 @@
 """The one renderer, and the choice of device and precision."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters_store.base_model import BaseModel, choose_device, choose_dtype
+from adapters_store.base_model import (
+    BaseModel,
+    choose_device,
+    choose_dtype,
+    outline_base_model,
+)
 from adapters_store.errors import PromptError
+from adapters_store.lora import linear_shapes
 from feedback.records import Message
 
 roles = st.sampled_from(["system", "user", "assistant"])
@@ -49,6 +57,18 @@ def test_more_turns_take_as_many_tokens_as_they_are_counted_for(tiny_base: BaseM
 def test_a_role_that_the_template_refuses_is_a_prompt_error(tiny_base: BaseModel) -> None:
     with pytest.raises(PromptError, match="unknown role"):
         tiny_base.renderer.prompt_ids([Message("wizard", "hi")])
+
+
+def test_the_outline_without_weights_is_that_of_the_loaded_model(
+    tiny_base: BaseModel, tiny_model_folder: Path
+) -> None:
+    outline = outline_base_model(tiny_model_folder, name="tiny", revision="r0", targets=())
+    loaded = tiny_base.model
+    assert outline.shapes == linear_shapes(loaded, ())
+    assert outline.vocabulary_size == loaded.config.vocab_size
+    assert outline.context_length == tiny_base.context_length
+    assert outline.renderer.eos_token_ids == tiny_base.renderer.eos_token_ids
+    assert outline.generation_config == loaded.generation_config.to_dict()
 
 
 def test_a_named_device_and_precision_are_taken_as_they_are() -> None:
