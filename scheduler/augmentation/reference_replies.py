@@ -23,10 +23,10 @@ from scheduler.augmentation.samples import (
     Samples,
     draw_samples,
 )
+from scheduler.augmentation.turns import Turns
 from scheduler.evaluation.plain_questions import ANSWER_TOKENS, PLAIN_QUESTIONS
 from scheduler.records import TrainingConfig
 from scheduler.served_model import Reply, ServedModel, user_prompt
-from scheduler.turns import Turns
 
 Exchanges = tuple[tuple[str, str], ...]
 """Prompts, each with the base's reply."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from adapters_store.files import AdapterFiles
 from adapters_store.records import ServableAdapter
 from feedback.records import Memory, Message
+from scheduler.augmentation.turns import Turns
 from scheduler.evaluation.few_shot_baseline import with_few_shot
 from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
-from scheduler.turns import Turns
 from server.background.engine_client import Answer, Request, ask_all
 from server.engine.engine import Engine
 from server.engine.records import SamplingParams

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from scheduler.augmentation.turns import Turns
 from scheduler.errors import TrainingCancelledError
-from scheduler.turns import Turns
 from tests.waiting import wait_until
 
 
