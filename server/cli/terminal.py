@@ -65,9 +65,9 @@ class Terminal:
             return None
         with tempfile.TemporaryDirectory(prefix="loralei-") as folder:  # only its owner can read it
             file = Path(folder, "reply.md")
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(text.encode())  # as it is: every kind of line break is kept
             try:
                 subprocess.run([*shlex.split(editor), str(file)], check=True)
-                return file.read_text(encoding="utf-8")
+                return file.read_bytes().decode()
             except (OSError, ValueError, subprocess.CalledProcessError):
                 return None

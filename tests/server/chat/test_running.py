@@ -199,6 +199,8 @@ def test_an_admin_who_erases_the_data_has_no_reply_that_is_stored_later(
         client.delete("/v1/me").raise_for_status()
     wait_until(lambda: not live.services.running.of_user(admin.id))
     assert live.services.stores.log.storage_use(admin.id).items == 0
+    with live.admin() as first:
+        first.delete(f"/v1/admin/users/{admin.id}").raise_for_status()
 
 
 def test_a_deleted_chat_does_not_come_back_with_a_reply(

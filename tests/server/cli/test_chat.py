@@ -21,6 +21,8 @@ from tests.waiting import wait_until
 
 # A reply that is still being written when Ctrl-C comes.
 PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from server.client import Client
 stream = Client.stream
 Client.stream = lambda self, messages: stream(
@@ -240,6 +242,14 @@ def test_without_a_server_the_error_says_how_to_start_one(
 
 def test_a_key_for_chatting_does_not_disturb_other_commands(server: LiveServer) -> None:
     assert CliRunner().invoke(app, ["users", "list"]).exit_code == 0
+
+
+def test_an_editor_that_changes_nothing_keeps_every_line_break(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EDITOR", "true")
+    text = "a\r\nb\rc\n"
+    assert Terminal().edit(text) == text
 
 
 def test_control_characters_of_a_reply_do_not_reach_the_terminal(

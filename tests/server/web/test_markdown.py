@@ -49,7 +49,6 @@ ATTACKS = [
 def page(profiles: Profiles, live: LiveServer) -> Iterator[Page]:
     """The chat page; nobody is signed in."""
     with profiles.page(live.url) as opened:
-        opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
         opened.goto("/")
         expect(opened.get_by_label("Key", exact=True)).to_be_visible()
         opened.evaluate("document.querySelector('dialog').close()")
@@ -131,6 +130,7 @@ def test_code_has_its_language_its_colours_and_a_copy_button(page: Page) -> None
     text = drawn(page, '```py\nprint("<b>")  # say\n```')
     expect(text.locator("figcaption")).to_contain_text("py")
     expect(text.locator(".hljs-comment")).to_have_text("# say")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     text.get_by_role("button", name="Copy the code").click()
     expect(page.get_by_text("Copied.")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == 'print("<b>")  # say'
