@@ -28,7 +28,6 @@ from server.engine.errors import (
     ContextOverflowError,
     EngineOverloadedError,
     GenerationError,
-    UserQueueFullError,
 )
 from server.engine.generation import Generation
 from server.engine.grammar import GrammarCompiler
@@ -38,6 +37,7 @@ from server.engine.model.fused_llama import FusedLlama
 from server.engine.model.general_runner import GeneralRunner
 from server.engine.model.runner import Chunk, Runner
 from server.engine.prefix_cache import PrefixCache
+from server.engine.queue_limits import AT_CAPACITY, check_room
 from server.engine.records import Event, SamplingParams
 from server.engine.running_rows import RunningRows
 from server.engine.sampler import guided, sample, token_logprobs
@@ -264,12 +264,14 @@ class LocalEngine:
             tuple(prompt_ids), params, user, adapter, text, send, dry, since, scored, scope
         )
         with self._wake:
-            if self._is_stopping or self._num_ahead(sequence) >= self.config.queue_limit:
-                raise EngineOverloadedError("The server is at capacity. Try again shortly.")
-            if user and self._num_waiting_of(user) >= self.config.user_queue_limit:
-                raise UserQueueFullError(
-                    "Too many of your requests are waiting. Try again shortly."
-                )
+            if self._is_stopping:
+                raise EngineOverloadedError(AT_CAPACITY)
+            check_room(
+                sequence,
+                self._waiting,
+                queue_limit=self.config.queue_limit,
+                user_queue_limit=self.config.user_queue_limit,
+            )
             if adapter:
                 sequence.loading = self.adapters.lease(adapter)
             if unconditional_ids is not None:
@@ -340,16 +342,6 @@ class LocalEngine:
 
     def _has_work(self) -> bool:
         return bool(self._rows) or any(s.is_ready or s.is_cancelled for s in self._waiting)
-
-    def _num_ahead(self, sequence: Sequence) -> int:
-        """Waiting requests that count against this one: those in the background take no place from
-        others."""
-        if sequence.is_background:
-            return len(self._waiting)
-        return sum(not waiting.is_background for waiting in self._waiting)
-
-    def _num_waiting_of(self, user: str) -> int:
-        return sum(sequence.user == user for sequence in self._waiting)
 
     def _active_users(self) -> set[str]:
         return {sequence.user for sequence in (*self._rows, *self._waiting)}

@@ -22,10 +22,10 @@ from server.engine.errors import (
     ContextOverflowError,
     EngineOverloadedError,
     GenerationError,
-    UserQueueFullError,
 )
 from server.engine.generation import Generation
 from server.engine.grammar import GrammarCompiler
+from server.engine.queue_limits import check_room
 from server.engine.records import Event, SamplingParams, TextDelta
 from server.engine.scheduling import OUTPUT_WEIGHT, FairShare
 from server.engine.sequence import Sequence
@@ -293,14 +293,12 @@ class VllmEngine:
             raise EngineOverloadedError(_STOPPING)
         if not self._up:
             raise EngineOverloadedError(_NO_SERVER)
-        waiting = [each.sequence for each in self._waiting]
-        # Those in the background take no place from others.
-        ahead = [s for s in waiting if sequence.is_background or not s.is_background]
-        if len(ahead) >= self.config.queue_limit:
-            raise EngineOverloadedError("The server is at capacity. Try again shortly.")
-        own = sum(s.user == sequence.user for s in waiting)
-        if sequence.user and own >= self.config.user_queue_limit:
-            raise UserQueueFullError("Too many of your requests are waiting. Try again shortly.")
+        check_room(
+            sequence,
+            [each.sequence for each in self._waiting],
+            queue_limit=self.config.queue_limit,
+            user_queue_limit=self.config.user_queue_limit,
+        )
 
     def _cancel(self, request: _Request) -> None:
         """Drop a reply; vLLM stops writing it when its connection is closed."""
