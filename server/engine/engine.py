@@ -3,8 +3,6 @@
 It knows token ids, sampling and adapter versions, but not users, HTTP or the database.
 """
 
-import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -29,7 +27,7 @@ from server.engine.errors import (
     EngineOverloadedError,
     GenerationError,
 )
-from server.engine.generation import Generation
+from server.engine.generation import Generation, event_queue
 from server.engine.grammar import GrammarCompiler
 from server.engine.model.compiled_llama import CompiledLlama, is_frozen
 from server.engine.model.family import family_of
@@ -38,7 +36,7 @@ from server.engine.model.general_runner import GeneralRunner
 from server.engine.model.runner import Chunk, Runner
 from server.engine.prefix_cache import PrefixCache
 from server.engine.queue_limits import AT_CAPACITY, check_room
-from server.engine.records import Event, SamplingParams
+from server.engine.records import SamplingParams
 from server.engine.running_rows import RunningRows
 from server.engine.sampler import guided, sample, token_logprobs
 from server.engine.scheduling import (
@@ -248,13 +246,7 @@ class LocalEngine:
         scope: str | None = None,
         unconditional_ids: Items[int] | None = None,
     ) -> Generation:
-        loop = asyncio.get_running_loop()
-        events: asyncio.Queue[Event] = asyncio.Queue()
-
-        def send(event: Event) -> None:
-            with contextlib.suppress(RuntimeError):  # the client's loop has ended
-                loop.call_soon_threadsafe(events.put_nowait, event)
-
+        events, send = event_queue()
         renderer = self.renderer
         backend = renderer.tokenizer.backend_tokenizer
         text = TextStream(backend, params.stop, renderer.hidden_tags)

@@ -1,9 +1,22 @@
 """One reply, as its reader sees it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from server.engine.records import Event, TextDelta
+
+
+def event_queue() -> tuple[asyncio.Queue[Event], Callable[[Event], None]]:
+    """A queue for the running event loop, and what puts events into it from any thread."""
+    loop = asyncio.get_running_loop()
+    events: asyncio.Queue[Event] = asyncio.Queue()
+
+    def send(event: Event) -> None:
+        with contextlib.suppress(RuntimeError):  # the client's loop has ended
+            loop.call_soon_threadsafe(events.put_nowait, event)
+
+    return events, send
 
 
 class Generation:

@@ -23,10 +23,10 @@ from server.engine.errors import (
     EngineOverloadedError,
     GenerationError,
 )
-from server.engine.generation import Generation
+from server.engine.generation import Generation, event_queue
 from server.engine.grammar import GrammarCompiler
 from server.engine.queue_limits import check_room
-from server.engine.records import Event, SamplingParams, TextDelta
+from server.engine.records import SamplingParams, TextDelta
 from server.engine.scheduling import OUTPUT_WEIGHT, FairShare
 from server.engine.sequence import Sequence
 from server.engine.vllm.adapter_links import AdapterLinks, name_of
@@ -255,13 +255,7 @@ class VllmEngine:
         scored: tuple[int, ...] = (),
         scope: str | None = None,
     ) -> Generation:
-        loop = asyncio.get_running_loop()
-        events: asyncio.Queue[Event] = asyncio.Queue()
-
-        def send(event: Event) -> None:
-            with contextlib.suppress(RuntimeError):  # the client's loop has ended
-                loop.call_soon_threadsafe(events.put_nowait, event)
-
+        events, send = event_queue()
         since = time.monotonic() if is_background else None
         renderer, ids = self.renderer, tuple(prompt_ids)
         backend = renderer.tokenizer.backend_tokenizer
