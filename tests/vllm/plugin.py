@@ -41,5 +41,4 @@ def answers_from_vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
         patch.setattr(tiny_model, "HEAD_DIM", 32)
         patch.setattr(live, "engine_options", options)
-        patch.setattr(live, "START_SECONDS", 600)
         yield
