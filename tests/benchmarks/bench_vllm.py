@@ -41,6 +41,7 @@ def main() -> None:
     """Measure, print and write the table."""
     model = resolve_base(Settings(), Console())
     with tempfile.TemporaryDirectory() as name, vllm_servers(model.path, Path(name)) as [vllm]:
+        version = vllm.version
         schedule = {"interval": 0, "nightly": ""}
         options = {**vllm.options, "schedule": schedule, "threads": 1}
         with running(model.path, Path(name) / "data", **options) as live:
@@ -55,7 +56,7 @@ def main() -> None:
         "wanted",
     )
     rows = [("without adapters", *bare), (f"with {STREAMS} adapters", *mixed)]
-    text = f"{model.name} in float32, measured on {machine()}, vLLM {vllm.version}.\n\n"
+    text = f"{model.name} in float32, measured on {machine()}, vLLM {version}.\n\n"
     text += markdown_table(heading, rows)
     show_section("vllm", text, is_written="--no-write" not in sys.argv)
 

@@ -91,7 +91,8 @@ class VllmClient:
     async def unload(self, name: str) -> None:
         """Forget an adapter's name. One that is not known does no harm."""
         try:
-            await self._ask("POST", "/v1/unload_lora_adapter", {"lora_name": name})
+            path, body = "/v1/unload_lora_adapter", {"lora_name": name}
+            await self._ask("POST", path, body, seconds=_CHECK_SECONDS)
         except AdapterGoneError:
             return
 

@@ -14,7 +14,9 @@ from adapters_store.records import AdapterVersion
 from server.engine.errors import EngineOverloadedError, GenerationError
 from server.engine.vllm import engine as vllm_engine
 from server.engine.vllm import registrations
+from server.engine.vllm import server as vllm_server
 from server.engine.vllm.adapter_links import name_of
+from server.engine.vllm.client import VllmClient
 from server.engine.vllm.engine import VllmEngine
 from server.engine.vllm.errors import ServerGoneError
 from tests.server.engine.vllm.conftest import Asking, publish
@@ -86,6 +88,35 @@ def test_an_adapter_that_was_erased_while_its_server_was_away_is_unloaded(
         assert server.adapters == {}
 
 
+def test_an_adapter_that_could_not_be_unloaded_is_unloaded_later(
+    server: StandIn, asking: Asking, version: AdapterVersion, files: AdapterFiles, links: Path
+) -> None:
+    with asking(server) as engine:
+        text(engine, version)
+        server.can_unload = False
+        files.remove(version)
+        wait_until(lambda: not links_of(links))
+        assert server.adapters
+        server.can_unload = True
+        wait_until(lambda: not server.adapters)
+
+
+def test_an_adapter_that_is_gone_right_after_it_was_loaded_is_loaded_again(
+    server: StandIn, asking: Asking, version: AdapterVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, lost = VllmClient.load, [name_of(version)]
+
+    async def forget_once(client: VllmClient, name: str, folder: Path) -> None:
+        if name in lost:
+            lost.remove(name)
+        else:
+            await load(client, name, folder)
+
+    with asking(server) as engine:
+        monkeypatch.setattr(VllmClient, "load", forget_once)
+        assert text(engine, version) == name_of(version)
+
+
 def test_what_a_restarted_server_forgot_is_not_taken_for_loaded(
     server: StandIn, asking: Asking, version: AdapterVersion
 ) -> None:
@@ -133,6 +164,33 @@ def test_a_server_that_is_away_is_looked_at_only_when_its_pause_is_over(
         assert look()
 
 
+def test_a_server_that_hangs_when_it_is_back_keeps_no_other_from_being_looked_at(
+    server: StandIn, other: StandIn, asking: Asking
+) -> None:
+    with asking(server, other) as engine:
+        server.is_healthy = False
+        wait_until(lambda: engine.max_batch_size == 16)
+        server.log.clear()
+        server.hangs = server.is_healthy = True
+        try:
+            wait_until(lambda: server.log)
+            take_away(other, engine)
+        finally:
+            server.hangs = False
+
+
+def test_a_start_does_not_wait_for_a_server_that_hangs(
+    server: StandIn, other: StandIn, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_server, "JOIN_SECONDS", 4.0)
+    server.hangs = True
+    try:
+        with asking(server, other) as engine:
+            assert text(engine) == "base"
+    finally:
+        server.hangs = False
+
+
 def test_a_server_that_comes_back_unsuitable_is_left_out_with_advice(
     server: StandIn, asking: Asking, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,9 +216,9 @@ def test_requests_that_wait_fail_if_no_server_comes_back(
 def test_unfinished_replies_fail_when_the_engine_stops(
     server: StandIn, asking: Asking, pool: ThreadPoolExecutor
 ) -> None:
-    server.hangs = True
     try:
         with asking(server) as engine:
+            server.hangs = True
             reply = begun(pool, engine)
         with pytest.raises(GenerationError, match="shutting down"):
             reply.result()
