@@ -350,6 +350,7 @@ class VllmEngine:
         self._context_length = min([self._context_length, *lengths])
         remove_unused_links(self._links, servers)
         self._last_up = time.monotonic()
+        looks: list[Callable[[], Awaitable[None]]]
         looks = [self._watch_over_all, *(partial(self._watch_over, each) for each in servers)]
         self._watching = [asyncio.create_task(_again_and_again(look)) for look in looks]
 

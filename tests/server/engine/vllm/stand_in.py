@@ -149,7 +149,9 @@ def application(server: StandIn) -> FastAPI:
             reason = ("stop" if token == eos else "length") if is_last else None
             told = {"token_logprobs": [-1.0], "top_logprobs": [{f"token_id:{token}": -1.0}]}
             choice = {"token_ids": [token], "logprobs": told, "finish_reason": reason}
-            yield f"data: {json.dumps({'choices': [choice]})}\n\n"
+            # Some readers of lines take these for line ends, and vLLM does not escape them.
+            choice["text"] = "\x85\u2028\u2029"
+            yield f"data: {json.dumps({'choices': [choice]}, ensure_ascii=False)}\n\n"
         yield "data: [DONE]\n\n"
 
     return app
