@@ -1,4 +1,4 @@
-"""Runs the tests of the chat route against vLLM: `pytest -p tests.vllm.plugin tests/server/chat`.
+"""Runs tests of the API against vLLM: `pytest -p tests.vllm.plugin tests/server/chat/test_chat.py`.
 
 Every base model of a test gets a vLLM server. Tests that cannot hold are skipped with a reason.
 """

@@ -12,7 +12,7 @@ from adapters_store.records import LoraConfig, ServableAdapter
 from server.engine.vllm.adapter_links import AdapterLinks
 from server.engine.vllm.check import ServedBase, describe, look_at, try_out
 from server.engine.vllm.client import VllmClient
-from server.engine.vllm.errors import ServerGoneError, ServerSlowError, UnsuitableServerError
+from server.engine.vllm.errors import ServerSlowError, UnsuitableServerError
 from server.engine.vllm.health import Health
 from server.engine.vllm.registrations import Registrations
 
