@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-START_SECONDS = 600
+START_SECONDS = 1200
 KEY = "the-key-of-the-vllm-servers"
 ENVIRONMENT = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",

@@ -15,7 +15,7 @@ from server.engine.errors import EngineOverloadedError, GenerationError
 from server.engine.vllm import engine as vllm_engine
 from server.engine.vllm import registrations
 from server.engine.vllm import server as vllm_server
-from server.engine.vllm.adapter_links import name_of
+from server.engine.vllm.adapter_links import AdapterLinks, name_of
 from server.engine.vllm.client import VllmClient
 from server.engine.vllm.engine import VllmEngine
 from server.engine.vllm.errors import ServerGoneError
@@ -86,6 +86,16 @@ def test_an_adapter_that_was_erased_while_its_server_was_away_is_unloaded(
         assert server.adapters
         bring_back(server, engine)
         assert server.adapters == {}
+
+
+def test_an_adapter_is_not_taken_for_erased_because_its_storage_does_not_answer(
+    version: AdapterVersion, files: AdapterFiles, links: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: AdapterVersion) -> Path:
+        raise OSError("the storage is away")
+
+    monkeypatch.setattr(files, "open", fail)
+    assert AdapterLinks(links, files).erased([version]) == set()
 
 
 def test_an_adapter_that_could_not_be_unloaded_is_unloaded_later(
