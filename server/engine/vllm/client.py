@@ -91,14 +91,15 @@ class VllmClient:
     async def unload(self, name: str) -> None:
         """Forget an adapter's name. One that is not known does no harm."""
         try:
-            await self._ask("POST", "/v1/unload_lora_adapter", {"lora_name": name})
+            path, body = "/v1/unload_lora_adapter", {"lora_name": name}
+            await self._ask("POST", path, body, seconds=_CHECK_SECONDS)
         except AdapterGoneError:
             return
 
     async def complete(self, body: Json) -> Json:
         """One whole answer. Raises `AdapterGoneError`, `RefusedError`."""
         answer = await self._ask("POST", "/v1/completions", body)
-        return _parsed(answer.text)
+        return _parsed(answer.content)
 
     async def stream(self, body: Json, num_top: int | None) -> AsyncIterator[Written]:
         """The tokens of a reply as they come. Raises `AdapterGoneError`, `RefusedError`."""
@@ -107,9 +108,9 @@ class VllmClient:
                 if not response.is_success:
                     await response.aread()
                     _raise_for(response)
-                async with aclosing(response.aiter_lines()) as lines:  # type: ignore[type-var]
+                async with aclosing(_lines(response)) as lines:  # type: ignore[type-var]
                     async for line in lines:
-                        if line.startswith("data: {"):
+                        if line.startswith(b"data: {"):
                             yield _chunk(_parsed(line[6:]), num_top)
         except httpx.TimeoutException as error:
             raise ServerSlowError("it does not answer in time") from error
@@ -136,6 +137,15 @@ class VllmClient:
             raise ServerGoneError(str(error) or type(error).__name__) from error
 
 
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Its lines end with a line feed: for httpx they also end with the U+2028 of a reply."""
+    rest = b""
+    async for data in response.aiter_bytes():
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line
+
+
 def _chunk(data: Json, num_top: int | None) -> Written:
     if (error := data.get("error")) is not None:
         raise ServerFailedError(str(error.get("message", error))[:_MOST_DETAIL])
@@ -145,13 +155,13 @@ def _chunk(data: Json, num_top: int | None) -> Written:
         raise RefusedError("it answers in an unknown shape: is it vLLM 0.32?") from error
 
 
-def _parsed(text: str) -> Json:
+def _parsed(text: bytes) -> Json:
     try:
         found: Any = json.loads(text)
     except ValueError as error:
-        raise ServerGoneError("it answers with something that is not JSON") from error
+        raise ServerFailedError("it answers with something that is not JSON") from error
     if not isinstance(found, dict):
-        raise ServerGoneError("it answers with something that is not a JSON object")
+        raise ServerFailedError("it answers with something that is not a JSON object")
     return found
 
 

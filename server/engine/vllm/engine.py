@@ -5,7 +5,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -41,7 +41,7 @@ from server.engine.vllm.errors import (
     UnsuitableServerError,
 )
 from server.engine.vllm.placement import ranked
-from server.engine.vllm.server import VllmServer, look_after_all, remove_unused_links
+from server.engine.vllm.server import VllmServer, remove_unused_links
 from server.engine.vllm.wire import completion_body, scores, scoring_body
 
 MOST_TRIES = 4
@@ -123,7 +123,7 @@ class VllmEngine:
         self._last_up = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     @property
     def model_name(self) -> str:
@@ -350,11 +350,13 @@ class VllmEngine:
         self._context_length = min([self._context_length, *lengths])
         remove_unused_links(self._links, servers)
         self._last_up = time.monotonic()
-        self._watching = asyncio.create_task(self._watch())
+        looks: list[Callable[[], Awaitable[None]]]
+        looks = [self._watch_over_all, *(partial(self._watch_over, each) for each in servers)]
+        self._watching = [asyncio.create_task(_again_and_again(look)) for look in looks]
 
     async def _finish(self) -> None:
-        if self._watching:
-            self._watching.cancel()
+        for watching in self._watching:
+            watching.cancel()
         with self._lock:
             requests = [*self._waiting, *self._running]
             self._waiting.clear()
@@ -366,22 +368,17 @@ class VllmEngine:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(server.client.close() for server in self._servers.values()))
 
-    async def _watch(self) -> None:
-        """Look after the servers and their adapters, for ever."""
-        servers = [*self._servers.values()]
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            try:
-                await look_after_all(servers, self.context_length)
-                for server in servers:
-                    if not server.health.is_up:
-                        self._leave(server)
-                    await server.adapters.tidy(is_up=server.health.is_up)
-                remove_unused_links(self._links, servers)
-                self._fail_without_server()
-                self._admit()
-            except Exception:
-                log.exception("the vLLM servers could not be looked after")
+    async def _watch_over(self, server: VllmServer) -> None:
+        """Each server has its own watch: one that hangs keeps none of the others waiting."""
+        await server.look_after(self.context_length)
+        if not server.health.is_up:
+            self._leave(server)
+        await server.adapters.tidy(is_up=server.health.is_up)
+
+    async def _watch_over_all(self) -> None:
+        remove_unused_links(self._links, self._servers.values())
+        self._fail_without_server()
+        self._admit()
 
     def _leave(self, server: VllmServer) -> None:
         """End what a server that does not answer still has to write; it is tried elsewhere."""
@@ -535,6 +532,15 @@ def _preferred(request: _Request, servers: Items[VllmServer]) -> VllmServer:
         return min(servers, key=lambda server: server.num_running)
     first = ranked(name_of(adapter), [server.url for server in servers])[0]
     return next(server for server in servers if server.url == first)
+
+
+async def _again_and_again(look: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        try:
+            await look()
+        except Exception:
+            log.exception("the vLLM servers could not be looked after")
 
 
 def _last_delta(sequence: Sequence, finish_reason: str) -> TextDelta:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from adapters_store.records import ServableAdapter
 from server.engine.vllm.adapter_links import AdapterLinks, name_of
 from server.engine.vllm.client import VllmClient
-from server.engine.vllm.errors import AdapterGoneError, RefusedError, ServerGoneError
+from server.engine.vllm.errors import ServerGoneError
 
 MOST_KNOWN = 256
 """Names that a server keeps of adapters that nobody uses; in its memory it keeps fewer."""
@@ -51,8 +51,8 @@ class Registrations:
     async def lease(self, adapter: ServableAdapter) -> AsyncIterator[str]:
         """The adapter's name, which stays registered within the block.
 
-        Raises `RefusedError` if the server cannot load it, `ServerGoneError`, and what
-        `AdapterFiles.open` raises.
+        Raises `RefusedError` if the server cannot load it, `AdapterGoneError` if it was unloaded
+        meanwhile, `ServerGoneError`, and what `AdapterFiles.open` raises.
         """
         name = name_of(adapter)
         self._leases[name] += 1
@@ -89,10 +89,11 @@ class Registrations:
             surplus -= 1
             self._drop(name)
             self._stale.add(name)
-            if is_up:
-                with contextlib.suppress(ServerGoneError):
+        for name in [*self._stale] if is_up else ():
+            with contextlib.suppress(ServerGoneError):
+                if name in self._stale:  # nobody asked for it meanwhile
                     await self._client.unload(name)
-                    self._stale.discard(name)
+                self._stale.discard(name)
 
     async def _register(self, name: str, adapter: ServableAdapter) -> None:
         task = self._registering.get(name)
@@ -106,13 +107,10 @@ class Registrations:
         await asyncio.shield(task)
 
     async def _load(self, name: str, adapter: ServableAdapter) -> None:
-        try:
-            folder = await asyncio.to_thread(self._links.make, adapter)
-            await self._client.load(name, folder)
-            probe = {"model": name, "prompt": self._probe_ids, "max_tokens": 1, "temperature": 0}
-            await self._client.complete(probe)
-        except AdapterGoneError as error:
-            raise RefusedError(f"it was loaded, but is not known: {error}") from error
+        folder = await asyncio.to_thread(self._links.make, adapter)
+        await self._client.load(name, folder)
+        probe = {"model": name, "prompt": self._probe_ids, "max_tokens": 1, "temperature": 0}
+        await self._client.complete(probe)
         self.loads += 1
 
     def _drop(self, name: str) -> None:

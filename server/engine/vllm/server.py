@@ -12,9 +12,11 @@ from adapters_store.records import LoraConfig, ServableAdapter
 from server.engine.vllm.adapter_links import AdapterLinks
 from server.engine.vllm.check import ServedBase, describe, look_at, try_out
 from server.engine.vllm.client import VllmClient
-from server.engine.vllm.errors import ServerGoneError, ServerSlowError, UnsuitableServerError
+from server.engine.vllm.errors import ServerSlowError, UnsuitableServerError
 from server.engine.vllm.health import Health
 from server.engine.vllm.registrations import Registrations
+
+JOIN_SECONDS = 120.0
 
 _PROBE = "Hello"
 
@@ -61,6 +63,14 @@ class VllmServer:
         With a `context_length`, it must take as much. Raises `UnsuitableServerError`,
         `ServerGoneError`.
         """
+        try:
+            async with asyncio.timeout(JOIN_SECONDS):
+                await self._check(context_length)
+        except TimeoutError as error:
+            raise ServerSlowError("it does not pass the check in time") from error
+        self.health.note_success()
+
+    async def _check(self, context_length: int | None) -> None:
         client, outline = self.client, self._outline
         served = await look_at(client, outline.name, self._model_folder)
         if context_length is not None and served.context_length < context_length:
@@ -71,7 +81,6 @@ class VllmServer:
         await try_out(client, outline, self._lora, self._links.root, served.name)
         await self.adapters.meet({str(each["id"]) for each in await client.models()})
         self.served = served
-        self.health.note_success()
 
     async def look_after(self, context_length: int) -> None:
         """Check its health, or whether it is back. Raises nothing."""
@@ -84,7 +93,7 @@ class VllmServer:
                 await self.join(context_length)
                 self._reported = ""
                 log.warning("the vLLM server at %s answers again", self.url)
-        except (ServerGoneError, UnsuitableServerError) as error:
+        except Exception as error:  # anything may answer there
             is_slow = isinstance(error, ServerSlowError)
             if was_up and is_slow and not self.health.note_timeout():
                 return
@@ -113,8 +122,3 @@ def remove_unused_links(links: AdapterLinks, servers: Collection[VllmServer]) ->
     used = {name for server in servers for name in server.adapters.names_in_use}
     for name in links.names() - used:
         links.remove(name)
-
-
-async def look_after_all(servers: Collection[VllmServer], context_length: int) -> None:
-    """Check them all at the same time."""
-    await asyncio.gather(*(server.look_after(context_length) for server in servers))

@@ -28,7 +28,7 @@ class StandIn:
     """What the server does, and what it was asked for.
 
     Every model replies with its own name, and then ends its turn. After `breaks_after` tokens of a
-    reply the connection breaks. While it `hangs` it writes nothing.
+    reply the connection breaks. While it `hangs` it writes nothing, but it is healthy.
     """
 
     renderer: Renderer
@@ -39,6 +39,7 @@ class StandIn:
     bodies: list[Json] = field(default_factory=list)
     key: str = ""
     can_load: bool = True
+    can_unload: bool = True
     most_rank: int = 8
     most_logprobs: int = 50
     context_length: int = 512
@@ -84,6 +85,9 @@ def application(server: StandIn) -> FastAPI:
 
     @app.post("/tokenize")
     async def tokenize(body: Json) -> Json:
+        server.log.append(("tokenize", ""))
+        while server.hangs:
+            await asyncio.sleep(0.01)
         tokenizer = server.renderer.tokenizer
         return {"tokens": list(tokenizer.encode(body["prompt"], add_special_tokens=False))}
 
@@ -107,6 +111,8 @@ def application(server: StandIn) -> FastAPI:
     @app.post("/v1/unload_lora_adapter")
     async def unload(body: Json) -> Response:
         name = body["lora_name"]
+        if not server.can_unload:
+            return refusal(500, "EngineCore encountered an issue.")
         if server.adapters.pop(name, None) is None:
             return refusal(404, f"The lora adapter '{name}' cannot be found.")
         server.log.append(("unload", name))
@@ -143,7 +149,9 @@ def application(server: StandIn) -> FastAPI:
             reason = ("stop" if token == eos else "length") if is_last else None
             told = {"token_logprobs": [-1.0], "top_logprobs": [{f"token_id:{token}": -1.0}]}
             choice = {"token_ids": [token], "logprobs": told, "finish_reason": reason}
-            yield f"data: {json.dumps({'choices': [choice]})}\n\n"
+            # Some readers of lines take these for line ends, and vLLM does not escape them.
+            choice["text"] = "\x85\u2028\u2029"
+            yield f"data: {json.dumps({'choices': [choice]}, ensure_ascii=False)}\n\n"
         yield "data: [DONE]\n\n"
 
     return app
