@@ -25,15 +25,16 @@ from scheduler.trainer.job import (
     read_result,
     write_job,
 )
-from scheduler.trainer.parent_pipe import ParentPipe
-from scheduler.trainer.train import train
+from scheduler.trainer.parent_pipe import Reporter
+from scheduler.trainer.train import FIRST_CANDIDATE, set_up, train
 from scheduler.trainer.worker import ProcessTrainer
+from tests.scheduler.fit.together import alone
 from tests.scheduler.training import make_example
 
 EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
 
 
-class Recorder(ParentPipe):
+class Recorder(Reporter):
     """Keeps the names of the phases, and sends nothing."""
 
     def __init__(self) -> None:
@@ -72,10 +73,11 @@ def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, li
     folder.mkdir(parents=True)
     write_job(folder, job)
     write(dataset, folder / DATASET_FILE)
-    parent = Recorder()
+    reporter = Recorder()
     with _torch_as_before():
-        train(folder, parent)
-    return read_result(folder, folder / ADAPTER_FOLDER), parent.phases
+        model = set_up(job)
+        alone(model, train(model, FIRST_CANDIDATE, job, folder, reporter))
+    return read_result(folder, folder / ADAPTER_FOLDER), reporter.phases
 
 
 def run_in_child(
