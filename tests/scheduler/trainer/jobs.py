@@ -68,13 +68,18 @@ def tiny_job(model: Path) -> TrainingJob:
     )
 
 
-def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, list[str]]:
-    """Work a job here, in the new folder `folder`; return the result and the phases."""
+def write_files(job: TrainingJob, dataset: Dataset, folder: Path) -> None:
+    """Write what a child reads into the new folder `folder`."""
     folder.mkdir(parents=True)
     write_job(folder, job)
     write(dataset, folder / DATASET_FILE)
+
+
+def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, list[str]]:
+    """Work a job here, in the new folder `folder`; return the result and the phases."""
+    write_files(job, dataset, folder)
     reporter = Recorder()
-    with _torch_as_before():
+    with torch_as_before():
         model = set_up(job)
         alone(model, train(model, FIRST_CANDIDATE, job, folder, reporter))
     return read_result(folder, folder / ADAPTER_FOLDER), reporter.phases
@@ -100,7 +105,9 @@ def run_in_child(
 class TrainerHere:
     """A `Trainer` without a child, for servers whose trainings are not what a test is about."""
 
-    def __init__(self, jobs: Path, is_busy: Callable[[], bool], timeout: float) -> None:
+    def __init__(
+        self, jobs: Path, is_busy: Callable[[], bool], timeout: float, *, num_users: int = 1
+    ) -> None:
         self._jobs = jobs
 
     def prepare(self) -> None:
@@ -131,7 +138,7 @@ class TrainerHere:
 
 
 @contextmanager
-def _torch_as_before() -> Iterator[None]:
+def torch_as_before() -> Iterator[None]:
     """Undo what a training child sets for its whole life."""
     threads, is_deterministic = (
         torch.get_num_threads(),
