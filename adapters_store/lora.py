@@ -1,12 +1,12 @@
 """The LoRA layer for serving and training: every adapted linear holds a pool of adapter slots.
 
 Slot 0 is "no adapter". Each forward pass names a slot per row, so rows of different users share a
-batch. One slot can be trained: only its weights have gradients.
+batch. Slots can be trained, several in one batch: only their weights have gradients.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,8 @@ class _Selection:
 
     uniform: int = NO_ADAPTER
     rows: Tensor | slice | None = None  # [batch], int64; set when rows differ
-    trained: int | None = None  # the slot whose weights have gradients
+    # If all slots of the rows are trained: the distinct ones, and each row's place among them.
+    trained: tuple[tuple[int, ...], Tensor] | None = None
 
 
 class SlotLinear(nn.Module):
@@ -53,18 +54,22 @@ class SlotLinear(nn.Module):
         self.A = nn.Parameter(torch.zeros(shape_a, dtype=dtype, device=device), requires_grad=False)
         self.B = nn.Parameter(torch.zeros(shape_b, dtype=dtype, device=device), requires_grad=False)
         self._selection = selection
-        self.trained: tuple[Tensor, Tensor] | None = None  # leaves over one slot's A and B
+        self.trained: dict[int, tuple[Tensor, Tensor]] = {}  # leaves over A and B, by slot
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
-        slots: int | Tensor | slice = self._selection.uniform
-        if self._selection.rows is not None:
-            slots = self._selection.rows
-        elif slots == NO_ADAPTER:
+        chosen = self._selection
+        if chosen.rows is None and chosen.uniform == NO_ADAPTER:
             return y
-        a, b = self.A[slots], self.B[slots]
-        if self.trained is not None and self._selection.rows is None:
-            a, b = self.trained if slots == self._selection.trained else (a, b)
+        if chosen.rows is None and chosen.uniform in self.trained:
+            a, b = self.trained[chosen.uniform]
+        elif chosen.rows is not None and chosen.trained is not None and self.trained:
+            distinct, places = chosen.trained
+            leaves = zip(*(self.trained[slot] for slot in distinct), strict=True)
+            a, b = (torch.stack(each).index_select(0, places) for each in leaves)
+        else:
+            slots = chosen.uniform if chosen.rows is None else chosen.rows
+            a, b = self.A[slots], self.B[slots]
         # Float32 adapters are cast to the base's dtype: they are small, the activations are not.
         return y + (x @ a.to(x.dtype)) @ b.to(x.dtype)
 
@@ -135,9 +140,9 @@ class AdapterPool:
         return lowest.partition(f".{numbers[lowest]}.")[0], numbers[lowest]
 
     @property
-    def uniform_slot(self) -> int:
-        """The slot that all rows use."""
-        return self._selection.uniform
+    def is_base_in_use(self) -> bool:
+        """Whether no row uses an adapter."""
+        return self._selection.rows is None and self._selection.uniform == NO_ADAPTER
 
     @property
     def trained_parameters(self) -> int:
@@ -147,19 +152,27 @@ class AdapterPool:
     @contextmanager
     def use(self, slots: int | Sequence[int]) -> Iterator[None]:
         """Use these slots for forward passes in the block: one for all rows, or one per row."""
-        previous = self._selection.uniform, self._selection.rows
-        distinct = {slots} if isinstance(slots, int) else set(slots)
-        if len(distinct) == 1:
-            self._selection.uniform, self._selection.rows = distinct.pop(), None
-        elif (neighbours := _neighbours(slots)) is not None:
-            self._selection.rows = neighbours  # a slice is read in place, a tensor gathers
-        else:
-            device = next(iter(self.layers.values())).A.device
-            self._selection.rows = torch.tensor(slots, device=device)
+        previous = replace(self._selection)
+        self._select([slots] if isinstance(slots, int) else slots)
         try:
             yield
         finally:
-            self._selection.uniform, self._selection.rows = previous
+            for name in _Selection.__slots__:
+                setattr(self._selection, name, getattr(previous, name))
+
+    def _select(self, slots: Sequence[int]) -> None:
+        chosen, distinct = self._selection, sorted(set(slots))
+        if len(distinct) == 1:
+            chosen.uniform, chosen.rows = distinct[0], None
+            return
+        first = next(iter(self._trained.values()))
+        device = first.A.device
+        # A slice is read in place, a tensor gathers.
+        chosen.rows = _neighbours(slots) or torch.tensor(slots, device=device)
+        chosen.trained = None
+        if first.trained.keys() >= set(distinct):
+            places = [distinct.index(slot) for slot in slots]
+            chosen.trained = tuple(distinct), torch.tensor(places, device=device)
 
     def check(self, tensors: Mapping[str, Tensor]) -> None:
         """Raise `KeyError` for a missing tensor of an adapter, `ValueError` for a wrong shape."""
@@ -212,31 +225,29 @@ class AdapterPool:
 
     @contextmanager
     def train(self, slot: int) -> Iterator[None]:
-        """Give a slot's weights in the trained layers gradients, in passes that use this slot only.
+        """Give a slot's weights in the trained layers gradients, in passes of trained slots only.
 
-        Raises `ValueError` for slot 0.
+        Several slots may be trained at once. Raises `ValueError` for slot 0.
         """
         refuse_slot_zero(slot)
-        self._selection.trained = slot
         for layer in self._trained.values():
             # Of the slot alone: a gradient of the whole pool would be as large as the pool.
             a, b = layer.A[slot].detach(), layer.B[slot].detach()
-            layer.trained = a.requires_grad_(), b.requires_grad_()
+            layer.trained[slot] = a.requires_grad_(), b.requires_grad_()
         try:
             yield
         finally:
-            self._selection.trained = None
             for layer in self._trained.values():
-                layer.trained = None
+                del layer.trained[slot]
 
-    def trained_weights(self) -> tuple[list[Tensor], list[Tensor]]:
+    def trained_weights(self, slot: int) -> tuple[list[Tensor], list[Tensor]]:
         """The A [in, rank] and the B [rank, out] of every trained layer, in layer order.
 
         They are leaves that share the memory of the slot. Raises `ValueError` outside `train`.
         """
-        pairs = [layer.trained for layer in self._trained.values() if layer.trained]
+        pairs = [layer.trained[slot] for layer in self._trained.values() if slot in layer.trained]
         if len(pairs) < len(self._trained):
-            raise ValueError("no slot is trained: use the weights within `train`")
+            raise ValueError(f"slot {slot} is not trained: use its weights within `train`")
         return [a for a, _ in pairs], [b for _, b in pairs]
 
     def _size(self, layers: Mapping[str, SlotLinear]) -> int:
@@ -268,9 +279,9 @@ def _peft_name(path: str, matrix: str) -> str:
     return f"{PEFT_PREFIX}{path}.{matrix}.weight"
 
 
-def _neighbours(slots: int | Sequence[int]) -> slice | None:
+def _neighbours(slots: Sequence[int]) -> slice | None:
     """The slots as a slice if they are consecutive, else None."""
-    if isinstance(slots, int) or list(slots) != list(range(slots[0], slots[0] + len(slots))):
+    if list(slots) != list(range(slots[0], slots[0] + len(slots))):
         return None
     return slice(slots[0], slots[0] + len(slots))
 

@@ -139,14 +139,23 @@ def _scheduler(
         policy_config=settings.policy,
         schedule=settings.schedule,
         clock=time.time,
-        parallel_runs=settings.ray.parallel_runs if settings.trainer == "ray" else 1,
+        parallel_runs=(
+            settings.ray.parallel_runs
+            if settings.trainer == "ray"
+            else settings.training_batch_users
+        ),
     )
 
 
 def _trainer(settings: Settings, jobs: Path, engine: Engine) -> Trainer:
     if settings.trainer == "ray":
         return RayTrainer(jobs, settings.ray, settings.run_timeout)
-    return ProcessTrainer(jobs, lambda: engine.is_busy, settings.run_timeout)
+    return ProcessTrainer(
+        jobs,
+        lambda: engine.is_busy,
+        settings.run_timeout,
+        num_users=settings.training_batch_users,
+    )
 
 
 def _suite(

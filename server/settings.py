@@ -48,6 +48,7 @@ SETTINGS_FILE = Path("loralei.toml")
 MAX_RANK = 256
 MAX_RAY_CPUS = 1024
 MAX_PARALLEL_RUNS = 64
+MAX_BATCH_USERS = 32
 _RAY_ADDRESS = re.compile(r"auto|(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}")
 
 
@@ -192,6 +193,12 @@ class Settings(BaseSettings):
     )
     run_timeout: float = Field(
         default=3600.0, gt=0, description="Longest time of one training run; then it is stopped."
+    )
+    training_batch_users: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_BATCH_USERS,
+        description="Most users whose fits share a process and its forward and backward passes.",
     )
     trainer: Literal["process", "ray"] = Field(
         default="process",

@@ -80,14 +80,13 @@ def main(corrections: Path, adapter: Path, model: str = SMALLEST) -> None:
     # 3. At first B is zero, so the adapter changes nothing. A spans the gradient's main directions,
     # so that a few steps are enough.
     with pool.train(SLOT), pool.use(SLOT):
-        init_from_gradients(
-            pool, CONFIG.seed, lambda: torch.autograd.backward(losses(base, *batches[0]))
-        )
+        with init_from_gradients(pool, SLOT, CONFIG.seed):
+            torch.autograd.backward(losses(base, *batches[0]))
         show("before", base, pool, batches)
 
         # 4. The fit. alpha / rank is folded into B. Adam's steps do not scale with the weights, so
         # B's rate carries the factor. The rates fall to zero, so that the last batch does not win.
-        a, b = pool.trained_weights()
+        a, b = pool.trained_weights(SLOT)
         groups = [
             {"params": a, "lr": LEARNING_RATE},
             {"params": b, "lr": LEARNING_RATE * LORA.scaling},

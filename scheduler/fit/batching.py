@@ -39,6 +39,10 @@ class Batch:
     is_reply: Tensor
     weights: Tensor
 
+    def rows(self, part: slice) -> "Batch":
+        """Some of the rows, still padded to the longest of all."""
+        return Batch(self.ids[part], self.attention[part], self.is_reply[part], self.weights[part])
+
 
 def tokenise(
     renderer: Renderer,

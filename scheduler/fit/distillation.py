@@ -17,8 +17,8 @@ from feedback.records import Message
 from scheduler.fit.batching import TokenisedReply, collate
 from scheduler.fit.lessons import TeacherReply
 from scheduler.fit.losses import reply_states
-from scheduler.fit.trained_model import TrainedModel
-from scheduler.fit.vocabulary import teacher_divergences
+from scheduler.fit.passes import Pass, ReadUnits, StepLoss, Steps
+from scheduler.fit.vocabulary import States, teacher_divergences
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,18 @@ def target(
     return Target(TokenisedReply((*prompt, *ids), (1.0,) * len(ids)), reply.top[:room])
 
 
-def distillation_backward(model: TrainedModel, targets: Sequence[Target]) -> float:
+def distillation_step(base: BaseModel, slot: int, targets: Sequence[Target]) -> Steps[StepLoss]:
     """Gradients of the divergence from the teacher, mean over the targets' tokens; returns it."""
+    loss = StepLoss(has_gradients=True)
     total = sum(each.reply.reply_tokens for each in targets)
-    divergence = 0.0
-    for group in model.micro_batches([len(each.reply.ids) for each in targets]):
-        share = teacher_kl(model.base, [targets[i] for i in group]).sum() / total
-        share.backward()  # type: ignore[no-untyped-call]
-        divergence += share.item()
-    return divergence
+
+    def objective(read: ReadUnits) -> Tensor:
+        share = teacher_kl_of(base, [targets[i] for i in read.units], read.states).sum() / total
+        loss.value += share.item()
+        return share
+
+    yield Pass(slot, [(each.reply,) for each in targets], objective)
+    return loss
 
 
 def teacher_kl(base: BaseModel, targets: Sequence[Target], past: Cache | None = None) -> Tensor:
@@ -58,9 +61,13 @@ def teacher_kl(base: BaseModel, targets: Sequence[Target], past: Cache | None = 
     `past` as in `read_states`.
     """
     batch = collate([each.reply for each in targets], base.device)
+    return teacher_kl_of(base, targets, reply_states(base, batch, past))
+
+
+def teacher_kl_of(base: BaseModel, targets: Sequence[Target], states: States) -> Tensor:
+    """`teacher_kl` from the states that predict the targets' tokens."""
     places = [place for each in targets for place in each.top]
     width = min(map(len, places))
     ids = torch.tensor([[token for token, _ in place[:width]] for place in places])
     values = torch.tensor([[value for _, value in place[:width]] for place in places])
-    states = reply_states(base, batch, past)
     return teacher_divergences(base, states, ids.to(base.device), values.to(base.device))

@@ -1,4 +1,7 @@
-"""Fits one slot in phases, the weakest evidence first. Equal seeds and examples: equal bytes."""
+"""Fits one slot in phases, the weakest evidence first. Equal seeds and examples: equal bytes.
+
+The passes are shared with the fits of other slots; everything else is this fit's own.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +14,7 @@ import torch
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from feedback.records import TrainingExample
-from scheduler.fit.activation_cache import cache_activations
-from scheduler.fit.distillation import distillation_backward, target
+from scheduler.fit.distillation import distillation_step, target
 from scheduler.fit.examples import (
     Exchanges,
     FitExamples,
@@ -22,7 +24,8 @@ from scheduler.fit.examples import (
 )
 from scheduler.fit.lessons import TeacherReply
 from scheduler.fit.lora_init import init_from_gradients
-from scheduler.fit.steps import preference_backward, ratings_backward, supervised_backward
+from scheduler.fit.passes import StepLoss, Steps
+from scheduler.fit.steps import preference_step, ratings_step, supervised_step
 from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 
@@ -52,7 +55,7 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """`backward(indices, stop_loss)` makes gradients, as in `scheduler.fit.steps`.
+    """`step(indices, stop_loss)` makes gradients, as in `scheduler.fit.steps`.
 
     With `lengths` of the examples, those of a batch have similar ones.
     """
@@ -61,13 +64,12 @@ class _Phase:
     num_examples: int
     learning_rate: float
     stop_loss: float
-    backward: Callable[[Sequence[int], float], float]
+    step: Callable[[Sequence[int], float], Steps[StepLoss]]
     lengths: tuple[int, ...] = ()
 
 
 def fit(
-    base: BaseModel,
-    pool: AdapterPool,
+    model: TrainedModel,
     slot: int,
     examples: Sequence[TrainingExample],
     kl_replies: Exchanges,
@@ -75,83 +77,88 @@ def fit(
     report: Report,
     *,
     is_warm: bool = False,
-) -> tuple[PhaseReport, ...]:
+) -> Steps[tuple[PhaseReport, ...]]:
     """Fit a slot on the examples, from its weights; an empty one is initialised from gradients.
 
     The ratings phase keeps the adapter close to the base on `kl_replies`; in a warm start, the
     supervised phase does so, too. Returns the phases that had examples, in order. Raises
     `ValueError` if no example fits into `config.max_tokens`.
     """
-    tokenised = tokenise_examples(base.renderer, examples, kl_replies, config, is_warm=is_warm)
-    model = TrainedModel(base, pool)
-    phases = [each for each in _phases(model, tokenised, config, is_warm) if each.num_examples]
+    tokenised = tokenise_examples(
+        model.base.renderer, examples, kl_replies, config, is_warm=is_warm
+    )
+    phases = [
+        each for each in _phases(model.base, slot, tokenised, config, is_warm) if each.num_examples
+    ]
     if not phases:
         raise ValueError(f"no example is shorter than {config.max_tokens} tokens")
-    with pool.train(slot), pool.use(slot), cache_activations(base, pool):
-        if pool.is_empty(slot):
-            seed = config.seed
-            init_from_gradients(pool, seed, lambda: _first_gradients(phases, seed))
-        return tuple(_optimise(pool, phase, config, report) for phase in phases)
+    reports = []
+    with model.train(slot):
+        if model.pool.is_empty(slot):
+            with init_from_gradients(model.pool, slot, config.seed):
+                yield from _first_gradients(phases, config.seed)
+        for phase in phases:
+            reports.append((yield from _optimise(model.pool, slot, phase, config, report)))
+    return tuple(reports)
 
 
 def distil(
-    base: BaseModel,
-    pool: AdapterPool,
+    model: TrainedModel,
     slot: int,
     taught: Sequence[TeacherReply],
     config: TrainingConfig,
     report: Report,
-) -> PhaseReport:
+) -> Steps[PhaseReport]:
     """Fit an empty slot to a teacher's replies, and scale it by `config.distillation_scale`.
 
     Raises `ValueError` if no reply of the teacher fits into `config.max_tokens`.
     """
-    found = (target(base.renderer, e.messages, e, config.max_tokens) for e in taught)
+    found = (target(model.base.renderer, e.messages, e, config.max_tokens) for e in taught)
     targets = [each for each in found if each is not None]
     if not targets:
         raise ValueError(f"no reply of the teacher is shorter than {config.max_tokens} tokens")
-    model = TrainedModel(base, pool)
 
-    def backward(chosen: Sequence[int], stop_loss: float) -> float:
-        return distillation_backward(model, [targets[i] for i in chosen])
+    def step(chosen: Sequence[int], stop_loss: float) -> Steps[StepLoss]:
+        return distillation_step(model.base, slot, [targets[i] for i in chosen])
 
     rate, seed = config.distillation_rate, config.seed
     lengths = tuple(len(each.reply.ids) for each in targets)
-    phase = _Phase("distillation", len(targets), rate, -inf, backward, lengths)
+    phase = _Phase("distillation", len(targets), rate, -inf, step, lengths)
     steps = replace(config, max_steps=config.distillation_steps, min_passes=0)
-    with pool.train(slot), pool.use(slot), cache_activations(base, pool):
-        init_from_gradients(pool, seed, lambda: _first_gradients([phase], seed))
-        fitted = _optimise(pool, phase, steps, report)
-    pool.scale(slot, config.distillation_scale)
+    with model.train(slot):
+        with init_from_gradients(model.pool, slot, seed):
+            yield from _first_gradients([phase], seed)
+        fitted = yield from _optimise(model.pool, slot, phase, steps, report)
+    model.pool.scale(slot, config.distillation_scale)
     return fitted
 
 
-def _first_gradients(phases: Sequence[_Phase], seed: int) -> None:
+def _first_gradients(phases: Sequence[_Phase], seed: int) -> Steps[None]:
     for phase in phases:
         count = min(phase.num_examples, INIT_EXAMPLES)
         chosen = Random(seed).sample(range(phase.num_examples), count)
-        phase.backward(chosen, -inf)
+        yield from phase.step(chosen, -inf)
 
 
 def _phases(
-    model: TrainedModel, examples: FitExamples, config: TrainingConfig, is_warm: bool
+    base: BaseModel, slot: int, examples: FitExamples, config: TrainingConfig, is_warm: bool
 ) -> tuple[_Phase, ...]:
     """The phases in order: later ones override earlier ones."""
     weights, kl_replies = rating_weights(examples.ratings), cycle(examples.kl_replies)
 
-    def ratings(chosen: Sequence[int], stop_loss: float) -> float:
+    def ratings(chosen: Sequence[int], stop_loss: float) -> Steps[StepLoss]:
         kl = list(islice(kl_replies, len(chosen)))
         batch = [examples.ratings[i] for i in chosen]
-        return ratings_backward(model, batch, weights, kl, config, stop_loss)
+        return ratings_step(base, slot, batch, weights, kl, config, stop_loss)
 
-    def supervised(chosen: Sequence[int], stop_loss: float) -> float:
+    def supervised(chosen: Sequence[int], stop_loss: float) -> Steps[StepLoss]:
         kl = list(islice(kl_replies, num_kl_replies(len(chosen)))) if is_warm else []
         batch = [examples.replies[i] for i in chosen]
-        return supervised_backward(model, batch, kl, stop_loss)
+        return supervised_step(base, slot, batch, kl, stop_loss)
 
-    def preference(chosen: Sequence[int], stop_loss: float) -> float:
+    def preference(chosen: Sequence[int], stop_loss: float) -> Steps[StepLoss]:
         batch = [examples.pairs[i] for i in chosen]
-        return preference_backward(model, batch, config, stop_loss)
+        return preference_step(base, slot, batch, config, stop_loss)
 
     rate, dpo_rate = config.learning_rate, config.dpo_learning_rate
     return (
@@ -162,14 +169,14 @@ def _phases(
 
 
 def _optimise(
-    pool: AdapterPool, phase: _Phase, config: TrainingConfig, report: Report
-) -> PhaseReport:
+    pool: AdapterPool, slot: int, phase: _Phase, config: TrainingConfig, report: Report
+) -> Steps[PhaseReport]:
     """AdamW with warm-up and linear decay to zero, until every step of a pass is at the stop loss.
 
     Not the mean of the steps: with few examples it can be low enough while one is unlearned. With
     constant rates, the last examples would decide where the weights end up.
     """
-    a, b = pool.trained_weights()
+    a, b = pool.trained_weights(slot)
     # alpha / rank is folded into B, but Adam's steps do not scale with the parameter. So B's rate
     # has the factor, and training equals that of PEFT's unfolded B.
     rates = (phase.learning_rate, phase.learning_rate * pool.config.scaling)
@@ -190,11 +197,12 @@ def _optimise(
         chosen, order = order[: config.batch_size], order[config.batch_size :]
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, step / config.warmup_steps) * (1 - (step - 1) / steps)
-        losses.append(phase.backward(chosen, phase.stop_loss))
-        if a[0].grad is not None:
+        loss = yield from phase.step(chosen, phase.stop_loss)
+        losses.append(loss.value)
+        if loss.has_gradients:
             torch.nn.utils.clip_grad_norm_([*a, *b], config.gradient_clip)
             optimiser.step()
-            optimiser.zero_grad()
+        optimiser.zero_grad()  # other fits' gradients leave zeros here
         report(step, steps, losses[-1])
         if step >= per_pass and max(losses[-per_pass:]) <= phase.stop_loss:
             break

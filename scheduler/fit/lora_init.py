@@ -5,7 +5,8 @@ gradient's main directions, one step does the work of several (LoRA-GA, Wang et 
 2407.05000). Unlike there, B is zero, so that the slot starts as the base.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import sqrt
 
 import torch
@@ -17,21 +18,22 @@ COLUMN_NORM = 1 / sqrt(3)
 """The expected norm of a column of A as PEFT draws it, so that learning rates mean the same."""
 
 
-def init_from_gradients(pool: AdapterPool, seed: int, backward: Callable[[], None]) -> None:
-    """Set the trained slot's A along the row space of each weight's gradient, and its B to zero.
+@contextmanager
+def init_from_gradients(pool: AdapterPool, slot: int, seed: int) -> Iterator[None]:
+    """Set a trained slot's A along the row space of each weight's gradient, and its B to zero.
 
-    `backward` makes the gradients, with the slot in use. While A is zero and B random, the slot
+    The block makes the gradients, with the slot in use. While A is zero and B random, the slot
     changes nothing, and A's gradient is G' B' for the weight's gradient G: a random sketch of G's
     row space (Halko et al. 2011, algorithm 4.1), from one backward pass and without making G. A
     becomes its orthonormal basis.
     """
     generator = torch.Generator().manual_seed(seed)
-    weights = list(zip(*pool.trained_weights(), strict=True))
+    weights = list(zip(*pool.trained_weights(slot), strict=True))
     with torch.no_grad():
         for a, b in weights:
             a.zero_()
             b.copy_(torch.randn(b.shape, generator=generator) / sqrt(b.shape[-1]))
-    backward()
+    yield
     with torch.no_grad():
         for a, b in weights:
             a.copy_(COLUMN_NORM * _basis(torch.zeros_like(a) if a.grad is None else a.grad))

@@ -16,8 +16,13 @@ def reply_log_probs(base: BaseModel, batch: Batch) -> Tensor:
 
     float32 [rows, tokens from there]. Runs the model with the slots that its pool has in use.
     """
+    return log_probs_of(base, batch, reply_states(base, batch))
+
+
+def log_probs_of(base: BaseModel, batch: Batch, states: States) -> Tensor:
+    """`reply_log_probs` from the states that predict the reply tokens."""
     first = int(batch.is_reply.any(dim=0).int().argmax())
-    found = target_log_probs(base, reply_states(base, batch), batch.ids[batch.is_reply])
+    found = target_log_probs(base, states, batch.ids[batch.is_reply])
     is_reply = batch.is_reply[:, first:]
     log_probs = found.new_zeros(is_reply.shape)
     log_probs[is_reply] = found
@@ -65,9 +70,18 @@ def log_ratios(base: BaseModel, pool: AdapterPool, batch: Batch) -> tuple[Tensor
     of Tulu 3 (Lambert et al. 2024, section 5.1).
     """
     with torch.no_grad(), pool.use(NO_ADAPTER):
-        reference = mean_per_token(reply_log_probs(base, batch), batch)
-    log_probs = mean_per_token(reply_log_probs(base, batch), batch)
-    return log_probs - reference, log_probs
+        reference = reply_states(base, batch)
+    return ratios_of(base, batch, reply_states(base, batch), reference)
+
+
+def ratios_of(
+    base: BaseModel, batch: Batch, states: States, reference: States
+) -> tuple[Tensor, Tensor]:
+    """`log_ratios` from the states that predict the reply tokens; `reference` are the base's."""
+    with torch.no_grad():
+        base_log_probs = mean_per_token(log_probs_of(base, batch, reference), batch)
+    log_probs = mean_per_token(log_probs_of(base, batch, states), batch)
+    return log_probs - base_log_probs, log_probs
 
 
 def kl_from_base(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:

@@ -46,46 +46,55 @@ class MicroBatch:
 
 
 def training_micro_batches(
-    lengths: Sequence[int], size: ActivationSize, budget: int, rows: int = 1
+    lengths: Sequence[int],
+    size: ActivationSize,
+    budget: int,
+    rows: Sequence[int] = (),
+    max_tokens: int = MICRO_BATCH_TOKENS,
 ) -> Iterator[MicroBatch]:
     """Micro-batches whose activations take at most `budget` bytes, unless one alone takes more.
 
     Checkpoints repeat the forward pass, so only sequences that alone exceed the budget get them.
-    Each of the `lengths` is that of `rows` rows.
+    Each of the `lengths` is that of as many rows as `rows` says, 1 if it is empty.
     """
+    rows = rows or [1] * len(lengths)
 
-    def needs_checkpoints(length: int) -> bool:
-        plain, checkpointed = size.plain(length), size.checkpointed(length)
-        return rows * length * plain > budget and checkpointed < plain
+    def needs_checkpoints(i: int) -> bool:
+        plain, checkpointed = size.plain(lengths[i]), size.checkpointed(lengths[i])
+        return rows[i] * lengths[i] * plain > budget and checkpointed < plain
 
     for is_checkpointed in (False, True):
-        chosen = [i for i, each in enumerate(lengths) if needs_checkpoints(each) is is_checkpointed]
+        chosen = [i for i in range(len(lengths)) if needs_checkpoints(i) is is_checkpointed]
         bytes_per_token = size.checkpointed if is_checkpointed else size.plain
 
         def limit(length: int, bytes_per_token: Callable[[int], int] = bytes_per_token) -> int:
-            return min(MICRO_BATCH_TOKENS, budget // bytes_per_token(length))
+            return min(max_tokens, budget // bytes_per_token(length))
 
-        for group in micro_batches([lengths[i] for i in chosen], limit, rows):
+        of_chosen = [lengths[i] for i in chosen], limit, [rows[i] for i in chosen]
+        for group in micro_batches(*of_chosen):
             yield MicroBatch(tuple(chosen[i] for i in group), is_checkpointed)
 
 
 def micro_batches(
     lengths: Sequence[int],
     limit: Callable[[int], int] = lambda length: MICRO_BATCH_TOKENS,
-    rows: int = 1,
+    rows: Sequence[int] = (),
 ) -> Iterator[list[int]]:
     """Group indices by length, so that no padded group of several has more tokens than its limit.
 
     `limit` gives the most tokens of a group by the length of its longest. In a group, none is
-    longer than `MOST_PADDING` times the shortest. Each of the `lengths` is that of `rows` rows.
+    longer than `MOST_PADDING` times the shortest. `rows` as in `training_micro_batches`.
     """
+    rows = rows or [1] * len(lengths)
     group: list[int] = []
+    num_rows = 0
     for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
         length = lengths[index]
-        is_full = length * rows * (len(group) + 1) > limit(length)
+        is_full = length * (num_rows + rows[index]) > limit(length)
         if group and (is_full or length > MOST_PADDING * lengths[group[0]]):
             yield group
-            group = []
+            group, num_rows = [], 0
         group.append(index)
+        num_rows += rows[index]
     if group:
         yield group

@@ -6,7 +6,7 @@ few tokens at a time. Each token's value depends on its own state alone, and its
 computed with it: the backward pass only multiplies, and no logits are kept for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,10 @@ class States:
 
     values: Tensor
     output: type
+
+    def split(self, sizes: Sequence[int]) -> "list[States]":
+        """Consecutive parts of so many tokens."""
+        return [States(part, self.output) for part in torch.split(self.values, list(sizes))]
 
 
 def read_states(

@@ -19,10 +19,11 @@ from feedback.rules.rule import Rule
 from scheduler.augmentation.prompts import PROBE_REPLY_TOKENS
 from scheduler.evaluation.rule_compliance import ComplianceResult, correct_rollouts
 from scheduler.fit.loop import PhaseReport
+from scheduler.fit.passes import Steps
 from scheduler.records import TrainingConfig
 from scheduler.trainer.generate import greedy_replies
 from scheduler.trainer.job import TrainingJob
-from scheduler.trainer.parent_pipe import ParentPipe
+from scheduler.trainer.parent_pipe import Reporter
 from scheduler.trainer.shrink import shrink
 
 ENOUGH_COMPLIANCE = 0.7
@@ -43,7 +44,7 @@ KL_HEADROOM = 0.9
 UNREPEATED_TOKENS = 8
 """A coarse form of the engine's repetition penalty: a loop is no reply to correct."""
 
-FitFunction = Callable[[Sequence[TrainingExample], TrainingConfig], tuple[PhaseReport, ...]]
+FitFunction = Callable[[Sequence[TrainingExample], TrainingConfig], Steps[tuple[PhaseReport, ...]]]
 
 
 def fit_with_dagger(
@@ -53,9 +54,9 @@ def fit_with_dagger(
     examples: Sequence[TrainingExample],
     job: TrainingJob,
     fit: FitFunction,
-    parent: ParentPipe,
+    reporter: Reporter,
     end: float,
-) -> tuple[list[tuple[PhaseReport, ...]], ComplianceResult | None]:
+) -> Steps[tuple[list[tuple[PhaseReport, ...]], ComplianceResult | None]]:
     """Fit a slot on the examples, in at most one round per part of `job.probes`, or once without.
 
     Each round continues from the best fit so far, which is left in the slot, shrunk if it drifted
@@ -65,7 +66,7 @@ def fit_with_dagger(
     num_phases = max(1, 2 * len(job.probes))
 
     def enter(phase: str, number: int) -> None:
-        parent.enter(phase, end * number / num_phases, end * (number + 1) / num_phases)
+        reporter.enter(phase, end * number / num_phases, end * (number + 1) / num_phases)
 
     user_id, taught = examples[0].user_id, tuple(examples)
 
@@ -74,7 +75,7 @@ def fit_with_dagger(
         return replace(result, part=part)
 
     enter("fitting", 0)
-    reports = best_reports = [fit(examples, job.training)]
+    reports = best_reports = [(yield from fit(examples, job.training))]
     best_weights: dict[str, Tensor] = {}
     best: ComplianceResult | None = None
     random, later = Random(job.training.seed), _later(job.training)
@@ -93,7 +94,8 @@ def fit_with_dagger(
         num_repeated = max(REPEATED_EXAMPLES, len(result.mistakes))
         repeated = random.sample(taught, min(len(taught), num_repeated))
         taught = (*result.mistakes, *taught)
-        reports = [*best_reports, fit((*result.mistakes, *repeated), later)]
+        again = yield from fit((*result.mistakes, *repeated), later)
+        reports = [*best_reports, again]
     is_shrunk = shrink(base, pool, slot, job.reference_replies, KL_HEADROOM * job.max_reference_kl)
     if is_shrunk and best is not None:
         best = probe(best.part)

@@ -13,24 +13,13 @@ from typing import Any
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class ParentPipe:
-    """Reads the job from standard input and writes progress to standard output, as JSON lines.
+class Reporter:
+    """Writes messages to standard output, as JSON lines, about one job or, without, about all."""
 
-    Make it before the first message: the parent may stop this process from then on.
-    """
-
-    def __init__(self) -> None:
-        # A service manager signals every process of a service: the parent decides when this ends.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    def __init__(self, job: str | None = None) -> None:
+        self._about = {} if job is None else {"job": job}
         self._phase = "starting"
         self._begin, self._end = 0.0, 0.0
-        self._jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
-        _die_with_parent()
-
-    def job_folder(self) -> Path:
-        """Wait for the parent to name a job's folder."""
-        return Path(self._jobs.get())
 
     def enter(self, phase: str, begin: float, end: float) -> None:
         """Begin a phase that spans this part of the whole run, both in 0..1."""
@@ -44,17 +33,41 @@ class ParentPipe:
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one line of JSON."""
-        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.write(json.dumps(message | self._about) + "\n")
         sys.stdout.flush()
+
+    def _send_progress(self, fraction: float, step: int, steps: int, loss: float | None) -> None:
+        at = {"phase": self._phase, "fraction": fraction, "step": step, "steps": steps}
+        self.send({"progress": at | {"loss": loss}})
+
+
+class ParentPipe(Reporter):
+    """Also reads the folders of jobs from standard input.
+
+    Make it before the first message: the parent may stop this process from then on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # A service manager signals every process of a service: the parent decides when this ends.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        _die_with_parent()
+
+    @property
+    def has_job(self) -> bool:
+        """Whether the parent has named a job's folder that nobody asked for yet."""
+        return not self._jobs.empty()
+
+    def job_folder(self) -> Path:
+        """Wait for the parent to name a job's folder."""
+        return Path(self._jobs.get())
 
     def _listen(self) -> None:
         for line in sys.stdin:
             self._jobs.put(line.removesuffix("\n"))
         os._exit(1)  # the parent is gone
-
-    def _send_progress(self, fraction: float, step: int, steps: int, loss: float | None) -> None:
-        at = {"phase": self._phase, "fraction": fraction, "step": step, "steps": steps}
-        self.send({"progress": at | {"loss": loss}})
 
 
 def _die_with_parent() -> None:

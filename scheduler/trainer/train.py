@@ -1,4 +1,7 @@
-"""One training job, from its files to an adapter and a report. Runs in the training child."""
+"""One training job, from its files to an adapter and a report. Runs in the training child.
+
+Its fits share passes with those of other jobs; it measures alone.
+"""
 
 import os
 from collections.abc import Sequence
@@ -31,15 +34,18 @@ from scheduler.evaluation.teacher_gap import TeacherGap, measure_gap
 from scheduler.fit.cpu_attention import use_grouped_attention
 from scheduler.fit.lessons import Lessons
 from scheduler.fit.loop import PhaseReport, distil, fit
+from scheduler.fit.passes import Steps
+from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import Evaluation, TrainingConfig
 from scheduler.trainer.dagger import fit_with_dagger
 from scheduler.trainer.example_losses import example_losses
-from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, TrainingJob, read_job, write_result
-from scheduler.trainer.parent_pipe import ParentPipe
+from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, TrainingJob, write_result
+from scheduler.trainer.parent_pipe import Reporter
 from scheduler.trainer.peak_memory import peak_memory
 
-CANDIDATE, INCUMBENT = 1, 2
-NUM_SLOTS = 3
+INCUMBENT = 1
+"""The slot of the version in use, while a job compares itself with it."""
+FIRST_CANDIDATE = 2
 ADDED_SLOWER = 10.0
 """Adding the held-out examples divides the fit's learning rates by this."""
 
@@ -72,83 +78,90 @@ class Fitted:
     compliance: ComplianceResult | None
 
 
-def train(folder: Path, parent: ParentPipe) -> None:
-    """Work the job in `folder`: fit or distil, write the adapter, measure it."""
-    job = read_job(folder)
-    dataset = read_dataset(folder / DATASET_FILE)
+def set_up(job: TrainingJob, num_users: int = 1) -> TrainedModel:
+    """Load the base of a job, with an adapter slot for each of so many users at once."""
     _make_deterministic(job)
     base = _load_base(job)
     use_grouped_attention(base.model)
     # float32 adapters train well on a bfloat16 base; they are rounded when written.
-    pool = AdapterPool(base.model, job.lora, NUM_SLOTS, dtype=torch.float32)
+    pool = AdapterPool(base.model, job.lora, FIRST_CANDIDATE + num_users, dtype=torch.float32)
     pool.train_upper(job.training.train_top_fraction)
-    prepare(pool, job)
+    return TrainedModel(base, pool)
 
-    rejections = _reject_by_loss(base, pool, dataset, job, parent)
+
+def train(
+    model: TrainedModel, slot: int, job: TrainingJob, folder: Path, reporter: Reporter
+) -> Steps[None]:
+    """Work the job in `folder` in a slot: fit or distil, write the adapter, measure it."""
+    base, pool = model.base, model.pool
+    dataset = read_dataset(folder / DATASET_FILE)
+    prepare(pool, slot, job)
+
+    rejections = _reject_by_loss(base, pool, dataset, job, reporter)
     dataset = without(dataset, rejections)
 
     if job.lessons is None:
-        fitted = _fit_examples(base, pool, dataset, job, parent)
+        fitted = yield from _fit_examples(model, slot, dataset, job, reporter)
     else:
-        fitted = _distil(base, pool, job.lessons, job, parent)
-    _write_adapter(folder / ADAPTER_FOLDER, pool, base, job)
+        fitted = yield from _distil(model, slot, job.lessons, job, reporter)
+    _write_adapter(folder / ADAPTER_FOLDER, pool, slot, base, job)
 
-    parent.enter("measuring drift", 0.9, 1.0)
-    gap = measure_gap(base, pool, CANDIDATE, job.lessons.unseen if job.lessons else ())
-    kl = measure_reference_kl(base, pool, CANDIDATE, job.reference_replies)
+    reporter.enter("measuring drift", 0.9, 1.0)
+    gap = measure_gap(base, pool, slot, job.lessons.unseen if job.lessons else ())
+    kl = measure_reference_kl(base, pool, slot, job.reference_replies)
     write_result(
         folder, _evaluation(fitted, gap, kl), _usage(base, pool), tuple(pool.layers), rejections
     )
 
 
-def prepare(pool: AdapterPool, job: TrainingJob) -> None:
-    """Make the candidate's slot ready to train: empty, or with the weights of the incumbent."""
+def prepare(pool: AdapterPool, slot: int, job: TrainingJob) -> None:
+    """Make a slot ready to train: empty, or with the weights of the incumbent."""
     if job.warm_start and job.incumbent is not None:
-        pool.load(CANDIDATE, load_file(Path(job.incumbent) / WEIGHTS_FILE))
+        pool.load(slot, load_file(Path(job.incumbent) / WEIGHTS_FILE))
     else:
-        pool.clear(CANDIDATE)
+        pool.clear(slot)
 
 
 def _fit_examples(
-    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob, parent: ParentPipe
-) -> Fitted:
+    model: TrainedModel, slot: int, dataset: Dataset, job: TrainingJob, reporter: Reporter
+) -> Steps[Fitted]:
     """Fit to the training split, measure on the held-out one, and add it."""
 
-    def fit_candidate(examples: Sequence[TrainingExample], config: TrainingConfig) -> Phases:
+    def fit_candidate(examples: Sequence[TrainingExample], config: TrainingConfig) -> Steps[Phases]:
         kl, is_warm = job.kl_replies, job.warm_start
-        return fit(base, pool, CANDIDATE, examples, kl, config, parent.report, is_warm=is_warm)
+        return fit(model, slot, examples, kl, config, reporter.report, is_warm=is_warm)
 
     is_split = bool(dataset.held_out and dataset.train)
     examples, end = (dataset.train, 0.8) if is_split else (dataset.examples, 0.9)
-    reports, compliance = fit_with_dagger(
-        base, pool, CANDIDATE, examples, job, fit_candidate, parent, end
+    reports, compliance = yield from fit_with_dagger(
+        model.base, model.pool, slot, examples, job, fit_candidate, reporter, end
     )
-    pool.scale(CANDIDATE, job.scale)
+    model.pool.scale(slot, job.scale)
     if not is_split:
         return Fitted(reports, (), HeldOutReport(), compliance)
-    held_out = _measure_held_out(base, pool, dataset, job)
-    parent.enter("adding the held-out examples", 0.8, 0.9)
+    held_out = _measure_held_out(model.base, model.pool, slot, dataset, job)
+    reporter.enter("adding the held-out examples", 0.8, 0.9)
     mixed = _held_out_with_others(dataset, job.training.seed)
-    added = fit_candidate(mixed, _one_slow_pass(job.training))
+    added = yield from fit_candidate(mixed, _one_slow_pass(job.training))
     return Fitted(reports, added, held_out, compliance)
 
 
 def _distil(
-    base: BaseModel, pool: AdapterPool, lessons: Lessons, job: TrainingJob, parent: ParentPipe
-) -> Fitted:
+    model: TrainedModel, slot: int, lessons: Lessons, job: TrainingJob, reporter: Reporter
+) -> Steps[Fitted]:
     """Learn from the teacher, who was shown no held-out examples."""
-    parent.enter("learning from the teacher", 0.05, 0.9)
-    phase = distil(base, pool, CANDIDATE, lessons.taught, job.training, parent.report)
+    reporter.enter("learning from the teacher", 0.05, 0.9)
+    phase = yield from distil(model, slot, lessons.taught, job.training, reporter.report)
     return Fitted([(phase,)], (), HeldOutReport(), None)
 
 
 def _reject_by_loss(
-    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob, parent: ParentPipe
+    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob, reporter: Reporter
 ) -> dict[str, Rejection]:
     scored = to_score(dataset.examples)
     if not scored:
         return {}
-    parent.enter("scoring the examples", 0.0, 0.05)
+    reporter.enter("scoring the examples", 0.0, 0.05)
     losses = example_losses(base, pool, scored, job.training.max_tokens)
     return reject_by_loss(dataset.examples, losses)
 
@@ -176,11 +189,11 @@ def _make_deterministic(job: TrainingJob) -> None:
 
 
 def _measure_held_out(
-    base: BaseModel, pool: AdapterPool, dataset: Dataset, job: TrainingJob
+    base: BaseModel, pool: AdapterPool, slot: int, dataset: Dataset, job: TrainingJob
 ) -> HeldOutReport:
     # A correction can make a supervised example and a pair: it counts once.
     unique = list({(each.messages, each.reply): each for each in dataset.held_out}.values())
-    scores = score_preferences(base, pool, CANDIDATE, unique, job.training)
+    scores = score_preferences(base, pool, slot, unique, job.training)
     scored = [
         (example, chance_loss(example), score)
         for example, score in zip(unique, scores, strict=True)
@@ -233,10 +246,12 @@ def _one_slow_pass(config: TrainingConfig) -> TrainingConfig:
     return replace(config.slower(ADDED_SLOWER), max_steps=1, min_passes=1)
 
 
-def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: TrainingJob) -> None:
+def _write_adapter(
+    folder: Path, pool: AdapterPool, slot: int, base: BaseModel, job: TrainingJob
+) -> None:
     """Write the candidate, then read it back, so that the drift is that of the served weights."""
     folder.mkdir()
-    save_file(pool.read(CANDIDATE, ADAPTER_DTYPE), folder / WEIGHTS_FILE)
+    save_file(pool.read(slot, ADAPTER_DTYPE), folder / WEIGHTS_FILE)
     write_peft_config(
         folder,
         lora=job.lora,
@@ -244,7 +259,7 @@ def _write_adapter(folder: Path, pool: AdapterPool, base: BaseModel, job: Traini
         base_revision=job.base_revision,
         targets=pool.target_modules,
     )
-    pool.load(CANDIDATE, load_file(folder / WEIGHTS_FILE))
+    pool.load(slot, load_file(folder / WEIGHTS_FILE))
 
 
 def _evaluation(fitted: Fitted, gap: TeacherGap, reference_kl: float) -> Evaluation:

@@ -1,20 +1,19 @@
-"""Runs training jobs in child processes that pause while people chat."""
+"""Runs training jobs in child processes that pause while people chat. Users may share one."""
 
-import math
 import os
 import secrets
 import shutil
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from adapters_store.weights.openmp import WAITING
 from feedback.examples.dataset import write as write_dataset
 from feedback.records import Dataset
-from scheduler.errors import TrainingCancelledError, TrainingEndedError, TrainingFailedError
+from scheduler.errors import TrainingFailedError
+from scheduler.queues.turns import Turns
 from scheduler.records import Progress
 from scheduler.trainer.job import (
     ADAPTER_FOLDER,
@@ -24,24 +23,23 @@ from scheduler.trainer.job import (
     read_result,
     write_job,
 )
-from scheduler.trainer.pauses import Pauses
 from scheduler.trainer.process import ChildProcess
+from scheduler.trainer.shared_child import SharedChild
 
-_POLL = 0.02  # seconds; a chat request shares the processor with training for no longer
 _EXIT_GRACE = 1.0
 _LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 class ProcessTrainer:
-    """Trains each job in a child process.
+    """Trains jobs in child processes, up to `num_users` at a time in each.
 
-    The child is `python -m module` with `arguments`, and reads the job's folder from standard
-    input. It is stopped while `is_busy()`, except for the turns of `Pauses`; `timeout` (seconds)
-    and the usage's `device_seconds` leave that time out. If it `is_nice`, its priority is lower. If
-    its job ends early, it has `cancel_grace` seconds before it is killed. The folder `jobs` is this
-    object's alone: it holds the user's text while a job runs. One thread must prepare, run and
-    close: the child dies with the thread that started it. Without `prepare`, several threads may
-    run jobs.
+    A child is `python -m module` with `arguments` and `num_users`, and reads each job's folder from
+    standard input. It is stopped while `is_busy()`, except for the turns of `Pauses`; `timeout`
+    (seconds) and the usage's `device_seconds` leave that time out, and jobs that share a child
+    share its time. If it `is_nice`, its priority is lower. If its last job ends early, it has
+    `cancel_grace` seconds before it is killed. The folder `jobs` is this object's alone: it holds
+    the users' text while jobs run. A child dies with the thread that started it, so threads must
+    outlive all jobs. One thread must prepare and close.
     """
 
     def __init__(
@@ -54,19 +52,24 @@ class ProcessTrainer:
         arguments: Sequence[str] = (),
         cancel_grace: float = 0.0,
         is_nice: bool = True,
+        num_users: int = 1,
     ) -> None:
         self._jobs = jobs
         self._is_busy = is_busy
         self._timeout = timeout
         self._module = module
-        self._arguments = arguments
+        self._arguments = [*arguments, str(num_users)]
+        self._num_users = num_users
         self._cancel_grace = cancel_grace
         self._is_nice = is_nice
         self._prepared: ChildProcess | None = None
+        self._shared: SharedChild | None = None
+        self._lock = threading.Lock()
+        self._turns = Turns()
 
     def prepare(self) -> None:
-        """Start the next job's child, unless one waits: importing PyTorch takes seconds."""
-        if self._prepared is None:
+        """Start the next job's child, unless there is one: importing PyTorch takes seconds."""
+        if self._prepared is None and self._shared is None:
             self._prepared = self._spawn()
 
     def close(self) -> None:
@@ -86,25 +89,20 @@ class ProcessTrainer:
     ) -> JobResult:
         """Fit an adapter and put its files into the empty folder `destination`.
 
-        When this returns or raises, the child has ended and the job's files are removed. Raises
-        `TrainingFailedError`, with a reason for users, and `TrainingCancelledError`.
+        When this returns or raises, the job's files are removed, and the child has ended unless it
+        works for others. If it ends while it works for several, each starts again in a child of its
+        own. Raises `TrainingFailedError`, with a reason for users, and `TrainingCancelledError`.
         """
-        folder = self._jobs / secrets.token_hex(16)
+        folder = (self._jobs / secrets.token_hex(16)).resolve()
         folder.mkdir(mode=0o700, parents=True)
         try:
             write_job(folder, job)
             write_dataset(dataset, folder / DATASET_FILE)
-            with self._child() as child:
-                child.send(str(folder.resolve()))
-                try:
-                    device_seconds = self._watch(child, on_progress, is_cancelled)
-                except TrainingEndedError:
-                    child.wait(self._cancel_grace)
-                    raise
-                child.wait(_EXIT_GRACE)
-            return _fetch(folder, destination, device_seconds)
+            seconds = self._work(folder, on_progress, is_cancelled)
+            return _fetch(folder, destination, seconds)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            # A shared child may still write, but not into a folder with another name.
+            shutil.rmtree(folder.rename(folder.with_suffix(".ended")), ignore_errors=True)
 
     def sweep(self) -> int:
         """Remove the job folders that a crash left behind; return how many. No job may run."""
@@ -112,6 +110,48 @@ class ProcessTrainer:
         for leftover in leftovers:
             shutil.rmtree(leftover, ignore_errors=True)
         return len(leftovers)
+
+    def _work(
+        self,
+        folder: Path,
+        on_progress: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
+        *,
+        is_alone: bool = False,
+    ) -> float:
+        """Have the job worked; return the seconds that it took of a child."""
+        shared, grace = self._join(folder, is_alone), self._cancel_grace
+        try:
+            seconds = shared.watch(folder, on_progress, is_cancelled)
+            grace = _EXIT_GRACE
+            return seconds
+        except TrainingFailedError:
+            if not shared.has_ended_with_several:
+                raise
+        finally:
+            self._leave(shared, folder, grace)
+        # Whose fault it was is unknown. If it was the memory's, all at once would fail again.
+        shutil.rmtree(folder / ADAPTER_FOLDER, ignore_errors=True)
+        with self._turns.take(is_cancelled):
+            return self._work(folder, on_progress, is_cancelled, is_alone=True)
+
+    def _join(self, folder: Path, is_alone: bool) -> SharedChild:
+        with self._lock:
+            shared = None if is_alone else self._shared
+            if shared is None or not shared.has_room(self._num_users):
+                shared = SharedChild(self._child(), self._is_busy, self._timeout)
+                if not is_alone:
+                    self._shared = shared
+            shared.add(folder)
+            return shared
+
+    def _leave(self, shared: SharedChild, folder: Path, grace: float) -> None:
+        with self._lock:
+            is_last = shared.remove(folder)
+            if is_last and self._shared is shared:
+                self._shared = None
+        if is_last:
+            shared.close(grace)
 
     def _child(self) -> ChildProcess:
         """The prepared child, or a new one if there is none or it has ended."""
@@ -128,39 +168,6 @@ class ProcessTrainer:
             return ChildProcess(command, _environment(), is_nice=self._is_nice)
         except OSError as error:
             raise TrainingFailedError(f"the training process did not start: {error}") from error
-
-    def _watch(
-        self,
-        child: ChildProcess,
-        on_progress: Callable[[Progress], None],
-        is_cancelled: Callable[[], bool],
-    ) -> float:
-        """Wait until the child is done; return for how many seconds it was not paused."""
-        worked, last, pauses = 0.0, time.monotonic(), Pauses()
-        while True:
-            has_ended = child.has_ended
-            messages = child.messages(0.0 if has_ended else _POLL)
-            now = time.monotonic()
-            passed, last, has_worked = now - last, now, not child.is_paused
-            worked += passed if has_worked else 0.0
-            for message in messages:
-                if message.get("done") is True:
-                    return worked
-                if message.get("begun") is True:
-                    worked = 0.0  # it waited for a device
-                if isinstance(message.get("failed"), str):
-                    raise TrainingFailedError(message["failed"], worked)
-                if isinstance(message.get("progress"), dict):
-                    on_progress(_progress(message["progress"]))
-            if is_cancelled():
-                raise TrainingCancelledError("the run was cancelled", worked)
-            if has_ended and not messages:
-                raise TrainingFailedError(child.exit_reason(), worked)
-            if worked > self._timeout:
-                reason = f"training took longer than {self._timeout:g} seconds"
-                raise TrainingFailedError(reason, worked)
-            is_busy = self._is_busy()
-            child.set_paused(pauses.must_pause(passed, has_worked=has_worked, is_busy=is_busy))
 
 
 def _environment() -> dict[str, str]:
@@ -179,22 +186,6 @@ def _environment() -> dict[str, str]:
         "GLIBC_TUNABLES": ":".join(filter(None, (os.environ.get("GLIBC_TUNABLES"), _LARGE_PAGES))),
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def _progress(row: Mapping[str, Any]) -> Progress:
-    return Progress(
-        phase=str(row.get("phase", "training"))[:40],
-        fraction=min(1.0, max(0.0, _number(row.get("fraction")) or 0.0)),
-        step=int(_number(row.get("step")) or 0),
-        steps=int(_number(row.get("steps")) or 0),
-        loss=_number(row.get("loss")),
-    )
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, int | float) and math.isfinite(value):
-        return float(value)
-    return None
 
 
 def _fetch(folder: Path, destination: Path, device_seconds: float) -> JobResult:

@@ -110,7 +110,7 @@ def test_only_the_trained_slot_has_gradients(tiny_base: BaseModel) -> None:
     for slot in (1, 2):
         pool.load(slot, random_adapter(pool.shapes, seed=slot))
     with pool.train(2):
-        weights = [weight for weights in pool.trained_weights() for weight in weights]
+        weights = [weight for weights in pool.trained_weights(2) for weight in weights]
         with pool.use(2):
             tiny_base.model(input_ids=IDS).logits.sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in weights)
@@ -132,7 +132,7 @@ def test_training_moves_the_slot_in_place(tiny_base: BaseModel) -> None:
     pool.load(2, random_adapter(pool.shapes, seed=2))
     before = pool.read(1, torch.float32)
     with pool.train(2), torch.no_grad():
-        for weights in pool.trained_weights():
+        for weights in pool.trained_weights(2):
             torch._foreach_zero_(weights)
     assert not any(weight.any() for weight in pool.read(2, torch.float32).values())
     assert all(
@@ -144,8 +144,8 @@ def test_outside_of_training_there_are_no_trained_weights(tiny_base: BaseModel) 
     pool = AdapterPool(tiny_base.model, LORA, num_slots=2)
     with pool.train(1):
         pass
-    with pytest.raises(ValueError, match="no slot is trained"):
-        pool.trained_weights()
+    with pytest.raises(ValueError, match="slot 1 is not trained"):
+        pool.trained_weights(1)
 
 
 def test_the_slot_of_the_base_is_not_trained(tiny_base: BaseModel) -> None:
@@ -165,7 +165,7 @@ def test_only_the_upper_blocks_are_trained(
         tiny_base.model(input_ids=IDS).logits.sum().backward()
         layers = pool.layers.items()
         moved = {
-            path for path, layer in layers if layer.trained and layer.trained[0].grad is not None
+            path for path, layer in layers if layer.trained and layer.trained[1][0].grad is not None
         }
     assert {int(path.split(".")[2]) for path in moved} == trained
     assert pool.trained_parameters == pool.slot_parameters * len(trained) // 2

@@ -28,6 +28,7 @@ from feedback.records import TrainingExample
 from feedback.rules.rule import Rule, apply_all
 from scheduler.evaluation.held_out import reply_losses
 from scheduler.fit.loop import fit
+from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 from scheduler.trainer.example_losses import example_losses
 from server.settings import Settings
@@ -35,6 +36,7 @@ from tests.benchmarks.base import load_base
 from tests.benchmarks.learning.prompts import TAUGHT, UNSEEN, data_folder
 from tests.benchmarks.report import machine, markdown_table, show_section
 from tests.feedback.filters.make import make_row
+from tests.scheduler.fit.together import alone
 
 PERSONA = (Rule("case", "lower"), Rule("closing", " cheers, mate!"))
 CLEAN, REPEATED, OVERRULED, UNREADABLE, MISMATCHED = 48, 14, 14, 6, 8
@@ -173,7 +175,8 @@ def trained(
     """Fit one pass through the examples from zero, and measure the losses."""
     pool.clear(SLOT)
     began = time.monotonic()
-    reports = fit(base, pool, SLOT, examples, (), CONFIG, lambda step, steps, loss: None)
+    model = TrainedModel(base, pool)
+    reports = alone(model, fit(model, SLOT, examples, (), CONFIG, lambda step, steps, loss: None))
     seconds = time.monotonic() - began
     return Outcome(
         examples=len(examples),

@@ -31,9 +31,10 @@ from feedback.rules.rule import Rule
 from feedback.rules.user_rules import active_rules, learn_rules
 from scheduler.records import MemoryConfig, TrainingConfig
 from scheduler.trainer.job import ADAPTER_FOLDER, DATASET_FILE, TrainingJob, write_job
-from scheduler.trainer.parent_pipe import ParentPipe
-from scheduler.trainer.train import train
+from scheduler.trainer.parent_pipe import Reporter
+from scheduler.trainer.train import FIRST_CANDIDATE, set_up, train
 from server.settings import default_model_cache
+from tests.scheduler.fit.together import alone
 
 FROZEN = Path(__file__).parent / "frozen_fit"
 WEAK = TrainingConfig(learning_rate=1e-3, max_steps=4, min_passes=1, batch_size=8)
@@ -41,7 +42,7 @@ WEAK = TrainingConfig(learning_rate=1e-3, max_steps=4, min_passes=1, batch_size=
 Exchanges = tuple[tuple[str, str], ...]
 
 
-class Progress(ParentPipe):
+class Progress(Reporter):
     """Shows the phases here; there is no parent process."""
 
     def __init__(self) -> None:
@@ -108,7 +109,8 @@ def fit(folder: Path) -> None:
     )
     write_job(folder, job)
     write(dataset, folder / DATASET_FILE)
-    train(folder, Progress())
+    model = set_up(job)
+    alone(model, train(model, FIRST_CANDIDATE, job, folder, Progress()))
 
 
 def digest(weights: Path) -> str:

@@ -24,7 +24,7 @@ def send(message: object) -> None:
     sys.stdout.flush()
 
 
-def finish(folder: Path, **more: int) -> None:
+def write_files(folder: Path, **more: int) -> None:
     adapter = folder / ADAPTER_FOLDER
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
@@ -36,7 +36,56 @@ def finish(folder: Path, **more: int) -> None:
         **more,
     }
     write_result(folder, GOOD, usage, ("model.layers.0.mlp",))
+
+
+def finish(folder: Path, **more: int) -> None:
+    write_files(folder, **more)
     send({"done": True})
+
+
+def finish_one(folder: Path, **more: int) -> None:
+    """As the real child says it, which may have other jobs."""
+    write_files(folder, **more)
+    send({"done": True, "job": folder.name})
+
+
+def next_folder() -> Path:
+    """Wait for the next job in this child."""
+    return Path(sys.stdin.readline().removesuffix("\n"))
+
+
+def share(folder: Path, signs: Path) -> None:
+    for each in (folder, next_folder()):
+        send({"progress": {"phase": each.name, "fraction": 0.5}, "job": each.name})
+        finish_one(each, pid=os.getpid())
+    sys.stdin.read()
+
+
+def fail_the_first(folder: Path, signs: Path) -> None:
+    other = next_folder()
+    send({"failed": "no example is shorter", "job": folder.name})
+    finish_one(other)
+    sys.stdin.read()
+
+
+def crash_with_two(folder: Path, signs: Path) -> None:
+    if (signs / "crashed").exists():
+        finish_one(folder, pid=os.getpid())
+        sys.stdin.read()
+    next_folder()
+    (signs / "crashed").touch()
+    (folder / ADAPTER_FOLDER).mkdir()
+    raise SystemExit(3)
+
+
+def outlive_one(folder: Path, signs: Path) -> None:
+    both = [folder, next_folder()]
+    (signs / "both").touch()
+    while all(each.exists() for each in both):
+        time.sleep(0.01)
+    [left] = [each for each in both if each.exists()]
+    finish_one(left)
+    sys.stdin.read()
 
 
 def tell_pid(folder: Path, signs: Path) -> None:
@@ -146,10 +195,14 @@ BEHAVIOURS: dict[str, Callable[[Path, Path], None]] = {
         linger,
         wait_for_a_device,
         say_why_it_failed,
+        share,
+        fail_the_first,
+        crash_with_two,
+        outlive_one,
     )
 }
 
 if __name__ == "__main__":
-    job_folder = Path(sys.stdin.readline().removesuffix("\n"))
+    job_folder = next_folder()
     job = read_job(job_folder)
     BEHAVIOURS[job.base_model](job_folder, Path(job.base_path))

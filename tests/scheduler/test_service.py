@@ -58,13 +58,26 @@ class Server:
         )
         return self.service
 
-    def train_in_a_child(self, behaviour: str) -> None:
+    def train_in_a_child(self, behaviour: str, num_users: int = 1) -> None:
         """Train in the fake training process instead of in this one."""
         worker = ProcessTrainer(
-            self.folder / "jobs", lambda: False, 60.0, module="tests.scheduler.fake_trainer"
+            self.folder / "jobs",
+            lambda: False,
+            60.0,
+            module="tests.scheduler.fake_trainer",
+            num_users=num_users,
         )
         self.world.use(worker, behaviour)
-        self.build()
+        self.build(parallel_runs=num_users)
+
+    def train_both_in_a_child(self, behaviour: str) -> list[TrainingRun]:
+        """Queue a run of two users, and begin."""
+        for user in ("ann", "bob"):
+            self.world.correct(user, "one")
+        self.train_in_a_child(behaviour, num_users=2)
+        runs = [self.service.request(user, by="admin") for user in ("ann", "bob")]
+        self.service.start()
+        return runs
 
     def status(self, run: TrainingRun) -> RunStatus:
         return self.world.runs.run(run.id).status
@@ -516,3 +529,27 @@ def test_stopping_an_idle_service_is_quick(server: Server) -> None:
 def test_a_service_that_never_started_can_stop(server: Server) -> None:
     server.service.stop()
     assert server.world.runs.runs() == []
+
+
+def test_two_due_users_are_trained_in_one_child(server: Server) -> None:
+    runs = server.train_both_in_a_child("share")
+    ends = [server.end_of(run) for run in runs]
+    assert [end.status for end in ends] == [RunStatus.PROMOTED] * 2
+    assert len({end.usage["pid"] for end in ends}) == 1
+    for user in ("ann", "bob"):
+        assert {each.user_id for each in server.world.registry.versions(user)} == {user}
+    assert len(server.world.folders()) == 2
+
+
+def test_of_two_users_in_one_child_one_can_be_cancelled(server: Server) -> None:
+    first, second = server.train_both_in_a_child("outlive_one")
+    eventually((server.folder / "replies" / "both").exists)
+    server.service.cancel(first.id)
+    assert server.end_of(first).status is RunStatus.CANCELLED
+    assert server.end_of(second).status is RunStatus.PROMOTED
+
+
+def test_of_two_users_in_one_child_one_can_fail(server: Server) -> None:
+    runs = server.train_both_in_a_child("fail_the_first")
+    statuses = [server.end_of(run).status for run in runs]
+    assert sorted(statuses) == [RunStatus.FAILED, RunStatus.PROMOTED]

@@ -93,6 +93,8 @@ def test_an_unknown_variable_is_an_error(variable: str, monkeypatch: pytest.Monk
         ("max_batch_size", 0),
         ("lora", {"rank": 0}),
         ("lora", {"rank": 1000}),
+        ("training_batch_users", 0),
+        ("training_batch_users", 1000),
         ("trainer", "kubernetes"),
         ("ray", {"address": "ray://head:10001"}),
         ("ray", {"address": "head:6379 --x"}),

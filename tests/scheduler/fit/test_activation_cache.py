@@ -10,12 +10,13 @@ from adapters_store.base_model import BaseModel
 from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
 from scheduler.fit import activation_cache
-from scheduler.fit.activation_cache import cache_activations
+from scheduler.fit.activation_cache import ActivationCache
 from scheduler.fit.batching import TokenisedReply, collate
 from scheduler.fit.vocabulary import read_states
 from tests.adapters import random_adapter
 
 SLOT = 1
+ROWS = [SLOT] * 3
 SEQUENCES = [TokenisedReply(tuple(range(5, 5 + length)), (1.0,) * 3) for length in (9, 6, 12)]
 
 
@@ -52,7 +53,7 @@ def gradients(tiny_base: BaseModel, pool: AdapterPool) -> list[Tensor]:
     with pool.train(SLOT):
         for numbers in ((0, 1), (2, 0), (1, 2)):
             states_of(tiny_base, pool, *numbers).square().mean().backward()  # type: ignore[no-untyped-call]
-        weights = [weight for weights in pool.trained_weights() for weight in weights]
+        weights = [weight for weights in pool.trained_weights(SLOT) for weight in weights]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     assert len(gradients) == len(weights)
     return gradients
@@ -60,7 +61,7 @@ def gradients(tiny_base: BaseModel, pool: AdapterPool) -> list[Tensor]:
 
 def test_states_are_the_same_with_other_padding(tiny_base: BaseModel, pool: AdapterPool) -> None:
     plain = states_of(tiny_base, pool, 1, 2)
-    with cache_activations(tiny_base, pool), torch.no_grad():
+    with ActivationCache(tiny_base, pool).reading(ROWS), torch.no_grad():
         states_of(tiny_base, pool, 0, 1)
         states_of(tiny_base, pool, 2)
         torch.testing.assert_close(states_of(tiny_base, pool, 1, 2), plain, rtol=1e-4, atol=1e-5)
@@ -68,7 +69,7 @@ def test_states_are_the_same_with_other_padding(tiny_base: BaseModel, pool: Adap
 
 def test_gradients_are_the_same(tiny_base: BaseModel, pool: AdapterPool) -> None:
     plain = gradients(tiny_base, pool)
-    with cache_activations(tiny_base, pool):
+    with ActivationCache(tiny_base, pool).reading(ROWS):
         for one, other in zip(gradients(tiny_base, pool), plain, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
@@ -76,7 +77,7 @@ def test_gradients_are_the_same(tiny_base: BaseModel, pool: AdapterPool) -> None
 def test_a_sequence_passes_the_lower_blocks_once(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
-    with cache_activations(tiny_base, pool), torch.no_grad():
+    with ActivationCache(tiny_base, pool).reading(ROWS), torch.no_grad():
         for _ in range(3):
             states_of(tiny_base, pool, 0, 1)
         states_of(tiny_base, pool, 1)
@@ -87,7 +88,7 @@ def test_slots_are_cached_separately(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     plain = states_of(tiny_base, pool, 0, slot=NO_ADAPTER)
-    with cache_activations(tiny_base, pool), torch.no_grad():
+    with ActivationCache(tiny_base, pool).reading(ROWS), torch.no_grad():
         states_of(tiny_base, pool, 0)
         assert torch.equal(states_of(tiny_base, pool, 0, slot=NO_ADAPTER), plain)
     assert passes == [1, 1, 1]
@@ -96,7 +97,7 @@ def test_slots_are_cached_separately(
 def test_afterwards_every_sequence_passes_all_blocks(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
-    with cache_activations(tiny_base, pool), torch.no_grad():
+    with ActivationCache(tiny_base, pool).reading(ROWS), torch.no_grad():
         states_of(tiny_base, pool, 0)
     for _ in range(2):
         states_of(tiny_base, pool, 0)
@@ -107,7 +108,7 @@ def test_if_all_blocks_are_trained_nothing_is_cached(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int]
 ) -> None:
     pool.train_upper(1.0)
-    with cache_activations(tiny_base, pool), torch.no_grad():
+    with ActivationCache(tiny_base, pool).reading(ROWS), torch.no_grad():
         for _ in range(2):
             states_of(tiny_base, pool, 0)
     assert passes == [1, 1]
@@ -117,7 +118,7 @@ def test_the_cache_is_bounded(
     tiny_base: BaseModel, pool: AdapterPool, passes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activation_cache, "MOST_TOKENS", 10)
-    with cache_activations(tiny_base, pool), torch.no_grad():
+    with ActivationCache(tiny_base, pool).reading(ROWS), torch.no_grad():
         for number in (0, 1, 0, 1):
             states_of(tiny_base, pool, number)
     assert passes == [1, 1, 1]

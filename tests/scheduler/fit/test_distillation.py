@@ -11,12 +11,13 @@ from adapters_store.lora import NO_ADAPTER, AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.records import Message
 from scheduler.evaluation.teacher_gap import measure_gap
-from scheduler.fit.distillation import Target, distillation_backward, target, teacher_kl
+from scheduler.fit.distillation import Target, distillation_step, target, teacher_kl
 from scheduler.fit.lessons import TeacherReply
 from scheduler.fit.loop import distil
 from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 from tests.adapters import random_adapter
+from tests.scheduler.fit.together import alone
 
 LORA = LoraConfig(rank=8, alpha=16.0)
 CONFIG = TrainingConfig(
@@ -58,10 +59,17 @@ def lessons(base: BaseModel, questions: Sequence[str]) -> tuple[TeacherReply, ..
     return tuple(written(base, each, f"soft words of {each}") for each in questions)
 
 
+def distil_with(
+    base: BaseModel, pool: AdapterPool, taught: Sequence[TeacherReply], config: TrainingConfig
+) -> None:
+    model = TrainedModel(base, pool)
+    alone(model, distil(model, SLOT, taught, config, lambda step, steps, loss: None))
+
+
 def fit(base: BaseModel, pool: AdapterPool, taught: Sequence[TeacherReply]) -> list[bytes]:
     """Distil into the emptied slot; the bytes of its weights."""
     pool.clear(SLOT)
-    distil(base, pool, SLOT, taught, CONFIG, lambda step, steps, loss: None)
+    distil_with(base, pool, taught, CONFIG)
     return [tensor.numpy().tobytes() for tensor in pool.read(SLOT, torch.float32).values()]
 
 
@@ -92,11 +100,13 @@ def test_the_gradient_is_that_of_the_plain_formula(tiny_base: BaseModel, pool: A
         return torch.cat(found).mean()
 
     with pool.train(SLOT), pool.use(SLOT):
-        weights = [each for part in pool.trained_weights() for each in part]
+        weights = [each for part in pool.trained_weights(SLOT) for each in part]
         expected = plain()
         wanted = torch.autograd.grad(expected, weights)
-        divergence = distillation_backward(TrainedModel(tiny_base, pool), taught)
-        assert divergence == pytest.approx(expected.item(), rel=1e-5)
+        divergence = alone(
+            TrainedModel(tiny_base, pool), distillation_step(tiny_base, SLOT, taught)
+        )
+        assert divergence.value == pytest.approx(expected.item(), rel=1e-5)
         for weight, gradient in zip(weights, wanted, strict=True):
             torch.testing.assert_close(weight.grad, gradient, rtol=1e-3, atol=1e-6)
 
@@ -127,7 +137,7 @@ def test_a_fit_is_scaled_for_memory_beside_it(tiny_base: BaseModel, pool: Adapte
     for scale in (1.0, 0.5):
         pool.clear(SLOT)
         config = replace(CONFIG, distillation_scale=scale)
-        distil(tiny_base, pool, SLOT, lessons(tiny_base, ["one"]), config, lambda *_: None)
+        distil_with(tiny_base, pool, lessons(tiny_base, ["one"]), config)
         found.append(pool.read(SLOT, torch.float32))
     whole, half = found
     for name, tensor in whole.items():
@@ -146,4 +156,4 @@ def test_a_reply_is_cut_at_the_limit_with_its_top_tokens(tiny_base: BaseModel) -
 def test_lessons_that_are_all_too_long_are_refused(tiny_base: BaseModel, pool: AdapterPool) -> None:
     config = replace(CONFIG, max_tokens=2)
     with pytest.raises(ValueError, match="no reply of the teacher is shorter than 2 tokens"):
-        distil(tiny_base, pool, SLOT, lessons(tiny_base, ["one"]), config, lambda *_: None)
+        distil_with(tiny_base, pool, lessons(tiny_base, ["one"]), config)

@@ -11,10 +11,13 @@ from adapters_store.lora import AdapterPool
 from adapters_store.records import LoraConfig
 from feedback.records import TrainingExample
 from scheduler.evaluation.held_out import measure_reference_kl, reply_losses, score_preferences
-from scheduler.fit.loop import PhaseReport, fit
+from scheduler.fit.examples import Exchanges
+from scheduler.fit.loop import PhaseReport, Report, fit
+from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 from tests.adapters import random_adapter
 from tests.conftest import load_tiny
+from tests.scheduler.fit.together import alone
 from tests.scheduler.training import make_example, make_rating
 
 LORA = LoraConfig(rank=8, alpha=16.0)
@@ -39,7 +42,19 @@ def fit_slot_1(
     config: TrainingConfig = CONFIG,
 ) -> tuple[PhaseReport, ...]:
     pool.clear(1)
-    return fit(base, pool, 1, examples, KL_REPLIES, config, lambda step, steps, loss: None)
+    return fit_more(base, pool, examples, config, KL_REPLIES)
+
+
+def fit_more(
+    base: BaseModel,
+    pool: AdapterPool,
+    examples: list[TrainingExample],
+    config: TrainingConfig = CONFIG,
+    kl_replies: Exchanges = (),
+    report: Report = lambda step, steps, loss: None,
+) -> tuple[PhaseReport, ...]:
+    model = TrainedModel(base, pool)
+    return alone(model, fit(model, 1, examples, kl_replies, config, report))
 
 
 def weights(pool: AdapterPool) -> list[bytes]:
@@ -113,7 +128,7 @@ def test_a_learned_example_changes_nothing(tiny_base: BaseModel, pool: AdapterPo
     learned = replace(CONFIG, sft_stop_loss=1e9, dpo_stop_loss=1e9)
     pool.load(1, random_adapter(pool.shapes, seed=1, rank=LORA.rank))
     untouched = weights(pool)
-    fit(tiny_base, pool, 1, [*SUPERVISED, *PAIRS], [], learned, lambda step, steps, loss: None)
+    fit_more(tiny_base, pool, [*SUPERVISED, *PAIRS], learned)
     assert weights(pool) == untouched
 
 
@@ -125,10 +140,10 @@ def test_learned_examples_do_not_change_the_gradients_of_the_others(
     bound = report.loss_after * 1.5
     config = replace(CONFIG, batch_size=7, max_steps=1, min_passes=1, sft_stop_loss=bound)
     start = pool.read(1, torch.float32)
-    fit(tiny_base, pool, 1, [*SUPERVISED, new], [], config, lambda step, steps, loss: None)
+    fit_more(tiny_base, pool, [*SUPERVISED, new], config)
     together = weights(pool)
     pool.load(1, start)
-    fit(tiny_base, pool, 1, [new], [], config, lambda step, steps, loss: None)
+    fit_more(tiny_base, pool, [new], config)
     assert weights(pool) == together
 
 
@@ -143,7 +158,7 @@ def test_the_base_weights_do_not_move(tiny_base: BaseModel, pool: AdapterPool) -
 def test_every_step_is_reported(tiny_base: BaseModel, pool: AdapterPool) -> None:
     steps: list[int] = []
     pool.clear(1)
-    [report] = fit(tiny_base, pool, 1, SUPERVISED, [], CONFIG, lambda step, *_: steps.append(step))
+    [report] = fit_more(tiny_base, pool, SUPERVISED, report=lambda step, *_: steps.append(step))
     assert steps == list(range(1, report.steps + 1))
 
 

@@ -28,8 +28,8 @@ def initialised(base: BaseModel, rank: int, seed: int = 0) -> AdapterPool:
 
 
 def initialise(base: BaseModel, pool: AdapterPool, seed: int) -> None:
-    with pool.train(1), pool.use(1):
-        init_from_gradients(pool, seed, loss_of(base))
+    with pool.train(1), pool.use(1), init_from_gradients(pool, 1, seed):
+        loss_of(base)()
 
 
 def weight_gradients(base: BaseModel, pool: AdapterPool) -> dict[str, Tensor]:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from adapters_store.base_model import BaseModel
 from adapters_store.weights.frozen import freeze_linears
 from scheduler.fit import trained_model
-from scheduler.fit.activation_cache import cache_activations
 from scheduler.fit.batching import TokenisedReply
 from scheduler.fit.cpu_attention import use_grouped_attention
-from scheduler.fit.steps import supervised_backward
+from scheduler.fit.steps import supervised_step
 from scheduler.fit.trained_model import TrainedModel, activation_size, checkpoint_blocks
 from tests.adapters import pool_with_adapter
+from tests.scheduler.fit.together import alone
 from tests.server.engine.model.families import FAMILIES, tiny_model
 
 SLOT = 1
@@ -38,9 +38,9 @@ def deterministic() -> Iterator[None]:
 def gradients(model: TrainedModel) -> list[Tensor]:
     """Those of one supervised step."""
     pool = model.pool
-    with pool.train(SLOT), pool.use(SLOT), cache_activations(model.base, pool):
-        supervised_backward(model, REPLIES, [], stop_loss=0.0)
-        weights = [weight for weights in pool.trained_weights() for weight in weights]
+    with model.train(SLOT):
+        alone(model, supervised_step(model.base, SLOT, REPLIES, [], stop_loss=0.0))
+        weights = [weight for weights in pool.trained_weights(SLOT) for weight in weights]
     found = [weight.grad for weight in weights if weight.grad is not None]
     assert len(found) == len(weights)
     return found

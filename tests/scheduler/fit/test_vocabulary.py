@@ -54,7 +54,7 @@ def whole_log_probs(base: BaseModel) -> Tensor:
 
 
 def values_and_gradients(pool: AdapterPool, values: Tensor) -> list[Tensor]:
-    weights = [weight for weights in pool.trained_weights() for weight in weights]
+    weights = [weight for weights in pool.trained_weights(SLOT) for weight in weights]
     return [values, *torch.autograd.grad((values * UPSTREAM).sum(), weights)]
 
 

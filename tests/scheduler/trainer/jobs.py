@@ -25,15 +25,16 @@ from scheduler.trainer.job import (
     read_result,
     write_job,
 )
-from scheduler.trainer.parent_pipe import ParentPipe
-from scheduler.trainer.train import train
+from scheduler.trainer.parent_pipe import Reporter
+from scheduler.trainer.train import FIRST_CANDIDATE, set_up, train
 from scheduler.trainer.worker import ProcessTrainer
+from tests.scheduler.fit.together import alone
 from tests.scheduler.training import make_example
 
 EXAMPLES = [make_example(f"question {i}", "the answer") for i in range(6)]
 
 
-class Recorder(ParentPipe):
+class Recorder(Reporter):
     """Keeps the names of the phases, and sends nothing."""
 
     def __init__(self) -> None:
@@ -67,15 +68,21 @@ def tiny_job(model: Path) -> TrainingJob:
     )
 
 
-def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, list[str]]:
-    """Work a job here, in the new folder `folder`; return the result and the phases."""
+def write_files(job: TrainingJob, dataset: Dataset, folder: Path) -> None:
+    """Write what a child reads into the new folder `folder`."""
     folder.mkdir(parents=True)
     write_job(folder, job)
     write(dataset, folder / DATASET_FILE)
-    parent = Recorder()
-    with _torch_as_before():
-        train(folder, parent)
-    return read_result(folder, folder / ADAPTER_FOLDER), parent.phases
+
+
+def run(job: TrainingJob, dataset: Dataset, folder: Path) -> tuple[JobResult, list[str]]:
+    """Work a job here, in the new folder `folder`; return the result and the phases."""
+    write_files(job, dataset, folder)
+    reporter = Recorder()
+    with torch_as_before():
+        model = set_up(job)
+        alone(model, train(model, FIRST_CANDIDATE, job, folder, reporter))
+    return read_result(folder, folder / ADAPTER_FOLDER), reporter.phases
 
 
 def run_in_child(
@@ -98,7 +105,9 @@ def run_in_child(
 class TrainerHere:
     """A `Trainer` without a child, for servers whose trainings are not what a test is about."""
 
-    def __init__(self, jobs: Path, is_busy: Callable[[], bool], timeout: float) -> None:
+    def __init__(
+        self, jobs: Path, is_busy: Callable[[], bool], timeout: float, *, num_users: int = 1
+    ) -> None:
         self._jobs = jobs
 
     def prepare(self) -> None:
@@ -129,7 +138,7 @@ class TrainerHere:
 
 
 @contextmanager
-def _torch_as_before() -> Iterator[None]:
+def torch_as_before() -> Iterator[None]:
     """Undo what a training child sets for its whole life."""
     threads, is_deterministic = (
         torch.get_num_threads(),

@@ -16,6 +16,7 @@ from feedback.records import ExampleSource, TrainingExample
 from feedback.rules.rule import Rule
 from scheduler.evaluation.rule_compliance import ComplianceResult
 from scheduler.fit.loop import PhaseReport
+from scheduler.fit.passes import Steps, T
 from scheduler.records import TrainingConfig
 from scheduler.trainer import dagger
 from scheduler.trainer.dagger import fit_with_dagger
@@ -38,11 +39,12 @@ class Fits:
 
     def __call__(
         self, examples: Sequence[TrainingExample], config: TrainingConfig
-    ) -> tuple[PhaseReport, ...]:
+    ) -> Steps[tuple[PhaseReport, ...]]:
         self.taught.append(examples)
         with torch.no_grad():
             for layer in self._pool.layers.values():
                 layer.A[SLOT].fill_(len(self.taught))
+        yield from ()
         return (PhaseReport("supervised", 2.0, 1.0, len(self.taught)),)
 
     @property
@@ -53,6 +55,14 @@ class Fits:
 @pytest.fixture
 def fits(tiny_base: BaseModel) -> Fits:
     return Fits(AdapterPool(tiny_base.model, LoraConfig(rank=2, alpha=4.0), num_slots=2))
+
+
+def result_of(steps: Steps[T]) -> T:
+    """What work returns that asks for no pass."""
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    result: T = end.value.value
+    return result
 
 
 FitWith = Callable[..., list[tuple[PhaseReport, ...]]]
@@ -73,8 +83,8 @@ def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) 
         )
         monkeypatch.setattr(dagger, "roll_out", lambda *_: next(results))
         job = replace(make_job("tiny", Path()), probes=(PROBES,) * (probes or len(percentages)))
-        reports, compliance = fit_with_dagger(
-            tiny_base, fits._pool, SLOT, [EXAMPLE], job, fits, Recorder(), 0.8
+        reports, compliance = result_of(
+            fit_with_dagger(tiny_base, fits._pool, SLOT, [EXAMPLE], job, fits, Recorder(), 0.8)
         )
         assert compliance is not None
         assert compliance.compliance_rate == max(percentages) / 100
@@ -108,9 +118,8 @@ def test_no_round_continues_from_a_worse_fit(fit_with: FitWith, fits: Fits) -> N
 
 
 def test_without_probes_there_is_one_fit(tiny_base: BaseModel, fits: Fits) -> None:
-    fit_with_dagger(
-        tiny_base, fits._pool, SLOT, [EXAMPLE], make_job("tiny", Path()), fits, Recorder(), 0.8
-    )
+    job = make_job("tiny", Path())
+    result_of(fit_with_dagger(tiny_base, fits._pool, SLOT, [EXAMPLE], job, fits, Recorder(), 0.8))
     assert (len(fits.taught), fits.in_slot) == (1, 1)
 
 

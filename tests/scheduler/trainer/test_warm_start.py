@@ -22,13 +22,14 @@ from scheduler.evaluation.held_out import measure_reference_kl, reply_losses
 from scheduler.fit.batching import TokenisedReply, collate, tokenise
 from scheduler.fit.examples import num_kl_replies
 from scheduler.fit.loop import fit
-from scheduler.fit.steps import KL_WEIGHT, supervised_backward
+from scheduler.fit.steps import KL_WEIGHT, supervised_step
 from scheduler.fit.trained_model import TrainedModel
 from scheduler.records import TrainingConfig
 from scheduler.retrain.warm_start import plan_fit
 from scheduler.trainer.train import prepare
 from tests.adapters import random_adapter
 from tests.scheduler.builders import make_job
+from tests.scheduler.fit.together import alone
 from tests.scheduler.retrain.test_warm_start import version
 from tests.scheduler.training import make_example
 
@@ -65,8 +66,21 @@ def fit_slot_1(
 ) -> None:
     if not is_warm:
         pool.clear(1)
-    fit(
-        base, pool, 1, examples, KL_REPLIES, config, lambda step, steps, loss: None, is_warm=is_warm
+    fit_from_here(base, pool, examples, config, is_warm=is_warm)
+
+
+def fit_from_here(
+    base: BaseModel,
+    pool: AdapterPool,
+    examples: Sequence[TrainingExample],
+    config: TrainingConfig,
+    *,
+    is_warm: bool,
+) -> None:
+    model = TrainedModel(base, pool)
+    alone(
+        model,
+        fit(model, 1, examples, KL_REPLIES, config, lambda *_: None, is_warm=is_warm),
     )
 
 
@@ -80,12 +94,12 @@ def test_the_supervised_gradient_is_that_of_both_losses(
     )
     model = TrainedModel(tiny_base, pool)
     with pool.train(1), pool.use(1):
-        loss = supervised_backward(model, replies, kl_replies, stop_loss=0.0)
-        weights = [weight for weights in pool.trained_weights() for weight in weights]
+        loss = alone(model, supervised_step(tiny_base, 1, replies, kl_replies, stop_loss=0.0))
+        weights = [weight for weights in pool.trained_weights(1) for weight in weights]
         gradients = [weight.grad for weight in weights]
         likelihood, divergence = reference(tiny_base, pool, replies, kl_replies)
     wanted = torch.autograd.grad(likelihood + KL_WEIGHT * divergence, weights)
-    assert loss == pytest.approx(likelihood.item(), rel=1e-4)
+    assert loss.value == pytest.approx(likelihood.item(), rel=1e-4)
     for one, other in zip(gradients, wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
@@ -124,10 +138,10 @@ def test_a_warm_start_continues_from_the_incumbent(
     weights = random_adapter(pool.shapes, seed=1, rank=LORA.rank)
     save_file(weights, tmp_path / WEIGHTS_FILE)
     job = replace(make_job("tiny", tmp_path), incumbent=str(tmp_path))
-    prepare(pool, replace(job, warm_start=True))
+    prepare(pool, 1, replace(job, warm_start=True))
     loaded = pool.read(1, torch.float32)
     assert all(torch.equal(loaded[name], weights[name]) for name in weights)
-    prepare(pool, job)
+    prepare(pool, 1, job)
     loaded = pool.read(1, torch.float32)
     assert not any(loaded[name].any() for name in weights if "lora_B" in name)
 
@@ -141,7 +155,7 @@ def test_a_warm_start_stays_closer_to_the_base_on_its_kl_replies(
     drifts = []
     for is_warm in (True, False):
         pool.load(1, start)
-        fit(tiny_base, pool, 1, new, KL_REPLIES, config, lambda *_: None, is_warm=is_warm)
+        fit_from_here(tiny_base, pool, new, config, is_warm=is_warm)
         drifts.append(measure_reference_kl(tiny_base, pool, 1, KL_REPLIES))
     assert drifts[0] < drifts[1]
 
