@@ -70,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
             expose_headers=[
                 "x-request-id",
                 "x-loralei-adapter",
+                "x-loralei-organisation",
                 "x-loralei-chat",
                 "x-loralei-user",
                 "retry-after",

@@ -228,10 +228,11 @@ class StreamOptions(WireModel):
 
 
 class ChatExtension(WireModel):
-    """Loralei's own options: which adapter answers, whether memory is used, and whether a streamed
-    reply goes on without its reader."""
+    """Loralei's own options: which adapter answers, whether the organisation's takes part, whether
+    memory is used, and whether a streamed reply goes on without its reader."""
 
     adapter: AdapterName | None = None
+    organisation: bool | None = None
     memory: bool | None = None
     resumable: bool | None = None
 
