@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from adapters_store.durable import publish_folder, sha256_of
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
-from adapters_store.records import AdapterVersion, StoredAdapter, StagedAdapter
+from adapters_store.records import AdapterVersion, StagedAdapter, StoredAdapter
 from adapters_store.remote.object_storage import ObjectStorage, RemoteStorageError
 from adapters_store.trash import KEPT_DAYS, Trash, delete
 

@@ -263,12 +263,9 @@ def side_by_side(adapters: Sequence[Mapping[str, Tensor]], rank: int) -> Mapping
     for name in adapters[0]:
         axis = 0 if ".lora_A." in name else 1
         parts = [each[name] for each in adapters]
-        missing = rank - sum(part.shape[axis] for part in parts)
         shape = [*parts[0].shape]
-        shape[axis] = missing
-        stacked[name] = torch.cat([*parts, parts[0].new_zeros(shape)], axis) if missing else (
-            torch.cat(parts, axis)
-        )
+        shape[axis] = max(0, rank - sum(part.shape[axis] for part in parts))
+        stacked[name] = torch.cat([*parts, parts[0].new_zeros(shape)], axis)
     return stacked
 
 

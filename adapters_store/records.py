@@ -104,7 +104,9 @@ ServableAdapter = StoredAdapter | StackedAdapter
 
 def parts_of(adapter: ServableAdapter) -> tuple[StoredAdapter, ...]:
     """The stored adapters that an adapter consists of."""
-    return (adapter.own, adapter.organisation) if isinstance(adapter, StackedAdapter) else (adapter,)
+    return (
+        (adapter.own, adapter.organisation) if isinstance(adapter, StackedAdapter) else (adapter,)
+    )
 
 
 @dataclass(frozen=True, slots=True)

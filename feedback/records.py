@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
-
 ORGANISATION = "user-organisation"
 """The owner of the organisation's adapter. No account can have this name, and it has no key."""
 

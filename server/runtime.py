@@ -124,6 +124,7 @@ def _scheduler(
         trainer=_trainer(settings, stores.folder.jobs, engine),
         model=EngineServedModel(engine, stores.files, config.memory),
         publisher=publisher,
+        documents=stores.documents,
         verify=verify,
         config=config,
         clock=time.time,
@@ -140,6 +141,7 @@ def _scheduler(
         schedule=settings.schedule,
         clock=time.time,
         parallel_runs=settings.ray.parallel_runs if settings.trainer == "ray" else 1,
+        has_organisation=settings.organisation,
     )
 
 

@@ -5,17 +5,17 @@ from sqlite_utils import Database
 from feedback.records import OrganisationChoice
 
 
-def newest_choice(database: Database, user_id: str) -> OrganisationChoice:
-    """The user's newest choice, or what holds without one."""
+def select_choices(database: Database, user_id: str) -> list[OrganisationChoice]:
+    """The user's choices, newest first."""
     rows = database.query(
-        "SELECT shares, uses, at FROM organisation_choices WHERE user_id = ?"
-        " ORDER BY id DESC LIMIT 1",
+        "SELECT user_id, shares, uses, at FROM organisation_choices WHERE user_id = ?"
+        " ORDER BY id DESC",
         [user_id],
     )
-    row = next(rows, None)
-    if row is None:
-        return OrganisationChoice(user_id)
-    return OrganisationChoice(user_id, bool(row["shares"]), bool(row["uses"]), row["at"])
+    return [
+        OrganisationChoice(row["user_id"], bool(row["shares"]), bool(row["uses"]), row["at"])
+        for row in rows
+    ]
 
 
 def insert_choice(database: Database, choice: OrganisationChoice) -> int:

@@ -341,7 +341,7 @@ class FeedbackLog(FeedbackReader):
         return erased
 
     def _leave_organisation(self, user_id: str, at: float, *, stays: bool = False) -> None:
-        """Take all that the user shared from the organisation, if the user shares and not `stays`."""
+        """Take from the organisation all that the user shared, unless the user `stays`."""
         if self.choice(user_id).shares and not stays:
             self._on_withdrawal(ORGANISATION, all_possible_ids(self._database, user_id), at)
 

@@ -29,13 +29,13 @@ from feedback.store.chats import (
     select_titles,
     select_turns,
 )
+from feedback.store.choices import members_of, select_choices
 from feedback.store.jsonl import (
     decision_to_json,
     feedback_to_json,
     interaction_to_json,
     title_to_json,
 )
-from feedback.store.choices import members_of, newest_choice
 from feedback.store.queries import (
     completion_id_of,
     find_feedback,
@@ -202,7 +202,11 @@ class FeedbackReader:
 
     def choice(self, user_id: str) -> OrganisationChoice:
         """What the user wants of the organisation's adapter."""
-        return newest_choice(self._database, user_id)
+        return next(iter(self.choices(user_id)), OrganisationChoice(user_id))
+
+    def choices(self, user_id: str) -> list[OrganisationChoice]:
+        """Every choice that the user made of the organisation's adapter, newest first."""
+        return select_choices(self._database, user_id)
 
     def contributors(self, user_id: str) -> tuple[str, ...]:
         """Whose feedback this user's adapter learns: their own; the organisation's also learns

@@ -156,7 +156,11 @@ def proposals_to_feedback(database: Database) -> None:
     for row in list(approved):
         turn, feedback = turn_and_feedback(**row)
         columns = interaction_to_row(turn)
-        for later in ("message_id", "has_instructions", "organisation"):  # later migrations add them
+        for later in (
+            "message_id",
+            "has_instructions",
+            "organisation",
+        ):  # later migrations add them
             del columns[later]
         database.table("interactions").insert(columns)
         database.table("feedback").insert(feedback_to_row(feedback))

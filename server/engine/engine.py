@@ -591,7 +591,9 @@ def _unscored_part(sequence: Sequence) -> tuple[int, ...]:
 
 
 def _namespace(sequence: Sequence) -> str | None:
-    """A sequence may read only keys and values of its scope, and of the same immutable adapter: many
-    users may have the organisation's."""
+    """A sequence may read only keys and values of its scope and of its own immutable adapter.
+
+    The scope counts with an adapter, too: all users have the organisation's.
+    """
     scope = sequence.prefix_scope
     return scope if sequence.adapter is None else f"{sequence.adapter.folder} {scope or ''}"
