@@ -246,6 +246,7 @@ class World:
         name: str,
         reply: str = "A long and formal reply.",
         adapter: str = "base",
+        organisation: str | None = None,
     ) -> str:
         """Have a user ask in a conversation of its own; returns the reply's id."""
         self.now += 1.0
@@ -261,6 +262,7 @@ class World:
             finish_reasons=("stop",),
             prompt_tokens=3,
             completion_tokens=6,
+            organisation=organisation,
         )
         self.log.store(turn)
         return turn.id
