@@ -5,12 +5,12 @@ from sqlite_utils import Database
 from feedback.records import OrganisationChoice
 
 
-def select_choices(database: Database, user_id: str) -> list[OrganisationChoice]:
-    """The user's choices, newest first."""
+def select_choices(database: Database, user_id: str, limit: int = -1) -> list[OrganisationChoice]:
+    """The user's newest choices, newest first; a negative limit is none."""
     rows = database.query(
         "SELECT user_id, shares, uses, at FROM organisation_choices WHERE user_id = ?"
-        " ORDER BY id DESC",
-        [user_id],
+        " ORDER BY id DESC LIMIT ?",
+        [user_id, limit],
     )
     return [
         OrganisationChoice(row["user_id"], bool(row["shares"]), bool(row["uses"]), row["at"])

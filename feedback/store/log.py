@@ -277,14 +277,16 @@ class FeedbackLog(FeedbackReader):
     def expire(self, before: float, limit: int) -> int:
         """Delete at most `limit` interactions that are older than `before`, with their feedback if
         all of it is, too; returns how many. As if their users deleted them: training forgets them.
+        Questions about documents stay as long as the documents.
         """
         with self._database.atomic():
             expired = list(
                 self._database.query(
                     "SELECT user_id, id FROM interactions AS own WHERE created_at < :before"
+                    " AND user_id != :organisation"
                     " AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.user_id = own.user_id"
                     " AND completion_id = own.id AND updated_at >= :before) LIMIT :limit",
-                    {"before": before, "limit": limit},
+                    {"before": before, "limit": limit, "organisation": ORGANISATION},
                 )
             )
             for row in expired:

@@ -202,7 +202,8 @@ class FeedbackReader:
 
     def choice(self, user_id: str) -> OrganisationChoice:
         """What the user wants of the organisation's adapter."""
-        return next(iter(self.choices(user_id)), OrganisationChoice(user_id))
+        newest = select_choices(self._database, user_id, limit=1)
+        return newest[0] if newest else OrganisationChoice(user_id)
 
     def choices(self, user_id: str) -> list[OrganisationChoice]:
         """Every choice that the user made of the organisation's adapter, newest first."""

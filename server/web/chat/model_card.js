@@ -107,7 +107,7 @@ export class ModelCard {
       { class: "small", id: "organisation" },
       h("legend", {}, version ? `Organisation (${version})` : "Organisation"),
       choice("uses", uses, "Answer me with what the organisation’s model learned"),
-      choice("shares", shares, "Let it learn from what I correct and like; others may read that in its replies"),
+      choice("shares", shares, "Let it learn from my feedback; others may read that in its replies"),
     );
   }
 

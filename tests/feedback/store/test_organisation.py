@@ -153,9 +153,7 @@ def test_a_deleted_document_takes_its_questions_with_it(
     documents.store_questions(document.id, [QUESTION], rejected=0, model="tiny")
     documents.delete(document.id, by="admin")
     assert [owner for owner, _ in withdrawn] == [ORGANISATION]
-    assert log.turns_with_feedback(ORGANISATION) == ((), ()) or not any(
-        log.turns_with_feedback(ORGANISATION)
-    )
+    assert not any(log.turns_with_feedback(ORGANISATION))
     assert documents.all() == []
     with pytest.raises(NotFoundError):
         documents.document(document.id)
@@ -168,6 +166,13 @@ def test_the_questions_of_a_document_that_was_deleted_meanwhile_are_dropped(
     documents.delete(document.id, by="admin")
     documents.store_questions(document.id, [QUESTION], rejected=0, model="tiny")
     assert log.counts(ORGANISATION).feedback == 0
+
+
+def test_questions_about_documents_do_not_expire(documents: Documents, log: FeedbackLog) -> None:
+    document = add(documents)
+    documents.store_questions(document.id, [QUESTION], rejected=0, model="tiny")
+    assert log.expire(1e9, 10) == 0
+    assert documents.questions(document.id) == [QUESTION]
 
 
 def test_a_new_document_is_new_to_the_organisation(documents: Documents, log: FeedbackLog) -> None:
