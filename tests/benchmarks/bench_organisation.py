@@ -59,8 +59,10 @@ def main() -> None:
     if data is None:
         print(f"Not measured: set EVAL_DATA to the folder that holds {TAUGHT} and {UNSEEN}.")
         return
-    pairs = [tuple(BY_NAME[name] for name in each.split("+")) for each in options.pairs.split(",")]
-    rows = [_measured(data, *pair, options.corrections, options.prompts) for pair in pairs]
+    rows = []
+    for pair in options.pairs.split(","):
+        shared, own = (BY_NAME[name] for name in pair.split("+"))
+        rows.append(_measured(data, shared, own, options.corrections, options.prompts))
     heading = ["wishes: organisation, user", "organisation alone", "together"]
     table = markdown_table([*heading, "user alone", "together", "least share kept"], rows)
     model = or_smallest(Settings().model)

@@ -105,7 +105,12 @@ def test_another_users_ids_are_unknown_on_every_route(
         if kind == "frontend":  # a user of its own that has the name of the owner
             live.chat(stranger.key, user=owned.person.id)
             other.params = {"user": owned.person.id}
-        body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "dropped"}
+        body: dict[str, object] = {
+            "metadata": {},
+            "target": owned.completion_id,
+            "value": "down",
+            "status": "dropped",
+        }
         body |= {"message_ids": [], "title": "theirs", "shares": True}
         for method, path in operations(live):
             if "_id}" in path and not path.startswith("/v1/admin"):

@@ -3,7 +3,7 @@
 import { call } from "../shared/api.js";
 import { confirmAction, toast } from "../shared/dialogs.js";
 import { button, h, put } from "../shared/dom.js";
-import { adapterBadge, formatNumber, formatTime, plural, table } from "../shared/format.js";
+import { adapterBadge, formatTime, plural, table } from "../shared/format.js";
 
 const PATH = "/v1/admin/organisation";
 
@@ -42,7 +42,7 @@ export class OrganisationView {
   #documents({ documents }) {
     const rows = documents.map((each) => [
       h("a", { href: "#/organisation", onclick: (event) => this.#toggle(event, each) }, each.name),
-      formatNumber(each.characters),
+      each.characters,
       each.is_read ? `${each.questions} taught, ${each.rejected} rejected` : "tonight",
       formatTime(each.added_at),
       each.added_by,
@@ -117,7 +117,7 @@ export class OrganisationView {
       h("h2", {}, "Add a document"),
       h(
         "form",
-        { class: "stack", onsubmit: submit },
+        { class: "section", onsubmit: submit },
         h("label", {}, "File (text or Markdown)", file),
         h("label", {}, "Name", name),
         h("label", {}, "Text", text),
