@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from feedback.records import Document, DocumentQuestion
+from feedback.records import Document, DocumentQuestion, Message
 from feedback.store.documents import Documents
-from scheduler.served_model import Reply, ServedModel, user_prompt
+from scheduler.served_model import Prompt, Reply, ServedModel
 from scheduler.teaching.documents import (
     QUESTIONS_PER_PASSAGE,
     answer_prompt,
@@ -12,9 +12,8 @@ from scheduler.teaching.documents import (
     passages,
     question_prompt,
 )
-from scheduler.teaching.questions import new_questions
+from scheduler.teaching.questions import LINE_TOKENS, new_questions
 
-QUESTIONS_TOKENS = 128
 ANSWER_TOKENS = 80
 
 IsCancelled = Callable[[], bool]
@@ -46,18 +45,15 @@ class DocumentReader:
     ) -> tuple[list[DocumentQuestion], int]:
         """The questions that passed the check, and how many did not."""
         parts = passages(document.text)
-        written = self._ask(
-            [question_prompt(each) for each in parts], QUESTIONS_TOKENS, is_cancelled
-        )
+        lists = [question_prompt(each) for each in parts for _ in range(QUESTIONS_PER_PASSAGE)]
+        lines = self._model.continue_lines(lists, LINE_TOKENS, 0, is_cancelled)
         asked: list[tuple[str, str]] = []
-        for passage, reply in zip(parts, written, strict=True):
-            lines = [each for each in reply.text.splitlines() if each.strip()]
-            before = [question for _, question in asked]
-            found = new_questions(lines, before)[:QUESTIONS_PER_PASSAGE]
+        for number, line in enumerate(lines):
+            found = new_questions([line], [question for _, question in asked])
+            passage = parts[number // QUESTIONS_PER_PASSAGE]
             asked += [(passage, each) for each in found if each.endswith(("?", "？"))]
-        prompts = [answer_prompt(*each) for each in asked]
-        answers = self._ask(prompts, ANSWER_TOKENS, is_cancelled)
-        unaided = self._ask([question for _, question in asked], ANSWER_TOKENS, is_cancelled)
+        answers = self._ask([answer_prompt(*each) for each in asked], is_cancelled)
+        unaided = self._ask([(Message("user", each),) for _, each in asked], is_cancelled)
         made = [
             DocumentQuestion(question, answer.text.strip(), base.text)
             for (passage, question), answer, base in zip(asked, answers, unaided, strict=True)
@@ -67,6 +63,8 @@ class DocumentReader:
         ]
         return made, len(asked) - len(made)
 
-    def _ask(self, texts: Sequence[str], max_tokens: int, is_cancelled: IsCancelled) -> list[Reply]:
-        prompts = [user_prompt(each, max_tokens) for each in texts]
+    def _ask(
+        self, conversations: Sequence[tuple[Message, ...]], is_cancelled: IsCancelled
+    ) -> list[Reply]:
+        prompts = [Prompt(each, ANSWER_TOKENS) for each in conversations]
         return self._model.reply(prompts, None, is_cancelled) if prompts else []

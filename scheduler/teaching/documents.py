@@ -7,14 +7,22 @@ A model learns more of a text from questions and answers about it than from the 
 import re
 from collections.abc import Iterator
 
+from feedback.records import Message
 from feedback.text.scripts import starts_unspaced
 from feedback.text.tokens import tokens, words
 from scheduler.evaluation.degeneration import is_sound
 
-PASSAGE_CHARACTERS = 1000
+PASSAGE_CHARACTERS = 500
 QUESTIONS_PER_PASSAGE = 3
 MIN_SUPPORTED = 0.8
 """The share of an answer's words that the passage, or the question, must have."""
+
+_PASSAGE = (
+    "The library lends books for four weeks and films for one. Who is late pays a fee of 50 cents a"
+    " day, which goes to the reading club."
+)
+_QUESTION = "For how long does the library lend films?"
+_ANSWER = "The library lends films for one week."
 
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s*")
@@ -39,14 +47,21 @@ def passages(text: str) -> tuple[str, ...]:
 
 
 def question_prompt(passage: str) -> str:
-    """What the base is asked to write questions about a passage."""
-    count = QUESTIONS_PER_PASSAGE
-    return f"{passage}\n\nWrite {count} questions that this text answers, one in a line."
+    """A plain text whose next line is a question about the passage.
+
+    Not a request: a small base continues an example better.
+    """
+    shown = f"{_text(_PASSAGE)}\nA question about it: {_QUESTION}\n\n\n"
+    return f"{shown}{_text(passage)}\nA question about it:"
 
 
-def answer_prompt(passage: str, question: str) -> str:
-    """What the base is asked to answer a question from a passage."""
-    return f"{passage}\n\nAnswer in one sentence, with nothing but what this says: {question}"
+def answer_prompt(passage: str, question: str) -> tuple[Message, ...]:
+    """A conversation in which the base answers from a passage, as it answered an example."""
+    return (
+        Message("user", _with_question(_PASSAGE, _QUESTION)),
+        Message("assistant", _ANSWER),
+        Message("user", _with_question(passage, question)),
+    )
 
 
 def is_supported(passage: str, question: str, answer: str) -> bool:
@@ -68,6 +83,14 @@ def is_supported(passage: str, question: str, answer: str) -> bool:
         and bool(new & known)
         and len(said & supported) >= MIN_SUPPORTED * len(said)
     )
+
+
+def _text(passage: str) -> str:
+    return f"Text: {' '.join(passage.split())}"
+
+
+def _with_question(passage: str, question: str) -> str:
+    return f"{passage}\n\nAnswer in one sentence, from this alone: {question}"
 
 
 def _pieces(text: str) -> Iterator[str]:

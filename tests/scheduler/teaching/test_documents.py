@@ -20,7 +20,7 @@ def test_no_passage_is_too_long_and_no_word_is_lost(text: str) -> None:
 
 
 def test_passages_are_cut_between_paragraphs() -> None:
-    one, two = "a " * 300, "b " * 300
+    one, two = "a " * 200, "b " * 200
     assert passages(f"{one}\n\n{two}") == (one.strip(), two.strip())
 
 
