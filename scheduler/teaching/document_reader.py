@@ -6,15 +6,14 @@ from feedback.records import Document, DocumentQuestion, Message
 from feedback.store.documents import Documents
 from scheduler.served_model import Prompt, Reply, ServedModel
 from scheduler.teaching.documents import (
-    QUESTIONS_PER_PASSAGE,
     answer_prompt,
     is_supported,
     passages,
     question_prompt,
 )
-from scheduler.teaching.questions import LINE_TOKENS, new_questions
+from scheduler.teaching.questions import new_questions
 
-ANSWER_TOKENS = 80
+REPLY_TOKENS = 80
 
 IsCancelled = Callable[[], bool]
 
@@ -45,12 +44,11 @@ class DocumentReader:
     ) -> tuple[list[DocumentQuestion], int]:
         """The questions that passed the check, and how many did not."""
         parts = passages(document.text)
-        lists = [question_prompt(each) for each in parts for _ in range(QUESTIONS_PER_PASSAGE)]
-        lines = self._model.continue_lines(lists, LINE_TOKENS, 0, is_cancelled)
+        written = self._ask([question_prompt(each) for each in parts], is_cancelled)
         asked: list[tuple[str, str]] = []
-        for number, line in enumerate(lines):
-            found = new_questions([line], [question for _, question in asked])
-            passage = parts[number // QUESTIONS_PER_PASSAGE]
+        for passage, reply in zip(parts, written, strict=True):
+            lines = [each for each in reply.text.splitlines() if each.strip()]
+            found = new_questions(lines, [question for _, question in asked])
             asked += [(passage, each) for each in found if each.endswith(("?", "？"))]
         answers = self._ask([answer_prompt(*each) for each in asked], is_cancelled)
         unaided = self._ask([(Message("user", each),) for _, each in asked], is_cancelled)
@@ -66,5 +64,5 @@ class DocumentReader:
     def _ask(
         self, conversations: Sequence[tuple[Message, ...]], is_cancelled: IsCancelled
     ) -> list[Reply]:
-        prompts = [Prompt(each, ANSWER_TOKENS) for each in conversations]
+        prompts = [Prompt(each, REPLY_TOKENS) for each in conversations]
         return self._model.reply(prompts, None, is_cancelled) if prompts else []

@@ -13,7 +13,6 @@ from feedback.text.tokens import tokens, words
 from scheduler.evaluation.degeneration import is_sound
 
 PASSAGE_CHARACTERS = 500
-QUESTIONS_PER_PASSAGE = 3
 MIN_SUPPORTED = 0.8
 """The share of an answer's words that the passage, or the question, must have."""
 
@@ -21,7 +20,11 @@ _PASSAGE = (
     "The library lends books for four weeks and films for one. Who is late pays a fee of 50 cents a"
     " day, which goes to the reading club."
 )
-_QUESTION = "For how long does the library lend films?"
+_QUESTIONS = (
+    "For how long does the library lend books?",
+    "For how long does the library lend films?",
+    "What happens to the fees of those who are late?",
+)
 _ANSWER = "The library lends films for one week."
 
 _PARAGRAPHS = re.compile(r"\n\s*\n")
@@ -46,21 +49,18 @@ def passages(text: str) -> tuple[str, ...]:
     return (*found, part) if part else tuple(found)
 
 
-def question_prompt(passage: str) -> str:
-    """A plain text whose next line is a question about the passage.
+def question_prompt(passage: str) -> tuple[Message, ...]:
+    """A conversation in which the base asks three questions about a passage, one in a line.
 
-    Not a request: a small base continues an example better.
+    It asked about an example before: a small base continues that better than a request.
     """
-    shown = f"{_text(_PASSAGE)}\nA question about it: {_QUESTION}\n\n\n"
-    return f"{shown}{_text(passage)}\nA question about it:"
+    return _after(_asking(_PASSAGE), "\n".join(_QUESTIONS), _asking(passage))
 
 
 def answer_prompt(passage: str, question: str) -> tuple[Message, ...]:
     """A conversation in which the base answers from a passage, as it answered an example."""
-    return (
-        Message("user", _with_question(_PASSAGE, _QUESTION)),
-        Message("assistant", _ANSWER),
-        Message("user", _with_question(passage, question)),
+    return _after(
+        _with_question(_PASSAGE, _QUESTIONS[1]), _ANSWER, _with_question(passage, question)
     )
 
 
@@ -85,8 +85,12 @@ def is_supported(passage: str, question: str, answer: str) -> bool:
     )
 
 
-def _text(passage: str) -> str:
-    return f"Text: {' '.join(passage.split())}"
+def _after(asked: str, said: str, asks: str) -> tuple[Message, ...]:
+    return Message("user", asked), Message("assistant", said), Message("user", asks)
+
+
+def _asking(passage: str) -> str:
+    return f"{passage}\n\nAsk three questions that this answers, one in a line."
 
 
 def _with_question(passage: str, question: str) -> str:

@@ -37,13 +37,8 @@ class ReadingModel(FakeServedModel):
 
     def _about_handbook(self, text: str) -> str | None:
         if text.startswith(HANDBOOK):
-            return self.answer
+            return self.answer if QUESTION in text else f"1. {QUESTION}\n2. Nothing else"
         return UNAIDED if text == QUESTION else None
-
-    def continue_lines(
-        self, texts: Sequence[str], max_tokens: int, seed: int, is_cancelled: Callable[[], bool]
-    ) -> list[str]:
-        return [f" {QUESTION}" if HANDBOOK in text else "Nothing" for text in texts]
 
 
 @pytest.fixture
