@@ -20,11 +20,7 @@ _PASSAGE = (
     "The library lends books for four weeks and films for one. Who is late pays a fee of 50 cents a"
     " day, which goes to the reading club."
 )
-_QUESTIONS = (
-    "For how long does the library lend books?",
-    "For how long does the library lend films?",
-    "What happens to the fees of those who are late?",
-)
+_QUESTION = "For how long does the library lend films?"
 _ANSWER = "The library lends films for one week."
 
 _PARAGRAPHS = re.compile(r"\n\s*\n")
@@ -50,17 +46,20 @@ def passages(text: str) -> tuple[str, ...]:
 
 
 def question_prompt(passage: str) -> tuple[Message, ...]:
-    """A conversation in which the base asks three questions about a passage, one in a line.
-
-    It asked about an example before: a small base continues that better than a request.
-    """
-    return _after(_asking(_PASSAGE), "\n".join(_QUESTIONS), _asking(passage))
+    """A conversation in which the base asks questions about a passage, one in a line."""
+    request = f"{passage}\n\nWrite 3 questions that this text answers, one in a line."
+    return (Message("user", request),)
 
 
 def answer_prompt(passage: str, question: str) -> tuple[Message, ...]:
-    """A conversation in which the base answers from a passage, as it answered an example."""
-    return _after(
-        _with_question(_PASSAGE, _QUESTIONS[1]), _ANSWER, _with_question(passage, question)
+    """A conversation in which the base answers from a passage, as it answered an example.
+
+    A small base follows examples better than a request.
+    """
+    return (
+        Message("user", _with_question(_PASSAGE, _QUESTION)),
+        Message("assistant", _ANSWER),
+        Message("user", _with_question(passage, question)),
     )
 
 
@@ -83,14 +82,6 @@ def is_supported(passage: str, question: str, answer: str) -> bool:
         and bool(new & known)
         and len(said & supported) >= MIN_SUPPORTED * len(said)
     )
-
-
-def _after(asked: str, said: str, asks: str) -> tuple[Message, ...]:
-    return Message("user", asked), Message("assistant", said), Message("user", asks)
-
-
-def _asking(passage: str) -> str:
-    return f"{passage}\n\nAsk three questions that this answers, one in a line."
 
 
 def _with_question(passage: str, question: str) -> str:
