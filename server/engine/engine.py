@@ -595,5 +595,5 @@ def _namespace(sequence: Sequence) -> str | None:
 
     The scope counts with an adapter, too: all users have the organisation's.
     """
-    scope = sequence.prefix_scope
-    return scope if sequence.adapter is None else f"{sequence.adapter.folder} {scope or ''}"
+    names = (sequence.adapter and sequence.adapter.folder, sequence.prefix_scope)
+    return " ".join(filter(None, names)) or None
