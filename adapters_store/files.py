@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from adapters_store.durable import publish_folder, sha256_of
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
-from adapters_store.records import AdapterVersion, ServableAdapter, StagedAdapter
+from adapters_store.records import AdapterVersion, StagedAdapter, StoredAdapter
 from adapters_store.remote.object_storage import ObjectStorage, RemoteStorageError
 from adapters_store.trash import KEPT_DAYS, Trash, delete
 
@@ -126,7 +126,7 @@ class AdapterFiles:
             raise ValueError(f"{folder} is not a staged folder")
         return StagedAdapter(folder.name, sha256_of(folder / WEIGHTS_FILE))
 
-    def open(self, version: ServableAdapter) -> Path:
+    def open(self, version: StoredAdapter) -> Path:
         """A version's folder. This object verifies its checksum once, unless another one did so.
 
         A verified file counts as such until its size or its time changes.
@@ -280,7 +280,7 @@ class AdapterFiles:
         except RemoteStorageError as error:  # the next start tries again
             _log.warning("unknown adapters in the object storage were not noted: %s", error)
 
-    def _path(self, version: ServableAdapter) -> Path:
+    def _path(self, version: StoredAdapter) -> Path:
         # The database could have been edited or restored from anywhere.
         if not _FOLDER_NAME.fullmatch(version.folder):
             raise AdapterInvalidError(f"the folder name of {version.label} is not one of ours")

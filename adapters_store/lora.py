@@ -264,6 +264,22 @@ def linear_shapes(model: nn.Module, targets: Sequence[str]) -> dict[str, tuple[i
     return {path: (each.out_features, each.in_features) for path, each in linears.items()}
 
 
+def side_by_side(adapters: Sequence[Mapping[str, Tensor]], rank: int) -> Mapping[str, Tensor]:
+    """Adapters of one shape as one adapter of this rank, in PEFT's names: the product is their sum.
+
+    Their ranks lie side by side, A along rows and B along columns, then zeros. All must have the
+    same scaling as the result. As PEFT's `add_weighted_adapter(combination_type="cat")`.
+    """
+    stacked = {}
+    for name in adapters[0]:
+        axis = 0 if ".lora_A." in name else 1
+        parts = [each[name] for each in adapters]
+        shape = [*parts[0].shape]
+        shape[axis] = max(0, rank - sum(part.shape[axis] for part in parts))
+        stacked[name] = torch.cat([*parts, parts[0].new_zeros(shape)], axis)
+    return stacked
+
+
 def refuse_slot_zero(slot: int) -> None:
     """Raise `ValueError` for slot 0, which must stay empty."""
     if slot == NO_ADAPTER:

@@ -1,7 +1,7 @@
 """The records of adapters. Times are UTC seconds since the epoch as `float`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 BASE = "base"
@@ -26,6 +26,10 @@ class LoraConfig:
     def scaling(self) -> float:
         """alpha / rank (Hu et al. 2021, section 4.1)."""
         return self.alpha / self.rank
+
+    def widened(self, times: int) -> "LoraConfig":
+        """Adapters of so many times the rank, with the same scaling."""
+        return replace(self, rank=self.rank * times, alpha=self.alpha * times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,31 @@ class StagedAdapter:
         return "the candidate"
 
 
-ServableAdapter = AdapterVersion | StagedAdapter
+@dataclass(frozen=True, slots=True)
+class StackedAdapter:
+    """A user's version and the organisation's, which answer together: their products are added."""
+
+    own: AdapterVersion
+    organisation: AdapterVersion
+
+    @property
+    def folder(self) -> str:
+        """What tells it from every other adapter; no folder has this name."""
+        return f"{self.own.folder}+{self.organisation.folder}"
+
+
+StoredAdapter = AdapterVersion | StagedAdapter
+"""An adapter with a folder of its own."""
+
+ServableAdapter = StoredAdapter | StackedAdapter
 """An adapter that the engine can load."""
+
+
+def parts_of(adapter: ServableAdapter) -> tuple[StoredAdapter, ...]:
+    """The stored adapters that an adapter consists of."""
+    return (
+        (adapter.own, adapter.organisation) if isinstance(adapter, StackedAdapter) else (adapter,)
+    )
 
 
 @dataclass(frozen=True, slots=True)

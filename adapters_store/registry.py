@@ -99,11 +99,13 @@ class Registry(RegistryReader):
             self._move(promotion, undoes=undone["id"])
         return promotion
 
-    def withdraw(self, user_id: str, example_ids: Collection[str], at: float) -> None:
+    def withdraw(
+        self, user_id: str, example_ids: Collection[str], at: float, *, to_ancestor: bool = False
+    ) -> None:
         """Mark the user's versions that learned any of these examples: they never answer again.
 
         What their reports quote of the user is deleted. If one of them is in use, the base takes
-        its place.
+        its place, or with `to_ancestor` the nearest version before it that may answer.
         """
         with self._database.atomic():
             self._database.execute(
@@ -116,7 +118,9 @@ class Registry(RegistryReader):
             active = self.active(user_id)
             if active is not None and active.withdrawn_at is not None:
                 reason = f"{active.label} learned from feedback that was deleted or changed"
-                move = Promotion(user_id, active.number, None, WITHDRAWAL, at, reason)
+                ancestor = self.servable_ancestor(active) if to_ancestor else None
+                number = None if ancestor is None else ancestor.number
+                move = Promotion(user_id, active.number, number, WITHDRAWAL, at, reason)
                 self._move(move, undoes=None)
 
     def delete(self, user_id: str, number: int, at: float) -> AdapterVersion:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
+ORGANISATION = "user-organisation"
+"""The owner of the organisation's adapter. No account can have this name, and it has no key."""
+
 
 class InteractionKind(StrEnum):
     """Why a client asked; training uses `CHAT` only."""
@@ -68,7 +71,8 @@ class Interaction:
     `adapter` is `"base"` or a version label such as `"v3"`. `replies` has one text per choice;
     feedback is about the first. `listed` is OpenAI's `store: true`. `message_id` is the id that a
     frontend has given the reply. `has_instructions`: the first message was sent as the Responses
-    API's `instructions`, which the next response does not carry over.
+    API's `instructions`, which the next response does not carry over. `organisation` is the label
+    of the organisation's version that took part, if one did.
     """
 
     id: str
@@ -89,6 +93,7 @@ class Interaction:
     metadata: Mapping[str, str] = field(default_factory=dict)
     message_id: str | None = None
     has_instructions: bool = False
+    organisation: str | None = None
 
     @property
     def is_truncated(self) -> bool:
@@ -261,6 +266,43 @@ class FeedbackCounts:
     disliked: int
     pairs: int
     pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationChoice:
+    """A user's choice since `at`: whether the organisation's adapter may learn from their examples
+    (`shares`), and whether it takes part in their replies (`uses`)."""
+
+    user_id: str
+    shares: bool = False
+    uses: bool = True
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text that the organisation's adapter learns. `is_read`: its questions were written.
+
+    Of those, `num_questions` passed the check and `num_rejected` did not.
+    """
+
+    id: str
+    name: str
+    text: str
+    added_at: float
+    added_by: str
+    is_read: bool = False
+    num_questions: int = 0
+    num_rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentQuestion:
+    """A question about a document, its checked answer, and what the base says without it."""
+
+    question: str
+    answer: str
+    base_reply: str
 
 
 @dataclass(frozen=True, slots=True)

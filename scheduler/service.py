@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from feedback.records import ORGANISATION
 from scheduler import policy
 from scheduler.candidates import Candidates
 from scheduler.evaluation.rollback import RollbackMonitor
@@ -42,6 +43,7 @@ class SchedulerService:
         schedule: ScheduleConfig,
         clock: Callable[[], float],
         parallel_runs: int = 1,
+        has_organisation: bool = False,
     ) -> None:
         """Raises `ValueError` if the nightly cron line is invalid."""
         self._candidates = candidates
@@ -52,6 +54,7 @@ class SchedulerService:
         self._policy = policy_config
         self._has_watch = schedule.watch
         self._clock = clock
+        self._has_organisation = has_organisation
         # Without a schedule no memory and no process are held for the next run.
         has_schedule = schedule.interval > 0 or bool(schedule.nightly)
         self._worker = TrainingWorker(
@@ -108,20 +111,30 @@ class SchedulerService:
         return self._queue_due(self._policy)
 
     def nightly_tick(self) -> list[TrainingRun]:
-        """Queue a run for every user with new feedback, within the other bounds, and the suite for
-        every version in use that was not measured yet."""
-        runs = self._queue_due(replace(self._policy, min_new_feedback=1))
+        """Queue a run for every user with new feedback, and for the organisation, within the other
+        bounds, and the suite for every version in use that was not measured yet."""
+        runs = self._queue_due(replace(self._policy, min_new_feedback=1), is_night=True)
         self.suite.nightly_tick()
         return runs
 
-    def _queue_due(self, config: PolicyConfig) -> list[TrainingRun]:
+    def _queue_due(self, config: PolicyConfig, *, is_night: bool = False) -> list[TrainingRun]:
         if self._has_watch:
             self._monitor.look()
         now = self._clock()
         candidates = self._candidates.with_new_feedback(policy.needed_feedback(config), now)
         line = policy.order(candidates)
-        due = [one.user_id for one in line if policy.is_due(one, config, now).due]
+        due = [
+            one.user_id
+            for one in line
+            if policy.is_due(one, config, now).due and self._is_time_of(one, is_night)
+        ]
         runs = self._runs.schedule(due, by=_ACTOR, at=now)
         if runs:
             self._worker.wake()
         return runs
+
+    def _is_time_of(self, candidate: Candidate, is_night: bool) -> bool:
+        """Whether it may train now: the organisation at night, or at once after a withdrawal."""
+        if candidate.user_id != ORGANISATION:
+            return True
+        return self._has_organisation and (is_night or candidate.has_withdrawal)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from feedback.records import ORGANISATION
 from feedback.store.reader import FeedbackReader
 from scheduler.schema import migrate_index
 
@@ -60,8 +61,11 @@ class UnseenFeedback:
         return Unseen(items, row["items"], has_withdrawal)
 
     def total(self) -> int:
-        """How many items of all users no run has seen."""
-        (row,) = self._database.query("SELECT coalesce(sum(items), 0) AS n FROM unseen_feedback")
+        """How many items of all users no run has seen; the organisation's are theirs, too."""
+        (row,) = self._database.query(
+            "SELECT coalesce(sum(items), 0) AS n FROM unseen_feedback WHERE user_id != ?",
+            [ORGANISATION],
+        )
         return int(row["n"])
 
     def unwatched(self) -> dict[str, int]:

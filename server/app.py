@@ -37,6 +37,7 @@ from server.routes.admin import (
     backup,
     evaluations,
     moves,
+    organisation,
     overview,
     runs,
     users,
@@ -70,6 +71,7 @@ def create_app(services: Services) -> FastAPI:
             expose_headers=[
                 "x-request-id",
                 "x-loralei-adapter",
+                "x-loralei-organisation",
                 "x-loralei-chat",
                 "x-loralei-user",
                 "retry-after",
@@ -104,7 +106,18 @@ def _behind_a_key() -> APIRouter:
 
 def _behind_an_admins_key() -> APIRouter:
     router = APIRouter(dependencies=[Depends(require_admin)])
-    for each in (users, adapters, versions, runs, evaluations, overview, audit, backup, moves):
+    for each in (
+        users,
+        adapters,
+        versions,
+        organisation,
+        runs,
+        evaluations,
+        overview,
+        audit,
+        backup,
+        moves,
+    ):
         router.include_router(each.router)
     return router
 

@@ -29,6 +29,7 @@ from server.accounts.accounts import (
     LastAdminError,
     NameTakenError,
     NoFrontendError,
+    OrganisationAccountError,
     UnknownAccountError,
 )
 from server.accounts.identity import AmbiguousIdentityError, UnverifiedIdentityError
@@ -120,6 +121,7 @@ ERRORS: dict[type[Exception], ErrorSpec] = {
     AmbiguousIdentityError: ErrorSpec(400, "ambiguous_user", param="user"),
     InvalidNameError: ErrorSpec(400, "invalid_name", param="name"),
     NoFrontendError: ErrorSpec(400, "not_a_frontend", param="kind"),
+    OrganisationAccountError: ErrorSpec(400, "organisation_account", param="user"),
     InvalidFeedbackError: ErrorSpec(400, "invalid_feedback"),
     PromptError: ErrorSpec(400, "invalid_messages", param="messages"),
     ContextOverflowError: ErrorSpec(400, "context_length_exceeded", param="messages"),

@@ -124,6 +124,7 @@ def _scheduler(
         trainer=_trainer(settings, stores.folder.jobs, engine),
         model=EngineServedModel(engine, stores.files, config.memory),
         publisher=publisher,
+        documents=stores.documents,
         verify=verify,
         config=config,
         clock=time.time,
@@ -144,6 +145,7 @@ def _scheduler(
             if settings.trainer == "ray"
             else settings.training_batch_users
         ),
+        has_organisation=settings.organisation,
     )
 
 

@@ -66,6 +66,8 @@ class Services:
             repeat_erasures(self.stores, self.accounts)
             preset = settings.admin_key.get_secret_value() if settings.admin_key else None
             self.new_admin_key = self.accounts.ensure_admin(preset, time.time())
+            if settings.organisation:
+                self.accounts.ensure_organisation(time.time())
         except BaseException as error:
             folder.release()
             if isinstance(error, StorageError):

@@ -208,6 +208,10 @@ class Settings(BaseSettings):
         default=RayConfig(),
         description="The Ray cluster: its address, what a run takes of it, how many at a time.",
     )
+    organisation: bool = Field(
+        default=False,
+        description="Fit an organisation's adapter every night, which takes part in all replies.",
+    )
     max_batch_size: int = Field(
         default=16,
         ge=1,

@@ -15,7 +15,8 @@ from adapters_store.registry import Registry
 from adapters_store.registry_reader import all_versions
 from adapters_store.remote.object_storage import ObjectStorage
 from adapters_store.schema import migrations as adapter_migrations
-from feedback.records import StorageLimits
+from feedback.records import ORGANISATION, StorageLimits
+from feedback.store.documents import Documents
 from feedback.store.log import FeedbackLog
 from feedback.store.schema import migrations as feedback_migrations
 from feedback.text.counts import count
@@ -61,6 +62,7 @@ class Stores:
     folder: DataFolder
     database: SharedDatabase
     log: FeedbackLog
+    documents: Documents
     registry: Registry
     files: AdapterFiles
     runs: RunStore
@@ -152,13 +154,15 @@ def _stores(
     finish_erasures(registry, files)
 
     def withdraw(user_id: str, example_ids: Collection[str], at: float) -> None:
-        registry.withdraw(user_id, example_ids, at)
+        registry.withdraw(user_id, example_ids, at, to_ancestor=user_id == ORGANISATION)
         runs.forget_quotes(user_id)
 
+    log = FeedbackLog(database, limits=limits, on_withdrawal=withdraw)
     return Stores(
         folder=folder,
         database=database,
-        log=FeedbackLog(database, limits=limits, on_withdrawal=withdraw),
+        log=log,
+        documents=Documents(database, log),
         registry=registry,
         files=files,
         runs=runs,

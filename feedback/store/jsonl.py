@@ -47,6 +47,7 @@ def interaction_to_json(interaction: Interaction) -> dict[str, Any]:
         "metadata": dict(interaction.metadata),
         "message_id": interaction.message_id,
         "has_instructions": interaction.has_instructions,
+        "organisation": interaction.organisation,
     }
 
 
@@ -163,6 +164,7 @@ def _interaction(user_id: str, row: "_JsonRow") -> Interaction:
         metadata=row.metadata("metadata"),
         message_id=None if row.is_null("message_id") else row.label("message_id", MAX_MESSAGE_ID),
         has_instructions=not row.is_null("has_instructions") and row.flag("has_instructions"),
+        organisation=None if row.is_null("organisation") else row.label("organisation"),
     )
 
 

@@ -12,11 +12,13 @@ from sqlite_utils import Database
 
 from feedback.errors import InvalidFeedbackError, NotFoundError
 from feedback.records import (
+    ORGANISATION,
     Chat,
     Feedback,
     FeedbackStatus,
     Interaction,
     InteractionKind,
+    OrganisationChoice,
     StorageLimits,
 )
 from feedback.repeated import says_the_same
@@ -25,6 +27,7 @@ from feedback.storage_limits import refuse_growth
 from feedback.store import audit
 from feedback.store.audit import AuditAction
 from feedback.store.chats import select_titles, write_title
+from feedback.store.choices import insert_choice
 from feedback.store.jsonl import parse_rows, row_error
 from feedback.store.queries import (
     find_feedback,
@@ -37,11 +40,11 @@ from feedback.store.reader import FeedbackReader
 from feedback.store.rows import feedback_to_row, interaction_to_row, metadata_to_text
 from feedback.store.rule_decisions import delete_decision, insert_decision
 from feedback.store.schema import migrate
-from feedback.store.withdrawals import withdrawing
+from feedback.store.withdrawals import all_possible_ids, withdrawing
 from feedback.validation import check_against, check_alone, says_something
 
 OnWithdrawal = Callable[[str, Collection[str], float], None]
-"""Is told the user, the ids of the examples that are gone, and when."""
+"""Is told the user, or the organisation, the ids of the examples that are gone, and when."""
 
 
 def _ignore(user_id: str, example_ids: Collection[str], at: float) -> None:
@@ -234,6 +237,22 @@ class FeedbackLog(FeedbackReader):
         """
         self._decide(decision, at=decision.decided_at)
 
+    def choose(self, choice: OrganisationChoice) -> None:
+        """Store what a user wants of the organisation's adapter; the same again changes nothing.
+
+        If they share no longer, the organisation's versions that learned from them are withdrawn.
+        """
+        with self._database.atomic():
+            before = self.choice(choice.user_id)
+            if (before.shares, before.uses) == (choice.shares, choice.uses):
+                return
+            self._leave_organisation(choice.user_id, choice.at, stays=choice.shares)
+            number = insert_choice(self._database, choice)
+            if before.shares != choice.shares:
+                action = AuditAction.CHANGED
+                name = f"choice-{number}"
+                audit.record(self._database, ORGANISATION, name, action, at=choice.at, trains=True)
+
     def undo_rule_decision(self, user_id: str, wanted_id: str, now: float) -> None:
         """Delete the user's decision on the rule with this id; feedback alone decides again.
 
@@ -258,14 +277,16 @@ class FeedbackLog(FeedbackReader):
     def expire(self, before: float, limit: int) -> int:
         """Delete at most `limit` interactions that are older than `before`, with their feedback if
         all of it is, too; returns how many. As if their users deleted them: training forgets them.
+        Questions about documents stay as long as the documents.
         """
         with self._database.atomic():
             expired = list(
                 self._database.query(
                     "SELECT user_id, id FROM interactions AS own WHERE created_at < :before"
+                    " AND user_id != :organisation"
                     " AND NOT EXISTS (SELECT 1 FROM feedback WHERE feedback.user_id = own.user_id"
                     " AND completion_id = own.id AND updated_at >= :before) LIMIT :limit",
-                    {"before": before, "limit": limit},
+                    {"before": before, "limit": limit, "organisation": ORGANISATION},
                 )
             )
             for row in expired:
@@ -305,6 +326,7 @@ class FeedbackLog(FeedbackReader):
         Only the ids of interactions stay, without their owner.
         """
         with self._database.atomic():
+            self._leave_organisation(user_id, self._clock())
             self._database.execute(
                 "INSERT OR IGNORE INTO deleted_interactions"
                 " SELECT id FROM interactions WHERE user_id = ?",
@@ -314,8 +336,16 @@ class FeedbackLog(FeedbackReader):
             for table in ("feedback", "chat_titles", "interactions", "rule_decisions"):
                 cursor = self._database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
                 erased += cursor.rowcount
-            self._database.execute("DELETE FROM feedback_audit WHERE user_id = ?", [user_id])
+            for table in ("organisation_choices", "feedback_audit"):
+                self._database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
+            if user_id == ORGANISATION:
+                self._database.execute("DELETE FROM organisation_documents")
         return erased
+
+    def _leave_organisation(self, user_id: str, at: float, *, stays: bool = False) -> None:
+        """Take from the organisation all that the user shared, unless the user `stays`."""
+        if self.choice(user_id).shares and not stays:
+            self._on_withdrawal(ORGANISATION, all_possible_ids(self._database, user_id), at)
 
     def _add_feedback(self, feedback: Feedback, at: float) -> tuple[Feedback, bool]:
         check_alone(feedback)
@@ -352,6 +382,8 @@ class FeedbackLog(FeedbackReader):
 
         def tell(example_ids: Collection[str]) -> None:
             self._on_withdrawal(user_id, example_ids, at)
+            if self.choice(user_id).shares:
+                self._on_withdrawal(ORGANISATION, example_ids, at)
 
         return withdrawing(self._database, user_id, completion_ids, tell)
 

@@ -8,7 +8,16 @@ from typing import Any
 from sqlite_utils import Database
 
 from feedback.errors import NotFoundError
-from feedback.records import Chat, Feedback, FeedbackCounts, FeedbackDay, Interaction, StorageUse
+from feedback.records import (
+    ORGANISATION,
+    Chat,
+    Feedback,
+    FeedbackCounts,
+    FeedbackDay,
+    Interaction,
+    OrganisationChoice,
+    StorageUse,
+)
 from feedback.repeated import repeated
 from feedback.rules.user_rules import RuleDecision, rule_id
 from feedback.store import audit
@@ -20,6 +29,7 @@ from feedback.store.chats import (
     select_titles,
     select_turns,
 )
+from feedback.store.choices import members_of, select_choices
 from feedback.store.jsonl import (
     decision_to_json,
     feedback_to_json,
@@ -189,6 +199,21 @@ class FeedbackReader:
             if rule_id(each.rule) == wanted_id:
                 return each
         raise NotFoundError(f"There is no decision on a rule {wanted_id!r}.")
+
+    def choice(self, user_id: str) -> OrganisationChoice:
+        """What the user wants of the organisation's adapter."""
+        newest = select_choices(self._database, user_id, limit=1)
+        return newest[0] if newest else OrganisationChoice(user_id)
+
+    def choices(self, user_id: str) -> list[OrganisationChoice]:
+        """Every choice that the user made of the organisation's adapter, newest first."""
+        return select_choices(self._database, user_id)
+
+    def contributors(self, user_id: str) -> tuple[str, ...]:
+        """Whose feedback this user's adapter learns: their own; the organisation's also learns
+        that of everybody who shares."""
+        members = members_of(self._database) if user_id == ORGANISATION else ()
+        return (user_id, *members)
 
     def feedback_since(self, user_id: str, sequence: int) -> int:
         """How many items of feedback and decisions that affect training changed after the audit's

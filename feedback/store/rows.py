@@ -35,6 +35,7 @@ def interaction_to_row(interaction: Interaction) -> dict[str, Any]:
         "metadata": metadata_to_text(interaction.metadata),
         "message_id": interaction.message_id,
         "has_instructions": int(interaction.has_instructions),
+        "organisation": interaction.organisation,
     }
 
 

@@ -2,6 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
+from feedback.records import ORGANISATION
 from feedback.store.approved_proposals import turn_and_feedback
 from feedback.store.rows import feedback_to_row, interaction_to_row
 from feedback.store.storage_use import create_storage_use
@@ -155,7 +156,11 @@ def proposals_to_feedback(database: Database) -> None:
     for row in list(approved):
         turn, feedback = turn_and_feedback(**row)
         columns = interaction_to_row(turn)
-        for later in ("message_id", "has_instructions"):  # later migrations add them
+        for later in (
+            "message_id",
+            "has_instructions",
+            "organisation",
+        ):  # later migrations add them
             del columns[later]
         database.table("interactions").insert(columns)
         database.table("feedback").insert(feedback_to_row(feedback))
@@ -227,4 +232,45 @@ def create_chat_titles(database: Database) -> None:
         BEGIN
             DELETE FROM chat_titles
             WHERE user_id = OLD.user_id AND conversation_id = OLD.conversation_id;
+        END""")
+
+
+@migrations()
+def create_organisation(database: Database) -> None:
+    """The users' choices about the organisation's adapter, and the documents that it learns.
+
+    A user's newest choice counts. Of a deleted document all but the text stays, for the log. What
+    changes in the feedback of users who share is new to the organisation, too.
+    """
+    database.execute("ALTER TABLE interactions ADD COLUMN organisation TEXT")
+    database.execute("""
+        CREATE TABLE organisation_choices (
+            id INTEGER PRIMARY KEY,
+            user_id TEXT NOT NULL,
+            shares INTEGER NOT NULL CHECK (shares IN (0, 1)),
+            uses INTEGER NOT NULL CHECK (uses IN (0, 1)),
+            at REAL NOT NULL
+        ) STRICT""")
+    database.execute(
+        "CREATE INDEX organisation_choices_by_user ON organisation_choices (user_id, id)"
+    )
+    database.execute("""
+        CREATE TABLE organisation_documents (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            text TEXT NOT NULL,
+            added_at REAL NOT NULL,
+            added_by TEXT NOT NULL,
+            num_rejected INTEGER,
+            deleted_at REAL,
+            deleted_by TEXT
+        ) STRICT""")
+    database.execute(f"""
+        CREATE TRIGGER organisation_hears AFTER INSERT ON feedback_audit
+        WHEN NEW.trains = 1 AND NEW.user_id != '{ORGANISATION}'
+        AND (SELECT shares FROM organisation_choices WHERE user_id = NEW.user_id
+            ORDER BY id DESC LIMIT 1) = 1
+        BEGIN
+            INSERT INTO feedback_audit (feedback_id, user_id, action, at, trains)
+            VALUES ('shared-' || NEW.sequence, '{ORGANISATION}', NEW.action, NEW.at, 1);
         END""")

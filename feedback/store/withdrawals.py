@@ -33,6 +33,15 @@ def withdrawing(
         tell(gone)
 
 
+def all_possible_ids(database: Database, user_id: str) -> frozenset[str]:
+    """The ids of all examples that a version may have learned from the user's feedback."""
+    rated = database.query(
+        "SELECT completion_id FROM feedback WHERE user_id = ? AND status = 'applied'", [user_id]
+    )
+    turns = _of_same_prompts(database, user_id, [row["completion_id"] for row in rated])
+    return _possible_ids(database, user_id, turns)
+
+
 _OF_SAME_PROMPTS = """
 WITH prompts AS MATERIALIZED (
     SELECT messages FROM interactions

@@ -1,12 +1,13 @@
 """Rolls back provisional versions whose replies got worse."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from adapters_store.errors import AdapterConflictError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, Promotion
 from adapters_store.registry import Registry
 from feedback.judged_replies import RatedReply, rated_replies
+from feedback.records import ORGANISATION
 from feedback.store.log import FeedbackLog
 from scheduler.evaluation.sequential_test import (
     FEWEST_BAD,
@@ -57,7 +58,8 @@ class RollbackMonitor:
         version = self._registry.active(user_id)
         if version is None or not report_of(version).is_provisional:
             return None
-        if self._log.max_bad(user_id) < FEWEST_BAD:
+        raters = self._log.contributors(user_id)
+        if sum(map(self._log.max_bad, raters)) < FEWEST_BAD:
             return None
         moves = self._registry.promotions(user_id)
         if not moves:
@@ -66,14 +68,22 @@ class RollbackMonitor:
         # that the clock was set back: then the version's name alone tells its replies.
         began = moves[0].at if moves[0].at <= self._clock() else 0.0
         since, earlier = [], []
-        for each in rated_replies(*self._log.turns_with_feedback(user_id)):
-            written = each.interaction.created_at
-            if each.interaction.adapter == version.label and written >= began:
+        for each in self._rated(raters):
+            turn = each.interaction
+            by = turn.organisation if user_id == ORGANISATION else turn.adapter
+            if by == version.label and turn.created_at >= began:
                 since.append(each)
-            elif written < version.created_at:
+            elif turn.created_at < version.created_at:
                 earlier.append(each)
         reason = why_roll_back(_count(since), _count(earlier[-HISTORY:]))
         return None if reason is None else self._roll_back(version, reason)
+
+    def _rated(self, user_ids: Iterable[str]) -> list[RatedReply]:
+        """The users' rated replies, oldest first."""
+        found: list[RatedReply] = []
+        for each in user_ids:
+            found += rated_replies(*self._log.turns_with_feedback(each))
+        return sorted(found, key=lambda each: each.interaction.created_at)
 
     def _roll_back(self, version: AdapterVersion, reason: str) -> Promotion | None:
         try:

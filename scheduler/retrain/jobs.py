@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adapters_store.records import AdapterVersion
-from feedback.records import ExampleKind
+from feedback.records import ORGANISATION, ExampleKind
 from scheduler.augmentation.reference_replies import ReferenceReplies
-from scheduler.records import PipelineConfig
+from scheduler.records import MemoryConfig, PipelineConfig
 from scheduler.retrain.warm_start import FitPlan
 from scheduler.trainer.job import TrainingJob
 
@@ -34,7 +34,8 @@ def training_job(
         threads=config.threads,
         lora=config.lora,
         training=plan.training,
-        memory=config.memory,
+        # Nobody's memory shows what the organisation learned.
+        memory=MemoryConfig(0, 0) if plan.dataset.user_id == ORGANISATION else config.memory,
         incumbent=None if incumbent is None else str(incumbent.resolve()),
         incumbent_example_ids=learned,
         reference_replies=references.reference(is_cancelled),

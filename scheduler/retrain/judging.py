@@ -8,7 +8,7 @@ from pathlib import Path
 from feedback.examples.synthetic import wanted_replies
 from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.memory.preference_model import PreferenceModel
-from feedback.records import Dataset, Memory
+from feedback.records import ORGANISATION, Dataset, Memory
 from feedback.rules.rule import Rule
 from scheduler.augmentation.prompts import (
     PROBE_REPLY_TOKENS,
@@ -242,7 +242,8 @@ class Judge:
     ) -> Evaluation:
         """Add how many probe replies follow the rules with few-shot examples in the prompt."""
         memory = few_shot_memory(plan.dataset.examples)
-        if not evaluation.num_probes or not memory.demonstrations:
+        has_memory = memory.demonstrations and plan.dataset.user_id != ORGANISATION
+        if not evaluation.num_probes or not has_memory:
             return evaluation
         probes = self._references.probes(self._config.training, is_cancelled)
         exchanges: Exchanges = probes[evaluation.probe_round]

@@ -15,9 +15,11 @@ from adapters_store.files import AdapterFiles
 from adapters_store.registry import Registry
 from adapters_store.trash import KEPT_DAYS
 from feedback.examples.dataset import build_dataset
+from feedback.examples.pooled import pooled
 from feedback.filters.records import FilterResult, accepted
 from feedback.filters.run import filter_examples
-from feedback.records import Dataset
+from feedback.records import ORGANISATION, Dataset
+from feedback.store.documents import Documents
 from feedback.store.log import FeedbackLog
 from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.errors import TrainingFailedError
@@ -36,6 +38,7 @@ from scheduler.retrain.planner import NothingToTrain, Planned, Planner, Task
 from scheduler.retrain.publication import FinishedFit, Publisher
 from scheduler.run_store import RunStore
 from scheduler.served_model import ServedModel
+from scheduler.teaching.document_reader import DocumentReader
 from scheduler.teaching.teacher import Teacher
 from scheduler.trainer.trainer import Trainer
 from scheduler.version_report import VersionReport, curation_report
@@ -62,11 +65,13 @@ class Pipeline:
         trainer: Trainer,
         model: ServedModel,
         publisher: Publisher,
+        documents: Documents,
         verify: Callable[[Path], None],
         config: PipelineConfig,
         clock: Callable[[], float],
     ) -> None:
         self._log = log
+        self._document_reader = DocumentReader(documents, model, config.base_model)
         self._registry = registry
         self._files = files
         self._runs = runs
@@ -122,12 +127,17 @@ class Pipeline:
         """
         if self._registry.is_frozen(run.user_id):
             return self._end(run, RunStatus.REFUSED, "the adapter is frozen")
-        filtered = self._filter(run.user_id)
-        dataset = build_dataset(run.user_id, accepted(filtered))
 
         def on_phase(phase: str, share: float) -> None:
             self._runs.progress(run.id, Progress(phase, share, 0, 0, None))
 
+        if run.user_id == ORGANISATION:
+            try:
+                self._document_reader.read_new(is_cancelled, on_phase)
+            except TrainingFailedError as error:
+                return self._end(run, RunStatus.FAILED, str(error))
+        filtered = self._filter(run.user_id)
+        dataset = build_dataset(run.user_id, pooled(run.user_id, accepted(filtered)))
         task = Task(run, filtered, self._registry.active(run.user_id), is_cancelled, on_phase)
         try:
             planned = self._planner.plan(task, dataset)
@@ -144,9 +154,13 @@ class Pipeline:
             self._end(run, RunStatus.FAILED, reason, dataset, filtered)
 
     def _filter(self, user_id: str) -> tuple[FilterResult, ...]:
-        interactions, feedback = self._log.turns_with_feedback(user_id)
-        regenerated = self._log.regenerated(user_id)
-        return filter_examples(interactions + regenerated, feedback)
+        """The filters' results of everybody whose feedback the adapter learns, each by themself."""
+        results: list[FilterResult] = []
+        for each in self._log.contributors(user_id):
+            interactions, feedback = self._log.turns_with_feedback(each)
+            regenerated = self._log.regenerated(each)
+            results += filter_examples(interactions + regenerated, feedback)
+        return tuple(results)
 
     def _fit(self, task: Task, planned: Planned) -> None:
         """Fit a candidate, judge it, then publish or refuse it."""

@@ -9,10 +9,17 @@ from feedback.examples.repaired_dislikes import with_repaired_dislikes
 from feedback.examples.synthetic import wanted_replies
 from feedback.filters.records import FilterResult
 from feedback.memory.preference_model import PreferenceModel, fit_preference_model
-from feedback.records import Dataset, ExampleKind, ExampleSource, TrainingExample
+from feedback.records import (
+    ORGANISATION,
+    Dataset,
+    ExampleKind,
+    ExampleSource,
+    TrainingExample,
+)
 from feedback.rules.explained import are_own_words
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import active_rules, learn_rules
+from feedback.store.documents import is_of_document
 from feedback.store.log import FeedbackLog
 from scheduler.augmentation.reference_replies import ReferenceReplies
 from scheduler.augmentation.samples import draw_samples, rated_chats
@@ -33,6 +40,11 @@ BY_RULES = TeacherChoice(
     TeacherKind.RULES, "Rules make most of what the user wrote from the base's replies."
 )
 """Ratings show no other words, so they are learned with rules, too."""
+
+
+BY_MANY = TeacherChoice(
+    TeacherKind.RULES, "It learns what those who share wrote or liked, and answers from documents."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,8 @@ class Planner:
 
     def plan(self, task: Task, dataset: Dataset) -> Planned | NothingToTrain:
         """Plan the fit of a dataset."""
+        if dataset.user_id == ORGANISATION:  # no prompt shows what it learned
+            return self._by_rules(task, dataset, self._rules(dataset), BY_MANY)
         if not are_own_words(dataset.examples):
             return self._by_rules_or_ratings(task, dataset)
         too_long = {e.id for e in dataset.examples if not self._model.fits(_reply_of(e))}
@@ -210,8 +224,12 @@ class Planner:
         return training_job(self._config, plan, None, None, self._references, task.is_cancelled)
 
     def _rules(self, dataset: Dataset) -> tuple[Rule, ...]:
-        """The active rules. Held-out examples stay unseen: no rule is learned from them."""
-        return active_rules(learn_rules(dataset.train), self._log.decisions(dataset.user_id))
+        """The active rules. Held-out examples stay unseen: no rule is learned from them.
+
+        Answers from documents are facts, and show no form.
+        """
+        shown = [each for each in dataset.train if not is_of_document(each.conversation_id)]
+        return active_rules(learn_rules(shown), self._log.decisions(dataset.user_id))
 
 
 def _reply_of(example: TrainingExample) -> Reply:

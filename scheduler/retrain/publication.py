@@ -183,9 +183,11 @@ class Publisher:
 
     def _ends_withdrawn(self, fit: FinishedFit) -> bool:
         """End the run without a report if the weights hold an example that no feedback makes."""
-        user_id = fit.run.user_id
-        turns, feedback = self._log.turns_with_feedback(user_id)
-        if fit.given_ids <= possible_ids(turns + self._log.regenerated(user_id), feedback):
+        possible: set[str] = set()
+        for each in self._log.contributors(fit.run.user_id):
+            turns, feedback = self._log.turns_with_feedback(each)
+            possible |= possible_ids(turns + self._log.regenerated(each), feedback)
+        if fit.given_ids <= possible:
             return False
         reason = "feedback that it learned from was deleted or changed during the run"
         # Without a dataset's hash this run has seen nothing, so the user stays due.

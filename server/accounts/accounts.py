@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from feedback.records import ORGANISATION
 from server.accounts import keys
 from server.accounts.identity import IdentityRules
 from server.accounts.schema import migrate
@@ -53,6 +54,11 @@ class Account:
         return self.kind is AccountKind.ADMIN
 
     @property
+    def is_organisation(self) -> bool:
+        """Whether it owns the organisation's adapter; nobody can act as it."""
+        return self.id == ORGANISATION
+
+    @property
     def is_frontend(self) -> bool:
         """Whether it acts for other users."""
         return self.kind is AccountKind.FRONTEND
@@ -72,6 +78,10 @@ class NameTakenError(RuntimeError):
 
 class NoFrontendError(ValueError):
     """Only a frontend has identity rules."""
+
+
+class OrganisationAccountError(ValueError):
+    """The organisation is nobody: it has no key, says nothing itself, and stays in its cell."""
 
 
 class ErasedIdentityError(LookupError):
@@ -128,6 +138,15 @@ class Accounts:
                 account = self.set_identity_rules(account, rules)
         return account, key.text
 
+    def ensure_organisation(self, now: float) -> None:
+        """Make the organisation's account if there is none. It has no key."""
+        with self._database.atomic():
+            self._database.execute(
+                "insert or ignore into users (id, name, kind, display_name, created_at)"
+                " values (?, ?, 'user', 'The organisation', ?)",
+                [ORGANISATION, ORGANISATION, now],
+            )
+
     def set_identity_rules(self, account: Account, rules: IdentityRules | None) -> Account:
         """Let a frontend have rules of its own, or those of the settings again (None).
 
@@ -144,7 +163,12 @@ class Accounts:
         return replace(account, identity_rules=rules)
 
     def replace_key(self, account_id: str, now: float) -> str:
-        """Revoke all keys of an account at once, and return a new one."""
+        """Revoke all keys of an account at once, and return a new one.
+
+        Raises `OrganisationAccountError` for the organisation.
+        """
+        if account_id == ORGANISATION:
+            raise OrganisationAccountError("nobody can act as the organisation: it has no key")
         key = self._new_key()
         with self._database.atomic():
             self._replace_keys(account_id, key, now)

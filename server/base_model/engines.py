@@ -95,6 +95,7 @@ def build_engine(
         adapter_cache_bytes=settings.adapter_cache_mb << 20,
         prefix_cache_bytes=settings.prefix_cache_mb << 20,
         dry_multiplier=settings.dry_multiplier,
+        max_stacked=_max_stacked(settings),
     )
     configured: Mapping[str, Any] = base.model.generation_config.to_dict()
     return LocalEngine(base, settings.lora, stores.files, config), configured
@@ -122,6 +123,11 @@ def why_unsuitable(settings: Settings, url: str, model: str) -> str | None:
     return None
 
 
+def _max_stacked(settings: Settings) -> int:
+    """How many adapters answer together: a user's own, and the organisation's."""
+    return 2 if settings.organisation else 1
+
+
 def _vllm_key(settings: Settings) -> str | None:
     return settings.vllm_api_key.get_secret_value() if settings.vllm_api_key else None
 
@@ -141,5 +147,6 @@ def _vllm_engine(
         user_queue_limit=settings.user_queue_limit,
         context_length=settings.context_length,
     )
-    engine = VllmEngine(outline, settings.lora, files, config, model_folder=model.path)
+    widest = settings.lora.widened(_max_stacked(settings))
+    engine = VllmEngine(outline, widest, files, config, model_folder=model.path)
     return engine, outline.generation_config

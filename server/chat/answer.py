@@ -67,7 +67,7 @@ async def answer(
     replies = Replies(services.runtime.engine, turn)  # an overload is raised before the first byte
     recorder = Recorder(services, turn, replies)
     form = form_of(turn, replies, recorder)
-    headers = {"x-loralei-adapter": turn.adapter_label}
+    headers = _adapter_headers(turn)
     if turn.is_stored:
         headers["x-loralei-chat"] = turn.conversation_id
     if turn.user is None:
@@ -93,12 +93,17 @@ def read_again(running: RunningReply, form_of: FormOf) -> Response:
     """A stream of a reply that is being written, from its beginning."""
     running.join()
     form = form_of(running.turn, running.replies, running.recorder)
-    headers = {
-        "x-loralei-adapter": running.turn.adapter_label,
-        "x-loralei-chat": running.conversation_id,
-    }
+    headers = {**_adapter_headers(running.turn), "x-loralei-chat": running.conversation_id}
     events = _stream(form, running.deltas(PING_SECONDS))
     return EventStream(events, on_end=running.leave, headers=headers)
+
+
+def _adapter_headers(turn: Turn) -> dict[str, str]:
+    organisation = turn.organisation
+    return {
+        "x-loralei-adapter": turn.adapter_label,
+        **({"x-loralei-organisation": organisation.label} if organisation else {}),
+    }
 
 
 async def _until_stored(

@@ -101,4 +101,5 @@ def interaction(
         metadata=turn.metadata,
         message_id=turn.message_id,
         has_instructions=turn.has_instructions,
+        organisation=turn.organisation.label if turn.organisation else None,
     )

@@ -75,7 +75,7 @@ class Replies:
                     engine.submit(
                         turn.prompt_ids,
                         params,
-                        turn.adapter,
+                        turn.served,
                         user=user_id,
                         prefix_scope=turn.prefix_scope,
                         unconditional_ids=turn.unguided_ids,

@@ -100,10 +100,11 @@ def usage_chunk(turn: Turn, replies: Replies) -> Json:
 
 
 def loralei_json(turn: Turn, not_stored: str | None = None) -> Json:
-    """Our part of a response: the adapter, the memory in the prompt, the overridden rules, why a
+    """Our part of a response: the adapters, the memory in the prompt, the overridden rules, why a
     withdrawn version did not answer, and why the exchange was not stored, if so."""
     return {
         "adapter": turn.adapter_label,
+        **({"organisation": turn.organisation.label} if turn.organisation else {}),
         "memory": asdict(turn.memory),
         "overridden_rules": [each.sentence for each in turn.overridden_rules],
         **({"withdrawn": turn.withdrawn} if turn.withdrawn else {}),

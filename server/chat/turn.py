@@ -17,9 +17,9 @@ from fastapi import Request
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.generation_defaults import GenerationDefaults
 from adapters_store.reasoning import NO_THINKING
-from adapters_store.records import BASE, AdapterVersion
+from adapters_store.records import BASE, AdapterVersion, ServableAdapter, StackedAdapter
 from feedback.conversation import classify, is_temporary
-from feedback.records import InteractionKind, Message
+from feedback.records import ORGANISATION, InteractionKind, Message
 from feedback.rules.rule import Rule
 from scheduler.version_report import overridden_rules
 from server.accounts.accounts import Account
@@ -61,7 +61,8 @@ class Turn:
     may have. `token_bytes` is set if log-probabilities are wanted. If the base model `thinks`, the
     reply may have reasoning; it `begins_in_reasoning` if the prompt opened it. A streamed one that
     `is_resumable` goes on without its reader. The base shares cached prompts within `prefix_scope`;
-    None is everybody. `has_instructions` is as in `Interaction`.
+    None is everybody. `has_instructions` is as in `Interaction`. The `organisation`'s version takes
+    part beside the user's `adapter`, or alone.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Turn:
     is_retry: bool
     prefix_scope: str | None
     has_instructions: bool = False
+    organisation: AdapterVersion | None = None
 
     @property
     def created(self) -> int:
@@ -102,6 +104,13 @@ class Turn:
     def adapter_label(self) -> str:
         """Which adapter answers: `base` or `v3`."""
         return self.adapter.label if self.adapter else BASE
+
+    @property
+    def served(self) -> ServableAdapter | None:
+        """What the engine adds to the base: the user's version, the organisation's, or both."""
+        if self.adapter is None or self.organisation is None:
+            return self.adapter or self.organisation
+        return StackedAdapter(self.adapter, self.organisation)
 
 
 def plan_turn(
@@ -134,8 +143,10 @@ def plan_turn(
         guidance_scale=services.settings.memory_guidance,
     )
     _check_biases(params, runtime.engine.vocabulary_size)
-    overridden = overridden_rules(adapter, last_user_message(messages) or "") if is_default else ()
+    question = last_user_message(messages) or ""
+    overridden = overridden_rules(adapter, question) if is_default else ()
     adapter = None if overridden else adapter
+    organisation = _organisation(services, user, kind, body, question)
     memory, unguided_ids = MemoryUse(), prompt_ids
     if user is not None and not overridden and _wants_memory(body, kind, labels):
         prompt_ids, memory = add_memory(
@@ -179,6 +190,7 @@ def plan_turn(
         request_hash=hashlib.sha256(raw).hexdigest(),
         is_retry=_retry_count(request) > 0,
         prefix_scope=prefix_scope(services.settings.prefix_sharing, caller, user),
+        organisation=organisation,
     )
 
 
@@ -325,6 +337,24 @@ def _adapter(
     if user is None or kind is InteractionKind.BACKGROUND:
         return None
     return serving_version(services, user.id)
+
+
+def _organisation(
+    services: Services,
+    user: Account | None,
+    kind: InteractionKind,
+    body: ChatRequest,
+    question: str,
+) -> AdapterVersion | None:
+    """The organisation's version in use, if it takes part in this reply."""
+    options = body.loralei
+    is_refused = options is not None and (options.organisation is False or options.adapter == BASE)
+    if user is None or kind is InteractionKind.BACKGROUND or is_refused:
+        return None
+    if not services.settings.organisation or not services.stores.log.choice(user.id).uses:
+        return None
+    version = serving_version(services, ORGANISATION)
+    return None if overridden_rules(version, question) else version
 
 
 def serving_version(services: Services, user_id: str) -> AdapterVersion | None:

@@ -2,13 +2,16 @@
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from safetensors.torch import load
+from torch import Tensor
 
 from adapters_store.files import WEIGHTS_FILE, AdapterFiles
-from adapters_store.records import AdapterVersion, ServableAdapter
+from adapters_store.lora import side_by_side
+from adapters_store.records import AdapterVersion, ServableAdapter, StackedAdapter, parts_of
 from server.engine.model.runner import PackedAdapter, Runner, size_bytes
 
 log = logging.getLogger(__name__)
@@ -27,11 +30,14 @@ class AdapterCache:
         runner: Runner,
         budget_bytes: int,
         on_loaded: Callable[[], None],
+        rank: int,
     ) -> None:
+        """`rank` is that of the runner's adapters; narrower ones are filled up."""
         self._files = files
         self._runner = runner
         self._budget = budget_bytes
         self._on_loaded = on_loaded
+        self._rank = rank
         self._entries: OrderedDict[str, Future[PackedAdapter]] = OrderedDict()  # by folder
         self._leases: Counter[str] = Counter()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="adapter-loader")
@@ -73,15 +79,25 @@ class AdapterCache:
         self._loader.shutdown(cancel_futures=True)
 
     def _load(self, version: ServableAdapter) -> PackedAdapter:
+        if isinstance(version, StackedAdapter):
+            # Never kept on disk: a copy in one part's folder would outlive the other part.
+            return self._pack([self._read(self._files.open(part)) for part in parts_of(version)])
         folder, stored = self._files.open(version), self._runner.stored_adapters
         if stored and (found := stored.read(folder, version.checksum)) is not None:
             return found
-        # Read in one go: mapping the file costs a fault per page, twice the time.
-        packed = self._runner.pack(load((folder / WEIGHTS_FILE).read_bytes()))
+        packed = self._pack([self._read(folder)])
         if stored and isinstance(version, AdapterVersion):
             # After this one: a reply waits for it.
             self._loader.submit(stored.write, folder, version.checksum, packed)
         return packed
+
+    def _read(self, folder: Path) -> Mapping[str, Tensor]:
+        # Read in one go: mapping the file costs a fault per page, twice the time.
+        tensors: Mapping[str, Tensor] = load((folder / WEIGHTS_FILE).read_bytes())
+        return tensors
+
+    def _pack(self, adapters: Sequence[Mapping[str, Tensor]]) -> PackedAdapter:
+        return self._runner.pack(side_by_side(adapters, self._rank))
 
     def _evict(self) -> None:
         used = self.resident_bytes

@@ -60,7 +60,8 @@ class EngineConfig:
     """Sizes of the engine; lengths are in tokens. `context_length` 0 means the model's own.
 
     While replies are being written, a step prefills at most `prefill_chunk` tokens. Prefixes are
-    reused in blocks of `prefix_block` tokens. `dry_multiplier` scales the DRY penalty.
+    reused in blocks of `prefix_block` tokens. `dry_multiplier` scales the DRY penalty. Up to
+    `max_stacked` versions may answer together, so every adapter takes the room of so many.
     """
 
     max_batch_size: int = 16
@@ -72,6 +73,7 @@ class EngineConfig:
     prefix_cache_bytes: int = 512 << 20
     prefix_block: int = 128
     dry_multiplier: float = 0.0
+    max_stacked: int = 1
 
 
 class LocalEngine:
@@ -86,8 +88,11 @@ class LocalEngine:
         self.base = base
         self.config = config
         self.shapes: Mapping[str, tuple[int, int]] = linear_shapes(base.model, lora.targets)
-        self._runner = _runner_for(base, lora, config.max_batch_size, self.context_length)
-        self.adapters = AdapterCache(files, self._runner, config.adapter_cache_bytes, self._notify)
+        wide = lora.widened(config.max_stacked)
+        self._runner = _runner_for(base, wide, config.max_batch_size, self.context_length)
+        self.adapters = AdapterCache(
+            files, self._runner, config.adapter_cache_bytes, self._notify, wide.rank
+        )
         self.prefixes = PrefixCache(config.prefix_cache_bytes, config.prefix_block)
         self._shares = FairShare()
         self._rows = RunningRows(self._runner)
@@ -586,5 +591,9 @@ def _unscored_part(sequence: Sequence) -> tuple[int, ...]:
 
 
 def _namespace(sequence: Sequence) -> str | None:
-    """A sequence may read only keys and values of its own immutable version, or of its scope."""
-    return sequence.adapter.folder if sequence.adapter else sequence.prefix_scope
+    """A sequence may read only keys and values of its scope and of its own immutable adapter.
+
+    The scope counts with an adapter, too: all users have the organisation's.
+    """
+    names = (sequence.adapter and sequence.adapter.folder, sequence.prefix_scope)
+    return " ".join(filter(None, names)) or None

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from feedback.records import ORGANISATION
 from server.database import SharedDatabase
 from server.storage.erasure_log import ErasureLog
 from server.wire.responses import Json, label
 
-_CHANGES = """
+_CHANGES = f"""
     SELECT at, 'promotion-' || id AS id, by, user_id, from_number, to_number, reason,
         CASE WHEN undoes IS NULL THEN 'promoted' ELSE 'rolled back' END AS action
     FROM adapter_promotions
@@ -21,6 +22,16 @@ _CHANGES = """
     FROM users
     UNION ALL SELECT created_at, id, requested_by, user_id, NULL, NULL, '', 'training requested'
     FROM runs WHERE trigger = 'request'
+    UNION ALL SELECT at, 'choice-' || id, (SELECT name FROM users WHERE id = choice.user_id),
+        user_id, NULL, NULL, '', 'organisation: ' || iif(shares, 'shares', 'shares nothing')
+        || iif(uses, ', uses it', ', does not use it')
+    FROM organisation_choices AS choice
+    UNION ALL SELECT added_at, id || '-added', added_by, '{ORGANISATION}', NULL, NULL, name,
+        'document added'
+    FROM organisation_documents
+    UNION ALL SELECT deleted_at, id || '-deleted', deleted_by, '{ORGANISATION}', NULL, NULL, name,
+        'document deleted'
+    FROM organisation_documents WHERE deleted_at IS NOT NULL
     UNION ALL SELECT at, 'erasure-' || id, NULL, NULL, NULL, NULL, id, 'erased'
     FROM noted_erasures WHERE at IS NOT NULL
 """

@@ -1,7 +1,7 @@
 """`/v1/me`: the user's own model and data, to read, to export, to erase."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
@@ -15,16 +15,18 @@ from server.accounts.accounts import Account
 from server.auth import App, User
 from server.chat.memory import learned_by, user_memory
 from server.chat.withdrawal import why_base_answers
-from server.errors import errors
+from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
+from server.learning.organisation import organisation_json
 from server.learning.outlook import next_training_json, versions_json
 from server.learning.reply_samples import samples_json
 from server.request_body import sends
 from server.services import Services
 from server.stores import Stores
 from server.user_data import erasure, export
+from server.wire.requests import OrganisationRequest
 from server.wire.responses import Json, run_json
-from server.wire.shapes import Curation, ErasedUser, Me
+from server.wire.shapes import Curation, ErasedUser, Me, OrganisationChoiceItem
 
 router = APIRouter(prefix="/v1/me", tags=["me"], responses=errors(404, 410))
 
@@ -46,6 +48,21 @@ async def export_me(user: User, services: App) -> StreamingResponse:
 async def curate_me(user: User, services: App) -> Json:
     """Which of my examples the next training accepts, and why it rejects the others."""
     return await services.heavy_reads.run(user.id, lambda: curation_json(services, user.id))
+
+
+@router.put("/organisation", response_model=OrganisationChoiceItem)
+def choose(user: User, body: OrganisationRequest, services: App) -> Json:
+    """Say whether the organisation's adapter learns from my examples, and answers me.
+
+    What is absent stays. Once I share no longer, what learned from me stops answering at once.
+    """
+    if body.shares and not services.settings.organisation:
+        raise RequestError(404, "This server has no organisation's adapter.", param="shares")
+    with services.stores.database.atomic():
+        log = services.stores.log
+        changed = body.model_dump(exclude_none=True)
+        log.choose(replace(log.choice(user.id), **changed, at=time.time()))
+    return organisation_json(services, user.id)
 
 
 @router.delete("", response_model=ErasedUser)
@@ -76,6 +93,7 @@ def _me(services: Services, user: Account) -> Json:
         "changed_at": _changed_at(stores.registry.promoted_at(user.id), memory),
         "frozen": stores.registry.is_frozen(user.id),
         "withdrawn": why_base_answers(stores, user.id),
+        "organisation": organisation_json(services, user.id),
         "is_admin": user.is_admin,
     }
 

@@ -16,13 +16,14 @@ def erase_data(services: Services, account: Account) -> int:
 def erase_account(services: Services, account: Account) -> int:
     """Erase a user with its account; for a frontend, all of its users, too.
 
-    Its key stops working at once. Raises `LastAdminError` before anything is erased.
+    Its key stops working at once. The organisation's account stays: its documents and versions go.
+    Raises `LastAdminError` before anything is erased.
     """
     erased = 0
     if account.is_frontend:
         for user in services.accounts.users_of(account.id):
             erased += _erase(services, user, with_account=True)
-    return erased + _erase(services, account, with_account=True)
+    return erased + _erase(services, account, with_account=not account.is_organisation)
 
 
 def _erase(services: Services, account: Account, *, with_account: bool) -> int:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +31,8 @@ def export_archive(services: Services, account: Account) -> IO[bytes]:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("account.json", json.dumps(account_json(account), indent=2))
         _write_lines(bundle, "feedback.jsonl", stores.log.export(account.id))
+        choices = (asdict(each) for each in stores.log.choices(account.id))
+        _write_lines(bundle, "organisation.jsonl", choices)
         versions = (
             version_json(v, active, stores.suite_runs.newest(v.user_id, v.number))
             for v in stores.registry.versions(account.id)

@@ -24,6 +24,7 @@ from adapters_store.reasoning import NO_THINKING, TemplateOption, split_reasonin
 from adapters_store.records import BASE
 from feedback.records import Message
 from feedback.store.chats import MAX_TITLE
+from feedback.store.documents import MAX_CHARACTERS
 from server.accounts.accounts import MAX_NAME_LENGTH
 from server.accounts.identity import MIN_SECRET_LENGTH, BodyIdentity, IdentityRules
 from server.wire.base import WireModel
@@ -228,10 +229,11 @@ class StreamOptions(WireModel):
 
 
 class ChatExtension(WireModel):
-    """Loralei's own options: which adapter answers, whether memory is used, and whether a streamed
-    reply goes on without its reader."""
+    """Loralei's own options: which adapter answers, whether the organisation's takes part, whether
+    memory is used, and whether a streamed reply goes on without its reader."""
 
     adapter: AdapterName | None = None
+    organisation: bool | None = None
     memory: bool | None = None
     resumable: bool | None = None
 
@@ -507,6 +509,24 @@ class ComparedPrompt(WireModel):
     """The body of `POST …/compare`: what to ask."""
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_LENGTH)]
+
+
+class NewDocument(WireModel):
+    """The body of `POST /v1/admin/organisation/documents`: plain text or Markdown."""
+
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LABEL_LENGTH)
+    ]
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CHARACTERS)
+    ]
+
+
+class OrganisationRequest(WireModel):
+    """The body of `PUT /v1/me/organisation`; what is absent or null stays."""
+
+    shares: bool | None = None
+    uses: bool | None = None
 
 
 VersionNumber = Annotated[int, Path(ge=1, le=10**9)]

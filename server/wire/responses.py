@@ -103,6 +103,7 @@ def completion_json(interaction: Interaction) -> Json:
         "metadata": dict(interaction.metadata),
         "loralei": {
             "adapter": interaction.adapter,
+            **({"organisation": interaction.organisation} if interaction.organisation else {}),
             "kind": interaction.kind.value,
             "status": interaction.status.value,
         },

@@ -589,6 +589,15 @@ class ChatTurns(ChatItem):
     has_more: bool
 
 
+class OrganisationChoiceItem(Shape):
+    """What a user wants of the organisation's adapter, and which version of it answers them."""
+
+    is_on: bool
+    shares: bool
+    uses: bool
+    version: str | None
+
+
 class Me(Shape):
     """The user's own version in use, what it learned, and the newest training."""
 
@@ -603,7 +612,48 @@ class Me(Shape):
     changed_at: float | None
     frozen: bool
     withdrawn: str | None
+    organisation: OrganisationChoiceItem
     is_admin: bool
+
+
+class DocumentItem(Shape):
+    """A document of the organisation. `is_read`: its `questions` were written and checked."""
+
+    object: Literal["organisation.document"]
+    id: str
+    name: str
+    characters: int
+    added_at: float
+    added_by: str
+    is_read: bool
+    questions: int
+    rejected: int
+
+
+class WholeDocument(DocumentItem):
+    """A document with its text, and the questions that are taught."""
+
+    text: str
+    pairs: list[Object]
+
+
+class DeletedDocument(Shape):
+    """A document that is gone."""
+
+    object: Literal["organisation.document.deleted"]
+    id: str
+    deleted: bool
+
+
+class Organisation(Shape):
+    """The organisation's adapter: its owner, its version in use, and how many users share."""
+
+    object: Literal["organisation"]
+    is_on: bool
+    user: str
+    version: str | None
+    members: int
+    documents: list[DocumentItem]
 
 
 class UserMove(Shape):

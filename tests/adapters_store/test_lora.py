@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from adapters_store.base_model import BaseModel
-from adapters_store.lora import AdapterPool
+from adapters_store.lora import AdapterPool, side_by_side
 from adapters_store.records import LoraConfig
 from tests.adapters import LORA, random_adapter
 from tests.conftest import load_tiny
@@ -197,3 +197,32 @@ def test_an_unknown_target_is_refused(tiny_base: BaseModel) -> None:
 
 def test_the_output_head_is_never_adapted(tiny_base: BaseModel) -> None:
     assert "lm_head" not in AdapterPool(tiny_base.model, LORA, num_slots=2).layers
+
+
+def test_adapters_side_by_side_give_the_logits_of_pefts_cat_combination(
+    tiny_base: BaseModel, tiny_model_folder: Path
+) -> None:
+    theirs = peft.get_peft_model(load_tiny(tiny_model_folder).model, peft_config(), "own").eval()
+    theirs.add_adapter("organisation", peft_config())
+    names = ["own", "organisation"]
+    theirs.add_weighted_adapter(names, [1.0, 1.0], "both", combination_type="cat")
+    theirs.set_adapter("both")
+    pool = AdapterPool(tiny_base.model, LORA.widened(2), num_slots=2)
+    tensors = [peft.get_peft_model_state_dict(theirs, adapter_name=name) for name in names]
+    pool.load(1, side_by_side(tensors, 2 * LORA.rank))
+    with torch.inference_mode(), pool.use(1):
+        expected = theirs(input_ids=IDS).logits
+        torch.testing.assert_close(logits(tiny_base), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_an_adapter_alone_in_a_wider_pool_gives_the_same_logits(
+    tiny_base: BaseModel, tiny_model_folder: Path
+) -> None:
+    narrow = load_tiny(tiny_model_folder)
+    pool = AdapterPool(narrow.model, LORA, num_slots=2)
+    tensors = random_adapter(pool.shapes, seed=1)
+    pool.load(1, tensors)
+    wide = AdapterPool(tiny_base.model, LORA.widened(2), num_slots=2)
+    wide.load(1, side_by_side([tensors], 2 * LORA.rank))
+    with pool.use(1), wide.use(1):
+        torch.testing.assert_close(logits(tiny_base), logits(narrow), atol=1e-5, rtol=1e-5)

@@ -320,6 +320,7 @@ def next_dataset(stores: Stores, tmp_path: Path) -> Dataset:
         trainer=trainer,
         model=SilentModel(),
         publisher=publisher,
+        documents=stores.documents,
         verify=lambda folder: None,
         config=config,
         clock=lambda: now,

@@ -1,6 +1,6 @@
 """The real stores of retraining, with a trainer that stages an adapter at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,16 @@ from adapters_store.records import AdapterVersion
 from adapters_store.registry import Registry
 from feedback.filters.records import Rejection
 from feedback.memory.demonstrations import with_memory
-from feedback.records import Dataset, Feedback, Interaction, Memory, Message
+from feedback.records import (
+    ORGANISATION,
+    Dataset,
+    Feedback,
+    Interaction,
+    Memory,
+    Message,
+    OrganisationChoice,
+)
+from feedback.store.documents import Documents
 from feedback.store.log import FeedbackLog
 from scheduler.candidates import Candidates
 from scheduler.evaluation.rollback import RollbackMonitor
@@ -146,7 +155,8 @@ class World:
         self.database = database
         self.adapters = folder / "adapters"
         self.registry = Registry(database)
-        self.log = FeedbackLog(database, on_withdrawal=self.registry.withdraw)
+        self.log = FeedbackLog(database, on_withdrawal=self._withdraw)
+        self.documents = Documents(database, self.log, self.clock)
         self.files = AdapterFiles(self.adapters)
         self.runs = RunStore(database)
         self.suite_runs = SuiteRunStore(database)
@@ -183,6 +193,7 @@ class World:
             trainer=trainer,
             model=self.model,
             publisher=publisher,
+            documents=self.documents,
             verify=lambda folder: self.verify(folder),
             config=self.config,
             clock=self.clock,
@@ -209,6 +220,15 @@ class World:
     def clock(self) -> float:
         return self.now
 
+    def _withdraw(self, user_id: str, example_ids: Collection[str], at: float) -> None:
+        to_ancestor = user_id == ORGANISATION
+        self.registry.withdraw(user_id, example_ids, at, to_ancestor=to_ancestor)
+
+    def share(self, user_id: str, shares: bool = True) -> None:
+        """Have a user share with the organisation, or stop sharing."""
+        self.now += 1.0
+        self.log.choose(OrganisationChoice(user_id, shares=shares, at=self.now))
+
     def correct(self, user_id: str, name: str, correction: str = "") -> str:
         """Have a user correct one reply; returns the feedback's id."""
         target = self.answer(user_id, name)
@@ -226,6 +246,7 @@ class World:
         name: str,
         reply: str = "A long and formal reply.",
         adapter: str = "base",
+        organisation: str | None = None,
     ) -> str:
         """Have a user ask in a conversation of its own; returns the reply's id."""
         self.now += 1.0
@@ -241,6 +262,7 @@ class World:
             finish_reasons=("stop",),
             prompt_tokens=3,
             completion_tokens=6,
+            organisation=organisation,
         )
         self.log.store(turn)
         return turn.id

@@ -101,7 +101,7 @@ def test_no_operation_answers_what_is_not_documented(
     live: LiveServer, operations: list[Operation], role: str
 ) -> None:
     caller, other = live.new_person(role), live.new_person()
-    values = {"user": other.id, "number": "1", "model": "tiny", "rule_id": "x"}
+    values = {"user": other.id, "number": "1", "model": "tiny", "rule_id": "x", "document_id": "x"}
     values["chat_id"] = CHAT
     values |= make_data(live, caller, other)
     with live.client(caller.key) as client:

@@ -43,6 +43,7 @@ class Owned:
             "chat_id": self.chat_id,
             "user": self.person.id,
             "rule_id": rule_id(RULE),
+            "document_id": "document-of-all",
             "number": "1",
             "model": "tiny",
         }
@@ -74,6 +75,7 @@ def snapshot(live: LiveServer, owner: Person) -> dict[str, object]:
         "rows": list(stores.log.export(owner.id)),
         "runs": stores.runs.runs(owner.id),
         "versions": stores.registry.versions(owner.id),
+        "choices": stores.log.choices(owner.id),
         "account": live.services.accounts.find(owner.id).name,
     }
 
@@ -103,8 +105,13 @@ def test_another_users_ids_are_unknown_on_every_route(
         if kind == "frontend":  # a user of its own that has the name of the owner
             live.chat(stranger.key, user=owned.person.id)
             other.params = {"user": owned.person.id}
-        body = {"metadata": {}, "target": owned.completion_id, "value": "down", "status": "dropped"}
-        body |= {"message_ids": [], "title": "theirs"}
+        body: dict[str, object] = {
+            "metadata": {},
+            "target": owned.completion_id,
+            "value": "down",
+            "status": "dropped",
+        }
+        body |= {"message_ids": [], "title": "theirs", "shares": True}
         for method, path in operations(live):
             if "_id}" in path and not path.startswith("/v1/admin"):
                 status = other.request(method, owned.fill(path), json=body).status_code

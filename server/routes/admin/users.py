@@ -10,7 +10,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from scheduler.records import TrainingRun
-from server.accounts.accounts import Account, AccountKind, NoFrontendError
+from server.accounts.accounts import (
+    Account,
+    AccountKind,
+    NoFrontendError,
+    OrganisationAccountError,
+)
 from server.auth import App, KeyedRoute
 from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
@@ -130,6 +135,8 @@ async def curate_user(user: str, services: App) -> Json:
 def _import(services: Services, user: str, raw: bytes) -> Json:
     with services.stores.database.atomic():
         account = services.accounts.find(user)
+        if account.is_organisation:
+            raise OrganisationAccountError("Import feedback to a user: the organisation has none.")
         stored = services.stores.log.import_rows(account.id, _records(raw))
     return {"object": "feedback.imported", "user": account.id, "rows": stored}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlite_utils.utils import sqlite3
 
+from feedback.records import ORGANISATION
 from server.accounts.accounts import Account, UnknownAccountError, check_name
 from server.accounts.moves import ArchiveError, Move, MoveConflictError, MoveState
 from server.accounts.transfer import write_account
@@ -63,7 +64,7 @@ def open_account(services: Services, account: Account, digest: str) -> None:
 
 def _check(services: Services, arrival: Arrival) -> None:
     account = arrival.account
-    if account.get("kind") not in ("user", "frontend"):
+    if account.get("kind") not in ("user", "frontend") or account["id"] == ORGANISATION:
         raise ArchiveError("only users and frontends can come from another cell")
     frontend_id = account.get("frontend_id")
     if frontend_id is not None and not services.accounts.exists(str(frontend_id)):

@@ -6,7 +6,7 @@ Nothing is deleted before the other cell has it all: `finish` compares digests.
 import time
 from typing import IO
 
-from server.accounts.accounts import Account
+from server.accounts.accounts import Account, OrganisationAccountError
 from server.accounts.moves import Move, MoveConflictError, MoveState
 from server.accounts.transfer import read_account
 from server.services import Services
@@ -25,6 +25,8 @@ def begin(services: Services, account: Account) -> None:
 
     Raises `MoveConflictError` for an admin or a frontend, and during a training.
     """
+    if account.is_organisation:
+        raise OrganisationAccountError("Every cell has an organisation's adapter of its own.")
     if account.is_admin:
         raise MoveConflictError("An admin belongs to one cell: make another one there.")
     if account.is_frontend:

@@ -39,6 +39,7 @@ TABLES = (
     Table("feedback", "created_at, id"),
     Table("chat_titles", "conversation_id"),
     Table("rule_decisions", "attribute, value"),
+    Table("organisation_choices", "id", number="id"),
     Table(_AUDIT, "sequence", number="sequence"),
     Table("adapter_versions", "number"),
     Table(_PROMOTIONS, "id", number="id", positions={"undoes": _PROMOTIONS}),

@@ -5,6 +5,7 @@ import { openDialog, showKey, toast } from "../shared/dialogs.js";
 import { button, byId, h, put } from "../shared/dom.js";
 import { leave, signIn } from "../shared/sign_in.js";
 import { auditSection } from "./audit_view.js";
+import { OrganisationView } from "./organisation.js";
 import { liveRun, runTable } from "./runs.js";
 import { UserView } from "./user_view.js";
 import { UsersView } from "./users_view.js";
@@ -71,7 +72,14 @@ async function logView(signal) {
   return async () => {};
 }
 
-const VIEWS = { trainings: trainingsView, log: logView };
+async function organisationView(signal) {
+  page.replaceChildren();
+  const organisation = new OrganisationView(page, { onError: showError, signal });
+  await organisation.refresh();
+  return () => organisation.refresh();
+}
+
+const VIEWS = { organisation: organisationView, trainings: trainingsView, log: logView };
 
 function newUser() {
   const name = h("input", { name: "name", required: true, maxlength: 100, autocomplete: "off", id: "new-name" });
@@ -122,7 +130,7 @@ async function navigate() {
   navigation = new AbortController();
   const { signal } = navigation;
   const [, view = "", id = ""] = location.hash.split("/");
-  for (const name of ["users", "trainings", "log"]) {
+  for (const name of ["users", "organisation", "trainings", "log"]) {
     const isHere = name === (VIEWS[view] ? view : "users");
     if (isHere) byId(`to-${name}`).setAttribute("aria-current", "page");
     else byId(`to-${name}`).removeAttribute("aria-current");

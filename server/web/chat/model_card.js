@@ -77,6 +77,7 @@ export class ModelCard {
         ? h("p", { class: "muted small" }, "An admin froze your model: it answers but learns nothing new.")
         : null,
       teacherLines(me.learned.teacher),
+      this.#organisation(me.organisation),
       samplesSection(me.learned.samples),
       ...runLines(run, me.next_training),
       nextLine(me),
@@ -84,6 +85,39 @@ export class ModelCard {
         ? button("Learn now", () => this.#train(), { id: "learn", disabled: isTraining(me) || me.frozen })
         : null,
     );
+  }
+
+  /** What the user wants of the organisation's adapter. */
+  #organisation({ is_on: isOn, shares, uses, version }) {
+    if (!isOn) return null;
+    const choice = (name, isChosen, label) =>
+      h(
+        "label",
+        { class: "choice" },
+        h("input", {
+          type: "checkbox",
+          id: `organisation-${name}`,
+          checked: isChosen,
+          onchange: (event) => this.#choose({ [name]: event.target.checked }),
+        }),
+        label,
+      );
+    return h(
+      "fieldset",
+      { class: "small", id: "organisation" },
+      h("legend", {}, version ? `Organisation (${version})` : "Organisation"),
+      choice("uses", uses, "Answer me with what the organisation’s model learned"),
+      choice("shares", shares, "Let it learn from my feedback; others may read that in its replies"),
+    );
+  }
+
+  async #choose(choice) {
+    try {
+      await call("PUT", "/v1/me/organisation", { body: choice });
+    } catch (error) {
+      this.onError(error);
+    }
+    await this.refresh();
   }
 
   async #train() {

@@ -87,6 +87,7 @@ def stored_json(turn: Interaction) -> Json:
         "usage": usage_json(turn.prompt_tokens, turn.completion_tokens),
         "loralei": {
             "adapter": turn.adapter,
+            **({"organisation": turn.organisation} if turn.organisation else {}),
             "kind": turn.kind.value,
             "status": turn.status.value,
         },

@@ -14,7 +14,7 @@ from feedback.store.queries import ROWS_AT_ONCE
 from tests.feedback.make import make_feedback, make_interaction, without
 
 INTERACTION = interaction_to_json(make_interaction())
-OPTIONAL = {"metadata", "message_id", "has_instructions"}
+OPTIONAL = {"metadata", "message_id", "has_instructions", "organisation"}
 FEEDBACK = feedback_to_json(make_feedback(value=1))
 DECISION = decision_to_json(RuleDecision("ann", Rule("case", "lower"), RuleStatus.PINNED, 2.0))
 

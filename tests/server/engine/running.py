@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters_store.files import AdapterFiles
-from adapters_store.records import AdapterVersion, Precision
+from adapters_store.records import AdapterVersion, Precision, StackedAdapter
 from feedback.records import Message
 from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.records import SamplingParams, TextDelta
 from tests.adapters import LORA
 from tests.conftest import load_tiny
 
-Request = tuple[str, SamplingParams, AdapterVersion | None]
+Request = tuple[str, SamplingParams, AdapterVersion | StackedAdapter | None]
 
 
 @contextmanager
@@ -38,7 +38,7 @@ async def reply(engine: LocalEngine, request: Request) -> list[TextDelta]:
     """All deltas of one reply."""
     text, params, adapter = request
     prompt = engine.render([Message("user", text)])
-    user = adapter.user_id if adapter else "somebody"
+    user = adapter.user_id if isinstance(adapter, AdapterVersion) else "somebody"
     return [delta async for delta in engine.submit(prompt, params, adapter, user=user)]
 
 

@@ -41,6 +41,7 @@ def learner(cell: LiveServer) -> Person:
         client.post("/v1/feedback", json={"target": "chatcmpl-later", "value": "up"})
         chat = client.get("/v1/chats").json()["data"][0]["id"]
         client.patch(f"/v1/chats/{chat}", json={"title": "tea"}).raise_for_status()
+        client.put("/v1/me/organisation", json={"uses": False}).raise_for_status()
     stores = cell.services.stores
     stores.log.decide(RuleDecision(person.id, Rule("case", "lower"), RuleStatus.PINNED, 1.0))
     run = stores.runs.create(person.id, trigger="request", requested_by="test", at=1.0)
