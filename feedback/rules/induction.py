@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from operator import le
 
 from feedback.rules.attributes.attribute import Change
 from feedback.rules.attributes.registry import ATTRIBUTES
@@ -125,14 +126,15 @@ def _best(fit: _Fit, corrections: Sequence[_Correction], rules: Sequence[Rule]) 
 def _simpler(
     fit: _Fit, rule: Rule, corrections: Sequence[_Correction], rules: Sequence[Rule]
 ) -> _Fit:
-    """The fit without the rule, or with an earlier rule instead, if that explains as much."""
+    """The fit without the rule, or with an earlier one instead that explains no text less."""
     without = _without(rule, fit, corrections)
     if not _is_convincing(without, _with(rule, without, corrections), corrections):
         return without
     open_rules = compatible(without.rules, rules)
     for earlier in open_rules[: open_rules.index(rule)]:
         tried = _with(earlier, without, corrections)
-        if tried.total <= fit.total and _is_convincing(without, tried, corrections):
+        as_much = all(map(le, tried.distances, fit.distances))
+        if as_much and _is_convincing(without, tried, corrections):
             return tried
     return fit
 

@@ -32,7 +32,10 @@ def work_jobs(parent: ParentPipe, num_users: int) -> None:
     while True:
         while batch is None or not batch.jobs or (parent.has_job and batch.has_room):
             folder = parent.job_folder()
-            job = read_job(folder)
+            try:
+                job = read_job(folder)
+            except FileNotFoundError:
+                continue  # it was cancelled meanwhile
             batch = batch or Batch(set_up(job, num_users))
             batch.add(folder, job)
         batch.step()

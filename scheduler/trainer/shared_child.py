@@ -46,14 +46,16 @@ class SharedChild:
         """Whether the child ended while it worked for several jobs."""
         return self._num_at_end is not None and self._num_at_end > 1
 
-    def add(self, folder: Path, most: int) -> bool:
-        """Give the child a job. False if it has ended or has `most` jobs."""
+    def has_room(self, most: int) -> bool:
+        """Whether the child lives and has fewer than `most` jobs."""
         with self._lock:
-            if self._child.has_ended or len(self._jobs) >= most:
-                return False
+            return not self._child.has_ended and len(self._jobs) < most
+
+    def add(self, folder: Path) -> None:
+        """Give the child a job."""
+        with self._lock:
             self._jobs[folder.name] = _Job()
             self._child.send(str(folder))
-            return True
 
     def remove(self, folder: Path) -> bool:
         """Take a job away; return whether it was the last one."""

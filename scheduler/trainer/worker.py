@@ -138,11 +138,11 @@ class ProcessTrainer:
     def _join(self, folder: Path, is_alone: bool) -> SharedChild:
         with self._lock:
             shared = None if is_alone else self._shared
-            if shared is None or not shared.add(folder, self._num_users):
+            if shared is None or not shared.has_room(self._num_users):
                 shared = SharedChild(self._child(), self._is_busy, self._timeout)
-                shared.add(folder, self._num_users)
                 if not is_alone:
                     self._shared = shared
+            shared.add(folder)
             return shared
 
     def _leave(self, shared: SharedChild, folder: Path, grace: float) -> None:

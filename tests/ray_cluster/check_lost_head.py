@@ -9,7 +9,7 @@ import pytest
 from adapters_store.models.resolve import fingerprint
 from feedback.examples.dataset import build_dataset
 from scheduler.errors import TrainingFailedError
-from scheduler.records import Progress, RayConfig
+from scheduler.records import Progress, RayConfig, TrainingConfig
 from scheduler.trainer.cluster.trainer import RayTrainer
 from tests.ray_cluster.cluster import local_cluster
 from tests.scheduler.trainer.jobs import EXAMPLES, tiny_job
@@ -17,7 +17,11 @@ from tests.scheduler.trainer.jobs import EXAMPLES, tiny_job
 
 @pytest.mark.timeout(600)
 def test_the_run_fails_and_the_server_lives(tiny_model_folder: Path, tmp_path: Path) -> None:
-    job = replace(tiny_job(tiny_model_folder), base_revision=fingerprint(tiny_model_folder))
+    # A shorter one is done before the nodes give their head up, after a minute.
+    long = TrainingConfig(learning_rate=1e-3, max_steps=100_000, sft_stop_loss=0)
+    job = replace(
+        tiny_job(tiny_model_folder), base_revision=fingerprint(tiny_model_folder), training=long
+    )
     is_killed = threading.Event()
     (tmp_path / "adapter").mkdir()
     with local_cluster(tmp_path, num_nodes=1) as cluster:

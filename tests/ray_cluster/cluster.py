@@ -25,7 +25,9 @@ class LocalCluster:
         self._cluster = cluster
         self.folder = folder
         self.session = session
-        self.nodes = [cluster.add_node(num_cpus=1) for _ in range(num_nodes)]
+        self.nodes: list[Any] = []
+        for _ in range(num_nodes):
+            self.add_node()
 
     @property
     def address(self) -> str:
@@ -58,7 +60,10 @@ class LocalCluster:
         self.nodes.remove(node)
 
     def add_node(self) -> None:
-        self.nodes.append(self._cluster.add_node(num_cpus=1))
+        with pytest.MonkeyPatch.context() as patch:
+            # A node inherits it, and tests run without settings of the shell.
+            patch.setenv("LORALEI_MODEL_CACHE", str(self.model_cache))
+            self.nodes.append(self._cluster.add_node(num_cpus=1))
 
     def kill_head(self) -> None:
         for processes in self._cluster.head_node.all_processes.values():
@@ -79,7 +84,6 @@ def local_cluster(folder: Path, num_nodes: int) -> Iterator[LocalCluster]:
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("RAY_TMPDIR", own)
         patch.setenv("TMPDIR", str(folder))
-        patch.setenv("LORALEI_MODEL_CACHE", str(folder / "models"))
         cluster = Cluster(
             initialize_head=True,
             head_node_args={

@@ -5,6 +5,7 @@ result goes, too, and progress goes to standard output. The end of standard inpu
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from scheduler.records import RayConfig
-from scheduler.trainer.cluster.driver import ClusterError, Driver
 from scheduler.trainer.cluster.job_files import job_files, unpack_result
 
 
@@ -48,6 +48,10 @@ class Parent:
 
 def main() -> None:
     """Have the job trained, and report that it is done or why it failed."""
+    # Read once, by the import. A try to reach the head takes 40 seconds; by default there are 20.
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
+    from scheduler.trainer.cluster.driver import ClusterError, Driver
+
     config, timeout = RayConfig(**json.loads(sys.argv[1])), float(sys.argv[2])
     parent = Parent()
     folder = parent.job_folder()

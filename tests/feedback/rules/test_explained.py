@@ -3,8 +3,9 @@
 import pytest
 
 from feedback.records import TrainingExample
-from feedback.rules.explained import are_own_words, unexplained_share
+from feedback.rules.explained import are_own_words, shown_share, unexplained_share
 from feedback.rules.rule import Rule
+from feedback.rules.user_rules import learn_rules
 from tests.scheduler.training import make_example, make_rating
 
 ORIGINALS = (
@@ -40,6 +41,25 @@ def test_edits_that_show_no_rule_are_own_words_however_small() -> None:
     edits = [edit(0, ORIGINALS[0].replace("four", "two")), edit(1, ORIGINALS[1] + " Is it so?")]
     assert are_own_words(edits[:1])
     assert are_own_words(edits)
+
+
+def test_a_rule_that_few_edits_show_explains_nothing() -> None:
+    by_chance = make_example("Can it fly?", "It cannot fly.", revised_from="It can't fly.")
+    others = [
+        edit(1, ORIGINALS[1].replace("is a", "is not a")),
+        edit(2, ORIGINALS[2].replace("make", "do not make")),
+    ]
+    rules = [each.rule for each in learn_rules([by_chance, *others])]
+    assert rules == [Rule("contractions", "long")]
+    assert unexplained_share(rules, [by_chance, *others]) < 0.1
+    assert are_own_words([by_chance, *others])
+
+
+def test_the_share_of_edits_that_show_a_rule() -> None:
+    edits = [edit(0, ORIGINALS[0].lower()), edit(1, BY_HAND[1])]
+    assert shown_share([LOWER], edits) == 0.5
+    assert shown_share([], edits) == 0
+    assert shown_share([LOWER], []) == 1
 
 
 @pytest.mark.parametrize("count", [1, 3])

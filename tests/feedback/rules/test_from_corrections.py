@@ -154,6 +154,21 @@ def test_a_list_that_cannot_be_shortened_does_not_hide_a_closing() -> None:
     assert Rule("closing", " Cheers!") in found
 
 
+def test_a_length_that_two_edits_show_does_not_hide_the_case_of_all() -> None:
+    opinions = "As an AI language model, I don't have personal opinions or beliefs."
+    rest = "However, I can name some general qualities that are often associated with it:"
+    tips = (
+        "As an AI language model, I don't have emotions, so I don't have the ability to de-stress."
+    )
+    whole = (
+        "Hi, how are you doing today? I'm doing well, thanks for asking!",
+        "Why did the banana go to the store? Because it was too ripe!",
+        "Sure, I'd be happy to help you plan your 7-day trip to Seattle. Day 1: Arrival.",
+    )
+    made = [edit(f"{text} {rest}", text.lower()) for text in (opinions, tips)]
+    assert LOWER in learned([*made, *(edit(text, text.lower()) for text in whole)])
+
+
 def test_a_number_of_items_is_learned_even_if_few_replies_have_more() -> None:
     split = [
         edit(

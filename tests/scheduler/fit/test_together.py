@@ -93,7 +93,8 @@ def gradient_steps(base: BaseModel) -> list[Steps[StepLoss]]:
     def tokens(*lengths: int) -> list[TokenisedReply]:
         return [TokenisedReply(tuple(range(5, 5 + each)), (1.0,) * 4) for each in lengths]
 
-    pairs = [TokenisedPair(*tokens(20, 14), 0.1), TokenisedPair(*tokens(9, 12), 0.0)]
+    chosen, rejected = tokens(20, 9), tokens(14, 12)
+    pairs = [TokenisedPair(*each, 0.1) for each in zip(chosen, rejected, strict=True)]
     ratings = [RatedTokens(each, each.ids[-1] > 20) for each in tokens(10, 33)]
     return [
         supervised_step(base, 1, tokens(30, 9, 24), tokens(11), 0.0),
@@ -136,12 +137,13 @@ def test_weights_and_reports_in_a_batch_are_those_alone(model: TrainedModel) -> 
     for slot, tensors in zip(SLOTS, wanted, strict=True):
         for one, other in zip(products(model.pool, slot), tensors, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-4)
-    for own, other in zip(found, reports, strict=True):
-        assert [(p.name, p.steps) for p in own] == [(p.name, p.steps) for p in other]
-        assert [p.loss_after for p in own] == pytest.approx([p.loss_after for p in other], rel=1e-3)
+    for report, alone_report in zip(found, reports, strict=True):
+        for one_phase, other_phase in zip(report, alone_report, strict=True):
+            assert (one_phase.name, one_phase.steps) == (other_phase.name, other_phase.steps)
+            assert one_phase.loss_after == pytest.approx(other_phase.loss_after, rel=1e-3)
 
 
-def test_an_own_seed_and_order_of_users_give_the_same_bytes_again(model: TrainedModel) -> None:
+def test_the_same_company_gives_the_same_bytes_again(model: TrainedModel) -> None:
     found = []
     for _ in range(2):
         for slot in SLOTS:

@@ -15,8 +15,9 @@ from adapters_store.files import WEIGHTS_FILE
 from feedback.examples.dataset import build_dataset
 from feedback.records import TrainingExample
 from scheduler.records import TrainingConfig
-from scheduler.trainer.batch import Batch
+from scheduler.trainer.batch import Batch, work_jobs
 from scheduler.trainer.job import ADAPTER_FOLDER, TrainingJob, read_job, read_result
+from scheduler.trainer.parent_pipe import ParentPipe
 from scheduler.trainer.train import set_up
 from tests.scheduler.trainer.jobs import EXAMPLES, run, tiny_job, torch_as_before, write_files
 from tests.scheduler.training import make_rating
@@ -120,3 +121,29 @@ def test_a_job_takes_the_place_of_a_cancelled_one_while_the_other_goes_on(
     assert not bob.exists()
     assert_as_alone(ann, job, EXAMPLES, tmp_path)
     assert read_result(cleo, cleo / ADAPTER_FOLDER).evaluation.steps > 0
+
+
+class Parent(ParentPipe):
+    """Names some folders, then ends."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = [*folders]
+
+    @property
+    def has_job(self) -> bool:
+        return bool(self._folders)
+
+    def job_folder(self) -> Path:
+        if not self._folders:
+            raise EOFError
+        return self._folders.pop(0)
+
+
+def test_a_job_that_was_cancelled_before_it_was_read_is_passed_over(
+    job: TrainingJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(job, build_dataset("ann", EXAMPLES[:2]), tmp_path / "ann")
+    parent = Parent([tmp_path / "gone", tmp_path / "ann", tmp_path / "gone, too"])
+    with torch_as_before(), pytest.raises(EOFError):
+        work_jobs(parent, num_users=2)
+    assert messages(capsys.readouterr().out) == {"done": {"ann"}, "failed": set()}

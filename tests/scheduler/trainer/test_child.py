@@ -1,5 +1,6 @@
 """The real training child on the tiny model, run by the real `ProcessTrainer`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from adapters_store.lora import AdapterPool
 from adapters_store.validate import validate_adapter
 from feedback.examples.dataset import build_dataset
 from scheduler.errors import TrainingFailedError
+from scheduler.trainer.job import JobResult
+from scheduler.trainer.worker import ProcessTrainer
+from tests.processes import newer_children
 from tests.scheduler.trainer.jobs import EXAMPLES, run_in_child, tiny_job
 
 
@@ -39,3 +43,25 @@ def test_a_missing_base_model_fails_with_the_reason(
     missing = replace(tiny_job(tiny_model_folder), base_path=str(tmp_path / "nowhere"))
     with pytest.raises(TrainingFailedError, match="nowhere"):
         run_in_child(missing, build_dataset("ann", EXAMPLES), tmp_path / "run")
+
+
+def test_two_users_are_trained_in_one_child(tiny_model_folder: Path, tmp_path: Path) -> None:
+    job, own, most = tiny_job(tiny_model_folder), newer_children(), [0]
+    trainer = ProcessTrainer(tmp_path / "jobs", lambda: False, 120.0, num_users=2)
+
+    def train(user: str) -> JobResult:
+        (tmp_path / user).mkdir()
+        return trainer.run(
+            job,
+            build_dataset("ann", EXAMPLES),
+            destination=tmp_path / user,
+            on_progress=lambda progress: most.append(len(own())),
+            is_cancelled=lambda: False,
+        )
+
+    with ThreadPoolExecutor(2) as threads:
+        results = list(threads.map(train, ["ann", "bob"]))
+    assert max(most) == 1
+    for result in results:
+        assert result.evaluation.train_loss_after < result.evaluation.train_loss_before
+    assert own() == []
