@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from server.cli.peft_folder import read_peft_folder
+from server.cli.peft.folder import read_peft_folder
 from server.data_folder import RunningServer
 from tests.crash.ledger import Given, Import, Ledger, Turn
 from tests.crash.process import PATIENCE_SECONDS, client
