@@ -514,7 +514,7 @@ class Overview(Shape):
 
 
 class AuditEntry(Shape):
-    """What somebody did. `by` is null if that is not stored.
+    """What somebody did. `by` is null if that is not stored, or if who made a key was erased.
 
     Promotions and rollbacks have `from` and `to`. An erased user has a `user_hash` alone.
     """
