@@ -6,6 +6,7 @@ thinking model that holds of prompts without thinking, because only the reply is
 
 import inspect
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -57,6 +58,8 @@ class Renderer:
         """Raises `ValueError` if the tokenizer has no chat template or no end-of-turn token."""
         if not tokenizer.chat_template:
             raise ValueError("the model has no chat template: choose an instruct model")
+        # Whoever sends too much is told so; a warning in the log would speak of an error.
+        tokenizer.model_max_length = sys.maxsize
         self.tokenizer = tokenizer
         self.eos_token_ids = eos_token_ids
         self._control = ControlTokens(tokenizer, _templates(tokenizer))

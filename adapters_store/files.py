@@ -5,9 +5,11 @@ A published folder never changes. `validate` checks that a folder is an adapter.
 
 import contextlib
 import logging
+import os
 import re
 import secrets
 import threading
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +19,7 @@ from weakref import WeakValueDictionary
 from adapters_store.durable import publish_folder, sha256_of
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
 from adapters_store.records import AdapterVersion, StagedAdapter, StoredAdapter
+from adapters_store.remote.eviction import CachedFolder, to_evict
 from adapters_store.remote.object_storage import ObjectStorage, RemoteStorageError
 from adapters_store.trash import KEPT_DAYS, Trash, delete
 
@@ -27,6 +30,9 @@ PACKED_PREFIX = ".packed-"
 """How a copy of the weights in an engine's layout is called. It may be deleted at any time."""
 
 _VERIFIED_FILE = ".verified"
+IN_USE_SECONDS = 3600.0
+"""So long after it was opened, a folder counts as in use."""
+_USE_RESOLUTION = 60.0
 
 # Earlier versions wrote names without an owner: 32 random digits.
 _NO_OWNER = re.compile(r"[0-9a-f]{32}")
@@ -133,6 +139,11 @@ class AdapterFiles:
 
         Raises `AdapterNotFoundError` for missing weights, `AdapterInvalidError` for changed ones.
         """
+        if self._remote is not None:
+            self._note_use(self._path(version))
+        return self._open(version)
+
+    def _open(self, version: StoredAdapter) -> Path:
         weights = self._path(version) / WEIGHTS_FILE
         if not weights.is_file() and isinstance(version, AdapterVersion):
             self._fetch(version)
@@ -170,7 +181,7 @@ class AdapterFiles:
 
     def _is_whole(self, version: AdapterVersion) -> bool:
         try:
-            self.open(version)
+            self._open(version)
         except (AdapterNotFoundError, AdapterInvalidError, OSError):
             return False
         return True
@@ -243,6 +254,32 @@ class AdapterFiles:
         if self._remote is not None:
             self._remote.prune(now, KEPT_DAYS, keep=keep)
 
+    def shrink(self, max_bytes: int, now: float, *, keep: Collection[str]) -> None:
+        """Delete folders here that the remote storage has, the least recently used first, until
+        all take at most `max_bytes`. `keep` and what is in use stay. `now` is in UTC seconds."""
+        if self._remote is None:
+            return
+        here, before = published_folders(self._root), now - IN_USE_SECONDS
+        keep = {*keep, *(here - self._remote.names())}
+        cached = [_cached(self._root / name) for name in here]
+        for name in to_evict(cached, max_bytes, before=before, keep=keep):
+            self._evict(name, before)
+
+    def _evict(self, name: str, before: float) -> None:
+        path, doomed = self._root / name, self._staging / secrets.token_hex(16)
+        with self._lock, contextlib.suppress(FileNotFoundError):  # erased meanwhile
+            if path.stat().st_mtime >= before:
+                return
+            path.rename(doomed)
+            self._verified = {key for key in self._verified if key[0] != name}
+        delete(doomed)
+
+    def _note_use(self, folder: Path) -> None:
+        """A folder's own time says when it was last used; it outlives this process."""
+        with self._lock, contextlib.suppress(OSError):  # not here, or read-only
+            if time.time() - folder.stat().st_mtime > _USE_RESOLUTION:
+                os.utime(folder)
+
     def _publish(self, staged: Path, name: str) -> None:
         # Remote first: whatever the database names is there, and a crash leaves an unknown folder.
         if self._remote is not None:
@@ -292,6 +329,14 @@ def published_folders(root: Path) -> set[str]:
     """The names of all published folders under `root`, which may be missing."""
     found = root.iterdir() if root.is_dir() else ()
     return _ours(path.name for path in found)
+
+
+def _cached(folder: Path) -> CachedFolder:
+    try:
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        return CachedFolder(folder.name, size, folder.stat().st_mtime)
+    except FileNotFoundError:  # erased, or packed anew, meanwhile
+        return CachedFolder(folder.name, 0, time.time())
 
 
 def _ours(names: Iterable[str]) -> set[str]:

@@ -196,10 +196,14 @@ def named_by_frontend(
 ) -> NamedUser | None:
     """The user that a frontend's request names by the rules of its key, or None.
 
-    Raises `UnverifiedIdentityError`, `AmbiguousIdentityError`.
+    It is checked once per request, so a signed name that expires meanwhile stays good. Raises
+    `UnverifiedIdentityError`, `AmbiguousIdentityError`.
     """
-    rules = frontend.identity_rules or services.identity_rules
-    return named_user(header_values(request), body, rules, time.time())
+    if not hasattr(request.state, "named"):
+        rules = frontend.identity_rules or services.identity_rules
+        request.state.named = named_user(header_values(request), body, rules, time.time())
+    named: NamedUser | None = request.state.named
+    return named
 
 
 UserName = Annotated[

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from feedback.records import StorageLimits
 from scheduler.candidates import Candidates
+from scheduler.records import RunStatus
 from server.accounts.accounts import Accounts
 from server.accounts.anonymous import AnonymousRequests
 from server.accounts.identity import IdentityRules
@@ -116,8 +117,8 @@ class Services:
         return self.is_ready
 
     def housekeep(self) -> None:
-        """Drop feedback whose completion never came, old versions, the files of withdrawn ones, and
-        old trash; empty the write-ahead log.
+        """Drop feedback whose completion never came, old versions, the files of withdrawn ones, old
+        trash, and adapters beyond the disk's bound; empty the write-ahead log.
 
         If nothing can be written, that is logged, and left to the next time.
         """
@@ -129,6 +130,16 @@ class Services:
             stores.files.remove_folders(stores.registry.unused_folders())
             stores.files.prune(now, keep=stores.registry.folders())
             stores.database.checkpoint()
+            if self.settings.adapters_disk_mb:
+                self._shrink_adapters(now)
+
+    def _shrink_adapters(self, now: float) -> None:
+        """Make room on the disk; a training may need its user's versions for hours."""
+        registry, training = self.stores.registry, self.stores.runs.runs(status=RunStatus.RUNNING)
+        versions = (each for run in training for each in registry.versions(run.user_id))
+        self.stores.files.shrink(
+            self.settings.adapters_disk_mb << 20, now, keep={each.folder for each in versions}
+        )
 
     def expire(self) -> None:
         """Delete exchanges that are older than they may be; may take minutes.

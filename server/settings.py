@@ -128,6 +128,12 @@ class Settings(BaseSettings):
         default="",
         description="Object storage that keeps every adapter, too, such as s3://bucket/cell-a.",
     )
+    adapters_disk_mb: int = Field(
+        default=0,
+        ge=0,
+        le=1 << 30,
+        description="Megabytes of adapters on disk, if adapters_url has them all; 0 is no bound.",
+    )
     model_cache: Path = Field(
         default_factory=default_model_cache,
         description="Folder for prepared base models.",
@@ -404,6 +410,12 @@ class Settings(BaseSettings):
         if lora.alpha <= 0:
             raise ValueError("alpha must be positive")
         return lora
+
+    @model_validator(mode="after")
+    def _only_a_cache_shrinks(self) -> Self:
+        if self.adapters_disk_mb and not self.adapters_url:
+            raise ValueError("adapters_disk_mb needs adapters_url: else adapters would be lost")
+        return self
 
     @model_validator(mode="after")
     def _vllm_has_servers(self) -> Self:

@@ -20,6 +20,8 @@ from server.storage.errors import StorageError
 MAX_NAME_LENGTH = 64
 _FORBIDDEN_IN_NAMES = frozenset("/:?#%\\")
 _LAST_SEEN_RESOLUTION = 60.0
+SERVER = "server"
+"""What made the first admin, and the keys of the settings."""
 
 
 class AccountKind(StrEnum):
@@ -110,20 +112,26 @@ class Accounts:
         key = keys.preset_key(preset) if preset is not None else None
         with self._database.atomic():
             if not self._count_admins():
-                admin = self._insert("admin", AccountKind.ADMIN, now)
+                admin = self._insert("admin", AccountKind.ADMIN, now, SERVER)
                 made = key or self._new_key()
-                self._insert_key(admin.id, made, now)
+                self._insert_key(admin.id, made, now, SERVER)
                 return made.text if key is None else None
             if key is not None:
                 admin, owner = self.first_admin(), self.authenticate(key.text, now)
                 if owner is None or owner.id != admin.id:
-                    self._replace_keys(admin.id, key, now)
+                    self._replace_keys(admin.id, key, now, SERVER)
         return None
 
     def create(
-        self, name: str, kind: AccountKind, now: float, rules: IdentityRules | None = None
+        self,
+        name: str,
+        kind: AccountKind,
+        now: float,
+        rules: IdentityRules | None = None,
+        *,
+        by: str | None = None,
     ) -> tuple[Account, str]:
-        """Make an account and its key, which cannot be read again.
+        """Make an account and its key, which cannot be read again; `by` is the id of who makes it.
 
         Raises `InvalidNameError`, `NameTakenError`, and `NoFrontendError` for rules of a user.
         """
@@ -132,8 +140,8 @@ class Accounts:
         with self._database.atomic():
             if self._one("name = ?", name) is not None:
                 raise NameTakenError(f"the name {name!r} is taken: choose another one")
-            account = self._insert(name, kind, now)
-            self._insert_key(account.id, key, now)
+            account = self._insert(name, kind, now, by)
+            self._insert_key(account.id, key, now, by)
             if rules is not None:
                 account = self.set_identity_rules(account, rules)
         return account, key.text
@@ -162,8 +170,8 @@ class Accounts:
             )
         return replace(account, identity_rules=rules)
 
-    def replace_key(self, account_id: str, now: float) -> str:
-        """Revoke all keys of an account at once, and return a new one.
+    def replace_key(self, account_id: str, now: float, *, by: str | None = None) -> str:
+        """Revoke all keys of an account at once, and return a new one; `by` is who makes it.
 
         Raises `OrganisationAccountError` for the organisation.
         """
@@ -171,7 +179,7 @@ class Accounts:
             raise OrganisationAccountError("nobody can act as the organisation: it has no key")
         key = self._new_key()
         with self._database.atomic():
-            self._replace_keys(account_id, key, now)
+            self._replace_keys(account_id, key, now, by)
         return key.text
 
     def authenticate(self, token: str, now: float) -> Account | None:
@@ -198,7 +206,9 @@ class Accounts:
             account = self._external(frontend, external_id)
             if account is None:
                 name = f"{frontend.name}:{external_id}"
-                account = self._insert(name, AccountKind.USER, now, frontend.id, external_id)
+                account = self._insert(
+                    name, AccountKind.USER, now, frontend.id, frontend.id, external_id
+                )
                 self._database.execute(
                     "delete from erased_identities where frontend_id = ? and external_hash = ?",
                     [frontend.id, hash_identity(external_id)],
@@ -274,6 +284,10 @@ class Accounts:
             )
             for table in ("api_keys", "user_moves"):
                 self._database.execute(f"delete from {table} where user_id = ?", [account.id])
+            for table in ("api_keys", "users"):
+                self._database.execute(
+                    f"update {table} set made_by = null where made_by = ?", [account.id]
+                )
             self._database.execute("delete from users where id = ?", [account.id])
 
     def note_erasure(self, erasure_id: str, now: float) -> None:
@@ -319,6 +333,7 @@ class Accounts:
         name: str,
         kind: AccountKind,
         now: float,
+        by: str | None,
         frontend_id: str | None = None,
         external_id: str | None = None,
     ) -> Account:
@@ -331,21 +346,22 @@ class Accounts:
             external_id=external_id,
         )
         self._database.execute(
-            "insert into users (id, name, kind, frontend_id, external_id, created_at)"
-            " values (?, ?, ?, ?, ?, ?)",
-            [account.id, name, kind.value, frontend_id, external_id, now],
+            "insert into users (id, name, kind, frontend_id, external_id, created_at, made_by)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
+            [account.id, name, kind.value, frontend_id, external_id, now, by],
         )
         return account
 
-    def _insert_key(self, account_id: str, key: keys.NewKey, now: float) -> None:
+    def _insert_key(self, account_id: str, key: keys.NewKey, now: float, by: str | None) -> None:
         self._database.execute(
-            "insert into api_keys (public_id, user_id, hash, created_at) values (?, ?, ?, ?)",
-            [key.public_id, account_id, key.hash, now],
+            "insert into api_keys (public_id, user_id, hash, created_at, made_by)"
+            " values (?, ?, ?, ?, ?)",
+            [key.public_id, account_id, key.hash, now, by],
         )
 
-    def _replace_keys(self, account_id: str, key: keys.NewKey, now: float) -> None:
+    def _replace_keys(self, account_id: str, key: keys.NewKey, now: float, by: str | None) -> None:
         self._database.execute("delete from api_keys where user_id = ?", [account_id])
-        self._insert_key(account_id, key, now)
+        self._insert_key(account_id, key, now, by)
 
     def _note_display_name(self, account: Account, name: str | None) -> Account:
         if name is None or name == account.display_name:

@@ -101,3 +101,12 @@ def create_user_moves(database: Database) -> None:
         ) strict
         """
     )
+
+
+@migrations()
+def note_who_made_accounts_and_keys(database: Database) -> None:
+    """The id of an admin or a frontend, or `server`; null for earlier ones, and if the maker was
+    erased."""
+    for table in ("users", "api_keys"):
+        database.execute(f"alter table {table} add column made_by text")
+    database.execute("update users set made_by = frontend_id")

@@ -45,7 +45,8 @@ def write_account(database: Database, account: Row, keys: Sequence[Row]) -> None
         _check_columns(database, "api_keys", key)
         if key["user_id"] != account["id"]:
             raise ArchiveError("a key is another user's")
-        database.execute("insert into api_keys values (?, ?, ?, ?)", [*key.values()])
+        values = ", ".join("?" * len(key))
+        database.execute(f"insert into api_keys values ({values})", [*key.values()])
     if account["frontend_id"] is not None:
         database.execute(
             "delete from erased_identities where frontend_id = ? and external_hash = ?",

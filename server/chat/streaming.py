@@ -7,11 +7,11 @@ import anyio
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from server.chat.replies import ChoiceDelta, Replies
+from server.chat.replies import ChoiceDelta
 from server.chat.turn import Turn
 from server.errors import error_body
 from server.wire.json_line import json_line
-from server.wire.responses import Json, logprobs_json, tool_calls_json, usage_json
+from server.wire.responses import Json, logprobs_json, tool_calls_json
 
 PING = ": ping\n\n"
 PING_SECONDS = 15.0
@@ -60,7 +60,7 @@ def role_chunk(turn: Turn, index: int) -> Json:
 
     No `selected_model_id`: Open WebUI would count every version of every user as a model.
     """
-    chunk = _chunk(turn, [_choice(index, {"role": "assistant", "content": ""}, None)])
+    chunk = chat_chunk(turn, [chunk_choice(index, {"role": "assistant", "content": ""}, None)])
     return chunk | {"loralei": loralei_json(turn)} if index == 0 else chunk
 
 
@@ -77,26 +77,14 @@ def _content_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
     new: Json = {"reasoning_content": delta.reasoning} if delta.reasoning else {}
     if delta.content or not new:
         new["content"] = delta.content
-    return _chunk(turn, [_choice(delta.index, new, None, logprobs)])
+    return chat_chunk(turn, [chunk_choice(delta.index, new, None, logprobs)])
 
 
 def _tool_calls_chunk(turn: Turn, delta: ChoiceDelta) -> Json:
     """Each call whole: its arguments are in one piece."""
     calls = tool_calls_json(turn.id, delta.index, delta.tool_calls, first=delta.first_call)
     written = [{"index": number, **call} for number, call in enumerate(calls, delta.first_call)]
-    return _chunk(turn, [_choice(delta.index, {"tool_calls": written}, None)])
-
-
-def finish_chunk(turn: Turn, index: int, reason: str, not_stored: str | None = None) -> Json:
-    """The last delta of a choice; it says if the exchange was not stored."""
-    chunk = _chunk(turn, [_choice(index, {}, reason)])
-    return chunk | {"loralei": {"not_stored": not_stored}} if not_stored else chunk
-
-
-def usage_chunk(turn: Turn, replies: Replies) -> Json:
-    """The tokens of the whole request: the only chunk without a choice, as in OpenAI's streams."""
-    usage = usage_json(len(turn.prompt_ids), replies.completion_tokens, replies.reasoning_tokens)
-    return _chunk(turn, []) | {"usage": usage}
+    return chat_chunk(turn, [chunk_choice(delta.index, {"tool_calls": written}, None)])
 
 
 def loralei_json(turn: Turn, not_stored: str | None = None) -> Json:
@@ -112,7 +100,8 @@ def loralei_json(turn: Turn, not_stored: str | None = None) -> Json:
     }
 
 
-def _chunk(turn: Turn, choices: list[Json]) -> Json:
+def chat_chunk(turn: Turn, choices: list[Json]) -> Json:
+    """A chunk with these choices."""
     return {
         "id": turn.id,
         "object": "chat.completion.chunk",
@@ -122,7 +111,8 @@ def _chunk(turn: Turn, choices: list[Json]) -> Json:
     }
 
 
-def _choice(
+def chunk_choice(
     index: int, delta: Json, finish_reason: str | None, logprobs: Json | None = None
 ) -> Json:
+    """What is new of a choice, and why it ended if it has."""
     return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}

@@ -137,7 +137,7 @@ def push_adapter(
     ] = False,
 ) -> None:
     """Push a version to a Hugging Face repository, private unless --public."""
-    from server.cli.hub_push import PushError, hub_token, push
+    from server.cli.peft.hub_push import PushError, hub_token, push
 
     try:
         token = hub_token()
@@ -161,7 +161,7 @@ def import_adapter(
     ] = False,
 ) -> None:
     """Import an adapter trained elsewhere; `promote` puts it in use."""
-    from server.cli.peft_folder import read_peft_folder
+    from server.cli.peft.folder import read_peft_folder
 
     try:
         weights, headers = read_peft_folder(folder)

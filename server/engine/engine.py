@@ -595,5 +595,6 @@ def _namespace(sequence: Sequence) -> str | None:
 
     The scope counts with an adapter, too: all users have the organisation's.
     """
-    names = (sequence.adapter and sequence.adapter.folder, sequence.prefix_scope)
+    folder = None if sequence.adapter is None else sequence.adapter.folder
+    names = (folder, sequence.prefix_scope)
     return " ".join(filter(None, names)) or None

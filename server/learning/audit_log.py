@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback.records import ORGANISATION
+from server.accounts.accounts import SERVER
 from server.database import SharedDatabase
 from server.storage.erasure_log import ErasureLog
 from server.wire.responses import Json, label
@@ -16,10 +17,12 @@ _CHANGES = f"""
     UNION ALL SELECT at, 'freeze-' || id, by, user_id, NULL, NULL, '',
         CASE WHEN is_frozen THEN 'froze' ELSE 'unfroze' END
     FROM adapter_freezes
-    UNION ALL SELECT created_at, 'key-' || public_id, NULL, user_id, NULL, NULL, '', 'key made'
-    FROM api_keys
-    UNION ALL SELECT created_at, 'account-' || id, NULL, id, NULL, NULL, '', 'account made'
-    FROM users
+    UNION ALL SELECT api_keys.created_at, 'key-' || public_id,
+        iif(api_keys.made_by = :server, :server, maker.name), user_id, NULL, NULL, '', 'key made'
+    FROM api_keys LEFT JOIN users AS maker ON maker.id = api_keys.made_by
+    UNION ALL SELECT made.created_at, 'account-' || made.id,
+        iif(made.made_by = :server, :server, maker.name), made.id, NULL, NULL, '', 'account made'
+    FROM users AS made LEFT JOIN users AS maker ON maker.id = made.made_by
     UNION ALL SELECT created_at, id, requested_by, user_id, NULL, NULL, '', 'training requested'
     FROM runs WHERE trigger = 'request'
     UNION ALL SELECT at, 'choice-' || id, (SELECT name FROM users WHERE id = choice.user_id),
@@ -64,7 +67,7 @@ def read_audit(
     salted hash is known.
     """
     conditions = ["1"]
-    values: dict[str, Any] = {"limit": limit + 1, "user": user_id}
+    values: dict[str, Any] = {"limit": limit + 1, "user": user_id, "server": SERVER}
     if user_id is not None:
         conditions.append("change.user_id = :user")
     if after is not None:

@@ -38,12 +38,20 @@ async def list_chats(
     limit: PageLimit = 20,
     words: Annotated[str | None, Query(max_length=MAX_WORDS)] = None,
 ) -> Json:
-    """My chats, the last used first, page by page; with `words` those that contain them."""
-    found, has_more = await services.heavy_reads.run(
-        user.id,
-        lambda: services.stores.log.chats(user.id, after=after, limit=limit, words=words),
-    )
-    return page([chat_json(each) for each in found], has_more)
+    """My chats, the last used first, page by page; with `words` those that contain them.
+
+    Before the first page stand those whose first reply is being written.
+    """
+
+    def read() -> Json:
+        begun = _begun_chats(services, user.id) if after is None and not words else []
+        log = services.stores.log
+        found, has_more = log.chats(user.id, after=after, limit=limit, words=words)
+        known = {each.id for each in found}
+        begun = [each for each in begun if each.id not in known]
+        return page([chat_json(each) for each in (*begun, *found)], has_more)
+
+    return await services.heavy_reads.run(user.id, read)
 
 
 @router.get("/{chat_id}", response_model=ChatTurns)
@@ -118,6 +126,14 @@ def _running(services: Services, user_id: str, chat_id: str) -> list[Running]:
     conversation = conversation_of(services.stores.log, user_id, chat_id)
     found = services.running.of_chat(user_id, chat_id)
     return found or services.running.of_chat(user_id, conversation)
+
+
+def _begun_chats(services: Services, user_id: str) -> list[Chat]:
+    """Chats of which nothing is stored yet, the newest first."""
+    has_chat = services.stores.log.has_chat
+    turns = [each.interaction() for each in services.running.of_user(user_id)]
+    begun = {each.conversation_id: _begun(each) for each in reversed(turns)}
+    return [chat for chat in begun.values() if not has_chat(user_id, chat.id)]
 
 
 def _begun(turn: Interaction) -> Chat:

@@ -13,7 +13,7 @@ from server.auth import App, KeyedRoute, User
 from server.errors import RequestError, errors
 from server.wire.paging import IdFilter, Order, PageLimit
 from server.wire.requests import MetadataUpdate
-from server.wire.responses import Json, completion_json, page, stored_message_json
+from server.wire.responses import Json, completion_json, page, page_of, stored_message_json
 from server.wire.shapes import Deleted, Page, StoredCompletion, StoredMessage
 
 _MAX_METADATA_FILTERS = 16
@@ -73,14 +73,7 @@ def list_messages(
         stored_message_json(interaction.id, i, message)
         for i, message in enumerate(interaction.messages)
     ]
-    if order == "desc":
-        messages.reverse()
-    ids = [message["id"] for message in messages]
-    if after is not None:
-        if after not in ids:
-            raise RequestError(404, f"There is no message {after!r}.", param="after")
-        messages = messages[ids.index(after) + 1 :]
-    return page(messages[:limit], len(messages) > limit)
+    return page_of(messages, after=after, limit=limit, order=order)
 
 
 @router.post("/{completion_id}", response_model=StoredCompletion, response_model_exclude_unset=True)

@@ -15,6 +15,8 @@ from scheduler.records import TrainingRun
 from scheduler.version_report import read_report, report_of
 from server.accounts.accounts import Account
 from server.engine.records import TokenLogprob
+from server.errors import RequestError
+from server.wire.paging import Order
 from server.wire.tool_calls import OPENING, ToolCall, parse
 
 Json = dict[str, Any]
@@ -37,6 +39,17 @@ def page(items: Sequence[Json], has_more: bool) -> Json:
         "last_id": items[-1]["id"] if items else None,
         "has_more": has_more,
     }
+
+
+def page_of(items: Sequence[Json], *, after: str | None, limit: int, order: Order) -> Json:
+    """One page of a list that is at hand, oldest first. Raises `RequestError` (404) if no item has
+    the id `after`."""
+    items = list(items) if order == "asc" else list(reversed(items))
+    ids = [item["id"] for item in items]
+    if after is not None and after not in ids:
+        raise RequestError(404, f"There is no item {after!r}.", param="after")
+    rest = items if after is None else items[ids.index(after) + 1 :]
+    return page(rest[:limit], len(rest) > limit)
 
 
 def account_json(account: Account) -> Json:

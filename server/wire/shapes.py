@@ -216,6 +216,20 @@ class OutputItem(Shape):
     arguments: str = ""
 
 
+class InputItem(Shape):
+    """A message, a call or its output that a response answered."""
+
+    id: str
+    type: Literal["message", "function_call", "function_call_output"]
+    status: Literal["completed"]
+    role: str = "user"
+    content: list[Object] = []
+    call_id: str | None = None
+    name: str = ""
+    arguments: str = ""
+    output: str = ""
+
+
 class ResponseUsage(Shape):
     """Tokens that a response read and wrote."""
 
@@ -514,7 +528,7 @@ class Overview(Shape):
 
 
 class AuditEntry(Shape):
-    """What somebody did. `by` is null if that is not stored.
+    """What somebody did. `by` is null if that is not stored, or if who made a key was erased.
 
     Promotions and rollbacks have `from` and `to`. An erased user has a `user_hash` alone.
     """

@@ -1,5 +1,7 @@
 """The one renderer, and the choice of device and precision."""
 
+import copy
+import logging
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from adapters_store.base_model import (
     BaseModel,
+    Renderer,
     choose_device,
     choose_dtype,
     outline_base_model,
@@ -52,6 +55,21 @@ def test_more_turns_take_as_many_tokens_as_they_are_counted_for(tiny_base: BaseM
     longer = renderer.prompt_ids([Message("user", "one"), Message("assistant", "two"), question])
     counted = renderer.turn_tokens("one") + renderer.turn_tokens("two")
     assert counted - 1 <= len(longer) - len(shorter) <= counted
+
+
+def test_a_prompt_beyond_the_context_is_rendered_without_a_warning(
+    tiny_base: BaseModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokenizer = copy.deepcopy(tiny_base.renderer.tokenizer)
+    tokenizer.model_max_length = 8
+    renderer = Renderer(tokenizer, tiny_base.renderer.eos_token_ids)
+    logger = logging.getLogger("transformers")
+    logger.addHandler(caplog.handler)
+    try:
+        assert len(renderer.prompt_ids([Message("user", "hello " * 20)])) > 8
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert caplog.messages == []
 
 
 def test_a_role_that_the_template_refuses_is_a_prompt_error(tiny_base: BaseModel) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from adapters_store.base_model import BaseModel
 from adapters_store.lora import AdapterPool
 from adapters_store.peft_config import write_peft_config
-from server.cli.peft_folder import read_peft_folder
+from server.cli.peft.folder import read_peft_folder
 from server.client import Client
 from tests.adapters import random_adapter
 from tests.benchmarks.forgetting.ifeval import Task

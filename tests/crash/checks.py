@@ -29,6 +29,7 @@ def problems(data: Path, ledger: Ledger) -> list[str]:
         return [
             *_of_turns(list(database.query("SELECT * FROM interactions")), ledger),
             *_of_feedback(list(database.query("SELECT * FROM feedback")), ledger),
+            *_of_titles(database, ledger),
             *_of_runs(database, ledger),
             *_of_versions(database, ledger),
             *_of_what_was_learned(database, ledger),
@@ -53,8 +54,9 @@ def _of_turns(rows: list[Row], ledger: Ledger) -> Iterator[str]:
 
 
 def _of_feedback(rows: list[Row], ledger: Ledger) -> Iterator[str]:
-    counts = Counter(row["correction"] for row in rows)
-    turns = {row["correction"]: row["completion_id"] for row in rows}
+    texts = [row["correction"] or row["comment"] for row in rows]
+    counts = Counter(texts)
+    turns = {text: row["completion_id"] for text, row in zip(texts, rows, strict=True)}
     for given in ledger.given:
         if given.turn.is_deleted is False:
             yield from _count_problems(given, counts[given.text])
@@ -76,6 +78,16 @@ def _count_problems(item: Turn | Given, count: int) -> Iterator[str]:
         yield f"{item.text!r} was acknowledged and is lost"
     if item.is_deleted and count:
         yield f"{item.text!r} was deleted and is stored again"
+
+
+def _of_titles(database: Database, ledger: Ledger) -> Iterator[str]:
+    rows = database.query("SELECT user_id, conversation_id, title FROM chat_titles")
+    found = {(row["user_id"], row["conversation_id"]): row["title"] for row in rows}
+    for title in ledger.titles:
+        if found.get((title.user, title.chat_id)) not in (
+            {title.text} if title.is_acknowledged else {title.text, None}
+        ):
+            yield f"the title {title.text!r} is lost"
 
 
 def _of_runs(database: Database, ledger: Ledger) -> Iterator[str]:

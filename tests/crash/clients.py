@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from server.cli.peft_folder import read_peft_folder
+from server.cli.peft.folder import read_peft_folder
 from server.data_folder import RunningServer
+from server.wire.reply_ids import completion_id
 from tests.crash.ledger import Given, Import, Ledger, Turn
 from tests.crash.process import PATIENCE_SECONDS, client
 from tests.server.live import Person, chat_body
@@ -47,6 +48,39 @@ def chat(http: httpx.Client, ledger: Ledger, user: str, *, is_streamed: bool) ->
                     if choice["finish_reason"]:
                         turn.reply, turn.id = reply, chunk["id"]
     return turn
+
+
+def respond(http: httpx.Client, ledger: Ledger, user: str) -> tuple[Turn, str]:
+    """One short response; the id of its chat, too."""
+    turn = ledger.new_turn(user)
+    body = {"model": "tiny", "input": turn.text, "max_output_tokens": 4, "seed": 1}
+    answer = http.post("/v1/responses", json=body).raise_for_status()
+    made = answer.json()
+    [part] = made["output"][0]["content"]
+    turn.reply, turn.id = part["text"], completion_id(made["id"])
+    return turn, answer.headers["x-loralei-chat"]
+
+
+def name_chat(http: httpx.Client, ledger: Ledger, user: str, chat_id: str) -> None:
+    """Give a chat a title."""
+    title = ledger.new_title(user, chat_id)
+    http.patch(f"/v1/chats/{chat_id}", json={"title": title.text}).raise_for_status()
+    title.is_acknowledged = True
+
+
+def score(http: httpx.Client, ledger: Ledger, turn: Turn) -> None:
+    """Rate a reply as LibreChat does, with a comment."""
+    given = ledger.new_feedback(turn)
+    body = {
+        "id": given.text.replace(" ", "-"),
+        "name": "user-feedback",
+        "value": 1,
+        "dataType": "BOOLEAN",
+        "comment": given.text,
+        "metadata": {"messageId": turn.id},
+    }
+    made = http.post("/api/public/scores", json=body).raise_for_status().json()
+    given.id = made["id"]
 
 
 def correct(http: httpx.Client, ledger: Ledger, turn: Turn) -> Given:
@@ -160,7 +194,7 @@ def wait_for_runs(server: RunningServer) -> None:
 
 @contextmanager
 def talking(server: RunningServer, ledger: Ledger, people: Sequence[Person]) -> Iterator[None]:
-    """People who chat, correct and delete until the server is gone or this ends."""
+    """People who chat, rate, name chats and delete until the server is gone or this ends."""
     is_over = threading.Event()
     failures: list[Exception] = []
 
@@ -195,6 +229,9 @@ def _talk(http: httpx.Client, ledger: Ledger, user: str, is_over: threading.Even
         delete_turn(http, second)
         third = chat(http, ledger, user, is_streamed=True)
         correct(http, ledger, third)
+        fourth, chat_id = respond(http, ledger, user)
+        score(http, ledger, fourth)
+        name_chat(http, ledger, user, chat_id)
         # A training gets on only in pauses.
         if is_over.wait(_PAUSE_SECONDS):
             return

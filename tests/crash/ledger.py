@@ -24,13 +24,23 @@ class Turn:
 
 @dataclass
 class Given:
-    """Feedback on a turn; `id` is known once it is acknowledged."""
+    """Feedback on a turn: a correction or a comment. `id` is known once it is acknowledged."""
 
     user: str
     turn: Turn
     text: str
     id: str | None = None
     is_deleted: bool | None = False
+
+
+@dataclass
+class Title:
+    """The title that a user gives a chat, once."""
+
+    user: str
+    chat_id: str
+    text: str
+    is_acknowledged: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ class Ledger:
 
     turns: list[Turn] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
+    titles: list[Title] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     versions: list[tuple[str, int]] = field(default_factory=list)
@@ -70,14 +81,21 @@ class Ledger:
         return turn
 
     def new_feedback(self, turn: Turn) -> Given:
-        """A correction that is about to be sent."""
+        """Feedback that is about to be sent."""
         given = Given(turn.user, turn, self.text("correction"))
         self.given.append(given)
         return given
 
+    def new_title(self, user: str, chat_id: str) -> Title:
+        """A title that is about to be given."""
+        title = Title(user, chat_id, self.text("title"))
+        self.titles.append(title)
+        return title
+
     def num_acknowledged(self) -> int:
-        """How many turns, corrections, deletions, runs and versions were acknowledged."""
+        """How many turns, feedback, titles, deletions, runs and versions were acknowledged."""
         items: list[Turn | Given] = [*self.turns, *self.given]
         stored = sum(each.id is not None for each in items)
         deleted = sum(each.is_deleted is True for each in items)
-        return stored + deleted + len(self.runs) + len(self.versions)
+        named = sum(each.is_acknowledged for each in self.titles)
+        return stored + named + deleted + len(self.runs) + len(self.versions)

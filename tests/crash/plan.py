@@ -97,6 +97,8 @@ CHAT = (
     after(f"{_LOG}._write", 2),
     after(f"{_LOG}.add_feedback", 2),
     after(f"{_LOG}._remove", 2),
+    before(f"{_LOG}.rename_chat", 2),
+    after(f"{_LOG}.rename_chat", 2),
     after(f"{_LOG}._delete_interaction"),
     after(f"{_LOG}.delete_interaction"),
 )

@@ -1,7 +1,8 @@
 """A server whose adapters are in object storage, too."""
 
-import shutil
+import os
 from pathlib import Path
+from typing import Any
 
 from tests.server.live import running
 from tests.server.peft_folder import put_version_to_use
@@ -12,7 +13,11 @@ def test_an_adapter_that_only_the_storage_has_answers_until_its_user_is_erased(
 ) -> None:
     remote, local = tmp_path / "remote", tmp_path / "data" / "adapters"
     schedule = {"interval": 0, "nightly": ""}
-    options = {"schedule": schedule, "threads": 1, "adapters_url": f"file://{remote}"}
+    options: dict[str, Any] = {
+        "schedule": schedule,
+        "threads": 1,
+        "adapters_url": f"file://{remote}",
+    }
     with running(tiny_model, tmp_path / "data", **options) as server:
         person, key = server.new_person(), server.admin_key
         server.chat(person.key)
@@ -20,7 +25,9 @@ def test_an_adapter_that_only_the_storage_has_answers_until_its_user_is_erased(
         stored = {path.name for path in remote.iterdir()}
     assert len(stored) == 2
     for name in stored:
-        shutil.rmtree(local / name)
+        (local / name / "large").write_bytes(bytes(2 << 20))
+        os.utime(local / name, (0, 0))
+    options["adapters_disk_mb"] = 1
     with running(tiny_model, tmp_path / "data", **options) as server:
         assert server.chat(person.key)["loralei"]["adapter"] == "v2"
         assert len(stored & {path.name for path in local.iterdir()}) == 1

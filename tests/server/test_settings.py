@@ -140,6 +140,12 @@ def test_every_setting_is_described() -> None:
     assert undescribed == []
 
 
+def test_only_adapters_that_are_stored_elsewhere_may_leave_the_disk() -> None:
+    with pytest.raises(ValidationError, match="needs adapters_url"):
+        Settings(adapters_disk_mb=1)
+    assert Settings(adapters_disk_mb=1, adapters_url="file:///x").adapters_disk_mb == 1
+
+
 def test_vllm_needs_a_server() -> None:
     with pytest.raises(ValidationError, match="list the servers in vllm_urls"):
         Settings(engine="vllm")

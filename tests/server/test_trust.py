@@ -4,7 +4,12 @@ import time
 from pathlib import Path
 
 import jwt
+import pytest
+from fastapi import Request
 
+from server.accounts.accounts import AccountKind
+from server.accounts.identity import BodyIdentity, IdentityRules
+from server.auth import named_by_frontend
 from tests.server.live import LiveServer, chat_body, running
 from tests.server.test_bad_input import assert_refused
 
@@ -32,6 +37,20 @@ def test_a_signed_user_is_the_user_and_nothing_else_is(tiny_model: Path, tmp_pat
             assert_refused(client.get(f"{path}/{mine['id']}", headers=signed("eve")), 404)
         names = [user.external_id for user in server.services.accounts.users_of(frontend.id)]
     assert names == ["ann"]
+
+
+def test_a_signed_name_that_expires_during_its_request_stays_good(
+    live: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts, rules = live.services.accounts, IdentityRules(jwt_secret=SECRET)
+    frontend, _ = accounts.create("expiring", AccountKind.FRONTEND, time.time(), rules)
+    headers = [(name.lower().encode(), value.encode()) for name, value in signed("ann").items()]
+    request = Request({"type": "http", "headers": headers})
+    first = named_by_frontend(request, live.services, frontend, BodyIdentity())
+    later = time.time() + 3600
+    monkeypatch.setattr("server.auth.time.time", lambda: later)
+    assert named_by_frontend(request, live.services, frontend, BodyIdentity()) == first
+    assert first is not None and first.id == "ann"
 
 
 def test_a_trusted_header_names_the_user(tiny_model: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from server.accounts.accounts import (
     NoFrontendError,
     OrganisationAccountError,
 )
-from server.auth import App, KeyedRoute
+from server.auth import Admin, App, KeyedRoute
 from server.errors import RequestError, errors
 from server.learning.curation_view import curation_json
 from server.learning.usage import training_usage
@@ -53,10 +53,10 @@ def list_users(services: App, query: Annotated[UserQuery, Query()]) -> Json:
 
 
 @router.post("", status_code=201, response_model=NewAccount, responses=errors(409))
-def create_user(body: NewUser, services: App) -> Json:
+def create_user(body: NewUser, admin: Admin, services: App) -> Json:
     """Make an account with a key, which is shown only now."""
     kind = AccountKind(body.kind)
-    account, key = services.accounts.create(body.name, kind, time.time(), body.rules)
+    account, key = services.accounts.create(body.name, kind, time.time(), body.rules, by=admin.id)
     return {**account_json(account), "key": key}
 
 
@@ -67,10 +67,11 @@ def read_user(user: str, services: App) -> Json:
 
 
 @router.post("/{user}/key", status_code=201, response_model=NewAccount)
-def replace_key(user: str, services: App) -> Json:
+def replace_key(user: str, admin: Admin, services: App) -> Json:
     """Make a new key for an account and revoke the old ones, at once."""
     account = services.accounts.find(user)
-    return {**account_json(account), "key": services.accounts.replace_key(account.id, time.time())}
+    key = services.accounts.replace_key(account.id, time.time(), by=admin.id)
+    return {**account_json(account), "key": key}
 
 
 @router.put("/{user}/identity", response_model=AccountItem)

@@ -126,10 +126,12 @@ function draftName() {
 }
 
 async function show(shown) {
-  await thread.stop();
+  const wasWriting = thread.isWriting;
+  await thread.leave();
   chat = shown;
   thread.show(chat);
   showChat();
+  if (wasWriting) list.refresh();
   restoreDraft();
   closeSide();
   composer.focus();
@@ -186,8 +188,12 @@ function changed(changedChat) {
 function taken(answered) {
   if (answered.isStored) return;
   answered.isStored = true;
-  chats.keepDraft(answered.id, chats.draft(NEW));
-  chats.keepDraft(NEW, "");
+  const asked = pathOf(answered).at(-1)?.question.text ?? "";
+  // Else the user is writing in another new chat already.
+  if (chats.draft(NEW) === asked) {
+    chats.keepDraft(answered.id, asked);
+    chats.keepDraft(NEW, "");
+  }
   if (answered === chat) showChat();
 }
 

@@ -1,6 +1,6 @@
 // Streams one reply of the model.
 
-import { ApiError, call, events, send } from "../shared/api.js";
+import { ApiError, LEFT, call, events, send } from "../shared/api.js";
 import { newBranch } from "./tree.js";
 
 /** @type {any} */
@@ -33,6 +33,7 @@ function emptyVariant() {
 /**
  * Requests a reply and calls `onText` with the variant so far whenever there is more text. Resolves to
  * the variant. If the reply was stopped or broke off, `ending` says so and `text` is what arrived.
+ * If the signal aborts with `LEFT`, it is null, and the server writes on.
  * If the page is closed meanwhile, the server writes on; `onTaken` is called once it does.
  * The server's defaults decide how it is sampled, unless it `isAnother` reply to the same messages.
  * `parent` is the id of the reply that the chat continues, if any; `answering` a key of `ANSWERING` or a
@@ -67,6 +68,7 @@ export function follow({ id }, { signal, onText }) {
 async function receive(variant, { signal, onText }, begin) {
   const stopped = new Promise((resolve) => signal.addEventListener("abort", resolve));
   await Promise.race([read(variant, { signal, onText }, begin), stopped]);
+  if (signal.reason === LEFT) return null;
   // If the server has not named the reply yet, `read` stops it once it has.
   if (signal.aborted && variant.id) await stopWriting(variant.id);
   return variant;
@@ -76,11 +78,11 @@ async function read(variant, { signal, onText }, begin) {
   try {
     const response = await begin();
     variant.adapter = response.headers.get("x-loralei-adapter") ?? variant.adapter;
-    for await (const data of events(response)) {
+    for await (const data of events(response, signal)) {
       if (data === "[DONE]") break;
       const chunk = JSON.parse(data);
       if (signal.aborted) {
-        if (!variant.id && chunk.id) await stopWriting(chunk.id);
+        if (signal.reason !== LEFT && !variant.id && chunk.id) await stopWriting(chunk.id);
         return;
       }
       absorb(variant, chunk);

@@ -1,5 +1,6 @@
 // One chat on the screen: its messages and replies, and what the user does with them. One reply at a time.
 
+import { LEFT } from "../shared/api.js";
 import { button, h, paced, put } from "../shared/dom.js";
 import { GrowingMarkdown } from "../text/markdown.js";
 import { complete, follow, isComplete } from "./completion.js";
@@ -187,8 +188,18 @@ export class Thread {
   }
 
   /** Stops the reply that is being written; resolves when its text so far is drawn. */
-  async stop() {
-    this.writing?.controller.abort();
+  stop() {
+    return this.#end();
+  }
+
+  /** Leaves the reply that is being written to the server; resolves when this page no longer reads it. */
+  leave() {
+    return this.#end(LEFT);
+  }
+
+  /** @param {string} [reason] */
+  async #end(reason) {
+    this.writing?.controller.abort(reason);
     await this.writing?.finished;
   }
 
@@ -222,7 +233,7 @@ export class Thread {
     await finished;
   }
 
-  /** Streams a reply to this question and draws it. Null if the key was refused. */
+  /** Streams a reply to this question and draws it. Null if it was left, or the key was refused. */
   async #write(chat, question, { signal, draw, answering, isAnother = false }) {
     const onText = this.#drawing(draw);
     const onTaken = () => this.hooks.onTaken(chat);

@@ -1,5 +1,8 @@
 // Talks to the server: JSON, server-sent events, downloads. Both pages use it.
 
+/** Why a signal aborts if the stream is left alone, and its reply goes on. */
+export const LEFT = "left";
+
 let key = null;
 
 /** The server refused a request, for this reason. Status 0: the server could not be reached. */
@@ -62,19 +65,30 @@ export async function call(method, path, options) {
   return response.status === 204 ? null : response.json();
 }
 
-/** Yields the `data` of each server-sent event of a response. */
-export async function* events(response) {
+/**
+ * Yields the `data` of each server-sent event of a response. The connection is closed at the end, or once
+ * the signal aborts with `LEFT`.
+ * @param {any} response
+ * @param {AbortSignal} [signal]
+ */
+export async function* events(response, signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const close = () => reader.cancel().catch(() => null);
+  signal?.addEventListener("abort", () => signal.reason === LEFT && close());
   let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    rest += value;
-    const lines = rest.split(/\r?\n/);
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line.startsWith("data:")) yield line.slice(5).trimStart();
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      rest += value;
+      const lines = rest.split(/\r?\n/);
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        if (line.startsWith("data:")) yield line.slice(5).trimStart();
+      }
     }
+  } finally {
+    close();
   }
 }
 

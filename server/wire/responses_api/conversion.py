@@ -67,11 +67,11 @@ def reply_parts(text: str, finish_reason: str) -> tuple[str, tuple[ToolCall, ...
     return parse(text) if finish_reason == "tool_calls" else (text, ())
 
 
-def _conversation(turn: Interaction) -> list[WireMessage]:
-    """The messages that a turn answered, without its instructions, and its reply.
+def earlier_messages(turn: Interaction) -> list[WireMessage]:
+    """The messages that a turn answered, without its instructions.
 
-    Ids of calls are not stored. Only those of the reply are the ones that the client knows. What is
-    stored is not checked again: imported ids may be longer than those of requests.
+    Ids of calls are not stored, so these are not the ones that the client knows. What is stored is
+    not checked again: imported ids may be longer than those of requests.
     """
     messages: list[WireMessage] = []
     open_calls: Iterator[Json] = iter(())
@@ -92,6 +92,13 @@ def _conversation(turn: Interaction) -> list[WireMessage]:
             )
         else:
             messages.append(WireMessage.model_construct(role=each.role, content=each.content))
+    return messages
+
+
+def _conversation(turn: Interaction) -> list[WireMessage]:
+    """The messages that a turn answered, without its instructions, and its reply, whose calls have
+    the ids that the client knows."""
+    messages = earlier_messages(turn)
     content, calls = reply_parts(turn.reply, next(iter(turn.finish_reasons), ""))
     if content or calls:
         messages.append(_assistant(content, tool_calls_json(turn.id, 0, calls)))

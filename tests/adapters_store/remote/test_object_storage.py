@@ -1,13 +1,15 @@
 """Adapters in object storage, with the local folder as a cache."""
 
+import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from adapters_store.errors import AdapterInvalidError, AdapterNotFoundError
-from adapters_store.files import WEIGHTS_FILE, AdapterFiles
+from adapters_store.files import WEIGHTS_FILE, AdapterFiles, published_folders
 from adapters_store.remote.object_storage import ObjectStorage, RemoteStorageError
 from tests.adapters_store.test_files import NOW, WEIGHTS, publish
 
@@ -143,6 +145,54 @@ def test_versions_that_are_only_there_are_not_damaged(
     (root / changed.folder / WEIGHTS_FILE).write_bytes(b"changed")
     assert AdapterFiles(root, remote).damaged([there, changed]) == [changed]
     assert not (root / there.folder).exists()
+
+
+def used_at(folder: Path, at: float) -> None:
+    os.utime(folder, (at, at))
+
+
+def test_the_least_recently_used_folders_make_room_and_are_fetched_again(
+    files: AdapterFiles, root: Path
+) -> None:
+    versions = [publish(files) for _ in range(3)]
+    for days, version in zip((2, 3, 1), versions, strict=True):
+        used_at(root / version.folder, NOW - days * DAY)
+    files.shrink(versions[0].size_bytes * 2, NOW, keep=())
+    assert published_folders(root) == {versions[0].folder, versions[2].folder}
+    assert (files.open(versions[1]) / WEIGHTS_FILE).read_bytes() == WEIGHTS
+
+
+def test_a_folder_that_is_opened_is_in_use(files: AdapterFiles, root: Path) -> None:
+    version, now = publish(files), time.time()
+    used_at(root / version.folder, now - DAY)
+    files.open(version)
+    files.shrink(0, now, keep=())
+    assert published_folders(root) == {version.folder}
+    files.shrink(0, now + DAY, keep={version.folder})
+    assert published_folders(root) == {version.folder}
+    files.shrink(0, now + DAY, keep=())
+    assert published_folders(root) == set()
+
+
+def test_looking_for_damage_is_no_use(
+    files: AdapterFiles, remote: ObjectStorage, root: Path
+) -> None:
+    version = publish(files)
+    files.open(version)
+    used_at(root / version.folder, NOW - DAY)
+    assert AdapterFiles(root, remote).damaged([version]) == []
+    files.shrink(0, NOW, keep=())
+    assert published_folders(root) == set()
+
+
+def test_what_only_the_disk_has_stays(
+    files: AdapterFiles, remote: ObjectStorage, root: Path
+) -> None:
+    version = publish(files)
+    remote.delete({version.folder})
+    used_at(root / version.folder, NOW - DAY)
+    files.shrink(0, NOW, keep=())
+    assert published_folders(root) == {version.folder}
 
 
 def test_a_url_that_nothing_can_read_is_refused() -> None:

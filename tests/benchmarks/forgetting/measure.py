@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from adapters_store.base_model import BaseModel
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.lora import NO_ADAPTER, AdapterPool
-from server.cli.peft_folder import read_peft_folder
+from server.cli.peft.folder import read_peft_folder
 from server.client import Client
 from tests.benchmarks.forgetting.ifeval import Task
 from tests.benchmarks.forgetting.results import (

@@ -225,3 +225,14 @@ def test_a_reply_that_is_not_stored_is_not_resumable(
 ) -> None:
     begin_and_leave(client, engine, body_of(live, store=False))
     assert live.services.running.of_user(person.id) == []
+
+
+def test_a_chat_whose_first_reply_is_being_written_is_in_the_list_once(
+    live: LiveServer, client: httpx.Client, engine: HeldEngine
+) -> None:
+    _, chat_id = begin_and_leave(client, engine, body_of(live))
+    assert [each["id"] for each in client.get("/v1/chats").json()["data"]] == [chat_id]
+    assert client.get("/v1/chats", params={"words": "hello"}).json()["data"] == []
+    engine.finish()
+    wait_until(lambda: bool(client.get("/v1/chats", params={"words": "hello"}).json()["data"]))
+    assert [each["id"] for each in client.get("/v1/chats").json()["data"]] == [chat_id]

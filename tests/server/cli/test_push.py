@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from server.cli.app import app
-from server.cli.hub_card import hub_card
+from server.cli.peft.hub_card import hub_card
 from tests.server.cli.hub import TOKEN, Hub, Repository, running_hub
 from tests.server.live import LiveServer, Person
 from tests.server.peft_folder import import_version, random_weights

@@ -15,6 +15,7 @@ from tests.server.distilled import REPORT
 from tests.server.held_engine import HeldEngine
 from tests.server.live import LiveServer, Person, running
 from tests.server.peft_folder import put_version_to_use
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.browser,
@@ -312,6 +313,24 @@ def test_a_reply_goes_on_after_a_reload(
     expect(page.locator(f"{REPLY} .text")).to_have_text(re.compile(r"^[a-h]{12}\s*$"))
     page.get_by_label("Good reply").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
+    assert [each["replies"] for each in chats_of(site, user)] == [1]
+
+
+@pytest.mark.parametrize("ends_first", [False, True])
+def test_a_reply_goes_on_in_another_chat_and_is_there_on_return(
+    page: Page, site: LiveServer, user: Person, monkeypatch: pytest.MonkeyPatch, ends_first: bool
+) -> None:
+    engine = begin_reply(page, site, monkeypatch)
+    page.get_by_role("button", name="New chat").click()
+    expect(page.locator(".welcome")).to_be_visible()
+    wait_until(lambda: site.services.running.count_unread(user.id) == 1)
+    if ends_first:
+        engine.finish()
+        wait_until(lambda: not site.services.running.of_user(user.id))
+    page.locator("#chats .open").click()
+    expect(said(page)).to_have_text("go on")
+    engine.finish()
+    expect(page.locator(f"{REPLY} .text")).to_have_text(re.compile(r"^[a-h]{12}\s*$"))
     assert [each["replies"] for each in chats_of(site, user)] == [1]
 
 

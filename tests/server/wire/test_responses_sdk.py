@@ -5,7 +5,15 @@ from typing import Literal
 
 import openai
 import pytest
-from openai.types.responses import FunctionToolParam, ResponseInputParam
+from openai.types.responses import (
+    FunctionToolParam,
+    ResponseInputMessageItem,
+    ResponseInputParam,
+    ResponseInputText,
+    ResponseItem,
+    ResponseOutputMessage,
+    ResponseOutputText,
+)
 from pydantic import BaseModel, ConfigDict
 
 from tests.server.live import LiveServer, Person
@@ -317,6 +325,72 @@ def test_a_call_is_read_as_it_was_made(sdk_with_tools: openai.OpenAI) -> None:
         model="tiny", input="Where?", tools=[TOOL], tool_choice="required"
     )
     assert sdk_with_tools.responses.retrieve(made.id).output == made.output
+
+
+def test_the_input_of_a_response_is_read_back_page_by_page(sdk: openai.OpenAI) -> None:
+    first = sdk.responses.create(
+        model="tiny", input="hello", instructions="Be brief.", max_output_tokens=4
+    )
+    second = sdk.responses.create(
+        model="tiny", input="and?", previous_response_id=first.id, max_output_tokens=4
+    )
+    items = list(sdk.responses.input_items.list(second.id, limit=1, order="asc"))
+    assert [texts(each) for each in items] == [
+        ("user", "hello"),
+        ("assistant", first.output_text),
+        ("user", "and?"),
+    ]
+    assert list(sdk.responses.input_items.list(second.id)) == items[::-1]
+    assert len({each.id for each in items}) == 3
+
+
+def texts(item: ResponseItem) -> tuple[str, str]:
+    assert isinstance(item, ResponseInputMessageItem | ResponseOutputMessage)
+    [part] = item.content
+    assert isinstance(part, ResponseInputText | ResponseOutputText)
+    return item.role, part.text
+
+
+def test_a_call_in_the_input_is_read_back_with_its_output(sdk_with_tools: openai.OpenAI) -> None:
+    sent: ResponseInputParam = [
+        {"role": "user", "content": "Where?"},
+        {"type": "function_call", "call_id": "c1", "name": "book", "arguments": '{"days": 2}'},
+        {"type": "function_call_output", "call_id": "c1", "output": "booked"},
+    ]
+    made = sdk_with_tools.responses.create(
+        model="tiny", input=sent, tools=[TOOL], tool_choice="none", max_output_tokens=4
+    )
+    _, call, output = sdk_with_tools.responses.input_items.list(made.id, order="asc")
+    assert call.type == "function_call" and output.type == "function_call_output"
+    assert (call.name, call.arguments, output.output) == ("book", '{"days": 2}', "booked")
+    assert call.call_id == output.call_id
+
+
+def test_an_unknown_item_begins_no_page(sdk: openai.OpenAI) -> None:
+    made = sdk.responses.create(model="tiny", input="hello", max_output_tokens=4)
+    with pytest.raises(openai.NotFoundError, match="no item 'msg_x'"):
+        sdk.responses.input_items.list(made.id, after="msg_x")
+
+
+def test_a_response_that_has_ended_cannot_be_stopped(sdk: openai.OpenAI) -> None:
+    made = sdk.responses.create(model="tiny", input="hello", max_output_tokens=4)
+    with pytest.raises(openai.BadRequestError, match="has ended"):
+        sdk.responses.cancel(made.id)
+
+
+def test_a_response_that_is_being_written_is_stopped(sdk: openai.OpenAI) -> None:
+    with sdk.responses.create(
+        model="tiny",
+        input="hello",
+        stream=True,
+        max_output_tokens=1000,
+        extra_body={"ignore_eos": True, "loralei": {"resumable": True}},
+    ) as stream:
+        begun = next(iter(stream))
+        assert begun.type == "response.created"
+        stopped = sdk.responses.cancel(begun.response.id)
+    assert stopped.status == "cancelled"
+    assert sdk.responses.retrieve(begun.response.id).output_text == stopped.output_text
 
 
 def test_what_was_not_stored_cannot_be_continued(sdk: openai.OpenAI) -> None:

@@ -42,6 +42,28 @@ def test_what_admins_do_to_a_user_is_in_the_log(live: LiveServer, person: Person
     promoted = entries[4]
     assert (promoted["by"], promoted["from"], promoted["to"]) == ("admin", "base", "v1")
     assert {each["user_name"] for each in entries} == {person.name}
+    assert {each["by"] for each in entries} == {"admin"}
+
+
+def test_the_log_names_who_made_a_key_until_that_admin_is_erased(live: LiveServer) -> None:
+    maker = live.new_person("admin")
+    with live.client(maker.key) as client:
+        made = client.post("/v1/admin/users", json={"name": f"made-by-{maker.id[-8:]}"}).json()
+    assert [each["by"] for each in audit(live, user=made["id"])] == [maker.name] * 2
+    with live.admin() as admin:
+        admin.delete(f"/v1/admin/users/{maker.id}").raise_for_status()
+    entries = audit(live, user=made["id"])
+    assert {each["action"] for each in entries} == {"key made", "account made"}
+    assert [each["by"] for each in entries] == [None] * 2
+
+
+def test_a_frontend_made_its_users_and_the_server_the_first_admin(
+    live: LiveServer, frontend: Person
+) -> None:
+    live.chat(frontend.key, user="ann")
+    (user,) = live.services.accounts.users_of(frontend.id)
+    assert [each["by"] for each in audit(live, user=user.id)] == [frontend.name]
+    assert "server" in {each["by"] for each in audit(live, user="admin")}
 
 
 def test_changes_to_feedback_are_in_the_log_of_their_user_alone(

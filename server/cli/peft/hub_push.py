@@ -10,7 +10,7 @@ from huggingface_hub import HfApi, errors, get_token
 
 from adapters_store.files import WEIGHTS_FILE
 from adapters_store.peft_config import CARD_FILE, CONFIG_FILE
-from server.cli.hub_card import hub_card
+from server.cli.peft.hub_card import hub_card
 
 
 class PushError(RuntimeError):

@@ -1,0 +1,1 @@
+"""Adapters as PEFT folders: read for an import, pushed to the Hub."""
