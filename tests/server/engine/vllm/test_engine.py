@@ -187,7 +187,7 @@ def test_an_unhealthy_server_is_left_out_until_it_is_healthy(
     with asking(server, other) as engine:
         server.is_healthy = False
         assert [text(engine) for _ in range(4)] == ["base"] * 4
-        assert engine.max_batch_size == 16
+        wait_until(lambda: engine.max_batch_size == 16)
         server.is_healthy = True
         wait_until(lambda: engine.max_batch_size == 32)
 
