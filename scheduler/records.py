@@ -60,6 +60,10 @@ class TrainingRun:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
+TUNED_WIDTH = 576
+"""The dimensions of SmolLM2-135M, which `TrainingConfig.learning_rate` was tuned on."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """How an adapter is fitted. The defaults are for small bases; see docs/learning.md.
@@ -70,6 +74,7 @@ class TrainingConfig:
     Tokens that the user changed weigh `edit_weight`; the first ones of each change weigh
     `divergence_weight` if these are few. `dpo_beta` multiplies log-ratios per token, so it is
     larger than for sums (Lambert et al. 2024, "Tulu 3", use 5). Ratings use the same beta and rate.
+    `learning_rate` is for bases of at most `TUNED_WIDTH` dimensions; see `for_width`.
     If corrections follow a rule, `synthetic_examples` are added, and up to `rounds` fits follow.
     Each is tested on `probe_prompts`; its mistakes join the next. 0 rounds: one fit, not tested.
     With more than `warm_start_above` examples a fit continues from the version in use. A fit to a
@@ -101,6 +106,15 @@ class TrainingConfig:
     distillation_rate: float = 6e-4
     distillation_steps: int = 24
     distillation_scale: float = 0.5
+
+    def for_width(self, width: int) -> "TrainingConfig":
+        """The same configuration for a base of `width` dimensions.
+
+        Adam's rate for a matrix falls as one over its width (Yang et al. 2022, arXiv 2203.03466,
+        table 3): at one rate wider bases move further.
+        """
+        rate = self.learning_rate * min(1.0, TUNED_WIDTH / width)
+        return replace(self, learning_rate=rate)
 
     def slower(self, times: float) -> "TrainingConfig":
         """The same configuration with every learning rate divided by `times`."""

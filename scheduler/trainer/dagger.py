@@ -2,8 +2,7 @@
 
 Each fit is probed on other prompts and its mistakes, corrected by the rules, join the next fit. The
 fit that complies best is kept: two fits of the same examples differ by more than most settings do,
-and a later fit can unlearn what an earlier one learned. It is shrunk while it complies as often,
-and further if it drifted too far.
+and a later fit can unlearn what an earlier one learned. It is shrunk if it drifted too far.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from scheduler.records import TrainingConfig
 from scheduler.trainer.generate import greedy_replies
 from scheduler.trainer.job import TrainingJob
 from scheduler.trainer.parent_pipe import Reporter
-from scheduler.trainer.shrink import shrink, shrink_while_compliant
+from scheduler.trainer.shrink import shrink
 
 ENOUGH_COMPLIANCE = 0.7
 """No round follows at this compliance rate. Code and tables are left by then, and an adapter that
@@ -60,9 +59,9 @@ def fit_with_dagger(
 ) -> Steps[tuple[list[tuple[PhaseReport, ...]], ComplianceResult | None]]:
     """Fit a slot on the examples, in at most one round per part of `job.probes`, or once without.
 
-    Each round continues from the best fit so far, which is left in the slot, shrunk. Returns the
-    reports of the fits that led to it, and its compliance on the probes. `end` is the fraction of
-    the whole run, in 0..1, that is done then.
+    Each round continues from the best fit so far, which is left in the slot, shrunk if it drifted
+    too far. Returns the reports of the fits that led to it, and its compliance on the probes. `end`
+    is the fraction of the whole run, in 0..1, that is done then.
     """
     num_phases = max(1, 2 * len(job.probes))
 
@@ -97,10 +96,6 @@ def fit_with_dagger(
         taught = (*result.mistakes, *taught)
         again = yield from fit((*result.mistakes, *repeated), later)
         reports = [*best_reports, again]
-    if best is not None:
-        enter("looking for the smallest scale", num_phases - 1)
-        part = best.part
-        best = shrink_while_compliant(pool, slot, best, lambda: probe(part))
     is_shrunk = shrink(base, pool, slot, job.reference_replies, KL_HEADROOM * job.max_reference_kl)
     if is_shrunk and best is not None:
         best = probe(best.part)

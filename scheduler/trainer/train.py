@@ -94,6 +94,8 @@ def train(
 ) -> Steps[None]:
     """Work the job in `folder` in a slot: fit or distil, write the adapter, measure it."""
     base, pool = model.base, model.pool
+    width = base.model.config.get_text_config().hidden_size
+    job = replace(job, training=job.training.for_width(width))
     dataset = read_dataset(folder / DATASET_FILE)
     prepare(pool, slot, job)
 

@@ -70,7 +70,7 @@ FitWith = Callable[..., list[tuple[PhaseReport, ...]]]
 
 @pytest.fixture
 def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) -> FitWith:
-    """Fit in rounds whose probes follow the rules in so many of 100 replies; in none if shrunk."""
+    """Fit in rounds whose probes follow the rules in so many of 100 replies."""
 
     def fitted(*percentages: int, probes: int | None = None) -> list[tuple[PhaseReport, ...]]:
         results = iter(
@@ -78,7 +78,7 @@ def fit_with(tiny_base: BaseModel, fits: Fits, monkeypatch: pytest.MonkeyPatch) 
                 ComplianceResult(
                     (True,) * percent + (False,) * (100 - percent), (False,) * 100, (MISTAKE,)
                 )
-                for percent in (*percentages, 0)
+                for percent in percentages
             ]
         )
         monkeypatch.setattr(dagger, "roll_out", lambda *_: next(results))
