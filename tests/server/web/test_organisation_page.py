@@ -43,7 +43,7 @@ def test_a_user_shares_with_a_click(live: LiveServer, profiles: Profiles) -> Non
 def test_an_admin_adds_and_deletes_a_document(live: LiveServer, profiles: Profiles) -> None:
     with profiles.page(live.url) as page:
         page.goto(f"/admin#key={live.admin_key}")
-        page.get_by_role("link", name="Organisation").click()
+        page.get_by_role("link", name="Organisation", exact=True).click()
         page.get_by_label("Name").fill("Handbook")
         page.get_by_label("Text", exact=True).fill("The office opens at 9.")
         page.get_by_role("button", name="Add").click()
