@@ -44,7 +44,7 @@ def are_own_words(examples: Iterable[TrainingExample]) -> bool:
 
 def shown_share(rules: Sequence[Rule], edits: Sequence[TrainingExample]) -> float:
     """The share, in 0..1, of the corrections that introduce one of the rules; 1 without any."""
-    changes = [Change(each.revised_from or "", each.chosen or "") for each in edits]
+    changes = [Change(each.revised_from or "", each.chosen) for each in edits]
     shown = sum(any(is_made(rule, change) for rule in rules) for change in changes)
     return shown / len(changes) if changes else 1.0
 
