@@ -99,7 +99,11 @@ def test_a_thumb_and_an_edit_in_gradio_are_feedback(
         page = open_page(browser, url)
         page.get_by_role("textbox").first.fill("Say hello.")
         page.keyboard.press("Enter")
-        page.get_by_role("button", name="Dislike").click()
+        dislike = page.get_by_role("button", name="Dislike")
+        dislike.wait_for()
+        # Gradio forgets a thumb that was pressed before the reply had ended.
+        page.locator(".stop-button").wait_for(state="hidden")
+        dislike.click()
         wait_until(lambda: len(feedback(live, frontend)) == 1, 60)
         [rating] = feedback(live, frontend)
         page.get_by_role("button", name="Disliked").click()
