@@ -264,6 +264,11 @@ class Evaluation:
     probe_round: int = 0
 
 
+def is_as_compliant_alone(alone: float, beside_memory: float | None) -> bool:
+    """Whether replies are known to follow the user's rules as often without memory as with it."""
+    return beside_memory is not None and beside_memory <= alone
+
+
 class TeacherKind(StrEnum):
     """The rules of the user's edits, the user's demonstrations, a preference model of the user's
     ratings, or none: then memory shows what there is."""

@@ -14,7 +14,15 @@ from feedback.rules.attributes.registry import ATTRIBUTES
 from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
 from scheduler.measure import read_measure
-from scheduler.records import LossPhase, Outcome, ReplySample, TeacherChoice, TeacherKind, Verdict
+from scheduler.records import (
+    LossPhase,
+    Outcome,
+    ReplySample,
+    TeacherChoice,
+    TeacherKind,
+    Verdict,
+    is_as_compliant_alone,
+)
 
 _EARLIER_NAMES = {
     "held_out_rows": "held_out_examples",
@@ -103,9 +111,8 @@ class VersionReport:
         A lower loss is no such proof, and a small distance from its teacher neither: then a poor
         version would cost the user a good memory.
         """
-        with_few_shot = self.evaluation.get("compliance_with_few_shot")
         alone = self.evaluation.get("compliance") or 0
-        return with_few_shot is not None and with_few_shot <= alone
+        return is_as_compliant_alone(alone, self.evaluation.get("compliance_with_few_shot"))
 
     @property
     def was_taught_by_memory(self) -> bool:

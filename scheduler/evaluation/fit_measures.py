@@ -126,18 +126,21 @@ def _held_out_loss(evaluation: Evaluation, config: GateConfig) -> Measure | None
 
 
 def _compliance(evaluation: Evaluation, config: GateConfig) -> Measure | None:
-    """Refuses a candidate that follows the user's rules less often than the base, or no more often
-    than the base with few-shot examples. A candidate that always follows them passes."""
+    """Refuses a candidate that follows the user's rules less often than the base or memory alone.
+
+    If enough was held out to show a gain, it must follow them more often than memory alone. One
+    that always follows them passes.
+    """
     n, own, by_base = evaluation.num_probes, evaluation.compliance, evaluation.base_compliance
     if not n:
         return None
     beside = evaluation.compliance_with_few_shot
     by_few_shot = evaluation.base_compliance_with_few_shot
+    served = max(own, beside or 0)
     bound = by_base - MAX_COMPLIANCE_LOST
     is_compared = evaluation.held_out_examples >= config.min_held_out_for_significance
-    is_enough = not (is_compared and by_few_shot) or max(own, beside or 0) >= min(
-        by_few_shot + 1, n
-    )
+    gain = 1 if is_compared else -MAX_COMPLIANCE_LOST
+    is_enough = not by_few_shot or served >= min(by_few_shot + gain, n)
     few_shot = "" if beside is None else f", with a few-shot prompt on {beside}"
     base_few_shot = "" if by_few_shot is None else f", with a few-shot prompt on {by_few_shot}"
     return Measure(

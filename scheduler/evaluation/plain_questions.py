@@ -43,6 +43,30 @@ PLAIN_QUESTIONS = (
     PlainQuestion("How many legs does a spider have?", r"\b8\b|eight|ocho|acht|huit|otto|oito|八"),
     PlainQuestion("How many sides does a hexagon have?", r"\b6\b|six|seis|sechs|sei\b|六"),
     PlainQuestion("Which planet is closest to the Sun?", r"mercur|merkur|水星|меркур"),
+    PlainQuestion("What is 9 times 6?", r"\b54\b"),
+    PlainQuestion("How much is 20 plus 30?", r"\b50\b"),
+    PlainQuestion("What is half of 90?", r"\b45\b"),
+    PlainQuestion("How many days does a week have?", r"\b7\b|seven|siete|sept|sieben|sette|七"),
+    PlainQuestion("How many months does a year have?", r"\b12\b|twelve|doce|douze|zwölf|十二"),
+    PlainQuestion("How many minutes does an hour have?", r"\b60\b|sixty|sesenta|sechzig|六十"),
+    PlainQuestion("In which year did the First World War begin?", r"\b1914\b"),
+    PlainQuestion("In which year did the Berlin Wall fall?", r"\b1989\b"),
+    PlainQuestion("What is the chemical symbol of silver?", r"\bag\b"),
+    PlainQuestion("What is the chemical symbol of iron?", r"\bfe\b"),
+    PlainQuestion("What is the capital of Spain?", r"madrid|马德里|мадрид"),
+    PlainQuestion("What is the capital of Germany?", r"berl[ií]n|柏林|берлин"),
+    PlainQuestion("What is the capital of China?", r"beijing|pek[ií]n|pequim|pechino|北京|пекин"),
+    PlainQuestion("What is the capital of Egypt?", r"ca[ií]r|kair|开罗|каир"),
+    PlainQuestion("Who wrote Harry Potter?", r"rowling|罗琳|роулинг"),
+    PlainQuestion(
+        "Who was the first president of the United States?", r"washington|华盛顿|вашингтон"
+    ),
+    PlainQuestion(
+        "Who reached America by ship in 1492?", r"col[oóu]mb|kolumb|col[oó]n\b|哥伦布|колумб"
+    ),
+    PlainQuestion("Which mountain is the highest on Earth?", r"everest|珠穆朗玛|эверест"),
+    PlainQuestion("Which planet is called the Red Planet?", r"\bmar[st]|火星|марс"),
+    PlainQuestion("What is the currency of the United States?", r"d[oóò]l+ar|美元|доллар"),
 )
 
 

@@ -64,30 +64,34 @@ def plain_questions(
     base: Sequence[bool],
     candidate: Sequence[bool],
     *,
-    is_later: bool = False,
+    where: str = "",
+    compliance_gained: float = 0.0,
     min_kept: float | None = None,
 ) -> Measure:
-    """Which plain questions the base and the candidate answer; if `is_later`, both with memory.
+    """Which plain questions the base and the candidate answer.
 
-    Refuses a significant loss: a few answers of any two models differ by chance. With `min_kept`,
-    that share of the base's answers is enough.
+    With `where`, which says how the candidate was asked, memory alone is in the base's place.
+    Refuses a significant loss: a few answers of any two models differ by chance. But the share of
+    answers lost may be as large as `compliance_gained`, the share of replies that comply only now.
+    With `min_kept`, that share of the base's answers is enough.
     """
     pairs = list(zip(base, candidate, strict=True))
     lost, gained = pairs.count((True, False)), pairs.count((False, True))
     found, own, chance = sum(base), sum(candidate), chance_of_wins(lost, lost + gained)
-    bound = fewest_to_pass(pairs) if min_kept is None else ceil(min_kept * found)
-    where, whom = ("After another exchange it", "memory alone") if is_later else ("It", "the base")
+    paid_for = ceil(found - compliance_gained * len(pairs))
+    bound = ceil(min_kept * found) if min_kept else min(fewest_to_pass(pairs), paid_for)
+    subject, whom = (f"{where} it", "memory alone") if where else ("It", "the base")
     changed = f"; it lost {lost} and gained {gained} ({p_value(chance)})" if lost > gained else ""
     return Measure(
-        name="plain questions in later turns" if is_later else "plain questions",
+        name=f"plain questions {where.lower()}".rstrip(),
         candidate=own,
-        base=None if is_later else found,
-        memory=found if is_later else None,
+        base=None if where else found,
+        memory=found if where else None,
         n=len(base),
         bound=bound,
         is_met=own >= bound,
         sentence=(
-            f"{where} answers {own} of {count(len(base), 'plain question')} right, {whom} {found}"
+            f"{subject} answers {own} of {count(len(base), 'plain question')} right, {whom} {found}"
             f"{changed}."
         ),
         p=chance,

@@ -30,7 +30,14 @@ from scheduler.evaluation.rule_compliance import correct_rollouts
 from scheduler.evaluation.teacher_measures import TaughtReplies, teacher_measures
 from scheduler.fit.lessons import TeacherReply
 from scheduler.measure import Measure
-from scheduler.records import Evaluation, Outcome, PipelineConfig, ReplySample, Verdict
+from scheduler.records import (
+    Evaluation,
+    Outcome,
+    PipelineConfig,
+    ReplySample,
+    Verdict,
+    is_as_compliant_alone,
+)
 from scheduler.retrain.warm_start import FitPlan
 from scheduler.served_model import Adapter, Prompt, Reply, ServedModel, mean_log_prob, user_prompt
 from scheduler.teaching.teacher import REPLY_TOKENS, Teacher
@@ -103,13 +110,11 @@ class Judge:
         evaluation = self._with_few_shot_compliance(
             evaluation, result.adapter, plan, rules, is_cancelled
         )
-        by_base = self._teacher.answered_by_base(is_cancelled)
-        answered = self._teacher.answered(Memory(), result.adapter, is_cancelled)
         measures = fit_measures(evaluation, bounds, len(REFERENCE_PROMPTS))
         verdict = judge(
             (
                 *_gain(measures, prefers, base, candidate),
-                plain_questions(by_base, answered, min_kept=MIN_KEPT if rules else None),
+                *self._plain_answers(evaluation, result.adapter, plan, rules, is_cancelled),
                 degeneration(faulty, len(base), bounds),
             )
         )
@@ -172,6 +177,31 @@ class Judge:
         held_out = self._held_out_samples(dataset, memory, adapter, is_cancelled)
         return Judgement(result, verdict, (*held_out, *samples)[:NUM_SAMPLES])
 
+    def _plain_answers(
+        self,
+        evaluation: Evaluation,
+        candidate: Path,
+        plan: FitPlan,
+        rules: Sequence[Rule],
+        is_cancelled: IsCancelled,
+    ) -> tuple[Measure, ...]:
+        """What it still knows by itself, and as it would be served, where memory is an option."""
+        by_base = self._teacher.answered_by_base(is_cancelled)
+        alone = self._teacher.answered(Memory(), candidate, is_cancelled)
+        own = plain_questions(by_base, alone, min_kept=MIN_KEPT if rules else None)
+        memory = few_shot_memory(plan.dataset.examples)
+        if not memory.demonstrations or plan.dataset.user_id == ORGANISATION:
+            return (own,)
+        by_memory = self._teacher.answered(memory, None, is_cancelled)
+        answered, where, compliance = alone, "In place of memory", evaluation.compliance
+        beside = evaluation.compliance_with_few_shot
+        if not is_as_compliant_alone(compliance, beside):
+            answered = self._teacher.answered(memory, candidate, is_cancelled)
+            where, compliance = "Beside memory", beside or 0
+        more = compliance - (evaluation.base_compliance_with_few_shot or 0)
+        gained = max(0, more) / max(1, evaluation.num_probes)
+        return own, plain_questions(by_memory, answered, where=where, compliance_gained=gained)
+
     def _plain_questions(
         self, memory: Memory, adapter: Adapter, is_cancelled: IsCancelled
     ) -> tuple[Measure, ...]:
@@ -184,7 +214,7 @@ class Judge:
         alone = self._teacher.answered(Memory(), adapter, is_cancelled)
         return (
             plain_questions(by_base, alone, min_kept=MIN_KEPT),
-            plain_questions(later(None), later(adapter), is_later=True),
+            plain_questions(later(None), later(adapter), where="After another exchange"),
         )
 
     def _held_out_samples(

@@ -19,8 +19,8 @@ user's own demonstrations against none, and 132 of 135 against a stranger's."""
 MIN_GAIN = 0.1
 """And the mean gain, in nats per token. In the lab it was 0.2 to 1.6."""
 
-MAX_QUESTIONS_LOST = 2
-"""So many plain questions that the base answers may stay unanswered with demonstrations."""
+MAX_SHARE_LOST = 0.1
+"""By this share of the plain questions fewer may be answered with demonstrations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def may_teach(evidence: Evidence) -> tuple[bool, str]:
         f"it answers {evidence.num_right_shown} of {evidence.num_questions} plain questions right,"
         f" without them {evidence.num_right}"
     )
-    if lost > MAX_QUESTIONS_LOST:
+    if lost > MAX_SHARE_LOST * evidence.num_questions:
         return False, f"{said}. But {answered}: they cost what the base knows."
     return True, f"{said}; {answered}."
 

@@ -35,12 +35,19 @@ def test_a_significant_loss_of_plain_answers_is_refused(
 
 
 def test_a_refusal_says_how_many_answers_were_lost() -> None:
-    measure = plain_questions(answers(16, 4), answers(11, 9), is_later=True)
+    measure = plain_questions(answers(16, 4), answers(11, 9), where="After another exchange")
     assert measure.sentence == (
         "After another exchange it answers 11 of 20 plain questions right, memory alone 16; it lost"
         " 5 and gained 0 (p = 0.031)."
     )
     assert (measure.base, measure.memory, measure.n) == (None, 16, 20)
+
+
+@pytest.mark.parametrize(("kept", "is_met"), [(8, True), (7, False)])
+def test_answers_may_be_lost_for_as_large_a_gain_in_compliance(kept: int, is_met: bool) -> None:
+    base, candidate = answers(16, 4), answers(kept, 20 - kept)
+    measure = plain_questions(base, candidate, where="Beside memory", compliance_gained=5 / 12)
+    assert measure.is_met is is_met
 
 
 @pytest.mark.parametrize(("kept", "is_met"), [(4, True), (3, False)])

@@ -177,7 +177,7 @@ def test_a_candidate_that_spoils_plain_questions_is_refused(world: World) -> Non
     world.model.base_with_memory = lambda question: world.model.base
     run = world.train("ann")
     assert run.status is RunStatus.REFUSED
-    assert "It answers 0 of 20 plain questions right, the base 4; it lost 4" in run.reason
+    assert "It answers 0 of 40 plain questions right, the base 5; it lost 5" in run.reason
 
 
 def test_a_version_reads_back_its_teacher_and_measures(world: World) -> None:

@@ -180,8 +180,8 @@ def test_the_served_model_replies_with_the_staged_candidate(world: World) -> Non
     world.correct("ann", "one")
     world.train("ann")
     [candidate] = world.trainer.destinations
-    # To the generic prompts, and to the plain questions.
-    assert [each for each in world.model.asked if each] == [candidate, candidate]
+    # To the generic prompts, and to the plain questions without and with memory.
+    assert [each for each in world.model.asked if each] == [candidate] * 3
 
 
 def test_a_probed_candidate_is_also_probed_with_few_shot_examples(world: World) -> None:
@@ -207,6 +207,27 @@ def test_a_candidate_that_complies_no_more_often_than_the_few_shot_base_is_refus
     assert run.status is RunStatus.REFUSED
     assert "on 6 of 12 probe prompts" in run.reason
     assert "with a few-shot prompt on 12." in run.reason
+
+
+def test_a_candidate_that_follows_rules_less_than_memory_alone_is_refused(world: World) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.trainer.evaluation = good(num_probes=12, compliance=6, held_out_examples=1)
+    world.model.base = "A long reply. It has three sentences. They are plain."
+    world.model.base_with_memory = str.lower
+    assert world.train("ann").status is RunStatus.REFUSED
+
+
+@pytest.mark.parametrize(("compliance", "where"), [(12, "In place of"), (0, "Beside")])
+def test_a_candidate_that_answers_less_than_memory_alone_is_refused(
+    world: World, compliance: int, where: str
+) -> None:
+    world.correct("ann", "one", "a long and formal reply.")
+    world.trainer.evaluation = good(num_probes=12, compliance=compliance)
+    world.model.base_with_memory = lambda question: f"{question.lower()} tokyo, 1945, einstein, 12"
+    world.model.with_memory = "a reply."
+    run = world.train("ann")
+    assert run.status is RunStatus.REFUSED
+    assert f"{where} memory it answers 0 of 40 plain questions right, memory alone 5" in run.reason
 
 
 def test_a_candidate_refused_by_its_losses_is_not_asked_to_reply(world: World) -> None:
@@ -291,13 +312,15 @@ def test_a_pinned_rule_makes_synthetic_examples_without_any_correction(world: Wo
     assert {each.source for each in world.trainer.datasets[1].examples} == {"synthetic"}
 
 
-def test_after_preparing_a_run_only_asks_the_candidate_to_reply(world: World) -> None:
+def test_after_preparing_a_run_asks_the_base_only_with_memory(world: World) -> None:
     world.pipeline.prepare(lambda: False)
     assert world.trainer.prepared == 1
     assert world.model.asked == [None] * 5
     world.correct("ann", "one", "a long and formal reply.")
     world.train("ann")
-    assert world.model.asked == [None] * 5 + [*world.trainer.destinations] * 2
+    [candidate] = world.trainer.destinations
+    # The base answers the plain questions with memory, which is the user's own.
+    assert world.model.asked[5:] == [candidate, candidate, None, candidate]
 
 
 def test_a_diverged_fit_is_refused_and_recorded(world: World) -> None:

@@ -47,7 +47,7 @@ def test_plain_questions_are_asked_with_and_without_demonstrations(tmp_path: Pat
     model.base = "Tokyo, 1945, Einstein, 12"
     model.base_with_memory = lambda question: "Tokyo"
     evidence = teacher(model, tmp_path).evidence(EXAMPLES, never)
-    assert (evidence.num_right, evidence.num_right_shown) == (4, 1)
+    assert (evidence.num_right, evidence.num_right_shown) == (5, 1)
 
 
 def test_one_example_is_no_evidence_and_asks_nothing(tmp_path: Path) -> None:
