@@ -15,7 +15,6 @@ from tests.waiting import wait_until
 
 REQUESTS = 160
 AT_ONCE = 8
-MOST_RETRIED = 0.05  # no more than are under way when the server dies
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -61,7 +60,7 @@ def test_no_reply_is_lost_or_wrong_while_a_server_dies_and_comes_back(
 ) -> None:
     heard = asyncio.run(ask_all(server, people, during=vllms[0]))
     assert [text for _, text, _ in heard] == [words[who] for who, _, _ in heard]
-    assert sum(retried for _, _, retried in heard) <= MOST_RETRIED * REQUESTS
+    assert not any(is_retried for _, _, is_retried in heard)
     vllms[0].begin()
     vllms[0].wait()
     engine = server.services.runtime.engine

@@ -42,7 +42,7 @@ from server.engine.vllm.errors import (
 )
 from server.engine.vllm.placement import ranked
 from server.engine.vllm.server import VllmServer, remove_unused_links
-from server.engine.vllm.wire import completion_body, scores, scoring_body
+from server.engine.vllm.wire import can_continue, completion_body, scores, scoring_body
 
 MOST_TRIES = 4
 CHECK_SECONDS = 2.0
@@ -74,7 +74,8 @@ class VllmConfig:
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """A request, and its sequence, which is made anew for each try; `tried` are the servers."""
+    """A request, and its sequence; `tried` are the servers. If what is written cannot be gone on
+    with, the next try makes the sequence anew."""
 
     make: Callable[[], Sequence]
     sequence: Sequence
@@ -86,8 +87,8 @@ class _Request:
 class VllmEngine:
     """Lets vLLM servers write replies, each with its own adapter version.
 
-    An adapter has a preferred server; others get its requests if that one is full or fails. A
-    reply of which nothing was sent yet is tried again elsewhere.
+    An adapter has a preferred server; others get its requests if that one is full or fails. They
+    go on with a reply where the failed one stopped.
     """
 
     def __init__(
@@ -465,13 +466,15 @@ class VllmEngine:
         self._admit()
 
     def _try_again(self, request: _Request, error: Exception) -> Exception | None:
-        """Let a request wait again, in front; the error if that would repeat text."""
-        if request.has_text:
+        """Let a request wait again, in front; the error if it would not be gone on with."""
+        can_go_on = can_continue(request.sequence.params)
+        if request.has_text and not can_go_on:
             return GenerationError("The vLLM server failed in the middle of this reply. Try again.")
         if len(request.tried) >= MOST_TRIES:
             log.error("a reply failed %d times, the last time: %s", MOST_TRIES, error)
             return GenerationError("The vLLM servers failed again and again. Try again later.")
-        request.sequence = request.make()
+        if not can_go_on:
+            request.sequence = request.make()
         self._waiting.insert(0, request)
         return None
 
@@ -480,7 +483,7 @@ class VllmEngine:
         try:
             await self._ask_once(request, server)
         except AdapterGoneError:
-            if sequence.adapter is None or request.has_text:
+            if sequence.adapter is None:
                 raise
             # A restarted server has forgotten it.
             log.warning("%s does not know %s", server.url, name_of(sequence.adapter))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.engine.records import TokenLogprob
+from server.engine.records import SamplingParams, TokenLogprob
 from server.engine.sequence import Sequence
 
 Json = Mapping[str, Any]
@@ -26,8 +26,18 @@ class Written:
     finish_reason: str | None
 
 
+def can_continue(params: SamplingParams) -> bool:
+    """Whether vLLM can go on with a reply that another server began.
+
+    It is a part of the prompt then, which has no grammar, penalties or draws of a seed.
+    """
+    is_drawn_by_seed = params.seed is not None and params.temperature > 0
+    has_penalties = params.frequency_penalty != 0 or params.presence_penalty != 0
+    return params.grammar is None and not has_penalties and not is_drawn_by_seed
+
+
 def completion_body(sequence: Sequence, model: str, eos_token_ids: Iterable[int]) -> dict[str, Any]:
-    """The request for a reply. Nothing is left to vLLM's own defaults.
+    """The request for a reply, or for the rest of one. Nothing is left to vLLM's own defaults.
 
     Stop strings are not sent: `TextStream` ends the reply, as it does for the local engine.
     """
@@ -35,11 +45,11 @@ def completion_body(sequence: Sequence, model: str, eos_token_ids: Iterable[int]
     ignores_eos = params.ignore_eos and params.grammar is None
     body: dict[str, Any] = {
         "model": model,
-        "prompt": list(sequence.prompt_ids),
+        "prompt": list(sequence.tokens),
         "add_special_tokens": False,
         "stream": True,
         "return_token_ids": True,
-        "max_tokens": params.max_tokens,
+        "max_tokens": params.max_tokens - len(sequence.output),
         "temperature": params.temperature,
         "top_p": max(params.top_p, _LEAST_TOP_P),
         "top_k": params.top_k,

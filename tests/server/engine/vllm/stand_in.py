@@ -27,8 +27,9 @@ Json = dict[str, Any]
 class StandIn:
     """What the server does, and what it was asked for.
 
-    Every model replies with its own name, and then ends its turn. After `breaks_after` tokens of a
-    reply the connection breaks. While it `hangs` it writes nothing, but it is healthy.
+    Every model replies with its own name, and then ends its turn; it goes on with a part. After
+    `breaks_after` tokens the connection breaks. While it `hangs` it writes nothing, but it is
+    healthy.
     """
 
     renderer: Renderer
@@ -53,6 +54,12 @@ class StandIn:
         if self.tokens:
             return self.tokens
         return [*self.renderer.text_ids(model), min(self.renderer.eos_token_ids)]
+
+    def rest_of_reply(self, model: str, prompt: list[int]) -> list[int]:
+        """What is left to write if the prompt ends with a part of the reply."""
+        reply = self.reply_of(model)
+        sizes = range(len(reply) - 1, 0, -1)
+        return reply[next((n for n in sizes if prompt[-n:] == reply[:n]), 0) :]
 
 
 def refusal(status: int, message: str) -> JSONResponse:
@@ -138,7 +145,7 @@ def application(server: StandIn) -> FastAPI:
         return StreamingResponse(events(body))
 
     async def events(body: Json) -> AsyncIterator[str]:
-        reply = server.reply_of(body["model"])[: body["max_tokens"]]
+        reply = server.rest_of_reply(body["model"], body["prompt"])[: body["max_tokens"]]
         eos = min(server.renderer.eos_token_ids)
         while server.hangs:
             await asyncio.sleep(0.01)

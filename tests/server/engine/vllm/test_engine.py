@@ -171,13 +171,26 @@ def test_a_reply_without_text_yet_is_tried_elsewhere(
         assert text(engine, version) == name_of(version)
 
 
-def test_a_reply_with_text_is_not_begun_again(
+def test_another_server_goes_on_with_a_reply(
+    server: StandIn, other: StandIn, asking: Asking, version: AdapterVersion
+) -> None:
+    with asking(server, other) as engine:
+        text(engine, version)
+        [own] = [each for each in (server, other) if asked_for(each)]
+        own.breaks_after = 2
+        assert text(engine, version) == name_of(version)
+    first, rest = (each.bodies[-1] for each in (own, server if own is other else other))
+    assert rest["prompt"] == first["prompt"] + own.reply_of(name_of(version))[:2]
+    assert rest["max_tokens"] == first["max_tokens"] - 2
+
+
+def test_a_reply_that_cannot_be_gone_on_with_is_not_begun_again(
     server: StandIn, other: StandIn, asking: Asking
 ) -> None:
     with asking(server, other) as engine:
         server.breaks_after = other.breaks_after = 2
         with pytest.raises(GenerationError, match="in the middle of this reply"):
-            text(engine)
+            text(engine, params=SamplingParams(temperature=1.0, seed=1))
     assert len(asked_for(server) + asked_for(other)) == 1
 
 

@@ -1,12 +1,14 @@
 from dataclasses import replace
 from math import isnan
+from typing import Any
 
+import pytest
 from tokenizers import Tokenizer, models
 
 from server.engine.detokenizer import TextStream
 from server.engine.records import SamplingParams, TokenLogprob
 from server.engine.sequence import Sequence
-from server.engine.vllm.wire import Written, completion_body, scores, written
+from server.engine.vllm.wire import Written, can_continue, completion_body, scores, written
 
 TOKENIZER = Tokenizer(models.BPE())
 PARAMS = SamplingParams(temperature=0.5, top_p=0.9, top_k=7, max_tokens=9)
@@ -25,6 +27,30 @@ def test_token_ids_and_every_sampling_parameter_are_sent() -> None:
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
     assert [sent[name] for name in names] == [0.5, 0.9, 7, 0.0, 1.0, 9]
     assert sent["stop_token_ids"] == [0, 2]
+
+
+def test_the_rest_of_a_reply_comes_after_what_was_written() -> None:
+    sequence = Sequence((5, 6), PARAMS, "ann", None, TextStream(TOKENIZER, ()), lambda _: None)
+    sequence.output = [7, 8]
+    sent = completion_body(sequence, "base", EOS)
+    assert (sent["prompt"], sent["max_tokens"]) == ([5, 6, 7, 8], 7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "can"),
+    [
+        ({}, True),
+        ({"seed": 1}, False),
+        ({"seed": 1, "temperature": 0.0}, True),
+        ({"frequency_penalty": 0.5}, False),
+        ({"presence_penalty": -0.5}, False),
+        ({"grammar": object()}, False),
+    ],
+)
+def test_a_part_of_a_reply_has_no_draws_penalties_or_grammar(
+    changes: dict[str, Any], can: bool
+) -> None:
+    assert can_continue(replace(PARAMS, **changes)) is can
 
 
 def test_what_a_request_does_not_want_is_not_sent() -> None:
