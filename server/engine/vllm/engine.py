@@ -409,7 +409,9 @@ class VllmEngine:
                 server.num_running += 1
                 request.tried.append(server)
                 self._shares.charge(request.sequence.user, len(request.sequence.prompt_ids))
-                request.task = self._loop.create_task(self._write(request, server))
+                request.task = self._loop.create_task(self._ask(request, server))
+                # Not in the task itself: one that is cancelled before it starts runs no code.
+                request.task.add_done_callback(partial(self._end_try, request, server))
 
     def _with_room(self) -> list[VllmServer]:
         most = self.config.max_batch_size
@@ -429,36 +431,15 @@ class VllmEngine:
     def _active_users(self) -> set[str]:
         return {each.sequence.user for each in (*self._waiting, *self._running)}
 
-    async def _write(self, request: _Request, server: VllmServer) -> None:
-        error: Exception | None = None
-        # No handler may wait: it could be cancelled there, and the request would be lost.
-        try:
-            await self._ask(request, server)
-        except asyncio.CancelledError:
-            if not request.sequence.is_cancelled:
-                error = ServerGoneError("it does not answer any more")
-        except ServerFailedError as failed:
-            error = failed
-        except ServerGoneError as gone:
-            error = gone
-            server.note_failure(gone)
-        except (RefusedError, AdapterGoneError, UnsuitableServerError) as refused:
-            log.error("a request was refused by %s: %s", server.url, refused)
-            error = GenerationError("vLLM refused the request. The server's log says why.")
-        except (AdapterNotFoundError, AdapterInvalidError, OSError) as reason:
-            log.error("an adapter could not be loaded: %s", reason)
-            error = GenerationError("This user's adapter could not be loaded.")
-        except Exception as reason:
-            log.exception("a reply failed")
-            error = GenerationError(f"The engine failed: {type(reason).__name__}.")
-        self._end_try(request, server, error)
-
-    def _end_try(self, request: _Request, server: VllmServer, error: Exception | None) -> None:
+    def _end_try(self, request: _Request, server: VllmServer, task: asyncio.Task[None]) -> None:
+        error = None if request.sequence.is_cancelled else _why_failed(task, server)
+        if isinstance(error, ServerGoneError) and not isinstance(error, ServerFailedError):
+            server.note_failure(error)
         with self._lock:
             self._running.pop(request, None)
             server.num_running -= 1
             request.task = None
-            if isinstance(error, ServerGoneError) and not request.sequence.is_cancelled:
+            if isinstance(error, ServerGoneError):
                 error = self._try_again(request, error)
             self._shares.forget_all_but(self._active_users())
         if error is not None:
@@ -535,6 +516,23 @@ def _preferred(request: _Request, servers: Items[VllmServer]) -> VllmServer:
         return min(servers, key=lambda server: server.num_running)
     first = ranked(name_of(adapter), [server.url for server in servers])[0]
     return next(server for server in servers if server.url == first)
+
+
+def _why_failed(task: asyncio.Task[None], server: VllmServer) -> Exception | None:
+    """What a try failed with: a `ServerGoneError`, or the `GenerationError` for its user."""
+    if task.cancelled():
+        return ServerFailedError("it does not answer any more")
+    reason = task.exception()
+    if reason is None or isinstance(reason, ServerGoneError):
+        return reason
+    if isinstance(reason, RefusedError | AdapterGoneError | UnsuitableServerError):
+        log.error("a request was refused by %s: %s", server.url, reason)
+        return GenerationError("vLLM refused the request. The server's log says why.")
+    if isinstance(reason, AdapterNotFoundError | AdapterInvalidError | OSError):
+        log.error("an adapter could not be loaded: %s", reason)
+        return GenerationError("This user's adapter could not be loaded.")
+    log.error("a reply failed", exc_info=reason)
+    return GenerationError(f"The engine failed: {type(reason).__name__}.")
 
 
 async def _again_and_again(look: Callable[[], Awaitable[None]]) -> None:

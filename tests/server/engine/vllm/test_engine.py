@@ -218,6 +218,22 @@ def test_a_reply_on_a_server_that_hangs_is_tried_elsewhere(
             own.hangs = False
 
 
+def test_a_reply_that_is_ended_before_it_is_sent_is_tried_again(
+    server: StandIn, asking: Asking
+) -> None:
+    with asking(server) as engine:
+        [only] = engine._servers.values()
+
+        async def leave_as_soon_as_it_is_admitted() -> str:
+            generation = engine.submit([1, 2], GREEDY, None, user="ann")
+            engine._loop.call_soon(engine._leave, only)
+            return "".join([delta.text async for delta in generation])
+
+        asked = asyncio.run_coroutine_threadsafe(leave_as_soon_as_it_is_admitted(), engine._loop)
+        assert asked.result(60) == "base"
+        wait_until(lambda: engine.num_running == 0)
+
+
 def test_without_any_server_requests_are_refused_until_one_is_back(
     server: StandIn, asking: Asking
 ) -> None:
