@@ -34,7 +34,8 @@ from feedback.records import Message
 from scheduler.fit.batching import Batch, TokenisedReply, collate, edit_weights
 from scheduler.fit.cpu_attention import use_grouped_attention
 from scheduler.fit.lora_init import init_from_gradients
-from scheduler.fit.losses import dpo_losses, mean_per_token, reply_log_probs, supervised_losses
+from scheduler.fit.losses import dpo_losses, ratios_of, reply_states, supervised_losses
+from scheduler.fit.vocabulary import States
 from scheduler.records import TrainingConfig
 from scheduler.trainer.generate import greedy_replies
 from server.settings import default_model_cache
@@ -61,21 +62,22 @@ def main(corrections: Path, adapter: Path, model: str = SMALLEST) -> None:
     pool.train_upper(CONFIG.train_top_fraction)
 
     # 2. Each correction makes two rows of token ids, the better and the worse reply. Tokens that
-    # the user changed weigh more: the model writes the others already.
+    # the user changed weigh more. Where the user kept the model's own, it is to stay as it is.
+    weigh = CONFIG.edit_weight, CONFIG.divergence_weight
     better, worse = [], []
     for prompt, reply, correction in exchanges:
         original = base.renderer.reply_ids(reply)
         wanted = base.renderer.reply_ids(correction)
-        weights = edit_weights(wanted, original, CONFIG.edit_weight, CONFIG.divergence_weight)
-        better.append(tokens(base, prompt, correction, weights))
-        worse.append(tokens(base, prompt, reply, [1.0] * len(original)))
+        weights, is_kept = edit_weights(wanted, original, *weigh)
+        better.append(tokens(base, prompt, correction, weights, is_kept))
+        worse.append(tokens(base, prompt, reply, [1.0] * len(original), []))
     batches = []
     for start in range(0, len(exchanges), PAIRS_PER_STEP):
         pairs = slice(start, start + PAIRS_PER_STEP)
         batch = collate([*better[pairs], *worse[pairs]], device)
-        # DPO compares with the base. That does not change, so it is read once.
+        # Both losses compare with the base. That does not change, so it is read once.
         with torch.no_grad():
-            batches.append((batch, mean_per_token(reply_log_probs(base, batch), batch)))
+            batches.append((batch, reply_states(base, batch)))
 
     # 3. At first B is zero, so the adapter changes nothing. A spans the gradient's main directions,
     # so that a few steps are enough.
@@ -93,9 +95,9 @@ def main(corrections: Path, adapter: Path, model: str = SMALLEST) -> None:
         ]
         optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.0)
         falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, PASSES * len(batches))
-        for batch, base_log_probs in batches * PASSES:
+        for batch, reference in batches * PASSES:
             # The gradients of both losses add up.
-            torch.autograd.backward(losses(base, batch, base_log_probs))
+            torch.autograd.backward(losses(base, batch, reference))
             torch.nn.utils.clip_grad_norm_([*a, *b], CONFIG.gradient_clip)
             optimiser.step()
             optimiser.zero_grad()
@@ -109,22 +111,25 @@ def main(corrections: Path, adapter: Path, model: str = SMALLEST) -> None:
     write_peft_config(adapter, lora=LORA, **origin, targets=pool.target_modules)
 
 
-def losses(base: BaseModel, batch: Batch, base_log_probs: Tensor) -> tuple[Tensor, Tensor]:
+def losses(base: BaseModel, batch: Batch, reference: States) -> tuple[Tensor, Tensor]:
     """The supervised loss of the corrections in nats per token, and DPO's loss of the pairs."""
-    log_probs = reply_log_probs(base, batch)  # [rows, tokens]; the first half are the corrections
-    supervised, _ = supervised_losses(log_probs, batch)
-    better, worse = (mean_per_token(log_probs, batch) - base_log_probs).chunk(2)
+    states = reply_states(base, batch)  # of the reply tokens; the first half are the corrections
+    supervised, _ = supervised_losses(base, batch, states, reference)
+    ratios, _ = ratios_of(base, batch, states, reference)
+    better, worse = ratios.chunk(2)
     # The flip rate is 0: a person who writes a correction means it.
     preference = dpo_losses(better, worse, CONFIG.dpo_beta, torch.zeros_like(better))
     return supervised[: len(better)].mean(), preference.mean()
 
 
-def tokens(base: BaseModel, prompt: str, reply: str, weights: list[float]) -> TokenisedReply:
+def tokens(
+    base: BaseModel, prompt: str, reply: str, weights: list[float], is_kept: list[bool]
+) -> TokenisedReply:
     """The ids of a prompt and its reply, by the renderer that also serves replies."""
     ids, _ = base.renderer.example_ids([Message("user", prompt)], reply)
     if len(ids) > CONFIG.max_tokens:
         sys.exit(f"longer than {CONFIG.max_tokens} tokens: {prompt[:50]!r} with its reply")
-    return TokenisedReply(tuple(ids), tuple(weights))
+    return TokenisedReply(tuple(ids), tuple(weights), tuple(is_kept))
 
 
 def read_corrections(path: Path) -> list[tuple[str, str, str]]:
@@ -144,7 +149,7 @@ def read_corrections(path: Path) -> list[tuple[str, str, str]]:
 
 
 def show(
-    when: str, base: BaseModel, pool: AdapterPool, batches: list[tuple[Batch, Tensor]]
+    when: str, base: BaseModel, pool: AdapterPool, batches: list[tuple[Batch, States]]
 ) -> None:
     """Print the mean losses and a greedy reply to a prompt that is not trained on."""
     with torch.no_grad(), pool.use(SLOT):

@@ -16,10 +16,14 @@ FEW_DIVERGENCES = 3
 
 @dataclass(frozen=True, slots=True)
 class TokenisedReply:
-    """A rendered conversation that ends with a reply, and one weight per reply token."""
+    """A rendered conversation that ends with a reply, and one weight per reply token.
+
+    `is_kept` says of each reply token whether a correction kept it; it is empty without correction.
+    """
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
+    is_kept: tuple[bool, ...] = ()
 
     @property
     def reply_tokens(self) -> int:
@@ -31,17 +35,20 @@ class TokenisedReply:
 class Batch:
     """Right-padded tensors, all [rows, tokens].
 
-    `ids` are int64, `attention` and `is_reply` bool; `weights` are float32, zero outside replies.
+    `ids` are int64, `attention`, `is_reply` and `is_kept` bool; `weights` are float32. Outside
+    replies the last three are zero.
     """
 
     ids: Tensor
     attention: Tensor
     is_reply: Tensor
     weights: Tensor
+    is_kept: Tensor
 
     def rows(self, part: slice) -> "Batch":
         """Some of the rows, still padded to the longest of all."""
-        return Batch(self.ids[part], self.attention[part], self.is_reply[part], self.weights[part])
+        columns = (self.ids, self.attention, self.is_reply, self.weights, self.is_kept)
+        return Batch(*(column[part] for column in columns))
 
 
 def tokenise(
@@ -61,21 +68,27 @@ def tokenise(
 def tokenise_target(
     renderer: Renderer, example: TrainingExample, config: TrainingConfig
 ) -> TokenisedReply | None:
-    """Tokenise an example's `reply`, cut at `config.max_tokens`, with its `edit_weights`."""
+    """Tokenise an example's `reply`, cut at `config.max_tokens`, with its `edit_weights`.
+
+    What a correction kept is known if the example says what it corrects.
+    """
     messages, reply, limit = example.messages, example.reply, config.max_tokens
     tokenised = tokenise(renderer, messages, reply, limit, is_truncated=example.is_truncated)
     if tokenised is None:
         return None
     original = renderer.reply_ids(example.revised_from or reply)
     ids = tokenised.ids[-tokenised.reply_tokens :]
-    weights = edit_weights(ids, original, config.edit_weight, config.divergence_weight)
-    return replace(tokenised, weights=tuple(weights))
+    weights, is_kept = edit_weights(ids, original, config.edit_weight, config.divergence_weight)
+    known = () if example.revised_from is None else tuple(is_kept)
+    return replace(tokenised, weights=tuple(weights), is_kept=known)
 
 
 def edit_weights(
     reply: Sequence[int], original: Sequence[int], edited: float, divergence: float
-) -> list[float]:
-    """The weight of each id of a reply that corrects `original`.
+) -> tuple[list[float], list[bool]]:
+    """The weight of each id of a reply that corrects `original`, and whether it was kept.
+
+    Kept are ids of `original`, but not the first one after a deletion: the model would go on there.
 
     - Ids that `original` has, too, count 1: they are the model's own text.
     - The first id of a changed stretch counts `divergence`: there the model must leave its own way.
@@ -85,13 +98,17 @@ def edit_weights(
     - The other ids of a changed stretch count `edited`: they follow from the first.
     - An end where `original` goes on is a divergence, too, but is not counted among them.
     """
-    is_unchanged = [False] * len(reply)
-    ends_elsewhere = False
+    is_unchanged, is_kept = [False] * len(reply), [False] * len(reply)
+    ends_elsewhere, end = False, (0, 0)
     for block in SequenceMatcher(None, original, reply, autojunk=False).get_matching_blocks():
         is_end_alone = block.size == 1 < len(original) == block.a + 1
         ends_elsewhere |= is_end_alone
         if not is_end_alone:
             is_unchanged[block.b : block.b + block.size] = [True] * block.size
+            is_kept[block.b : block.b + block.size] = [True] * block.size
+        if block.size and block.b == end[1] and block.a > end[0]:
+            is_kept[block.b] = False
+        end = block.a + block.size, block.b + block.size
     before = [True, *is_unchanged]
     diverges = [was and not same for was, same in zip(before, is_unchanged, strict=False)]
     first = max(edited, divergence * min(1.0, FEW_DIVERGENCES / max(1, sum(diverges))))
@@ -101,14 +118,14 @@ def edit_weights(
     ]
     if ends_elsewhere:
         weights[-1] = first
-    return weights
+    return weights, is_kept
 
 
 def collate(replies: Sequence[TokenisedReply], device: torch.device) -> Batch:
     """Pad conversations to one length."""
     shape = len(replies), max(len(each.ids) for each in replies)
     ids = torch.zeros(shape, dtype=torch.long)
-    attention, is_reply = (torch.zeros(shape, dtype=torch.bool) for _ in range(2))
+    attention, is_reply, is_kept = (torch.zeros(shape, dtype=torch.bool) for _ in range(3))
     weights = torch.zeros(shape)
     for i, each in enumerate(replies):
         end = len(each.ids)
@@ -117,4 +134,7 @@ def collate(replies: Sequence[TokenisedReply], device: torch.device) -> Batch:
         attention[i, :end] = True
         is_reply[i, start:end] = True
         weights[i, start:end] = torch.tensor(each.weights)
-    return Batch(ids.to(device), attention.to(device), is_reply.to(device), weights.to(device))
+        if each.is_kept:
+            is_kept[i, start:end] = torch.tensor(each.is_kept)
+    columns = (ids, attention, is_reply, weights, is_kept)
+    return Batch(*(column.to(device) for column in columns))

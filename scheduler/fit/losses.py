@@ -94,11 +94,28 @@ def kl_from_base(base: BaseModel, pool: AdapterPool, batch: Batch) -> Tensor:
     return divergences(base, reply_states(base, batch), reference)
 
 
-def supervised_losses(log_probs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Weighted negative log-likelihood of each reply, -sum w log p / sum w, and sum w, [rows]."""
-    weights = batch.weights[:, batch.ids.shape[1] - log_probs.shape[1] :]
+def supervised_losses(
+    base: BaseModel, batch: Batch, states: States, reference: States | None
+) -> tuple[Tensor, Tensor]:
+    """The weighted mean loss of each reply's tokens, sum w l / sum w, and sum w, both [rows].
+
+    l is -log p of a token, but KL(adapter in use || base) of one that a correction kept: there the
+    base's whole distribution is what is wanted, and its likeliest token alone would sharpen it.
+    `states` predict the reply tokens, row by row; `reference` are the base's, needed if any token
+    was kept.
+    """
+    is_reply, weights = batch.is_reply, batch.weights
+    is_kept = batch.is_kept[is_reply]
+    losses = states.values.new_zeros(is_kept.shape, dtype=torch.float32)
+    if not is_kept.all():
+        written = -target_log_probs(base, states.at(~is_kept), batch.ids[is_reply][~is_kept])
+        losses = losses.masked_scatter(~is_kept, written)
+    if reference is not None and is_kept.any():
+        drift = divergences(base, states.at(is_kept), reference.at(is_kept))
+        losses = losses.masked_scatter(is_kept, drift)
+    per_token = weights.new_zeros(weights.shape).masked_scatter(is_reply, losses)
     totals = weights.sum(dim=1)
-    return -(weights * log_probs).sum(dim=1) / totals, totals
+    return (weights * per_token).sum(dim=1) / totals, totals
 
 
 def mean_per_token(log_probs: Tensor, batch: Batch) -> Tensor:

@@ -15,7 +15,6 @@ from scheduler.fit.examples import RatedTokens, TokenisedPair
 from scheduler.fit.losses import (
     apo_zero_losses,
     dpo_losses,
-    log_probs_of,
     ratios_of,
     supervised_losses,
 )
@@ -68,13 +67,13 @@ def supervised_step(
     loss, total = StepLoss(), sum(sum(reply.weights) for reply in replies)
 
     def objective(read: ReadUnits) -> Tensor | None:
-        log_probs = log_probs_of(base, read.batch, read.states)
-        losses, weights = supervised_losses(log_probs, read.batch)
+        losses, weights = supervised_losses(base, read.batch, read.states, read.reference)
         shares = weights / total * losses
         needed = losses > stop_loss
         return loss.add(shares, needed, needed * shares)
 
-    yield Pass(slot, [(reply,) for reply in replies], objective)
+    is_compared = any(any(reply.is_kept) for reply in replies)
+    yield Pass(slot, [(reply,) for reply in replies], objective, needs_reference=is_compared)
     if loss.has_gradients:
         yield from _drift(base, slot, kl_replies)
     return loss

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from adapters_store.base_model import BaseModel
-from adapters_store.lora import NO_ADAPTER, AdapterPool
+from adapters_store.lora import AdapterPool
 from adapters_store.weights.frozen import FrozenLinear
 from scheduler.fit.activation_cache import ActivationCache
 from scheduler.fit.batching import TokenisedReply, collate
@@ -26,6 +26,7 @@ from scheduler.fit.micro_batches import (
     training_micro_batches,
 )
 from scheduler.fit.passes import Pass, ReadUnits
+from scheduler.fit.reference_states import ReferenceStates
 from scheduler.fit.vocabulary import States
 
 ACTIVATION_BYTES = 3 << 28
@@ -46,6 +47,7 @@ class TrainedModel:
         self._size = activation_size(base, self._blocks)
         self._budget = _budget(base.device)
         self._cache = ActivationCache(base, pool)
+        self._references = ReferenceStates(base, pool)
 
     @contextmanager
     def train(self, slot: int) -> Iterator[None]:
@@ -55,6 +57,7 @@ class TrainedModel:
                 yield
             finally:
                 self._cache.forget(slot)
+                self._references.forget(slot)
 
     def backward(self, passes: Sequence[Pass]) -> None:
         """Add the gradients of each pass to its slot, which must be in training.
@@ -86,8 +89,10 @@ class TrainedModel:
         references: list[States | None] = [None] * len(parts)
         with self._cache.reading(slots), self.pool.use(slots):
             if num_compared:
-                with torch.no_grad(), self.pool.use(NO_ADAPTER):
-                    read = reply_states(self.base, batch.rows(slice(ends[num_compared - 1])))
+                end = ends[num_compared - 1]
+                compared = [row for rows in own for row in rows][:end]
+                keys = list(zip(slots[:end], compared, strict=True))
+                read = self._references.of(keys, batch.rows(slice(end)))
                 references[:num_compared] = read.split(num_tokens[:num_compared])
             states = reply_states(self.base, batch).split(num_tokens)
             objectives = []

@@ -31,6 +31,10 @@ class States:
     values: Tensor
     output: type
 
+    def at(self, places: Tensor) -> "States":
+        """Those at some of the places, a mask [tokens]."""
+        return States(self.values[places], self.output)
+
     def split(self, sizes: Sequence[int]) -> "list[States]":
         """Consecutive parts of so many tokens."""
         return [States(part, self.output) for part in torch.split(self.values, list(sizes))]

@@ -1,6 +1,7 @@
 """The losses against TRL's on the same adapter, model and tokens."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from scheduler.fit.losses import (
     kl_from_base,
     log_ratios,
     reply_log_probs,
+    reply_states,
+    supervised_losses,
 )
 from tests.adapters import LORA, random_adapter
 from tests.conftest import load_tiny
@@ -199,3 +202,27 @@ def test_supervised_loss_equals_the_models_own(tiny_base: BaseModel) -> None:
             input_ids=batch.ids, attention_mask=batch.attention, labels=labels
         ).loss
     assert ours.item() == pytest.approx(theirs.item(), abs=1e-5)
+
+
+def test_kept_tokens_cost_their_divergence_and_written_ones_their_surprise(
+    tiny_base: BaseModel, pool: AdapterPool
+) -> None:
+    batch = two_pairs(tiny_base)
+    is_kept = batch.is_reply & (batch.ids % 2 == 0)
+    assert is_kept.any() and (batch.is_reply & ~is_kept).any()
+    batch = replace(batch, is_kept=is_kept, weights=batch.weights * (1 + batch.ids % 3))
+    with torch.no_grad(), pool.use(1):
+        drift = kl_from_base(tiny_base, pool, batch)
+        log_probs = reply_log_probs(tiny_base, batch)
+        with pool.use(0):
+            reference = reply_states(tiny_base, batch)
+        states = reply_states(tiny_base, batch)
+        losses, totals = supervised_losses(tiny_base, batch, states, reference)
+    first = batch.ids.shape[1] - log_probs.shape[1]
+    is_reply, is_kept, weights = (
+        each[:, first:] for each in (batch.is_reply, batch.is_kept, batch.weights)
+    )
+    costs = -log_probs
+    costs[is_kept] = drift[is_kept[is_reply]]
+    assert torch.allclose(totals, weights.sum(dim=1))
+    assert torch.allclose(losses, (weights * costs).sum(dim=1) / totals, atol=1e-5)
