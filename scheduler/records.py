@@ -263,6 +263,11 @@ class Evaluation:
     base_compliance_with_few_shot: int | None = None
     probe_round: int = 0
 
+    @property
+    def compliance_as_served(self) -> int:
+        """Probe replies that follow the rules, without memory or beside it: the better serves."""
+        return max(self.compliance, self.compliance_with_few_shot or 0)
+
 
 def is_as_compliant_alone(alone: float, beside_memory: float | None) -> bool:
     """Whether replies are known to follow the user's rules as often without memory as with it."""

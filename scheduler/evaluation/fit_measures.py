@@ -136,11 +136,10 @@ def _compliance(evaluation: Evaluation, config: GateConfig) -> Measure | None:
         return None
     beside = evaluation.compliance_with_few_shot
     by_few_shot = evaluation.base_compliance_with_few_shot
-    served = max(own, beside or 0)
     bound = by_base - MAX_COMPLIANCE_LOST
     is_compared = evaluation.held_out_examples >= config.min_held_out_for_significance
     gain = 1 if is_compared else -MAX_COMPLIANCE_LOST
-    is_enough = not by_few_shot or served >= min(by_few_shot + gain, n)
+    is_enough = not by_few_shot or evaluation.compliance_as_served >= min(by_few_shot + gain, n)
     few_shot = "" if beside is None else f", with a few-shot prompt on {beside}"
     base_few_shot = "" if by_few_shot is None else f", with a few-shot prompt on {by_few_shot}"
     return Measure(

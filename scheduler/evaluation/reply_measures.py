@@ -79,7 +79,7 @@ def plain_questions(
     lost, gained = pairs.count((True, False)), pairs.count((False, True))
     found, own, chance = sum(base), sum(candidate), chance_of_wins(lost, lost + gained)
     paid_for = ceil(found - compliance_gained * len(pairs))
-    bound = ceil(min_kept * found) if min_kept else min(fewest_to_pass(pairs), paid_for)
+    bound = min(fewest_to_pass(pairs), paid_for) if min_kept is None else ceil(min_kept * found)
     subject, whom = (f"{where} it", "memory alone") if where else ("It", "the base")
     changed = f"; it lost {lost} and gained {gained} ({p_value(chance)})" if lost > gained else ""
     return Measure(

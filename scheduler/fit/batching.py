@@ -98,16 +98,16 @@ def edit_weights(
     - The other ids of a changed stretch count `edited`: they follow from the first.
     - An end where `original` goes on is a divergence, too, but is not counted among them.
     """
-    is_unchanged, is_kept = [False] * len(reply), [False] * len(reply)
+    is_unchanged = [False] * len(reply)
+    after_deletion: set[int] = set()
     ends_elsewhere, end = False, (0, 0)
     for block in SequenceMatcher(None, original, reply, autojunk=False).get_matching_blocks():
         is_end_alone = block.size == 1 < len(original) == block.a + 1
         ends_elsewhere |= is_end_alone
         if not is_end_alone:
             is_unchanged[block.b : block.b + block.size] = [True] * block.size
-            is_kept[block.b : block.b + block.size] = [True] * block.size
-        if block.size and block.b == end[1] and block.a > end[0]:
-            is_kept[block.b] = False
+        if block.b == end[1] and block.a > end[0]:
+            after_deletion.add(block.b)
         end = block.a + block.size, block.b + block.size
     before = [True, *is_unchanged]
     diverges = [was and not same for was, same in zip(before, is_unchanged, strict=False)]
@@ -118,6 +118,7 @@ def edit_weights(
     ]
     if ends_elsewhere:
         weights[-1] = first
+    is_kept = [same and i not in after_deletion for i, same in enumerate(is_unchanged)]
     return weights, is_kept
 
 

@@ -110,7 +110,8 @@ def supervised_losses(
     if not is_kept.all():
         written = -target_log_probs(base, states.at(~is_kept), batch.ids[is_reply][~is_kept])
         losses = losses.masked_scatter(~is_kept, written)
-    if reference is not None and is_kept.any():
+    if is_kept.any():
+        assert reference is not None
         drift = divergences(base, states.at(is_kept), reference.at(is_kept))
         losses = losses.masked_scatter(is_kept, drift)
     per_token = weights.new_zeros(weights.shape).masked_scatter(is_reply, losses)

@@ -189,16 +189,16 @@ class Judge:
         by_base = self._teacher.answered_by_base(is_cancelled)
         alone = self._teacher.answered(Memory(), candidate, is_cancelled)
         own = plain_questions(by_base, alone, min_kept=MIN_KEPT if rules else None)
-        memory = few_shot_memory(plan.dataset.examples)
-        if not memory.demonstrations or plan.dataset.user_id == ORGANISATION:
+        memory = _memory_beside(plan)
+        if not memory.demonstrations:
             return (own,)
         by_memory = self._teacher.answered(memory, None, is_cancelled)
-        answered, where, compliance = alone, "In place of memory", evaluation.compliance
-        beside = evaluation.compliance_with_few_shot
-        if not is_as_compliant_alone(compliance, beside):
+        answered, where = alone, "In place of memory"
+        if not is_as_compliant_alone(evaluation.compliance, evaluation.compliance_with_few_shot):
             answered = self._teacher.answered(memory, candidate, is_cancelled)
-            where, compliance = "Beside memory", beside or 0
-        more = compliance - (evaluation.base_compliance_with_few_shot or 0)
+            where = "Beside memory"
+        by_few_shot = evaluation.base_compliance_with_few_shot or 0
+        more = evaluation.compliance_as_served - by_few_shot
         gained = max(0, more) / max(1, evaluation.num_probes)
         return own, plain_questions(by_memory, answered, where=where, compliance_gained=gained)
 
@@ -271,9 +271,8 @@ class Judge:
         is_cancelled: IsCancelled,
     ) -> Evaluation:
         """Add how many probe replies follow the rules with few-shot examples in the prompt."""
-        memory = few_shot_memory(plan.dataset.examples)
-        has_memory = memory.demonstrations and plan.dataset.user_id != ORGANISATION
-        if not evaluation.num_probes or not has_memory:
+        memory = _memory_beside(plan)
+        if not evaluation.num_probes or not memory.demonstrations:
             return evaluation
         probes = self._references.probes(self._config.training, is_cancelled)
         exchanges: Exchanges = probes[evaluation.probe_round]
@@ -296,6 +295,12 @@ class Judge:
         self, prompts: Sequence[Prompt], adapter: Adapter, is_cancelled: IsCancelled
     ) -> list[str]:
         return [each.text for each in self._model.reply(prompts, adapter, is_cancelled)]
+
+
+def _memory_beside(plan: FitPlan) -> Memory:
+    """The memory that a version would answer with. The organisation's has none."""
+    is_shared = plan.dataset.user_id == ORGANISATION
+    return Memory() if is_shared else few_shot_memory(plan.dataset.examples)
 
 
 def _gain(
