@@ -113,6 +113,8 @@ def listening(model: Path, data_dir: Path, **options: Any) -> Iterator[LiveServe
     # Packed weights of a test's own folder lie beside it, those of a model by name in the cache.
     if model.is_dir() and default_model_cache() not in model.parents:
         options.setdefault("model_cache", model.parent / "model-cache")
+    # A sampled reply may be empty by chance; a test that samples says so.
+    options.setdefault("sampling", {"temperature": 0})
     options = engine_options(model) | options
     settings = Settings(model=str(model), data_dir=data_dir, port=0, **options)
     services = Services(settings)

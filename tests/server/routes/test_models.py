@@ -11,7 +11,7 @@ def test_a_model_says_how_its_replies_are_sampled_by_default(
     with live.client(person.key) as client:
         [model] = client.get("/v1/models").json()["data"]
         assert model == client.get("/v1/models/tiny").json()
-    assert model["sampling"] == {"temperature": 1.0, "top_p": 1.0, "top_k": 0}
+    assert model["sampling"] == {"temperature": 0, "top_p": 1.0, "top_k": 0}
 
 
 def test_defaults_come_from_the_settings_and_then_from_the_model(tmp_path: Path) -> None:

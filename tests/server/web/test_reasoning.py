@@ -130,4 +130,4 @@ def test_the_server_decides_how_a_reply_is_sampled_and_another_is_freer(page: Pa
     expect(page.get_by_text("The new reply is the same.")).to_be_visible()
     first, another = sent
     assert not {"temperature", "top_p", "top_k"} & first.keys()
-    assert (another["temperature"], another["top_p"]) == (1.0, 1.0)
+    assert (another["temperature"], another["top_p"]) == (0.9, 1)
