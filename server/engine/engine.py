@@ -46,6 +46,7 @@ from server.engine.scheduling import (
     prefill_shares,
     row_share,
     row_to_give_up,
+    rows_within_share,
 )
 from server.engine.sequence import Sequence
 
@@ -385,7 +386,9 @@ class LocalEngine:
                 if each.saved is not None:
                     self._runner.restore(row, each.saved, each.num_cached)
                     each.saved = None
-                elif prefix := self.prefixes.longest(_namespace(each), _unscored_part(each)):
+                elif prefix := self.prefixes.longest(
+                    _namespace(each), _unscored_part(each), is_resumed=bool(each.output)
+                ):
                     saved, each.num_cached = prefix
                     self._runner.restore(row, saved, each.num_cached)
 
@@ -424,8 +427,14 @@ class LocalEngine:
         return sequence, given_up
 
     def _give_up(self, sequence: Sequence) -> None:
-        """Take a reply's rows back. It waits again, and goes on from its cached prefix."""
-        self._free_rows(sequence)
+        """Take a reply's rows back. It waits again, and goes on from its cached prefix.
+
+        Until other replies need the room all of it stays there: to compute the last part of a
+        block again would hold every row up.
+        """
+        for each in sequence.all_rows:
+            self._keep_prefix(each, each.num_cached)
+            self._rows.remove(each)
         sequence.begin_again()
         with self._wake:
             self._waiting.append(sequence)
@@ -433,9 +442,10 @@ class LocalEngine:
     def _next_chunks(self) -> list[Chunk]:
         self._rows.pair_up()
         prefilling = self._rows.prefilling
+        most_rows = row_share(self.config.max_batch_size, len({s.user for s in self._rows}))
         shares = prefill_shares(
             [s.num_uncached for s in prefilling],
-            decoding=self._rows.num_decoding,
+            decoding=rows_within_share([s.user for s in self._rows.decoding], most_rows),
             budget=self.config.prefill_chunk,
         )
         chunks: list[Chunk] = []
@@ -516,11 +526,11 @@ class LocalEngine:
     def _free_rows(self, sequence: Sequence) -> None:
         """Free a reply's rows; their keys and values stay in the prefix cache."""
         for each in sequence.all_rows:
-            self._keep_prefix(each)
+            self._keep_prefix(each, self.prefixes.reusable(each.num_cached))
             self._rows.remove(each)
 
-    def _keep_prefix(self, sequence: Sequence) -> None:
-        if length := self.prefixes.reusable(sequence.num_cached):
+    def _keep_prefix(self, sequence: Sequence, length: int) -> None:
+        if length:
             saved = self._runner.save(self._rows.index(sequence), length)
             self.prefixes.add(_namespace(sequence), sequence.cached_tokens[:length], saved)
 

@@ -24,9 +24,9 @@ class PrefixCache:
     """The most recently used prefixes, within a budget of bytes. In the `namespace` None the base
     shares them with everybody.
 
-    Only whole blocks of `block` tokens are reused. In bfloat16 the last bits depend on how many
-    tokens are computed together. So a short prompt is always prefilled whole, and gets the same
-    reply again.
+    Only whole blocks of `block` tokens are reused by another reply. In bfloat16 the last bits
+    depend on how many tokens are computed together. So a short prompt is always prefilled whole,
+    and gets the same reply again.
     """
 
     def __init__(self, budget_bytes: int, block: int) -> None:
@@ -44,16 +44,19 @@ class PrefixCache:
         return length - length % self._block
 
     def longest(
-        self, namespace: str | None, prompt_ids: Sequence[int]
+        self, namespace: str | None, prompt_ids: Sequence[int], *, is_resumed: bool = False
     ) -> tuple[SavedPrefix, int] | None:
         """The longest saved prefix of the prompt, and how many tokens of it to reuse.
 
-        At least one token of the prompt is left over, for its logits.
+        At least one token of the prompt is left over, for its logits. A reply that is resumed has
+        the bits that it had, so it reuses more than whole blocks.
         """
         best_key, best = -1, 0
         for key, prefix in self._prefixes.items():
             if prefix.namespace == namespace:
-                length = self.reusable(common_length(prefix.tokens, prompt_ids[:-1]))
+                length = common_length(prefix.tokens, prompt_ids[:-1])
+                if not is_resumed:
+                    length = self.reusable(length)
                 if length > best:
                     best_key, best = key, length
         if not best:

@@ -73,12 +73,18 @@ def overdue(since: Sequence[float], now: float) -> int | None:
     return None if first is None or now - since[first] < LONGEST_WAIT else first
 
 
+def rows_within_share(holders: Sequence[str], share: int) -> int:
+    """How many of the rows, held by these users, belong to users with at most a share."""
+    return sum(held for held in Counter(holders).values() if held <= share)
+
+
 def prefill_shares(remaining: Sequence[int], *, decoding: int, budget: int) -> list[int]:
     """How many tokens of each unfinished prompt to prefill in the next step, first come first.
 
     `remaining` are the tokens left of each prompt. While replies are `decoding`, all shares
     together are at most `budget`, because those replies wait for the step. Without any, it is four
-    times as much, because long products are quicker per token.
+    times as much, because long products are quicker per token. So it is if all of them belong to
+    users who hold more than a share: others do not wait longer for their sake.
     """
     left = budget if decoding else 4 * budget
     shares = []

@@ -5,7 +5,13 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.engine.scheduling import LONGEST_TURN, FairShare, row_share, row_to_give_up
+from server.engine.scheduling import (
+    LONGEST_TURN,
+    FairShare,
+    row_share,
+    row_to_give_up,
+    rows_within_share,
+)
 
 users = st.lists(st.sampled_from("abcd"), max_size=8)
 
@@ -78,3 +84,8 @@ def test_moved_rows_bring_users_nearer_to_equal(holders: list[str], user: str) -
         assert Counter(holders)[user] >= share or max(Counter(holders).values()) <= share
     else:
         assert Counter(holders)[holders[row]] > share > Counter(holders)[user]
+
+
+def test_rows_beyond_a_share_are_not_waited_for() -> None:
+    assert rows_within_share("aaabbc", 2) == 3
+    assert rows_within_share("aaa", 2) == 0

@@ -79,3 +79,13 @@ def test_memory_stays_within_the_budget(lengths: list[int], budget: int) -> None
     for i, length in enumerate(lengths):
         cache.add(None, [100 + i, *range(length)], states(length))
         assert cache.size_bytes <= budget
+
+
+def test_a_resumed_reply_reuses_the_last_part_of_a_block() -> None:
+    cache = PrefixCache(100, block=4)
+    cache.add(None, [1, 2, 3, 4, 5, 6], states(6))
+    whole, resumed = (
+        cache.longest(None, [1, 2, 3, 4, 5, 6, 7], is_resumed=each) for each in (False, True)
+    )
+    assert whole is not None and whole[1] == 4
+    assert resumed is not None and resumed[1] == 6

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,38 @@ def test_a_score_begins_again_after_its_row_was_given_up(unstarted: LocalEngine)
         return [each.logprob for delta in [d async for d in asked[3]] for each in delta.logprobs]
 
     assert asyncio.run(scores("bob")) == asyncio.run(scores(None))
+
+
+def test_a_resumed_reply_prefills_one_token(unstarted: LocalEngine) -> None:
+    holders_after(unstarted, *"aaaa", steps=8)
+    assert holders_after(unstarted, "b", steps=1) == list("aaab")
+
+    for sequence in unstarted._rows:
+        if sequence.user == "b":
+            unstarted.cancel(sequence)
+    unstarted._drop_cancelled()
+    unstarted._admit()
+    assert [sequence.num_uncached for sequence in unstarted._rows.prefilling] == [1]
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(4, 1), (1, 3)], ids=["flood", "one reply"])
+def test_a_prompt_is_prefilled_in_parts_only_beside_users_within_their_share(
+    unstarted: LocalEngine, rows: int, steps: int
+) -> None:
+    unstarted.config = replace(unstarted.config, prefill_chunk=16)
+    prompt = unstarted.render([Message("user", "hello " * 4)])
+    assert 2 * 16 < len(prompt) <= 3 * 16
+
+    async def steps_to_write() -> int:
+        for _ in range(rows):
+            ask(unstarted, "hello", ENDLESS, "ann")
+        for _ in range(4):
+            unstarted.step()
+        unstarted.submit(prompt, SHORT, None, user="bob")
+        for step in range(1, 9):
+            unstarted.step()
+            if any(s.user == "bob" and s.output for s in unstarted._rows):
+                return step
+        return 0
+
+    assert asyncio.run(steps_to_write()) == steps
