@@ -15,15 +15,16 @@ MOST_TOKENS = 16_384
 """The cache's size in tokens: 38 MB for 576 dimensions in float32, 134 MB for 4,096 in bfloat16.
 Of all fits together; sequences beyond that pass all blocks every time."""
 
-_Key = tuple[int, bool, tuple[int, ...]]
-"""The fit's slot, whether the base reads without an adapter, and the ids."""
+_Key = tuple[int, tuple[int, ...]]
+"""The fit's slot and the ids."""
 
 
 class ActivationCache:
     """The lower blocks' output for each sequence so far, float [tokens, dimensions].
 
     Batches must be right-padded. What a fit has read belongs to its slot: while it is cached,
-    nothing may change the lower blocks of that slot.
+    nothing may change the lower blocks of that slot. What the base reads is not cached: it reads
+    each reply once.
     """
 
     def __init__(self, base: BaseModel, pool: AdapterPool) -> None:
@@ -67,8 +68,8 @@ class ActivationCache:
         lengths = options["attention_mask"].sum(dim=1).tolist()
         rows = zip(self._slots, options["input_ids"].tolist(), lengths, strict=False)
         is_base = self._pool.is_base_in_use
-        self._batch = [(slot, is_base, tuple(ids[:length])) for slot, ids, length in rows]
-        self._is_hit = all(key in self._outputs for key in self._batch)
+        self._batch = [] if is_base else [(slot, tuple(ids[:length])) for slot, ids, length in rows]
+        self._is_hit = bool(self._batch) and all(key in self._outputs for key in self._batch)
 
     def _forward(
         self, block: Callable[..., Tensor], is_last: bool, hidden: Tensor, **options: Any
@@ -76,20 +77,20 @@ class ActivationCache:
         """Run a block; on a hit, pass its input on instead, and the cached output if it is last."""
         if not self._is_hit:
             hidden = block(hidden, **options)
-            if is_last:
+            if is_last and self._batch:
                 self._store(hidden.detach())
             return hidden
         if not is_last:
             return hidden
         padded = torch.zeros_like(hidden)
         for row, key in zip(padded, self._batch, strict=True):
-            row[: len(key[2])] = self._outputs[key]
+            row[: len(key[1])] = self._outputs[key]
         return padded
 
     def _store(self, hidden: Tensor) -> None:
         num_tokens = sum(map(len, self._outputs.values()))
         for row, key in zip(hidden, self._batch, strict=True):
-            size = len(key[2])
+            size = len(key[1])
             if key not in self._outputs and num_tokens + size <= MOST_TOKENS:
                 self._outputs[key] = row[:size].clone()
                 num_tokens += size
