@@ -11,7 +11,7 @@ RUN := .venv/bin
 # Settings of the shell must not reach the tests.
 CHECK := env -u LORALEI_PORT -u LORALEI_DATA_DIR -u LORALEI_MODEL $(RUN)/python -m
 PYTEST := $(CHECK) pytest
-BENCH := engine many_adapters serving tick learning_loop
+BENCH := engine many_adapters serving flood tick learning_loop
 VLLM_TESTS := $(patsubst %,tests/server/chat/test_%.py,chat logprobs disconnect tools reasoning swap_under_load) $(patsubst %,tests/server/wire/test_%.py,sdk responses_sdk response_format)
 # One of: real_users, thumbs, writers, learning, curation, gate, forgetting, retention, pooled.
 PART ?= learning

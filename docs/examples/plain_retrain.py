@@ -31,7 +31,7 @@ from adapters_store.models.resolve import resolve_model
 from adapters_store.peft_config import write_peft_config
 from adapters_store.records import LoraConfig
 from feedback.records import Message
-from scheduler.fit.batching import Batch, TokenisedReply, collate, edit_weights
+from scheduler.fit.batching import Batch, TokenisedReply, collate, compare_with_original
 from scheduler.fit.cpu_attention import use_grouped_attention
 from scheduler.fit.lora_init import init_from_gradients
 from scheduler.fit.losses import dpo_losses, ratios_of, reply_states, supervised_losses
@@ -68,7 +68,7 @@ def main(corrections: Path, adapter: Path, model: str = SMALLEST) -> None:
     for prompt, reply, correction in exchanges:
         original = base.renderer.reply_ids(reply)
         wanted = base.renderer.reply_ids(correction)
-        weights, is_kept = edit_weights(wanted, original, *weigh)
+        weights, is_kept = compare_with_original(wanted, original, *weigh)
         better.append(tokens(base, prompt, correction, weights, is_kept))
         worse.append(tokens(base, prompt, reply, [1.0] * len(original), []))
     batches = []

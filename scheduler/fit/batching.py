@@ -68,7 +68,7 @@ def tokenise(
 def tokenise_target(
     renderer: Renderer, example: TrainingExample, config: TrainingConfig
 ) -> TokenisedReply | None:
-    """Tokenise an example's `reply`, cut at `config.max_tokens`, with its `edit_weights`.
+    """Tokenise an example's `reply`, cut at `config.max_tokens`, with the weights of its tokens.
 
     What a correction kept is known if the example says what it corrects.
     """
@@ -78,12 +78,14 @@ def tokenise_target(
         return None
     original = renderer.reply_ids(example.revised_from or reply)
     ids = tokenised.ids[-tokenised.reply_tokens :]
-    weights, is_kept = edit_weights(ids, original, config.edit_weight, config.divergence_weight)
+    weights, is_kept = compare_with_original(
+        ids, original, config.edit_weight, config.divergence_weight
+    )
     known = () if example.revised_from is None else tuple(is_kept)
     return replace(tokenised, weights=tuple(weights), is_kept=known)
 
 
-def edit_weights(
+def compare_with_original(
     reply: Sequence[int], original: Sequence[int], edited: float, divergence: float
 ) -> tuple[list[float], list[bool]]:
     """The weight of each id of a reply that corrects `original`, and whether it was kept.

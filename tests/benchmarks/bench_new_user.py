@@ -1,9 +1,10 @@
 """How many clicks and seconds a new user needs until a reply follows a correction, in a browser.
 
-    LORALEI_MODEL=… python -m tests.benchmarks.bench_new_user [--no-write]
+    LORALEI_MODEL=… python -m tests.benchmarks.bench_new_user [--trained] [--no-write]
 
 Starts a server with a temporary data folder. For each wish a new user opens the page with a link,
-asks, corrects the reply, and asks something else in a new chat. Typing takes no time here.
+asks, corrects the reply, and asks something else in a new chat. Typing takes no time here. With
+`--trained` an admin has the user's model learn before the last question; that is not counted.
 Writes its table to docs/benchmarks.md. Keep the machine quiet meanwhile.
 """
 
@@ -61,6 +62,8 @@ class Measured:
     seconds: float
     before: str
     after: str
+    training: str
+    """How the run ended; empty without one."""
 
 
 WISHES = (
@@ -92,6 +95,7 @@ def main() -> None:
     """Measure, print and write the table."""
     console = Console()
     settings = Settings()
+    is_trained = "--trained" in sys.argv
     model = or_smallest(settings.model)
     with model_progress(console) as show:
         resolve_model(model, settings.model_cache, show)
@@ -106,14 +110,15 @@ def main() -> None:
         for number, wish in enumerate(WISHES):
             key = admin.add_user(f"new-user-{number}")
             with new_page(browser, server.url) as page:
-                measured.append(measure(page, key, wish))
+                measured.append(measure(page, key, wish, trained_by=admin if is_trained else None))
     for each in measured:
         console.print(f"{each.wish.name}: {each.before!r} → {each.after!r}", markup=False)
-    show_section("new user", report(model, measured), is_written="--no-write" not in sys.argv)
+    section = "new user, trained" if is_trained else "new user"
+    show_section(section, report(model, measured), is_written="--no-write" not in sys.argv)
 
 
-def measure(page: Page, key: str, wish: Wish) -> Measured:
-    """Open the page, ask, correct the reply, and ask another question."""
+def measure(page: Page, key: str, wish: Wish, trained_by: Client | None) -> Measured:
+    """Open the page, ask, correct the reply, and ask another question; have it learn meanwhile."""
     page.add_init_script(COUNT_CLICKS)
     began = time.perf_counter()
     page.goto(f"/#key={key}")
@@ -122,10 +127,20 @@ def measure(page: Page, key: str, wish: Wish) -> Measured:
     page.get_by_label("The reply as it should have been").fill(wish.correction)
     page.get_by_role("button", name="Save correction").click()
     expect(page.get_by_text("corrected by you")).to_be_visible()
+    training, seconds_of_training = ("", 0.0) if trained_by is None else train(trained_by, page)
     page.get_by_role("button", name="New chat").click()
     after = ask(page, wish.other_question)
-    seconds = time.perf_counter() - began
-    return Measured(wish, page.evaluate("clicks()"), seconds, before, after)
+    seconds = time.perf_counter() - began - seconds_of_training
+    return Measured(wish, page.evaluate("clicks()"), seconds, before, after, training)
+
+
+def train(admin: Client, page: Page) -> tuple[str, float]:
+    """Train the user whose page it is: how the run ended, and its seconds."""
+    began = time.perf_counter()
+    name = page.locator("#who").text_content()
+    [user] = [each["id"] for each in admin.users() if each["name"] == name]
+    *_, run = admin.follow(admin.train(user)["id"])
+    return run["status"], time.perf_counter() - began
 
 
 def ask(page: Page, question: str) -> str:
@@ -145,12 +160,13 @@ def report(model: str, measured: list[Measured]) -> str:
             str(each.clicks),
             f"{each.seconds:.0f} s",
             "yes" if each.wish.is_met(each.before) else "no",
+            each.training or "–",
             "yes" if each.wish.is_met(each.after) else "no",
         ]
         for each in measured
     ]
-    rows.append(["wanted", f"at most {MOST_CLICKS}", f"at most {MOST_SECONDS} s", "", "yes"])
-    heading = ["the user's wish", "clicks", "seconds", "met before", "met after"]
+    rows.append(["wanted", f"at most {MOST_CLICKS}", f"at most {MOST_SECONDS} s", "", "", "yes"])
+    heading = ["the user's wish", "clicks", "seconds", "met before", "training", "met after"]
     return f"Measured on {machine()}, {model}.\n\n{markdown_table(heading, rows)}"
 
 

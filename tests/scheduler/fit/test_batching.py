@@ -11,7 +11,7 @@ from feedback.records import Message
 from scheduler.fit.batching import (
     TokenisedReply,
     collate,
-    edit_weights,
+    compare_with_original,
     tokenise,
     tokenise_target,
 )
@@ -22,7 +22,7 @@ CONFIG = TrainingConfig(max_tokens=90, divergence_weight=8.0)
 
 
 def test_ids_of_the_original_are_kept_except_after_a_deletion() -> None:
-    _, is_kept = edit_weights([3, 7, 4, 6, 9], [3, 4, 5, 6, 9], edited=2.0, divergence=8.0)
+    _, is_kept = compare_with_original([3, 7, 4, 6, 9], [3, 4, 5, 6, 9], edited=2.0, divergence=8.0)
     assert is_kept == [True, False, True, False, True]
 
 
@@ -47,21 +47,21 @@ def test_a_long_reply_is_cut_at_the_limit(tiny_base: BaseModel) -> None:
 
 
 def test_changed_tokens_count_more_and_the_first_of_a_stretch_most() -> None:
-    weights, _ = edit_weights([3, 7, 8, 5, 9], [3, 4, 5, 9], edited=2.0, divergence=8.0)
+    weights, _ = compare_with_original([3, 7, 8, 5, 9], [3, 4, 5, 9], edited=2.0, divergence=8.0)
     assert weights == [1.0, 8.0, 2.0, 1.0, 1.0]
 
 
 def test_many_changed_stretches_share_the_weight_of_a_few() -> None:
-    weights, _ = edit_weights([7, 8, 3, 6, 9], [3, 9], edited=2.0, divergence=8.0)
+    weights, _ = compare_with_original([7, 8, 3, 6, 9], [3, 9], edited=2.0, divergence=8.0)
     assert weights == [8.0, 2.0, 1.0, 8.0, 8.0]
-    four, _ = edit_weights([7, 1, 7, 2, 7, 3, 7, 4, 9], [1, 2, 3, 4, 9], 2.0, 8.0)
+    four, _ = compare_with_original([7, 1, 7, 2, 7, 3, 7, 4, 9], [1, 2, 3, 4, 9], 2.0, 8.0)
     assert set(four) == {1.0, 6.0}
-    many, _ = edit_weights([7, 1] * 12 + [9], [1] * 12 + [9], 2.0, 8.0)
+    many, _ = compare_with_original([7, 1] * 12 + [9], [1] * 12 + [9], 2.0, 8.0)
     assert set(many) == {1.0, 2.0}
 
 
 def test_an_end_where_the_original_goes_on_is_a_change() -> None:
-    weights, _ = edit_weights([3, 4, 9], [3, 4, 5, 6, 9], edited=2.0, divergence=8.0)
+    weights, _ = compare_with_original([3, 4, 9], [3, 4, 5, 6, 9], edited=2.0, divergence=8.0)
     assert weights == [1.0, 1.0, 8.0]
 
 
@@ -86,6 +86,6 @@ def test_a_truncated_reply_has_no_end_to_learn(tiny_base: BaseModel) -> None:
 
 @given(original=st.lists(st.integers(1, 4)), reply=st.lists(st.integers(1, 4), min_size=1))
 def test_only_changed_tokens_count_more(original: list[int], reply: list[int]) -> None:
-    assert set(edit_weights(reply, reply, 2.0, 8.0)[0]) == {1.0}
-    weights, _ = edit_weights(reply, original, 2.0, 8.0)
+    assert set(compare_with_original(reply, reply, 2.0, 8.0)[0]) == {1.0}
+    weights, _ = compare_with_original(reply, original, 2.0, 8.0)
     assert all(weight == 1 or 2 <= weight <= 8 for weight in weights)
