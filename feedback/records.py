@@ -206,7 +206,8 @@ class Demonstration:
     """An earlier question with the reply that the user wrote or liked: one few-shot example.
 
     `example_id` is the id of the training example that the same feedback makes. A liked reply
-    `is_typical` if it shows what the user likes whatever they ask.
+    `is_typical` if it shows what the user likes whatever they ask. `original` is what a correction
+    corrects.
     """
 
     example_id: str
@@ -215,11 +216,15 @@ class Demonstration:
     is_corrected: bool
     feedback_at: float
     is_typical: bool = False
+    original: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A user's demonstrations and notes: all of them, or those selected for a prompt."""
+    """A user's demonstrations and notes: all of them, or those selected for a prompt.
+
+    Notes are comments and what corrections have in common.
+    """
 
     demonstrations: tuple[Demonstration, ...] = ()
     notes: tuple[str, ...] = ()

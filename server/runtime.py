@@ -116,13 +116,14 @@ def _scheduler(
         config=config,
         clock=time.time,
     )
+    model = EngineServedModel(engine, stores.files, config.memory, probe)
     pipeline = Pipeline(
         log=stores.log,
         registry=stores.registry,
         files=stores.files,
         runs=stores.runs,
         trainer=_trainer(settings, stores.folder.jobs, engine),
-        model=EngineServedModel(engine, stores.files, config.memory),
+        model=model,
         publisher=publisher,
         documents=stores.documents,
         verify=verify,
@@ -136,7 +137,7 @@ def _scheduler(
             stores.log, stores.registry, stores.unseen, clock=time.time
         ),
         pipeline=pipeline,
-        suite=_suite(settings, stores, config, engine),
+        suite=_suite(settings, stores, config, model),
         policy_config=settings.policy,
         schedule=settings.schedule,
         clock=time.time,
@@ -161,11 +162,11 @@ def _trainer(settings: Settings, jobs: Path, engine: Engine) -> Trainer:
 
 
 def _suite(
-    settings: Settings, stores: Stores, config: PipelineConfig, engine: Engine
+    settings: Settings, stores: Stores, config: PipelineConfig, model: EngineServedModel
 ) -> SuiteService:
     data = settings.evaluation_data
     suite = Suite(
-        EngineServedModel(engine, stores.files, config.memory),
+        model,
         revision=config.base_revision,
         cache=stores.folder.reference_replies,
         config=settings.suite,

@@ -46,6 +46,7 @@ def build_memory(interactions: Iterable[Interaction], feedback: Iterable[Feedbac
             is_corrected=each.source is ExampleSource.CORRECTION,
             feedback_at=max(at[name] for name in each.feedback_ids),
             is_typical=each.id in typical,
+            original=each.revised_from,
         )
         for each in examples
         if each.kind in (ExampleKind.SFT, ExampleKind.DESIRABLE)

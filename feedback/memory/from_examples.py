@@ -34,6 +34,7 @@ def few_shot_memory(examples: Iterable[TrainingExample]) -> Memory:
                 is_corrected=each.source is ExampleSource.CORRECTION,
                 feedback_at=each.created_at,
                 is_typical=each.id in typical,
+                original=each.revised_from,
             )
             for each in demonstrated(known)
         )

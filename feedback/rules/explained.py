@@ -37,22 +37,26 @@ def are_own_words(examples: Iterable[TrainingExample]) -> bool:
     ]
     newest = edits[-MAX_NEWEST:]
     rules = [each.rule for each in learn_rules(newest)]
-    if shown_share(rules, newest) < MIN_SHOWN:
+    return are_unexplained(rules, [Change(e.revised_from or "", e.chosen) for e in newest])
+
+
+def are_unexplained(rules: Sequence[Rule], changes: Sequence[Change]) -> bool:
+    """Whether corrections say what the rules do not make of the replies that they correct."""
+    if shown_share(rules, changes) < MIN_SHOWN:
         return True
-    return unexplained_share(rules, newest) > MOST_UNEXPLAINED
+    return unexplained_share(rules, changes) > MOST_UNEXPLAINED
 
 
-def shown_share(rules: Sequence[Rule], edits: Sequence[TrainingExample]) -> float:
+def shown_share(rules: Sequence[Rule], changes: Sequence[Change]) -> float:
     """The share, in 0..1, of the corrections that introduce one of the rules; 1 without any."""
-    changes = [Change(each.revised_from or "", each.chosen) for each in edits]
     shown = sum(any(is_made(rule, change) for rule in rules) for change in changes)
     return shown / len(changes) if changes else 1.0
 
 
-def unexplained_share(rules: Sequence[Rule], edits: Sequence[TrainingExample]) -> float:
+def unexplained_share(rules: Sequence[Rule], changes: Sequence[Change]) -> float:
     """The share, in 0..1, of the corrections' tokens that rules do not make of the originals."""
     made = total = 0
-    for each in edits:
-        made += common_tokens(rewrite(rules, each.revised_from or ""), each.chosen)
-        total += len(tokens(each.chosen))
+    for each in changes:
+        made += common_tokens(rewrite(rules, each.original), each.corrected)
+        total += len(tokens(each.corrected))
     return 1 - made / total if total else 0.0

@@ -1,5 +1,6 @@
 """A rule: an attribute with a value. Checks and rewrites replies, but never the code in them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,8 @@ from feedback.rules.attributes.registry import ATTRIBUTES, ORDER
 from feedback.rules.attributes.wrapping import unwrap, wrap
 from feedback.text.code_masking import mask, unmask
 from feedback.text.tokens import words
+
+_THIRD_PERSON = re.compile(r"^(Never )?(\w+?)s\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,11 @@ class Rule:
     def sentence(self) -> str:
         """The rule in words, such as "Writes everything in lower case."."""
         return ATTRIBUTES[self.attribute].sentence(self.value)
+
+    @property
+    def instruction(self) -> str:
+        """The rule as a request, such as "Write everything in lower case."."""
+        return _THIRD_PERSON.sub(r"\1\2", self.sentence)
 
     def holds(self, text: str) -> bool:
         """Whether the reply follows the rule."""

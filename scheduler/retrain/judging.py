@@ -8,6 +8,7 @@ from pathlib import Path
 from feedback.examples.synthetic import wanted_replies
 from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.memory.preference_model import PreferenceModel
+from feedback.memory.rule_notes import instructions, rule_notes
 from feedback.records import ORGANISATION, Dataset, Memory
 from feedback.rules.rule import Rule
 from scheduler.augmentation.prompts import (
@@ -189,7 +190,7 @@ class Judge:
         by_base = self._teacher.answered_by_base(is_cancelled)
         alone = self._teacher.answered(Memory(), candidate, is_cancelled)
         own = plain_questions(by_base, alone, min_kept=MIN_KEPT if rules else None)
-        memory = _memory_beside(plan)
+        memory = _memory_beside(plan, rules)
         if not memory.demonstrations:
             return (own,)
         by_memory = self._teacher.answered(memory, None, is_cancelled)
@@ -271,7 +272,7 @@ class Judge:
         is_cancelled: IsCancelled,
     ) -> Evaluation:
         """Add how many probe replies follow the rules with few-shot examples in the prompt."""
-        memory = _memory_beside(plan)
+        memory = _memory_beside(plan, rules)
         if not evaluation.num_probes or not memory.demonstrations:
             return evaluation
         probes = self._references.probes(self._config.training, is_cancelled)
@@ -297,10 +298,14 @@ class Judge:
         return [each.text for each in self._model.reply(prompts, adapter, is_cancelled)]
 
 
-def _memory_beside(plan: FitPlan) -> Memory:
+def _memory_beside(plan: FitPlan, rules: Sequence[Rule]) -> Memory:
     """The memory that a version would answer with. The organisation's has none."""
-    is_shared = plan.dataset.user_id == ORGANISATION
-    return Memory() if is_shared else few_shot_memory(plan.dataset.examples)
+    if plan.dataset.user_id == ORGANISATION:
+        return Memory()
+    memory = few_shot_memory(plan.dataset.examples)
+    taught = instructions(rules)
+    notes = tuple(note for note in rule_notes(memory.demonstrations) if note in taught)
+    return replace(memory, notes=notes)
 
 
 def _gain(

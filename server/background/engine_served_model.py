@@ -12,6 +12,7 @@ from scheduler.queues.turns import Turns
 from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, ScoredToken
 from server.background.engine_client import Answer, Request, ask_all
+from server.background.instruction_probe import InstructionProbe
 from server.engine.interface import Engine
 from server.engine.records import SamplingParams
 
@@ -29,8 +30,11 @@ class EngineServedModel:
     Several runs take turns, so that together they leave as many rows to users as one.
     """
 
-    def __init__(self, engine: Engine, files: AdapterFiles, memory: MemoryConfig) -> None:
+    def __init__(
+        self, engine: Engine, files: AdapterFiles, memory: MemoryConfig, probe: InstructionProbe
+    ) -> None:
         self._engine = engine
+        self._probe = probe
         self._files = files
         self._memory = memory
         self._turns = Turns()
@@ -100,6 +104,8 @@ class EngineServedModel:
 
     def remember(self, messages: Sequence[Message], memory: Memory) -> tuple[Message, ...]:
         """The messages with what a chat would show of the memory."""
+        if memory.notes and not self._probe.follows_instructions():
+            memory = replace(memory, notes=())
         return with_few_shot(self._engine.renderer, memory, messages, self._memory)
 
     def _ask(

@@ -14,6 +14,7 @@ from feedback.memory.demonstrations import (
     with_memory,
     without_learned,
 )
+from feedback.memory.rule_notes import rule_notes
 from feedback.records import Memory, Message
 from scheduler.version_report import report_of
 from server.services import Services
@@ -105,14 +106,17 @@ def add_memory(
     if question is None or budget <= 0:
         return prompt_ids, MemoryUse()
     memory = user_memory(services, user_id)
-    if memory.notes and not runtime.instruction_probe.follows_instructions():
-        memory = replace(memory, notes=())
+    follows = runtime.instruction_probe.follows_instructions() if memory != Memory() else False
+    decisions = services.stores.log.decisions(user_id) if follows else ()
     scores = demonstrations_for(memory, question)
     count = cache(runtime.engine.renderer.turn_tokens)
 
     def selected_without(known: Container[str]) -> Memory:
+        unknown = without_learned(memory, known)
+        of_rules = rule_notes(unknown.demonstrations, decisions, question) if follows else ()
+        notes = (*memory.notes, *of_rules) if follows else ()
         return select_memory(
-            without_learned(memory, known, messages),
+            without_learned(replace(unknown, notes=notes), (), messages),
             scores,
             budget=budget,
             max_demonstrations=settings.memory_demonstrations,

@@ -50,8 +50,8 @@ def store_feedback(
     else:
         result = "created" if is_new else "changed"
     services.metrics.feedback.labels(result).inc()
-    if feedback.comment and services.is_ready:
-        # Takes a moment, and the next reply should show the comment.
+    if (feedback.comment or feedback.correction) and services.is_ready:
+        # Takes a moment, and the next reply should show the comment, or what a correction changed.
         services.runtime.instruction_probe.begin()
     return stored, is_new
 

@@ -142,7 +142,7 @@ export class Reply {
           )
         : null,
       again,
-      variant.adapter === "base" && examplesShown(variant) === 0
+      variant.adapter === "base" && !hasMemory(variant)
         ? null
         : actionButton("compare", "Compare with the base model", () => actions.compare(this)),
       actionButton("copy", "Copy", () => copy(textOf(variant))),
@@ -280,15 +280,17 @@ function shorteningNote({ leftOut }) {
     : null;
 }
 
-/** Who wrote a reply: an adapter, and how many of the user's examples were in its prompt. */
+/** Who wrote a reply: an adapter, and how much of the user's memory was in its prompt. */
 function writtenBy(variant) {
   if (variant.adapter === null) return "earlier reply";
-  const shown = examplesShown(variant);
-  return adapterName(variant.adapter) + (shown ? ` + ${shown} of your examples` : "");
+  const { demonstrations = 0, notes = 0 } = variant.memory ?? {};
+  const examples = demonstrations ? `${demonstrations} of your examples` : null;
+  const shown = [examples, notes ? plural(notes, "note") : null].filter(Boolean).join(", ");
+  return adapterName(variant.adapter) + (shown ? ` + ${shown}` : "");
 }
 
-function examplesShown({ memory }) {
-  return (memory?.demonstrations ?? 0) + (memory?.notes ?? 0);
+function hasMemory({ memory }) {
+  return Boolean(memory?.demonstrations || memory?.notes);
 }
 
 /** The name of an adapter on the page: the base model, or the user's version. */

@@ -3,6 +3,7 @@
 import pytest
 
 from feedback.records import TrainingExample
+from feedback.rules.attributes.attribute import Change
 from feedback.rules.explained import are_own_words, shown_share, unexplained_share
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import learn_rules
@@ -25,16 +26,20 @@ def edit(number: int, correction: str) -> TrainingExample:
     return make_example(f"question {number}", correction, revised_from=ORIGINALS[number])
 
 
+def changes(*edits: TrainingExample) -> list[Change]:
+    return [Change(each.revised_from or "", each.chosen) for each in edits]
+
+
 def test_edits_that_a_rule_makes_are_explained() -> None:
     edits = [edit(number, text.lower()) for number, text in enumerate(ORIGINALS)]
-    assert unexplained_share([LOWER], edits) == 0
+    assert unexplained_share([LOWER], changes(*edits)) == 0
     assert not are_own_words(edits)
 
 
 def test_an_edit_of_one_word_leaves_little_to_explain_without_spaces_around_it() -> None:
     was, became = "这本书很有意思，我们都喜欢它。", "这本书很有意义，我们都喜欢它。"
     edits = [make_example("问题", became, revised_from=was)]
-    assert 0 < unexplained_share([], edits) < 0.1
+    assert 0 < unexplained_share([], changes(*edits)) < 0.1
 
 
 def test_edits_that_show_no_rule_are_own_words_however_small() -> None:
@@ -51,14 +56,14 @@ def test_a_rule_that_few_edits_show_explains_nothing() -> None:
     ]
     rules = [each.rule for each in learn_rules([by_chance, *others])]
     assert rules == [Rule("contractions", "long")]
-    assert unexplained_share(rules, [by_chance, *others]) < 0.1
+    assert unexplained_share(rules, changes(by_chance, *others)) < 0.1
     assert are_own_words([by_chance, *others])
 
 
 def test_the_share_of_edits_that_show_a_rule() -> None:
     edits = [edit(0, ORIGINALS[0].lower()), edit(1, BY_HAND[1])]
-    assert shown_share([LOWER], edits) == 0.5
-    assert shown_share([], edits) == 0
+    assert shown_share([LOWER], changes(*edits)) == 0.5
+    assert shown_share([], changes(*edits)) == 0
     assert shown_share([LOWER], []) == 1
 
 
@@ -66,7 +71,7 @@ def test_the_share_of_edits_that_show_a_rule() -> None:
 def test_corrections_in_other_words_are_not_explained(count: int) -> None:
     edits = [edit(number, BY_HAND[number]) for number in range(count)]
     # They are shorter than the originals, which says nothing of what was meant.
-    assert unexplained_share([Rule("most sentences", "1")], edits) > 0.5
+    assert unexplained_share([Rule("most sentences", "1")], changes(*edits)) > 0.5
     assert are_own_words(edits)
 
 
@@ -77,7 +82,7 @@ def test_the_order_of_the_examples_does_not_matter() -> None:
 
 def test_long_repetitive_texts_are_compared_quickly() -> None:
     long = make_example("question", "b c " * 5000, revised_from="a b " * 5000)
-    assert unexplained_share([], [long]) == 0.5
+    assert unexplained_share([], changes(long)) == 0.5
 
 
 def test_without_corrections_there_are_no_own_words() -> None:

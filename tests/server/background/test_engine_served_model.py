@@ -16,6 +16,7 @@ from scheduler.records import MemoryConfig
 from scheduler.served_model import Adapter, Prompt, Reply, user_prompt
 from server.background.engine_client import Request, ask_all
 from server.background.engine_served_model import EngineServedModel
+from server.background.instruction_probe import InstructionProbe
 from server.engine.engine import EngineConfig, LocalEngine
 from server.engine.model.runner import SavedPrefix
 from server.engine.records import SamplingParams
@@ -35,6 +36,7 @@ REPLIES = [
 ]
 PROMPTS = [f"question {i}" for i in range(5)]
 GREEDY = SamplingParams(temperature=0, max_tokens=8)
+NO_FOLDER = Path("/nonexistent")  # where the probe would keep its answer
 MEMORY = Memory((Demonstration("id", "a question", "its answer", True, 0.0),))
 
 
@@ -55,7 +57,8 @@ def model(engine: LocalEngine, files: AdapterFiles) -> EngineServedModel:
 
 
 def served(engine: LocalEngine, files: AdapterFiles) -> EngineServedModel:
-    return EngineServedModel(engine, files, MemoryConfig(tokens=64, demonstrations=1))
+    probe = InstructionProbe(engine, NO_FOLDER)
+    return EngineServedModel(engine, files, MemoryConfig(tokens=64, demonstrations=1), probe)
 
 
 def never() -> bool:
@@ -107,8 +110,10 @@ def test_memory_is_prefilled_once(
     with running_engine(tiny_model_folder, files, config) as engine:
         find, reused = engine.prefixes.longest, []
 
-        def longest(adapter: str | None, prompt: Sequence[int]) -> tuple[SavedPrefix, int] | None:
-            found = find(adapter, prompt)
+        def longest(
+            adapter: str | None, prompt: Sequence[int], *, is_resumed: bool
+        ) -> tuple[SavedPrefix, int] | None:
+            found = find(adapter, prompt, is_resumed=is_resumed)
             reused.append(found[1] if found else 0)
             return found
 
@@ -120,6 +125,16 @@ def test_memory_is_prefilled_once(
         demonstration = len(engine.render(shown)) - len(engine.render([shown[-1]]))
     assert len(reused) == 1 + len(PROMPTS)
     assert min(reused[1:]) >= demonstration - demonstration % 8 > 0
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_notes_are_remembered_if_the_base_follows_instructions(
+    model: EngineServedModel, monkeypatch: pytest.MonkeyPatch, follows: bool
+) -> None:
+    monkeypatch.setattr(InstructionProbe, "follows_instructions", lambda probe: follows)
+    chat = [Message("user", "Why?")]
+    noted = "Why?\n\nBe brief." if follows else "Why?"
+    assert model.remember(chat, Memory(notes=("Be brief.",))) == (Message("user", noted),)
 
 
 def test_a_reply_fits_if_it_leaves_room_for_memory(

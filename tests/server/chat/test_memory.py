@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from feedback.records import Message
+from tests.feedback.make import make_interaction
 from tests.server.live import LiveServer, Person, chat_body, running
 from tests.server.peft_folder import put_version_to_use
 from tests.server.sse import chunks
@@ -185,6 +186,28 @@ def test_comments_are_shown_until_it_is_known_whether_the_base_follows_them(
         person = server.new_person()
         correct(server, person, comment="shorter")
         assert memory_of(server, person.key)["notes"] == 1
+
+
+def test_what_a_correction_changed_is_said_after_the_question(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tiny_model, tmp_path / "data", threads=1) as server:
+        runtime, person = server.services.runtime, server.new_person()
+        monkeypatch.setattr(runtime.instruction_probe, "begin", lambda: None)
+        asked = make_interaction(user_id=person.id)
+        server.services.stores.log.store(asked)
+        corrected = f"Short answer: {asked.reply}"
+        with server.client(person.key) as client:
+            body = {"target": asked.id, "correction": corrected}
+            client.post("/v1/feedback", json=body).raise_for_status()
+        reply = server.chat(person.key)
+        shown = (
+            asked.messages[-1],
+            Message("assistant", corrected),
+            Message("user", "hello\n\nOpen with “Short answer:”."),
+        )
+        assert reply["usage"]["prompt_tokens"] == len(runtime.engine.render(shown))
+        assert reply["loralei"]["memory"]["notes"] == 1
 
 
 def wait_for_probe(folder: Path) -> Path:

@@ -1,0 +1,47 @@
+"""Says in notes what corrections have in common: a small base heeds that sooner. Pure."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from feedback.records import Demonstration
+from feedback.rules.attributes.attribute import Change
+from feedback.rules.explained import are_unexplained
+from feedback.rules.from_corrections import Edit, LearnedRule, learned_rules
+from feedback.rules.overrides import overridden
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import RuleDecision, active_rules
+
+MAX_CORRECTIONS = 16
+"""The newest that count: to learn rules from more takes longer than a chat should wait."""
+
+
+def rule_notes(
+    demonstrations: Iterable[Demonstration],
+    decisions: Sequence[RuleDecision] = (),
+    question: str = "",
+) -> tuple[str, ...]:
+    """The rules of the newest corrections as instructions, without those that `question` overrides.
+
+    There are none if rules do not explain the corrections: then the words are meant, not the form.
+    Rules that the user pinned are always among them, dropped ones never.
+    """
+    edits = tuple(
+        Edit(each.question, each.original, each.reply, each.feedback_at)
+        for each in sorted(demonstrations, key=lambda each: (each.feedback_at, each.example_id))
+        if each.original is not None
+    )
+    rules = active_rules(_learned(edits[-MAX_CORRECTIONS:]), decisions)
+    return instructions(rules, question)
+
+
+def instructions(rules: Sequence[Rule], question: str = "") -> tuple[str, ...]:
+    """What the rules ask for, without those that `question` overrides."""
+    dropped = overridden(rules, question)
+    return tuple(rule.instruction for rule in rules if rule not in dropped)
+
+
+@lru_cache(256)
+def _learned(edits: tuple[Edit, ...]) -> tuple[LearnedRule, ...]:
+    learned = learned_rules(edits)
+    changes = [Change(each.original, each.corrected) for each in edits]
+    return () if are_unexplained([each.rule for each in learned], changes) else learned
