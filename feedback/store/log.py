@@ -350,7 +350,7 @@ class FeedbackLog(FeedbackReader):
     def _add_feedback(self, feedback: Feedback, at: float) -> tuple[Feedback, bool]:
         check_alone(feedback)
         with self._database.atomic():
-            feedback = self._by_completion_ids(feedback)
+            feedback = self.by_completion_ids(feedback)
             turn = self._own(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
             if turn is not None:
@@ -441,7 +441,7 @@ class FeedbackLog(FeedbackReader):
         """Apply pending feedback if all completions that it names are stored."""
         now, waiting = self._clock(), feedback
         try:
-            feedback = self._by_completion_ids(waiting)
+            feedback = self.by_completion_ids(waiting)
             turn = self._own(feedback.user_id, feedback.completion_id, "target")
             loser = self._loser(feedback)
             if turn is None or (feedback.preferred_over is not None and loser is None):
@@ -498,15 +498,6 @@ class FeedbackLog(FeedbackReader):
         for chat_id in new:
             write_title(self._database, user_id, chat_id, titles[chat_id])
         return len(new)
-
-    def _by_completion_ids(self, feedback: Feedback) -> Feedback:
-        """The feedback with the ids of completions in place of known message ids."""
-        user_id, loser = feedback.user_id, feedback.preferred_over
-        return replace(
-            feedback,
-            completion_id=self.completion_id(user_id, feedback.completion_id),
-            preferred_over=loser and self.completion_id(user_id, loser),
-        )
 
     def _own(self, user_id: str, interaction_id: str, param: str) -> Interaction | None:
         """The user's own interaction, or None if nobody ever had one with this id."""

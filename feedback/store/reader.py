@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, starmap
 from typing import Any
 
@@ -176,8 +177,18 @@ class FeedbackReader:
             return name
         return completion_id_of(self._database, user_id, name) or name
 
+    def by_completion_ids(self, feedback: Feedback) -> Feedback:
+        """The feedback with the ids of completions in place of known message ids."""
+        user_id, loser = feedback.user_id, feedback.preferred_over
+        return replace(
+            feedback,
+            completion_id=self.completion_id(user_id, feedback.completion_id),
+            preferred_over=loser and self.completion_id(user_id, loser),
+        )
+
     def said_before(self, feedback: Feedback) -> Feedback | None:
         """The user's own feedback that says the same of the same reply already, if any."""
+        feedback = self.by_completion_ids(feedback)
         given = select_feedback(
             self._database,
             "user_id = ? AND completion_id = ?",

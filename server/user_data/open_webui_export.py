@@ -12,6 +12,7 @@ from typing import Any
 
 from feedback.conversation import conversation_id, is_temporary
 from feedback.records import Message
+from feedback.store.jsonl import END_OF_TIME
 
 MAX_DEPTH = 4096
 MAX_COMMENT = 4000
@@ -237,4 +238,6 @@ def _text(value: Any, why_not: str) -> str:
 def _time(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnusableRatingError("it has no time")
+    if not 0 <= value < END_OF_TIME:  # also refuses NaN
+        raise UnusableRatingError("its time is no time")
     return float(value)

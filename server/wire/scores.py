@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, WithJsonSchema
 from feedback.errors import InvalidFeedbackError
 from feedback.records import Feedback
 from server.wire.base import WireModel
-from server.wire.requests import MAX_COMMENT_LENGTH, MAX_TAG_LENGTH, ClientId
+from server.wire.requests import MAX_COMMENT_LENGTH, MAX_TAG_LENGTH, ClientId, ReplyId
 
 _RATINGS = {
     "up": 1,
@@ -42,7 +42,7 @@ _TAGS = frozenset(
 class ScoreMetadata(WireModel):
     """What LibreChat says of the rated reply."""
 
-    message_id: Annotated[ClientId | None, Field(alias="messageId")] = None
+    message_id: Annotated[ReplyId | None, Field(alias="messageId")] = None
     user_id: Annotated[Any, Field(alias="userId")] = None
     tag: Annotated[str, StringConstraints(max_length=MAX_TAG_LENGTH)] | None = None
 
@@ -52,7 +52,7 @@ class ScoreRequest(WireModel):
 
     value: Annotated[Any, WithJsonSchema({"type": ["boolean", "number", "string"]})]
     id: ClientId | None = None
-    trace_id: Annotated[ClientId | None, Field(alias="traceId")] = None
+    trace_id: Annotated[ReplyId | None, Field(alias="traceId")] = None
     data_type: Annotated[
         Literal["BOOLEAN", "CATEGORICAL", "NUMERIC", "TEXT", "CORRECTION"] | None,
         Field(alias="dataType"),

@@ -1,6 +1,7 @@
 """Wrong keys: who sends many is locked out for a while, and right keys are not."""
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def test_many_wrong_keys_are_a_429_that_says_when_to_come_back(strict: LiveServe
     refused = try_key(strict, "wrong-again")
     assert_refused(refused, 429)
     assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
+def test_a_clock_that_is_set_back_prolongs_no_lock_out(
+    strict: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock_out(strict)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 2 * 24 * 3600)
+    assert int(try_key(strict, "wrong-again").headers["retry-after"]) <= 60
 
 
 def test_a_wrong_password_is_a_wrong_key(strict: LiveServer) -> None:

@@ -1,7 +1,6 @@
 """`/v1/admin/adapters`: every user's versions, their verdicts, and what admins can do with them."""
 
 import base64
-import binascii
 import shutil
 import time
 from pathlib import Path
@@ -267,7 +266,7 @@ def _gguf(services: Services, version: AdapterVersion) -> IO[bytes]:
 def _config(request: Request) -> dict[str, Any]:
     try:
         raw = base64.b64decode(request.headers.get(CONFIG_HEADER, ""), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of binascii, or not even ASCII
         raise RequestError(400, f"{CONFIG_HEADER} is not base64.", param=CONFIG_HEADER) from error
     config = parse_json(raw)
     if not isinstance(config, dict):

@@ -37,6 +37,15 @@ def test_the_same_thumb_again_changes_nothing(live: LiveServer, person: Person) 
     assert adapter["new_feedback"] == 1
 
 
+def test_the_same_thumb_by_a_message_id_changes_nothing(live: LiveServer, person: Person) -> None:
+    with live.client(person.key, **{"X-Loralei-Message-Id": f"of {person.name}"}) as client:
+        client.post("/v1/chat/completions", json=chat_body()).raise_for_status()
+        body = {"target": f"of {person.name}", "value": "up"}
+        first, again = (client.post("/v1/feedback", json=body) for _ in range(2))
+        assert (first.status_code, again.status_code) == (201, 200)
+        assert first.json() == again.json()
+
+
 def test_the_other_thumb_is_new(live: LiveServer, person: Person) -> None:
     target = live.chat(person.key)["id"]
     with live.client(person.key) as client:

@@ -75,6 +75,16 @@ def test_a_thumb_in_librechat_is_feedback_on_the_reply(live: LiveServer, fronten
     assert given["status"] == "applied"
 
 
+def test_a_trace_may_be_named_by_the_id_of_a_response(live: LiveServer, frontend: Person) -> None:
+    _, completion_id = reply(live, frontend.key)
+    trace = completion_id.replace("chatcmpl-", "resp_")
+    with librechat(live, frontend.key) as client:
+        rated = score("", traceId=trace, metadata={"userId": "665f"})
+        assert client.post(SCORES, json=rated).status_code == 200
+    [given] = feedback(live, frontend.key)
+    assert (given["target"], given["status"]) == (completion_id, "applied")
+
+
 def test_another_thumb_replaces_the_first(live: LiveServer, frontend: Person) -> None:
     message_id, _ = reply(live, frontend.key)
     with librechat(live, frontend.key) as client:

@@ -119,6 +119,8 @@ LOOP["user-1"] = LOOP["user-1"] | {"parentId": "reply-1"}
         (rating(messages=LOOP), "no beginning"),
         (rating(data={"rating": None, "comment": "", "details": {}}), "neither a thumb"),
         (rating(created_at="yesterday"), "no time"),
+        (rating(created_at=10**400, updated_at=10**400), "no time"),
+        (rating(created_at=float("nan"), updated_at=float("nan")), "no time"),
         (rating(user_id=None), "names no user"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

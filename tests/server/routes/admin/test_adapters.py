@@ -274,11 +274,11 @@ def test_a_frontend_cannot_be_given_an_adapter(live: LiveServer, frontend: Perso
     assert_refused(import_adapter(live, frontend), 400, "user")
 
 
-@pytest.mark.parametrize("header", ["", "not base64!", "e30=", "W10=", "AAAA"])
+@pytest.mark.parametrize("header", ["", "not base64!", "e30=", "W10=", "AAAA", "é"])
 def test_a_bad_import_leaves_nothing_behind(live: LiveServer, person: Person, header: str) -> None:
     with live.admin() as admin:
         path = f"/v1/admin/adapters/{person.id}/versions"
-        headers = {"x-loralei-adapter-config": header}
+        headers = {b"x-loralei-adapter-config": header.encode()}
         response = admin.post(path, content=b"\x80\x04pickle", headers=headers)
     assert response.status_code == 400
     assert set(response.json()["error"]) == {"message", "type", "param", "code"}
