@@ -157,3 +157,16 @@ def test_rules_that_contradict_each_other_cannot_be_applied() -> None:
 def test_rules_that_leave_no_word_of_the_reply_cannot_be_applied() -> None:
     rules = [Rule("words", '["rain", ""]'), Rule("closing", " Bye!")]
     assert apply_all(rules, "Rain, rain.") is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "instruction"),
+    [
+        (Rule("case", "lower"), "Write everything in lower case."),
+        (Rule("closing", " Cheers!"), "Close with “Cheers!”."),
+        (Rule("contractions", "long"), "Use no contractions."),
+        (Rule("most sentences", "1"), "Write at most 1 sentence."),
+    ],
+)
+def test_a_rule_is_asked_for_in_the_imperative(rule: Rule, instruction: str) -> None:
+    assert rule.instruction == instruction
