@@ -11,16 +11,16 @@ from feedback.rules.overrides import overridden
 from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, active_rules
 
+ANSWER_FIRST = "Answer the question."
+"""Without it a small base may write the form alone: a heading, and nothing below it."""
 MAX_CORRECTIONS = 16
 """The newest that count: to learn rules from more takes longer than a chat should wait."""
 
 
-def rule_notes(
-    demonstrations: Iterable[Demonstration],
-    decisions: Sequence[RuleDecision] = (),
-    question: str = "",
-) -> tuple[str, ...]:
-    """The rules of the newest corrections as instructions, without those that `question` overrides.
+def rules_of(
+    demonstrations: Iterable[Demonstration], decisions: Sequence[RuleDecision] = ()
+) -> tuple[Rule, ...]:
+    """The rules of the newest corrections.
 
     There are none if rules do not explain the corrections: then the words are meant, not the form.
     Rules that the user pinned are always among them, dropped ones never.
@@ -30,14 +30,14 @@ def rule_notes(
         for each in sorted(demonstrations, key=lambda each: (each.feedback_at, each.example_id))
         if each.original is not None
     )
-    rules = active_rules(_learned(edits[-MAX_CORRECTIONS:]), decisions)
-    return instructions(rules, question)
+    return active_rules(_learned(edits[-MAX_CORRECTIONS:]), decisions)
 
 
-def instructions(rules: Sequence[Rule], question: str = "") -> tuple[str, ...]:
-    """What the rules ask for, without those that `question` overrides."""
+def rule_notes(rules: Sequence[Rule], question: str = "") -> tuple[str, ...]:
+    """One note that asks for the rules, without those that the question overrides, or none."""
     dropped = overridden(rules, question)
-    return tuple(rule.instruction for rule in rules if rule not in dropped)
+    asked = [rule.instruction for rule in rules if rule not in dropped]
+    return (" ".join((ANSWER_FIRST, *asked)),) if asked else ()
 
 
 @lru_cache(256)

@@ -8,7 +8,7 @@ from pathlib import Path
 from feedback.examples.synthetic import wanted_replies
 from feedback.memory.from_examples import demonstrated, few_shot_memory
 from feedback.memory.preference_model import PreferenceModel
-from feedback.memory.rule_notes import instructions, rule_notes
+from feedback.memory.rule_notes import rule_notes, rules_of
 from feedback.records import ORGANISATION, Dataset, Memory
 from feedback.rules.rule import Rule
 from scheduler.augmentation.prompts import (
@@ -303,9 +303,8 @@ def _memory_beside(plan: FitPlan, rules: Sequence[Rule]) -> Memory:
     if plan.dataset.user_id == ORGANISATION:
         return Memory()
     memory = few_shot_memory(plan.dataset.examples)
-    taught = instructions(rules)
-    notes = tuple(note for note in rule_notes(memory.demonstrations) if note in taught)
-    return replace(memory, notes=notes)
+    said = [rule for rule in rules_of(memory.demonstrations) if rule in rules]
+    return replace(memory, notes=rule_notes(said))
 
 
 def _gain(

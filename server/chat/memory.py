@@ -14,7 +14,7 @@ from feedback.memory.demonstrations import (
     with_memory,
     without_learned,
 )
-from feedback.memory.rule_notes import rule_notes
+from feedback.memory.rule_notes import rule_notes, rules_of
 from feedback.records import Memory, Message
 from scheduler.version_report import report_of
 from server.services import Services
@@ -113,8 +113,8 @@ def add_memory(
 
     def selected_without(known: Container[str]) -> Memory:
         unknown = without_learned(memory, known)
-        of_rules = rule_notes(unknown.demonstrations, decisions, question) if follows else ()
-        notes = (*memory.notes, *of_rules) if follows else ()
+        rules = rules_of(unknown.demonstrations, decisions) if follows else ()
+        notes = (*memory.notes, *rule_notes(rules, question)) if follows else ()
         return select_memory(
             without_learned(replace(unknown, notes=notes), (), messages),
             scores,

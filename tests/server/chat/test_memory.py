@@ -204,7 +204,7 @@ def test_what_a_correction_changed_is_said_after_the_question(
         shown = (
             asked.messages[-1],
             Message("assistant", corrected),
-            Message("user", "hello\n\nOpen with “Short answer:”."),
+            Message("user", "hello\n\nAnswer the question. Open with “Short answer:”."),
         )
         assert reply["usage"]["prompt_tokens"] == len(runtime.engine.render(shown))
         assert reply["loralei"]["memory"]["notes"] == 1
