@@ -121,7 +121,7 @@ class FakeServedModel:
             if is_base and prompt.seed is not None:
                 return self.drawn(prompt.seed)
             return self.base if is_base else self.candidate
-        question = prompt.messages[-1].content
+        question, _, _ = prompt.messages[-1].content.partition("\n\n")  # the note follows
         return self.base_with_memory(question) if is_base else self.with_memory
 
     def score(
