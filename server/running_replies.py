@@ -1,6 +1,10 @@
-"""The replies that go on without a reader, so that their users can find them again."""
+"""The replies that go on without a reader, so that their users can find them again, and all turns
+that are not stored yet, so that a deletion reaches them."""
 
+import threading
+from collections.abc import Collection
 from typing import Protocol
+from weakref import WeakSet
 
 from feedback.records import Interaction
 
@@ -74,3 +78,43 @@ class RunningReplies:
         """Stop all of them."""
         for each in list(self._replies.values()):
             await each.cancel()
+
+
+class UnstoredTurn(Protocol):
+    """A turn that is stored once its reply has ended."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def conversation_id(self) -> str:
+        """The chat that it belongs to."""
+
+    def discard(self) -> None:
+        """Store nothing of it. May be called from any thread."""
+
+
+class UnstoredTurns:
+    """The turns of all users whose replies are being written. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._turns: WeakSet[UnstoredTurn] = WeakSet()
+        self._lock = threading.Lock()
+
+    def add(self, turn: UnstoredTurn) -> None:
+        """Know a turn for as long as somebody holds it."""
+        with self._lock:
+            self._turns.add(turn)
+
+    def discard(self, user_id: str, conversation_ids: Collection[str] | None = None) -> None:
+        """Let nothing be stored of the user's turns, or of those in these chats.
+
+        Call it before what is stored is deleted: a turn is stored before that, or never.
+        """
+        with self._lock:
+            turns = list(self._turns)
+        for each in turns:
+            is_meant = conversation_ids is None or each.conversation_id in conversation_ids
+            if each.user_id == user_id and is_meant:
+                each.discard()

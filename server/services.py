@@ -27,7 +27,7 @@ from server.data_folder import DataFolder, DataFolderError
 from server.engine.vllm.errors import UnsuitableServerError
 from server.errors import NotReadyError
 from server.metrics import Metrics
-from server.running_replies import RunningReplies
+from server.running_replies import RunningReplies, UnstoredTurns
 from server.settings import Settings
 from server.storage.errors import StorageError, storage_error
 from server.stores import finish_erasures, open_stores, remote_storage, report_damage
@@ -81,6 +81,7 @@ class Services:
         self.heavy_reads = UserThreads(threads=2, per_user=1, most_waiting=16)
         self.planning = UserThreads(threads=16, per_user=4)
         self.running = RunningReplies()
+        self.unstored = UnstoredTurns()
         self.metrics = Metrics()
         self.identity_rules = _identity_rules(settings)
         self.anonymous = AnonymousRequests(self.identity_rules)

@@ -27,6 +27,18 @@ class Recorder:
         self._is_done = False
         self._is_discarded = False
         self.not_stored: str | None = None
+        if turn.is_stored:
+            services.unstored.add(self)
+
+    @property
+    def user_id(self) -> str:
+        """Whose turn it is; empty for nobody's."""
+        return self._turn.user.id if self._turn.user else ""
+
+    @property
+    def conversation_id(self) -> str:
+        """The chat that the turn belongs to."""
+        return self._turn.conversation_id
 
     async def complete(self) -> None:
         """Store a finished turn; feedback on it is accepted from now on."""

@@ -78,6 +78,7 @@ async def delete_chats(user: User, services: App) -> Json:
     def delete() -> int:
         deleted = 0
         services.running.discard(user.id)
+        services.unstored.discard(user.id)
         while count := services.stores.log.delete_some(user.id, AT_ONCE):
             deleted += count
         return deleted
@@ -152,6 +153,8 @@ async def _delete_from(
             for each in _running(services, user_id, chat_id):
                 each.discard()
         conversation = conversation_of(log, user_id, chat_id)
+        if except_messages is None:
+            services.unstored.discard(user_id, {chat_id, conversation})
         return log.delete_conversation(user_id, conversation, except_messages)
 
     return _deleted(services, await services.heavy_reads.run(user_id, delete))

@@ -29,6 +29,7 @@ def erase_account(services: Services, account: Account) -> int:
 def _erase(services: Services, account: Account, *, with_account: bool) -> int:
     stores = services.stores
     services.running.discard(account.id)
+    services.unstored.discard(account.id)
     erased = erase_stored(stores, services.accounts, account, with_account=with_account)
     services.rules.forget(account.id)
     services.end_training_of(account.id)

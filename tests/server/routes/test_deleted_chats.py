@@ -75,3 +75,24 @@ def test_a_frontend_deletes_for_the_user_it_names(live: LiveServer, frontend: Pe
         assert client.delete("/v1/chats/chat", params={"user": "ann"}).json()["deleted"] == 1
         assert client.delete("/v1/chats/chat", params={"user": "bob"}).json()["deleted"] == 1
         assert client.delete("/v1/chats/chat").status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/v1/chats/chat", "/v1/chats"])
+def test_a_reply_that_is_written_during_the_deletion_is_not_stored(
+    live: LiveServer, person: Person, client: httpx.Client, path: str
+) -> None:
+    say(client, "chat", "m1")
+    body = chat_body(stream=True, max_tokens=300, ignore_eos=True)
+    headers = {"x-loralei-chat-id": "chat", "x-loralei-message-id": "m2"}
+    with (
+        live.client(person.key) as reader,
+        reader.stream("POST", "/v1/chat/completions", json=body, headers=headers) as reply,
+    ):
+        lines = reply.iter_lines()
+        next(lines)
+        assert client.delete(path).json()["deleted"] == 1
+        assert list(lines)[-1] == ""
+    assert client.get("/v1/chats").json()["data"] == []
+    assert not is_known(client, "m2")
+    # What is said in it later counts again.
+    assert is_known(client, say(client, "chat", "m3"))
