@@ -165,9 +165,9 @@ def test_users_do_not_share_cached_prompts_of_it(
     found: list[str | None] = []
     longest = prefixes.longest
 
-    def note(namespace: str | None, tokens: Any) -> Any:
+    def note(namespace: str | None, tokens: Any, *, is_resumed: bool) -> Any:
         found.append(namespace)
-        return longest(namespace, tokens)
+        return longest(namespace, tokens, is_resumed=is_resumed)
 
     monkeypatch.setattr(prefixes, "longest", note)
     people = [live.new_person() for _ in range(2)]
