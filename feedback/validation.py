@@ -4,6 +4,7 @@ from feedback.errors import InvalidFeedbackError
 from feedback.records import Feedback, Interaction
 
 SAME_REPLY = "A reply cannot be preferred over itself."
+END_OF_TIME = 253_402_300_800.0  # the year 10000
 
 
 def says_something(feedback: Feedback) -> bool:

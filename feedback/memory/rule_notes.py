@@ -1,7 +1,6 @@
 """Says in notes what corrections have in common: a small base heeds that sooner. Pure."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 from feedback.records import Demonstration
 from feedback.rules.attributes.attribute import Change
@@ -25,12 +24,24 @@ def rules_of(
     There are none if rules do not explain the corrections: then the words are meant, not the form.
     Rules that the user pinned are always among them, dropped ones never.
     """
+    return active_rules(explaining_rules(newest_edits(demonstrations)), decisions)
+
+
+def newest_edits(demonstrations: Iterable[Demonstration]) -> tuple[Edit, ...]:
+    """The newest corrections among them, oldest first."""
     edits = tuple(
         Edit(each.question, each.original, each.reply, each.feedback_at)
         for each in sorted(demonstrations, key=lambda each: (each.feedback_at, each.example_id))
         if each.original is not None
     )
-    return active_rules(_learned(edits[-MAX_CORRECTIONS:]), decisions)
+    return edits[-MAX_CORRECTIONS:]
+
+
+def explaining_rules(edits: Sequence[Edit]) -> tuple[LearnedRule, ...]:
+    """The rules of the edits, or none if they do not explain them."""
+    learned = learned_rules(edits)
+    changes = [Change(each.original, each.corrected) for each in edits]
+    return () if are_unexplained([each.rule for each in learned], changes) else learned
 
 
 def rule_notes(rules: Sequence[Rule], question: str = "") -> tuple[str, ...]:
@@ -38,10 +49,3 @@ def rule_notes(rules: Sequence[Rule], question: str = "") -> tuple[str, ...]:
     dropped = overridden(rules, question)
     asked = [rule.instruction for rule in rules if rule not in dropped]
     return (" ".join((ANSWER_FIRST, *asked)),) if asked else ()
-
-
-@lru_cache(256)
-def _learned(edits: tuple[Edit, ...]) -> tuple[LearnedRule, ...]:
-    learned = learned_rules(edits)
-    changes = [Change(each.original, each.corrected) for each in edits]
-    return () if are_unexplained([each.rule for each in learned], changes) else learned

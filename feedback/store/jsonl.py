@@ -12,7 +12,7 @@ from feedback.rules.rule import Rule
 from feedback.rules.user_rules import RuleDecision, RuleStatus
 from feedback.store.approved_proposals import turn_and_feedback
 from feedback.store.chats import MAX_TITLE
-from feedback.validation import is_storable
+from feedback.validation import END_OF_TIME, is_storable
 
 MAX_ID = 128
 MAX_MESSAGE_ID = 256
@@ -21,7 +21,6 @@ MAX_RULE_VALUE = 20_000
 MAX_TURNS = 4096
 MAX_PAIRS = 64
 MAX_COUNT = 2**31 - 1
-END_OF_TIME = 253_402_300_800.0  # the year 10000
 ROLES = ("system", "user", "assistant", "tool")
 
 _Enum = TypeVar("_Enum", bound=StrEnum)

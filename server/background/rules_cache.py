@@ -2,16 +2,26 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from feedback.examples.build import rated_examples
-from feedback.records import TrainingExample
+from feedback.memory.rule_notes import explaining_rules, newest_edits
+from feedback.records import Demonstration, TrainingExample
 from feedback.rules.from_corrections import LearnedRule
-from feedback.rules.user_rules import UserRule, informative_examples, learn_rules, user_rules
+from feedback.rules.rule import Rule
+from feedback.rules.user_rules import (
+    UserRule,
+    active_rules,
+    informative_examples,
+    learn_rules,
+    user_rules,
+)
 from feedback.store.log import FeedbackLog
 from server.errors import RulesNotReadyError
 
 _MOST_USERS = 256
+_MOST_CHATTING = 4096
+"""Users whose chats must not learn their rules again; no texts are kept."""
 
 
 class RulesCache:
@@ -25,6 +35,7 @@ class RulesCache:
         self._log = log
         self._lock = threading.Lock()
         self._cached: OrderedDict[str, tuple[int, tuple[LearnedRule, ...]]] = OrderedDict()
+        self._of_memory: OrderedDict[str, dict[int, tuple[LearnedRule, ...]]] = OrderedDict()
         self._in_progress: set[str] = set()
 
     def of(self, user_id: str) -> tuple[UserRule, ...]:
@@ -38,10 +49,27 @@ class RulesCache:
         learned = self._learned(user_id, examples)
         return user_rules(examples, learned, self._log.decisions(user_id))
 
+    def of_memory(self, user_id: str, demonstrations: Iterable[Demonstration]) -> tuple[Rule, ...]:
+        """The rules that explain what a user's memory shows, as `rules_of` has them."""
+        edits = newest_edits(demonstrations)
+        key = hash(edits)
+        with self._lock:
+            learned = self._of_memory.get(user_id, {}).get(key)
+        if learned is None:
+            learned = explaining_rules(edits)
+            with self._lock:
+                # A chat asks twice: for all corrections, and for those that no version learned.
+                known = list(self._of_memory.pop(user_id, {}).items())[-1:]
+                self._of_memory[user_id] = dict([*known, (key, learned)])
+                if len(self._of_memory) > _MOST_CHATTING:
+                    self._of_memory.popitem(last=False)
+        return active_rules(learned, self._log.decisions(user_id))
+
     def forget(self, user_id: str) -> None:
         """Drop a user's cached rules."""
         with self._lock:
             self._cached.pop(user_id, None)
+            self._of_memory.pop(user_id, None)
 
     def _learned(
         self, user_id: str, examples: Sequence[TrainingExample]

@@ -14,7 +14,7 @@ from feedback.memory.demonstrations import (
     with_memory,
     without_learned,
 )
-from feedback.memory.rule_notes import rule_notes, rules_of
+from feedback.memory.rule_notes import rule_notes
 from feedback.records import Memory, Message
 from scheduler.version_report import report_of
 from server.services import Services
@@ -107,13 +107,12 @@ def add_memory(
         return prompt_ids, MemoryUse()
     memory = user_memory(services, user_id)
     follows = runtime.instruction_probe.follows_instructions() if memory != Memory() else False
-    decisions = services.stores.log.decisions(user_id) if follows else ()
     scores = demonstrations_for(memory, question)
     count = cache(runtime.engine.renderer.turn_tokens)
 
     def selected_without(known: Container[str]) -> Memory:
         unknown = without_learned(memory, known)
-        rules = rules_of(unknown.demonstrations, decisions) if follows else ()
+        rules = services.rules.of_memory(user_id, unknown.demonstrations) if follows else ()
         notes = (*memory.notes, *rule_notes(rules, question)) if follows else ()
         return select_memory(
             without_learned(replace(unknown, notes=notes), (), messages),

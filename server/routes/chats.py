@@ -149,11 +149,10 @@ async def _delete_from(
     log = services.stores.log
 
     def delete() -> int:
+        conversation = conversation_of(log, user_id, chat_id)
         if except_messages is None:
             for each in _running(services, user_id, chat_id):
                 each.discard()
-        conversation = conversation_of(log, user_id, chat_id)
-        if except_messages is None:
             services.unstored.discard(user_id, {chat_id, conversation})
         return log.delete_conversation(user_id, conversation, except_messages)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from feedback.conversation import conversation_id, is_temporary
 from feedback.records import Message
-from feedback.store.jsonl import END_OF_TIME
+from feedback.validation import END_OF_TIME
 
 MAX_DEPTH = 4096
 MAX_COMMENT = 4000

@@ -208,6 +208,11 @@ def test_what_a_correction_changed_is_said_after_the_question(
         )
         assert reply["usage"]["prompt_tokens"] == len(runtime.engine.render(shown))
         assert reply["loralei"]["memory"]["notes"] == 1
+        kept = server.services.rules._of_memory
+        assert list(kept) == [person.id]
+        with server.client(person.key) as client:
+            client.delete("/v1/me").raise_for_status()
+        assert not kept
 
 
 def wait_for_probe(folder: Path) -> Path:
